@@ -1,0 +1,79 @@
+//! The hub: a process of its own, which this program starts from its own executable.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::Stdio;
+
+use synckit::Hub;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use super::failure::Failure;
+
+/// Serves a hub: the body of the hub's process. Prints the address, and works until standard input ends, which it
+/// also does when the parent is killed.
+pub(crate) async fn serve(store: &Path, listen: &str) -> Result<(), Failure> {
+    let hub = Hub::builder().open(store).await?.serve(listen).await?;
+    writeln!(io::stdout(), "{}", hub.url())?;
+    // Nothing is expected there; only the end is waited for.
+    let (mut input, mut nowhere) = (tokio::io::stdin(), tokio::io::sink());
+    tokio::select! {
+        _ = tokio::io::copy(&mut input, &mut nowhere) => {}
+        // Typed at a terminal it reaches parent and child alike; the hub ends in good order all the same.
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    Ok(hub.shut_down().await?)
+}
+
+/// The hub's process, seen by its parent. Dropping it kills it, which loses nothing that the hub acknowledged.
+#[derive(Debug)]
+pub(crate) struct HubProcess {
+    child: Child,
+    url: String,
+}
+
+impl HubProcess {
+    /// Starts the process, and waits until it listens.
+    pub(crate) async fn start(store: &Path, listen: &str) -> Result<Self, Failure> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["hub", "--listen", listen, "--data"])
+            .arg(store)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let mut url = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut url).await?;
+        }
+        let mut hub = Self { child, url: url.trim_end().to_owned() };
+        match hub.url.is_empty() {
+            true => Err(hub.why_ended().await),
+            false => Ok(hub),
+        }
+    }
+
+    /// Where it listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Tells the hub to end, and waits until its file is closed.
+    pub(crate) async fn stop(mut self) -> Result<(), Failure> {
+        drop(self.child.stdin.take());
+        match self.child.wait().await?.success() {
+            true => Ok(()),
+            false => Err(self.why_ended().await),
+        }
+    }
+
+    async fn why_ended(&mut self) -> Failure {
+        let mut said = String::new();
+        if let Some(stderr) = &mut self.child.stderr {
+            // Whatever can be read of it; it only helps to explain.
+            let _ = stderr.read_to_string(&mut said).await;
+        }
+        format!("the hub: {}", said.trim().trim_start_matches("error: ")).into()
+    }
+}

@@ -1,0 +1,202 @@
+//! A field office: a replica with a file of its own. It enters reports while nobody is there to hear of them, and
+//! syncs when there is a hub.
+//!
+//! The office may be killed at any moment. What it had entered is in its file, whole reports only; so when it starts
+//! again, it reads its own log to see which reports those are, and enters the others. There is no second place where
+//! progress is kept, and so none that could disagree.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use synckit::envelope::Metadata;
+use synckit::event::Recorder;
+use synckit::id::{Position, SpaceId};
+use synckit::replica::{LinkState, Link};
+use synckit::{Aggregate, Edit, Id, Replica, registry};
+use tokio::task::JoinSet;
+
+use super::airport::Airport;
+use super::deal::file_of;
+use super::failure::Failure;
+use super::report::Report;
+
+/// The space in which everything happens.
+const SPACE: &str = "strikes";
+/// The entry of an event's metadata that names the report which it belongs to.
+const REPORT: &str = "report";
+/// Edits under way at the same time. Those that wait together are written to the disk together.
+const EDITS_AT_ONCE: usize = 256;
+/// Airports that are listed at a time.
+const AIRPORTS_AT_ONCE: usize = 1_000;
+/// How long to wait before a hub that was lost is tried again.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// An office.
+#[derive(Clone, Debug)]
+pub(crate) struct Office {
+    replica: Replica,
+}
+
+/// What went over an office's connection.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Traffic {
+    pub(crate) bytes_sent: u64,
+    pub(crate) bytes_received: u64,
+}
+
+/// What an office knows in the end.
+#[derive(Debug)]
+pub(crate) struct Knowledge {
+    pub(crate) airports: Vec<(Id<Airport>, Airport)>,
+    pub(crate) events: u64,
+    pub(crate) own_events: u64,
+    pub(crate) conflicts: u64,
+    pub(crate) state_hash: [u8; 32],
+}
+
+impl Office {
+    /// Opens the file of an office, which is created when it is not there.
+    pub(crate) async fn open(dir: &Path, name: &str) -> Result<Self, Failure> {
+        let replica = Replica::builder().registry(registry![Airport]).space(SpaceId::new(SPACE)?);
+        Ok(Self { replica: replica.open(file_of(dir, name)).await? })
+    }
+
+    /// The ids of the reports that this office has entered, from the metadata of its own events.
+    pub(crate) async fn entered(&self) -> Result<BTreeSet<String>, Failure> {
+        let (store, own) = (self.replica.store(), self.replica.id());
+        let mut entered = BTreeSet::new();
+        let mut next = 1;
+        loop {
+            let page = store.read_replica(self.replica.space(), &own, next).await?;
+            let entries = page.blocks.iter().flat_map(|log| log.block.entries());
+            let mut last = None;
+            for entry in entries.filter(|entry| entry.dot().replica == own) {
+                entered.extend(entry.metadata().get(REPORT).map(str::to_owned));
+                last = Some(entry.dot().seq);
+            }
+            match last {
+                Some(last) if last >= next => next = last + 1,
+                _ => return Ok(entered),
+            }
+        }
+    }
+
+    /// Enters reports, each as one edit of its airport: it is entered whole, or not at all. Calls `entered` after
+    /// each.
+    ///
+    /// The edits may overtake each other. That is no matter: what reports do to an airport commutes.
+    pub(crate) async fn enter(
+        &self,
+        reports: impl IntoIterator<Item = Report>,
+        mut entered: impl FnMut(),
+    ) -> Result<(), Failure> {
+        let mut edits = JoinSet::new();
+        let mut reports = reports.into_iter();
+        loop {
+            for report in reports.by_ref().take(EDITS_AT_ONCE - edits.len()) {
+                let replica = self.replica.clone();
+                edits.spawn(async move {
+                    let mut metadata = Metadata::new();
+                    metadata.insert(REPORT, &report.id)?;
+                    let enter = |airport: &mut Edit<'_, Airport>| report.enter(airport);
+                    replica.edit_with(&report.airport, &metadata, enter).await?;
+                    Ok::<_, Failure>(())
+                });
+            }
+            match edits.join_next().await {
+                Some(edit) => edit??,
+                None => return Ok(()),
+            }
+            entered();
+        }
+    }
+
+    /// Syncs with a hub until `events` events are here, and the hub has this office's own. Calls `held` with how
+    /// many are here as they become more.
+    pub(crate) async fn sync_until(
+        &self,
+        hub: &str,
+        events: u64,
+        mut held: impl FnMut(u64),
+    ) -> Result<Traffic, Failure> {
+        let mut link = self.replica.connect(hub)?;
+        let (store, space) = (self.replica.store(), self.replica.space());
+        let mut head = store.head(space).await?;
+        held(head.0);
+        while head < Position(events) {
+            tokio::select! {
+                moved = store.moved(space, head) => head = moved?,
+                () = ended(&mut link) => return Err(why_ended(link).await),
+            }
+            held(head.0);
+        }
+        let progress = link.status().progress;
+        link.end().await?;
+        // The log is complete. One more sync, which has next to nothing to do, returns once the hub has what is
+        // from here, and what is from elsewhere is not only in the log but in the airports.
+        let last = loop {
+            match self.replica.sync_once(hub).await {
+                Ok(last) => break last,
+                Err(error) if error.is_retryable() => tokio::time::sleep(TRY_AGAIN_AFTER).await,
+                Err(error) => return Err(error.into()),
+            }
+        };
+        Ok(Traffic {
+            bytes_sent: progress.bytes_sent + last.bytes_pushed,
+            bytes_received: progress.bytes_received + last.bytes_pulled,
+        })
+    }
+
+    /// How many of the events here are this office's own.
+    pub(crate) async fn own_events(&self) -> Result<u64, Failure> {
+        Ok(self.replica.status().await?.own_events)
+    }
+
+    /// What the office knows.
+    pub(crate) async fn knowledge(&self) -> Result<Knowledge, Failure> {
+        let mut airports: Vec<(Id<Airport>, Airport)> = Vec::new();
+        loop {
+            let last = airports.last().map(|(id, _)| id.clone());
+            let page = self.replica.list(last.as_ref(), AIRPORTS_AT_ONCE).await?;
+            if page.is_empty() {
+                break;
+            }
+            airports.extend(page);
+        }
+        let status = self.replica.status().await?;
+        Ok(Knowledge {
+            airports,
+            events: status.events.0,
+            own_events: status.own_events,
+            conflicts: status.conflicts,
+            state_hash: self.replica.state_hash().await?,
+        })
+    }
+
+    /// Closes the file. Not closing it loses nothing; the next opening then has more to do.
+    pub(crate) async fn close(self) -> Result<(), Failure> {
+        Ok(self.replica.close().await?)
+    }
+}
+
+/// How many events entering the reports makes.
+pub(crate) fn events_of<'a>(reports: impl IntoIterator<Item = &'a Report>) -> u64 {
+    let recorder = Recorder::new();
+    for report in reports {
+        report.enter(&mut Airport::ops(&recorder));
+    }
+    recorder.into_events().len() as u64
+}
+
+async fn ended(link: &mut Link) {
+    link.wait_for(|status| status.state == LinkState::Ended).await;
+}
+
+/// A link that nobody ended has met an error that trying again does not mend.
+async fn why_ended(link: Link) -> Failure {
+    match link.end().await {
+        Ok(()) => "the link to the hub ended".into(),
+        Err(error) => error.into(),
+    }
+}

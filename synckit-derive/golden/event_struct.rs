@@ -1,0 +1,59 @@
+#[automatically_derived]
+#[allow(deprecated)]
+impl ::synckit::event::SyncEvent for Signed {
+    const KINDS: &'static [::synckit::event::EventKind] = {
+        const fn field(
+            number: u32,
+            name: &'static str,
+            shape: ::synckit::wire::Shape,
+        ) -> ::synckit::event::FieldSchema {
+            ::synckit::event::FieldSchema {
+                number,
+                name,
+                shape,
+            }
+        }
+        &[
+            ::synckit::event::EventKind {
+                name: "inspection.signed",
+                version: 3,
+                min_reader: 3,
+                commutes: false,
+                fields: &[
+                    field(1, "by", <UserId as ::synckit::wire::Field>::SHAPE),
+                    field(2, "outcome", <Outcome as ::synckit::wire::Field>::SHAPE),
+                    field(3, "at", <Option<u64> as ::synckit::wire::Field>::SHAPE),
+                    field(4, "remarks", <Vec<String> as ::synckit::wire::Field>::SHAPE),
+                    field(7, "pages", <BTreeSet<u32> as ::synckit::wire::Field>::SHAPE),
+                ],
+            },
+        ]
+    };
+    fn kind(&self) -> usize {
+        0
+    }
+    fn write_payload(&self, out: &mut ::synckit::wire::Writer) {
+        <UserId as ::synckit::wire::Field>::write_field(&self.by, 1, out);
+        <Outcome as ::synckit::wire::Field>::write_field(&self.outcome, 2, out);
+        <Option<u64> as ::synckit::wire::Field>::write_field(&self.at, 3, out);
+        <Vec<String> as ::synckit::wire::Field>::write_field(&self.remarks, 4, out);
+        <BTreeSet<u32> as ::synckit::wire::Field>::write_field(&self.pages, 7, out);
+    }
+    fn read_payload(
+        kind: usize,
+        input: &mut ::synckit::wire::Reader<'_>,
+    ) -> ::core::result::Result<Self, ::synckit::wire::WireError> {
+        if kind != 0 {
+            return ::core::result::Result::Err(::synckit::wire::WireError::Invalid {
+                expected: "kind of Signed",
+            });
+        }
+        ::core::result::Result::Ok(Self {
+            by: <UserId as ::synckit::wire::Field>::read_field(1, input)?,
+            outcome: <Outcome as ::synckit::wire::Field>::read_field(2, input)?,
+            at: <Option<u64> as ::synckit::wire::Field>::read_field(3, input)?,
+            remarks: <Vec<String> as ::synckit::wire::Field>::read_field(4, input)?,
+            pages: <BTreeSet<u32> as ::synckit::wire::Field>::read_field(7, input)?,
+        })
+    }
+}

@@ -1,0 +1,61 @@
+#[automatically_derived]
+#[allow(deprecated)]
+impl ::synckit::wire::Message for Outline {
+    fn write_fields(&self, out: &mut ::synckit::wire::Writer) {
+        match self {
+            Self::Dot {} => {
+                out.tag(1, ::synckit::wire::WireType::Len);
+                out.nested(|out| {});
+            }
+            Self::Circle { centre: field_1, radius: field_2 } => {
+                out.tag(2, ::synckit::wire::WireType::Len);
+                out.nested(|out| {
+                    <Point as ::synckit::wire::Field>::write_field(field_1, 1, out);
+                    <u32 as ::synckit::wire::Field>::write_field(field_2, 2, out);
+                });
+            }
+            Self::Polygon { 0: field_1 } => {
+                out.tag(7, ::synckit::wire::WireType::Len);
+                out.nested(|out| {
+                    <Vec<Point> as ::synckit::wire::Field>::write_field(field_1, 1, out);
+                });
+            }
+        }
+    }
+    fn read_fields(
+        input: &mut ::synckit::wire::Reader<'_>,
+    ) -> ::core::result::Result<Self, ::synckit::wire::WireError> {
+        if input.take(1, ::synckit::wire::WireType::Len)? {
+            return input.nested(|input| ::core::result::Result::Ok(Self::Dot {}));
+        }
+        if input.take(2, ::synckit::wire::WireType::Len)? {
+            return input
+                .nested(|input| ::core::result::Result::Ok(Self::Circle {
+                    centre: <Point as ::synckit::wire::Field>::read_field(1, input)?,
+                    radius: <u32 as ::synckit::wire::Field>::read_field(2, input)?,
+                }));
+        }
+        if input.take(7, ::synckit::wire::WireType::Len)? {
+            return input
+                .nested(|input| ::core::result::Result::Ok(Self::Polygon {
+                    0: <Vec<Point> as ::synckit::wire::Field>::read_field(1, input)?,
+                }));
+        }
+        ::core::result::Result::Err(::synckit::wire::WireError::Missing {
+            number: 1,
+        })
+    }
+}
+#[automatically_derived]
+impl ::synckit::wire::Value for Outline {
+    const WIRE: ::synckit::wire::WireType = ::synckit::wire::WireType::Len;
+    const SHAPE: ::synckit::wire::Shape = ::synckit::wire::Shape::Message("Outline");
+    fn write(&self, out: &mut ::synckit::wire::Writer) {
+        out.nested(|out| ::synckit::wire::Message::write_fields(self, out));
+    }
+    fn read(
+        input: &mut ::synckit::wire::Reader<'_>,
+    ) -> ::core::result::Result<Self, ::synckit::wire::WireError> {
+        input.nested(::synckit::wire::Message::read_fields)
+    }
+}

@@ -1,0 +1,226 @@
+//! What `#[derive(SyncEvent)]` understands.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::ext::IdentExt as _;
+use syn::{Data, DeriveInput, Fields, Ident, LitStr, Type};
+
+use super::{Field, krate};
+use crate::attr;
+use crate::attr::event::{EventAttr, Place};
+use crate::case::snake;
+use crate::ctxt::Ctxt;
+
+/// A type of events.
+pub(crate) struct Event {
+    pub(crate) ident: Ident,
+    pub(crate) krate: TokenStream,
+    pub(crate) body: Body,
+}
+
+pub(crate) enum Body {
+    /// One kind.
+    Struct(Kind),
+    /// A kind for each variant.
+    Enum { prefix: Option<LitStr>, variants: Vec<Variant> },
+    /// None, which has been reported.
+    Union,
+}
+
+impl Body {
+    /// Whether a variant wraps another event type.
+    pub(crate) fn flattens(&self) -> bool {
+        match self {
+            Self::Struct(_) | Self::Union => false,
+            Self::Enum { variants, .. } => {
+                variants.iter().any(|variant| matches!(variant.content, Content::Flattened(_)))
+            }
+        }
+    }
+}
+
+pub(crate) struct Variant {
+    pub(crate) ident: Ident,
+    pub(crate) content: Content,
+}
+
+pub(crate) enum Content {
+    /// The variant's fields are the payload.
+    Kind(Kind),
+    /// The variant wraps an event type, whose kind it takes over.
+    Flattened(Type),
+}
+
+/// One kind of event.
+pub(crate) struct Kind {
+    pub(crate) name: Name,
+    pub(crate) version: u32,
+    pub(crate) commutes: bool,
+    pub(crate) fields: Vec<Field>,
+}
+
+/// The name of a kind of event.
+pub(crate) struct Name {
+    pub(crate) text: String,
+    pub(crate) origin: Origin,
+    /// Where a mistake about it is.
+    pub(crate) at: TokenStream,
+}
+
+/// Where a name comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It is written out.
+    Given,
+    /// It is made of the prefix and the variant.
+    Made,
+    /// It is not there, which has been reported.
+    Missing,
+}
+
+impl Event {
+    pub(crate) fn read(cx: &Ctxt, input: &DeriveInput) -> Self {
+        let place = match input.data {
+            Data::Enum(_) => Place::Enum,
+            Data::Struct(_) | Data::Union(_) => Place::Struct,
+        };
+        let attr = EventAttr::read(cx, &input.attrs, place);
+        attr::field::refuse(cx, &input.attrs, "field", "number the fields with it");
+        let path = krate(attr.krate.as_ref());
+        let ident = input.ident.clone();
+        let body = match &input.data {
+            Data::Struct(data) => Body::Struct(Kind::of_struct(cx, &ident, attr, &data.fields)),
+            Data::Enum(data) => {
+                let variants = data.variants.iter();
+                let read = variants.map(|variant| Variant::read(cx, &ident, &attr, variant));
+                Body::Enum { variants: read.collect(), prefix: attr.name }
+            }
+            Data::Union(data) => {
+                let message = "a union does not say which of its fields is there; use an enum";
+                cx.error(data.union_token, message);
+                Body::Union
+            }
+        };
+        Self { ident, krate: path, body }
+    }
+}
+
+impl Kind {
+    fn of_struct(cx: &Ctxt, ident: &Ident, attr: EventAttr, fields: &Fields) -> Self {
+        if attr.name.is_none() && !attr.mistaken {
+            let proposed = snake(&ident.unraw().to_string());
+            cx.error(
+                ident,
+                format!(
+                    "`{ident}` has no name in stored bytes; add #[event(name = \"{proposed}\")]"
+                ),
+            );
+        }
+        Self {
+            name: Name::given(attr.name, ident),
+            version: attr.version.unwrap_or(1),
+            commutes: attr.commutes.is_some(),
+            fields: Field::read_all(cx, fields),
+        }
+    }
+}
+
+impl Name {
+    fn given(name: Option<LitStr>, ident: &Ident) -> Self {
+        match name {
+            Some(name) => {
+                Self { text: name.value(), origin: Origin::Given, at: name.to_token_stream() }
+            }
+            None => {
+                Self { text: String::new(), origin: Origin::Missing, at: ident.to_token_stream() }
+            }
+        }
+    }
+}
+
+impl Variant {
+    fn read(cx: &Ctxt, family: &Ident, container: &EventAttr, variant: &syn::Variant) -> Self {
+        let attr = EventAttr::read(cx, &variant.attrs, Place::Variant);
+        attr::field::refuse(cx, &variant.attrs, "field", "number the fields with it");
+        let ident = variant.ident.clone();
+        if attr.flatten.is_some() {
+            return Self { content: Content::flattened(cx, &attr, variant), ident };
+        }
+        let name = match (attr.name, &container.name) {
+            (None, Some(prefix)) => Name {
+                text: format!("{}.{}", prefix.value(), snake(&ident.unraw().to_string())),
+                origin: Origin::Made,
+                at: ident.to_token_stream(),
+            },
+            (None, None) => {
+                if !attr.mistaken && !container.mistaken {
+                    without_prefix(cx, family, &ident);
+                }
+                Name::given(None, &ident)
+            }
+            (given, _) => Name::given(given, &ident),
+        };
+        let content = Content::Kind(Kind {
+            name,
+            version: attr.version.or(container.version).unwrap_or(1),
+            commutes: attr.commutes.is_some(),
+            fields: Field::read_all(cx, &variant.fields),
+        });
+        Self { ident, content }
+    }
+}
+
+fn without_prefix(cx: &Ctxt, family: &Ident, variant: &Ident) {
+    let proposed = snake(&family.unraw().to_string());
+    let proposed = proposed.strip_suffix("_event").unwrap_or(&proposed);
+    let message = format!(
+        "`{variant}` has no name in stored bytes; add #[event(name = \"{proposed}\")] to \
+         `{family}`, which names all its variants, or a name to this variant"
+    );
+    cx.error(variant, message);
+}
+
+impl Content {
+    /// How many fields it has of its own.
+    pub(crate) fn fields(&self) -> usize {
+        match self {
+            Self::Kind(kind) => kind.fields.len(),
+            Self::Flattened(_) => 0,
+        }
+    }
+
+    fn flattened(cx: &Ctxt, attr: &EventAttr, variant: &syn::Variant) -> Self {
+        let ident = &variant.ident;
+        let said = [
+            ("name", attr.name.as_ref().map(ToTokens::to_token_stream)),
+            ("version", attr.version.map(|_| ident.to_token_stream())),
+            ("commutes", attr.commutes.map(|()| ident.to_token_stream())),
+        ];
+        for (key, at) in said {
+            if let Some(at) = at {
+                let message = format!(
+                    "a flattened variant has the {key} of the event it wraps; remove `{key}`"
+                );
+                cx.error(at, message);
+            }
+        }
+        match &variant.fields {
+            Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
+                let field = &fields.unnamed[0];
+                attr::field::refuse(
+                    cx,
+                    &field.attrs,
+                    "field",
+                    "the wrapped event numbers its fields",
+                );
+                Self::Flattened(field.ty.clone())
+            }
+            _ => {
+                let message =
+                    format!("a flattened variant wraps one event type: `{ident}({ident})`");
+                cx.error(ident, message);
+                Self::Flattened(Type::Verbatim(TokenStream::new()))
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Helper attributes: from `#[event(name = "…", version = 3)]` to typed parts.
+//!
+//! This module knows the grammar, `name = value`, `name(list)`, `name` or a number, separated by
+//! commas; what the parts mean is said in [`event`], [`field`], [`merge`], [`value`] and
+//! [`aggregate`].
+
+pub(crate) mod aggregate;
+pub(crate) mod event;
+pub(crate) mod field;
+pub(crate) mod merge;
+pub(crate) mod value;
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ext::IdentExt as _;
+use syn::parse::{ParseStream, Parser as _};
+use syn::{Attribute, Ident, Lit, LitInt, LitStr, Meta, Path, Token};
+
+use crate::ctxt::Ctxt;
+use crate::suggest::{did_you_mean, list};
+
+/// One part of a helper attribute.
+pub(crate) enum Entry {
+    /// A literal alone, as in `#[field(3)]`.
+    Literal(Lit),
+    /// A key with or without something.
+    Keyed(Ident, Given),
+}
+
+/// What follows a key.
+pub(crate) enum Given {
+    Nothing,
+    /// `= value`
+    Value(TokenStream),
+    /// `(list)`
+    List(TokenStream),
+    /// Something that is none of these.
+    Other(TokenStream),
+}
+
+impl Given {
+    fn tokens(&self) -> TokenStream {
+        match self {
+            Self::Nothing => TokenStream::new(),
+            Self::Value(content) | Self::List(content) | Self::Other(content) => content.clone(),
+        }
+    }
+}
+
+/// The parts of all `#[helper(…)]` among `attrs`.
+pub(crate) fn entries(cx: &Ctxt, attrs: &[Attribute], helper: &str, example: &str) -> Vec<Entry> {
+    let mut all = Vec::new();
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident(helper)) {
+        match &attr.meta {
+            Meta::List(meta) if !meta.tokens.is_empty() => {
+                all.extend(parse(cx, meta.tokens.clone()));
+            }
+            _ => cx.error(
+                attr,
+                format!("#[{helper}] says something in parentheses, such as {example}"),
+            ),
+        }
+    }
+    all
+}
+
+/// The parts in the arguments of an attribute. A part that begins with neither a key nor a literal
+/// is reported.
+pub(crate) fn parse(cx: &Ctxt, tokens: TokenStream) -> Vec<Entry> {
+    let parser = |input: ParseStream<'_>| {
+        let mut all = Vec::new();
+        while !input.is_empty() {
+            let entry = cx.ok(Entry::parse(input));
+            let rest = until_comma(input)?;
+            if entry.is_some() && !rest.is_empty() {
+                cx.error(rest, "put a comma before this");
+            }
+            all.extend(entry);
+            input.parse::<Option<Token![,]>>()?;
+        }
+        Ok(all)
+    };
+    cx.ok(parser.parse2(tokens)).unwrap_or_default()
+}
+
+fn until_comma(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    let mut passed = TokenStream::new();
+    while !input.is_empty() && !input.peek(Token![,]) {
+        passed.extend([input.parse::<TokenTree>()?]);
+    }
+    Ok(passed)
+}
+
+impl Entry {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if input.peek(Lit) {
+            return Ok(Self::Literal(input.parse()?));
+        }
+        let key = input.call(Ident::parse_any)?;
+        if input.peek(Token![=]) {
+            input.parse::<Token![=]>()?;
+            let value = match input.peek(Lit) {
+                true => input.parse::<Lit>()?.to_token_stream(),
+                false => until_comma(input)?,
+            };
+            return Ok(Self::Keyed(key, Given::Value(value)));
+        }
+        if input.peek(syn::token::Paren) {
+            let content;
+            syn::parenthesized!(content in input);
+            return Ok(Self::Keyed(key, Given::List(content.parse()?)));
+        }
+        let rest = until_comma(input)?;
+        Ok(Self::Keyed(key, if rest.is_empty() { Given::Nothing } else { Given::Other(rest) }))
+    }
+}
+
+impl ToTokens for Entry {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        match self {
+            Self::Literal(literal) => literal.to_tokens(tokens),
+            Self::Keyed(key, given) => {
+                key.to_tokens(tokens);
+                given.tokens().to_tokens(tokens);
+            }
+        }
+    }
+}
+
+/// Keeps what a key is given, which is once.
+fn fill<T>(cx: &Ctxt, slot: &mut Option<T>, key: &Ident, value: Option<T>) {
+    if slot.is_some() {
+        cx.error(key, format!("`{key}` is given twice; keep one"));
+    } else {
+        *slot = value;
+    }
+}
+
+/// Reports a key that is not in place here.
+fn unknown(cx: &Ctxt, key: &Ident, attribute: &str, here: &[&str]) {
+    let typed = key.unraw().to_string();
+    let guess = did_you_mean(&typed, here);
+    let known = list(here);
+    cx.error(key, format!("{attribute} does not take `{typed}` here, it takes {known}{guess}"));
+}
+
+/// Reports a literal where a key belongs.
+fn stray(cx: &Ctxt, literal: &Lit, attribute: &str, here: &[&str]) {
+    let message = match literal {
+        Lit::Str(text) if here.contains(&"name") => {
+            format!("say what this is: `name = {}`", text.token())
+        }
+        _ => format!("{attribute} takes {} here", list(here)),
+    };
+    cx.error(literal, message);
+}
+
+fn text(cx: &Ctxt, key: &Ident, given: &Given) -> Option<LitStr> {
+    let parsed = match given {
+        Given::Value(value) => syn::parse2(value.clone()).ok(),
+        _ => None,
+    };
+    if parsed.is_none() {
+        cx.error(spot(key, given), format!("write a text: `{key} = \"…\"`"));
+    }
+    parsed
+}
+
+fn version(cx: &Ctxt, key: &Ident, given: &Given) -> Option<u32> {
+    let number = match given {
+        Given::Value(value) => syn::parse2::<LitInt>(value.clone()).ok(),
+        _ => None,
+    };
+    let parsed = number.and_then(|number| number.base10_parse().ok()).filter(|number| *number > 0);
+    if parsed.is_none() {
+        let message = format!("versions are whole numbers from 1 to {}: `{key} = 1`", u32::MAX);
+        cx.error(spot(key, given), message);
+    }
+    parsed
+}
+
+fn flag(cx: &Ctxt, key: &Ident, given: &Given) -> Option<()> {
+    if matches!(given, Given::Nothing) {
+        return Some(());
+    }
+    cx.error(spot(key, given), format!("`{key}` stands alone: write just `{key}`"));
+    None
+}
+
+/// `path` or `"path"`.
+fn krate(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Path> {
+    let parsed = match given {
+        Given::Value(value) => match syn::parse2::<LitStr>(value.clone()) {
+            Ok(text) => text.parse_with(Path::parse_mod_style).ok(),
+            Err(_) => Path::parse_mod_style.parse2(value.clone()).ok(),
+        },
+        _ => None,
+    };
+    if parsed.is_none() {
+        cx.error(spot(key, given), "write where synckit is found: `crate = path::to::synckit`");
+    }
+    parsed
+}
+
+/// Where to point when what a key is given is wrong.
+fn spot(key: &Ident, given: &Given) -> TokenStream {
+    let given = given.tokens();
+    if given.is_empty() { key.to_token_stream() } else { given }
+}

@@ -1,0 +1,62 @@
+//! The arguments of `#[sync_aggregate(…)]`.
+
+use proc_macro2::TokenStream;
+use syn::parse::{ParseStream, Parser as _};
+use syn::punctuated::Punctuated;
+use syn::{Ident, LitStr, Path, Token};
+
+use super::{Entry, Given, fill, krate, parse, spot, stray, text, unknown, version};
+use crate::ctxt::Ctxt;
+
+const KEYS: &[&str] = &["name", "version", "events", "crate"];
+const ATTRIBUTE: &str = "#[sync_aggregate(…)]";
+
+/// What the arguments say.
+#[derive(Default)]
+pub(crate) struct AggregateAttr {
+    pub(crate) name: Option<LitStr>,
+    pub(crate) version: Option<u32>,
+    pub(crate) events: Option<Vec<Path>>,
+    pub(crate) krate: Option<Path>,
+    /// Whether something in it was reported, so that nothing is concluded from what is missing.
+    pub(crate) mistaken: bool,
+}
+
+impl AggregateAttr {
+    pub(crate) fn read(cx: &Ctxt, arguments: TokenStream) -> Self {
+        let mut read = Self::default();
+        let before = cx.count();
+        for entry in parse(cx, arguments) {
+            let (key, given) = match entry {
+                Entry::Literal(literal) => {
+                    stray(cx, &literal, ATTRIBUTE, KEYS);
+                    continue;
+                }
+                Entry::Keyed(key, given) => (key, given),
+            };
+            match key.to_string().as_str() {
+                "name" => fill(cx, &mut read.name, &key, text(cx, &key, &given)),
+                "version" => fill(cx, &mut read.version, &key, version(cx, &key, &given)),
+                "events" => fill(cx, &mut read.events, &key, paths(cx, &key, &given)),
+                "crate" => fill(cx, &mut read.krate, &key, krate(cx, &key, &given)),
+                _ => unknown(cx, &key, ATTRIBUTE, KEYS),
+            }
+        }
+        read.mistaken = cx.count() > before;
+        read
+    }
+}
+
+fn paths(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Vec<Path>> {
+    let parser = |input: ParseStream<'_>| {
+        Punctuated::<Path, Token![,]>::parse_terminated_with(input, Path::parse_mod_style)
+    };
+    let parsed = match given {
+        Given::List(content) => parser.parse2(content.clone()).ok(),
+        _ => None,
+    };
+    if parsed.is_none() {
+        cx.error(spot(key, given), "list the types of domain events: `events(Signed, Closed)`");
+    }
+    parsed.map(|paths| paths.into_iter().collect())
+}

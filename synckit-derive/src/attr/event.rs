@@ -1,0 +1,65 @@
+//! `#[event(…)]` on an event type and on its variants.
+
+use syn::{Attribute, LitStr, Path};
+
+use super::{Entry, entries, fill, flag, krate, stray, text, unknown, version};
+use crate::ctxt::Ctxt;
+
+const EXAMPLE: &str = "#[event(name = \"…\")]";
+
+/// What `#[event(…)]` says.
+#[derive(Default)]
+pub(crate) struct EventAttr {
+    pub(crate) name: Option<LitStr>,
+    pub(crate) version: Option<u32>,
+    pub(crate) commutes: Option<()>,
+    pub(crate) flatten: Option<()>,
+    pub(crate) krate: Option<Path>,
+    /// Whether something in it was reported, so that nothing is concluded from what is missing.
+    pub(crate) mistaken: bool,
+}
+
+/// What `#[event(…)]` stands on, which decides what it takes.
+#[derive(Clone, Copy)]
+pub(crate) enum Place {
+    Struct,
+    Enum,
+    Variant,
+}
+
+impl Place {
+    const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Struct => &["name", "version", "commutes", "crate"],
+            Self::Enum => &["name", "version", "crate"],
+            Self::Variant => &["name", "version", "commutes", "flatten"],
+        }
+    }
+}
+
+impl EventAttr {
+    pub(crate) fn read(cx: &Ctxt, attrs: &[Attribute], place: Place) -> Self {
+        let mut read = Self::default();
+        let keys = place.keys();
+        let before = cx.count();
+        for entry in entries(cx, attrs, "event", EXAMPLE) {
+            let (key, given) = match entry {
+                Entry::Literal(literal) => {
+                    stray(cx, &literal, "#[event(…)]", keys);
+                    continue;
+                }
+                Entry::Keyed(key, given) => (key, given),
+            };
+            match key.to_string().as_str() {
+                typed if !keys.contains(&typed) => unknown(cx, &key, "#[event(…)]", keys),
+                "name" => fill(cx, &mut read.name, &key, text(cx, &key, &given)),
+                "version" => fill(cx, &mut read.version, &key, version(cx, &key, &given)),
+                "commutes" => fill(cx, &mut read.commutes, &key, flag(cx, &key, &given)),
+                "flatten" => fill(cx, &mut read.flatten, &key, flag(cx, &key, &given)),
+                _ => fill(cx, &mut read.krate, &key, krate(cx, &key, &given)),
+            }
+        }
+        read.mistaken = cx.count() > before;
+        read
+    }
+}

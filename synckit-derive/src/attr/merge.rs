@@ -1,0 +1,79 @@
+//! `#[merge(…)]` on a field of an aggregate.
+
+use quote::ToTokens;
+use syn::{Attribute, Data, Fields, Ident};
+
+use super::{Entry, Given, entries};
+use crate::ctxt::Ctxt;
+use crate::rule::{self, Rule};
+use crate::suggest::{did_you_mean, list};
+
+/// The field's merge rule. A mistake is reported, and so is a field without a rule.
+pub(crate) fn read(cx: &Ctxt, attrs: &[Attribute], field: &Ident) -> Option<&'static Rule> {
+    if !attrs.iter().any(|attr| attr.path().is_ident("merge")) {
+        let rules = list(&rule::names());
+        let message =
+            format!("field `{field}` has no merge rule; add #[merge(…)] with one of {rules}");
+        cx.error(field, message);
+        return None;
+    }
+    let mut entries = entries(cx, attrs, "merge", "#[merge(lww)]").into_iter();
+    let first = entries.next()?;
+    for more in entries {
+        cx.error(&more, format!("field `{field}` has one merge rule; keep one of them"));
+    }
+    named(cx, &first)
+}
+
+fn named(cx: &Ctxt, entry: &Entry) -> Option<&'static Rule> {
+    let names = rule::names();
+    let Entry::Keyed(key, given) = entry else {
+        cx.error(entry, format!("write the name of a merge rule: {}", list(&names)));
+        return None;
+    };
+    let typed = key.to_string();
+    let known = rule::find(&typed);
+    match (known, given) {
+        (Some(rule), Given::Nothing) => return Some(rule),
+        (Some(_), Given::List(inner)) if typed == "set" && inner.to_string() == "remove_wins" => {
+            cx.error(entry, unavailable("set(remove_wins)", &names));
+        }
+        (Some(_), _) => cx.error(entry, format!("`{typed}` stands alone: write #[merge({typed})]")),
+        (None, _) if rule::PLANNED.contains(&typed.as_str()) => {
+            cx.error(key, unavailable(&typed, &names));
+        }
+        (None, _) => {
+            let guess = did_you_mean(&typed, &names);
+            let rules = list(&names);
+            cx.error(key, format!("there is no merge rule `{typed}`, there are {rules}{guess}"));
+        }
+    }
+    None
+}
+
+fn unavailable(rule: &str, names: &[&str]) -> String {
+    format!("merge rule `{rule}` is not available in this version; available are {}", list(names))
+}
+
+/// Takes the attribute away from all fields: once the macro has run, nobody knows it any more.
+pub(crate) fn strip(data: &mut Data) {
+    let each: Vec<&mut Fields> = match data {
+        Data::Struct(data) => vec![&mut data.fields],
+        Data::Enum(data) => data.variants.iter_mut().map(|variant| &mut variant.fields).collect(),
+        Data::Union(_) => Vec::new(),
+    };
+    for field in each.into_iter().flatten() {
+        field.attrs.retain(|attr| !attr.path().is_ident("merge"));
+    }
+}
+
+/// Reports conditional compilation of a field.
+pub(crate) fn refuse_cfg(cx: &Ctxt, attrs: &[Attribute], field: &Ident) {
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("cfg")) {
+        let message = format!(
+            "field `{field}` cannot be conditional, because every program must merge the same \
+             fields; remove the condition"
+        );
+        cx.error(attr.to_token_stream(), message);
+    }
+}

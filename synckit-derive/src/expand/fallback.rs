@@ -1,0 +1,50 @@
+//! Inert implementations for mistaken types, so that one mistake is one error and not one more for
+//! every use.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+
+use super::result;
+
+/// A value type that writes nothing and reads nothing.
+pub(crate) fn value(krate: &TokenStream, ident: &Ident) -> TokenStream {
+    let result = result(krate);
+    let unreadable = unreadable(krate);
+    quote! {
+        #[automatically_derived]
+        impl #krate::wire::Message for #ident {
+            fn write_fields(&self, _: &mut #krate::wire::Writer) {}
+            fn read_fields(_: &mut #krate::wire::Reader<'_>) -> #result { #unreadable }
+        }
+        #[automatically_derived]
+        impl #krate::wire::Value for #ident {
+            const WIRE: #krate::wire::WireType = #krate::wire::WireType::Len;
+            const SHAPE: #krate::wire::Shape = #krate::wire::Shape::Message("");
+            fn write(&self, _: &mut #krate::wire::Writer) {}
+            fn read(_: &mut #krate::wire::Reader<'_>) -> #result { #unreadable }
+        }
+    }
+}
+
+/// An event type of one kind that writes nothing and reads nothing.
+pub(crate) fn event(krate: &TokenStream, ident: &Ident) -> TokenStream {
+    let result = result(krate);
+    let unreadable = unreadable(krate);
+    quote! {
+        #[automatically_derived]
+        impl #krate::event::SyncEvent for #ident {
+            const KINDS: &'static [#krate::event::EventKind] = &[#krate::event::EventKind {
+                name: "", version: 1, min_reader: 1, commutes: false, fields: &[],
+            }];
+            fn kind(&self) -> usize { 0 }
+            fn write_payload(&self, _: &mut #krate::wire::Writer) {}
+            fn read_payload(_: usize, _: &mut #krate::wire::Reader<'_>) -> #result { #unreadable }
+        }
+    }
+}
+
+fn unreadable(krate: &TokenStream) -> TokenStream {
+    quote! {
+        ::core::result::Result::Err(#krate::wire::WireError::Invalid { expected: "type" })
+    }
+}

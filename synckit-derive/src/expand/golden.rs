@@ -1,0 +1,108 @@
+//! What the macros write, compared with the texts in `golden/`. `SYNCKIT_BLESS=1` rewrites those.
+
+use std::path::Path;
+use std::{env, fs};
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+#[test]
+fn an_event_of_five_fields_fits_on_a_page() {
+    let expanded = crate::event(&parsed(quote! {
+        #[event(name = "inspection.signed", version = 3)]
+        pub struct Signed {
+            pub by: UserId,
+            pub outcome: Outcome,
+            pub at: Option<u64>,
+            pub remarks: Vec<String>,
+            #[field(7)]
+            pub pages: BTreeSet<u32>,
+        }
+    }));
+    let text = compare("event_struct.rs", expanded);
+    assert!(text.lines().count() <= 60, "{} lines", text.lines().count());
+}
+
+#[test]
+fn an_event_of_several_kinds() {
+    let expanded = crate::event(&parsed(quote! {
+        #[event(name = "note", version = 2)]
+        pub enum NoteEvent {
+            Created,
+            #[event(name = "note.renamed", version = 3)]
+            TitleSet(String),
+            #[event(commutes)]
+            Tagged { tag: String, by: UserId },
+            #[event(flatten)]
+            Signed(Signed),
+        }
+    }));
+    compare("event_enum.rs", expanded);
+}
+
+#[test]
+fn a_value_with_data() {
+    let expanded = crate::value(&parsed(quote! {
+        pub enum Outline {
+            Dot,
+            Circle { centre: Point, radius: u32 },
+            #[value(7)]
+            Polygon(Vec<Point>),
+        }
+    }));
+    compare("value_enum.rs", expanded);
+}
+
+#[test]
+fn an_aggregate_of_four_fields() {
+    let arguments = quote!(name = "inspection", version = 2, events(Signed));
+    let expanded = crate::aggregate(
+        arguments,
+        parsed(quote! {
+            #[derive(Clone, Debug)]
+            pub struct Inspection {
+                #[merge(lww)]
+                pub title: String,
+                #[merge(max)]
+                pub severity: Severity,
+                #[merge(counter)]
+                pub visits: i64,
+                #[merge(set)]
+                pub tags: BTreeSet<String>,
+            }
+        }),
+    );
+    compare("aggregate.rs", expanded);
+}
+
+#[test]
+fn a_mistaken_type_is_inert() {
+    let expanded = crate::event(&parsed(quote! {
+        #[event(name = "Signed")]
+        pub struct Signed {
+            #[field(0)]
+            pub by: UserId,
+        }
+    }));
+    compare("event_mistaken.rs", expanded);
+}
+
+fn parsed(tokens: TokenStream) -> syn::DeriveInput {
+    syn::parse2(tokens).unwrap()
+}
+
+fn compare(name: &str, expanded: TokenStream) -> String {
+    let text = prettyplease::unparse(&syn::parse2(expanded).unwrap());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name);
+    if env::var_os("SYNCKIT_BLESS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &text).unwrap();
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        golden == text,
+        "{} is not what is generated; if the change is meant, run with SYNCKIT_BLESS=1:\n{text}",
+        path.display()
+    );
+    text
+}

@@ -1,0 +1,181 @@
+//! The macros of synckit. Users find them, with everything that they name, in the crate `synckit`.
+//!
+//! A macro is a pipeline. `syn` parses the item, `attr` reads the helper attributes, `ast`
+//! says what was understood, `valid` checks it, and `expand` writes the code. Every stage
+//! reports to one `Ctxt` and goes on, so that all mistakes of a type are reported at once;
+//! a mistaken type gets an inert implementation, so that its uses add no errors of their own.
+
+mod ast;
+mod attr;
+mod case;
+mod ctxt;
+mod expand;
+#[cfg(test)]
+mod mutations;
+mod rule;
+mod suggest;
+mod valid;
+
+use proc_macro::TokenStream;
+use proc_macro2::TokenStream as TokenStream2;
+use quote::quote;
+use syn::{Data, DeriveInput};
+
+use crate::ctxt::Ctxt;
+
+/// Makes a struct one kind of event, or an enum a family of kinds.
+///
+/// ```text
+/// #[derive(SyncEvent, Clone, Debug)]
+/// #[event(name = "inspection.signed", version = 3)]
+/// pub struct Signed { pub by: UserId, pub outcome: Outcome }
+///
+/// #[derive(SyncEvent, Clone, Debug)]
+/// #[event(name = "note")]
+/// pub enum NoteEvent {
+///     Renamed(String),                          // note.renamed
+///     #[event(name = "note.tag", version = 2)]
+///     Tagged { tag: String, #[field(3)] by: UserId },
+///     #[event(flatten)]
+///     Signed(Signed),                           // inspection.signed
+/// }
+/// ```
+///
+/// On a type, `#[event(…)]` takes
+/// - `name = "…"`: the event's name in stored bytes, or the prefix of an enum's names, of the
+///   characters `a-z 0-9 _ . -`;
+/// - `version = 1`: the schema version, 1 when left out;
+/// - `commutes` (structs): the event takes effect whatever its author had seen, so it is stored
+///   without a causal context;
+/// - `crate = path`: where synckit is found, `::synckit` when left out.
+///
+/// On a variant it takes `name` (the whole name), `version` and `commutes` for that variant, or
+/// `flatten`, which makes the variant stand for the event type that it wraps. A variant without a
+/// name is called after its prefix and itself in snake case: renaming the variant renames the
+/// event.
+///
+/// Fields are numbered from 1 in order of declaration. `#[field(3)]` gives a field its number; the
+/// fields after it count on from there.
+#[proc_macro_derive(SyncEvent, attributes(event, field))]
+pub fn sync_event(input: TokenStream) -> TokenStream {
+    derive(input, event)
+}
+
+/// Makes a type one that fields of events can have.
+///
+/// ```text
+/// #[derive(SyncValue, Clone, Debug, PartialEq)]
+/// pub struct Point { pub x: i64, pub y: i64 }   // a message of numbered fields
+///
+/// #[derive(SyncValue, Clone, Debug, PartialEq)]
+/// pub enum Severity { Low, High }               // 0 and 1
+///
+/// #[derive(SyncValue, Clone, Debug, PartialEq)]
+/// pub enum Shape { Dot(Point), Circle { center: Point, radius: u32 } }   // a message of one field
+/// ```
+///
+/// The variants of an enum without data are numbered from 0, those of an enum with data from 1;
+/// `#[value(3)]` gives a variant its number, `#[field(3)]` a field, and those after it count on
+/// from there. `#[value(crate = path)]` on the type says where synckit is found.
+#[proc_macro_derive(SyncValue, attributes(value, field))]
+pub fn sync_value(input: TokenStream) -> TokenStream {
+    derive(input, value)
+}
+
+/// Makes a plain struct an aggregate: a domain type that replicas edit apart from each other and
+/// merge.
+///
+/// ```text
+/// #[sync_aggregate(name = "inspection", version = 2, events(Signed))]
+/// #[derive(Clone, Debug, PartialEq)]
+/// pub struct Inspection {
+///     #[merge(lww)]     pub title: String,
+///     #[merge(max)]     pub severity: Severity,
+///     #[merge(min)]     pub first_seen: Option<u64>,
+///     #[merge(counter)] pub visits: i64,
+///     #[merge(set)]     pub tags: BTreeSet<String>,
+/// }
+/// ```
+///
+/// The struct stays as it is. Beside it appear
+/// - `InspectionEvent`, with a variant for every operation (`TitleSet`, `SeverityRaised`,
+///   `FirstSeenLowered`, `VisitsAdded`, `TagsInserted`, `TagsRemoved`), for the creation, and for
+///   every type in `events(…)`;
+/// - `InspectionState`, which folds those events and merges;
+/// - `InspectionOps`, the handles through which an edit records them.
+///
+/// It takes
+/// - `name = "…"`: what the aggregate and its events are called in stored bytes;
+/// - `version = 1`: the schema version of those events, 1 when left out;
+/// - `events(…)`: domain events, for each of which the aggregate implements `Lower`;
+/// - `crate = path`: where synckit is found, `::synckit` when left out.
+#[proc_macro_attribute]
+pub fn sync_aggregate(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    match syn::parse(item.clone()) {
+        Ok(input) => aggregate(arguments.into(), input).into(),
+        Err(_) => {
+            let message = "#[sync_aggregate(…)] goes above a struct with named fields";
+            let error = syn::Error::new(proc_macro2::Span::call_site(), message);
+            let (error, item) = (error.into_compile_error(), TokenStream2::from(item));
+            quote!(#error #item).into()
+        }
+    }
+}
+
+fn derive(input: TokenStream, expand: fn(&DeriveInput) -> TokenStream2) -> TokenStream {
+    let expanded = syn::parse(input).map(|input| expand(&input));
+    expanded.unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+fn event(input: &DeriveInput) -> TokenStream2 {
+    let cx = Ctxt::default();
+    let event = ast::event::Event::read(&cx, input);
+    valid::generics(&cx, &input.ident, &input.generics);
+    valid::event(&cx, &event);
+    match cx.into_compile_errors() {
+        None => expand::event::event(&event),
+        Some(errors) => {
+            let inert = unless_hopeless(input, expand::fallback::event(&event.krate, &event.ident));
+            quote!(#errors #inert)
+        }
+    }
+}
+
+fn value(input: &DeriveInput) -> TokenStream2 {
+    let cx = Ctxt::default();
+    let value = ast::value::Value::read(&cx, input);
+    valid::generics(&cx, &input.ident, &input.generics);
+    valid::value(&cx, &value);
+    match cx.into_compile_errors() {
+        None => expand::value::value(&value),
+        Some(errors) => {
+            let inert = unless_hopeless(input, expand::fallback::value(&value.krate, &value.ident));
+            quote!(#errors #inert)
+        }
+    }
+}
+
+fn aggregate(arguments: TokenStream2, mut input: DeriveInput) -> TokenStream2 {
+    let cx = Ctxt::default();
+    let mut aggregate = ast::aggregate::Aggregate::read(&cx, arguments, &input);
+    attr::merge::strip(&mut input.data);
+    valid::generics(&cx, &input.ident, &input.generics);
+    valid::aggregate(&cx, &mut aggregate);
+    let beside = match cx.into_compile_errors() {
+        None => expand::aggregate::aggregate(&aggregate, false),
+        Some(errors) if aggregate.fields.is_empty() => errors,
+        Some(errors) => {
+            let inert = unless_hopeless(&input, expand::aggregate::aggregate(&aggregate, true));
+            quote!(#errors #inert)
+        }
+    };
+    quote!(#input #beside)
+}
+
+/// What would only lead to more errors gets no implementation: the parameters of a generic type
+/// would need bounds that nobody has written, and a union can hardly have what an implementation
+/// requires.
+fn unless_hopeless(input: &DeriveInput, fallback: TokenStream2) -> TokenStream2 {
+    let hopeless = !input.generics.params.is_empty() || matches!(input.data, Data::Union(_));
+    if hopeless { TokenStream2::new() } else { fallback }
+}

@@ -1,0 +1,306 @@
+//! Packing envelopes into a block.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
+use bytes::Bytes;
+
+use super::{BLOCK_BYTES_MAX, BLOCK_EVENTS_MAX, BLOCK_MAGIC, Block, checksum};
+use crate::clock::Hlc;
+use crate::envelope::{
+    CONTEXT_REPLICAS_MAX, Chain, EXTENSIONS_BYTES_MAX, Envelope, Head, Metadata, PAYLOAD_BYTES_MAX,
+};
+use crate::event::EventRef;
+use crate::id::{AggregateId, Name, ReplicaId, SpaceId};
+use crate::vector::VectorClock;
+use crate::wire::Writer;
+
+/// The commit does not fit into this block any more; into an empty one it may, unless an event is itself beyond
+/// a named maximum.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the block is full: at most {BLOCK_EVENTS_MAX} events and {BLOCK_BYTES_MAX} bytes fit")]
+pub struct BlockFull;
+
+/// Packs whole commits into a block.
+#[derive(Debug)]
+pub struct BlockPacker {
+    space: SpaceId,
+    runs: Vec<(ReplicaId, u64, Head)>,
+    chains_before: Vec<Chain>,
+    replicas: Table<ReplicaId>,
+    names: Table<Name>,
+    aggregates: Table<AggregateId>,
+    events: Table<EventRef>,
+    metadata: Table<Metadata>,
+    entries: Writer,
+    count: usize,
+    last_hlc: Hlc,
+    last_context: VectorClock,
+    bytes_max: usize,
+}
+
+/// The flags that begin an entry.
+pub(super) mod flag {
+    pub(crate) const LAST: u64 = 1;
+    pub(crate) const CONTEXT: u64 = 2;
+    pub(crate) const SAME_CONTEXT: u64 = 4;
+    pub(crate) const METADATA: u64 = 8;
+    pub(crate) const EXTENSIONS: u64 = 16;
+    pub(crate) const ALL: u64 = 31;
+}
+
+/// Most bytes of any varint.
+const VARINT: usize = 10;
+/// Most bytes of a varint that counts rows, events, or the bytes of a name, key or string.
+const INDEX: usize = 2;
+/// Most bytes of an entry without its context, extensions and payload: the clock, the payload's length (3), and
+/// flags, run, aggregate, event, context, metadata and extensions.
+const ENTRY: usize = VARINT + 3 + 7 * INDEX;
+
+/// The table rows that a commit adds to a block.
+#[derive(Default)]
+struct Fresh<'a> {
+    replicas: HashSet<ReplicaId>,
+    names: HashSet<&'a Name>,
+    aggregates: HashSet<&'a AggregateId>,
+    events: HashSet<&'a EventRef>,
+    metadata: HashSet<&'a Metadata>,
+}
+
+impl BlockPacker {
+    /// An empty block of a space.
+    pub fn new(space: SpaceId) -> Self {
+        let bytes_max = 128 + space.as_str().len();
+        Self {
+            space,
+            runs: Vec::new(),
+            chains_before: Vec::new(),
+            replicas: Table::new(),
+            names: Table::new(),
+            aggregates: Table::new(),
+            events: Table::new(),
+            metadata: Table::new(),
+            entries: Writer::new(),
+            count: 0,
+            last_hlc: Hlc::ZERO,
+            last_context: VectorClock::new(),
+            bytes_max,
+        }
+    }
+
+    /// How many events have been packed.
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether nothing has been packed.
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Packs a commit: one author's consecutive events, of which the last is marked so.
+    ///
+    /// `before` is where the author's events stood before it; it matters only for the author's first commit in
+    /// the block. Returns where they stand after it.
+    ///
+    /// # Errors
+    /// When it does not fit, or a part of an event is larger than its named maximum; nothing is packed then. A
+    /// commit that fits beside others fits into an empty block too.
+    pub fn push_commit(&mut self, before: &Head, commit: &[Envelope]) -> Result<Head, BlockFull> {
+        let size = self.size_bound(commit);
+        let fits = self.count + commit.len() <= BLOCK_EVENTS_MAX
+            && self.bytes_max + size <= BLOCK_BYTES_MAX
+            && commit.iter().all(within_limits);
+        if !fits {
+            return Err(BlockFull);
+        }
+        self.bytes_max += size;
+        let mut head = *before;
+        for envelope in commit {
+            head = self.push(head, envelope);
+        }
+        Ok(head)
+    }
+
+    /// No fewer bytes than the commit adds to the block, the table rows that it adds included once.
+    fn size_bound(&self, commit: &[Envelope]) -> usize {
+        const RUN: usize = ReplicaId::LEN + VARINT + Chain::LEN;
+        let mut fresh = Fresh::default();
+        let mut last_context = &self.last_context;
+        let mut bound = match commit.first() {
+            Some(first) if !self.runs.iter().any(|(id, ..)| *id == first.dot.replica) => RUN,
+            _ => 0,
+        };
+        for envelope in commit {
+            bound += ENTRY + envelope.extensions.len() + envelope.payload.len();
+            bound += self.rows_bound(envelope, &mut fresh);
+            if !envelope.context.is_empty() && envelope.context != *last_context {
+                last_context = &envelope.context;
+                for dot in envelope.context.iter() {
+                    let row =
+                        !self.replicas.has(&dot.replica) && fresh.replicas.insert(dot.replica);
+                    bound += INDEX + VARINT + if row { ReplicaId::LEN } else { 0 };
+                }
+            }
+        }
+        bound
+    }
+
+    fn rows_bound<'a>(&self, envelope: &'a Envelope, fresh: &mut Fresh<'a>) -> usize {
+        let Envelope { aggregate, event, metadata, .. } = envelope;
+        let mut bound = 0;
+        for name in [&aggregate.kind, &event.name] {
+            if !self.names.has(name) && fresh.names.insert(name) {
+                bound += INDEX + name.as_str().len();
+            }
+        }
+        if !self.aggregates.has(aggregate) && fresh.aggregates.insert(aggregate) {
+            bound += 2 * INDEX + aggregate.key.as_bytes().len();
+        }
+        if !self.events.has(event) && fresh.events.insert(event) {
+            bound += INDEX + 2 * VARINT;
+        }
+        if !metadata.is_empty() && !self.metadata.has(metadata) && fresh.metadata.insert(metadata) {
+            bound +=
+                INDEX + metadata.iter().map(|(k, v)| k.len() + v.len() + 2 * INDEX).sum::<usize>();
+        }
+        bound
+    }
+    fn push(&mut self, before: Head, envelope: &Envelope) -> Head {
+        let author = envelope.dot.replica;
+        let run = self.runs.iter().position(|(id, ..)| *id == author).unwrap_or_else(|| {
+            self.runs.push((author, envelope.dot.seq, before));
+            self.chains_before.push(before.chain);
+            self.runs.len() - 1
+        });
+        let chain = envelope.chain(&self.space, &self.runs[run].2.chain);
+        let head = Head { seq: envelope.dot.seq, hlc: envelope.hlc, chain };
+        self.runs[run].2 = head;
+        self.count += 1;
+        self.write_entry(run, envelope);
+        head
+    }
+
+    fn write_entry(&mut self, run: usize, envelope: &Envelope) {
+        let same_context = envelope.context == self.last_context;
+        let mut flags = 0;
+        for (set, bit) in [
+            (envelope.last, flag::LAST),
+            (!envelope.context.is_empty() && !same_context, flag::CONTEXT),
+            (!envelope.context.is_empty() && same_context, flag::SAME_CONTEXT),
+            (!envelope.metadata.is_empty(), flag::METADATA),
+            (!envelope.extensions.is_empty(), flag::EXTENSIONS),
+        ] {
+            flags |= if set { bit } else { 0 };
+        }
+        let (kind, name) = (&envelope.aggregate.kind, &envelope.event.name);
+        self.names.index(kind);
+        self.names.index(name);
+        let aggregate = self.aggregates.index(&envelope.aggregate);
+        let event = self.events.index(&envelope.event);
+        let out = &mut self.entries;
+        out.varint(flags);
+        out.varint(run as u64);
+        out.zigzag(envelope.hlc.to_bits().wrapping_sub(self.last_hlc.to_bits()).cast_signed());
+        out.varint(aggregate);
+        out.varint(event);
+        if flags & flag::CONTEXT != 0 {
+            out.varint(envelope.context.len() as u64);
+            for dot in envelope.context.iter() {
+                out.varint(self.replicas.index(&dot.replica));
+                out.varint(dot.seq);
+            }
+        }
+        if flags & flag::METADATA != 0 {
+            out.varint(self.metadata.index(&envelope.metadata));
+        }
+        if flags & flag::EXTENSIONS != 0 {
+            out.bytes(&envelope.extensions);
+        }
+        out.bytes(&envelope.payload);
+        self.last_hlc = envelope.hlc;
+        if flags & flag::CONTEXT != 0 {
+            self.last_context = envelope.context.clone();
+        }
+    }
+
+    /// The block; `None` when nothing was packed.
+    pub fn finish(mut self) -> Option<Block> {
+        if self.count == 0 {
+            return None;
+        }
+        let mut body = Writer::new();
+        body.bytes(self.space.as_str().as_bytes());
+        body.varint(self.runs.len() as u64);
+        for ((replica, first_seq, _), chain) in self.runs.iter().zip(&self.chains_before) {
+            body.raw(replica.as_bytes());
+            body.varint(*first_seq);
+            body.raw(chain.as_bytes());
+        }
+        table(&mut body, &self.replicas, |out, id| out.raw(id.as_bytes()));
+        table(&mut body, &self.names, |out, name| out.bytes(name.as_str().as_bytes()));
+        let names = &mut self.names;
+        table(&mut body, &self.aggregates, |out, aggregate| {
+            out.varint(names.index(&aggregate.kind));
+            out.bytes(aggregate.key.as_bytes());
+        });
+        table(&mut body, &self.events, |out, event| {
+            out.varint(names.index(&event.name));
+            out.varint(u64::from(event.version));
+            out.varint(u64::from(event.min_reader));
+        });
+        table(&mut body, &self.metadata, |out, metadata| {
+            out.varint(metadata.len() as u64);
+            for (key, value) in metadata.iter() {
+                out.bytes(key.as_bytes());
+                out.bytes(value.as_bytes());
+            }
+        });
+        body.varint(self.count as u64);
+        // Nothing above is nested, so nothing can be nested too deep.
+        body.raw(&self.entries.finish().unwrap_or_default());
+        let body = body.finish().unwrap_or_default();
+        let bytes = [&BLOCK_MAGIC[..], &checksum(&body), &body].concat();
+        let block = Block::parse(Bytes::from(bytes));
+        debug_assert!(block.is_ok(), "a commit was packed that is none: {block:?}");
+        block.ok()
+    }
+}
+
+fn within_limits(envelope: &Envelope) -> bool {
+    envelope.payload.len() <= PAYLOAD_BYTES_MAX
+        && envelope.extensions.len() <= EXTENSIONS_BYTES_MAX
+        && envelope.context.len() <= CONTEXT_REPLICAS_MAX
+}
+
+fn table<T>(out: &mut Writer, table: &Table<T>, mut write: impl FnMut(&mut Writer, &T)) {
+    out.varint(table.items.len() as u64);
+    table.items.iter().for_each(|item| write(out, item));
+}
+
+/// Distinct items in the order of their first use.
+#[derive(Debug)]
+struct Table<T> {
+    items: Vec<T>,
+    places: HashMap<T, u64>,
+}
+
+impl<T: Clone + Eq + Hash> Table<T> {
+    fn new() -> Self {
+        Self { items: Vec::new(), places: HashMap::new() }
+    }
+
+    fn has(&self, item: &T) -> bool {
+        self.places.contains_key(item)
+    }
+
+    fn index(&mut self, item: &T) -> u64 {
+        if let Some(place) = self.places.get(item) {
+            return *place;
+        }
+        let place = self.items.len() as u64;
+        self.items.push(item.clone());
+        self.places.insert(item.clone(), place);
+        place
+    }
+}

@@ -1,0 +1,286 @@
+//! Checking a block's bytes and finding its parts.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+
+use super::pack::flag;
+use super::{
+    BLOCK_BYTES_MAX, BLOCK_CHECKSUM_LEN, BLOCK_EVENTS_MAX, BLOCK_MAGIC, Block, BlockError, Header,
+    Run, checksum,
+};
+use crate::clock::Hlc;
+use crate::envelope::{
+    CONTEXT_REPLICAS_MAX, Chain, EXTENSIONS_BYTES_MAX, METADATA_ENTRIES_MAX, Metadata,
+    PAYLOAD_BYTES_MAX,
+};
+use crate::event::EventRef;
+use crate::id::{AggregateId, Dot, Key, Name, ReplicaId, SpaceId};
+use crate::vector::{VECTOR_REPLICAS_MAX, VectorClock};
+use crate::wire::{Reader, Unknown, WireError};
+
+const HEADER_LEN: usize = BLOCK_MAGIC.len() + BLOCK_CHECKSUM_LEN;
+
+pub(super) fn parse(bytes: Bytes) -> Result<Block, BlockError> {
+    if bytes.len() > BLOCK_BYTES_MAX {
+        return Err(BlockError::TooLarge);
+    }
+    if bytes.len() < HEADER_LEN || bytes[..BLOCK_MAGIC.len()] != BLOCK_MAGIC {
+        return Err(BlockError::NotABlock);
+    }
+    let body = bytes.slice(HEADER_LEN..);
+    if checksum(&body) != bytes[BLOCK_MAGIC.len()..HEADER_LEN] {
+        return Err(BlockError::Checksum);
+    }
+    let mut input = Reader::new(&body, Unknown::Refuse);
+    let tables = Tables::read(&mut input)?;
+    let mut entries = Entries::new(tables, bytes.len());
+    let count = count(&mut input, BLOCK_EVENTS_MAX)?;
+    for _ in 0..count {
+        entries.read_one(&mut input)?;
+    }
+    if !input.is_empty() {
+        return Err(inconsistent("bytes follow the last event"));
+    }
+    entries.finish(bytes.clone())
+}
+
+const fn inconsistent(what: &'static str) -> BlockError {
+    BlockError::Inconsistent { what }
+}
+
+/// A table's length: at most `max`. Its rows are read one by one, so it may still promise more than there is.
+fn count(input: &mut Reader<'_>, max: usize) -> Result<usize, BlockError> {
+    match usize::try_from(input.varint()?) {
+        Ok(count) if count <= max => Ok(count),
+        _ => Err(BlockError::TooLarge),
+    }
+}
+
+fn index(input: &mut Reader<'_>, length: usize) -> Result<usize, BlockError> {
+    match usize::try_from(input.varint()?) {
+        Ok(index) if index < length => Ok(index),
+        _ => Err(inconsistent("an index points outside its table")),
+    }
+}
+
+fn text<'a>(input: &mut Reader<'a>) -> Result<&'a str, BlockError> {
+    let invalid = WireError::Invalid { expected: "UTF-8 text" };
+    std::str::from_utf8(input.bytes()?).map_err(|_| invalid.into())
+}
+
+fn number<T: TryFrom<u64>>(input: &mut Reader<'_>, target: &'static str) -> Result<T, BlockError> {
+    let value = input.varint()?;
+    T::try_from(value).map_err(|_| WireError::OutOfRange { value: value.into(), target }.into())
+}
+
+struct Tables {
+    space: SpaceId,
+    runs: Vec<Run>,
+    replicas: Vec<ReplicaId>,
+    aggregates: Vec<AggregateId>,
+    events: Vec<EventRef>,
+    metadata: Vec<Metadata>,
+}
+
+impl Tables {
+    fn read(input: &mut Reader<'_>) -> Result<Self, BlockError> {
+        let space = SpaceId::new(text(input)?)?;
+        let runs = rows(input, BLOCK_EVENTS_MAX, read_run)?;
+        if runs.iter().map(|run| run.replica).collect::<HashSet<_>>().len() != runs.len() {
+            return Err(inconsistent("an author has two runs"));
+        }
+        let replicas =
+            rows(input, VECTOR_REPLICAS_MAX, |input| Ok(ReplicaId::from_bytes(input.array()?)))?;
+        let names = rows(input, 2 * BLOCK_EVENTS_MAX, |input| Ok(Name::new(text(input)?)?))?;
+        let aggregates = rows(input, BLOCK_EVENTS_MAX, |input| {
+            let kind = names[index(input, names.len())?].clone();
+            Ok(AggregateId { kind, key: Key::new(input.bytes()?)? })
+        })?;
+        if aggregates.iter().collect::<HashSet<_>>().len() != aggregates.len() {
+            return Err(inconsistent("an aggregate is listed twice"));
+        }
+        let events = rows(input, BLOCK_EVENTS_MAX, |input| {
+            let name = names[index(input, names.len())?].clone();
+            read_event(name, input)
+        })?;
+        let metadata = rows(input, BLOCK_EVENTS_MAX, read_metadata)?;
+        Ok(Self { space, runs, replicas, aggregates, events, metadata })
+    }
+}
+
+/// Rows are pushed one by one: nothing is allocated from the declared count.
+fn rows<'a, T>(
+    input: &mut Reader<'a>,
+    max: usize,
+    mut read: impl FnMut(&mut Reader<'a>) -> Result<T, BlockError>,
+) -> Result<Vec<T>, BlockError> {
+    let mut rows = Vec::new();
+    for _ in 0..count(input, max)? {
+        rows.push(read(input)?);
+    }
+    Ok(rows)
+}
+
+fn read_run(input: &mut Reader<'_>) -> Result<Run, BlockError> {
+    let replica = ReplicaId::from_bytes(input.array()?);
+    let first_seq = input.varint()?;
+    // Leaves room for a whole block, so that adding to a sequence number cannot overflow.
+    if first_seq == 0 || first_seq > u64::MAX - BLOCK_EVENTS_MAX as u64 {
+        return Err(inconsistent("a run begins outside the range of sequence numbers"));
+    }
+    let chain_before = Chain::from_bytes(input.array()?);
+    Ok(Run { replica, first_seq, count: 0, chain_before })
+}
+
+fn read_event(name: Name, input: &mut Reader<'_>) -> Result<EventRef, BlockError> {
+    let version = number(input, "a schema version")?;
+    let min_reader = number(input, "a schema version")?;
+    if min_reader == 0 || min_reader > version {
+        return Err(inconsistent("an event's min_reader is not between 1 and its version"));
+    }
+    Ok(EventRef { name, version, min_reader })
+}
+
+fn read_metadata(input: &mut Reader<'_>) -> Result<Metadata, BlockError> {
+    let mut metadata = Metadata::new();
+    let entries = count(input, METADATA_ENTRIES_MAX)?;
+    for _ in 0..entries {
+        let (key, value) = (text(input)?, text(input)?);
+        if metadata.iter().last().is_some_and(|(last, _)| last >= key) {
+            return Err(inconsistent("metadata is out of order"));
+        }
+        metadata.insert(key, value).map_err(|_| BlockError::TooLarge)?;
+    }
+    if metadata.is_empty() {
+        return Err(inconsistent("an empty metadata row"));
+    }
+    Ok(metadata)
+}
+
+/// The entries read so far. Row 0 of contexts and metadata is the empty one.
+struct Entries {
+    tables: Tables,
+    contexts: Vec<VectorClock>,
+    headers: Vec<Header>,
+    aggregates_met: usize,
+    last_hlc: Hlc,
+    whole: usize,
+}
+
+impl Entries {
+    fn new(mut tables: Tables, whole: usize) -> Self {
+        tables.metadata.insert(0, Metadata::new());
+        let contexts = vec![VectorClock::new()];
+        let (headers, last_hlc) = (Vec::new(), Hlc::ZERO);
+        Self { tables, contexts, headers, aggregates_met: 0, last_hlc, whole }
+    }
+
+    fn read_one(&mut self, input: &mut Reader<'_>) -> Result<(), BlockError> {
+        let flags = input.varint()?;
+        if flags & !flag::ALL != 0 {
+            return Err(inconsistent("an event has a flag that is not known"));
+        }
+        let run = index(input, self.tables.runs.len())?;
+        if self.headers.last().is_some_and(|before| !before.last && before.run != run) {
+            return Err(inconsistent("two commits are interleaved"));
+        }
+        let delta = input.zigzag()?.cast_unsigned();
+        let hlc = Hlc::from_bits(self.last_hlc.to_bits().wrapping_add(delta));
+        self.last_hlc = hlc;
+        let aggregate = index(input, self.tables.aggregates.len())?;
+        if aggregate > self.aggregates_met {
+            return Err(inconsistent("aggregates are not in the order of their first event"));
+        }
+        self.aggregates_met = self.aggregates_met.max(aggregate + 1);
+        let event = index(input, self.tables.events.len())?;
+        let context = self.read_context(flags, self.tables.runs[run].replica, input)?;
+        let metadata = match flags & flag::METADATA {
+            0 => 0,
+            _ => 1 + index(input, self.tables.metadata.len() - 1)?,
+        };
+        let extensions = match flags & flag::EXTENSIONS {
+            0 => 0..0,
+            _ => self.range(input, EXTENSIONS_BYTES_MAX)?,
+        };
+        let payload = self.range(input, PAYLOAD_BYTES_MAX)?;
+        let author = &mut self.tables.runs[run];
+        let dot = Dot { replica: author.replica, seq: author.first_seq + author.count };
+        author.count += 1;
+        let last = flags & flag::LAST != 0;
+        self.headers.push(Header {
+            run,
+            dot,
+            hlc,
+            last,
+            aggregate,
+            event,
+            metadata,
+            context,
+            extensions,
+            payload,
+        });
+        Ok(())
+    }
+
+    fn read_context(
+        &mut self,
+        flags: u64,
+        author: ReplicaId,
+        input: &mut Reader<'_>,
+    ) -> Result<usize, BlockError> {
+        if flags & flag::SAME_CONTEXT != 0 {
+            let last = self.contexts.len() - 1;
+            if last == 0 || flags & flag::CONTEXT != 0 || self.contexts[last].get(&author) != 0 {
+                return Err(inconsistent("an event refers to a context that is not there"));
+            }
+            return Ok(last);
+        }
+        if flags & flag::CONTEXT == 0 {
+            return Ok(0);
+        }
+        let mut context = VectorClock::new();
+        for _ in 0..count(input, CONTEXT_REPLICAS_MAX)? {
+            let replica = self.tables.replicas[index(input, self.tables.replicas.len())?];
+            let seq = input.varint()?;
+            if seq == 0 || replica == author || context.get(&replica) != 0 {
+                return Err(inconsistent("a context names a replica twice, at 0, or its author"));
+            }
+            context.advance(Dot { replica, seq }).map_err(|_| BlockError::TooLarge)?;
+        }
+        if context.is_empty() {
+            return Err(inconsistent("an empty context is written"));
+        }
+        self.contexts.push(context);
+        Ok(self.contexts.len() - 1)
+    }
+
+    /// A length-delimited part, as a range of the whole block.
+    fn range(
+        &self,
+        input: &mut Reader<'_>,
+        max: usize,
+    ) -> Result<std::ops::Range<usize>, BlockError> {
+        let part = input.bytes()?;
+        if part.len() > max {
+            return Err(BlockError::TooLarge);
+        }
+        let end = self.whole - input.rest().len();
+        Ok(end - part.len()..end)
+    }
+
+    fn finish(self, bytes: Bytes) -> Result<Block, BlockError> {
+        if self.tables.runs.iter().any(|run| run.count == 0) {
+            return Err(inconsistent("an author without events"));
+        }
+        if self.aggregates_met < self.tables.aggregates.len() {
+            return Err(inconsistent("an aggregate without events"));
+        }
+        if !self.headers.last().is_some_and(|header| header.last) {
+            return Err(inconsistent("it ends inside a commit"));
+        }
+        let Tables { space, runs, aggregates, events, metadata, .. } = self.tables;
+        let (contexts, entries) = (self.contexts, self.headers);
+        Ok(Block { bytes, space, runs, aggregates, events, metadata, contexts, entries })
+    }
+}

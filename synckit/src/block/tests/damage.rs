@@ -1,0 +1,146 @@
+//! Damaged and hostile bytes are refused; what is accepted keeps a block's invariants.
+
+use std::collections::BTreeSet;
+
+use proptest::sample::Index;
+
+use super::*;
+
+#[test]
+fn every_flipped_bit_is_refused() {
+    let bytes = small_block().bytes().to_vec();
+    for bit in 0..bytes.len() * 8 {
+        let mut damaged = bytes.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        let expected =
+            if bit / 8 < BLOCK_MAGIC.len() { BlockError::NotABlock } else { BlockError::Checksum };
+        assert_eq!(Block::parse(damaged.into()), Err(expected), "bit {bit}");
+    }
+}
+
+#[test]
+fn bytes_cut_off_anywhere_are_refused() {
+    let bytes = small_block().bytes().clone();
+    for length in 0..bytes.len() {
+        assert!(Block::parse(bytes.slice(..length)).is_err(), "{length} bytes");
+    }
+}
+
+#[test]
+fn a_body_cut_off_anywhere_is_refused_behind_a_fitting_checksum_too() {
+    let body = body(&small_block());
+    for length in 0..body.len() {
+        assert!(Block::parse(sealed(&body[..length])).is_err(), "{length} bytes");
+    }
+}
+
+#[test]
+fn a_block_larger_than_the_maximum_is_refused_before_it_is_looked_at() {
+    let bytes = Bytes::from(vec![0; BLOCK_BYTES_MAX + 1]);
+    assert_eq!(Block::parse(bytes), Err(BlockError::TooLarge));
+}
+
+#[test]
+fn a_format_of_another_version_is_named_so() {
+    let mut bytes = small_block().bytes().to_vec();
+    bytes[3] = b'2';
+    assert_eq!(Block::parse(bytes.into()), Err(BlockError::NotABlock));
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn arbitrary_bytes_are_no_block(bytes in vec(any::<u8>(), 0..200)) {
+        prop_assert!(Block::parse(bytes.clone().into()).is_err());
+        keeps_invariants(&bytes)?;
+    }
+
+    #[test]
+    fn what_is_accepted_of_damaged_bodies_keeps_the_invariants(
+        commits in commits(),
+        damage in vec((any::<Index>(), damage()), 1..4),
+    ) {
+        let mut body = body(&pack(&commits));
+        // Long payloads would take all the hits.
+        if body.len() < 2_000 {
+            for (at, damage) in &damage {
+                inflict(*damage, at, &mut body);
+            }
+            keeps_invariants(&body)?;
+        }
+    }
+}
+
+fn keeps_invariants(body: &[u8]) -> Result<(), TestCaseError> {
+    let Ok(block) = Block::parse(sealed(body)) else { return Ok(()) };
+    let events = envelopes(&block);
+    prop_assert!(!events.is_empty() && events.len() == block.len());
+    prop_assert!(events.last().is_some_and(|event| event.last));
+    for (event, next) in events.iter().zip(&events[1..]) {
+        prop_assert!(event.last || event.dot.replica == next.dot.replica);
+    }
+    for event in &events {
+        prop_assert_eq!(event.context.get(&event.dot.replica), 0);
+        prop_assert!((1..=event.event.version).contains(&event.event.min_reader));
+    }
+    for run in block.runs() {
+        let of_author = events.iter().filter(|event| event.dot.replica == run.replica);
+        let seqs: Vec<_> = of_author.map(|event| event.dot.seq).collect();
+        prop_assert_eq!(seqs, (run.first_seq..=run.last_seq()).collect::<Vec<_>>());
+    }
+    let named: BTreeSet<_> = block.aggregates().iter().collect();
+    prop_assert_eq!(named.len(), block.aggregates().len());
+    prop_assert_eq!(named, events.iter().map(|event| &event.aggregate).collect());
+    prop_assert_eq!(envelopes(&repacked(&block)), events);
+    prop_assert_eq!(repacked(&block).heads().len(), block.heads().len());
+    Ok(())
+}
+
+/// The envelopes of a block, packed once more.
+fn repacked(block: &Block) -> Block {
+    let before: BTreeMap<_, _> =
+        block.runs().iter().map(|run| (run.replica, run.head_before())).collect();
+    let mut packer = BlockPacker::new(block.space().clone());
+    for commit in envelopes(block).split_inclusive(|event| event.last) {
+        packer.push_commit(&before[&commit[0].dot.replica], commit).unwrap();
+    }
+    packer.finish().unwrap()
+}
+
+fn small_block() -> Block {
+    let mut event = note(replica(1), 7, b"milk");
+    event.context = context([(replica(2), 300)]);
+    event.metadata.insert("actor", "ann").unwrap();
+    pack(&[vec![event], vec![note(replica(3), 1, b"bread")]])
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Damage {
+    Flip(u8),
+    Insert(u8),
+    Nudge(u8),
+    Remove,
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    prop_oneof![
+        (0..8_u8).prop_map(|bit| Damage::Flip(1 << bit)),
+        any::<u8>().prop_map(Damage::Insert),
+        prop_oneof![Just(1), Just(255)].prop_map(Damage::Nudge),
+        Just(Damage::Remove),
+    ]
+}
+
+fn inflict(damage: Damage, at: &Index, body: &mut Vec<u8>) {
+    if body.is_empty() {
+        return;
+    }
+    let at = at.index(body.len());
+    match damage {
+        Damage::Flip(mask) => body[at] ^= mask,
+        Damage::Insert(byte) => body.insert(at, byte),
+        Damage::Nudge(by) => body[at] = body[at].wrapping_add(by),
+        Damage::Remove => drop(body.remove(at)),
+    }
+}

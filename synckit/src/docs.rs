@@ -1,0 +1,17 @@
+//! What cannot be said beside one item: design and formats, for whoever builds on them or rebuilds them elsewhere.
+
+/// How the crate is built.
+#[doc = include_str!("../docs/architecture.md")]
+pub mod architecture {}
+
+/// What each merge rule means.
+#[doc = include_str!("../docs/merge.md")]
+pub mod merge {}
+
+/// Envelopes, blocks and the redb file, byte by byte.
+#[doc = include_str!("../docs/storage.md")]
+pub mod storage {}
+
+/// The conversation of two stores.
+#[doc = include_str!("../docs/protocol.md")]
+pub mod protocol {}

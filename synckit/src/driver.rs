@@ -1,0 +1,288 @@
+//! Drives a session: carries out what it asks for and tells it what happened. Decides nothing.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::block::Block;
+use crate::error::Error;
+use crate::id::{Position, ReplicaId, SpaceId, StoreIdentity};
+use crate::log::Source;
+use crate::store::{Append, Batch, EventStore, StoreError, StoreErrorKind};
+use crate::sync::{
+    Config, Effect, Frame, Input, Now, Progress, Recollection, Session, SessionError,
+};
+use crate::time::WallClock;
+use crate::transport::{Connection, FrameReceiver, FrameSender};
+
+/// Frames that wait to be sent before no more of the log is read.
+const OUTBOX_FRAMES_MAX: usize = 8;
+/// How long the peer may take to read the last frames and close its side.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// What a session is driven with.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) clock: WallClock,
+    /// The peer's address, for errors.
+    pub(crate) peer: String,
+    /// Told how far the session has come after every step.
+    pub(crate) progress: watch::Sender<Progress>,
+    /// Ends the session when it becomes true, or when its sender is dropped.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// What came of a session.
+#[derive(Debug)]
+pub(crate) struct Driven {
+    pub(crate) progress: Progress,
+    pub(crate) result: Result<(), Error>,
+}
+
+impl Driver {
+    /// Runs a session to its end. Cancellation-safe: what was committed is committed.
+    pub(crate) async fn run(self, config: Config, connection: Connection) -> Driven {
+        let Connection { sender, receiver } = connection;
+        let (frames, to_send) = mpsc::channel(1);
+        let mut writing = JoinSet::new();
+        writing.spawn(write(sender, to_send));
+        let peer = self.peer.clone();
+        let mut running = Running {
+            session: Session::new(config),
+            driver: self,
+            begun: Instant::now(),
+            reads: JoinSet::new(),
+            commits: JoinSet::new(),
+            outbox: VecDeque::new(),
+            held_load: None,
+            stopping: false,
+            failure: None,
+        };
+        let mut receiver = receiver;
+        let result = running.run(receiver.as_mut(), &frames).await;
+        let progress = running.session.progress();
+        running.flush(frames).await;
+        drain(receiver.as_mut(), writing).await;
+        let result = match (result, running.failure) {
+            (Ok(()), _) => Ok(()),
+            (Err(SessionError::Store | SessionError::Disconnected), Some(failure)) => Err(failure),
+            (Err(error), _) => Err(Error::session(&peer, error)),
+        };
+        Driven { progress, result }
+    }
+}
+
+struct Running {
+    session: Session,
+    driver: Driver,
+    begun: Instant,
+    reads: JoinSet<Result<Input, StoreError>>,
+    commits: JoinSet<Result<Input, StoreError>>,
+    outbox: VecDeque<Frame>,
+    held_load: Option<Position>,
+    stopping: bool,
+    failure: Option<Error>,
+}
+
+impl Running {
+    async fn run(
+        &mut self,
+        receiver: &mut dyn FrameReceiver,
+        frames: &mpsc::Sender<Frame>,
+    ) -> Result<(), SessionError> {
+        loop {
+            if let Some(result) = self.carry_out() {
+                // A session may end with a commit of its cursor under way; reads are of no use any more.
+                while self.commits.join_next().await.is_some() {}
+                return result;
+            }
+            self.driver.progress.send_if_modified(|progress| {
+                let before = std::mem::replace(progress, self.session.progress());
+                before != *progress
+            });
+            let input = self.next_input(receiver, frames).await;
+            if let Some(input) = input {
+                self.session.handle(self.now(), input);
+            }
+        }
+    }
+
+    /// Carries out the session's effects; the result when it has ended.
+    fn carry_out(&mut self) -> Option<Result<(), SessionError>> {
+        while let Some(effect) = self.session.poll() {
+            match effect {
+                Effect::Send(frame) => self.queue(frame),
+                Effect::Recall { space, peer, replica } => self.recall(space, peer, replica),
+                Effect::Load(after) => self.held_load = Some(after),
+                Effect::Watch(past) => self.watch(past),
+                Effect::Commit { blocks, cursor } => self.commit(blocks, cursor),
+                Effect::End(result) => return Some(result),
+            }
+        }
+        if self.outbox.len() < OUTBOX_FRAMES_MAX
+            && let Some(after) = self.held_load.take()
+        {
+            self.load(after);
+        }
+        None
+    }
+
+    async fn next_input(
+        &mut self,
+        receiver: &mut dyn FrameReceiver,
+        frames: &mpsc::Sender<Frame>,
+    ) -> Option<Input> {
+        let deadline = self.session.deadline().map(|deadline| self.begun + deadline);
+        tokio::select! {
+            permit = frames.reserve(), if !self.outbox.is_empty() => {
+                match (permit, self.outbox.pop_front()) {
+                    (Ok(permit), Some(frame)) => {
+                        permit.send(frame);
+                        None
+                    }
+                    _ => Some(Input::Disconnected),
+                }
+            }
+            received = receiver.receive() => Some(match received {
+                Ok(Some(frame)) => Input::Received(frame),
+                Ok(None) => Input::Disconnected,
+                Err(error) => {
+                    self.failure = Some(error.into());
+                    Input::Disconnected
+                }
+            }),
+            Some(done) = self.reads.join_next() => Some(self.task_done(done)),
+            Some(done) = self.commits.join_next() => Some(self.task_done(done)),
+            () = sleep_until(deadline) => Some(Input::DeadlinePassed),
+            () = stopped(&mut self.driver.stop), if !self.stopping => {
+                self.stopping = true;
+                Some(Input::Stop)
+            }
+        }
+    }
+
+    fn task_done(&mut self, done: Result<Result<Input, StoreError>, tokio::task::JoinError>) -> Input {
+        match done {
+            Ok(Ok(input)) => input,
+            Ok(Err(error)) => match error.kind() {
+                StoreErrorKind::Refused(refusal) => Input::Refused(refusal.clone()),
+                _ => {
+                    self.failure = Some(error.into());
+                    Input::StoreFailed
+                }
+            },
+            Err(_) => Input::StoreFailed,
+        }
+    }
+
+    /// Later acknowledgements stand for earlier ones, so they take no room in the queue.
+    fn queue(&mut self, frame: Frame) {
+        if let (Frame::Ack(ack), Some(Frame::Ack(last))) = (&frame, self.outbox.back_mut()) {
+            *last = *ack;
+        } else {
+            self.outbox.push_back(frame);
+        }
+    }
+
+    fn recall(&mut self, space: SpaceId, peer: StoreIdentity, replica: ReplicaId) {
+        let store = Arc::clone(&self.driver.store);
+        self.reads.spawn(async move {
+            let cursor = store.cursor(&space, &peer).await?.filter(|at| *at > Position::START);
+            let frontier = match cursor {
+                Some(_) => Default::default(),
+                None => store.frontier(&space).await?,
+            };
+            // The head is read after the cursor: what is committed in between is sent, never passed over.
+            Ok(Input::Recalled(Box::new(Recollection {
+                cursor,
+                frontier,
+                peer_head: store.replica_head(&space, &replica).await?,
+                own_head: store.replica_head(&space, &store.key().id()).await?,
+                head: store.head(&space).await?,
+            })))
+        });
+    }
+
+    fn load(&mut self, after: Position) {
+        let Some(space) = self.space() else { return };
+        let store = Arc::clone(&self.driver.store);
+        self.reads.spawn(async move { Ok(Input::Loaded(store.read_after(&space, after).await?)) });
+    }
+
+    fn watch(&mut self, past: Position) {
+        let Some(space) = self.space() else { return };
+        let store = Arc::clone(&self.driver.store);
+        self.reads.spawn(async move { Ok(Input::LogMoved(store.moved(&space, past).await?)) });
+    }
+
+    fn commit(&mut self, blocks: Vec<Block>, cursor: Position) {
+        let Some(peer) = self.session.peer() else { return };
+        let source = Source::Peer(peer.replica);
+        let batch = Batch {
+            append: blocks.into_iter().map(|block| Append { block, source }).collect(),
+            cursor: Some((peer.store, cursor)),
+            ..Batch::new(peer.space.clone())
+        };
+        let store = Arc::clone(&self.driver.store);
+        self.commits.spawn(async move { Ok(Input::Committed(store.commit(batch).await?.appended)) });
+    }
+
+    fn space(&self) -> Option<SpaceId> {
+        self.session.peer().map(|peer| peer.space.clone())
+    }
+
+    fn now(&self) -> Now {
+        Now { elapsed: self.begun.elapsed(), wall: self.driver.clock.now() }
+    }
+
+    /// Hands over what is left to be sent.
+    async fn flush(&mut self, frames: mpsc::Sender<Frame>) {
+        let send_all = async {
+            while let Some(frame) = self.outbox.pop_front() {
+                if frames.send(frame).await.is_err() {
+                    break;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(CLOSE_WITHIN, send_all).await;
+    }
+}
+
+/// Writes frames until there are no more, then closes this direction.
+async fn write(mut sender: Box<dyn FrameSender>, mut frames: mpsc::Receiver<Frame>) {
+    while let Some(frame) = frames.recv().await {
+        if let Err(error) = sender.send(frame).await {
+            tracing::debug!(%error, "a frame could not be sent");
+            return;
+        }
+    }
+    if let Err(error) = sender.finish().await {
+        tracing::debug!(%error, "the connection could not be closed");
+    }
+}
+
+/// Waits until what was sent has been written and the peer has closed its side, but not for long.
+async fn drain(receiver: &mut dyn FrameReceiver, mut writing: JoinSet<()>) {
+    let closing = async {
+        while writing.join_next().await.is_some() {}
+        while let Ok(Some(_)) = receiver.receive().await {}
+    };
+    let _ = tokio::time::timeout(CLOSE_WITHIN, closing).await;
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the session is to end, also because nobody is left who could say so.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}

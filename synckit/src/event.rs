@@ -1,0 +1,217 @@
+//! Typed events: what `#[derive(SyncEvent)]` makes of a struct or an enum.
+//!
+//! A struct is one kind of event; an enum is a family of them, a kind for each variant. A kind has a name and a
+//! schema version, which travel in the envelope's header; the payload is the canonical encoding of the fields.
+
+use std::cell::RefCell;
+use std::fmt::Debug;
+
+use bytes::Bytes;
+
+use crate::id::Name;
+use crate::wire::{Reader, Shape, Unknown, WireError, Writer};
+
+/// One field of an event's payload, in protobuf terms.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FieldSchema {
+    /// The field's number in the payload, from 1.
+    pub number: u32,
+    /// The field's name.
+    pub name: &'static str,
+    /// What it holds.
+    pub shape: Shape,
+}
+
+/// One kind of event: its name, its version, and what its payload holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EventKind {
+    /// The name on the wire, for example `inspection.title_set`. See [`Name`] for what it may hold.
+    pub name: &'static str,
+    /// The schema version that this program writes, from 1.
+    pub version: u32,
+    /// The lowest schema version whose readers may apply what this program writes.
+    pub min_reader: u32,
+    /// Whether the event takes effect independently of what its author had seen, so that it is stored without a
+    /// causal context (a counter's addition, a set's insertion).
+    pub commutes: bool,
+    /// The payload's fields, ascending by number.
+    pub fields: &'static [FieldSchema],
+}
+
+/// A type whose values are events. Implemented by `#[derive(SyncEvent)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event type",
+    label = "not an event",
+    note = "add #[derive(SyncEvent)] and #[event(name = \"…\")] to the type"
+)]
+pub trait SyncEvent: Clone + Debug + Send + Sync + 'static {
+    /// The kinds of event that the type can hold: one for a struct, one for each variant of an enum.
+    const KINDS: &'static [EventKind];
+
+    /// Which of [`Self::KINDS`] this value is.
+    fn kind(&self) -> usize;
+
+    /// Writes the payload.
+    fn write_payload(&self, out: &mut Writer);
+
+    /// Reads the payload of an event of the given kind. The caller finishes the reader.
+    ///
+    /// # Errors
+    /// When the bytes are not that kind's payload, or [`Self::KINDS`] is shorter than `kind`.
+    fn read_payload(kind: usize, input: &mut Reader<'_>) -> Result<Self, WireError>;
+}
+
+/// Collects the events of one edit in the order in which they are made.
+#[derive(Debug)]
+pub struct Recorder<E> {
+    events: RefCell<Vec<E>>,
+}
+
+impl<E> Default for Recorder<E> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<E> Recorder<E> {
+    /// Nothing recorded.
+    pub const fn new() -> Self {
+        Self { events: RefCell::new(Vec::new()) }
+    }
+
+    /// Adds an event.
+    pub fn record(&self, event: E) {
+        self.events.borrow_mut().push(event);
+    }
+
+    /// What was recorded.
+    pub fn into_events(self) -> Vec<E> {
+        self.events.into_inner()
+    }
+}
+
+/// Which event a payload belongs to: the part of an envelope's header that schema evolution needs.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct EventRef {
+    /// The event's name.
+    pub name: Name,
+    /// The schema version that it was written with, from 1.
+    pub version: u32,
+    /// The lowest schema version that may apply it, at most `version`.
+    pub min_reader: u32,
+}
+
+/// An event as bytes, before it is given a place in a log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EncodedEvent {
+    /// Which event it is.
+    pub event: EventRef,
+    /// Whether it is stored without a causal context.
+    pub commutes: bool,
+    /// The canonical bytes of its fields.
+    pub payload: Bytes,
+}
+
+/// Why an event could not be turned into bytes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The type's [`SyncEvent`] implementation contradicts itself.
+    #[error("event kind {name:?}: {source}")]
+    Kind {
+        /// The name that the implementation gave.
+        name: &'static str,
+        /// What is wrong with it.
+        source: crate::id::IdError,
+    },
+    /// The value cannot be encoded.
+    #[error("event {name}: {source}")]
+    Value {
+        /// The event's name.
+        name: &'static str,
+        /// What is wrong with it.
+        source: WireError,
+    },
+}
+
+/// Why bytes could not be turned into a typed event. Such an event is parked: stored and forwarded, not applied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The payload is not what this program's type of that version has.
+    #[error(
+        "event {name} version {version}: {source}; upgrade this program or register a fitting type"
+    )]
+    Payload {
+        /// The event's name.
+        name: Name,
+        /// The version that it was written with.
+        version: u32,
+        /// What is wrong with the bytes.
+        source: WireError,
+    },
+    /// Written by a program whose version may not be read by this one's.
+    #[error(
+        "event {name} needs version {min_reader}, this program knows {known}; upgrade this program"
+    )]
+    TooNew {
+        /// The event's name.
+        name: Name,
+        /// The lowest version that may apply it.
+        min_reader: u32,
+        /// The version that this program knows.
+        known: u32,
+    },
+    /// No registered type has an event of that name.
+    #[error("event {name} is not known; register the type that has it, or upgrade this program")]
+    Unknown {
+        /// The event's name.
+        name: Name,
+    },
+}
+
+/// Turns a typed event into bytes.
+///
+/// # Errors
+/// When its implementation names no valid kind or a value is nested too deep.
+pub fn encode<E: SyncEvent>(event: &E) -> Result<EncodedEvent, EncodeError> {
+    let kind = &E::KINDS[event.kind()];
+    let name =
+        Name::new(kind.name).map_err(|source| EncodeError::Kind { name: kind.name, source })?;
+    let mut out = Writer::new();
+    event.write_payload(&mut out);
+    let payload =
+        out.finish().map_err(|source| EncodeError::Value { name: kind.name, source })?.into();
+    Ok(EncodedEvent {
+        event: EventRef { name, version: kind.version, min_reader: kind.min_reader },
+        commutes: kind.commutes,
+        payload,
+    })
+}
+
+/// Turns bytes into a typed event.
+///
+/// A version later than this program's is read when its `min_reader` permits, passing over fields that this
+/// program does not know; the stored bytes keep them.
+///
+/// # Errors
+/// When the event must be parked.
+pub fn decode<E: SyncEvent>(event: &EventRef, payload: &[u8]) -> Result<E, DecodeError> {
+    let name = event.name.as_str();
+    let Some((index, kind)) = E::KINDS.iter().enumerate().find(|(_, kind)| kind.name == name)
+    else {
+        return Err(DecodeError::Unknown { name: event.name.clone() });
+    };
+    if event.min_reader > kind.version {
+        return Err(DecodeError::TooNew {
+            name: event.name.clone(),
+            min_reader: event.min_reader,
+            known: kind.version,
+        });
+    }
+    let unknown = if event.version > kind.version { Unknown::Skip } else { Unknown::Refuse };
+    let mut input = Reader::new(payload, unknown);
+    E::read_payload(index, &mut input).and_then(|decoded| input.finish().map(|()| decoded)).map_err(
+        |source| DecodeError::Payload { name: event.name.clone(), version: event.version, source },
+    )
+}

@@ -1,0 +1,87 @@
+//! Saying what a hub is to be, and serving it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::{Core, HUB_SESSIONS_MAX, Hub};
+use crate::clock::CLOCK_AHEAD_MAX;
+use crate::error::Error;
+use crate::store::{EventStore, MemoryStore};
+use crate::time::WallClock;
+
+/// Says what a hub is to be.
+#[derive(Clone, Debug)]
+pub struct HubBuilder {
+    clock: WallClock,
+    clock_ahead_max: Duration,
+    sessions_max: usize,
+}
+
+impl Default for HubBuilder {
+    fn default() -> Self {
+        Self {
+            clock: WallClock::default(),
+            clock_ahead_max: CLOCK_AHEAD_MAX,
+            sessions_max: HUB_SESSIONS_MAX,
+        }
+    }
+}
+
+impl HubBuilder {
+    /// Where the time of day is read; the system's clock if nothing is given.
+    #[must_use]
+    pub fn wall_clock(mut self, clock: WallClock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How far ahead of the hub's clock an event may be; [`CLOCK_AHEAD_MAX`] if nothing is given.
+    #[must_use]
+    pub const fn clock_ahead_max(mut self, bound: Duration) -> Self {
+        self.clock_ahead_max = bound;
+        self
+    }
+
+    /// How many sessions are served at the same time; [`HUB_SESSIONS_MAX`] if nothing is given. Further ones are
+    /// told to try again later.
+    #[must_use]
+    pub fn sessions_max(mut self, sessions: usize) -> Self {
+        self.sessions_max = sessions.min(Semaphore::MAX_PERMITS);
+        self
+    }
+
+    /// Opens the hub over a redb file, which is created when it is not there. Commits are two-phase: they hold
+    /// against peers that choose what is stored.
+    ///
+    /// # Errors
+    /// When the file cannot be opened; each cause has a kind of its own.
+    #[cfg(feature = "redb")]
+    pub async fn open(self, path: impl Into<std::path::PathBuf>) -> Result<Hub, Error> {
+        let options = crate::store::RedbOptions { two_phase: true, ..Default::default() };
+        Ok(self.over(crate::store::open_redb(path.into(), options).await?))
+    }
+
+    /// Opens the hub over a fresh store in memory.
+    ///
+    /// # Errors
+    /// When the system gives no randomness.
+    pub fn in_memory(self) -> Result<Hub, Error> {
+        Ok(self.over(Arc::new(MemoryStore::new()?)))
+    }
+
+    /// Opens the hub over a store.
+    pub fn over(self, store: Arc<dyn EventStore>) -> Hub {
+        let core = Core {
+            store,
+            clock: self.clock,
+            clock_ahead_max: self.clock_ahead_max,
+            places: Arc::new(Semaphore::new(self.sessions_max)),
+            sessions: Mutex::new(JoinSet::new()),
+            stop: watch::Sender::new(false),
+        };
+        Hub { core: Arc::new(core) }
+    }
+}

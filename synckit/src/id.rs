@@ -1,0 +1,413 @@
+//! Names of things: replicas, spaces, aggregates, stores and places in a log.
+//!
+//! Every identifier is a newtype that cannot hold an invalid value: bytes and text are checked once, where
+//! they enter, and every length has a named maximum.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Longest space name, in bytes of UTF-8.
+pub const SPACE_BYTES_MAX: usize = 128;
+/// Longest aggregate type name or event name, in bytes.
+pub const NAME_BYTES_MAX: usize = 128;
+/// Longest aggregate key, in bytes.
+pub const KEY_BYTES_MAX: usize = 512;
+
+/// Why a piece of text or bytes is not an identifier.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdError {
+    /// A character that the identifier may not contain.
+    #[error("{what} may not contain {found:?} (byte {at}); use {allowed}")]
+    BadCharacter {
+        /// Which kind of identifier.
+        what: &'static str,
+        /// The character.
+        found: char,
+        /// Its offset in bytes.
+        at: usize,
+        /// What may stand there.
+        allowed: &'static str,
+    },
+    /// Nothing was given.
+    #[error("{what} may not be empty")]
+    Empty {
+        /// Which kind of identifier.
+        what: &'static str,
+    },
+    /// Raw bytes of another length than the identifier has.
+    #[error("{what} has {expected} bytes, not {found}")]
+    Length {
+        /// Which kind of identifier.
+        what: &'static str,
+        /// The length it has.
+        expected: usize,
+        /// The length given.
+        found: usize,
+    },
+    /// Longer than the named maximum.
+    #[error("{what} of {found} bytes is longer than the {max} that fit")]
+    TooLong {
+        /// Which kind of identifier.
+        what: &'static str,
+        /// The length given, in bytes.
+        found: usize,
+        /// The maximum, in bytes.
+        max: usize,
+    },
+}
+
+/// The identity of one replica: its Ed25519 public key (32 bytes).
+///
+/// The secret half ([`ReplicaKey`](crate::key::ReplicaKey)) is made together with the replica's store and never
+/// leaves it. Ordering is by bytes; it breaks ties between equal clock readings.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplicaId([u8; Self::LEN]);
+
+impl ReplicaId {
+    /// Length of the identity in bytes.
+    pub const LEN: usize = 32;
+
+    /// Takes the 32 bytes of a public key. Whether they are a valid curve point is checked when a signature is.
+    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes of the public key.
+    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+}
+
+impl TryFrom<&[u8]> for ReplicaId {
+    type Error = IdError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, IdError> {
+        fixed(bytes, "a replica id").map(Self)
+    }
+}
+
+impl fmt::Display for ReplicaId {
+    /// All 64 hexadecimal digits; `{:.8}` shows the first eight.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for ReplicaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:.8}")
+    }
+}
+
+/// The name of one event: who wrote it and as which of their events in the space (1, 2, 3 …).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dot {
+    /// The author.
+    pub replica: ReplicaId,
+    /// The author's running number in the space, from 1 without gaps.
+    pub seq: u64,
+}
+
+impl fmt::Display for Dot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.8}:{}", self.replica, self.seq)
+    }
+}
+
+impl fmt::Debug for Dot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A space: the unit of sync, authorization, order and sharding (a team, a tenant, a set of documents).
+///
+/// 1 to [`SPACE_BYTES_MAX`] bytes of UTF-8 without control characters.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SpaceId(Arc<str>);
+
+impl SpaceId {
+    /// Checks and takes a space name.
+    ///
+    /// # Errors
+    /// When it is empty, too long, or has a control character.
+    pub fn new(name: &str) -> Result<Self, IdError> {
+        check_text(name, "a space name", SPACE_BYTES_MAX, "printable characters", |c| {
+            !c.is_control()
+        })?;
+        Ok(Self(name.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The space named `default`.
+impl Default for SpaceId {
+    fn default() -> Self {
+        Self("default".into())
+    }
+}
+
+/// The name of an aggregate type or of an event, as it stands in stored bytes.
+///
+/// 1 to [`NAME_BYTES_MAX`] bytes of `a-z 0-9 _ . -`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Arc<str>);
+
+impl Name {
+    /// Checks and takes a name.
+    ///
+    /// # Errors
+    /// When it is empty, too long, or has another character than `a-z 0-9 _ . -`.
+    pub fn new(name: &str) -> Result<Self, IdError> {
+        check_text(name, "a name", NAME_BYTES_MAX, "a-z, 0-9, `_`, `.` and `-`", |c| {
+            c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '.' | '-')
+        })?;
+        Ok(Self(name.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The key of an aggregate among those of its type: 1 to [`KEY_BYTES_MAX`] bytes.
+///
+/// Keys that the application has no name for are UUIDs (16 bytes); natural keys are UTF-8 text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Arc<[u8]>);
+
+impl Key {
+    /// Checks and takes key bytes.
+    ///
+    /// # Errors
+    /// When there are none or more than [`KEY_BYTES_MAX`].
+    pub fn new(bytes: &[u8]) -> Result<Self, IdError> {
+        check_length(bytes.len(), "an aggregate key", KEY_BYTES_MAX)?;
+        Ok(Self(bytes.into()))
+    }
+
+    /// The first key in order.
+    pub(crate) fn least() -> Self {
+        Self([0].into())
+    }
+
+    /// The key's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The key as text, when it is printable UTF-8.
+    pub fn as_text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok().filter(|text| !text.chars().any(char::is_control))
+    }
+}
+
+impl fmt::Display for Key {
+    /// Printable text as it is; other keys of 16 bytes in the form of a UUID; the rest in hexadecimal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(text) = self.as_text() {
+            return f.write_str(text);
+        }
+        let digits = hex(&self.0);
+        if self.0.len() != 16 {
+            return f.write_str(&digits);
+        }
+        let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &digits[range]);
+        f.write_str(&parts.join("-"))
+    }
+}
+
+/// One aggregate of a space: its type's name and its key.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct AggregateId {
+    /// The aggregate type's name.
+    pub kind: Name,
+    /// The key among the aggregates of that type.
+    pub key: Key,
+}
+
+impl fmt::Display for AggregateId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.key)
+    }
+}
+
+/// The identity of one store, made at random when the store is created.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoreId([u8; Self::LEN]);
+
+impl StoreId {
+    /// Length in bytes.
+    pub const LEN: usize = 16;
+
+    /// Takes 16 random bytes.
+    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 16 bytes.
+    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+}
+
+impl TryFrom<&[u8]> for StoreId {
+    type Error = IdError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, IdError> {
+        fixed(bytes, "a store id").map(Self)
+    }
+}
+
+impl fmt::Display for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:.8}")
+    }
+}
+
+/// Which incarnation of which store: positions of one say nothing about positions of another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct StoreIdentity {
+    /// The store.
+    pub id: StoreId,
+    /// Raised when the store's log is known to have gone back (restored from a copy).
+    pub epoch: u64,
+}
+
+/// A place in one store's log of one space: how many events lie before it. 0 is the beginning.
+///
+/// Positions are local to a store: they are never compared between stores.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct Position(pub u64);
+
+impl Position {
+    /// Before the first event.
+    pub const START: Self = Self(0);
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+macro_rules! text_traits {
+    ($($id:ident),*) => {$(
+        impl fmt::Display for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+
+        impl std::str::FromStr for $id {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Self::new(text)
+            }
+        }
+
+        impl AsRef<str> for $id {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+    )*};
+}
+text_traits!(SpaceId, Name);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn check_length(found: usize, what: &'static str, max: usize) -> Result<(), IdError> {
+    match found {
+        0 => Err(IdError::Empty { what }),
+        _ if found > max => Err(IdError::TooLong { what, found, max }),
+        _ => Ok(()),
+    }
+}
+
+fn check_text(
+    text: &str,
+    what: &'static str,
+    max: usize,
+    allowed: &'static str,
+    is_allowed: impl Fn(char) -> bool,
+) -> Result<(), IdError> {
+    check_length(text.len(), what, max)?;
+    match text.char_indices().find(|(_, c)| !is_allowed(*c)) {
+        Some((at, found)) => Err(IdError::BadCharacter { what, found, at, allowed }),
+        None => Ok(()),
+    }
+}
+
+fn fixed<const N: usize>(bytes: &[u8], what: &'static str) -> Result<[u8; N], IdError> {
+    bytes.try_into().map_err(|_| IdError::Length { what, expected: N, found: bytes.len() })
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes
+        .iter()
+        .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]])
+        .map(char::from)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_spaces_are_checked_once_where_they_enter() {
+        assert!(Name::new("inspection.title_set").is_ok());
+        assert_eq!(Name::new(""), Err(IdError::Empty { what: "a name" }));
+        assert!(matches!(Name::new("Ab"), Err(IdError::BadCharacter { found: 'A', at: 0, .. })));
+        assert!(matches!(
+            Name::new(&"a".repeat(129)),
+            Err(IdError::TooLong { found: 129, max: 128, .. })
+        ));
+        assert!(SpaceId::new("Team 7 – Küche").is_ok());
+        assert!(SpaceId::new("a\nb").is_err());
+    }
+
+    #[test]
+    fn keys_print_as_text_uuid_or_hex() {
+        assert_eq!(Key::new(b"KBAD").unwrap().to_string(), "KBAD");
+        assert_eq!(
+            Key::new(&[0xff; 16]).unwrap().to_string(),
+            "ffffffff-ffff-ffff-ffff-ffffffffffff"
+        );
+        assert_eq!(Key::new(&[0, 1, 0xfe]).unwrap().to_string(), "0001fe");
+        assert!(Key::new(&[7; 513]).is_err());
+    }
+
+    #[test]
+    fn a_replica_id_shows_as_much_as_asked_for() {
+        let id = ReplicaId::from_bytes([0xab; 32]);
+        assert_eq!(format!("{id:.8}"), "abababab");
+        assert_eq!(id.to_string().len(), 64);
+        assert_eq!(format!("{:?}", Dot { replica: id, seq: 3 }), "abababab:3");
+    }
+}

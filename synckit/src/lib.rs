@@ -1,0 +1,57 @@
+#![doc = include_str!("../../README.md")]
+
+// Facts.
+pub mod id;
+pub mod key;
+pub mod clock;
+pub mod vector;
+pub mod wire;
+pub mod event;
+pub mod envelope;
+pub mod block;
+
+// Agreement.
+pub mod log;
+pub mod conflict;
+pub mod merge;
+pub mod aggregate;
+pub mod registry;
+
+// Conversation.
+pub mod sync;
+
+// Edges.
+#[cfg(feature = "runtime")]
+mod time;
+#[cfg(feature = "runtime")]
+pub mod store;
+#[cfg(feature = "runtime")]
+pub mod transport;
+#[cfg(feature = "runtime")]
+mod error;
+
+// Runtime.
+#[cfg(feature = "runtime")]
+mod driver;
+#[cfg(feature = "runtime")]
+pub mod replica;
+#[cfg(feature = "runtime")]
+pub mod hub;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub mod docs;
+
+pub use aggregate::{Aggregate, Edit, Id, Lower};
+pub use event::SyncEvent;
+pub use registry::Registry;
+pub use synckit_derive::{SyncEvent, SyncValue, sync_aggregate};
+
+#[cfg(feature = "runtime")]
+pub use error::{Error, ErrorKind};
+#[cfg(feature = "runtime")]
+pub use hub::Hub;
+#[cfg(feature = "runtime")]
+pub use replica::Replica;
+#[cfg(feature = "runtime")]
+pub use time::WallClock;

@@ -1,0 +1,348 @@
+//! The types that a program knows, and how their events fold into states.
+//!
+//! [`registry!`](crate::registry!) lists a program's aggregates. Behind it every aggregate's state is handled
+//! without its type: events of types or versions that are not known here are *parked*, which means stored and
+//! forwarded like any other, counted, and folded once a program that knows them opens the store.
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::aggregate::{Aggregate, AggregateState};
+use crate::block::Entry;
+use crate::clock::Hlc;
+use crate::conflict::Conflicts;
+use crate::envelope::CONTEXT_REPLICAS_MAX;
+use crate::event::{self, DecodeError, SyncEvent};
+use crate::id::{AggregateId, Dot, IdError, Name, ReplicaId};
+use crate::merge::{read_dot, write_dot};
+use crate::vector::{VectorClock, VectorFull};
+use crate::wire::{Field, Message, Reader, Unknown, WireError, WireType, Writer};
+
+/// Lists the aggregates that a program knows: `registry![Inspection, Airport]`.
+#[macro_export]
+macro_rules! registry {
+    ($($aggregate:ty),* $(,)?) => {
+        $crate::registry::Registry::new()$(.with::<$aggregate>())*
+    };
+}
+
+/// The aggregates that a program knows.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    aggregates: BTreeMap<&'static str, Arc<dyn Kind>>,
+    problems: Vec<RegistryError>,
+}
+
+/// Why a registry cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// Two aggregates, or two events of one aggregate, have the same name. Rename one.
+    #[error("two types are named `{name}`; give one another name")]
+    Duplicate {
+        /// The name.
+        name: &'static str,
+    },
+    /// A name cannot stand in stored bytes.
+    #[error("`{name}` cannot be a name: {source}")]
+    Name {
+        /// The name.
+        name: &'static str,
+        /// Why not.
+        source: IdError,
+    },
+}
+
+impl Registry {
+    /// No aggregates.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an aggregate. Mistakes are reported by [`Registry::check`], which opening a replica calls.
+    #[must_use]
+    pub fn with<A: Aggregate>(mut self) -> Self {
+        let kinds = A::Event::KINDS.iter().map(|kind| kind.name);
+        for name in kinds.clone().chain([A::NAME]) {
+            let problem = Name::new(name).map_err(|source| RegistryError::Name { name, source });
+            self.problems.extend(problem.err());
+        }
+        let mut seen = BTreeSet::new();
+        let twice = kinds.filter(|name| !seen.insert(*name));
+        self.problems.extend(twice.map(|name| RegistryError::Duplicate { name }));
+        if self.aggregates.insert(A::NAME, Arc::new(Typed::<A>(PhantomData))).is_some() {
+            self.problems.push(RegistryError::Duplicate { name: A::NAME });
+        }
+        self
+    }
+
+    /// Whether the registry can be used.
+    ///
+    /// # Errors
+    /// The first mistake found.
+    pub fn check(&self) -> Result<(), RegistryError> {
+        self.problems.first().cloned().map_or(Ok(()), Err)
+    }
+
+    /// A hash over all names, versions, fields and merge rules. States folded under another fingerprint are
+    /// folded anew.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_derive_key("synckit 2026 registry fingerprint");
+        for kind in self.aggregates.values() {
+            let description = kind.describe();
+            hasher.update(&(description.len() as u64).to_le_bytes());
+            hasher.update(description.as_bytes());
+        }
+        *hasher.finalize().as_bytes()
+    }
+
+    /// The names of the aggregates, in ascending order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = Name> {
+        self.aggregates.keys().filter_map(|name| Name::new(name).ok())
+    }
+
+    /// The state of an aggregate before its first event.
+    pub(crate) fn fresh(&self, name: &Name) -> Box<dyn State> {
+        match self.aggregates.get(name.as_str()) {
+            Some(kind) => kind.fresh(),
+            None => Box::new(Folded::<NotRegistered>::default()),
+        }
+    }
+
+    /// A state as it was stored.
+    pub(crate) fn read(&self, name: &Name, bytes: &[u8]) -> Result<Box<dyn State>, WireError> {
+        match self.aggregates.get(name.as_str()) {
+            Some(kind) => kind.read(bytes),
+            None => read::<NotRegistered>(bytes),
+        }
+    }
+}
+
+/// An aggregate type without its type.
+trait Kind: fmt::Debug + Send + Sync {
+    fn describe(&self) -> String;
+    fn fresh(&self) -> Box<dyn State>;
+    fn read(&self, bytes: &[u8]) -> Result<Box<dyn State>, WireError>;
+}
+
+#[derive(Debug)]
+struct Typed<A>(PhantomData<fn() -> A>);
+
+impl<A: Aggregate> Kind for Typed<A> {
+    /// Every part is delimited by its debug form, so no two descriptions are alike by accident.
+    fn describe(&self) -> String {
+        format!("{:?} {} {:?} {:?}", A::NAME, A::VERSION, A::RULES, A::Event::KINDS)
+    }
+
+    fn fresh(&self) -> Box<dyn State> {
+        Box::new(Folded::<A::State>::default())
+    }
+
+    fn read(&self, bytes: &[u8]) -> Result<Box<dyn State>, WireError> {
+        read::<A::State>(bytes)
+    }
+}
+
+fn read<S: Fold>(bytes: &[u8]) -> Result<Box<dyn State>, WireError> {
+    Ok(Box::new(crate::wire::decode_with::<Folded<S>>(bytes, Unknown::Refuse)?))
+}
+
+/// The state of one aggregate without its type.
+pub(crate) trait State: fmt::Debug + Send + Sync {
+    /// Folds an event. Folding one again changes nothing.
+    fn fold(&mut self, entry: &Entry<'_>, conflicts: &mut Conflicts<'_>) -> Outcome;
+
+    /// What an author that sees this state has seen of the aggregate, bounded.
+    fn context(&self, author: &ReplicaId) -> VectorClock;
+
+    /// The greatest clock reading among the events folded.
+    fn latest(&self) -> Hlc;
+
+    /// The canonical bytes.
+    fn bytes(&self) -> Result<Bytes, WireError>;
+
+    /// The typed state, as `&A::State`.
+    fn typed(&self) -> &dyn Any;
+}
+
+/// What became of an event.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// It is folded into the state.
+    Folded,
+    /// It had been folded before.
+    Known,
+    /// It cannot be folded by this program.
+    Parked(DecodeError),
+    /// The aggregate has too many writers; it is passed over.
+    TooManyWriters(VectorFull),
+}
+
+/// What folds events into a typed state.
+pub(crate) trait Fold: Message + fmt::Debug + Default + Send + Sync + 'static {
+    fn fold(&mut self, entry: &Entry<'_>, conflicts: &mut Conflicts<'_>) -> Result<(), DecodeError>;
+}
+
+impl<S: AggregateState> Fold for S
+where
+    S::Event: SyncEvent,
+{
+    fn fold(&mut self, entry: &Entry<'_>, conflicts: &mut Conflicts<'_>) -> Result<(), DecodeError> {
+        let event = event::decode(entry.event(), &entry.payload())?;
+        self.apply(&event, &entry.stamp(), conflicts);
+        Ok(())
+    }
+}
+
+/// The state of an aggregate whose type is not registered: nothing but what is parked.
+#[derive(Debug, Default)]
+struct NotRegistered;
+
+impl Message for NotRegistered {
+    fn write_fields(&self, _: &mut Writer) {}
+
+    fn read_fields(_: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self)
+    }
+}
+
+impl Fold for NotRegistered {
+    fn fold(&mut self, entry: &Entry<'_>, _: &mut Conflicts<'_>) -> Result<(), DecodeError> {
+        Err(DecodeError::Unknown { name: entry.event().name.clone() })
+    }
+}
+
+/// A typed state together with what has been folded into it.
+#[derive(Debug, Default)]
+pub(crate) struct Folded<S> {
+    seen: VectorClock,
+    /// Of each replica, the first event that is parked: contexts stop before it, because whoever sees this state
+    /// does not see that event.
+    parked_from: BTreeMap<ReplicaId, u64>,
+    parked: u64,
+    latest: Hlc,
+    state: S,
+}
+
+impl<S: Fold> State for Folded<S> {
+    fn fold(&mut self, entry: &Entry<'_>, conflicts: &mut Conflicts<'_>) -> Outcome {
+        let dot = entry.dot();
+        if self.seen.contains(dot) {
+            return Outcome::Known;
+        }
+        if let Err(full) = self.seen.advance(dot) {
+            return Outcome::TooManyWriters(full);
+        }
+        self.latest = self.latest.max(entry.hlc());
+        match self.state.fold(entry, conflicts) {
+            Ok(()) => Outcome::Folded,
+            Err(error) => {
+                self.parked += 1;
+                self.parked_from.entry(dot.replica).or_insert(dot.seq);
+                Outcome::Parked(error)
+            }
+        }
+    }
+
+    fn context(&self, author: &ReplicaId) -> VectorClock {
+        let mut context = VectorClock::new();
+        let others = self.seen.iter().filter(|dot| dot.replica != *author);
+        for dot in others.take(CONTEXT_REPLICAS_MAX) {
+            let seq = match self.parked_from.get(&dot.replica) {
+                Some(parked) => dot.seq.min(parked - 1),
+                None => dot.seq,
+            };
+            // A context has no more entries than the clock that it is made from.
+            let _ = context.advance(Dot { seq, ..dot });
+        }
+        context
+    }
+
+    fn latest(&self) -> Hlc {
+        self.latest
+    }
+
+    fn bytes(&self) -> Result<Bytes, WireError> {
+        crate::wire::encode(self).map(Bytes::from)
+    }
+
+    fn typed(&self) -> &dyn Any {
+        &self.state
+    }
+}
+
+impl<S: Message> Message for Folded<S> {
+    fn write_fields(&self, out: &mut Writer) {
+        for dot in self.seen.iter() {
+            out.tag(1, WireType::Len);
+            out.nested(|out| write_dot(1, dot, out));
+        }
+        self.latest.to_bits().write_field(2, out);
+        for (replica, seq) in &self.parked_from {
+            out.tag(3, WireType::Len);
+            out.nested(|out| write_dot(1, Dot { replica: *replica, seq: *seq }, out));
+        }
+        self.parked.write_field(4, out);
+        out.tag(5, WireType::Len);
+        out.nested(|out| self.state.write_fields(out));
+    }
+
+    fn read_fields(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let mut seen = VectorClock::new();
+        for dot in read_dots(1, input)? {
+            let full = |_| WireError::Invalid { expected: "vector clock" };
+            seen.advance(dot).map_err(full)?;
+        }
+        let latest = Hlc::from_bits(u64::read_field(2, input)?);
+        let parked_from =
+            read_dots(3, input)?.into_iter().map(|dot| (dot.replica, dot.seq)).collect();
+        let parked = u64::read_field(4, input)?;
+        if !input.take(5, WireType::Len)? {
+            return Err(WireError::Missing { number: 5 });
+        }
+        let state = input.nested(S::read_fields)?;
+        Ok(Self { seen, parked_from, parked, latest, state })
+    }
+}
+
+fn read_dots(number: u32, input: &mut Reader<'_>) -> Result<Vec<Dot>, WireError> {
+    let mut dots = Vec::new();
+    let mut present = input.take(number, WireType::Len)?;
+    while present {
+        let dot = input.nested(|input| read_dot(1, input))?;
+        if dot.seq == 0 {
+            return Err(WireError::Invalid { expected: "sequence number" });
+        }
+        dots.push(dot);
+        present = input.take_again(WireType::Len)?;
+    }
+    Ok(dots)
+}
+
+/// The canonical hash over a set of aggregates: equal hashes mean equal states, byte for byte.
+///
+/// Takes the aggregates in ascending order.
+#[derive(Debug)]
+pub(crate) struct StateHasher(blake3::Hasher);
+
+impl StateHasher {
+    pub(crate) fn new() -> Self {
+        Self(blake3::Hasher::new_derive_key("synckit 2026 state hash"))
+    }
+
+    pub(crate) fn add(&mut self, aggregate: &AggregateId, state: &[u8]) {
+        for part in [aggregate.kind.as_str().as_bytes(), aggregate.key.as_bytes(), state] {
+            self.0.update(&(part.len() as u64).to_le_bytes());
+            self.0.update(part);
+        }
+    }
+
+    pub(crate) fn finish(self) -> [u8; 32] {
+        *self.0.finalize().as_bytes()
+    }
+}

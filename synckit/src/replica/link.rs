@@ -1,0 +1,355 @@
+//! Syncing with a peer: once, or for as long as the link lives.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::Replica;
+use crate::driver::{Driven, Driver};
+use crate::error::{Error, ErrorKind};
+use crate::sync::{Backoff, Config, Progress, Role, Until};
+use crate::transport::{IntoTransport, Transport};
+
+/// How long closing a replica waits for its syncs to end.
+const END_WITHIN: Duration = Duration::from_secs(5);
+
+/// What one sync did.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct SyncReport {
+    /// Events sent and acknowledged: durable at the peer.
+    pub pushed: u64,
+    /// Events received that were new here: durable, and folded.
+    pub pulled: u64,
+    /// Bytes of events sent.
+    pub bytes_pushed: u64,
+    /// Bytes of events received.
+    pub bytes_pulled: u64,
+    /// From before the connection was opened until everything was folded.
+    pub took: Duration,
+}
+
+/// What a link is doing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum LinkState {
+    /// Opening a connection.
+    Connecting,
+    /// Exchanging what each side lacks.
+    CatchingUp,
+    /// Caught up: what happens on either side is exchanged at once.
+    Live,
+    /// Waiting before the next attempt, after so many failures in a row.
+    Waiting {
+        /// Failures in a row.
+        failures: u32,
+        /// How long it waits.
+        pause: Duration,
+    },
+    /// Ended, by the application or by an error that trying again does not mend.
+    Ended,
+}
+
+/// How a link stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LinkStatus {
+    /// What it is doing.
+    pub state: LinkState,
+    /// How far the session under way has come, or how far the last one came.
+    pub progress: Progress,
+    /// Sessions begun so far.
+    pub sessions: u64,
+    /// The last error, as text; cleared when the link is live again.
+    pub last_error: Option<String>,
+}
+
+/// A link that keeps a replica in sync with a peer. Dropping it ends it.
+#[derive(Debug)]
+pub struct Link {
+    status: watch::Receiver<LinkStatus>,
+    stop: Arc<watch::Sender<bool>>,
+    task: tokio::task::JoinHandle<Result<(), Error>>,
+}
+
+/// The peers that a replica is syncing with, by address: one sync at a time with each.
+#[derive(Clone, Debug)]
+pub(super) struct Peers(Arc<watch::Sender<Places>>);
+
+type Places = BTreeMap<String, Arc<watch::Sender<bool>>>;
+
+/// A place among the peers; given back when dropped.
+#[derive(Debug)]
+struct Place {
+    peers: Peers,
+    address: String,
+    stop: Arc<watch::Sender<bool>>,
+}
+
+impl Replica {
+    /// Syncs with a peer until each side holds what the other held when the sync began.
+    ///
+    /// When this returns, what was sent is durable at the peer, and what was received is durable here and folded.
+    /// Cancelling it leaves both sides sound; the next sync goes on where this one was.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Transport`] when the peer cannot be reached, [`ErrorKind::Session`] when the session fails,
+    /// [`ErrorKind::Store`] when the local store does, [`ErrorKind::Busy`] while another sync with this address is
+    /// under way. [`Error::is_retryable`] tells whether trying again may help.
+    pub async fn sync_once(&self, peer: impl IntoTransport) -> Result<SyncReport, Error> {
+        let begun = Instant::now();
+        let transport = peer.into_transport()?;
+        let place = self.peers.enter(transport.address())?;
+        let progress = watch::Sender::new(Progress::default());
+        let Driven { progress, result } =
+            self.session(transport.as_ref(), Until::CaughtUp, progress, &place).await?;
+        result?;
+        self.catch_up().await?;
+        Ok(SyncReport {
+            pushed: progress.events_sent,
+            pulled: progress.events_received,
+            bytes_pushed: progress.bytes_sent,
+            bytes_pulled: progress.bytes_received,
+            took: begun.elapsed(),
+        })
+    }
+
+    /// Keeps in sync with a peer: begins at once, stays live, and connects again with back-off when the connection
+    /// is lost. Works until the link is dropped or ended, or an error occurs that trying again does not mend; the
+    /// link's status says so.
+    ///
+    /// # Errors
+    /// When the address is malformed, or [`ErrorKind::Busy`] while another sync with it is under way.
+    pub fn connect(&self, peer: impl IntoTransport) -> Result<Link, Error> {
+        let transport = peer.into_transport()?;
+        let place = self.peers.enter(transport.address())?;
+        let stop = Arc::clone(&place.stop);
+        let (updates, status) = watch::channel(LinkStatus {
+            state: LinkState::Connecting,
+            progress: Progress::default(),
+            sessions: 0,
+            last_error: None,
+        });
+        let replica = self.clone();
+        let task = tokio::spawn(async move { replica.keep_in_sync(transport, place, updates).await });
+        Ok(Link { status, stop, task })
+    }
+
+    async fn keep_in_sync(
+        self,
+        transport: Arc<dyn Transport>,
+        place: Place,
+        updates: watch::Sender<LinkStatus>,
+    ) -> Result<(), Error> {
+        let mut backoff = Backoff::default();
+        let mut stopped = place.stop.subscribe();
+        let result = loop {
+            updates.send_modify(|status| {
+                status.state = LinkState::Connecting;
+                status.sessions += 1;
+            });
+            let outcome =
+                self.live_session(transport.as_ref(), &place, &updates, &mut backoff).await;
+            if *place.stop.borrow() {
+                break Ok(());
+            }
+            // A peer that ends a session in good order is tried again like one that was lost.
+            if let Err(error) = outcome {
+                updates.send_modify(|status| status.last_error = Some(describe(&error)));
+                if !error.is_retryable() {
+                    break Err(error);
+                }
+            }
+            let pause = backoff.failed(random());
+            let failures = backoff.failures();
+            updates.send_modify(|status| status.state = LinkState::Waiting { failures, pause });
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = stopped.wait_for(|stop| *stop) => break Ok(()),
+            }
+        };
+        updates.send_modify(|status| status.state = LinkState::Ended);
+        result
+    }
+
+    async fn live_session(
+        &self,
+        transport: &dyn Transport,
+        place: &Place,
+        updates: &watch::Sender<LinkStatus>,
+        backoff: &mut Backoff,
+    ) -> Result<(), Error> {
+        let progress = watch::Sender::new(Progress::default());
+        let mut steps = progress.subscribe();
+        let session = self.session(transport, Until::Stopped, progress, place);
+        tokio::pin!(session);
+        loop {
+            tokio::select! {
+                driven = &mut session => return driven?.result,
+                Ok(()) = steps.changed() => {
+                    let progress = *steps.borrow_and_update();
+                    if progress.caught_up {
+                        backoff.succeeded();
+                    }
+                    updates.send_modify(|status| status.advance(progress));
+                }
+            }
+        }
+    }
+
+    /// One session with a peer. The outer error means that there was none.
+    async fn session(
+        &self,
+        transport: &dyn Transport,
+        until: Until,
+        progress: watch::Sender<Progress>,
+        place: &Place,
+    ) -> Result<Driven, Error> {
+        let mut stop = place.stop.subscribe();
+        let connection = tokio::select! {
+            connection = transport.connect() => connection?,
+            _ = stop.wait_for(|stop| *stop) => {
+                let attempted = format!("connect to {}", transport.address());
+                return Err(Error::new(attempted, ErrorKind::Closed));
+            }
+        };
+        let store = Arc::clone(&self.shared.store);
+        let config = Config {
+            role: Role::Initiator(self.shared.space.clone()),
+            store: store.identity(),
+            key: store.key().clone(),
+            nonce: nonce()?,
+            until,
+            sends: true,
+            receives: true,
+            peer_may_relay: true,
+            clock_ahead_max: None,
+            fingerprint: Some(self.registry.fingerprint()),
+        };
+        let driver = Driver {
+            store,
+            clock: self.clock.clone(),
+            peer: transport.address().to_owned(),
+            progress,
+            stop,
+        };
+        Ok(driver.run(config, connection).await)
+    }
+}
+
+impl Link {
+    /// How the link stands.
+    pub fn status(&self) -> LinkStatus {
+        self.status.borrow().clone()
+    }
+
+    /// Waits until the status is one that `wanted` accepts, and returns it. Returns the last status when the link
+    /// ends before that. Cancellation-safe.
+    pub async fn wait_for(&mut self, mut wanted: impl FnMut(&LinkStatus) -> bool) -> LinkStatus {
+        // An error says that the link has ended: the last status tells how.
+        let _ = self.status.wait_for(|status| wanted(status)).await;
+        self.status.borrow().clone()
+    }
+
+    /// Ends the link once what was received is committed.
+    ///
+    /// # Errors
+    /// The error that ended it before.
+    pub async fn end(mut self) -> Result<(), Error> {
+        self.stop.send_replace(true);
+        match (&mut self.task).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::new("end a link", ErrorKind::Closed)),
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+impl LinkStatus {
+    fn advance(&mut self, progress: Progress) {
+        self.progress = progress;
+        self.state = if progress.caught_up {
+            self.last_error = None;
+            LinkState::Live
+        } else {
+            LinkState::CatchingUp
+        };
+    }
+}
+
+impl Default for Peers {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(Places::new())))
+    }
+}
+
+impl Peers {
+    fn enter(&self, address: &str) -> Result<Place, Error> {
+        let stop = Arc::new(watch::Sender::new(false));
+        let entered = self.0.send_if_modified(|places| match places.entry(address.to_owned()) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(Arc::clone(&stop));
+                true
+            }
+            Entry::Occupied(_) => false,
+        });
+        match entered {
+            true => Ok(Place { peers: self.clone(), address: address.to_owned(), stop }),
+            false => Err(Error::new(format!("sync with {address}"), ErrorKind::Busy)),
+        }
+    }
+
+    /// Ends all syncs and waits until they have ended, but not for ever: a sync that nobody polls cannot end.
+    pub(super) async fn end_all(&self) {
+        for stop in self.0.borrow().values() {
+            stop.send_replace(true);
+        }
+        let mut places = self.0.subscribe();
+        let ended = places.wait_for(Places::is_empty);
+        let _ = tokio::time::timeout(END_WITHIN, ended).await;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.peers.0.send_modify(|places| {
+            places.remove(&self.address);
+        });
+    }
+}
+
+fn describe(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn nonce() -> Result<[u8; 32], Error> {
+    let mut nonce = [0; 32];
+    getrandom::fill(&mut nonce)
+        .map_err(|error| super::invalid("draw a random number", error))?;
+    Ok(nonce)
+}
+
+/// Random enough to keep replicas from waiting in step.
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        Err(_) => 0,
+    }
+}

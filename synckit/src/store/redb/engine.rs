@@ -1,0 +1,328 @@
+//! The open file, and opening it again by ourselves.
+//!
+//! redb refuses every further write once the system has refused one operation (a full disk, an unreadable
+//! sector); the file itself stays sound. The engine then drops the handle and opens the file again when the next
+//! read or write arrives. What was acknowledged before is in the file.
+
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use redb::{
+    BackendError, Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend,
+    WriteTransaction,
+};
+
+use super::RedbOptions;
+use super::fault::{FORMAT, Fault, guarded};
+use super::medium::{ENTROPY_LEN, Medium};
+use super::rows::{IdentityRow, meta, read_number};
+use super::table::Table;
+use crate::id::StoreId;
+use crate::key::ReplicaKey;
+
+/// The first bytes of every redb file.
+const REDB_MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1a, 0x0a, 0xa9, 0x0d, 0x0a];
+
+/// The file of one store.
+#[derive(Debug)]
+pub(super) struct Engine {
+    medium: Arc<dyn Medium>,
+    options: RedbOptions,
+    id: StoreId,
+    /// Transactions hold it shared; opening again and closing hold it alone.
+    slot: RwLock<Slot>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    handle: Option<Database>,
+    /// Counts the handles there have been, so that a failed one is replaced once.
+    generation: u64,
+    closed: bool,
+}
+
+/// What a write wants to become of its transaction.
+pub(super) enum Verdict<T> {
+    /// To be made durable.
+    Commit(T),
+    /// To be thrown away: nothing was written.
+    Abort(T),
+}
+
+impl Engine {
+    /// Opens the store, making it when it is not there.
+    pub(super) fn open(
+        medium: Arc<dyn Medium>,
+        options: RedbOptions,
+    ) -> Result<(Self, IdentityRow), Fault> {
+        let opened = match open_existing(&*medium, &options)? {
+            Some(opened) => opened,
+            None => match create(&*medium, &options)? {
+                Some(created) => created,
+                // Another process made it in the meantime: theirs it is.
+                None => open_existing(&*medium, &options)?.ok_or_else(vanished)?,
+            },
+        };
+        let (handle, identity) = opened;
+        let slot = Slot { handle: Some(handle), generation: 0, closed: false };
+        Ok((Self { medium, options, id: identity.id, slot: RwLock::new(slot) }, identity))
+    }
+
+    /// Reads from one consistent state of the store.
+    pub(super) fn read<T>(
+        &self,
+        read: impl Fn(&ReadTransaction) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.with_handle(|database| read(&database.begin_read()?))
+    }
+
+    /// Writes a transaction. `write` may be called a second time, after the file was opened again.
+    pub(super) fn write<T>(
+        &self,
+        mut write: impl FnMut(&WriteTransaction) -> Result<Verdict<T>, Fault>,
+    ) -> Result<T, Fault> {
+        self.with_handle(|database| {
+            let mut txn = database.begin_write()?;
+            txn.set_two_phase_commit(self.options.two_phase);
+            match write(&txn)? {
+                Verdict::Commit(value) => txn.commit().map(|()| value).map_err(Into::into),
+                Verdict::Abort(value) => txn.abort().map(|()| value).map_err(Into::into),
+            }
+        })
+    }
+
+    /// Releases the file. Waits for reads under way.
+    pub(super) fn close(&self) -> Result<(), Fault> {
+        let mut slot = self.slot.write().unwrap_or_else(PoisonError::into_inner);
+        slot.closed = true;
+        match slot.handle.take() {
+            Some(handle) => guarded(|| Ok(handle.close()?)),
+            None => Ok(()),
+        }
+    }
+
+    fn with_handle<T>(
+        &self,
+        mut operation: impl FnMut(&Database) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        match self.attempt(&mut operation) {
+            Err((fault, generation)) if fault.handle_is_dead() => {
+                self.open_again(generation)?;
+                self.attempt(&mut operation).map_err(|(fault, _)| fault)
+            }
+            result => result.map_err(|(fault, _)| fault),
+        }
+    }
+
+    fn attempt<T>(
+        &self,
+        operation: &mut impl FnMut(&Database) -> Result<T, Fault>,
+    ) -> Result<T, (Fault, u64)> {
+        let slot = self.slot.read().unwrap_or_else(PoisonError::into_inner);
+        let generation = slot.generation;
+        let result = match &slot.handle {
+            _ if slot.closed => Err(Fault::Closed),
+            None => Err(Fault::NoHandle),
+            Some(handle) => guarded(|| operation(handle)),
+        };
+        drop(slot);
+        if let Err(Fault::Panicked(_)) = result {
+            self.drop_handle(generation);
+        }
+        result.map_err(|fault| (fault, generation))
+    }
+
+    /// Gives up a handle that was in use during a panic: its inner state is not to be trusted.
+    fn drop_handle(&self, generation: u64) {
+        let mut slot = self.slot.write().unwrap_or_else(PoisonError::into_inner);
+        if slot.generation == generation {
+            discard(slot.handle.take());
+        }
+    }
+
+    fn open_again(&self, failed: u64) -> Result<(), Fault> {
+        let mut slot = self.slot.write().unwrap_or_else(PoisonError::into_inner);
+        if slot.closed {
+            return Err(Fault::Closed);
+        }
+        if slot.generation != failed {
+            return Ok(());
+        }
+        // The handle holds the file's lock: it has to go first.
+        discard(slot.handle.take());
+        tracing::warn!(store = self.medium.name(), "opening the file again after a failure");
+        let (handle, identity) =
+            open_existing(&*self.medium, &self.options)?.ok_or_else(vanished)?;
+        if identity.id != self.id {
+            return Err(Fault::NotAStore("another store has taken the file's place"));
+        }
+        slot.handle = Some(handle);
+        slot.generation += 1;
+        Ok(())
+    }
+}
+
+/// Drops a handle that has failed; whatever that may report has been reported.
+fn discard(handle: Option<Database>) {
+    let _ = guarded(|| {
+        drop(handle);
+        Ok(())
+    });
+}
+
+fn vanished() -> Fault {
+    Fault::System("open the file", std::io::ErrorKind::NotFound.into())
+}
+
+fn open_existing(
+    medium: &dyn Medium,
+    options: &RedbOptions,
+) -> Result<Option<(Database, IdentityRow)>, Fault> {
+    let opened = medium.open().map_err(|error| Fault::System("open the file", error))?;
+    let Some(backend) = opened else {
+        return Ok(None);
+    };
+    let backend = Backend(backend);
+    check_magic(&backend)?;
+    guarded(|| {
+        let database = options.builder().create_with_backend(backend)?;
+        let identity = read_identity(&database.begin_read()?)?;
+        Ok(Some((database, identity)))
+    })
+}
+
+/// redb would take an empty file for one to be made, and would say of any other only that it is not valid.
+fn check_magic(backend: &Backend) -> Result<(), Fault> {
+    let system = |error: BackendError| Fault::System("read the file", error.into());
+    let mut magic = [0; REDB_MAGIC.len()];
+    let length = backend.len().map_err(|error| system(error.into()))?;
+    if length >= magic.len() as u64 {
+        backend.read(0, &mut magic).map_err(|error| system(error.into()))?;
+    }
+    match magic == REDB_MAGIC {
+        true => Ok(()),
+        false => Err(Fault::NotAStore("it does not begin as a redb file does")),
+    }
+}
+
+fn read_identity(txn: &ReadTransaction) -> Result<IdentityRow, Fault> {
+    let foreign = Fault::NotAStore("it is a redb file, but not one of synckit's");
+    let meta = match Table::META.of(txn) {
+        Err(Fault::Redb(
+            redb::Error::TableDoesNotExist(_)
+            | redb::Error::TableTypeMismatch { .. }
+            | redb::Error::TableIsMultimap(_)
+            | redb::Error::TypeDefinitionChanged { .. },
+        )) => return Err(foreign),
+        table => table?,
+    };
+    let format = read_number(&meta.get(meta::FORMAT)?.ok_or(foreign)?)?;
+    if format > FORMAT {
+        return Err(Fault::NewerFormat(format));
+    }
+    let identity = meta.get(meta::IDENTITY)?;
+    IdentityRow::read(&identity.ok_or(Fault::damaged("the store's identity is missing"))?)
+}
+
+/// Makes a store under a temporary name and publishes it; `None` when the name has been taken by then. The file
+/// stays open, and so locked, all the time.
+fn create(
+    medium: &dyn Medium,
+    options: &RedbOptions,
+) -> Result<Option<(Database, IdentityRow)>, Fault> {
+    let system = |error| Fault::System("create the file", error);
+    let identity = fresh_identity(medium.entropy().map_err(system)?);
+    let backend = Backend(medium.create().map_err(system)?);
+    let database = guarded(|| {
+        let database = options.builder().create_with_backend(backend)?;
+        let mut txn = database.begin_write()?;
+        txn.set_two_phase_commit(true);
+        for table in Table::ALL {
+            table.of_mut(&txn)?;
+        }
+        let mut meta = Table::META.of_mut(&txn)?;
+        meta.put(meta::FORMAT, &[&FORMAT.to_be_bytes()])?;
+        meta.put(meta::IDENTITY, &[&identity.write()])?;
+        meta.put(meta::SPACES, &[&0u32.to_be_bytes()])?;
+        drop(meta);
+        txn.commit()?;
+        Ok(database)
+    })?;
+    match medium.publish() {
+        Ok(()) => Ok(Some((database, identity))),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(system(error)),
+    }
+}
+
+fn fresh_identity(entropy: [u8; ENTROPY_LEN]) -> IdentityRow {
+    let (mut id, mut seed) = ([0; StoreId::LEN], [0; ReplicaKey::SEED_LEN]);
+    id.copy_from_slice(&entropy[..StoreId::LEN]);
+    seed.copy_from_slice(&entropy[StoreId::LEN..]);
+    IdentityRow { id: StoreId::from_bytes(id), epoch: 1, seed }
+}
+
+impl RedbOptions {
+    fn builder(&self) -> Builder {
+        let mut builder = Builder::new();
+        builder.set_cache_size(self.cache_bytes);
+        builder.set_check_integrity_on_open(self.verify_on_open);
+        builder
+    }
+}
+
+/// redb takes a back end by value; a medium gives one in a box.
+#[derive(Debug)]
+struct Backend(Box<dyn StorageBackend>);
+
+type Edge = Bound<u64>;
+
+impl StorageBackend for Backend {
+    fn len(&self) -> Result<u64, std::io::Error> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> Result<(), std::io::Error> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
+        self.0.write(offset, data)
+    }
+
+    fn close(&self) -> Result<(), std::io::Error> {
+        self.0.close()
+    }
+
+    fn try_lock_range(&self, start: Edge, end: Edge) -> Result<bool, BackendError> {
+        self.0.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Edge, end: Edge) -> Result<bool, BackendError> {
+        self.0.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Edge, end: Edge) -> Result<(), BackendError> {
+        self.0.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Edge, end: Edge) -> Result<(), BackendError> {
+        self.0.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Edge, end: Edge) -> Result<(), BackendError> {
+        self.0.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Edge, end: Edge) -> Result<bool, BackendError> {
+        self.0.query_lock_range(start, end)
+    }
+}

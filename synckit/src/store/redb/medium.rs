@@ -1,0 +1,162 @@
+//! Where a store's file is: a path in a folder, or what a test puts in its place.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use redb::StorageBackend;
+use redb::backends::FileBackend;
+
+use crate::id::{StoreId, hex};
+use crate::key::ReplicaKey;
+
+/// Bytes of randomness that make a store: its id and the seed of its key.
+pub const ENTROPY_LEN: usize = StoreId::LEN + ReplicaKey::SEED_LEN;
+
+/// Where a store's file is kept.
+///
+/// A store is made under a temporary name and published under its own when it is whole, so a crash at any moment
+/// leaves either no store or a whole one.
+#[cfg_attr(not(feature = "testing"), allow(unreachable_pub, reason = "a seam for tests"))]
+pub trait Medium: fmt::Debug + Send + Sync + 'static {
+    /// What messages call it.
+    fn name(&self) -> String;
+
+    /// Opens the file; `None` when it is not there. Called again whenever the handle has failed.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    fn open(&self) -> io::Result<Option<Box<dyn StorageBackend>>>;
+
+    /// Makes an empty file under a temporary name.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    fn create(&self) -> io::Result<Box<dyn StorageBackend>>;
+
+    /// Gives the file made last its own name, durably. Must not replace a file that has the name.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the name is taken, or when the system refuses.
+    fn publish(&self) -> io::Result<()>;
+
+    /// Random bytes.
+    ///
+    /// # Errors
+    /// When the system has none.
+    fn entropy(&self) -> io::Result<[u8; ENTROPY_LEN]> {
+        let mut bytes = [0; ENTROPY_LEN];
+        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+        Ok(bytes)
+    }
+}
+
+/// A file in a folder.
+#[derive(Debug)]
+pub(super) struct FileMedium {
+    path: PathBuf,
+    temporary: PathBuf,
+    /// What the names of the path's temporary files begin with.
+    temporary_prefix: String,
+}
+
+impl FileMedium {
+    pub(super) fn new(path: &Path) -> Self {
+        // Distinguishes stores that this process makes at the same time; the process id does the rest.
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let temporary_prefix = format!(".{name}.new-");
+        let count = MADE.fetch_add(1, Ordering::Relaxed);
+        let unique = hex(&[std::process::id().to_be_bytes(), low_half(count)].concat());
+        let temporary = folder(path).join(format!("{temporary_prefix}{unique}"));
+        Self { path: path.to_owned(), temporary, temporary_prefix }
+    }
+
+    /// Removes what earlier processes left when they crashed while they made the store.
+    fn remove_left_over(&self) {
+        // Nothing depends on it: what cannot be removed stays.
+        for entry in fs::read_dir(folder(&self.path)).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            if !name.to_string_lossy().starts_with(&self.temporary_prefix) {
+                continue;
+            }
+            // A file that is being made is locked by whoever makes it.
+            let unused = |file: File| file.try_lock().is_ok();
+            if OpenOptions::new().write(true).open(entry.path()).is_ok_and(unused) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+impl Medium for FileMedium {
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn open(&self) -> io::Result<Option<Box<dyn StorageBackend>>> {
+        self.remove_left_over();
+        match OpenOptions::new().read(true).write(true).open(&self.path) {
+            Ok(file) => backend(file).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn create(&self) -> io::Result<Box<dyn StorageBackend>> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        // The file holds the replica's secret key.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        backend(options.open(&self.temporary)?)
+    }
+
+    fn publish(&self) -> io::Result<()> {
+        File::open(&self.temporary)?.sync_all()?;
+        match fs::hard_link(&self.temporary, &self.path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let _ = fs::remove_file(&self.temporary);
+                return Err(error);
+            }
+            // Not every file system has links. Without them two processes that make the same store at the same
+            // moment may each replace the other's, still empty, store.
+            Err(_) => fs::rename(&self.temporary, &self.path)?,
+        }
+        sync_folder(folder(&self.path))?;
+        let _ = fs::remove_file(&self.temporary);
+        Ok(())
+    }
+}
+
+fn backend(file: File) -> io::Result<Box<dyn StorageBackend>> {
+    FileBackend::new(file)
+        .map(|backend| Box::new(backend) as Box<dyn StorageBackend>)
+        .map_err(io::Error::other)
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Elsewhere a folder cannot be opened as a file; the system writes names through by itself.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn low_half(count: u64) -> [u8; 4] {
+    let [.., a, b, c, d] = count.to_be_bytes();
+    [a, b, c, d]
+}

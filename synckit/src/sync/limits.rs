@@ -1,0 +1,21 @@
+//! What a session bounds.
+
+use std::time::Duration;
+
+/// The version of the protocol that this program speaks.
+pub const PROTOCOL_VERSION: u32 = 1;
+/// Largest frame, in bytes, headers included. Also the largest gRPC message.
+pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
+/// Most blocks in one frame.
+pub const FRAME_BLOCKS_MAX: usize = 4_096;
+/// Bytes of events that may be sent before their acknowledgement; the frame that crosses the line is sent whole.
+pub const WINDOW_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Longest text of a goodbye, in bytes; longer ones are cut.
+pub const GOODBYE_BYTES_MAX: usize = 1_024;
+/// How long the peer may take from the connection to its `Start`.
+pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+/// How long the peer may take to acknowledge something while events are unacknowledged.
+pub const ACK_WITHIN: Duration = Duration::from_secs(60);
+/// How many events that need not be committed may be passed over before the cursor behind them is. Bounds what is
+/// read again after a session that was cut.
+pub const CURSOR_BEHIND_MAX: u64 = 4_096;

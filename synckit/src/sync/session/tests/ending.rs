@@ -1,0 +1,272 @@
+//! How sessions end: in order, by a cut, by a deadline, by a refusal.
+
+use std::time::Duration;
+
+use super::ledger::Ledger;
+use super::seat::{
+    NOTHING, ack, assert_ended, empty, meet, meet_with, noon, part, settle, settled, streaming,
+    streaming_with, with_notes,
+};
+use crate::id::{Dot, Position};
+use crate::log::Refusal;
+use crate::sync::frame::{Events, Frame, FrameKind, GoodbyeCode};
+use crate::sync::limits::ACK_WITHIN;
+use crate::sync::{Config, Input, SessionError, Until};
+use crate::vector::VectorClock;
+
+const DONE: Option<Result<(), SessionError>> = Some(Ok(()));
+const CUT: Option<Result<(), SessionError>> = Some(Err(SessionError::Disconnected));
+
+#[test]
+fn until_caught_up_both_sides_end_in_order_with_all_that_the_other_had() {
+    let (mut ann, mut bob) = meet_with(with_notes("ann", 3), with_notes("bob", 2), until_caught_up);
+    settle(&mut ann, &mut bob);
+    assert_eq!((ann.ended.clone(), bob.ended.clone()), (DONE, DONE));
+    assert_eq!(ann.ledger.frontier, bob.ledger.frontier);
+    assert!(ann.session.progress().caught_up && bob.session.progress().caught_up);
+    ann.assert_over();
+    bob.assert_over();
+}
+
+#[test]
+fn until_caught_up_with_nothing_on_either_side_is_over_at_once() {
+    let (mut ann, mut bob) =
+        meet_with(Ledger::named("ann"), Ledger::named("bob"), |ann, _| ann.until = Until::CaughtUp);
+    settle(&mut ann, &mut bob);
+    assert_eq!((ann.ended, bob.ended), (DONE, DONE));
+}
+
+#[test]
+fn one_side_that_wants_only_to_catch_up_ends_a_session_that_would_stay_live() {
+    let (mut ann, mut bob) =
+        meet_with(with_notes("ann", 3), with_notes("bob", 2), |ann, _| ann.until = Until::CaughtUp);
+    settle(&mut ann, &mut bob);
+    assert_eq!((ann.ended, bob.ended), (DONE, DONE));
+    assert_eq!(ann.ledger.frontier, bob.ledger.frontier);
+}
+
+#[test]
+fn catching_up_means_what_there_was_when_the_session_began() {
+    let (mut ann, _) = streaming_with(with_notes("ann", 2), Ledger::named("bob"), until_caught_up);
+    ann.answers();
+    ann.writes(1);
+    assert_eq!(ann.hears(ack(2)), ["says goodbye: Done", "ends"]);
+}
+
+#[test]
+fn a_cursor_behind_nothing_but_empty_frames_is_stored_at_the_end() {
+    let (ann, bob) = settled(with_notes("ann", 3), Ledger::named("bob"));
+    let (mut ann, mut bob) = meet_with(ann.ledger, bob.ledger, until_caught_up);
+    assert_eq!(ann.ledger.cursors.len(), 0);
+    settle(&mut ann, &mut bob);
+    assert_eq!((ann.ended, bob.ended), (DONE, DONE));
+    assert_eq!(ann.ledger.cursor(&bob.ledger.identity), Some(Position(3)));
+}
+
+#[test]
+fn stopping_finishes_the_commit_under_way_and_then_says_goodbye() {
+    let (ann, mut bob) = streaming(with_notes("ann", 3), Ledger::named("bob"));
+    bob.hears(part(&ann, 0..3));
+    assert_eq!(bob.told(Input::Stop), NOTHING);
+    assert_eq!(bob.answers().unwrap(), ["acks 3", "says goodbye: Done", "ends"]);
+    bob.assert_over();
+}
+
+#[test]
+fn stopping_commits_what_waited_behind_the_commit_under_way() {
+    let (ann, mut bob) = streaming(with_notes("ann", 3), Ledger::named("bob"));
+    bob.hears(part(&ann, 0..1));
+    bob.hears(part(&ann, 1..3));
+    bob.told(Input::Stop);
+    assert_eq!(bob.answers().unwrap(), ["acks 1", "commits 2 events with cursor 3"]);
+    assert_eq!(bob.answers().unwrap(), ["acks 3", "says goodbye: Done", "ends"]);
+}
+
+#[test]
+fn stopping_does_not_wait_for_a_peer_that_never_pauses() {
+    let (ann, mut bob) = streaming(with_notes("ann", 9), Ledger::named("bob"));
+    bob.hears(part(&ann, 0..1));
+    bob.told(Input::Stop);
+    assert_eq!(bob.hears(part(&ann, 1..3)), NOTHING);
+    assert_eq!(bob.answers().unwrap(), ["acks 1", "says goodbye: Done", "ends"]);
+    assert_eq!(bob.ledger.cursor(&ann.ledger.identity), Some(Position(1)), "the rest comes again");
+}
+
+#[test]
+fn stopping_with_an_idle_session_stores_the_trailing_cursor_first() {
+    let (_, mut bob) = streaming(Ledger::named("ann"), Ledger::named("bob"));
+    bob.hears(empty(7, 7));
+    assert_eq!(bob.told(Input::Stop), ["commits 0 events with cursor 7"]);
+    assert_eq!(bob.answers().unwrap(), ["says goodbye: Done", "ends"]);
+}
+
+#[test]
+fn stopping_during_the_handshake_says_goodbye_at_once() {
+    let (mut ann, mut bob) = meet(with_notes("ann", 1), Ledger::named("bob"));
+    bob.hears(ann.next(FrameKind::Hello));
+    assert_eq!(ann.told(Input::Stop), ["says goodbye: Done", "ends"]);
+    assert_eq!(bob.told(Input::Stop), ["says goodbye: Done", "ends"]);
+    ann.assert_over();
+    bob.assert_over();
+}
+
+#[test]
+fn a_goodbye_before_the_logs_are_exchanged_is_no_success_but_worth_a_retry() {
+    let (_, mut bob) = meet(Ledger::named("ann"), Ledger::named("bob"));
+    assert_eq!(bob.hears(Frame::goodbye(GoodbyeCode::Done, "stopped")), ["fails"]);
+    let error = bob.ended.clone().unwrap().unwrap_err();
+    assert!(matches!(error, SessionError::PeerEnded { code: GoodbyeCode::Done, .. }));
+    assert!(error.is_retryable());
+}
+
+#[test]
+fn a_goodbye_is_answered_by_finishing_what_was_received() {
+    let (ann, mut bob) = streaming(with_notes("ann", 3), Ledger::named("bob"));
+    bob.hears(part(&ann, 0..1));
+    bob.hears(part(&ann, 1..3));
+    assert_eq!(bob.hears(Frame::goodbye(GoodbyeCode::Done, "done")), NOTHING);
+    assert_eq!(bob.answers().unwrap(), ["acks 1", "commits 2 events with cursor 3"]);
+    assert_eq!(bob.told(Input::Disconnected), ["ends"], "the peer need not wait");
+    assert_eq!(bob.answers().unwrap(), NOTHING);
+    assert_eq!(bob.ledger.head(), Position(3));
+}
+
+#[test]
+fn a_cut_is_told_as_a_cut_in_every_phase() {
+    let alone = || meet(with_notes("ann", 1), Ledger::named("bob"));
+    let (_, mut greeting) = alone();
+    let (mut ann, mut recalling) = alone();
+    recalling.hears(ann.next(FrameKind::Hello));
+    let (mut ann, mut proving) = alone();
+    proving.hears(ann.next(FrameKind::Hello));
+    proving.answers();
+    let (ann, mut receiving) = streaming(with_notes("ann", 1), Ledger::named("bob"));
+    receiving.hears(part(&ann, 0..1));
+    let (mut sending, _) = streaming(with_notes("ann", 1), Ledger::named("bob"));
+    sending.answers();
+    for seat in [&mut greeting, &mut recalling, &mut proving, &mut receiving, &mut sending] {
+        assert_eq!(seat.told(Input::Disconnected), ["fails"]);
+        assert_eq!(seat.ended, CUT);
+        seat.assert_over();
+    }
+}
+
+#[test]
+fn a_cut_loses_only_what_was_not_committed_and_the_next_session_sends_that() {
+    let (ann, mut bob) = streaming(with_notes("ann", 5), Ledger::named("bob"));
+    bob.hears(part(&ann, 0..2));
+    bob.hears(part(&ann, 2..5));
+    bob.told(Input::Disconnected);
+    bob.answers();
+    assert_eq!(bob.ledger.head(), Position(2));
+    let (mut ann, mut bob) = meet(ann.ledger, bob.ledger);
+    settle(&mut ann, &mut bob);
+    assert_eq!(ann.session.progress().events_sent, 3);
+    assert_eq!(bob.ledger.frontier, ann.ledger.frontier);
+}
+
+#[test]
+fn a_peer_that_acknowledges_nothing_for_a_minute_is_given_up() {
+    let (mut ann, _) = streaming(with_notes("ann", 2), Ledger::named("bob"));
+    ann.ledger.page_blocks_max = 1;
+    ann.at = Duration::from_secs(5);
+    assert_eq!(ann.session.deadline(), None, "nothing is unacknowledged");
+    ann.answers();
+    assert_eq!(ann.session.deadline(), Some(ann.at + ACK_WITHIN));
+    ann.at += Duration::from_secs(50);
+    ann.answers();
+    assert_eq!(ann.told(Input::DeadlinePassed), NOTHING, "not due yet");
+    ann.at = Duration::from_secs(5) + ACK_WITHIN;
+    ann.told(Input::DeadlinePassed);
+    let waiting_for = "events were unacknowledged";
+    let error = SessionError::TimedOut { waiting_for, silent: ACK_WITHIN };
+    assert_ended(&mut ann, error, GoodbyeCode::Unavailable);
+}
+
+#[test]
+fn every_acknowledgement_gives_another_minute_and_the_last_one_all_time() {
+    let (mut ann, _) = streaming(with_notes("ann", 2), Ledger::named("bob"));
+    ann.ledger.page_blocks_max = 1;
+    ann.answers();
+    ann.answers();
+    ann.at = Duration::from_secs(59);
+    ann.hears(ack(1));
+    assert_eq!(ann.session.deadline(), Some(ann.at + ACK_WITHIN));
+    ann.hears(ack(2));
+    assert_eq!(ann.session.deadline(), None);
+}
+
+#[test]
+fn acknowledging_nothing_new_gives_no_time() {
+    let (mut ann, _) = streaming(with_notes("ann", 2), Ledger::named("bob"));
+    ann.answers();
+    ann.at = Duration::from_secs(59);
+    ann.hears(ack(0));
+    assert_eq!(ann.session.deadline(), Some(ACK_WITHIN));
+}
+
+#[test]
+fn a_log_that_refuses_a_gap_ends_the_session_and_says_why() {
+    let (ann, mut bob) = streaming(with_notes("ann", 3), Ledger::named("bob"));
+    bob.hears(part(&ann, 1..3));
+    let (replica, expected, received) = (ann.ledger.replica(), 1, 2);
+    bob.answers();
+    let refusal = Refusal::Gap { replica, expected, received };
+    assert_ended(&mut bob, SessionError::Refused(refusal), GoodbyeCode::Refused);
+    assert_eq!((bob.ledger.head(), bob.ledger.cursors.len()), (Position(0), 0));
+}
+
+#[test]
+fn a_log_that_refuses_a_fork_ends_the_session_for_good() {
+    let mut original = with_notes("carol", 2);
+    let mut copy = original.clone();
+    original.write_notes(noon(), 1);
+    copy.write(noon(), &VectorClock::new(), &["eggs".into()]);
+    let mut bob = Ledger::named("bob");
+    for log in &original.blocks {
+        bob.append(log.block.clone(), log.source);
+    }
+    let (_, mut bob) = streaming(Ledger::named("ann"), bob);
+    let blocks = copy.blocks.iter().map(|log| log.block.bytes().clone()).collect();
+    bob.hears(Frame::Events(Events { through: Position(3), head: Position(3), blocks }));
+    while bob.answers().is_some() {}
+    let dot = Dot { replica: copy.replica(), seq: 3 };
+    let error = bob.ended.clone().unwrap().unwrap_err();
+    assert!(matches!(
+        error,
+        SessionError::Refused(Refusal::Fork { dot: at, .. }) if at == dot
+    ));
+    assert!(!error.is_retryable());
+    assert_ended(&mut bob, error, GoodbyeCode::Refused);
+}
+
+#[test]
+fn a_store_that_fails_ends_the_session_as_unavailable() {
+    let (ann, mut bob) = streaming(with_notes("ann", 3), Ledger::named("bob"));
+    bob.hears(part(&ann, 0..3));
+    bob.told(Input::StoreFailed);
+    assert_ended(&mut bob, SessionError::Store, GoodbyeCode::Unavailable);
+}
+
+#[test]
+fn the_reason_that_the_peer_gives_says_whether_to_come_back() {
+    for (code, retryable) in [
+        (GoodbyeCode::Unavailable, true),
+        (GoodbyeCode::Refused, false),
+        (GoodbyeCode::Unsupported, false),
+        (GoodbyeCode::Violation, false),
+        (GoodbyeCode::Other, false),
+    ] {
+        let (_, mut bob) = streaming(Ledger::named("ann"), Ledger::named("bob"));
+        assert_eq!(bob.hears(Frame::goodbye(code, "because")), ["fails"]);
+        let error = bob.ended.clone().unwrap().unwrap_err();
+        assert_eq!(error.is_retryable(), retryable, "{code:?}");
+        assert_eq!(error, SessionError::PeerEnded { code, message: "because".into() });
+        bob.assert_over();
+    }
+}
+
+fn until_caught_up(ann: &mut Config, bob: &mut Config) {
+    ann.until = Until::CaughtUp;
+    bob.until = Until::CaughtUp;
+}

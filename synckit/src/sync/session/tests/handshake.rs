@@ -1,0 +1,210 @@
+//! Who says what first, and what is believed.
+
+use std::time::Duration;
+
+use super::ledger::Ledger;
+use super::seat::{NOTHING, Seat, assert_ended, assert_misbehaved, meet, meet_with, streaming};
+use crate::id::{Position, SpaceId};
+use crate::sync::frame::{Ack, Events, Frame, FrameKind, GoodbyeCode, Hello, Start};
+use crate::sync::limits::{HANDSHAKE_WITHIN, PROTOCOL_VERSION};
+use crate::sync::{Input, SessionError, Violation};
+
+#[test]
+fn the_initiator_greets_and_the_acceptor_answers_with_greeting_and_proof_at_once() {
+    let (mut ann, mut bob) = meet(Ledger::named("ann"), Ledger::named("bob"));
+    assert_eq!(bob.said.len(), 0, "the acceptor waits");
+    assert_eq!(bob.hears(ann.next(FrameKind::Hello)), ["recalls"]);
+    assert_eq!(bob.answers().unwrap(), ["says hello", "says start by frontier of 0"]);
+    assert_eq!(ann.hears(bob.next(FrameKind::Hello)), ["recalls"]);
+    assert_eq!(ann.answers().unwrap(), ["says start by frontier of 0"]);
+    assert_eq!(ann.hears(bob.next(FrameKind::Start)), ["watches past 0"]);
+    assert_eq!(bob.hears(ann.next(FrameKind::Start)), ["watches past 0"]);
+    assert_eq!(ann.session.peer().unwrap().store, bob.ledger.identity);
+}
+
+#[test]
+fn a_proof_that_comes_while_the_store_is_asked_is_kept_until_it_has_answered() {
+    let (mut ann, mut bob) = meet(Ledger::named("ann"), Ledger::named("bob"));
+    bob.hears(ann.next(FrameKind::Hello));
+    bob.answers();
+    ann.hears(bob.next(FrameKind::Hello));
+    assert_eq!(ann.hears(bob.next(FrameKind::Start)), NOTHING);
+    assert_eq!(ann.answers().unwrap(), ["says start by frontier of 0", "watches past 0"]);
+}
+
+#[test]
+fn a_proof_of_another_key_is_refused_on_both_sides() {
+    let forge = |start: &mut Start| start.signature[7] ^= 1;
+    let (mut ann, mut bob) = introduced();
+    let [from_ann, from_bob] = [ann.ledger.replica(), bob.ledger.replica()];
+    bob.hears(changed_start(&mut ann, forge));
+    ann.hears(changed_start(&mut bob, forge));
+    assert_misbehaved(&mut bob, Violation::BadSignature { replica: from_ann });
+    assert_misbehaved(&mut ann, Violation::BadSignature { replica: from_bob });
+}
+
+#[test]
+fn a_proof_from_another_session_is_worth_nothing() {
+    let (mut old_ann, _) = introduced();
+    let (mut ann, mut bob) = meet_with(Ledger::named("ann"), Ledger::named("bob"), |ann, _| {
+        ann.nonce = [9; 32];
+    });
+    bob.hears(ann.next(FrameKind::Hello));
+    bob.answers();
+    bob.hears(old_ann.next(FrameKind::Start));
+    let replica = old_ann.ledger.replica();
+    assert_misbehaved(&mut bob, Violation::BadSignature { replica });
+}
+
+#[test]
+fn a_side_cannot_prove_itself_with_the_other_sides_proof() {
+    let (mut ann, mut bob) = introduced();
+    let replica = ann.ledger.replica();
+    let reflected = bob.next(FrameKind::Start);
+    bob.hears(reflected);
+    assert_misbehaved(&mut bob, Violation::BadSignature { replica });
+    assert_eq!(ann.ended.take(), None);
+}
+
+#[test]
+fn another_protocol_version_is_refused_as_unsupported() {
+    let (mut ann, mut bob) = meet(Ledger::named("ann"), Ledger::named("bob"));
+    let theirs = PROTOCOL_VERSION + 1;
+    bob.hears(changed_hello(&mut ann, |hello| hello.protocol = theirs));
+    let error = SessionError::PeerMisbehaved(Violation::Protocol { theirs });
+    assert_ended(&mut bob, error, GoodbyeCode::Unsupported);
+}
+
+#[test]
+fn a_store_does_not_sync_with_itself_or_a_copy_of_its_file() {
+    let (mut ann, mut copy) = meet(Ledger::named("ann"), Ledger::named("ann"));
+    copy.hears(ann.next(FrameKind::Hello));
+    assert_misbehaved(&mut copy, Violation::SameStore);
+}
+
+#[test]
+fn an_answer_about_another_space_is_refused() {
+    let (mut ann, mut bob) = meet(Ledger::named("ann"), Ledger::named("bob"));
+    bob.hears(ann.next(FrameKind::Hello));
+    bob.answers();
+    let space = SpaceId::new("elsewhere").unwrap();
+    ann.hears(changed_hello(&mut bob, |hello| hello.space = space));
+    assert_misbehaved(&mut ann, Violation::SpaceChanged);
+}
+
+#[test]
+fn before_the_greeting_only_a_greeting_is_heard() {
+    for frame in [start(), events(), ack()] {
+        let kind = frame.kind();
+        let (_, mut bob) = meet(Ledger::named("ann"), Ledger::named("bob"));
+        bob.hears(frame);
+        assert_out_of_turn(&mut bob, kind, "before it introduced itself");
+    }
+}
+
+#[test]
+fn while_the_store_is_asked_only_one_proof_is_heard() {
+    for frame in [hello(), events(), ack(), start()] {
+        let kind = frame.kind();
+        let (mut ann, mut bob) = meet(Ledger::named("ann"), Ledger::named("bob"));
+        bob.hears(ann.next(FrameKind::Hello));
+        assert_eq!(bob.hears(start()), NOTHING);
+        bob.hears(frame);
+        assert_out_of_turn(&mut bob, kind, "before it proved its key");
+    }
+}
+
+#[test]
+fn before_the_proof_only_a_proof_is_heard() {
+    for frame in [hello(), events(), ack()] {
+        let kind = frame.kind();
+        let (_, mut bob) = introduced();
+        bob.hears(frame);
+        assert_out_of_turn(&mut bob, kind, "before it proved its key");
+    }
+}
+
+#[test]
+fn while_logs_are_exchanged_nobody_introduces_themselves_again() {
+    for frame in [hello(), start()] {
+        let kind = frame.kind();
+        let (_, mut bob) = streaming(Ledger::named("ann"), Ledger::named("bob"));
+        bob.hears(frame);
+        assert_out_of_turn(&mut bob, kind, "while logs are exchanged");
+    }
+}
+
+#[test]
+fn a_peer_that_never_introduces_itself_is_given_up() {
+    let (_, mut bob) = meet(Ledger::named("ann"), Ledger::named("bob"));
+    assert_eq!(bob.session.deadline(), Some(HANDSHAKE_WITHIN));
+    bob.at = HANDSHAKE_WITHIN - Duration::from_millis(1);
+    assert_eq!(bob.told(Input::DeadlinePassed), NOTHING, "not due yet");
+    bob.at = HANDSHAKE_WITHIN;
+    bob.told(Input::DeadlinePassed);
+    assert_timed_out(&mut bob);
+}
+
+#[test]
+fn a_peer_that_never_proves_its_key_is_given_up() {
+    let (_, mut bob) = introduced();
+    assert_eq!(bob.session.deadline(), Some(HANDSHAKE_WITHIN));
+    bob.at = HANDSHAKE_WITHIN;
+    bob.told(Input::DeadlinePassed);
+    assert_timed_out(&mut bob);
+}
+
+/// Greetings are exchanged; both proofs are said and not heard yet.
+fn introduced() -> (Seat, Seat) {
+    let (mut ann, mut bob) = meet(Ledger::named("ann"), Ledger::named("bob"));
+    bob.hears(ann.next(FrameKind::Hello));
+    bob.answers();
+    ann.hears(bob.next(FrameKind::Hello));
+    ann.answers();
+    (ann, bob)
+}
+
+fn changed_hello(seat: &mut Seat, change: impl FnOnce(&mut Hello)) -> Frame {
+    let mut frame = seat.next(FrameKind::Hello);
+    if let Frame::Hello(hello) = &mut frame {
+        change(hello);
+    }
+    frame
+}
+
+fn changed_start(seat: &mut Seat, change: impl FnOnce(&mut Start)) -> Frame {
+    let mut frame = seat.next(FrameKind::Start);
+    if let Frame::Start(start) = &mut frame {
+        change(start);
+    }
+    frame
+}
+
+fn assert_out_of_turn(seat: &mut Seat, frame: FrameKind, phase: &'static str) {
+    assert_misbehaved(seat, Violation::OutOfTurn { frame, phase });
+}
+
+fn assert_timed_out(seat: &mut Seat) {
+    let waiting_for = "it should have introduced itself";
+    let error = SessionError::TimedOut { waiting_for, silent: HANDSHAKE_WITHIN };
+    assert_ended(seat, error, GoodbyeCode::Unavailable);
+}
+
+fn hello() -> Frame {
+    meet(Ledger::named("carol"), Ledger::named("bob")).0.next(FrameKind::Hello)
+}
+
+fn start() -> Frame {
+    let (mut ann, mut bob) = introduced();
+    bob.said.clear();
+    ann.next(FrameKind::Start)
+}
+
+fn events() -> Frame {
+    let through = Position::START;
+    Frame::Events(Events { through, head: through, blocks: Vec::new() })
+}
+
+fn ack() -> Frame {
+    Frame::Ack(Ack { through: Position::START })
+}

@@ -1,0 +1,203 @@
+//! The simplest store that keeps its promises: a log in memory that counts as durable.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::block::{Block, BlockPacker};
+use crate::clock::{HybridClock, UnixMillis};
+use crate::envelope::{Chain, Envelope, Frontier, Head, Metadata};
+use crate::event::EventRef;
+use crate::id::{
+    AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId, StoreId, StoreIdentity,
+};
+use crate::key::ReplicaKey;
+use crate::log::{AdmitError, Held, LogBlock, Page, READ_BYTES_MAX, Refusal, Source, Staging};
+use crate::sync::Recollection;
+use crate::vector::VectorClock;
+
+/// Everything that survives a crash.
+#[derive(Clone)]
+pub(super) struct Ledger {
+    pub(super) identity: StoreIdentity,
+    pub(super) key: ReplicaKey,
+    pub(super) space: SpaceId,
+    pub(super) blocks: Vec<LogBlock>,
+    pub(super) frontier: Frontier,
+    pub(super) cursors: BTreeMap<StoreId, (u64, Position)>,
+    /// Most blocks that one read returns.
+    pub(super) page_blocks_max: usize,
+    clock: HybridClock,
+}
+
+impl Ledger {
+    /// An empty store; the name makes its identity and its key.
+    pub(super) fn named(name: &str) -> Self {
+        let hash = *blake3::hash(name.as_bytes()).as_bytes();
+        let mut id = [0; StoreId::LEN];
+        id.copy_from_slice(&hash[..StoreId::LEN]);
+        Self {
+            identity: StoreIdentity { id: StoreId::from_bytes(id), epoch: 1 },
+            key: ReplicaKey::from_seed(&hash),
+            space: SpaceId::default(),
+            blocks: Vec::new(),
+            frontier: Frontier::new(),
+            cursors: BTreeMap::new(),
+            page_blocks_max: usize::MAX,
+            clock: HybridClock::default(),
+        }
+    }
+
+    pub(super) fn replica(&self) -> ReplicaId {
+        self.key.id()
+    }
+
+    /// How many events the log holds.
+    pub(super) fn head(&self) -> Position {
+        self.blocks.last().map_or(Position::START, LogBlock::end)
+    }
+
+    /// What is held of every other replica: what an author may have seen.
+    pub(super) fn seen(&self) -> VectorClock {
+        let mut seen = VectorClock::new();
+        for (replica, head) in self.frontier.iter().filter(|(id, _)| **id != self.replica()) {
+            seen.advance(head.dot(*replica)).unwrap();
+        }
+        seen
+    }
+
+    /// Commits events of this replica whose author had seen `context`.
+    pub(super) fn write(&mut self, wall: UnixMillis, context: &VectorClock, payloads: &[Bytes]) {
+        for block in self.pack(wall, context, payloads) {
+            self.append(block, Source::Local);
+        }
+    }
+
+    /// Commits one event of a few bytes, `count` times.
+    pub(super) fn write_notes(&mut self, wall: UnixMillis, count: usize) {
+        let seen = self.seen();
+        for _ in 0..count {
+            self.write(wall, &seen, &[Bytes::from_static(b"milk")]);
+        }
+    }
+
+    /// The block of a commit that is not appended.
+    pub(super) fn pack(
+        &mut self,
+        wall: UnixMillis,
+        context: &VectorClock,
+        payloads: &[Bytes],
+    ) -> Option<Block> {
+        let before = self.frontier.head(&self.replica());
+        let commit: Vec<_> = (1..)
+            .zip(payloads)
+            .map(|(nth, payload)| Envelope {
+                dot: Dot { replica: self.replica(), seq: before.seq + nth },
+                aggregate: note(),
+                event: EventRef {
+                    name: Name::new("note.written").unwrap(),
+                    version: 1,
+                    min_reader: 1,
+                },
+                hlc: self.clock.tick(wall, Duration::MAX).unwrap(),
+                context: context.clone(),
+                last: nth == payloads.len() as u64,
+                metadata: Metadata::new(),
+                extensions: Bytes::new(),
+                payload: payload.clone(),
+            })
+            .collect();
+        let mut packer = BlockPacker::new(self.space.clone());
+        packer.push_commit(&before, &commit).unwrap();
+        packer.finish()
+    }
+
+    /// Commits what a peer sent together with the cursor behind it; how many of the events were new.
+    pub(super) fn commit(
+        &mut self,
+        blocks: &[Block],
+        source: ReplicaId,
+        peer: StoreIdentity,
+        cursor: Position,
+    ) -> Result<u64, Refusal> {
+        let before = self.head();
+        let mut staging = Staging::new(&*self);
+        for block in blocks {
+            staging.admit(&self.space, block).map_err(|error| {
+                let AdmitError::Refused(refusal) = error;
+                refusal
+            })?;
+        }
+        for block in staging.finish().0 {
+            self.append(block, Source::Peer(source));
+        }
+        self.cursors.insert(peer.id, (peer.epoch, cursor));
+        Ok(self.head().0 - before.0)
+    }
+
+    /// Appends without asking whether the block belongs there.
+    pub(super) fn append(&mut self, block: Block, source: Source) {
+        let start = self.head();
+        for (replica, head) in block.heads() {
+            self.clock.observe(head.hlc);
+            self.frontier.set(replica, head).unwrap();
+        }
+        self.blocks.push(LogBlock { start, block, source });
+    }
+
+    /// The log after a position.
+    pub(super) fn read_after(&self, after: Position) -> Page {
+        let first = self.blocks.partition_point(|block| block.end() <= after);
+        let mut page = Page { blocks: Vec::new(), through: after, head: self.head() };
+        let mut bytes = 0;
+        for block in self.blocks[first..].iter().take(self.page_blocks_max) {
+            bytes += block.block.bytes().len();
+            if bytes > READ_BYTES_MAX && !page.blocks.is_empty() {
+                break;
+            }
+            page.through = block.end();
+            page.blocks.push(block.clone());
+        }
+        page
+    }
+
+    pub(super) fn cursor(&self, peer: &StoreIdentity) -> Option<Position> {
+        let (epoch, cursor) = self.cursors.get(&peer.id)?;
+        (*epoch == peer.epoch && *cursor > Position::START).then_some(*cursor)
+    }
+
+    /// What is known of a peer.
+    pub(super) fn recall(&self, peer: &StoreIdentity, replica: &ReplicaId) -> Recollection {
+        let cursor = self.cursor(peer);
+        Recollection {
+            cursor,
+            frontier: if cursor.is_some() { Frontier::new() } else { self.frontier.clone() },
+            peer_head: self.frontier.head(replica),
+            own_head: self.frontier.head(&self.replica()),
+            head: self.head(),
+        }
+    }
+}
+
+impl Held for Ledger {
+    type Error = Infallible;
+
+    fn head(&self, replica: &ReplicaId) -> Result<Head, Infallible> {
+        Ok(self.frontier.head(replica))
+    }
+
+    fn chain_at(&self, dot: Dot) -> Result<Chain, Infallible> {
+        let held = self.blocks.iter().find_map(|log| log.block.chain_at(dot));
+        Ok(held.unwrap_or(Chain::START))
+    }
+
+    fn replicas(&self) -> Result<usize, Infallible> {
+        Ok(self.frontier.len())
+    }
+}
+
+fn note() -> AggregateId {
+    AggregateId { kind: Name::new("note").unwrap(), key: Key::new(b"shopping").unwrap() }
+}

@@ -1,0 +1,63 @@
+//! Mistakes planted into the driver of the simulated world: each is found, so the world would find the like of it.
+
+use super::world::{Bug, live};
+
+/// Within so many seeds every planted bug is found.
+const SEEDS: u64 = 100;
+
+#[test]
+fn an_acknowledgement_before_the_commit_is_found() {
+    assert_found(Bug::AcksBeforeCommit, "acknowledged");
+}
+
+#[test]
+fn a_cursor_stored_before_its_events_is_found() {
+    assert_found(Bug::CursorBeforeEvents, "has cursor");
+}
+
+#[test]
+fn a_commit_in_part_is_found() {
+    assert_found(Bug::DropsLastBlock, "has cursor");
+}
+
+#[test]
+fn appending_twice_is_found() {
+    assert_found(Bug::ForgetsDedupe, "right after number");
+}
+
+#[test]
+fn sending_back_what_came_from_there_is_found() {
+    assert_found(Bug::ForgetsSource, "may send only its own");
+}
+
+#[test]
+fn keeping_passed_over_positions_to_oneself_is_found() {
+    assert_found(Bug::LosesThrough, "without anything new");
+}
+
+#[test]
+fn a_lost_wake_up_is_found() {
+    assert_found(Bug::LosesWakeUps, "not converged");
+}
+
+#[test]
+fn frames_that_overtake_each_other_are_found() {
+    assert_found(Bug::ReordersFrames, "the peer at fault");
+}
+
+#[test]
+fn a_position_ahead_of_what_was_sent_is_found() {
+    assert_found(Bug::RunsAhead, "has cursor");
+}
+
+#[test]
+fn sending_by_author_instead_of_in_causal_order_is_found() {
+    assert_found(Bug::SendsByAuthor, "not causally ordered");
+}
+
+fn assert_found(bug: Bug, how: &str) {
+    let found = (0..SEEDS).find_map(|seed| Some((seed, live(seed, Some(bug)).err()?.to_string())));
+    let (seed, broken) = found.unwrap_or_else(|| panic!("{bug:?} was not found"));
+    println!("{bug:?} was found by seed {seed}: {broken}");
+    assert!(broken.contains(how), "{bug:?} was found in another way: {broken}");
+}

@@ -1,0 +1,500 @@
+//! A simulated world: replicas and hubs with durable logs, on a network that delays, cuts and repeats, with
+//! crashes at every point. Everything is drawn from one seed, so a seed is a story that can be told again.
+//!
+//! Sessions are the product's; what drives them here is a model of the real driver. What is judged, and how, is
+//! in [`audit`]; what a seed decides is in [`plan`].
+
+mod audit;
+mod carry;
+mod plan;
+mod rng;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use self::audit::{Audit, Sound};
+use self::plan::{Plan, TROUBLE_ENDS};
+use self::rng::{Rng, mix};
+use super::ledger::Ledger;
+use super::seat::noon;
+use crate::block::Block;
+use crate::clock::{CLOCK_AHEAD_MAX, UnixMillis};
+use crate::envelope::Frontier;
+use crate::id::{Position, StoreIdentity};
+use crate::sync::{Config, Frame, Input, Now, Role, Session, Until};
+use crate::vector::VectorClock;
+
+pub(super) use self::plan::Bug;
+
+/// After troubles have ended, everything has converged within this time, in milliseconds.
+const CONVERGES_WITHIN: u64 = 120_000;
+/// After everything has converged, the last cut connection has been noticed within this time.
+const SETTLES_WITHIN: u64 = 100_000;
+/// How long it is watched that nothing is sent in vain.
+const SILENCE: u64 = 40_000;
+/// A session that is to end when it has caught up lives no longer than this without troubles.
+const CATCHES_UP_WITHIN: u64 = 30_000;
+/// Most things that are under way at any moment: frames, answers, timers.
+const UNDER_WAY_MAX: usize = 2_000;
+
+/// What came of a seed.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Report {
+    /// A hash over everything that happened.
+    pub(super) trace: u64,
+    pub(super) events: u64,
+    pub(super) frames: u64,
+    pub(super) sessions: u64,
+    pub(super) crashes: u64,
+}
+
+/// A promise was broken.
+#[derive(Debug)]
+pub(super) struct Broken {
+    seed: u64,
+    at: u64,
+    what: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SYNCKIT_SEED={} after {} ms: {}", self.seed, self.at, self.what)
+    }
+}
+
+/// Lives through everything that a seed has in store.
+pub(super) fn live(seed: u64, bug: Option<Bug>) -> Result<Report, Broken> {
+    let mut world = World::new(seed, bug);
+    match world.live() {
+        Ok(()) => Ok(world.report),
+        Err(what) => Err(Broken { seed, at: world.now, what }),
+    }
+}
+
+struct World {
+    plan: Plan,
+    rng: Rng,
+    /// Milliseconds since the beginning.
+    now: u64,
+    healed: bool,
+    nodes: Vec<Node>,
+    connections: Vec<Connection>,
+    /// Until when each edge is partitioned.
+    blocked_until: Vec<u64>,
+    queue: BTreeMap<(u64, u64), Happening>,
+    queued: u64,
+    audit: Audit,
+    report: Report,
+    /// Frames with events, reads of a log, and commits.
+    work: u64,
+}
+
+struct Node {
+    ledger: Ledger,
+    up: bool,
+    incarnation: u64,
+    /// How far its clock is ahead of the world's, in milliseconds.
+    skew: u64,
+}
+
+struct Connection {
+    edge: usize,
+    /// The initiator's end and the acceptor's.
+    ends: [End; 2],
+    is_cut: bool,
+}
+
+struct End {
+    node: usize,
+    session: Option<Session>,
+    began: u64,
+    until: Until,
+    one_way: bool,
+    watching: Option<Position>,
+    timer: Option<Duration>,
+    /// When the last frame sent from here arrives.
+    last_arrival: u64,
+    last_through: Option<Position>,
+    last_ack: Option<Position>,
+}
+
+/// One end of a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    connection: usize,
+    side: usize,
+}
+
+enum Happening {
+    Arrives(Place, Frame),
+    Crashes(usize),
+    Cut { edge: usize },
+    Dials { edge: usize, again: bool },
+    HangsUp(Place),
+    Partitioned { edge: usize, until: u64 },
+    Persists(Place, Persist),
+    Recalls(Place, StoreIdentity, Option<Position>, Frontier),
+    Restarts(usize),
+    Stops(usize),
+    Told(Place, Input),
+    TimesOut(Place),
+    Writes(usize),
+}
+
+struct Persist {
+    incarnation: u64,
+    blocks: Vec<Block>,
+    cursor: Position,
+}
+
+impl World {
+    fn new(seed: u64, bug: Option<Bug>) -> Self {
+        let mut rng = Rng::new(mix(seed));
+        let plan = Plan::draw(&mut rng, bug);
+        let nodes = (0..plan.nodes).map(|nth| {
+            let mut ledger = Ledger::named(NAMES[nth]);
+            ledger.page_blocks_max = plan.page_blocks_max;
+            Node { ledger, up: true, incarnation: 0, skew: rng.up_to(60_000) }
+        });
+        Self {
+            nodes: nodes.collect(),
+            now: 0,
+            healed: false,
+            connections: Vec::new(),
+            blocked_until: vec![0; plan.edges.len()],
+            queue: BTreeMap::new(),
+            queued: 0,
+            audit: Audit::of(plan.nodes),
+            report: Report { trace: seed, ..Report::default() },
+            work: 0,
+            plan,
+            rng,
+        }
+    }
+
+    fn live(&mut self) -> Sound {
+        self.schedule_troubles();
+        self.run_until(TROUBLE_ENDS)?;
+        self.heal();
+        self.converge()?;
+        self.fall_silent()?;
+        self.audit.kept_promises()
+    }
+
+    fn schedule_troubles(&mut self) {
+        let edges = self.plan.edges.len();
+        for edge in 0..edges {
+            let at = self.rng.up_to(2_000);
+            self.queue(at, Happening::Dials { edge, again: false });
+        }
+        for _ in 0..self.plan.writes {
+            let writer = self.plan.writers[self.rng.index(self.plan.writers.len())];
+            self.trouble(|_| Happening::Writes(writer));
+        }
+        for _ in 0..self.plan.cuts {
+            self.trouble(|rng| Happening::Cut { edge: rng.index(edges) });
+        }
+        for _ in 0..self.plan.crashes {
+            let nodes = self.plan.nodes;
+            self.trouble(|rng| Happening::Crashes(rng.index(nodes)));
+        }
+        for _ in 0..self.plan.partitions {
+            self.trouble(|rng| Happening::Partitioned {
+                edge: rng.index(edges),
+                until: rng.up_to(TROUBLE_ENDS),
+            });
+        }
+        for _ in 0..self.plan.duplicates {
+            self.trouble(|rng| Happening::Dials { edge: rng.index(edges), again: true });
+        }
+        for _ in 0..self.plan.stops {
+            self.trouble(|rng| Happening::Stops(rng.index(edges)));
+        }
+    }
+
+    fn trouble(&mut self, draw: impl FnOnce(&mut Rng) -> Happening) {
+        let at = self.rng.up_to(TROUBLE_ENDS);
+        let happening = draw(&mut self.rng);
+        self.queue(at, happening);
+    }
+
+    /// Troubles end; a few last events are written while all is well.
+    fn heal(&mut self) {
+        self.healed = true;
+        self.blocked_until.fill(0);
+        for place in self.places() {
+            if self.end(place).one_way {
+                self.queue_in(0, Happening::Told(place, Input::Stop));
+            }
+        }
+        for _ in 0..3 {
+            let writer = self.plan.writers[self.rng.index(self.plan.writers.len())];
+            let delay = self.rng.up_to(5_000);
+            self.queue_in(delay, Happening::Writes(writer));
+        }
+    }
+
+    fn converge(&mut self) -> Sound {
+        let latest = self.now + CONVERGES_WITHIN;
+        self.run_until(self.now + 5_001)?;
+        while !self.audit.converged(self.nodes.iter().map(|node| &node.ledger)) {
+            if self.now > latest {
+                return Err(format!("not converged within {CONVERGES_WITHIN} ms"));
+            }
+            self.run_until(self.now + 1_000)?;
+        }
+        Ok(())
+    }
+
+    /// When all hold everything and all cursors have followed, nothing is read, sent or committed any more.
+    fn fall_silent(&mut self) -> Sound {
+        self.run_until(self.now + SETTLES_WITHIN)?;
+        for place in self.places() {
+            let now = self.now;
+            let end = self.end(place);
+            if end.until == Until::CaughtUp && now > end.began + CATCHES_UP_WITHIN {
+                return Err(format!("node {} does not see that it has caught up", end.node));
+            }
+        }
+        let work = self.work;
+        self.run_until(self.now + SILENCE)?;
+        match self.work - work {
+            0 => Ok(()),
+            more => Err(format!("{more} frames, reads and commits without anything new")),
+        }
+    }
+
+    fn run_until(&mut self, until: u64) -> Sound {
+        while let Some(next) = self.queue.first_entry().filter(|next| next.key().0 <= until) {
+            self.now = next.key().0;
+            let happening = next.remove();
+            self.happens(happening)?;
+            if self.queue.len() > UNDER_WAY_MAX {
+                return Err(format!("a storm: {} things are under way", self.queue.len()));
+            }
+        }
+        self.now = until;
+        Ok(())
+    }
+
+    fn happens(&mut self, happening: Happening) -> Sound {
+        self.trace(&happening);
+        match happening {
+            Happening::Arrives(place, frame) => self.arrives(place, frame)?,
+            Happening::Crashes(node) => self.crash(node),
+            Happening::Cut { edge } => self.cut_edge(edge),
+            Happening::Dials { edge, again } => self.dial(edge, again)?,
+            Happening::HangsUp(place) => self.tell(place, Input::Disconnected)?,
+            Happening::Partitioned { edge, until } => {
+                self.blocked_until[edge] = until;
+                self.cut_edge(edge);
+            }
+            Happening::Persists(place, persist) => self.persist(place, persist)?,
+            Happening::Recalls(place, peer, cursor, frontier) => {
+                self.recalled(place, peer, cursor, frontier)?;
+            }
+            Happening::Restarts(node) => self.nodes[node].up = true,
+            Happening::Stops(edge) => {
+                let of_edge = |place: &Place| self.connections[place.connection].edge == edge;
+                let places: Vec<_> = self.places().into_iter().filter(of_edge).collect();
+                if !places.is_empty() {
+                    let place = places[self.rng.index(places.len())];
+                    self.tell(place, Input::Stop)?;
+                }
+            }
+            Happening::Told(place, input) => self.tell(place, input)?,
+            Happening::TimesOut(place) => self.times_out(place)?,
+            Happening::Writes(node) => self.write(node)?,
+        }
+        Ok(())
+    }
+
+    /// A commit of a few events by someone who has seen everything here, or nothing.
+    fn write(&mut self, node: usize) -> Sound {
+        if !self.nodes[node].up {
+            return Ok(());
+        }
+        let wall = self.wall(node);
+        let saw_everything = self.rng.per_mille(800);
+        let events = self.rng.between(1, 4);
+        let payloads: Vec<_> =
+            (0..events).map(|_| Bytes::copy_from_slice(&self.rng.next().to_le_bytes())).collect();
+        let ledger = &mut self.nodes[node].ledger;
+        let context = if saw_everything { ledger.seen() } else { VectorClock::new() };
+        ledger.write(wall, &context, &payloads);
+        self.report.events += events;
+        self.audit.wrote(&self.nodes[node].ledger);
+        self.log_grew(node)
+    }
+
+    /// Opens a connection, unless there is one, or none can be.
+    fn dial(&mut self, edge: usize, again: bool) -> Sound {
+        let plan = self.plan.edges[edge];
+        let is_open = self.places().iter().any(|place| {
+            place.side == 0
+                && self.connections[place.connection].edge == edge
+                && self.end(*place).session.is_some()
+        });
+        let can_open = self.nodes[plan.from].up
+            && self.nodes[plan.to].up
+            && self.blocked_until[edge] <= self.now;
+        if !can_open && !again {
+            self.dial_later(edge, 200, 1_500);
+        }
+        if !can_open || (is_open && !again) {
+            return Ok(());
+        }
+        let ends = [0, 1].map(|side| self.open_end(edge, side));
+        self.connections.push(Connection { edge, ends, is_cut: false });
+        self.report.sessions += 1;
+        let connection = self.connections.len() - 1;
+        self.carry_out(Place { connection, side: 0 })?;
+        self.carry_out(Place { connection, side: 1 })
+    }
+
+    fn open_end(&mut self, edge: usize, side: usize) -> End {
+        let plan = self.plan.edges[edge];
+        let (node, peer_may_relay) =
+            if side == 0 { (plan.from, plan.to_may_relay) } else { (plan.to, plan.from_may_relay) };
+        let live = if self.healed { plan.live } else { self.rng.per_mille(600) };
+        let until = if live { Until::Stopped } else { Until::CaughtUp };
+        let one_way = !self.healed && self.rng.per_mille(self.plan.one_way_per_mille);
+        let sends = !one_way || self.rng.per_mille(500);
+        let ledger = &self.nodes[node].ledger;
+        let config = Config {
+            role: if side == 0 { Role::Initiator(ledger.space.clone()) } else { Role::Acceptor },
+            store: ledger.identity,
+            key: ledger.key.clone(),
+            nonce: self.rng.bytes32(),
+            until,
+            sends,
+            receives: !one_way || !sends,
+            peer_may_relay,
+            clock_ahead_max: (!peer_may_relay).then_some(CLOCK_AHEAD_MAX),
+            fingerprint: None,
+        };
+        End {
+            node,
+            session: Some(Session::new(config)),
+            began: self.now,
+            until,
+            one_way,
+            watching: None,
+            timer: None,
+            last_arrival: 0,
+            last_through: None,
+            last_ack: None,
+        }
+    }
+
+    /// The initiator of an edge tries again after a while.
+    fn dial_later(&mut self, edge: usize, least: u64, most: u64) {
+        let delay = self.rng.between(least, most);
+        self.queue_in(delay, Happening::Dials { edge, again: false });
+    }
+
+    /// Everything that is not durable is gone; peers notice sooner or later.
+    fn crash(&mut self, node: usize) {
+        if self.healed || !self.nodes[node].up {
+            return;
+        }
+        self.report.crashes += 1;
+        self.nodes[node].up = false;
+        self.nodes[node].incarnation += 1;
+        for place in self.places() {
+            if self.end(place).node == node && self.end(place).session.take().is_some() {
+                self.cut(place.connection);
+                if place.side == 0 {
+                    self.dial_later(self.connections[place.connection].edge, 200, 3_000);
+                }
+            }
+        }
+        let delay = self.rng.up_to(3_000);
+        self.queue_in(delay, Happening::Restarts(node));
+    }
+
+    fn cut_edge(&mut self, edge: usize) {
+        for connection in 0..self.connections.len() {
+            if self.connections[connection].edge == edge && !self.healed {
+                self.cut(connection);
+            }
+        }
+    }
+
+    /// What is in flight is lost. Each side notices at a time of its own.
+    fn cut(&mut self, connection: usize) {
+        if std::mem::replace(&mut self.connections[connection].is_cut, true) {
+            return;
+        }
+        for side in [0, 1] {
+            let most = [100, 3_000, 90_000][self.rng.index(3)];
+            let delay = self.rng.up_to(most);
+            self.queue_in(delay, Happening::HangsUp(Place { connection, side }));
+        }
+    }
+
+    fn wall(&self, node: usize) -> UnixMillis {
+        noon().plus(Duration::from_millis(self.now + self.nodes[node].skew))
+    }
+
+    fn time_of(&self, place: Place) -> Now {
+        let end = &self.connections[place.connection].ends[place.side];
+        Now { elapsed: Duration::from_millis(self.now - end.began), wall: self.wall(end.node) }
+    }
+
+    fn end(&mut self, place: Place) -> &mut End {
+        &mut self.connections[place.connection].ends[place.side]
+    }
+
+    /// The ends of all connections that have a session.
+    fn places(&self) -> Vec<Place> {
+        let all = (0..self.connections.len())
+            .flat_map(|connection| [0, 1].map(|side| Place { connection, side }));
+        let open =
+            |place: &Place| self.connections[place.connection].ends[place.side].session.is_some();
+        all.filter(open).collect()
+    }
+
+    fn queue_in(&mut self, delay: u64, happening: Happening) {
+        self.queue(self.now + delay, happening);
+    }
+
+    fn queue(&mut self, at: u64, happening: Happening) {
+        self.queued += 1;
+        self.queue.insert((at, self.queued), happening);
+    }
+
+    fn trace(&mut self, happening: &Happening) {
+        let [what, place, more] = happening.numbers();
+        for number in [self.now, what, place, more] {
+            self.report.trace = mix(self.report.trace ^ number).wrapping_add(number);
+        }
+    }
+}
+
+impl Happening {
+    /// What tells it from others in a trace.
+    fn numbers(&self) -> [u64; 3] {
+        let at = |place: &Place| (place.connection * 2 + place.side) as u64;
+        match self {
+            Self::Arrives(place, frame) => [1, at(place), frame.size() as u64],
+            Self::Crashes(node) => [2, *node as u64, 0],
+            Self::Cut { edge } => [3, *edge as u64, 0],
+            Self::Dials { edge, again } => [4, *edge as u64, u64::from(*again)],
+            Self::HangsUp(place) => [5, at(place), 0],
+            Self::Partitioned { edge, until } => [6, *edge as u64, *until],
+            Self::Persists(place, persist) => [7, at(place), persist.cursor.0],
+            Self::Recalls(place, ..) => [8, at(place), 0],
+            Self::Restarts(node) => [9, *node as u64, 0],
+            Self::Stops(edge) => [10, *edge as u64, 0],
+            Self::Told(place, _) => [11, at(place), 0],
+            Self::TimesOut(place) => [12, at(place), 0],
+            Self::Writes(node) => [13, *node as u64, 0],
+        }
+    }
+}
+
+const NAMES: [&str; 6] = ["ann", "bob", "carol", "dave", "erin", "frank"];

@@ -1,0 +1,263 @@
+//! Carrying out what sessions ask for: a model of the real driver, in which a planted bug can be.
+
+use super::audit::{Sound, ended_well};
+use super::{Bug, Happening, Persist, Place, World};
+use crate::envelope::Frontier;
+use crate::id::{Position, StoreIdentity};
+use crate::log::{Page, Source};
+use crate::sync::frame::{Events, Frame};
+use crate::sync::{Effect, Input, Recollection, SessionError};
+
+impl World {
+    /// Tells a session what happened, if it is there still, and does what it then asks for.
+    pub(super) fn tell(&mut self, place: Place, input: Input) -> Sound {
+        let now = self.time_of(place);
+        let Some(session) = &mut self.end(place).session else { return Ok(()) };
+        session.handle(now, input);
+        self.carry_out(place)
+    }
+
+    pub(super) fn arrives(&mut self, place: Place, frame: Frame) -> Sound {
+        match self.connections[place.connection].is_cut {
+            true => Ok(()),
+            false => self.tell(place, Input::Received(frame)),
+        }
+    }
+
+    pub(super) fn times_out(&mut self, place: Place) -> Sound {
+        self.end(place).timer = None;
+        self.tell(place, Input::DeadlinePassed)
+    }
+
+    /// Carries out effects one after the other; the node may crash after any of them.
+    pub(super) fn carry_out(&mut self, place: Place) -> Sound {
+        while let Some(effect) = self.end(place).session.as_mut().and_then(|session| session.poll())
+        {
+            match effect {
+                Effect::Send(frame) => self.send(place, frame)?,
+                Effect::Recall { peer, .. } => self.recall(place, peer),
+                Effect::Load(after) => self.load(place, after),
+                Effect::Watch(past) => {
+                    self.end(place).watching = Some(past);
+                    self.wake(place);
+                }
+                Effect::Commit { blocks, cursor } => {
+                    let node = self.end(place).node;
+                    let incarnation = self.nodes[node].incarnation;
+                    self.commit(place, Persist { incarnation, blocks, cursor })?;
+                }
+                Effect::End(result) => return self.ended(place, &result),
+            }
+            if self.rng.per_mille(self.plan.crash_per_mille) {
+                let node = self.end(place).node;
+                self.crash(node);
+            }
+        }
+        self.set_timer(place);
+        Ok(())
+    }
+
+    fn set_timer(&mut self, place: Place) {
+        let end = self.end(place);
+        let deadline = end.session.as_ref().and_then(|session| session.deadline());
+        if let Some(deadline) = deadline.filter(|deadline| end.timer != Some(*deadline)) {
+            end.timer = Some(deadline);
+            let at = end.began + u64::try_from(deadline.as_millis()).unwrap();
+            self.queue(at.max(self.now), Happening::TimesOut(place));
+        }
+    }
+
+    fn send(&mut self, place: Place, frame: Frame) -> Sound {
+        self.report.frames += 1;
+        self.check_order(place, &frame)?;
+        if let Frame::Events(Events { blocks, .. }) = &frame {
+            self.work += u64::from(!blocks.is_empty());
+            if blocks.is_empty() && self.has(Bug::LosesThrough) {
+                return Ok(());
+            }
+        }
+        let delay = self.rng.up_to(self.plan.latency_max);
+        let reorders = self.has(Bug::ReordersFrames);
+        let now = self.now;
+        let end = self.end(place);
+        let earliest = if reorders { 0 } else { end.last_arrival };
+        let arrival = earliest.max(now + delay);
+        end.last_arrival = arrival;
+        self.queue(arrival, Happening::Arrives(place.other(), frame));
+        Ok(())
+    }
+
+    /// Positions in frames only grow, which also bounds how many frames there can be; what is acknowledged is
+    /// durable.
+    fn check_order(&mut self, place: Place, frame: &Frame) -> Sound {
+        let (node, peer) = (self.end(place).node, self.end(place.other()).node);
+        let (last, through) = match frame {
+            Frame::Events(events) => (&mut self.end(place).last_through, events.through),
+            Frame::Ack(ack) => (&mut self.end(place).last_ack, ack.through),
+            _ => return Ok(()),
+        };
+        if last.replace(through).is_some_and(|last| last >= through) {
+            return Err(format!("node {node} repeats itself: {frame:?}"));
+        }
+        match frame {
+            Frame::Ack(ack) => self.audit.acknowledged(node, peer, ack.through),
+            _ => Ok(()),
+        }
+    }
+
+    /// The store is asked twice, with time in between: what it says need not be of one moment.
+    fn recall(&mut self, place: Place, peer: StoreIdentity) {
+        let node = self.end(place).node;
+        let ledger = &self.nodes[node].ledger;
+        let cursor = ledger.cursor(&peer);
+        let frontier = if cursor.is_some() { Frontier::new() } else { ledger.frontier.clone() };
+        let delay = self.store_delay();
+        self.queue_in(delay, Happening::Recalls(place, peer, cursor, frontier));
+    }
+
+    pub(super) fn recalled(
+        &mut self,
+        place: Place,
+        peer: StoreIdentity,
+        cursor: Option<Position>,
+        frontier: Frontier,
+    ) -> Sound {
+        let (node, other) = (self.end(place).node, self.end(place.other()).node);
+        let replica = self.nodes[other].ledger.replica();
+        let later = self.nodes[node].ledger.recall(&peer, &replica);
+        let known = Recollection { cursor, frontier, ..later };
+        let delay = self.store_delay();
+        self.queue_in(delay, Happening::Told(place, Input::Recalled(Box::new(known))));
+        Ok(())
+    }
+
+    fn load(&mut self, place: Place, after: Position) {
+        self.work += 1;
+        let node = self.end(place).node;
+        let mut page = self.nodes[node].ledger.read_after(after);
+        self.spoil(&mut page);
+        let delay = self.store_delay();
+        self.queue_in(delay, Happening::Told(place, Input::Loaded(page)));
+    }
+
+    fn spoil(&self, page: &mut Page) {
+        match self.plan.bug {
+            Some(Bug::ForgetsSource) => {
+                page.blocks.iter_mut().for_each(|log| log.source = Source::Local);
+            }
+            Some(Bug::RunsAhead) => page.through = page.head,
+            Some(Bug::SendsByAuthor) => page.blocks.sort_by_key(|log| log.block.runs()[0].replica),
+            _ => {}
+        }
+    }
+
+    fn commit(&mut self, place: Place, mut persist: Persist) -> Sound {
+        self.work += 1;
+        let (node, peer) = (self.end(place).node, self.end(place.other()).node);
+        match self.plan.bug {
+            Some(Bug::AcksBeforeCommit) => {
+                let events = persist.blocks.iter().map(|block| block.len() as u64).sum();
+                self.queue_in(0, Happening::Told(place, Input::Committed(events)));
+            }
+            Some(Bug::CursorBeforeEvents) => {
+                let identity = self.nodes[peer].ledger.identity;
+                let cursors = &mut self.nodes[node].ledger.cursors;
+                cursors.insert(identity.id, (identity.epoch, persist.cursor));
+                self.audit.cursor(node, peer, persist.cursor)?;
+            }
+            Some(Bug::DropsLastBlock) if persist.blocks.len() > 1 => {
+                persist.blocks.pop();
+            }
+            _ => {}
+        }
+        let delay = self.store_delay();
+        self.queue_in(delay, Happening::Persists(place, persist));
+        Ok(())
+    }
+
+    /// A commit becomes durable, unless its node crashed meanwhile. It may crash before it says so.
+    pub(super) fn persist(&mut self, place: Place, persist: Persist) -> Sound {
+        let (node, peer) = (self.end(place).node, self.end(place.other()).node);
+        if self.nodes[node].incarnation != persist.incarnation {
+            return Ok(());
+        }
+        let (identity, replica) =
+            (self.nodes[peer].ledger.identity, self.nodes[peer].ledger.replica());
+        let forgetful = self.has(Bug::ForgetsDedupe);
+        let ledger = &mut self.nodes[node].ledger;
+        if forgetful {
+            for block in &persist.blocks {
+                ledger.append(block.clone(), Source::Peer(replica));
+            }
+        }
+        let input = match ledger.commit(&persist.blocks, replica, identity, persist.cursor) {
+            Ok(appended) => Input::Committed(appended),
+            Err(refusal) => Input::Refused(refusal),
+        };
+        self.log_grew(node)?;
+        if matches!(input, Input::Committed(_)) {
+            self.audit.cursor(node, peer, persist.cursor)?;
+        }
+        if self.rng.per_mille(self.plan.crash_after_commit_per_mille) {
+            self.crash(node);
+        }
+        if !self.has(Bug::AcksBeforeCommit) {
+            let delay = self.store_delay();
+            self.queue_in(delay, Happening::Told(place, input));
+        }
+        Ok(())
+    }
+
+    /// Something may have been appended: it is judged, and those who wait for it are woken.
+    pub(super) fn log_grew(&mut self, node: usize) -> Sound {
+        self.audit.grew(node, &self.nodes[node].ledger)?;
+        for place in self.places() {
+            if self.end(place).node == node {
+                self.wake(place);
+            }
+        }
+        Ok(())
+    }
+
+    fn wake(&mut self, place: Place) {
+        let node = self.end(place).node;
+        let head = self.nodes[node].ledger.head();
+        if self.has(Bug::LosesWakeUps) || self.end(place).watching.is_none_or(|past| past >= head) {
+            return;
+        }
+        self.end(place).watching = None;
+        let delay = self.store_delay();
+        self.queue_in(delay, Happening::Told(place, Input::LogMoved(head)));
+    }
+
+    /// A session is over: its last frames arrive, and then the peer sees that the connection is closed.
+    fn ended(&mut self, place: Place, result: &Result<(), SessionError>) -> Sound {
+        ended_well(result)?;
+        self.end(place).session = None;
+        let closes = self.end(place).last_arrival.max(self.now);
+        self.queue(closes, Happening::HangsUp(place.other()));
+        if place.side == 0 {
+            let edge = self.connections[place.connection].edge;
+            match self.healed && result.is_ok() {
+                true => self.dial_later(edge, 10_000, 20_000),
+                false => self.dial_later(edge, 50, 1_000),
+            }
+        }
+        Ok(())
+    }
+
+    fn store_delay(&mut self) -> u64 {
+        self.rng.up_to(self.plan.store_delay_max)
+    }
+
+    fn has(&self, bug: Bug) -> bool {
+        self.plan.bug == Some(bug)
+    }
+}
+
+impl Place {
+    /// The other end of the connection.
+    pub(super) const fn other(self) -> Self {
+        Self { connection: self.connection, side: 1 - self.side }
+    }
+}

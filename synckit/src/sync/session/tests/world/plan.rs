@@ -1,0 +1,125 @@
+//! What a seed decides before time begins: who there is, who talks to whom, how bad the network and the
+//! machines are, and which bug is planted, if any.
+
+use super::rng::Rng;
+
+/// Troubles end at this time, in milliseconds.
+pub(super) const TROUBLE_ENDS: u64 = 20_000;
+
+/// A mistake that a driver of sessions could make.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in super::super) enum Bug {
+    /// `Committed` is said when the commit begins.
+    AcksBeforeCommit,
+    /// The cursor is stored in a transaction of its own, before the events.
+    CursorBeforeEvents,
+    /// A commit of several blocks loses the last one.
+    DropsLastBlock,
+    /// What is held already is appended again.
+    ForgetsDedupe,
+    /// Blocks received from a peer count as local.
+    ForgetsSource,
+    /// Frames without events, which tell what was passed over, are not sent.
+    LosesThrough,
+    /// Nobody is told when the log moves.
+    LosesWakeUps,
+    /// Frames of one connection overtake each other.
+    ReordersFrames,
+    /// A read of the log claims to reach its head.
+    RunsAhead,
+    /// A part of the log is sent by author instead of in log order.
+    SendsByAuthor,
+}
+
+/// A connection that one node keeps opening to another.
+#[derive(Clone, Copy)]
+pub(super) struct Edge {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    /// Whether each end may send the other's events of third parties.
+    pub(super) from_may_relay: bool,
+    pub(super) to_may_relay: bool,
+    /// Whether a session goes on after catching up, once troubles are over.
+    pub(super) live: bool,
+}
+
+pub(super) struct Plan {
+    pub(super) bug: Option<Bug>,
+    /// The nodes that write; the others are hubs.
+    pub(super) writers: Vec<usize>,
+    pub(super) nodes: usize,
+    pub(super) edges: Vec<Edge>,
+    pub(super) latency_max: u64,
+    pub(super) store_delay_max: u64,
+    pub(super) page_blocks_max: usize,
+    pub(super) writes: u64,
+    pub(super) cuts: u64,
+    pub(super) crashes: u64,
+    pub(super) partitions: u64,
+    pub(super) duplicates: u64,
+    pub(super) stops: u64,
+    /// How often, in a thousand, a node crashes between one effect and the next.
+    pub(super) crash_per_mille: u64,
+    /// How often, in a thousand, a node crashes after a commit and before it says so.
+    pub(super) crash_after_commit_per_mille: u64,
+    /// How often, in a thousand, a session goes one way only.
+    pub(super) one_way_per_mille: u64,
+}
+
+impl Plan {
+    pub(super) fn draw(rng: &mut Rng, bug: Option<Bug>) -> Self {
+        let (hubs, nodes, mut edges) = match rng.up_to(3) {
+            0 => star(rng.between(2, 5)),
+            1 => mesh(2),
+            2 => mesh(rng.between(3, 4)),
+            _ => two_stars(),
+        };
+        edges.iter_mut().for_each(|edge| edge.live = rng.per_mille(500));
+        let trouble = rng.up_to(2);
+        Self {
+            bug,
+            writers: (hubs..nodes).collect(),
+            nodes,
+            edges,
+            latency_max: [5, 60, 400][rng.index(3)],
+            store_delay_max: [2, 20, 200][rng.index(3)],
+            page_blocks_max: [1, 3, 50][rng.index(3)],
+            writes: rng.between(5, 40),
+            cuts: rng.up_to(6 * trouble),
+            crashes: rng.up_to(3 * trouble),
+            partitions: rng.up_to(2 * trouble),
+            duplicates: rng.up_to(4 * trouble),
+            stops: rng.up_to(3 * trouble),
+            crash_per_mille: [0, 1, 5][rng.index(3)] * trouble / 2,
+            crash_after_commit_per_mille: [0, 20, 100][rng.index(3)] * trouble / 2,
+            one_way_per_mille: 100 * trouble / 2,
+        }
+    }
+}
+
+type Topology = (usize, usize, Vec<Edge>);
+
+/// A hub and replicas that may send it only their own events.
+fn star(replicas: u64) -> Topology {
+    let nodes = usize::try_from(replicas).unwrap() + 1;
+    (1, nodes, (1..nodes).map(|replica| to_hub(replica, 0)).collect())
+}
+
+/// Two hubs that relay to each other, with two replicas each.
+fn two_stars() -> Topology {
+    let leaves = [(2, 0), (3, 0), (4, 1), (5, 1)];
+    let mut edges: Vec<_> = leaves.iter().map(|(leaf, hub)| to_hub(*leaf, *hub)).collect();
+    edges.push(Edge { from_may_relay: true, ..to_hub(1, 0) });
+    (2, 6, edges)
+}
+
+/// Replicas without a hub, each connected to each.
+fn mesh(replicas: u64) -> Topology {
+    let nodes = usize::try_from(replicas).unwrap();
+    let pairs = (0..nodes).flat_map(|to| (to + 1..nodes).map(move |from| (from, to)));
+    (0, nodes, pairs.map(|(from, to)| Edge { from_may_relay: true, ..to_hub(from, to) }).collect())
+}
+
+const fn to_hub(from: usize, to: usize) -> Edge {
+    Edge { from, to, from_may_relay: false, to_may_relay: true, live: true }
+}

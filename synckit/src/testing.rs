@@ -1,0 +1,27 @@
+//! What tests of synckit, and of stores and transports of your own, are made of.
+//!
+//! - [`Author`] makes blocks of events as a replica would, the same ones in every run.
+//! - [`store_contract!`] tries a store of your own on everything that [`EventStore`](crate::store::EventStore)
+//!   promises.
+//! - [`transport_contract!`] does the same for a [`Transport`](crate::transport::Transport).
+//! - [`faults`] puts a disk under a [`RedbStore`](crate::store::RedbStore) that fails when it is told to.
+//!
+//! Nothing in here belongs into a program that is shipped: it panics where a test would fail.
+
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+
+mod author;
+#[cfg(feature = "redb")]
+pub mod faults;
+pub mod store;
+pub mod transport;
+
+pub use crate::__store_contract as store_contract;
+pub use crate::__transport_contract as transport_contract;
+pub use author::{Author, batch, pack};

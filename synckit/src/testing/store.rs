@@ -1,0 +1,236 @@
+//! What every [`EventStore`] keeps to, as tests to run on a store of your own.
+//!
+//! ```ignore
+//! async fn open(path: PathBuf) -> Arc<dyn EventStore> {
+//!     Arc::new(MyStore::open(&path).await.unwrap())
+//! }
+//! synckit::testing::store_contract!(durable: open);
+//! ```
+
+use std::fs;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::block::Block;
+use crate::id::{Dot, Position, SpaceId};
+use crate::log::Refusal;
+use crate::store::{Batch, Committed, EventStore, StoreError, StoreErrorKind};
+
+mod append;
+mod checkpoint;
+mod concurrent;
+mod durable;
+mod read;
+
+pub use append::*;
+pub use checkpoint::*;
+pub use concurrent::*;
+pub use durable::*;
+pub use read::*;
+
+/// A store on trial.
+pub type Store = Arc<dyn EventStore>;
+
+/// Makes a test of every promise of [`EventStore`].
+///
+/// - `store_contract!(make)`, with `make` a function or closure whose future gives a fresh [`Store`]: for stores
+///   that do not outlive their process.
+/// - `store_contract!(durable: open)`, with `open` a function or closure from a [`PathBuf`] whose future gives the
+///   store at that path, a fresh one the first time: adds tests that close the store and open it again. The path is
+///   in a folder of the test's own; a store elsewhere uses the folder's name as the name of its database.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __store_contract {
+    (durable: $open:expr) => {
+        $crate::__store_contract!(@fresh run_in_folder $open);
+        $crate::__store_contract! { @tests run_durable $open;
+            closing_finishes_what_was_begun,
+            everything_committed_is_there_after_reopening,
+            refused_batches_leave_nothing_behind_after_reopening,
+            writing_goes_on_after_reopening,
+        }
+    };
+    ($make:expr) => {
+        $crate::__store_contract!(@fresh run $make);
+    };
+    (@fresh $run:ident $make:expr) => {
+        $crate::__store_contract! { @tests $run $make;
+            a_batch_is_written_whole,
+            a_batch_that_is_too_large_is_refused,
+            a_block_of_another_space_is_refused,
+            a_block_that_is_partly_held_is_appended_without_that_part,
+            a_cancelled_wait_loses_nothing,
+            a_clock_that_goes_back_is_refused,
+            a_commit_that_nobody_waits_for_does_no_harm,
+            a_conflict_is_recorded_once_and_in_order,
+            a_cursor_is_bound_to_the_peers_epoch,
+            a_fork_is_refused_and_recorded,
+            a_fork_of_older_events_is_found,
+            a_fresh_store_is_empty,
+            a_gap_is_refused,
+            a_redelivered_event_neither_fails_nor_blocks_later_writes,
+            a_refused_batch_does_not_disturb_those_beside_it,
+            a_refused_block_takes_its_batch_with_it,
+            a_replicas_events_are_found_from_any_number,
+            a_waiter_wakes_when_the_log_of_its_space_moves,
+            an_aggregates_events_are_found_after_any_position,
+            an_aggregates_events_are_found_in_a_long_log,
+            an_event_before_its_cause_is_refused,
+            blocks_of_one_batch_build_on_each_other,
+            closing_wakes_those_who_wait_and_ends_all_use,
+            commits_at_the_same_time_leave_no_gap,
+            readers_never_see_a_position_that_is_preceded_later,
+            reading_after_any_position_gives_exactly_the_rest,
+            reading_gives_pages_that_join_up,
+            reading_past_the_end_gives_nothing,
+            spaces_do_not_see_each_other,
+            states_are_listed_by_key_in_pages,
+            states_stay_until_they_are_replaced,
+            the_source_of_a_block_is_kept,
+        }
+    };
+    (@tests $run:ident $make:expr; $($name:ident,)*) => {$(
+        #[test]
+        fn $name() {
+            $crate::testing::store::$run($make, $crate::testing::store::$name);
+        }
+    )*};
+}
+
+/// Runs a test on a fresh store.
+pub fn run<F, T>(make: impl FnOnce() -> F, test: impl FnOnce(Store) -> T)
+where
+    F: Future<Output = Store>,
+    T: Future<Output = ()>,
+{
+    block_on(async { test(make().await).await });
+}
+
+/// Runs a test on a fresh store at a path.
+pub fn run_in_folder<F, T>(open: impl FnOnce(PathBuf) -> F, test: impl FnOnce(Store) -> T)
+where
+    F: Future<Output = Store>,
+    T: Future<Output = ()>,
+{
+    let folder = Folder::new();
+    block_on(async { test(open(folder.0.join("store")).await).await });
+}
+
+/// Runs a test that opens a store more than once.
+pub fn run_durable<F, T>(
+    open: impl Fn(PathBuf) -> F + Send + Sync + 'static,
+    test: impl FnOnce(Durable) -> T,
+) where
+    F: Future<Output = Store> + Send + 'static,
+    T: Future<Output = ()>,
+{
+    let folder = Folder::new();
+    let path = folder.0.join("store");
+    let open = Box::new(move || Box::pin(open(path.clone())) as Opening);
+    block_on(test(Durable { open }));
+}
+
+type Opening = Pin<Box<dyn Future<Output = Store> + Send>>;
+
+/// A store that can be opened again after it was closed.
+pub struct Durable {
+    open: Box<dyn Fn() -> Opening + Send + Sync>,
+}
+
+impl Durable {
+    /// Opens the store: a fresh one the first time.
+    pub async fn open(&self) -> Store {
+        (self.open)().await
+    }
+
+    /// Closes the store and opens it again.
+    pub async fn reopen(&self, store: Store) -> Store {
+        store.close().await.expect("a store that can be closed");
+        drop(store);
+        self.open().await
+    }
+}
+
+impl std::fmt::Debug for Durable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Durable")
+    }
+}
+
+fn block_on(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(test);
+}
+
+/// A folder that is removed with everything in it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let count = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("synckit_contract_{}_{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).expect("a folder for the test");
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Everything in a space's log as (event, payload), read page by page from a position.
+async fn events_after(store: &Store, space: &SpaceId, after: Position) -> Vec<(Dot, Vec<u8>)> {
+    let mut events = Vec::new();
+    let mut position = after;
+    loop {
+        let page = store.read_after(space, position).await.unwrap();
+        let Some(first) = page.blocks.first() else {
+            return events;
+        };
+        assert!(first.start <= position && first.end() > position, "the page begins elsewhere");
+        let mut next = first.start;
+        for log in &page.blocks {
+            assert_eq!(log.start, next, "blocks do not follow one another");
+            next = log.end();
+            for (index, entry) in (log.start.0..).zip(log.block.entries()) {
+                if index >= position.0 {
+                    events.push((entry.dot(), entry.payload().to_vec()));
+                }
+            }
+        }
+        assert_eq!(page.through, next, "a page says where it ends");
+        position = page.through;
+    }
+}
+
+async fn events(store: &Store, space: &SpaceId) -> Vec<(Dot, Vec<u8>)> {
+    events_after(store, space, Position::START).await
+}
+
+fn dots<'a>(blocks: impl IntoIterator<Item = &'a Block>) -> Vec<Dot> {
+    blocks.into_iter().flat_map(|block| block.entries().map(|entry| entry.dot())).collect()
+}
+
+#[track_caller]
+fn refusal(result: Result<Committed, StoreError>) -> Refusal {
+    match result.map_err(|error| error.kind().clone()) {
+        Err(StoreErrorKind::Refused(refusal)) => refusal,
+        other => panic!("not refused, but {other:?}"),
+    }
+}
+
+/// Commits, and checks what the store says about it.
+async fn commit(store: &Store, batch: Batch) -> Committed {
+    let space = batch.space.clone();
+    let committed = store.commit(batch).await.unwrap();
+    assert!(store.head(&space).await.unwrap() >= committed.head);
+    committed
+}

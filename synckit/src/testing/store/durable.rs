@@ -1,0 +1,86 @@
+//! What is left when a store is closed and opened again.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::{Durable, commit, events, refusal};
+use crate::id::{Position, StoreId, StoreIdentity};
+use crate::store::{Checkpoint, CheckpointMark};
+use crate::testing::{Author, batch};
+
+/// Identity, key, events, frontier, cursor, states and forks.
+pub async fn everything_committed_is_there_after_reopening(place: Durable) {
+    let store = place.open().await;
+    let (identity, key) = (store.identity(), store.key().id());
+    let mut ann = Author::new(1);
+    let mut copy = ann.clone();
+    let peer = StoreIdentity { id: StoreId::from_bytes([1; StoreId::LEN]), epoch: 7 };
+    let mark = CheckpointMark { position: Position(2), fingerprint: [8; 32] };
+    let mut full = batch([&ann.commit(&["1", "2"]), &ann.write("3")]);
+    full.cursor = Some((peer, Position(40)));
+    full.checkpoint = Some(Checkpoint {
+        mark: mark.clone(),
+        replaces_all: false,
+        states: vec![(ann.aggregate().clone(), "state".into())],
+        conflicts: Vec::new(),
+    });
+    commit(&store, full).await;
+    refusal(store.commit(batch([&copy.commit(&["one", "two", "three"])])).await);
+    let before = events(&store, ann.space()).await;
+
+    let store = place.reopen(store).await;
+    assert_eq!((store.identity(), store.key().id()), (identity, key));
+    let space = ann.space();
+    assert_eq!(events(&store, space).await, before);
+    assert_eq!(store.replica_head(space, &ann.id()).await.unwrap(), ann.head());
+    assert_eq!(store.cursor(space, &peer).await.unwrap(), Some(Position(40)));
+    assert_eq!(store.checkpoint(space).await.unwrap(), Some(mark));
+    assert_eq!(store.state(space, ann.aggregate()).await.unwrap(), Some("state".into()));
+    assert_eq!(store.forks(space).await.unwrap().len(), 1);
+}
+
+/// Positions and chains go on where they were.
+pub async fn writing_goes_on_after_reopening(place: Durable) {
+    let (mut ann, mut store) = (Author::new(1), place.open().await);
+    for seq in 1..=4 {
+        let committed = commit(&store, batch([&ann.write("x")])).await;
+        assert_eq!(committed.head, Position(seq));
+        store = place.reopen(store).await;
+    }
+    let mut bob = Author::new(2).in_space("another");
+    commit(&store, batch([&bob.write("x")])).await;
+    assert_eq!(store.head(ann.space()).await.unwrap(), Position(4));
+    assert_eq!(store.head(bob.space()).await.unwrap(), Position(1));
+}
+
+/// What was refused is not there later either.
+pub async fn refused_batches_leave_nothing_behind_after_reopening(place: Durable) {
+    let (mut ann, store) = (Author::new(1), place.open().await);
+    let (first, _lost, third) = (ann.write("1"), ann.write("2"), ann.write("3"));
+    refusal(store.commit(batch([&first, &third])).await);
+    let store = place.reopen(store).await;
+    assert_eq!(store.head(ann.space()).await.unwrap(), Position::START);
+    assert_eq!(commit(&store, batch([&first])).await.head, Position(1));
+}
+
+/// Whoever was told before the end that a batch is durable finds it later.
+pub async fn closing_finishes_what_was_begun(place: Durable) {
+    let store = place.open().await;
+    let mut tasks = JoinSet::new();
+    for seed in 1..=10 {
+        let (store, mut author) = (Arc::clone(&store), Author::new(seed));
+        tasks.spawn(async move {
+            let committed = store.commit(batch([&author.write("x")])).await;
+            committed.is_ok().then(|| author.last())
+        });
+    }
+    tokio::task::yield_now().await;
+    let again = place.reopen(store);
+    let (acknowledged, store) = tokio::join!(tasks.join_all(), again);
+    let space = Author::new(1).space().clone();
+    let held: Vec<_> = events(&store, &space).await.into_iter().map(|(dot, _)| dot).collect();
+    for dot in acknowledged.into_iter().flatten() {
+        assert!(held.contains(&dot), "{dot} was acknowledged and is lost");
+    }
+}

@@ -1,0 +1,185 @@
+//! How frames reach a peer: the seam that every transport implements.
+//!
+//! A transport moves [`Frame`]s in order between two sides and nothing else: it knows no events, no acknowledgement
+//! and no retry. A transport of your own passes `synckit::testing::transport_contract!` (feature `testing`).
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::sync::Frame;
+use crate::sync::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX};
+
+mod channel;
+#[cfg(feature = "grpc")]
+pub mod grpc;
+
+pub use channel::{ChannelListener, ChannelTransport, channel};
+#[cfg(feature = "grpc")]
+pub use grpc::GrpcTransport;
+
+/// A way to reach one peer.
+#[async_trait]
+pub trait Transport: fmt::Debug + Send + Sync + 'static {
+    /// The peer's address as people write it. Must not contain credentials: it is shown in errors and logs.
+    fn address(&self) -> &str;
+
+    /// Opens a connection. Cancellation-safe.
+    ///
+    /// # Errors
+    /// When the peer cannot be reached or does not speak this protocol.
+    async fn connect(&self) -> Result<Connection, TransportError>;
+}
+
+/// An open connection: two independent directions.
+#[derive(Debug)]
+pub struct Connection {
+    /// Towards the peer.
+    pub sender: Box<dyn FrameSender>,
+    /// From the peer.
+    pub receiver: Box<dyn FrameReceiver>,
+}
+
+/// The direction towards the peer.
+#[async_trait]
+pub trait FrameSender: fmt::Debug + Send + 'static {
+    /// Hands over a frame. Waits while the peer takes no more (back-pressure). Frames arrive in order, each once,
+    /// or the connection fails. Cancelling may or may not have sent the frame.
+    ///
+    /// # Errors
+    /// When the connection is gone, or the frame is larger than [`FRAME_BYTES_MAX`].
+    async fn send(&mut self, frame: Frame) -> Result<(), TransportError>;
+
+    /// Says that no more frames follow. What was handed over still arrives.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    async fn finish(&mut self) -> Result<(), TransportError>;
+}
+
+/// The direction from the peer.
+#[async_trait]
+pub trait FrameReceiver: fmt::Debug + Send + 'static {
+    /// The next frame; `None` after the peer's last one. Cancellation-safe.
+    ///
+    /// # Errors
+    /// When the connection is gone, or what arrived is no frame.
+    async fn receive(&mut self) -> Result<Option<Frame>, TransportError>;
+}
+
+/// Refuses a frame that no transport carries.
+///
+/// # Errors
+/// [`TransportErrorKind::FrameTooLarge`], with what the frame would take.
+fn check_size(frame: &Frame) -> Result<(), TransportError> {
+    let blocks = match frame {
+        Frame::Events(events) => events.blocks.len(),
+        _ => 0,
+    };
+    let size = frame.size();
+    if size <= FRAME_BYTES_MAX && blocks <= FRAME_BLOCKS_MAX {
+        return Ok(());
+    }
+    let attempted = format!("send {:?} of {size} bytes and {blocks} blocks", frame.kind());
+    Err(TransportError::new(attempted, TransportErrorKind::FrameTooLarge))
+}
+
+/// What a listening transport hands its connections to, such as a [`Hub`](crate::Hub).
+pub trait Acceptor: fmt::Debug + Send + Sync + 'static {
+    /// Takes a connection and serves it in a task of its own. Returns at once.
+    ///
+    /// # Errors
+    /// [`TransportErrorKind::Busy`] when no more are taken; the listener tells the peer so.
+    fn accept(&self, connection: Connection) -> Result<(), TransportError>;
+}
+
+/// What can be given as a peer to sync with: a transport, or an address that names one.
+pub trait IntoTransport {
+    /// The transport.
+    ///
+    /// # Errors
+    /// When an address is malformed.
+    fn into_transport(self) -> Result<Arc<dyn Transport>, TransportError>;
+}
+
+impl IntoTransport for Arc<dyn Transport> {
+    fn into_transport(self) -> Result<Arc<dyn Transport>, TransportError> {
+        Ok(self)
+    }
+}
+
+impl<T: Transport> IntoTransport for T {
+    fn into_transport(self) -> Result<Arc<dyn Transport>, TransportError> {
+        Ok(Arc::new(self))
+    }
+}
+
+/// Why a connection could not be made or was lost.
+#[derive(Debug, thiserror::Error)]
+#[error("{attempted}: {kind}")]
+pub struct TransportError {
+    attempted: String,
+    kind: TransportErrorKind,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl TransportError {
+    /// An error with what was attempted, in the form "connect to http://hub:7700".
+    pub fn new(attempted: impl Into<String>, kind: TransportErrorKind) -> Self {
+        Self { attempted: attempted.into(), kind, source: None }
+    }
+
+    /// The same error with what caused it.
+    #[must_use]
+    pub fn caused_by(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What went wrong.
+    pub const fn kind(&self) -> &TransportErrorKind {
+        &self.kind
+    }
+
+    /// Whether the same call may succeed later without anything being changed in the program.
+    pub const fn is_retryable(&self) -> bool {
+        matches!(
+            self.kind,
+            TransportErrorKind::Busy | TransportErrorKind::Lost | TransportErrorKind::Unreachable
+        )
+    }
+}
+
+/// What went wrong with a connection, and whose move it is.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransportErrorKind {
+    /// The address cannot be understood. Write it as shown.
+    #[error("the address is not valid: {expected}")]
+    Address {
+        /// What it should look like.
+        expected: &'static str,
+    },
+    /// The peer takes no more connections. Try again later.
+    #[error("the peer takes no more connections; try again later")]
+    Busy,
+    /// A frame is larger than fits.
+    #[error("a frame is larger than the {FRAME_BYTES_MAX} bytes and {FRAME_BLOCKS_MAX} blocks allowed")]
+    FrameTooLarge,
+    /// The connection was lost. Connect again.
+    #[error("the connection was lost; connect again")]
+    Lost,
+    /// What arrived is no frame of this protocol.
+    #[error("what arrived is no frame of this protocol; the sender is faulty")]
+    Malformed,
+    /// Something answers there, but not a synckit hub. Check the address and the port.
+    #[error("something answers there, but it is not a synckit hub; check the address and the port")]
+    NotAHub,
+    /// Nobody can be reached there. Check the address, and that the hub runs.
+    #[error("nobody answers there; check the address, and that the hub is running")]
+    Unreachable,
+}

@@ -1,0 +1,48 @@
+//! What answers a call: gRPC, or something else that speaks HTTP/2, such as a proxy whose hub is down.
+
+use std::task::{Context, Poll};
+
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::http::{HeaderMap, Request, Response, StatusCode};
+use tonic::codegen::{BoxFuture, Service, StdError};
+use tonic::transport::Channel;
+
+/// A channel whose answers are gRPC, or errors.
+#[derive(Clone, Debug)]
+pub(super) struct Checked(pub(super) Channel);
+
+impl Service<Request<Body>> for Checked {
+    type Response = Response<Body>;
+    type Error = StdError;
+    type Future = BoxFuture<Response<Body>, StdError>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StdError>> {
+        self.0.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let answering = self.0.call(request);
+        Box::pin(async move {
+            let answer = answering.await?;
+            match refusal(answer.status(), answer.headers()) {
+                Some(status) => Err(status.into()),
+                None => Ok(answer),
+            }
+        })
+    }
+}
+
+/// What an answer means that is not gRPC.
+fn refusal(code: StatusCode, headers: &HeaderMap) -> Option<Status> {
+    let kind = headers.get("content-type").map_or(&b""[..], |kind| kind.as_bytes());
+    if code == StatusCode::OK && kind.starts_with(b"application/grpc") {
+        return None;
+    }
+    let said = format!("answered with HTTP status {}, not with gRPC", code.as_u16());
+    Some(match code.as_u16() {
+        // Of the proxy before the hub: too many, or the hub does not answer it.
+        429 | 502 | 503 | 504 => Status::unavailable(said),
+        _ => Status::unimplemented(said),
+    })
+}

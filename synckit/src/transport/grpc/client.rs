@@ -1,0 +1,131 @@
+//! Connecting to a hub.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+use tonic::transport::Endpoint;
+
+use super::answer::Checked;
+use super::connector::{Connector, Impression, Seen};
+use super::generated::sync_service_client::SyncServiceClient;
+use super::{HEADER_LIST_BYTES_MAX, MESSAGE_BYTES_MAX, address, status, streams};
+use crate::transport::{Connection, Transport, TransportError, TransportErrorKind};
+
+/// How long a connection may take, from the look-up of the name to the hub's answer.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// After how long a quiet connection is asked whether it is still there.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// How long the answer may take.
+const PONG_WITHIN: Duration = Duration::from_secs(10);
+/// Bytes of one stream that may be on their way here.
+const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+/// The same for the connection. It carries one stream; h2 takes half of this as the overhead that small DATA frames
+/// may cause while they are unread, and 30 times the stream's window is enough for frames of 16 bytes.
+const CONNECTION_WINDOW_BYTES: u32 = 32 * STREAM_WINDOW_BYTES;
+
+/// Connects to a hub by gRPC. Each connection is an HTTP/2 connection of its own.
+#[derive(Clone)]
+pub struct GrpcTransport {
+    address: String,
+    endpoint: Endpoint,
+    connect_within: Duration,
+}
+
+impl GrpcTransport {
+    /// The transport to the hub at `address`, written `http://host:port`. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// [`TransportErrorKind::Address`] when the address is malformed, has a path or credentials, or asks for TLS.
+    pub fn new(address: impl AsRef<str>) -> Result<Self, TransportError> {
+        let (address, uri) = address::parse(address.as_ref())?;
+        let endpoint = Endpoint::from(uri)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
+            .http2_keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PONG_WITHIN)
+            .keep_alive_while_idle(true);
+        Ok(Self { address, endpoint, connect_within: CONNECT_WITHIN })
+    }
+
+    /// The same with another limit on how long a connection may take (5 seconds), from the look-up of the name to
+    /// the hub's answer.
+    #[must_use]
+    pub const fn connect_within(mut self, limit: Duration) -> Self {
+        self.connect_within = limit;
+        self
+    }
+
+    async fn open(&self, seen: &Seen) -> Result<Connection, Failure> {
+        let connector = Connector::new(self.connect_within, seen.clone());
+        let channel = self.endpoint.connect_with_connector(connector).await?;
+        let mut client = SyncServiceClient::new(Checked(channel))
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let (sender, outgoing) = streams::sender();
+        let response = client.sync(ReceiverStream::new(outgoing)).await?;
+        Ok(sender.with(response.into_inner()))
+    }
+}
+
+impl fmt::Debug for GrpcTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("GrpcTransport").field(&self.address).finish()
+    }
+}
+
+#[async_trait]
+impl Transport for GrpcTransport {
+    fn address(&self) -> &str {
+        &self.address
+    }
+
+    async fn connect(&self) -> Result<Connection, TransportError> {
+        let attempted = format!("connect to {}", self.address);
+        let seen = Seen::default();
+        match tokio::time::timeout(self.connect_within, self.open(&seen)).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(failure)) => Err(failure.into_error(attempted, seen.impression())),
+            Err(elapsed) => {
+                let kind = TransportErrorKind::Unreachable;
+                Err(TransportError::new(attempted, kind).caused_by(elapsed))
+            }
+        }
+    }
+}
+
+/// Why a connection was not opened.
+#[derive(Debug)]
+enum Failure {
+    Connection(tonic::transport::Error),
+    Call(Box<Status>),
+}
+
+impl Failure {
+    fn into_error(self, attempted: String, seen: Impression) -> TransportError {
+        match self {
+            Self::Connection(error) => {
+                TransportError::new(attempted, status::connecting(seen, None)).caused_by(error)
+            }
+            Self::Call(answer) => {
+                let kind = status::connecting(seen, Some(&answer));
+                TransportError::new(attempted, kind).caused_by(*answer)
+            }
+        }
+    }
+}
+
+impl From<tonic::transport::Error> for Failure {
+    fn from(error: tonic::transport::Error) -> Self {
+        Self::Connection(error)
+    }
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self::Call(Box::new(status))
+    }
+}

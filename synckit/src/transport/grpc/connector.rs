@@ -1,0 +1,190 @@
+//! TCP connections that remember how the other side began.
+//!
+//! When a connection fails it matters whether nobody was there, somebody hung up, or somebody spoke another
+//! protocol. The first bytes tell: an HTTP/2 server begins with a SETTINGS frame (RFC 9113, section 3.4).
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tonic::codegen::{BoxFuture, Service, StdError};
+use tonic::transport::Uri;
+
+/// Length of an HTTP/2 frame header.
+const HEADER_BYTES: usize = 9;
+
+/// What is known of the other side.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Impression {
+    /// There was no connection.
+    Absent,
+    /// It took the connection and said nothing.
+    Silent,
+    /// It speaks HTTP/2.
+    Http2,
+    /// It speaks something else.
+    Foreign,
+}
+
+/// What has been seen of the other side, shared with its connection.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Seen(Arc<Facts>);
+
+#[derive(Default, Debug)]
+struct Facts {
+    connected: OnceLock<()>,
+    speaks_http2: OnceLock<bool>,
+}
+
+impl Seen {
+    /// The impression so far.
+    pub(super) fn impression(&self) -> Impression {
+        match (self.0.connected.get(), self.0.speaks_http2.get()) {
+            (None, _) => Impression::Absent,
+            (Some(()), None) => Impression::Silent,
+            (Some(()), Some(true)) => Impression::Http2,
+            (Some(()), Some(false)) => Impression::Foreign,
+        }
+    }
+}
+
+/// Opens the TCP connections of a tonic channel.
+#[derive(Clone, Debug)]
+pub(super) struct Connector {
+    tcp: HttpConnector,
+    seen: Seen,
+}
+
+impl Connector {
+    /// Connects within `within`, and notes what it sees in `seen`.
+    pub(super) fn new(within: Duration, seen: Seen) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(within));
+        Self { tcp, seen }
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<Watched>;
+    type Error = StdError;
+    type Future = BoxFuture<TokioIo<Watched>, StdError>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StdError>> {
+        self.tcp.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = self.tcp.call(uri);
+        let seen = self.seen.clone();
+        Box::pin(async move {
+            let stream = connecting.await?.into_inner();
+            seen.0.connected.get_or_init(|| ());
+            Ok(TokioIo::new(Watched { stream, seen, head: Vec::with_capacity(HEADER_BYTES) }))
+        })
+    }
+}
+
+/// A TCP connection whose first bytes are looked at.
+#[derive(Debug)]
+pub(super) struct Watched {
+    stream: TcpStream,
+    seen: Seen,
+    head: Vec<u8>,
+}
+
+impl Watched {
+    /// Looks at bytes that have arrived; none means that no more will.
+    fn look_at(&mut self, arrived: &[u8]) -> io::Result<()> {
+        if self.seen.0.speaks_http2.get() == Some(&true) {
+            return Ok(());
+        }
+        let missing = HEADER_BYTES - self.head.len();
+        self.head.extend(arrived.iter().take(missing));
+        let verdict = match begins_http2(&self.head) {
+            true if self.head.len() == HEADER_BYTES => true,
+            true if !arrived.is_empty() || self.head.is_empty() => return Ok(()),
+            _ => false,
+        };
+        if *self.seen.0.speaks_http2.get_or_init(|| verdict) {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidData, "the other side does not speak HTTP/2"))
+    }
+}
+
+/// Whether these can be the first bytes of a SETTINGS frame: its length has three bytes of which the first is 0, and
+/// is followed by the type 4, flags, and the stream 0.
+fn begins_http2(head: &[u8]) -> bool {
+    head.iter().enumerate().all(|(at, byte)| match at {
+        0 => *byte == 0,
+        3 => *byte == 4,
+        5 => *byte & 0x7f == 0,
+        6..HEADER_BYTES => *byte == 0,
+        _ => true,
+    })
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        Poll::Ready(self.look_at(&buffer.filled()[before..]))
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_settings_frame_begins_http2() {
+        let settings = [0, 0, 18, 4, 0, 0, 0, 0, 0];
+        for length in 0..=settings.len() {
+            assert!(begins_http2(&settings[..length]));
+        }
+        for other in [&b"HTTP/1.1 400"[..], b"SSH-2.0-x", b"\x15\x03\x01\0\x02", b"\0\0\0\x07"] {
+            assert!(!begins_http2(&other[..other.len().min(HEADER_BYTES)]));
+        }
+    }
+}

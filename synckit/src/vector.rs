@@ -1,0 +1,162 @@
+//! What has been seen: vector clocks over replicas.
+//!
+//! Because a replica's events in a space are numbered 1, 2, 3 … and always travel in that order, one number a
+//! replica says exactly which of its events are held. Mattern, "Virtual Time and Global States of Distributed
+//! Systems", 1989; Preguiça et al., "Dotted Version Vectors", 2010.
+
+use std::collections::BTreeMap;
+
+use crate::clock::Hlc;
+use crate::id::{Dot, ReplicaId};
+
+/// Most replicas that one vector clock may name, however it was made. A space has at most this many writers.
+pub const VECTOR_REPLICAS_MAX: usize = 4_096;
+
+/// How two vector clocks stand to each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Causality {
+    /// The first is contained in the second, and they differ.
+    Before,
+    /// The first contains the second, and they differ.
+    After,
+    /// Both say the same.
+    Equal,
+    /// Each has seen something that the other has not.
+    Concurrent,
+}
+
+/// A vector clock is full: it names [`VECTOR_REPLICAS_MAX`] replicas already.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a space has at most {VECTOR_REPLICAS_MAX} writing replicas; split it into several spaces")]
+pub struct VectorFull;
+
+/// A vector clock: for each replica the number of its last event seen. Replicas at 0 are not listed.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct VectorClock(BTreeMap<ReplicaId, u64>);
+
+impl VectorClock {
+    /// Nothing seen.
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// The number of the last event of `replica` seen; 0 when none was.
+    pub fn get(&self, replica: &ReplicaId) -> u64 {
+        self.0.get(replica).copied().unwrap_or(0)
+    }
+
+    /// Whether the event has been seen.
+    pub fn contains(&self, dot: Dot) -> bool {
+        self.get(&dot.replica) >= dot.seq
+    }
+
+    /// Notes that the events of a replica up to `dot` have been seen. Never lowers an entry.
+    ///
+    /// # Errors
+    /// When the replica would be one more than [`VECTOR_REPLICAS_MAX`]; the clock is then left as it was.
+    pub fn advance(&mut self, dot: Dot) -> Result<(), VectorFull> {
+        if let Some(seq) = self.0.get_mut(&dot.replica) {
+            *seq = dot.seq.max(*seq);
+            return Ok(());
+        }
+        if dot.seq == 0 {
+            return Ok(());
+        }
+        if self.0.len() >= VECTOR_REPLICAS_MAX {
+            return Err(VectorFull);
+        }
+        self.0.insert(dot.replica, dot.seq);
+        Ok(())
+    }
+
+    /// How many replicas are named.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing has been seen.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The entries, ascending by replica.
+    pub fn iter(&self) -> impl Iterator<Item = Dot> + '_ {
+        self.0.iter().map(|(replica, seq)| Dot { replica: *replica, seq: *seq })
+    }
+
+    /// How this clock stands to `other`.
+    pub fn compare(&self, other: &Self) -> Causality {
+        let ahead = self.iter().any(|dot| !other.contains(dot));
+        let behind = other.iter().any(|dot| !self.contains(dot));
+        match (ahead, behind) {
+            (true, true) => Causality::Concurrent,
+            (true, false) => Causality::After,
+            (false, true) => Causality::Before,
+            (false, false) => Causality::Equal,
+        }
+    }
+}
+
+/// When an event was made, by whom, and what its author had seen of the aggregate by then.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp<'a> {
+    /// The event's name.
+    pub dot: Dot,
+    /// The author's hybrid clock.
+    pub hlc: Hlc,
+    /// What the author had seen of the aggregate. The author's own earlier events are implied.
+    pub context: &'a VectorClock,
+}
+
+impl Stamp<'_> {
+    /// Whether the author had seen the event `dot`, or made it before (or in) this one.
+    pub fn saw(&self, dot: Dot) -> bool {
+        (dot.replica == self.dot.replica && dot.seq <= self.dot.seq) || self.context.contains(dot)
+    }
+
+    /// The place in the total order of a space's events: no two events share it.
+    pub const fn order(&self) -> (Hlc, Dot) {
+        (self.hlc, self.dot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replica(n: u16) -> ReplicaId {
+        let mut bytes = [0; 32];
+        bytes[..2].copy_from_slice(&n.to_be_bytes());
+        ReplicaId::from_bytes(bytes)
+    }
+
+    fn clock(entries: &[(u16, u64)]) -> VectorClock {
+        let mut clock = VectorClock::new();
+        for (n, seq) in entries {
+            clock.advance(Dot { replica: replica(*n), seq: *seq }).unwrap();
+        }
+        clock
+    }
+
+    #[test]
+    fn concurrent_and_equal_are_different_answers() {
+        let (a, b) = (clock(&[(1, 2)]), clock(&[(2, 1)]));
+        assert_eq!(a.compare(&b), Causality::Concurrent);
+        assert_eq!(a.compare(&a.clone()), Causality::Equal);
+        assert_eq!(a.compare(&clock(&[(1, 3)])), Causality::Before);
+        assert_eq!(clock(&[(1, 2), (2, 1)]).compare(&a), Causality::After);
+        assert_eq!(clock(&[(1, 0)]), VectorClock::new());
+    }
+
+    #[test]
+    fn the_limit_holds_however_a_clock_is_filled() {
+        let mut full = VectorClock::new();
+        for n in 0..VECTOR_REPLICAS_MAX {
+            let n = u16::try_from(n).unwrap();
+            full.advance(Dot { replica: replica(n), seq: 1 }).unwrap();
+        }
+        assert_eq!(full.advance(Dot { replica: replica(5_000), seq: 1 }), Err(VectorFull));
+        assert_eq!(full.advance(Dot { replica: replica(7), seq: 2 }), Ok(()));
+        assert_eq!(full.len(), VECTOR_REPLICAS_MAX);
+    }
+}

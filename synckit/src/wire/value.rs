@@ -1,0 +1,314 @@
+//! Values: what fits into one field once.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Reader, WireError, Writer};
+
+/// How a value's bytes are delimited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum WireType {
+    /// A base-128 varint.
+    Varint = 0,
+    /// Eight bytes.
+    Fixed64 = 1,
+    /// A length and that many bytes.
+    Len = 2,
+    /// Four bytes.
+    Fixed32 = 5,
+}
+
+impl WireType {
+    pub(super) const fn from_tag(tag: u64) -> Option<Self> {
+        match tag & 7 {
+            0 => Some(Self::Varint),
+            1 => Some(Self::Fixed64),
+            2 => Some(Self::Len),
+            5 => Some(Self::Fixed32),
+            _ => None,
+        }
+    }
+}
+
+/// What a field looks like in protobuf terms: part of an event's schema.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// A protobuf scalar, by its name there (`sint64`, `string`, …), and the Rust type's bound when narrower.
+    Scalar(&'static str),
+    /// A nested message, by the name of its type.
+    Message(&'static str),
+    /// An enum without data, by the name of its type.
+    Enum(&'static str),
+    /// Present or absent.
+    Optional(&'static Shape),
+    /// In order, repetitions kept.
+    Repeated(&'static Shape),
+    /// Sorted, without repetition.
+    Set(&'static Shape),
+    /// Sorted by key.
+    Map(&'static Shape, &'static Shape),
+}
+
+/// A type whose values fit into one field once. `#[derive(SyncValue)]` implements it for your own types.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no canonical encoding",
+    label = "not a value that events can carry",
+    note = "values are bool, integers from i8/u8 to i64/u64, f32, f64, char, String, Bytes, [u8; N], Box<T> \
+            and types with #[derive(SyncValue)]",
+    note = "a field may also be an Option, Vec, BTreeSet or BTreeMap of values; use BTreeMap for HashMap, \
+            BTreeSet for HashSet, u64 for usize and i64 for isize, whose order or width varies"
+)]
+pub trait Value: Clone + Debug + PartialEq + Send + Sync + 'static {
+    /// How the value is delimited.
+    const WIRE: WireType;
+    /// What it is in protobuf terms.
+    const SHAPE: Shape;
+
+    /// Writes the value without a tag.
+    fn write(&self, out: &mut Writer);
+
+    /// Reads what [`Value::write`] wrote.
+    ///
+    /// # Errors
+    /// When the bytes are not the canonical encoding of a value.
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError>;
+
+    /// Writes a sequence as field `number`: packed when values delimit themselves. Empty is absent.
+    #[doc(hidden)]
+    fn write_sequence(items: &[Self], number: u32, out: &mut Writer) {
+        super::field::write_sequence(items, number, out);
+    }
+
+    /// Reads what [`Value::write_sequence`] wrote.
+    #[doc(hidden)]
+    fn read_sequence(number: u32, input: &mut Reader<'_>) -> Result<Vec<Self>, WireError> {
+        let mut items = Vec::new();
+        super::field::read_sequence(number, input, |item, _| {
+            items.push(item);
+            Ok(())
+        })?;
+        Ok(items)
+    }
+}
+
+macro_rules! unsigned {
+    ($($type:ident $proto:literal),*) => {$(
+        impl Value for $type {
+            const WIRE: WireType = WireType::Varint;
+            const SHAPE: Shape = Shape::Scalar($proto);
+
+            fn write(&self, out: &mut Writer) {
+                out.varint(u64::from(*self));
+            }
+
+            fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+                let value = input.varint()?;
+                Self::try_from(value).map_err(|_| WireError::OutOfRange {
+                    value: value.into(),
+                    target: stringify!($type),
+                })
+            }
+        }
+    )*};
+}
+unsigned!(u16 "uint32", u32 "uint32", u64 "uint64");
+
+macro_rules! signed {
+    ($($type:ident $proto:literal),*) => {$(
+        impl Value for $type {
+            const WIRE: WireType = WireType::Varint;
+            const SHAPE: Shape = Shape::Scalar($proto);
+
+            fn write(&self, out: &mut Writer) {
+                out.zigzag(i64::from(*self));
+            }
+
+            fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+                let value = input.zigzag()?;
+                Self::try_from(value).map_err(|_| WireError::OutOfRange {
+                    value: value.into(),
+                    target: stringify!($type),
+                })
+            }
+        }
+    )*};
+}
+signed!(i8 "sint32", i16 "sint32", i32 "sint32", i64 "sint64");
+
+impl Value for u8 {
+    const WIRE: WireType = WireType::Varint;
+    const SHAPE: Shape = Shape::Scalar("uint32");
+
+    fn write(&self, out: &mut Writer) {
+        out.varint(u64::from(*self));
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let value = input.varint()?;
+        Self::try_from(value)
+            .map_err(|_| WireError::OutOfRange { value: value.into(), target: "u8" })
+    }
+
+    /// `Vec<u8>` is `bytes`.
+    fn write_sequence(items: &[Self], number: u32, out: &mut Writer) {
+        if !items.is_empty() {
+            out.tag(number, WireType::Len);
+            out.bytes(items);
+        }
+    }
+
+    fn read_sequence(number: u32, input: &mut Reader<'_>) -> Result<Vec<Self>, WireError> {
+        if !input.take(number, WireType::Len)? {
+            return Ok(Vec::new());
+        }
+        match input.bytes()? {
+            [] => Err(WireError::EmptyCollection { number }),
+            bytes => Ok(bytes.to_vec()),
+        }
+    }
+}
+
+impl Value for bool {
+    const WIRE: WireType = WireType::Varint;
+    const SHAPE: Shape = Shape::Scalar("bool");
+
+    fn write(&self, out: &mut Writer) {
+        out.varint(u64::from(*self));
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        match input.varint()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            value => Err(WireError::OutOfRange { value: value.into(), target: "bool" }),
+        }
+    }
+}
+
+impl Value for char {
+    const WIRE: WireType = WireType::Varint;
+    const SHAPE: Shape = Shape::Scalar("uint32");
+
+    fn write(&self, out: &mut Writer) {
+        out.varint(u64::from(u32::from(*self)));
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        char::from_u32(u32::read(input)?)
+            .ok_or(WireError::Invalid { expected: "Unicode character" })
+    }
+}
+
+impl Value for f32 {
+    const WIRE: WireType = WireType::Fixed32;
+    const SHAPE: Shape = Shape::Scalar("float");
+
+    fn write(&self, out: &mut Writer) {
+        out.fixed32(if self.is_nan() { CANONICAL_NAN_32 } else { self.to_bits() });
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let bits = input.fixed32()?;
+        let value = Self::from_bits(bits);
+        if value.is_nan() && bits != CANONICAL_NAN_32 {
+            return Err(WireError::OtherNan);
+        }
+        Ok(value)
+    }
+}
+
+impl Value for f64 {
+    const WIRE: WireType = WireType::Fixed64;
+    const SHAPE: Shape = Shape::Scalar("double");
+
+    fn write(&self, out: &mut Writer) {
+        out.fixed64(if self.is_nan() { CANONICAL_NAN_64 } else { self.to_bits() });
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let bits = input.fixed64()?;
+        let value = Self::from_bits(bits);
+        if value.is_nan() && bits != CANONICAL_NAN_64 {
+            return Err(WireError::OtherNan);
+        }
+        Ok(value)
+    }
+}
+
+/// The one quiet NaN that is written.
+const CANONICAL_NAN_32: u32 = 0x7fc0_0000;
+const CANONICAL_NAN_64: u64 = 0x7ff8_0000_0000_0000;
+
+impl Value for String {
+    const WIRE: WireType = WireType::Len;
+    const SHAPE: Shape = Shape::Scalar("string");
+
+    fn write(&self, out: &mut Writer) {
+        out.bytes(self.as_bytes());
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        text(input).map(str::to_owned)
+    }
+}
+
+impl Value for Arc<str> {
+    const WIRE: WireType = WireType::Len;
+    const SHAPE: Shape = Shape::Scalar("string");
+
+    fn write(&self, out: &mut Writer) {
+        out.bytes(self.as_bytes());
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        text(input).map(Self::from)
+    }
+}
+
+fn text<'a>(input: &mut Reader<'a>) -> Result<&'a str, WireError> {
+    std::str::from_utf8(input.bytes()?).map_err(|_| WireError::Invalid { expected: "UTF-8 text" })
+}
+
+impl Value for Bytes {
+    const WIRE: WireType = WireType::Len;
+    const SHAPE: Shape = Shape::Scalar("bytes");
+
+    fn write(&self, out: &mut Writer) {
+        out.bytes(self);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        input.bytes().map(Self::copy_from_slice)
+    }
+}
+
+impl<const N: usize> Value for [u8; N] {
+    const WIRE: WireType = WireType::Len;
+    const SHAPE: Shape = Shape::Scalar("bytes");
+
+    fn write(&self, out: &mut Writer) {
+        out.bytes(self);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let bytes = input.bytes()?;
+        bytes.try_into().map_err(|_| WireError::Invalid { expected: "byte array of this length" })
+    }
+}
+
+/// A box is written as what it holds; it makes recursive types possible.
+impl<T: Value> Value for Box<T> {
+    const WIRE: WireType = T::WIRE;
+    const SHAPE: Shape = T::SHAPE;
+
+    fn write(&self, out: &mut Writer) {
+        T::write(self, out);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        T::read(input).map(Self::new)
+    }
+}

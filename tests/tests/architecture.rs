@@ -1,0 +1,180 @@
+//! The rules of the house that a machine can check.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The modules in the order in which `lib.rs` declares them: each uses only those above it.
+const FLOW: [&str; 23] = [
+    "id", "key", "clock", "vector", "wire", "event", "envelope", "block", "log", "conflict", "merge", "aggregate",
+    "registry", "sync", "time", "store", "transport", "error", "driver", "replica", "hub", "testing", "docs",
+];
+/// The modules that decide and do nothing else.
+const PURE: usize = 14;
+
+#[test]
+fn modules_are_declared_in_the_order_of_the_flow() {
+    let lib = read(&root().join("synckit/src/lib.rs"));
+    let declared: Vec<_> = lib
+        .lines()
+        .filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod "))
+        .map(|line| line.trim_end_matches([';', ' ', '{']))
+        .collect();
+    assert_eq!(declared, FLOW);
+}
+
+#[test]
+fn a_module_uses_only_modules_above_it() {
+    let mut wrong = Vec::new();
+    for (place, module) in FLOW.iter().enumerate() {
+        for file in files_of(module) {
+            for used in code_of(&file).split("crate::").skip(1).filter_map(first_word) {
+                let found = FLOW.iter().position(|name| *name == used);
+                if found.is_some_and(|found| found > place) {
+                    wrong.push(format!("{} uses crate::{used}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn pure_modules_name_no_runtime_no_store_no_transport_and_no_clock() {
+    let forbidden = ["tokio", "redb", "tonic", "async ", "Instant::now", "SystemTime::now", "getrandom", "println!"];
+    let mut wrong = Vec::new();
+    for file in FLOW[..PURE].iter().flat_map(|module| files_of(module)) {
+        let code = code_of(&file);
+        for word in forbidden.iter().filter(|word| code.contains(**word)) {
+            wrong.push(format!("{} names {word}", file.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn hash_maps_stand_only_where_nothing_is_iterated() {
+    // Packing looks places up and iterates the vectors beside them; parsing asks whether a replica was there already.
+    let allowed = ["block/pack.rs", "block/parse.rs"];
+    let with_hash_map: Vec<_> = sources(&root().join("synckit/src"))
+        .into_iter()
+        .filter(|file| ["HashMap", "HashSet"].iter().any(|name| code_of(file).contains(&format!("{name}<"))))
+        .filter(|file| !allowed.iter().any(|allowed| file.ends_with(allowed)))
+        .collect();
+    assert!(with_hash_map.is_empty(), "{with_hash_map:#?}");
+}
+
+#[test]
+fn no_file_is_longer_than_600_lines() {
+    let long: Vec<_> = all_sources()
+        .into_iter()
+        .filter(|file| !file.ends_with("generated.rs"))
+        .map(|file| (read(&file).lines().count(), file))
+        .filter(|(lines, _)| *lines > 600)
+        .collect();
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
+fn nothing_is_left_open_or_switched_off() {
+    let forbidden = ["todo!(", "unimplemented!(", "#[ignore", "FIXME", "unsafe {"];
+    let open: Vec<_> = all_sources()
+        .into_iter()
+        .filter(|file| !file.ends_with("architecture.rs"))
+        .filter(|file| forbidden.iter().any(|word| read(file).contains(word)))
+        .collect();
+    assert!(open.is_empty(), "{open:#?}");
+}
+
+#[test]
+fn channels_are_bounded() {
+    let unbounded: Vec<_> =
+        all_sources().into_iter().filter(|file| code_of(file).contains(&["unbounded", "_channel"].concat())).collect();
+    assert!(unbounded.is_empty(), "{unbounded:#?}");
+}
+
+#[test]
+fn features_are_switched_only_where_back_ends_are_declared() {
+    let declaring = ["lib.rs", "store.rs", "transport.rs", "hub.rs", "testing.rs"];
+    let within_replica = "replica/builder.rs";
+    let within_hub = "hub/builder.rs";
+    let elsewhere: Vec<_> = sources(&root().join("synckit/src"))
+        .into_iter()
+        .filter(|file| code_of(file).contains("cfg(feature"))
+        .filter(|file| !declaring.iter().any(|name| *file == root().join("synckit/src").join(name)))
+        .filter(|file| !file.ends_with(within_replica) && !file.ends_with(within_hub))
+        .filter(|file| !file.starts_with(root().join("synckit/src/store/redb")) && !file.ends_with("store/redb.rs"))
+        .collect();
+    assert!(elsewhere.is_empty(), "{elsewhere:#?}");
+}
+
+#[test]
+fn the_readme_names_the_two_commands_that_integration_runs() {
+    let (readme, ci) = (read(&root().join("README.md")), read(&root().join(".ci/run")));
+    for command in ["cargo run --release --example strikes", "cargo test --workspace"] {
+        assert!(readme.contains(command) && ci.contains(command), "{command}");
+    }
+}
+
+#[test]
+fn the_root_holds_what_the_layout_names() {
+    let layout = [
+        ".ci", ".git", ".gitignore", "CHANGELOG.md", "Cargo.lock", "Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT",
+        "README.md", "clippy.toml", "examples", "rust-toolchain.toml", "rustfmt.toml", "synckit", "synckit-derive",
+        "target", "tests", "ui-tests",
+    ];
+    let other: Vec<_> = fs::read_dir(root())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !layout.contains(&name.as_str()))
+        .collect();
+    assert!(other.is_empty(), "{other:?}");
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A module's file and those in its folder, tests left out.
+fn files_of(module: &str) -> Vec<PathBuf> {
+    let src = root().join("synckit/src");
+    let mut files = sources(&src.join(module));
+    files.extend(Some(src.join(format!("{module}.rs"))).filter(|file| file.exists()));
+    files.retain(|file| !file.components().any(|part| part.as_os_str() == "tests") && !file.ends_with("tests.rs"));
+    files
+}
+
+fn all_sources() -> Vec<PathBuf> {
+    ["synckit", "synckit-derive", "examples", "tests", "ui-tests"]
+        .iter()
+        .flat_map(|package| sources(&root().join(package)))
+        .collect()
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut files = Vec::new();
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// A file's code: comments and the unit tests at its end left out.
+fn code_of(file: &Path) -> String {
+    let text = read(file);
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn first_word(text: &str) -> Option<&str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').next()
+}

@@ -1,0 +1,104 @@
+//! Everything arrives, and nothing is acknowledged before it is stored (defects 1, 5, 6 and 9).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use synckit::replica::LinkState;
+use synckit::transport::channel;
+use synckit::{Hub, Id};
+
+use super::support::{FailingStore, Note, hub, office, way_to};
+
+/// Defect 1: positions were each side's own row numbers, so clients that wrote offline lost data for ever.
+#[tokio::test]
+async fn defect_01_replicas_that_wrote_offline_lose_nothing() {
+    let (_hub, way) = hub();
+    let (ann, bob) = (office().await, office().await);
+    for n in 0..20 {
+        ann.edit(&note(n), |note| note.visits.add(1)).await.unwrap();
+        bob.edit(&note(n), |note| note.visits.add(100)).await.unwrap();
+    }
+    for office in [&ann, &bob, &ann] {
+        office.sync_once(way.clone()).await.unwrap();
+    }
+    for office in [&ann, &bob] {
+        for n in 0..20 {
+            assert_eq!(office.get(&note(n)).await.unwrap().unwrap().visits, 101);
+        }
+    }
+}
+
+/// Defect 5: the server answered 200 for events it had failed to store, and a sync that failed said nothing.
+#[tokio::test]
+async fn defect_05_what_the_hub_could_not_store_is_not_acknowledged() {
+    let store = FailingStore::new();
+    let fails = Arc::clone(&store.fails);
+    let hub = Hub::builder().over(Arc::new(store));
+    let way = way_to(&hub);
+    let (ann, bob) = (office().await, office().await);
+    ann.edit(&note(1), |note| note.visits.add(1)).await.unwrap();
+
+    fails.store(true, Ordering::SeqCst);
+    let error = ann.sync_once(way.clone()).await.unwrap_err();
+    assert!(error.is_retryable(), "{error}");
+
+    fails.store(false, Ordering::SeqCst);
+    assert_eq!(ann.sync_once(way.clone()).await.unwrap().pushed, 1);
+    bob.sync_once(way).await.unwrap();
+    assert_eq!(bob.get(&note(1)).await.unwrap().unwrap().visits, 1);
+}
+
+/// Defect 6: a redelivered event aborted the whole pull.
+#[tokio::test]
+async fn defect_06_events_that_arrive_twice_are_passed_over() {
+    let ((_one, way_one), (_two, way_two)) = (hub(), hub());
+    let (ann, bob) = (office().await, office().await);
+    ann.edit(&note(1), |note| note.visits.add(5)).await.unwrap();
+    ann.sync_once(way_one.clone()).await.unwrap();
+    ann.sync_once(way_two.clone()).await.unwrap();
+    bob.sync_once(way_one).await.unwrap();
+    ann.edit(&note(2), |note| note.visits.add(1)).await.unwrap();
+    ann.sync_once(way_two.clone()).await.unwrap();
+    // The second hub sends the first event again, and a new one behind it.
+    bob.sync_once(way_two.clone()).await.unwrap();
+    bob.sync_once(way_two).await.unwrap();
+    assert_eq!(bob.get(&note(1)).await.unwrap().unwrap().visits, 5);
+    assert_eq!(bob.get(&note(2)).await.unwrap().unwrap().visits, 1);
+}
+
+/// Defect 9: automatic sync waited a full interval before its first run, never retried, and died with its first
+/// context.
+#[tokio::test(start_paused = true)]
+async fn defect_09_a_link_begins_at_once_retries_and_outlives_the_task_that_made_it() {
+    let (way, mut listener) = channel();
+    let ann = office().await;
+    ann.edit(&note(1), |note| note.visits.add(1)).await.unwrap();
+    let replica = ann.clone();
+    let mut link = tokio::spawn(async move { replica.connect(way).unwrap() }).await.unwrap();
+
+    // The first two connections are dropped as soon as they are made.
+    for _ in 0..2 {
+        drop(listener.accept().await.unwrap());
+    }
+    link.wait_for(|status| matches!(status.state, LinkState::Waiting { .. })).await;
+    let hub = Hub::builder().in_memory().unwrap();
+    let serving = hub.clone();
+    tokio::spawn(async move { serving.serve_channel(listener).await });
+    let status = link.wait_for(|status| status.state == LinkState::Live).await;
+    assert!(status.sessions >= 3 && status.last_error.is_none(), "{status:?}");
+
+    let bob = office().await;
+    bob.sync_once(way_to(&hub)).await.unwrap();
+    assert_eq!(bob.get(&note(1)).await.unwrap().unwrap().visits, 1);
+    // Still live: what happens next arrives without anyone asking.
+    ann.edit(&note(2), |note| note.visits.add(1)).await.unwrap();
+    let mut watch = bob.watch(&note(2)).unwrap();
+    let _bobs = bob.connect(way_to(&hub)).unwrap();
+    let seen = tokio::time::timeout(Duration::from_secs(60), watch.next()).await;
+    assert_eq!(seen.unwrap().unwrap().visits, 1);
+}
+
+fn note(n: u32) -> Id<Note> {
+    Id::named(&n.to_string()).unwrap()
+}

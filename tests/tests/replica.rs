@@ -1,0 +1,6 @@
+//! Replicas and hubs: what an application sees.
+
+mod replica {
+    mod office;
+    mod sync;
+}

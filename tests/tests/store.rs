@@ -1,0 +1,14 @@
+//! Stores: the contract that each keeps, and what befalls a file on a disk.
+
+#[path = "store/contract.rs"]
+mod contract;
+#[path = "store/damage.rs"]
+mod damage;
+#[path = "store/faults.rs"]
+mod faults;
+#[path = "store/golden.rs"]
+mod golden;
+#[path = "store/opening.rs"]
+mod opening;
+#[path = "store/support.rs"]
+mod support;

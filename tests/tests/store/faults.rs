@@ -1,0 +1,208 @@
+//! Power failures, full disks and failing ones, at every operation that there is.
+
+use synckit::id::{Position, SpaceId};
+use synckit::store::{Batch, EventStore, RedbOptions, RedbStore, StoreErrorKind};
+use synckit::testing::Author;
+use synckit::testing::faults::{FaultyDisk, Leftover};
+
+use crate::support::{Contents, STORY_LEN, open_on, story};
+
+const LEFTOVERS: [Leftover; 5] = [
+    Leftover::Everything,
+    Leftover::Nothing,
+    Leftover::Torn(1),
+    Leftover::Torn(2),
+    Leftover::Torn(3),
+];
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_power_failure_at_any_operation() {
+    for options in [RedbOptions::default(), RedbOptions::hub()] {
+        let whole = FaultyDisk::new();
+        assert_eq!(tell(&whole, &options).await, STORY_LEN);
+        for nth in 0..whole.changes() {
+            let disk = FaultyDisk::new();
+            disk.power_fails_at(nth);
+            let acknowledged = tell(&disk, &options).await;
+            for leftover in LEFTOVERS {
+                let disk = disk.duplicate();
+                disk.restart(leftover);
+                let told = format!("power failed at {nth}, {leftover:?}, {options:?}");
+                recovers(&disk, &options, acknowledged, &told).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_power_failure_during_recovery_changes_nothing() {
+    let options = RedbOptions::default();
+    let before = FaultyDisk::new();
+    let store = open_on(&before, &options).unwrap();
+    commit_all(&store, &story().0[..3]).await;
+    before.restart(Leftover::Torn(5));
+    drop(store);
+    for nth in 0.. {
+        let disk = before.duplicate();
+        disk.power_fails_at(nth);
+        let opened = open_on(&disk, &options).is_ok();
+        disk.restart(Leftover::Torn(nth));
+        recovers(&disk, &options, 3, &format!("power failed at {nth} of recovery")).await;
+        if opened {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_and_the_store_recovers_by_itself_once_there_is_space() {
+    let whole = FaultyDisk::new();
+    tell(&whole, &RedbOptions::default()).await;
+    for nth in 0..whole.changes() {
+        let disk = FaultyDisk::new();
+        let store = open_on(&disk, &RedbOptions::default()).unwrap();
+        disk.full_at(nth);
+        let acknowledged = commit_each(&store, StoreErrorKind::DiskFull).await;
+        let read = Contents::read(&store).await;
+        if let Err(error) = &read {
+            assert_eq!(error.kind(), &StoreErrorKind::DiskFull, "reading: {error}");
+        }
+        disk.repair();
+        commit_all(&store, &story().0).await;
+        assert!(acknowledged <= STORY_LEN);
+        holds_all(&store).await;
+        store.close().await.unwrap();
+        holds_all(&open_on(&disk, &RedbOptions::default()).unwrap()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_from_the_start_gives_no_half_made_store() {
+    for nth in 0.. {
+        let disk = FaultyDisk::new();
+        disk.full_at(nth);
+        match open_on(&disk, &RedbOptions::default()) {
+            Err(error) => assert_eq!(error.kind(), &StoreErrorKind::DiskFull, "{error:?}"),
+            Ok(_) => break,
+        }
+        disk.repair();
+        let store = open_on(&disk, &RedbOptions::default()).unwrap();
+        commit_all(&store, &story().0).await;
+        holds_all(&store).await;
+    }
+}
+
+#[tokio::test]
+async fn one_failing_write_or_sync_costs_nothing_that_was_acknowledged() {
+    for options in [RedbOptions::default(), RedbOptions::hub()] {
+        let whole = FaultyDisk::new();
+        tell(&whole, &options).await;
+        for nth in 0..whole.changes() {
+            let disk = FaultyDisk::new();
+            let store = open_on(&disk, &options).unwrap();
+            disk.change_fails_at(nth);
+            commit_each(&store, StoreErrorKind::Io).await;
+            commit_all(&store, &story().0).await;
+            holds_all(&store).await;
+            // What a failed sync forgot must not have been counted on.
+            disk.restart(Leftover::Nothing);
+            drop(store);
+            holds_all(&open_on(&disk, &options).unwrap()).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_failing_read_is_reported_and_the_next_succeeds() {
+    let disk = FaultyDisk::new();
+    tell(&disk, &RedbOptions::default()).await;
+    let reads = disk.reads();
+    for nth in 0..reads {
+        let disk = disk.duplicate();
+        disk.read_fails_at(nth);
+        let store = match open_on(&disk, &RedbOptions::default()) {
+            Ok(store) => store,
+            Err(error) => {
+                assert_eq!(error.kind(), &StoreErrorKind::Io, "{error:?}");
+                continue;
+            }
+        };
+        if let Err(error) = Contents::read(&store).await {
+            assert_eq!(error.kind(), &StoreErrorKind::Io, "{error:?}");
+        }
+        holds_all(&store).await;
+        assert_eq!(store.commit(story().0[0].clone()).await.unwrap().appended, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_duplicate_leaves_no_transaction_open() {
+    let disk = FaultyDisk::new();
+    let store = open_on(&disk, &RedbOptions::default()).unwrap();
+    let mut ann = Author::new(1);
+    let first = synckit::testing::batch([&ann.write("1")]);
+    store.commit(first.clone()).await.unwrap();
+    let changes = disk.changes();
+    for _ in 0..50 {
+        assert_eq!(store.commit(first.clone()).await.unwrap().appended, 0);
+    }
+    assert_eq!(disk.changes(), changes, "a duplicate costs nothing on the disk");
+    let later = synckit::testing::batch([&ann.write("2")]);
+    assert_eq!(store.commit(later).await.unwrap().head, Position(2));
+}
+
+/// Opens a store, commits the story, closes; how many batches were acknowledged.
+async fn tell(disk: &FaultyDisk, options: &RedbOptions) -> usize {
+    let Ok(store) = open_on(disk, options) else {
+        return 0;
+    };
+    let mut acknowledged = 0;
+    for batch in story().0 {
+        if store.commit(batch).await.is_err() {
+            break;
+        }
+        acknowledged += 1;
+    }
+    let _ = store.close().await;
+    acknowledged
+}
+
+/// Opens what a power failure left and goes on with the story.
+async fn recovers(disk: &FaultyDisk, options: &RedbOptions, acknowledged: usize, told: &str) {
+    let opened = open_on(disk, options);
+    let store = opened.unwrap_or_else(|error| panic!("{told}: {error:?}"));
+    let contents = Contents::read(&store).await.unwrap_or_else(|e| panic!("{told}: {e:?}"));
+    let batches = contents.events() / 3;
+    assert_eq!(contents.events() % 3, 0, "{told}: half a batch");
+    assert!(batches >= acknowledged as u64, "{told}: {acknowledged} acknowledged, {batches} left");
+    assert!(batches <= acknowledged as u64 + 1, "{told}: more than was ever sent");
+    commit_all(&store, &story().0).await;
+    holds_all(&store).await;
+}
+
+async fn commit_all(store: &RedbStore, batches: &[Batch]) {
+    for batch in batches {
+        store.commit(batch.clone()).await.unwrap();
+    }
+}
+
+/// Commits the story in order until a batch fails, in the one way that it may; how many did not.
+async fn commit_each(store: &RedbStore, expected: StoreErrorKind) -> usize {
+    for (acknowledged, batch) in story().0.into_iter().enumerate() {
+        if let Err(error) = store.commit(batch).await {
+            assert_eq!(error.kind(), &expected, "{error:?}");
+            assert!(error.is_retryable());
+            return acknowledged;
+        }
+    }
+    STORY_LEN
+}
+
+async fn holds_all(store: &RedbStore) {
+    let (_, ann) = story();
+    let space = SpaceId::default();
+    assert_eq!(store.head(&space).await.unwrap(), Position(3 * STORY_LEN as u64));
+    let contents = Contents::read(store).await.unwrap();
+    assert_eq!(contents.events(), 3 * STORY_LEN as u64);
+    assert_eq!(contents.frontier.head(&ann.id()), ann.head());
+}

@@ -1,0 +1,16 @@
+//! Transports: the contract that each keeps, and what the gRPC server and client make of strangers.
+
+#[path = "transport/contract.rs"]
+mod contract;
+#[path = "transport/drain.rs"]
+mod drain;
+#[path = "transport/generated.rs"]
+mod generated;
+#[path = "transport/limits.rs"]
+mod limits;
+#[path = "transport/server.rs"]
+mod server;
+#[path = "transport/strange_clients.rs"]
+mod strange_clients;
+#[path = "transport/strange_servers.rs"]
+mod strange_servers;

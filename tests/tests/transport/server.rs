@@ -1,0 +1,93 @@
+//! A gRPC server that queues the connections it takes.
+
+use std::future::pending;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use synckit::id::Position;
+use synckit::sync::Frame;
+use synckit::sync::frame::{Ack, Events};
+use synckit::testing::transport::{Accepted, queue};
+use synckit::transport::grpc::{self, ServerLimits};
+use synckit::transport::{Connection, GrpcTransport, Transport, TransportError};
+use tokio::net::TcpListener;
+
+/// After this long a test that waits has failed.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Server {
+    pub address: SocketAddr,
+    pub accepted: Accepted,
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        Self::with(ServerLimits::default()).await
+    }
+
+    pub async fn with(limits: ServerLimits) -> Self {
+        Self::until(limits, pending()).await
+    }
+
+    pub async fn until(
+        limits: ServerLimits,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        let (listener, address) = listen().await;
+        let (acceptor, accepted) = queue();
+        tokio::spawn(grpc::serve(listener, acceptor, limits, shutdown));
+        Self { address, accepted }
+    }
+
+    pub fn transport(&self) -> GrpcTransport {
+        transport(self.address)
+    }
+
+    pub async fn connect(&mut self) -> Result<(Connection, Connection), TransportError> {
+        let ours = self.transport().connect().await?;
+        Ok((ours, self.accepted.next().await))
+    }
+
+    /// A client that behaves comes through.
+    pub async fn assert_serves(&mut self) {
+        let (mut ours, mut theirs) = self.connect().await.expect("a connection");
+        ours.sender.send(ack(1)).await.unwrap();
+        assert_eq!(theirs.receiver.receive().await.unwrap(), Some(ack(1)));
+        theirs.sender.send(ack(2)).await.unwrap();
+        assert_eq!(ours.receiver.receive().await.unwrap(), Some(ack(2)));
+    }
+}
+
+pub async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+/// A port that nobody listens on.
+pub async fn nobody() -> SocketAddr {
+    listen().await.1
+}
+
+pub fn transport(address: SocketAddr) -> GrpcTransport {
+    GrpcTransport::new(format!("http://{address}")).unwrap()
+}
+
+pub fn ack(number: u64) -> Frame {
+    Frame::Ack(Ack { through: Position(number) })
+}
+
+pub fn events(number: u64, block: &'static [u8]) -> Frame {
+    let blocks = vec![Bytes::from_static(block)];
+    Frame::Events(Events { through: Position(number), head: Position(number), blocks })
+}
+
+/// Waits for something, within [`PATIENCE`].
+pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what}: not within {PATIENCE:?}"),
+    }
+}
+

@@ -1,0 +1,227 @@
+//! What the client says about whoever answers at a hub's address.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use synckit::transport::{GrpcTransport, IntoTransport, Transport, TransportErrorKind};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::server::{listen, nobody, soon, transport};
+
+async fn kind_of_failure(address: SocketAddr) -> TransportErrorKind {
+    let error = soon("an error", transport(address).connect()).await.unwrap_err();
+    let said = format!("{error}");
+    assert!(said.starts_with(&format!("connect to http://{address}: ")), "{said}");
+    error.kind().clone()
+}
+
+/// Somebody who does `answer` with every connection.
+async fn somebody<F>(answer: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(answer(stream));
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn nobody_is_unreachable() {
+    assert_eq!(kind_of_failure(nobody().await).await, TransportErrorKind::Unreachable);
+    let unknown = GrpcTransport::new("http://no-such-host.invalid:7700").unwrap();
+    let error = soon("an error", unknown.connect()).await.unwrap_err();
+    assert_eq!(error.kind(), &TransportErrorKind::Unreachable);
+}
+
+#[tokio::test]
+async fn one_who_never_answers_is_unreachable() {
+    // The system takes connections for a listener that nobody asks for them.
+    let (_listener, address) = listen().await;
+    let transport = transport(address).connect_within(Duration::from_millis(200));
+    let error = soon("an error", transport.connect()).await.unwrap_err();
+    assert_eq!(error.kind(), &TransportErrorKind::Unreachable);
+}
+
+#[tokio::test]
+async fn one_who_hangs_up_is_lost() {
+    let address = somebody(|stream| async move { drop(stream) }).await;
+    for _ in 0..20 {
+        assert_eq!(kind_of_failure(address).await, TransportErrorKind::Lost);
+    }
+}
+
+#[tokio::test]
+async fn servers_of_other_protocols_are_not_hubs() {
+    for banner in [
+        &b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"[..],
+        b"SSH-2.0-OpenSSH_9.9\r\n",
+        b"220 mail.example ESMTP\r\n",
+        b"\x15\x03\x01\x00\x02\x02\x46",
+        b"no",
+        b"\0",
+    ] {
+        let answer = move |mut stream: TcpStream| async move {
+            stream.write_all(banner).await.unwrap();
+            stream.shutdown().await.unwrap();
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        };
+        let address = somebody(answer).await;
+        for _ in 0..10 {
+            assert_eq!(kind_of_failure(address).await, TransportErrorKind::NotAHub, "{banner:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_web_server_that_waits_for_a_whole_request_is_not_a_hub() {
+    let answer = |mut stream: TcpStream| async move {
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.push(stream.read_u8().await.unwrap());
+        }
+        let page = b"HTTP/1.1 505 HTTP Version Not Supported\r\nContent-Length: 0\r\n\r\n";
+        stream.write_all(page).await.unwrap();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    };
+    assert_eq!(kind_of_failure(somebody(answer).await).await, TransportErrorKind::NotAHub);
+}
+
+#[tokio::test]
+async fn an_http2_server_without_the_service_is_not_a_hub() {
+    let cases: [(u16, &[(&str, &str)]); 5] = [
+        (404, &[]),
+        (403, &[]),
+        (200, &[("content-type", "text/html")]),
+        (200, &[("content-type", "application/grpc"), ("grpc-status", "12")]),
+        (200, &[]),
+    ];
+    for (code, headers) in cases {
+        let address = http2_server(code, headers).await;
+        assert_eq!(kind_of_failure(address).await, TransportErrorKind::NotAHub, "{code} {headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_hub_or_proxy_that_is_busy_is_busy() {
+    let grpc = ("content-type", "application/grpc");
+    let exhausted: &'static [_] = &[("content-type", "application/grpc"), ("grpc-status", "8")];
+    let unavailable: &'static [_] = &[("content-type", "application/grpc"), ("grpc-status", "14")];
+    assert_eq!(exhausted[0], grpc);
+    for (code, headers) in [(200, exhausted), (200, unavailable), (503, &[][..])] {
+        let address = http2_server(code, headers).await;
+        assert_eq!(kind_of_failure(address).await, TransportErrorKind::Busy, "{code} {headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_frame_is_malformed_and_ends_the_stream() {
+    let framed = |payload: &[u8]| {
+        let mut bytes = vec![0];
+        bytes.extend(u32::try_from(payload.len()).unwrap().to_be_bytes());
+        bytes.extend(payload);
+        bytes
+    };
+    let mut declared = vec![0];
+    declared.extend(u32::MAX.to_be_bytes());
+    for (bytes, expected) in [
+        (framed(b""), TransportErrorKind::Malformed),
+        (framed(b"\xff\xff\xff"), TransportErrorKind::Malformed),
+        (framed(&[0x0a, 0x02, 0x08, 0x01]), TransportErrorKind::Malformed),
+        (b"\x02\0\0\0\0".to_vec(), TransportErrorKind::Malformed),
+        (declared, TransportErrorKind::FrameTooLarge),
+        (framed(&vec![0x1a; 1_100_000]), TransportErrorKind::FrameTooLarge),
+    ] {
+        let address = http2_server_that_says(bytes.into()).await;
+        let mut connection = transport(address).connect().await.unwrap();
+        let error = soon("an error", connection.receiver.receive()).await.unwrap_err();
+        assert_eq!(error.kind(), &expected);
+        assert!(!error.is_retryable());
+        assert_eq!(connection.receiver.receive().await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_lost() {
+    let mut server = super::server::Server::start().await;
+    let target = server.address;
+    let (break_it, broken) = tokio::sync::watch::channel(false);
+    let relay = somebody(move |mut near| {
+        let mut broken = broken.clone();
+        async move {
+            let mut far = TcpStream::connect(target).await.unwrap();
+            tokio::select! {
+                _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                _ = broken.wait_for(|broken| *broken) => {}
+            }
+        }
+    })
+    .await;
+    let mut ours = transport(relay).connect().await.unwrap();
+    let mut theirs = server.accepted.next().await;
+    break_it.send_replace(true);
+    for end in [&mut ours, &mut theirs] {
+        let received = soon("the end", end.receiver.receive()).await;
+        assert!(
+            received.as_ref().is_err_and(|error| *error.kind() == TransportErrorKind::Lost),
+            "{received:?}"
+        );
+        let send = async {
+            while end.sender.send(super::server::ack(1)).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("a failing sender", send).await;
+    }
+}
+
+#[test]
+fn an_address_is_a_peer() {
+    let address = "http://hub.example:7700";
+    assert_eq!(address.into_transport().unwrap().address(), address);
+    assert_eq!(address.to_owned().into_transport().unwrap().address(), address);
+    assert_eq!((&address.to_owned()).into_transport().unwrap().address(), address);
+    let error = "hub.example:7700".into_transport().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "read the address \"hub.example:7700\": the address is not valid: http://host:port"
+    );
+    assert!(!error.is_retryable());
+}
+
+async fn http2_server(code: u16, headers: &'static [(&'static str, &'static str)]) -> SocketAddr {
+    somebody(move |stream| async move {
+        let mut connection = h2::server::handshake(stream).await.unwrap();
+        while let Some(Ok((_request, mut respond))) = connection.accept().await {
+            let mut response = http::Response::builder().status(code);
+            for (name, value) in headers {
+                response = response.header(*name, *value);
+            }
+            respond.send_response(response.body(()).unwrap(), true).unwrap();
+        }
+    })
+    .await
+}
+
+async fn http2_server_that_says(bytes: Bytes) -> SocketAddr {
+    somebody(move |stream| {
+        let bytes = bytes.clone();
+        async move {
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            let mut open = Vec::new();
+            while let Some(Ok((request, mut respond))) = connection.accept().await {
+                let response =
+                    http::Response::builder().header("content-type", "application/grpc");
+                let mut body = respond.send_response(response.body(()).unwrap(), false).unwrap();
+                body.send_data(bytes.clone(), false).unwrap();
+                open.push((request, body));
+            }
+        }
+    })
+    .await
+}

@@ -1,0 +1,7 @@
+use synckit::sync_aggregate;
+
+#[sync_aggregate(name = "inspection")]
+#[derive(Clone, Debug)]
+struct Inspection(#[merge(lww)] String);
+
+fn main() {}

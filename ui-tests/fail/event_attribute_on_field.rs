@@ -1,0 +1,10 @@
+use synckit::SyncEvent;
+
+#[derive(SyncEvent, Clone, Debug)]
+#[event(name = "note")]
+struct Signed {
+    #[event(name = "by")]
+    by: String,
+}
+
+fn main() {}

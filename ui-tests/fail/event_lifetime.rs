@@ -1,0 +1,9 @@
+use synckit::SyncEvent;
+
+#[derive(SyncEvent, Clone, Debug)]
+#[event(name = "note")]
+struct Moved<'a> {
+    to: &'a str,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use synckit::SyncEvent;
+
+#[derive(SyncEvent, Clone, Debug)]
+#[event(name = "note")]
+struct Moved<T> {
+    to: T,
+}
+
+fn main() {}

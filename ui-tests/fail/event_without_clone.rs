@@ -1,0 +1,7 @@
+use synckit::SyncEvent;
+
+#[derive(SyncEvent, Debug)]
+#[event(name = "note")]
+struct Signed;
+
+fn main() {}

@@ -1,0 +1,10 @@
+use synckit::SyncValue;
+
+#[derive(SyncValue, Clone, Debug, PartialEq)]
+struct Point {
+    #[field(3)]
+    #[field(4)]
+    x: i64,
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use synckit::sync_aggregate;
+
+#[sync_aggregate(name = "inspection")]
+#[derive(Clone, Debug)]
+struct Inspection {
+    #[merge(lww)]
+    title: String,
+    #[cfg(all())]
+    #[merge(max)]
+    level: i64,
+}
+
+fn main() {}

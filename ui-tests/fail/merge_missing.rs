@@ -1,0 +1,11 @@
+use synckit::sync_aggregate;
+
+#[sync_aggregate(name = "inspection")]
+#[derive(Clone, Debug)]
+struct Inspection {
+    #[merge(lww)]
+    title: String,
+    visits: i64,
+}
+
+fn main() {}

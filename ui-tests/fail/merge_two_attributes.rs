@@ -1,0 +1,13 @@
+use synckit::sync_aggregate;
+
+#[sync_aggregate(name = "inspection")]
+#[derive(Clone, Debug)]
+struct Inspection {
+    #[merge(lww)]
+    title: String,
+    #[merge(max)]
+    #[merge(min)]
+    level: i64,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use synckit::SyncValue;
+
+#[derive(SyncValue, Clone, Debug, PartialEq)]
+enum Severity {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use synckit::SyncValue;
+
+#[derive(SyncValue, Clone, Debug)]
+struct Point {
+    x: i64,
+}
+
+fn main() {}

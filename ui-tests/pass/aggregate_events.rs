@@ -1,0 +1,78 @@
+//! Domain events: wrapped in the aggregate's events, lowered to operations on its fields.
+#![deny(warnings, missing_docs)]
+
+use std::collections::BTreeSet;
+
+use synckit::aggregate::{Aggregate, AggregateState, Lower};
+use synckit::clock::Hlc;
+use synckit::conflict::Conflicts;
+use synckit::event::{decode, encode};
+use synckit::id::{AggregateId, Dot, Key, Name, ReplicaId};
+use synckit::vector::{Stamp, VectorClock};
+use synckit::{SyncEvent, sync_aggregate, wire};
+
+mod signing {
+    use synckit::SyncEvent;
+
+    #[derive(SyncEvent, Clone, Debug)]
+    #[event(name = "inspection.signed", version = 3)]
+    pub(super) struct Signed {
+        pub(super) by: String,
+    }
+}
+
+#[derive(SyncEvent, Clone, Debug)]
+#[event(name = "inspection.closed")]
+struct Closed;
+
+#[sync_aggregate(name = "inspection", events(signing::Signed, Closed))]
+#[derive(Clone, Debug, PartialEq)]
+struct Inspection {
+    #[merge(lww)]
+    open: Option<bool>,
+    #[merge(counter)]
+    signatures: i64,
+    #[merge(set)]
+    signers: BTreeSet<String>,
+}
+
+impl Lower<signing::Signed> for Inspection {
+    fn lower(event: &signing::Signed, ops: &mut InspectionOps<'_>) {
+        ops.signers.insert(event.by.as_str());
+        ops.signatures.add(1);
+    }
+}
+
+impl Lower<Closed> for Inspection {
+    fn lower(_: &Closed, ops: &mut InspectionOps<'_>) {
+        ops.open.set(false);
+    }
+}
+
+fn main() {
+    let signed: InspectionEvent = signing::Signed { by: "ada".into() }.into();
+    let encoded = encode(&signed).unwrap();
+    assert_eq!(encoded.event.name.as_str(), "inspection.signed");
+    assert_eq!(encoded.event.version, 3);
+    let signed: InspectionEvent = decode(&encoded.event, &encoded.payload).unwrap();
+    assert!(matches!(&signed, InspectionEvent::Signed(signed) if signed.by == "ada"));
+
+    let mut state = InspectionState::default();
+    let id = AggregateId { kind: Name::new("inspection").unwrap(), key: Key::new(b"7").unwrap() };
+    let mut conflicts = Conflicts::new(&id);
+    let context = VectorClock::new();
+    let events = [signed, InspectionEvent::SignaturesAdded(2), Closed.into()];
+    for (seq, event) in (1..).zip(&events) {
+        let dot = Dot { replica: ReplicaId::from_bytes([1; 32]), seq };
+        state.apply(
+            event,
+            &Stamp { dot, hlc: Hlc::from_bits(seq), context: &context },
+            &mut conflicts,
+        );
+    }
+    let expected =
+        Inspection { open: Some(false), signatures: 3, signers: ["ada".to_owned()].into() };
+    assert_eq!(Inspection::from_state(&state), expected);
+    let stored = wire::encode(&state).unwrap();
+    assert_eq!(wire::decode::<InspectionState>(&stored).unwrap(), state);
+}

@@ -1,0 +1,1 @@
+//! Cases live in `pass/` and `fail/`.
