@@ -3,12 +3,15 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle, presets};
 use serde::Serialize;
 
 use super::airport::Airport;
 use super::run::{Outcome, Row};
 
+/// One line below the header and none between the rows: there are many.
+const STYLE: TableStyle =
+    presets::NOTHING.header_separator(LineStyle::new('─', '─', '─', '─'));
 /// Digits of a state hash that a table shows.
 const HASH_DIGITS: usize = 12;
 
@@ -120,7 +123,7 @@ fn offices(rows: &[Row]) -> Table {
 
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header.iter().copied());
+    table.load_style(STYLE).set_header(header.iter().copied());
     table
 }
 

@@ -60,7 +60,7 @@ impl HubBuilder {
     /// When the file cannot be opened; each cause has a kind of its own.
     #[cfg(feature = "redb")]
     pub async fn open(self, path: impl Into<std::path::PathBuf>) -> Result<Hub, Error> {
-        let options = crate::store::RedbOptions { two_phase: true, ..Default::default() };
+        let options = crate::store::RedbOptions::hub();
         Ok(self.over(crate::store::open_redb(path.into(), options).await?))
     }
 

@@ -73,7 +73,7 @@ macro_rules! extreme {
             pub fn $method(&mut self, value: &F::Value) {
                 let holds = |held| match value.cmp(held) {
                     // Its type calls the values equal; their bytes still decide alike on every replica.
-                    Ordering::Equal => encoded(value) > encoded(held),
+                    Ordering::Equal => encoded(value).ok() > encoded(held).ok(),
                     order => order == Ordering::$which_order,
                 };
                 if self.extreme.as_ref().is_none_or(holds) {

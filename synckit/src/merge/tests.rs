@@ -1,1 +1,105 @@
+//! What the rules promise, one story each, and that the order of delivery decides nothing.
 
+mod corruption;
+mod counter;
+mod delivery;
+mod extreme;
+mod lww;
+mod set;
+mod world;
+
+use std::cmp::Ordering;
+
+use super::*;
+use crate::clock::Hlc;
+use crate::conflict::{Conflict, Conflicts};
+use crate::id::{AggregateId, Dot, Key, Name, ReplicaId};
+use crate::vector::{Stamp, VectorClock};
+use crate::wire::{Shape, Unknown, WireType};
+
+const ANN: u8 = 1;
+const BOB: u8 = 2;
+const CLEO: u8 = 3;
+
+/// When an event was made: its author, its number, the author's clock, and which events its author had seen.
+#[derive(Clone, Debug)]
+struct Moment {
+    dot: Dot,
+    hlc: Hlc,
+    context: VectorClock,
+}
+
+impl Moment {
+    fn stamp(&self) -> Stamp<'_> {
+        Stamp { dot: self.dot, hlc: self.hlc, context: &self.context }
+    }
+}
+
+/// The event `seq` of an author, made at clock reading `hlc` after having seen these.
+fn moment(author: u8, seq: u64, hlc: u64, seen: &[(u8, u64)]) -> Moment {
+    let mut context = VectorClock::new();
+    for (n, seq) in seen {
+        context.advance(dot(*n, *seq)).unwrap();
+    }
+    Moment { dot: dot(author, seq), hlc: Hlc::from_bits(hlc), context }
+}
+
+fn dot(author: u8, seq: u64) -> Dot {
+    Dot { replica: ReplicaId::from_bytes([author; 32]), seq }
+}
+
+fn note() -> AggregateId {
+    AggregateId { kind: Name::new("note").unwrap(), key: Key::new(b"shopping").unwrap() }
+}
+
+/// A state's bytes, as field 1.
+fn bytes(state: &impl MergeState) -> Vec<u8> {
+    let mut out = Writer::new();
+    state.write_field(1, &mut out);
+    out.finish().unwrap()
+}
+
+/// The state that these bytes, as field 1, stand for.
+fn restored<S: MergeState>(bytes: &[u8]) -> Result<S, WireError> {
+    let mut input = Reader::new(bytes, Unknown::Refuse);
+    let state = S::read_field(1, &mut input)?;
+    input.finish()?;
+    Ok(state)
+}
+
+/// Text that is compared without regard to case: equal values of this type may differ in their bytes.
+#[derive(Clone, Debug, Default)]
+struct Caseless(String);
+
+impl PartialEq for Caseless {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Caseless {}
+
+impl PartialOrd for Caseless {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Caseless {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.to_lowercase().cmp(&other.0.to_lowercase())
+    }
+}
+
+impl Value for Caseless {
+    const WIRE: WireType = String::WIRE;
+    const SHAPE: Shape = String::SHAPE;
+
+    fn write(&self, out: &mut Writer) {
+        self.0.write(out);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        String::read(input).map(Self)
+    }
+}

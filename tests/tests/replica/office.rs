@@ -1,11 +1,12 @@
 //! What the stories are about: a note that offices edit, and the places they do it in.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use synckit::transport::{ChannelTransport, channel};
-use synckit::{Hub, Replica, registry, sync_aggregate};
+use synckit::{Aggregate, Hub, Id, Lower, Replica, SyncEvent, registry, sync_aggregate};
 
-#[sync_aggregate(name = "note")]
+#[sync_aggregate(name = "note", events(Signed))]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Note {
     #[merge(lww)]
@@ -18,8 +19,27 @@ pub(crate) struct Note {
     pub(crate) tags: BTreeSet<String>,
 }
 
+/// A domain event with intent.
+#[derive(SyncEvent, Clone, Debug, PartialEq)]
+#[event(name = "note.signed")]
+pub(crate) struct Signed {
+    pub(crate) by: String,
+}
+
+impl Lower<Signed> for Note {
+    fn lower(event: &Signed, ops: &mut Self::Ops<'_>) {
+        ops.tags.insert(format!("signed by {}", event.by));
+        ops.visits.add(1);
+    }
+}
+
 pub(crate) async fn office() -> Replica {
     Replica::builder().registry(registry![Note]).in_memory().await.unwrap()
+}
+
+pub(crate) async fn office_in(folder: &Path, name: &str) -> Replica {
+    let path = folder.join(format!("{name}.redb"));
+    Replica::builder().registry(registry![Note]).open(path).await.unwrap()
 }
 
 /// A hub inside this process, and the way to it.
@@ -29,4 +49,13 @@ pub(crate) fn hub() -> (Hub, ChannelTransport) {
     let serving = hub.clone();
     tokio::spawn(async move { serving.serve_channel(listener).await });
     (hub, transport)
+}
+
+pub(crate) fn note(name: &str) -> Id<Note> {
+    Id::named(name).unwrap()
+}
+
+/// A note that must be there.
+pub(crate) async fn read(office: &Replica, id: &Id<Note>) -> Note {
+    office.get(id).await.unwrap().unwrap_or_else(|| panic!("no {} {id}", Note::NAME))
 }

@@ -1,14 +1,12 @@
 //! Replicas that sync through a hub.
 
-use synckit::Id;
-
-use super::office::{Note, hub, office};
+use super::office::{hub, note, office, read};
 
 #[tokio::test]
 async fn two_offices_that_wrote_offline_lose_nothing_and_agree() {
     let (_hub, way) = hub();
     let (ann, bob) = (office().await, office().await);
-    let id = Id::<Note>::named("boiler").unwrap();
+    let id = note("boiler");
     ann.edit(&id, |note| {
         note.title.set("Boiler A");
         note.visits.add(2);
@@ -34,4 +32,85 @@ async fn two_offices_that_wrote_offline_lose_nothing_and_agree() {
     assert_eq!((note.visits, note.tags.len()), (5, 2));
     assert_eq!(ann.state_hash().await.unwrap(), bob.state_hash().await.unwrap());
     assert_eq!(ann.conflicts(0).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_sync_with_nothing_new_moves_nothing() {
+    let (_hub, way) = hub();
+    let ann = office().await;
+    ann.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
+    assert_eq!(ann.sync_once(way.clone()).await.unwrap().pushed, 1);
+    let again = ann.sync_once(way).await.unwrap();
+    assert_eq!((again.pushed, again.pulled, again.bytes_pushed, again.bytes_pulled), (0, 0, 0, 0));
+}
+
+#[tokio::test]
+async fn a_removal_takes_away_what_was_seen_and_nothing_else() {
+    let (_hub, way) = hub();
+    let (ann, bob) = (office().await, office().await);
+    ann.edit(&note("n"), |it| it.tags.insert("tag")).await.unwrap();
+    ann.sync_once(way.clone()).await.unwrap();
+    bob.sync_once(way.clone()).await.unwrap();
+    bob.edit(&note("n"), |it| it.tags.remove("tag")).await.unwrap();
+    assert!(read(&bob, &note("n")).await.tags.is_empty());
+    ann.edit(&note("n"), |it| it.tags.insert("tag")).await.unwrap();
+    for office in [&ann, &bob, &ann] {
+        office.sync_once(way.clone()).await.unwrap();
+    }
+    assert!(read(&ann, &note("n")).await.tags.contains("tag"));
+    assert!(read(&bob, &note("n")).await.tags.contains("tag"));
+    ann.edit(&note("n"), |it| it.tags.remove("tag")).await.unwrap();
+    ann.sync_once(way.clone()).await.unwrap();
+    bob.sync_once(way).await.unwrap();
+    assert!(read(&bob, &note("n")).await.tags.is_empty());
+}
+
+#[tokio::test]
+async fn ten_offices_that_sync_at_the_same_time_agree() {
+    let (_hub, way) = hub();
+    let mut offices = Vec::new();
+    for n in 0..10 {
+        let office = office().await;
+        for round in 0..20 {
+            let edit = |it: &mut synckit::Edit<'_, super::office::Note>| {
+                it.visits.add(1);
+                it.title.set(format!("{n} {round}"));
+                it.tags.insert(format!("{n}"));
+            };
+            office.edit(&note(&format!("{}", round % 3)), edit).await.unwrap();
+        }
+        offices.push(office);
+    }
+    for _ in 0..2 {
+        let syncs: Vec<_> = offices
+            .iter()
+            .map(|office| {
+                let (office, way) = (office.clone(), way.clone());
+                tokio::spawn(async move { office.sync_once(way).await.unwrap() })
+            })
+            .collect();
+        for sync in syncs {
+            sync.await.unwrap();
+        }
+    }
+    let hash = offices[0].state_hash().await.unwrap();
+    for office in &offices {
+        assert_eq!(office.state_hash().await.unwrap(), hash);
+        assert_eq!(office.status().await.unwrap().events.0, 600);
+    }
+    assert_eq!(read(&offices[0], &note("0")).await.visits, 70);
+}
+
+#[tokio::test]
+async fn spaces_do_not_see_each_other() {
+    let (_hub, way) = hub();
+    let builder = |space: &str| {
+        let registry = synckit::registry![super::office::Note];
+        synckit::Replica::builder().registry(registry).space(space.parse().unwrap()).in_memory()
+    };
+    let (ann, bob) = (builder("team-1").await.unwrap(), builder("team-2").await.unwrap());
+    ann.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
+    ann.sync_once(way.clone()).await.unwrap();
+    assert_eq!(bob.sync_once(way).await.unwrap().pulled, 0);
+    assert_eq!(bob.get(&note("n")).await.unwrap(), None);
 }

@@ -87,8 +87,8 @@ pub mod start {
     /// Where to resume in the other's log. One must be set.
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Resume {
-        /// After this position: the cursor committed together with the events before it. Not 0: a side that has no
-        /// cursor names its frontier.
+        /// After this position: the cursor committed together with the events before it. A side without one names its
+        /// frontier.
         #[prost(uint64, tag = "2")]
         After(u64),
         /// From the beginning, leaving out what is held.

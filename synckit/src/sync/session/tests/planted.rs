@@ -32,7 +32,7 @@ fn sending_back_what_came_from_there_is_found() {
 
 #[test]
 fn keeping_passed_over_positions_to_oneself_is_found() {
-    assert_found(Bug::LosesThrough, "without anything new");
+    assert_found(Bug::LosesThrough, "does not see that it has caught up");
 }
 
 #[test]
@@ -55,9 +55,11 @@ fn sending_by_author_instead_of_in_causal_order_is_found() {
     assert_found(Bug::SendsByAuthor, "not causally ordered");
 }
 
+/// The bug breaks a promise, and this is what is said of it.
 fn assert_found(bug: Bug, how: &str) {
-    let found = (0..SEEDS).find_map(|seed| Some((seed, live(seed, Some(bug)).err()?.to_string())));
-    let (seed, broken) = found.unwrap_or_else(|| panic!("{bug:?} was not found"));
-    println!("{bug:?} was found by seed {seed}: {broken}");
-    assert!(broken.contains(how), "{bug:?} was found in another way: {broken}");
+    let broken = (0..SEEDS).find_map(|seed| {
+        let broken = live(seed, Some(bug)).err()?.to_string();
+        broken.contains(how).then_some(broken)
+    });
+    println!("{bug:?}: {}", broken.unwrap_or_else(|| panic!("{bug:?} was not found")));
 }

@@ -137,10 +137,14 @@ impl Audit {
     }
 }
 
-/// Between correct peers sessions end because of cuts, silence and orderly goodbyes, and for no other reason.
+/// Between correct peers sessions end because of cuts, silence, stores that fail and orderly goodbyes, and for no
+/// other reason.
 pub(super) fn ended_well(result: &Result<(), SessionError>) -> Sound {
     match result {
-        Ok(()) | Err(SessionError::Disconnected | SessionError::TimedOut { .. }) => Ok(()),
+        Ok(()) => Ok(()),
+        Err(SessionError::Disconnected | SessionError::Store | SessionError::TimedOut { .. }) => {
+            Ok(())
+        }
         Err(SessionError::PeerEnded {
             code: GoodbyeCode::Done | GoodbyeCode::Unavailable, ..
         }) => Ok(()),

@@ -181,6 +181,10 @@ impl World {
         if self.nodes[node].incarnation != persist.incarnation {
             return Ok(());
         }
+        let fails = !self.healed && self.rng.per_mille(self.plan.store_fails_per_mille);
+        if fails && self.rng.per_mille(500) {
+            return self.tell(place, Input::StoreFailed);
+        }
         let (identity, replica) =
             (self.nodes[peer].ledger.identity, self.nodes[peer].ledger.replica());
         let forgetful = self.has(Bug::ForgetsDedupe);
@@ -191,11 +195,12 @@ impl World {
             }
         }
         let input = match ledger.commit(&persist.blocks, replica, identity, persist.cursor) {
+            Ok(_) if fails => Input::StoreFailed,
             Ok(appended) => Input::Committed(appended),
             Err(refusal) => Input::Refused(refusal),
         };
         self.log_grew(node)?;
-        if matches!(input, Input::Committed(_)) {
+        if !matches!(input, Input::Refused(_)) {
             self.audit.cursor(node, peer, persist.cursor)?;
         }
         if self.rng.per_mille(self.plan.crash_after_commit_per_mille) {

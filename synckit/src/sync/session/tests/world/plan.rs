@@ -62,6 +62,8 @@ pub(super) struct Plan {
     pub(super) crash_per_mille: u64,
     /// How often, in a thousand, a node crashes after a commit and before it says so.
     pub(super) crash_after_commit_per_mille: u64,
+    /// How often, in a thousand, a commit fails for a reason of the store's own; it may be durable all the same.
+    pub(super) store_fails_per_mille: u64,
     /// How often, in a thousand, a session goes one way only.
     pub(super) one_way_per_mille: u64,
 }
@@ -92,6 +94,7 @@ impl Plan {
             stops: rng.up_to(3 * trouble),
             crash_per_mille: [0, 1, 5][rng.index(3)] * trouble / 2,
             crash_after_commit_per_mille: [0, 20, 100][rng.index(3)] * trouble / 2,
+            store_fails_per_mille: [0, 10, 50][rng.index(3)] * trouble / 2,
             one_way_per_mille: 100 * trouble / 2,
         }
     }

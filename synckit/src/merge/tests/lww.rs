@@ -1,0 +1,145 @@
+//! `#[merge(lww)]`.
+
+use super::*;
+use crate::wire::Field;
+
+#[test]
+fn a_field_nobody_wrote_shows_its_default_and_takes_no_bytes() {
+    let title = Lww::<String>::default();
+    assert_eq!(title.value(), "");
+    assert_eq!(bytes(&title), []);
+}
+
+#[test]
+fn a_write_beats_what_its_author_had_seen_without_a_conflict() {
+    let first = (moment(ANN, 1, 10, &[]), "milk");
+    let second = (moment(BOB, 1, 11, &[(ANN, 1)]), "bread");
+    let own_next = (moment(BOB, 2, 12, &[]), "tea");
+    let (title, conflicts) = fold(&[first, second, own_next]);
+    assert_eq!(title.value(), "tea");
+    assert_eq!(conflicts, []);
+}
+
+#[test]
+fn of_two_concurrent_writes_the_later_one_holds_and_the_other_is_recorded() {
+    let from_ann = (moment(ANN, 1, 10, &[]), "milk");
+    let from_bob = (moment(BOB, 1, 20, &[]), "bread");
+    let expected = Conflict {
+        aggregate: note(),
+        field: "title".into(),
+        rule: "lww".into(),
+        winner: write(&from_bob),
+        loser: write(&from_ann),
+    };
+    for order in [[&from_ann, &from_bob], [&from_bob, &from_ann]] {
+        let (title, conflicts) = fold(&order.map(Clone::clone));
+        assert_eq!(title.value(), "bread");
+        assert_eq!(conflicts, std::slice::from_ref(&expected));
+    }
+}
+
+#[test]
+fn two_replicas_with_equal_clocks_agree() {
+    let from_ann = (moment(ANN, 1, 10, &[]), "milk");
+    let from_bob = (moment(BOB, 1, 10, &[]), "bread");
+    let (here, _) = fold(&[from_ann.clone(), from_bob.clone()]);
+    let (there, _) = fold(&[from_bob, from_ann]);
+    assert_eq!(bytes(&here), bytes(&there));
+    assert_eq!(here.value(), "bread", "the greater replica id holds");
+}
+
+#[test]
+fn a_tie_is_decided_by_the_replica_and_never_by_its_event_numbers() {
+    let from_ann = (moment(ANN, 900, 10, &[]), "milk");
+    let from_bob = (moment(BOB, 1, 10, &[]), "bread");
+    for order in [[&from_ann, &from_bob], [&from_bob, &from_ann]] {
+        assert_eq!(fold(&order.map(Clone::clone)).0.value(), "bread");
+    }
+}
+
+#[test]
+fn one_authors_writes_at_one_clock_reading_hold_in_their_order() {
+    let (title, conflicts) =
+        fold(&[(moment(ANN, 1, 10, &[]), "milk"), (moment(ANN, 2, 10, &[]), "bread")]);
+    assert_eq!(title.value(), "bread");
+    assert_eq!(conflicts, []);
+}
+
+#[test]
+fn within_one_event_the_later_write_holds() {
+    let at = moment(ANN, 1, 10, &[]);
+    let (title, conflicts) = fold(&[(at.clone(), "milk"), (at, "bread")]);
+    assert_eq!(title.value(), "bread");
+    assert_eq!(conflicts, []);
+}
+
+#[test]
+fn a_write_that_settles_a_conflict_adds_none() {
+    let from_ann = (moment(ANN, 1, 10, &[]), "milk");
+    let from_bob = (moment(BOB, 1, 20, &[]), "bread");
+    let settled = (moment(CLEO, 1, 30, &[(ANN, 1), (BOB, 1)]), "both");
+    let (title, conflicts) = fold(&[from_ann, from_bob, settled]);
+    assert_eq!(title.value(), "both");
+    assert_eq!(conflicts.len(), 1);
+}
+
+#[test]
+fn seeing_one_write_is_not_seeing_the_other() {
+    let from_ann = (moment(ANN, 1, 20, &[]), "milk");
+    let from_bob = (moment(BOB, 1, 10, &[]), "bread");
+    let unaware = (moment(CLEO, 1, 30, &[(BOB, 1)]), "tea");
+    let (title, conflicts) = fold(&[from_bob, from_ann.clone(), unaware.clone()]);
+    assert_eq!(title.value(), "tea");
+    assert_eq!(conflicts[1].winner, write(&unaware));
+    assert_eq!(conflicts[1].loser, write(&from_ann));
+}
+
+#[test]
+fn a_value_as_deep_as_an_event_can_carry_is_stored_and_restored() {
+    let deepest = Nest::of_depth(crate::wire::DEPTH_MAX);
+    let mut payload = Writer::new();
+    deepest.write_field(1, &mut payload);
+    assert!(payload.finish().is_ok(), "an event can carry it");
+    let at = moment(ANN, 1, 10, &[]);
+    let mut state = Lww::<Nest>::default();
+    state.set("tree", &deepest, &at.stamp(), &mut Conflicts::new(&note()));
+    assert_eq!(restored::<Lww<Nest>>(&bytes(&state)).unwrap(), state);
+}
+
+fn fold(writes: &[(Moment, &str)]) -> (Lww<String>, Vec<Conflict>) {
+    let aggregate = note();
+    let mut conflicts = Conflicts::new(&aggregate);
+    let mut state = Lww::default();
+    for (at, value) in writes {
+        state.set("title", &(*value).to_owned(), &at.stamp(), &mut conflicts);
+    }
+    (state, conflicts.into_found())
+}
+
+fn write((at, value): &(Moment, &str)) -> crate::conflict::Write {
+    crate::conflict::Write::by(&(*value).to_owned(), &at.stamp())
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Nest {
+    inner: Option<Box<Nest>>,
+}
+
+impl Nest {
+    pub(super) fn of_depth(depth: u8) -> Self {
+        (1..depth).fold(Self::default(), |inner, _| Self { inner: Some(Box::new(inner)) })
+    }
+}
+
+impl Value for Nest {
+    const WIRE: WireType = WireType::Len;
+    const SHAPE: Shape = Shape::Message("Nest");
+
+    fn write(&self, out: &mut Writer) {
+        out.nested(|out| self.inner.write_field(1, out));
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        input.nested(|input| Ok(Self { inner: Field::read_field(1, input)? }))
+    }
+}

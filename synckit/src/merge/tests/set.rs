@@ -1,0 +1,151 @@
+//! `#[merge(set)]`: add wins.
+
+use std::collections::BTreeSet;
+
+use super::lww::Nest;
+use super::*;
+
+#[test]
+fn a_removal_takes_what_its_author_had_seen() {
+    let mut tags = Tags::default();
+    tags.insert(&milk(), &moment(ANN, 1, 1, &[]).stamp());
+    tags.remove(&milk(), &moment(BOB, 1, 2, &[(ANN, 1)]).stamp());
+    assert_eq!(tags.value(), BTreeSet::new());
+    assert_eq!(bytes(&tags), [], "and leaves nothing behind");
+}
+
+#[test]
+fn a_removal_leaves_what_its_author_had_not_seen() {
+    let mut tags = Tags::default();
+    tags.insert(&milk(), &moment(ANN, 1, 1, &[]).stamp());
+    tags.remove(&milk(), &moment(BOB, 1, 9, &[]).stamp());
+    assert_eq!(tags.value(), [milk()].into());
+}
+
+#[test]
+fn an_insertion_made_apart_from_the_removal_survives_it() {
+    let first = moment(ANN, 1, 1, &[]);
+    let removal = moment(BOB, 1, 9, &[(ANN, 1)]);
+    let again = moment(CLEO, 1, 2, &[(ANN, 1)]);
+    for removal_first in [true, false] {
+        let mut tags = Tags::default();
+        tags.insert(&milk(), &first.stamp());
+        if removal_first {
+            tags.remove(&milk(), &removal.stamp());
+            tags.insert(&milk(), &again.stamp());
+        } else {
+            tags.insert(&milk(), &again.stamp());
+            tags.remove(&milk(), &removal.stamp());
+        }
+        assert_eq!(tags.value(), [milk()].into());
+    }
+}
+
+#[test]
+fn an_author_inserting_again_survives_a_removal_of_the_first_time() {
+    let (first, again) = (moment(ANN, 1, 1, &[]), moment(ANN, 2, 2, &[]));
+    let removal = moment(BOB, 1, 9, &[(ANN, 1)]);
+    let mut tags = Tags::default();
+    tags.insert(&milk(), &first.stamp());
+    tags.insert(&milk(), &again.stamp());
+    tags.remove(&milk(), &removal.stamp());
+    assert_eq!(tags.value(), [milk()].into());
+}
+
+#[test]
+fn of_one_authors_insertions_of_an_element_only_the_last_is_kept() {
+    let mut often = Tags::default();
+    (1..=9).for_each(|seq| often.insert(&milk(), &moment(ANN, seq, seq, &[]).stamp()));
+    let mut once = Tags::default();
+    once.insert(&milk(), &moment(ANN, 9, 9, &[]).stamp());
+    assert_eq!(bytes(&often), bytes(&once));
+}
+
+#[test]
+fn a_removal_takes_its_own_authors_insertions() {
+    let mut tags = Tags::default();
+    tags.insert(&milk(), &moment(ANN, 1, 1, &[]).stamp());
+    tags.remove(&milk(), &moment(ANN, 2, 2, &[]).stamp());
+    assert_eq!(tags.value(), BTreeSet::new());
+}
+
+#[test]
+fn within_one_event_the_later_operation_holds() {
+    let at = moment(ANN, 1, 1, &[]);
+    let mut tags = Tags::default();
+    tags.insert(&milk(), &at.stamp());
+    tags.remove(&milk(), &at.stamp());
+    assert_eq!(tags.value(), BTreeSet::new());
+    tags.insert(&milk(), &at.stamp());
+    assert_eq!(tags.value(), [milk()].into());
+}
+
+#[test]
+fn removing_what_was_never_there_changes_nothing() {
+    let mut tags = Tags::default();
+    tags.remove(&milk(), &moment(ANN, 1, 1, &[]).stamp());
+    assert_eq!(tags, Tags::default());
+}
+
+#[test]
+fn elements_that_their_type_calls_equal_end_alike_everywhere() {
+    let [upper, lower] = ["Milk", "milk"].map(|text| Caseless(text.into()));
+    let (from_ann, from_bob) = (moment(ANN, 1, 1, &[]), moment(BOB, 1, 1, &[]));
+    let mut here = AddWinsSet::<BTreeSet<Caseless>>::default();
+    here.insert(&upper, &from_ann.stamp());
+    here.insert(&lower, &from_bob.stamp());
+    let mut there = AddWinsSet::<BTreeSet<Caseless>>::default();
+    there.insert(&lower, &from_bob.stamp());
+    there.insert(&upper, &from_ann.stamp());
+    assert_eq!(bytes(&here), bytes(&there));
+    assert_eq!(here.value().len(), 1);
+    assert_eq!(here.value().first().map(|one| &one.0), there.value().first().map(|one| &one.0));
+    here.remove(&upper, &moment(CLEO, 1, 2, &[(ANN, 1), (BOB, 1)]).stamp());
+    assert!(here.value().is_empty(), "a removal takes both");
+}
+
+#[test]
+fn an_element_as_deep_as_an_event_can_carry_is_stored_and_restored() {
+    let mut state = AddWinsSet::<BTreeSet<Nest>>::default();
+    let at = moment(ANN, 1, 1, &[]);
+    state.insert(&Nest::of_depth(crate::wire::DEPTH_MAX), &at.stamp());
+    assert_eq!(restored(&bytes(&state)), Ok(state.clone()));
+    let before = state.clone();
+    state.insert(&Nest::of_depth(crate::wire::DEPTH_MAX + 1), &at.stamp());
+    assert_eq!(state, before, "one that no event can carry is passed over");
+}
+
+#[test]
+fn states_that_no_set_writes_are_refused() {
+    let entry = |element: &str, dots: &[(u8, u64)]| {
+        let mut out = Writer::new();
+        out.tag(1, WireType::Len);
+        out.enclosed(|out| {
+            crate::wire::Field::write_field(&element.to_owned(), 1, out);
+            for (author, seq) in dots {
+                out.tag(2, WireType::Len);
+                out.enclosed(|out| write_dot(1, dot(*author, *seq), out));
+            }
+        });
+        out.finish().unwrap()
+    };
+    let read = |entries: &[Vec<u8>]| restored::<Tags>(&entries.concat()).map(|tags| tags.value());
+    let sound = entry("a", &[(ANN, 1), (BOB, 2)]);
+    assert_eq!(read(&[sound.clone(), entry("b", &[(ANN, 1)])]).map(|tags| tags.len()), Ok(2));
+    assert_eq!(read(&[entry("b", &[(ANN, 1)]), sound.clone()]), Err(unsorted(1)));
+    assert_eq!(read(&[sound.clone(), sound]), Err(unsorted(1)));
+    assert_eq!(read(&[entry("a", &[])]), Err(WireError::Missing { number: 2 }));
+    assert_eq!(read(&[entry("a", &[(BOB, 1), (ANN, 1)])]), Err(unsorted(2)));
+    assert_eq!(read(&[entry("a", &[(ANN, 1), (ANN, 2)])]), Err(unsorted(2)));
+    assert_eq!(read(&[entry("a", &[(ANN, 0)])]), Err(unsorted(2)));
+}
+
+type Tags = AddWinsSet<BTreeSet<String>>;
+
+fn milk() -> String {
+    "milk".into()
+}
+
+const fn unsorted(number: u32) -> WireError {
+    WireError::Unsorted { number }
+}
