@@ -64,7 +64,12 @@ async fn main() -> Result<(), synckit::Error> {
     // Votes and tags add up, but a note has one title. That one write beat the other is not lost in silence.
     for conflict in ann.conflicts(0).await? {
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-        println!("{}: {} was beaten by {}", conflict.field, text(&conflict.loser.value), text(&conflict.winner.value));
+        println!(
+            "{}: {} was beaten by {}",
+            conflict.field,
+            text(&conflict.loser.value),
+            text(&conflict.winner.value)
+        );
     }
     Ok(())
 }

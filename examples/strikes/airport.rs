@@ -44,9 +44,7 @@ pub(crate) struct Airport {
 /// How bad the damage was, in ascending order.
 ///
 /// The last two are codes that the source leaves undefined. They stand above the others, so that somebody looks.
-#[derive(
-    SyncValue, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize,
-)]
+#[derive(SyncValue, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) enum Damage {
     #[default]
     None,

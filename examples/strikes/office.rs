@@ -12,7 +12,7 @@ use std::time::Duration;
 use synckit::envelope::Metadata;
 use synckit::event::Recorder;
 use synckit::id::{Position, SpaceId};
-use synckit::replica::{LinkState, Link};
+use synckit::replica::{Link, LinkState};
 use synckit::{Aggregate, Edit, Id, Replica, registry};
 use tokio::task::JoinSet;
 
@@ -26,7 +26,7 @@ const SPACE: &str = "strikes";
 /// The entry of an event's metadata that names the report which it belongs to.
 const REPORT: &str = "report";
 /// Edits under way at the same time. Those that wait together are written to the disk together.
-const EDITS_AT_ONCE: usize = 256;
+const EDITS_AT_ONCE: usize = 32;
 /// Airports that are listed at a time.
 const AIRPORTS_AT_ONCE: usize = 1_000;
 /// How long to wait before a hub that was lost is tried again.

@@ -27,7 +27,8 @@ impl Reports {
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let failed = |error| format!("cannot read {}: {error}", path.display());
         let bytes = fs::read(path).map_err(failed)?;
-        Self::parse(&bytes).map_err(|error| format!("cannot use {}: {error}", path.display()).into())
+        Self::parse(&bytes)
+            .map_err(|error| format!("cannot use {}: {error}", path.display()).into())
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, Failure> {

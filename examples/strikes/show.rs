@@ -10,8 +10,7 @@ use super::airport::Airport;
 use super::run::{Outcome, Row};
 
 /// One line below the header and none between the rows: there are many.
-const STYLE: TableStyle =
-    presets::NOTHING.header_separator(LineStyle::new('─', '─', '─', '─'));
+const STYLE: TableStyle = presets::NOTHING.header_separator(LineStyle::new('─', '─', '─', '─'));
 /// Digits of a state hash that a table shows.
 const HASH_DIGITS: usize = 12;
 
@@ -44,7 +43,9 @@ pub(crate) fn json(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
         events: first.map_or(0, |knowledge| knowledge.events),
         converged: outcome.converged(),
         state_hash: agreed.map(|knowledge| hex(&knowledge.state_hash)),
-        airports: airports.map(|(id, known)| JsonAirport { airport: id.to_string(), known }).collect(),
+        airports: airports
+            .map(|(id, known)| JsonAirport { airport: id.to_string(), known })
+            .collect(),
     };
     serde_json::to_writer(&mut *out, &json)?;
     writeln!(out)

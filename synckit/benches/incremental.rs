@@ -6,7 +6,12 @@
 //! Each row is a log of that many events at the hub and at both replicas. Each figure is the median of 21 syncs of
 //! 100 events in one commit, the connection's opening and the handshake included. The ratio is the long log's figure
 //! over the short log's, of the same run: it is what to quote.
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss, reason = "a benchmark")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a benchmark"
+)]
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -39,7 +44,11 @@ async fn main() {
     for events in LOGS {
         let folder = tempfile::tempdir().unwrap();
         let measured = measure(folder.path(), events).await;
-        println!("{events:>10} {:>9} us {:>9} us", measured.push.as_micros(), measured.pull.as_micros());
+        println!(
+            "{events:>10} {:>9} us {:>9} us",
+            measured.push.as_micros(),
+            measured.pull.as_micros()
+        );
         rows.push(measured);
     }
     let ratio = |figure: fn(&Measured) -> Duration| {

@@ -140,6 +140,10 @@ impl HybridClock {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::test_runner::Config;
+
     use super::*;
 
     const BOUND: Duration = CLOCK_AHEAD_MAX;
@@ -179,5 +183,32 @@ mod tests {
         assert_eq!(refusal.ahead, Duration::from_secs(600));
         assert!(clock.tick(at(600_000), BOUND).is_ok());
         assert!(HybridClock::after(Hlc::from_bits(u64::MAX)).tick(UnixMillis::MAX, BOUND).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(Config { cases: 128, failure_persistence: None, ..Config::default() })]
+
+        #[test]
+        fn readings_grow_however_the_wall_clock_jumps_and_whatever_is_seen(
+            moments in vec((0..600_000_u64, proptest::option::of(any::<u64>())), 1..40),
+        ) {
+            let mut clock = HybridClock::default();
+            let mut last = Hlc::ZERO;
+            for (now, seen) in moments {
+                if let Some(seen) = seen {
+                    let seen = Hlc::from_bits(seen % Hlc::new(at(700_000), 0).to_bits());
+                    clock.observe(seen);
+                    last = last.max(seen);
+                }
+                match clock.tick(at(now), BOUND) {
+                    Ok(reading) => {
+                        prop_assert!(reading > last);
+                        prop_assert!(reading.wall().since(at(now)) <= BOUND);
+                        last = reading;
+                    }
+                    Err(refusal) => prop_assert!(refusal.ahead > BOUND),
+                }
+            }
+        }
     }
 }

@@ -166,7 +166,10 @@ impl Running {
         }
     }
 
-    fn task_done(&mut self, done: Result<Result<Input, StoreError>, tokio::task::JoinError>) -> Input {
+    fn task_done(
+        &mut self,
+        done: Result<Result<Input, StoreError>, tokio::task::JoinError>,
+    ) -> Input {
         match done {
             Ok(Ok(input)) => input,
             Ok(Err(error)) => match error.kind() {
@@ -229,7 +232,8 @@ impl Running {
             ..Batch::new(peer.space.clone())
         };
         let store = Arc::clone(&self.driver.store);
-        self.commits.spawn(async move { Ok(Input::Committed(store.commit(batch).await?.appended)) });
+        self.commits
+            .spawn(async move { Ok(Input::Committed(store.commit(batch).await?.appended)) });
     }
 
     fn space(&self) -> Option<SpaceId> {

@@ -91,7 +91,9 @@ impl Error {
             ErrorKind::Store(StoreErrorKind::DiskFull | StoreErrorKind::Io) => true,
             ErrorKind::Transport(kind) => matches!(
                 kind,
-                TransportErrorKind::Busy | TransportErrorKind::Lost | TransportErrorKind::Unreachable
+                TransportErrorKind::Busy
+                    | TransportErrorKind::Lost
+                    | TransportErrorKind::Unreachable
             ),
             _ => false,
         }
@@ -113,9 +115,7 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.source {
-            Some(source)
-                if matches!(self.kind, ErrorKind::Store(_) | ErrorKind::Transport(_)) =>
-            {
+            Some(source) if matches!(self.kind, ErrorKind::Store(_) | ErrorKind::Transport(_)) => {
                 source.source()
             }
             Some(source) => Some(source.as_ref()),

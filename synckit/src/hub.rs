@@ -15,9 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::store::EventStore;
 use crate::sync::{Config, Progress, Role, Until};
 use crate::time::WallClock;
-use crate::transport::{
-    Acceptor, ChannelListener, Connection, TransportError, TransportErrorKind,
-};
+use crate::transport::{Acceptor, ChannelListener, Connection, TransportError, TransportErrorKind};
 
 mod builder;
 #[cfg(feature = "grpc")]

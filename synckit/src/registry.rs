@@ -185,14 +185,19 @@ pub(crate) enum Outcome {
 
 /// What folds events into a typed state.
 pub(crate) trait Fold: Message + fmt::Debug + Default + Send + Sync + 'static {
-    fn fold(&mut self, entry: &Entry<'_>, conflicts: &mut Conflicts<'_>) -> Result<(), DecodeError>;
+    fn fold(&mut self, entry: &Entry<'_>, conflicts: &mut Conflicts<'_>)
+    -> Result<(), DecodeError>;
 }
 
 impl<S: AggregateState> Fold for S
 where
     S::Event: SyncEvent,
 {
-    fn fold(&mut self, entry: &Entry<'_>, conflicts: &mut Conflicts<'_>) -> Result<(), DecodeError> {
+    fn fold(
+        &mut self,
+        entry: &Entry<'_>,
+        conflicts: &mut Conflicts<'_>,
+    ) -> Result<(), DecodeError> {
         let event = event::decode(entry.event(), &entry.payload())?;
         self.apply(&event, &entry.stamp(), conflicts);
         Ok(())
@@ -289,7 +294,7 @@ impl<S: Message> Message for Folded<S> {
         }
         self.parked.write_field(4, out);
         out.tag(5, WireType::Len);
-        out.nested(|out| self.state.write_fields(out));
+        out.enclosed(|out| self.state.write_fields(out));
     }
 
     fn read_fields(input: &mut Reader<'_>) -> Result<Self, WireError> {
@@ -305,7 +310,7 @@ impl<S: Message> Message for Folded<S> {
         if !input.take(5, WireType::Len)? {
             return Err(WireError::Missing { number: 5 });
         }
-        let state = input.nested(S::read_fields)?;
+        let state = input.enclosed(S::read_fields)?;
         Ok(Self { seen, parked_from, parked, latest, state })
     }
 }

@@ -4,7 +4,7 @@
 //! the cursors that say how far peers' logs have been followed, and a checkpoint of materialized aggregate
 //! states. There is one way to write, [`EventStore::commit`], and it is atomic and durable.
 //!
-//! What a log admits is decided by [`log::admit`](crate::log::admit), the same for every back end. A back end of
+//! What a log admits is decided by [`log::Staging`](crate::log::Staging), the same for every back end. A back end of
 //! your own passes `synckit::testing::store_contract!` (feature `testing`).
 
 use std::fmt;
@@ -26,10 +26,10 @@ mod redb;
 mod watch;
 
 pub use memory::MemoryStore;
-#[cfg(feature = "redb")]
-pub use redb::{RedbOptions, RedbStore};
 #[cfg(all(feature = "redb", feature = "testing"))]
 pub use redb::{ENTROPY_LEN, Medium};
+#[cfg(feature = "redb")]
+pub use redb::{RedbOptions, RedbStore};
 
 /// Most rows that one listing returns.
 pub const LIST_ROWS_MAX: usize = 4_096;

@@ -168,7 +168,9 @@ pub enum TransportErrorKind {
     #[error("the peer takes no more connections; try again later")]
     Busy,
     /// A frame is larger than fits.
-    #[error("a frame is larger than the {FRAME_BYTES_MAX} bytes and {FRAME_BLOCKS_MAX} blocks allowed")]
+    #[error(
+        "a frame is larger than the {FRAME_BYTES_MAX} bytes and {FRAME_BLOCKS_MAX} blocks allowed"
+    )]
     FrameTooLarge,
     /// The connection was lost. Connect again.
     #[error("the connection was lost; connect again")]

@@ -122,6 +122,12 @@ impl Stamp<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::test_runner::Config;
+
     use super::*;
 
     fn replica(n: u16) -> ReplicaId {
@@ -158,5 +164,30 @@ mod tests {
         assert_eq!(full.advance(Dot { replica: replica(5_000), seq: 1 }), Err(VectorFull));
         assert_eq!(full.advance(Dot { replica: replica(7), seq: 2 }), Ok(()));
         assert_eq!(full.len(), VECTOR_REPLICAS_MAX);
+    }
+
+    proptest! {
+        #![proptest_config(Config { cases: 256, failure_persistence: None, ..Config::default() })]
+
+        #[test]
+        fn comparing_is_comparing_the_sets_of_events_seen(
+            a in vec((0..3_u16, 0..4_u64), 0..4),
+            b in vec((0..3_u16, 0..4_u64), 0..4),
+        ) {
+            let seen = |clock: &VectorClock| -> BTreeSet<Dot> {
+                let up_to = |dot: Dot| (1..=dot.seq).map(move |seq| Dot { seq, ..dot });
+                clock.iter().flat_map(up_to).collect()
+            };
+            let [a, b] = [clock(&a), clock(&b)];
+            let [of_a, of_b] = [seen(&a), seen(&b)];
+            let expected = match (of_a.is_subset(&of_b), of_b.is_subset(&of_a)) {
+                (true, true) => Causality::Equal,
+                (true, false) => Causality::Before,
+                (false, true) => Causality::After,
+                (false, false) => Causality::Concurrent,
+            };
+            prop_assert_eq!(a.compare(&b), expected);
+            prop_assert_eq!(of_b.iter().all(|dot| a.contains(*dot)), of_b.is_subset(&of_a));
+        }
     }
 }

@@ -5,8 +5,29 @@ use std::path::{Path, PathBuf};
 
 /// The modules in the order in which `lib.rs` declares them: each uses only those above it.
 const FLOW: [&str; 23] = [
-    "id", "key", "clock", "vector", "wire", "event", "envelope", "block", "log", "conflict", "merge", "aggregate",
-    "registry", "sync", "time", "store", "transport", "error", "driver", "replica", "hub", "testing", "docs",
+    "id",
+    "key",
+    "clock",
+    "vector",
+    "wire",
+    "event",
+    "envelope",
+    "block",
+    "log",
+    "conflict",
+    "merge",
+    "aggregate",
+    "registry",
+    "sync",
+    "time",
+    "store",
+    "transport",
+    "error",
+    "driver",
+    "replica",
+    "hub",
+    "testing",
+    "docs",
 ];
 /// The modules that decide and do nothing else.
 const PURE: usize = 14;
@@ -40,7 +61,16 @@ fn a_module_uses_only_modules_above_it() {
 
 #[test]
 fn pure_modules_name_no_runtime_no_store_no_transport_and_no_clock() {
-    let forbidden = ["tokio", "redb", "tonic", "async ", "Instant::now", "SystemTime::now", "getrandom", "println!"];
+    let forbidden = [
+        "tokio",
+        "redb",
+        "tonic",
+        "async ",
+        "Instant::now",
+        "SystemTime::now",
+        "getrandom",
+        "println!",
+    ];
     let mut wrong = Vec::new();
     for file in FLOW[..PURE].iter().flat_map(|module| files_of(module)) {
         let code = code_of(&file);
@@ -57,7 +87,9 @@ fn hash_maps_stand_only_where_nothing_is_iterated() {
     let allowed = ["block/pack.rs", "block/parse.rs"];
     let with_hash_map: Vec<_> = sources(&root().join("synckit/src"))
         .into_iter()
-        .filter(|file| ["HashMap", "HashSet"].iter().any(|name| code_of(file).contains(&format!("{name}<"))))
+        .filter(|file| {
+            ["HashMap", "HashSet"].iter().any(|name| code_of(file).contains(&format!("{name}<")))
+        })
         .filter(|file| !allowed.iter().any(|allowed| file.ends_with(allowed)))
         .collect();
     assert!(with_hash_map.is_empty(), "{with_hash_map:#?}");
@@ -87,8 +119,10 @@ fn nothing_is_left_open_or_switched_off() {
 
 #[test]
 fn channels_are_bounded() {
-    let unbounded: Vec<_> =
-        all_sources().into_iter().filter(|file| code_of(file).contains(&["unbounded", "_channel"].concat())).collect();
+    let unbounded: Vec<_> = all_sources()
+        .into_iter()
+        .filter(|file| code_of(file).contains(&["unbounded", "_channel"].concat()))
+        .collect();
     assert!(unbounded.is_empty(), "{unbounded:#?}");
 }
 
@@ -102,7 +136,10 @@ fn features_are_switched_only_where_back_ends_are_declared() {
         .filter(|file| code_of(file).contains("cfg(feature"))
         .filter(|file| !declaring.iter().any(|name| *file == root().join("synckit/src").join(name)))
         .filter(|file| !file.ends_with(within_replica) && !file.ends_with(within_hub))
-        .filter(|file| !file.starts_with(root().join("synckit/src/store/redb")) && !file.ends_with("store/redb.rs"))
+        .filter(|file| {
+            !file.starts_with(root().join("synckit/src/store/redb"))
+                && !file.ends_with("store/redb.rs")
+        })
         .collect();
     assert!(elsewhere.is_empty(), "{elsewhere:#?}");
 }
@@ -118,9 +155,24 @@ fn the_readme_names_the_two_commands_that_integration_runs() {
 #[test]
 fn the_root_holds_what_the_layout_names() {
     let layout = [
-        ".ci", ".git", ".gitignore", "CHANGELOG.md", "Cargo.lock", "Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT",
-        "README.md", "clippy.toml", "examples", "rust-toolchain.toml", "rustfmt.toml", "synckit", "synckit-derive",
-        "target", "tests", "ui-tests",
+        ".ci",
+        ".git",
+        ".gitignore",
+        "CHANGELOG.md",
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "README.md",
+        "clippy.toml",
+        "examples",
+        "rust-toolchain.toml",
+        "rustfmt.toml",
+        "synckit",
+        "synckit-derive",
+        "target",
+        "tests",
+        "ui-tests",
     ];
     let other: Vec<_> = fs::read_dir(root())
         .unwrap()
@@ -143,7 +195,9 @@ fn files_of(module: &str) -> Vec<PathBuf> {
     let src = root().join("synckit/src");
     let mut files = sources(&src.join(module));
     files.extend(Some(src.join(format!("{module}.rs"))).filter(|file| file.exists()));
-    files.retain(|file| !file.components().any(|part| part.as_os_str() == "tests") && !file.ends_with("tests.rs"));
+    files.retain(|file| {
+        !file.components().any(|part| part.as_os_str() == "tests") && !file.ends_with("tests.rs")
+    });
     files
 }
 

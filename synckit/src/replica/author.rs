@@ -105,9 +105,9 @@ impl Drafting<'_> {
         let attempted = draft.attempted();
         let mut clock = self.clock.clone();
         clock.observe(seen);
-        let hlc = clock.tick(now, self.author.clock_ahead_max).map_err(|ahead: ClockAhead| {
-            Error::new(attempted.clone(), ErrorKind::Clock(ahead))
-        })?;
+        let hlc = clock
+            .tick(now, self.author.clock_ahead_max)
+            .map_err(|ahead: ClockAhead| Error::new(attempted.clone(), ErrorKind::Clock(ahead)))?;
         let commit = self.envelopes(draft, context, hlc);
         let too_large = |_| {
             let limit = format!("at most {BLOCK_BYTES_MAX} bytes");

@@ -222,8 +222,10 @@ impl Engine {
             attempted
                 .iter()
                 .map(|attempted| {
-                    Err(Error::from(StoreError::new(attempted.clone(), kind.clone())
-                        .caused_by(error.to_string())))
+                    Err(Error::from(
+                        StoreError::new(attempted.clone(), kind.clone())
+                            .caused_by(error.to_string()),
+                    ))
                 })
                 .collect()
         };
@@ -350,8 +352,9 @@ impl Engine {
             }
             cache.unsaved()
         };
-        let invalid =
-            |error: crate::wire::WireError| Error::new("store states", ErrorKind::Invalid(error.to_string()));
+        let invalid = |error: crate::wire::WireError| {
+            Error::new("store states", ErrorKind::Invalid(error.to_string()))
+        };
         let unsaved = unsaved.map_err(invalid)?;
         let mark = CheckpointMark { position: unsaved.position, fingerprint: self.fingerprint };
         let checkpoint = Checkpoint {
@@ -360,8 +363,7 @@ impl Engine {
             states: unsaved.states,
             conflicts: unsaved.conflicts,
         };
-        let batch =
-            Batch { checkpoint: Some(checkpoint), ..Batch::new(self.shared.space.clone()) };
+        let batch = Batch { checkpoint: Some(checkpoint), ..Batch::new(self.shared.space.clone()) };
         self.shared.store.commit(batch).await?;
         self.shared.cache_mut().saved();
         Ok(())

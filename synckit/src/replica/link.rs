@@ -132,7 +132,8 @@ impl Replica {
             last_error: None,
         });
         let replica = self.clone();
-        let task = tokio::spawn(async move { replica.keep_in_sync(transport, place, updates).await });
+        let task =
+            tokio::spawn(async move { replica.keep_in_sync(transport, place, updates).await });
         Ok(Link { status, stop, task })
     }
 
@@ -340,8 +341,7 @@ fn describe(error: &Error) -> String {
 
 fn nonce() -> Result<[u8; 32], Error> {
     let mut nonce = [0; 32];
-    getrandom::fill(&mut nonce)
-        .map_err(|error| super::invalid("draw a random number", error))?;
+    getrandom::fill(&mut nonce).map_err(|error| super::invalid("draw a random number", error))?;
     Ok(nonce)
 }
 

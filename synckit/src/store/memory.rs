@@ -9,12 +9,14 @@ use bytes::Bytes;
 use super::record::{ConflictId, conflict_id};
 use super::watch::LogWatch;
 use super::{
-    BATCH_BYTES_MAX, Batch, Checkpoint, CheckpointMark, Committed, EventStore, ForkProof, LIST_ROWS_MAX,
-    StoreError, StoreErrorKind,
+    BATCH_BYTES_MAX, Batch, Checkpoint, CheckpointMark, Committed, EventStore, ForkProof,
+    LIST_ROWS_MAX, StoreError, StoreErrorKind,
 };
 use crate::conflict::Conflict;
 use crate::envelope::{Chain, Frontier, Head};
-use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId, StoreId, StoreIdentity};
+use crate::id::{
+    AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId, StoreId, StoreIdentity,
+};
 use crate::key::ReplicaKey;
 use crate::log::{AdmitError, Held, LogBlock, Page, READ_BYTES_MAX, Refusal, Staging};
 
@@ -157,9 +159,8 @@ impl EventStore for MemoryStore {
         after: Position,
     ) -> Result<Page, StoreError> {
         self.read(space, "read an aggregate's events", |space| {
-            let holds = |log: &&LogBlock| {
-                log.end() > after && log.block.aggregates().contains(aggregate)
-            };
+            let holds =
+                |log: &&LogBlock| log.end() > after && log.block.aggregates().contains(aggregate);
             space.page(space.blocks.iter().filter(holds), after)
         })
     }
@@ -298,8 +299,7 @@ impl Space {
         let Refusal::Fork { dot, .. } = refusal else { return };
         let proof = ForkProof { refusal: refusal.to_string(), replica: dot.replica, block };
         let kept: usize = self.forks.iter().map(|kept| kept.block.len()).sum();
-        let fits =
-            self.forks.len() < LIST_ROWS_MAX && kept + proof.block.len() <= BATCH_BYTES_MAX;
+        let fits = self.forks.len() < LIST_ROWS_MAX && kept + proof.block.len() <= BATCH_BYTES_MAX;
         if fits && !self.forks.contains(&proof) {
             self.forks.push(proof);
         }

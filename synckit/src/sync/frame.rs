@@ -59,8 +59,11 @@ impl Frame {
 
     /// A goodbye whose message is cut to what fits.
     pub fn goodbye(code: GoodbyeCode, message: &str) -> Self {
-        let end = message.floor_char_boundary(GOODBYE_BYTES_MAX);
-        Self::Goodbye(Goodbye { code, message: message[..end].to_owned() })
+        let mut message = message.to_owned();
+        while message.len() > GOODBYE_BYTES_MAX {
+            message.pop();
+        }
+        Self::Goodbye(Goodbye { code, message })
     }
 }
 
@@ -218,4 +221,60 @@ pub enum GoodbyeCode {
     Violation,
     /// A reason that this version does not know.
     Other,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::StoreId;
+
+    #[test]
+    fn a_goodbye_is_cut_between_characters() {
+        let said = "ü".repeat(GOODBYE_BYTES_MAX);
+        let Frame::Goodbye(goodbye) = Frame::goodbye(GoodbyeCode::Other, &said) else { panic!() };
+        assert_eq!(goodbye.message.len(), GOODBYE_BYTES_MAX);
+        let Frame::Goodbye(goodbye) = Frame::goodbye(GoodbyeCode::Other, &format!("a{said}"))
+        else {
+            panic!()
+        };
+        assert_eq!(goodbye.message.len(), GOODBYE_BYTES_MAX - 1);
+    }
+
+    #[test]
+    fn what_is_signed_depends_on_every_word_of_both_greetings_and_on_who_signs() {
+        let (ann, bob) = (hello(1), hello(2));
+        let changes: [fn(&mut Hello); 9] = [
+            |hello| hello.protocol += 1,
+            |hello| hello.store.id = StoreId::from_bytes([9; 16]),
+            |hello| hello.store.epoch += 1,
+            |hello| hello.replica = ReplicaId::from_bytes([9; 32]),
+            |hello| hello.space = SpaceId::new("elsewhere").unwrap(),
+            |hello| hello.nonce[31] ^= 1,
+            |hello| hello.sends = false,
+            |hello| hello.receives = false,
+            |hello| hello.fingerprint = Some([0; 32]),
+        ];
+        let mut signed = vec![
+            Hello::transcript(&ann, &bob, true),
+            Hello::transcript(&ann, &bob, false),
+            Hello::transcript(&bob, &ann, true),
+        ];
+        for change in changes {
+            let (mut other_ann, mut other_bob) = (ann.clone(), bob.clone());
+            change(&mut other_ann);
+            change(&mut other_bob);
+            signed.push(Hello::transcript(&other_ann, &bob, true));
+            signed.push(Hello::transcript(&ann, &other_bob, true));
+        }
+        let count = signed.len();
+        signed.sort_unstable();
+        signed.dedup();
+        assert_eq!(signed.len(), count);
+    }
+
+    fn hello(name: u8) -> Hello {
+        let store = StoreIdentity { id: StoreId::from_bytes([name; 16]), epoch: 1 };
+        let replica = ReplicaId::from_bytes([name; 32]);
+        Hello::new(store, replica, SpaceId::default(), [name; 32])
+    }
 }

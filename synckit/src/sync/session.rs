@@ -312,7 +312,7 @@ impl Session {
         if hello.protocol != PROTOCOL_VERSION {
             return Err(Violation::Protocol { theirs: hello.protocol }.into());
         }
-        if hello.store.id == self.config.store.id {
+        if hello.store.id == self.config.store.id || hello.replica == self.config.key.id() {
             return Err(Violation::SameStore.into());
         }
         if let Role::Initiator(space) = &self.config.role

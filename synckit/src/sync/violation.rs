@@ -59,13 +59,17 @@ pub enum Violation {
         phase: &'static str,
     },
     /// It speaks another version of the protocol.
-    #[error("it speaks protocol version {theirs}, this program {PROTOCOL_VERSION}; upgrade the older one")]
+    #[error(
+        "it speaks protocol version {theirs}, this program {PROTOCOL_VERSION}; upgrade the older one"
+    )]
     Protocol {
         /// Its version.
         theirs: u32,
     },
-    /// It has the same store identity: this very store, or a copy of its file.
-    #[error("it has the same identity as this store: a store cannot sync with itself or a copy of itself")]
+    /// It has the same store identity or the same key: this very store, or a copy of its file.
+    #[error(
+        "it has the same identity as this store: a store cannot sync with itself or a copy of itself"
+    )]
     SameStore,
     /// It answered for another space.
     #[error("it answered for another space than it was asked for")]
@@ -81,7 +85,9 @@ pub enum Violation {
 pub enum SessionError {
     /// The peer keeps a cursor that is not one of this store's log. It has been told to drop it; when it connects
     /// again it resumes by frontier.
-    #[error("the peer keeps a cursor beyond this store's log; it was told to drop it and connect again")]
+    #[error(
+        "the peer keeps a cursor beyond this store's log; it was told to drop it and connect again"
+    )]
     CursorUnknown,
     /// The connection ended before the session did. Connect again.
     #[error("the connection ended before the session was finished; connect again")]

@@ -17,8 +17,7 @@ use crate::sync::Frame;
 use crate::sync::frame::{Ack, Events};
 use crate::sync::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX};
 use crate::transport::{
-    Acceptor, Connection, FrameReceiver, FrameSender, Transport, TransportError,
-    TransportErrorKind,
+    Acceptor, Connection, FrameReceiver, FrameSender, Transport, TransportError, TransportErrorKind,
 };
 
 mod frames;
@@ -201,7 +200,8 @@ pub async fn finishing_delivers_what_was_handed_over(mut rig: Rig) {
     for we_send in [true, false] {
         let (ours, theirs) = rig.connect().await;
         let (mut from, mut to) = if we_send { (ours, theirs) } else { (theirs, ours) };
-        let frames: Vec<_> = (0..8).map(|n| events(n, vec![Bytes::from(vec![1; 300_000])])).collect();
+        let frames: Vec<_> =
+            (0..8).map(|n| events(n, vec![Bytes::from(vec![1; 300_000])])).collect();
         let sending = async {
             for frame in frames.clone() {
                 from.sender.send(frame).await.expect("a frame sent");

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use super::{
-    Connection, FrameReceiver, FrameSender, Transport, TransportError, TransportErrorKind, check_size,
+    Connection, FrameReceiver, FrameSender, Transport, TransportError, TransportErrorKind,
+    check_size,
 };
 use crate::sync::Frame;
 
@@ -47,9 +48,8 @@ impl Transport for ChannelTransport {
     async fn connect(&self) -> Result<Connection, TransportError> {
         let (to_peer, from_us) = mpsc::channel(FRAMES_MAX);
         let (to_us, from_peer) = mpsc::channel(FRAMES_MAX);
-        let unreachable = |_| {
-            TransportError::new("connect through a channel", TransportErrorKind::Unreachable)
-        };
+        let unreachable =
+            |_| TransportError::new("connect through a channel", TransportErrorKind::Unreachable);
         self.connections.send(connection(to_us, from_us)).await.map_err(unreachable)?;
         Ok(connection(to_peer, from_peer))
     }

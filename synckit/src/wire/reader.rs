@@ -12,6 +12,9 @@ pub enum Unknown {
     Skip,
 }
 
+/// A field's number and wire type, and the bytes after its tag.
+type Tag<'a> = (u32, WireType, &'a [u8]);
+
 /// Reads the fields of one message in ascending order of their numbers.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
@@ -199,7 +202,7 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
-    fn peek(&self) -> Result<Option<(u32, WireType, &'a [u8])>, WireError> {
+    fn peek(&self) -> Result<Option<Tag<'a>>, WireError> {
         if self.rest.is_empty() {
             return Ok(None);
         }

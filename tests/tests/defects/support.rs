@@ -13,7 +13,8 @@ use synckit::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId, StoreIde
 use synckit::key::ReplicaKey;
 use synckit::log::Page;
 use synckit::store::{
-    Batch, CheckpointMark, Committed, EventStore, ForkProof, MemoryStore, StoreError, StoreErrorKind,
+    Batch, CheckpointMark, Committed, EventStore, ForkProof, MemoryStore, StoreError,
+    StoreErrorKind,
 };
 use synckit::transport::{ChannelTransport, channel};
 use synckit::{Hub, Replica, WallClock, registry, sync_aggregate};
@@ -89,7 +90,12 @@ impl EventStore for FailingStore {
         self.inner.read_after(space, after).await
     }
 
-    async fn read_replica(&self, space: &SpaceId, replica: &ReplicaId, from_seq: u64) -> Result<Page, StoreError> {
+    async fn read_replica(
+        &self,
+        space: &SpaceId,
+        replica: &ReplicaId,
+        from_seq: u64,
+    ) -> Result<Page, StoreError> {
         self.inner.read_replica(space, replica, from_seq).await
     }
 
@@ -118,7 +124,11 @@ impl EventStore for FailingStore {
         self.inner.replica_head(space, replica).await
     }
 
-    async fn cursor(&self, space: &SpaceId, peer: &StoreIdentity) -> Result<Option<Position>, StoreError> {
+    async fn cursor(
+        &self,
+        space: &SpaceId,
+        peer: &StoreIdentity,
+    ) -> Result<Option<Position>, StoreError> {
         self.inner.cursor(space, peer).await
     }
 
@@ -126,7 +136,11 @@ impl EventStore for FailingStore {
         self.inner.checkpoint(space).await
     }
 
-    async fn state(&self, space: &SpaceId, aggregate: &AggregateId) -> Result<Option<Bytes>, StoreError> {
+    async fn state(
+        &self,
+        space: &SpaceId,
+        aggregate: &AggregateId,
+    ) -> Result<Option<Bytes>, StoreError> {
         self.inner.state(space, aggregate).await
     }
 

@@ -16,7 +16,11 @@ async fn a_flipped_bit_is_refused_or_harmless() {
         let bit = count % 8;
         let mut damaged = image.clone();
         damaged[byte] ^= 1 << bit;
-        let options = { let mut o = RedbOptions::default(); o.verify_on_open = verify; o };
+        let options = {
+            let mut o = RedbOptions::default();
+            o.verify_on_open = verify;
+            o
+        };
         let read = match open_on(&FaultyDisk::holding(damaged), &options) {
             Ok(store) => Contents::read(&store).await,
             Err(error) => Err(error),
@@ -26,15 +30,17 @@ async fn a_flipped_bit_is_refused_or_harmless() {
             Ok(_) => wrong.push((byte, bit)),
             Err(error) => {
                 refused += 1;
-                let typed = matches!(
-                    error.kind(),
-                    StoreErrorKind::Corrupt | StoreErrorKind::NotAStore
-                );
+                let typed =
+                    matches!(error.kind(), StoreErrorKind::Corrupt | StoreErrorKind::NotAStore);
                 assert!(typed, "byte {byte}, bit {bit}: {error:?}");
             }
         }
     }
-    println!("len {} harmless {harmless} refused {refused} wrong {} {wrong:?}", image.len(), wrong.len());
+    println!(
+        "len {} harmless {harmless} refused {refused} wrong {} {wrong:?}",
+        image.len(),
+        wrong.len()
+    );
 }
 
 fn open(image: &[u8], _: bool) -> synckit::store::RedbStore {

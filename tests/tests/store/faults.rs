@@ -56,20 +56,19 @@ async fn a_power_failure_during_recovery_changes_nothing() {
 
 #[tokio::test]
 async fn a_full_disk_is_named_and_the_store_recovers_by_itself_once_there_is_space() {
-    let whole = FaultyDisk::new();
-    tell(&whole, &RedbOptions::default()).await;
-    for nth in 0..whole.changes() {
+    for nth in 0.. {
         let disk = FaultyDisk::new();
         let store = open_on(&disk, &RedbOptions::default()).unwrap();
         disk.full_at(nth);
-        let acknowledged = commit_each(&store, StoreErrorKind::DiskFull).await;
+        if commit_each(&store, StoreErrorKind::DiskFull).await == STORY_LEN {
+            break;
+        }
         let read = Contents::read(&store).await;
         if let Err(error) = &read {
             assert_eq!(error.kind(), &StoreErrorKind::DiskFull, "reading: {error}");
         }
         disk.repair();
         commit_all(&store, &story().0).await;
-        assert!(acknowledged <= STORY_LEN);
         holds_all(&store).await;
         store.close().await.unwrap();
         holds_all(&open_on(&disk, &RedbOptions::default()).unwrap()).await;
@@ -95,13 +94,13 @@ async fn a_disk_that_is_full_from_the_start_gives_no_half_made_store() {
 #[tokio::test]
 async fn one_failing_write_or_sync_costs_nothing_that_was_acknowledged() {
     for options in [RedbOptions::default(), RedbOptions::hub()] {
-        let whole = FaultyDisk::new();
-        tell(&whole, &options).await;
-        for nth in 0..whole.changes() {
+        for nth in 0.. {
             let disk = FaultyDisk::new();
             let store = open_on(&disk, &options).unwrap();
             disk.change_fails_at(nth);
-            commit_each(&store, StoreErrorKind::Io).await;
+            if commit_each(&store, StoreErrorKind::Io).await == STORY_LEN {
+                break;
+            }
             commit_all(&store, &story().0).await;
             holds_all(&store).await;
             // What a failed sync forgot must not have been counted on.

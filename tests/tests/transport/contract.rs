@@ -2,7 +2,9 @@
 
 use synckit::testing::transport::{Rig, queue};
 use synckit::testing::transport_contract;
+use synckit::transport::grpc::{ServerLimits, hardened, service};
 use synckit::transport::{Acceptor, channel};
+use tokio::net::TcpStream;
 
 use super::server::{Server, nobody, transport};
 
@@ -27,6 +29,21 @@ mod by_grpc {
 
     async fn make() -> Rig {
         let Server { address, accepted } = Server::start().await;
+        Rig::new(transport(address), accepted, transport(nobody().await))
+    }
+    transport_contract!(make);
+}
+
+mod in_a_server_of_ones_own {
+    use super::*;
+
+    async fn make() -> Rig {
+        let address = nobody().await;
+        let (acceptor, accepted) = queue();
+        tokio::spawn(hardened(&ServerLimits::default()).serve(address, service(acceptor)));
+        while TcpStream::connect(address).await.is_err() {
+            tokio::task::yield_now().await;
+        }
         Rig::new(transport(address), accepted, transport(nobody().await))
     }
     transport_contract!(make);

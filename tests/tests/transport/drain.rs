@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use synckit::testing::transport::queue;
 use synckit::transport::grpc::{self, ServerLimits};
 use synckit::transport::{Transport, TransportErrorKind};
-use synckit::testing::transport::queue;
 use tokio::sync::oneshot;
 
 use super::server::{ack, listen, soon, transport};
@@ -59,7 +59,7 @@ async fn sessions_that_do_not_end_are_cut_off() {
 #[tokio::test]
 async fn a_connection_ends_at_its_age() {
     let limits =
-        ServerLimits { connection_age_max: Duration::from_millis(200), ..Default::default() };
+        ServerLimits { connection_age_max: Duration::from_millis(500), ..Default::default() };
     let mut server = super::server::Server::with(limits).await;
     let (mut ours, _theirs) = server.connect().await.unwrap();
     let error = soon("the end of the session", ours.receiver.receive()).await.unwrap_err();

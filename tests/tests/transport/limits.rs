@@ -61,7 +61,7 @@ async fn the_server_says_what_it_allows() {
         }
     });
     let raised = u32::from_be_bytes(update.await.payload.try_into().unwrap());
-    assert_eq!(raised + 65_535, 4 * 1024 * 1024);
+    assert_eq!(raised + 65_535, 8 * 1024 * 1024);
 }
 
 #[tokio::test]
@@ -115,7 +115,16 @@ async fn a_flood_of_resets_is_cut_off() {
             }
         }
     };
-    soon("the end of the flood", flood).await;
+    let taken = async {
+        // Else the queue is soon full.
+        loop {
+            drop(server.accepted.next().await);
+        }
+    };
+    soon("the end of the flood", async {
+        tokio::select! { () = flood => {}, () = taken => {} }
+    })
+    .await;
     // The server says GOAWAY with ENHANCE_YOUR_CALM; what was sent after that may have reset the connection first.
     let error = soon("the end of the connection", connection).await.unwrap().unwrap_err();
     assert!(error.is_io() || error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM), "{error:?}");
@@ -156,6 +165,51 @@ async fn tiny_frames_do_not_kill_a_connection() {
         assert_eq!(to.receiver.receive().await.unwrap(), None);
         drop(sending.await.unwrap());
     }
+}
+
+#[tokio::test]
+async fn unread_frames_of_fourteen_bytes_do_not_kill_a_connection() {
+    const FRAMES: u64 = 20_000;
+    let mut server = Server::start().await;
+    let (mut client, connection) = raw_client(&server).await;
+    let (response, mut body) = client.send_request(post().body(()).unwrap(), false).unwrap();
+    let mut theirs = server.accepted.next().await;
+    let _headers = soon("headers", response).await.unwrap();
+    // Events through 1 of 1 with the block "x", each in a DATA frame of its own.
+    let message = b"\0\0\0\0\x09\x1a\x07\x08\x01\x10\x01\x1a\x01x";
+    let mut sent = 0;
+    while sent < FRAMES && has_room(&mut body, message.len()).await {
+        body.send_data(Bytes::from_static(message), false).unwrap();
+        sent += 1;
+    }
+    assert!(sent > 9_000, "the window was full after {sent} frames already");
+    for number in 0..FRAMES {
+        let frame = soon("a frame", theirs.receiver.receive()).await.unwrap();
+        assert_eq!(frame, Some(events(1, b"x")), "{number}");
+        if sent < FRAMES {
+            assert!(soon("room", has_room_at_last(&mut body, message.len())).await);
+            body.send_data(Bytes::from_static(message), false).unwrap();
+            sent += 1;
+        }
+    }
+    assert!(!connection.is_finished());
+}
+
+/// Whether the window has room for so many bytes, or gets it within a moment.
+async fn has_room(body: &mut h2::SendStream<Bytes>, bytes: usize) -> bool {
+    let moment = Duration::from_millis(300);
+    tokio::time::timeout(moment, has_room_at_last(body, bytes)).await.unwrap_or(false)
+}
+
+async fn has_room_at_last(body: &mut h2::SendStream<Bytes>, bytes: usize) -> bool {
+    body.reserve_capacity(bytes);
+    while body.capacity() < bytes {
+        if std::future::poll_fn(|cx| body.poll_capacity(cx)).await.is_none_or(|more| more.is_err())
+        {
+            return false;
+        }
+    }
+    true
 }
 
 /// A client that sends what it is told to.

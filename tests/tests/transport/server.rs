@@ -14,23 +14,23 @@ use synckit::transport::{Connection, GrpcTransport, Transport, TransportError};
 use tokio::net::TcpListener;
 
 /// After this long a test that waits has failed.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-pub struct Server {
-    pub address: SocketAddr,
-    pub accepted: Accepted,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) accepted: Accepted,
 }
 
 impl Server {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(ServerLimits::default()).await
     }
 
-    pub async fn with(limits: ServerLimits) -> Self {
+    pub(crate) async fn with(limits: ServerLimits) -> Self {
         Self::until(limits, pending()).await
     }
 
-    pub async fn until(
+    pub(crate) async fn until(
         limits: ServerLimits,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
@@ -40,54 +40,59 @@ impl Server {
         Self { address, accepted }
     }
 
-    pub fn transport(&self) -> GrpcTransport {
+    pub(crate) fn transport(&self) -> GrpcTransport {
         transport(self.address)
     }
 
-    pub async fn connect(&mut self) -> Result<(Connection, Connection), TransportError> {
+    pub(crate) async fn connect(&mut self) -> Result<(Connection, Connection), TransportError> {
         let ours = self.transport().connect().await?;
         Ok((ours, self.accepted.next().await))
     }
 
-    /// A client that behaves comes through.
-    pub async fn assert_serves(&mut self) {
-        let (mut ours, mut theirs) = self.connect().await.expect("a connection");
+    /// A client that behaves comes through, whoever else has called.
+    pub(crate) async fn assert_serves(&mut self) {
+        let mut ours = self.transport().connect().await.expect("a connection");
         ours.sender.send(ack(1)).await.unwrap();
-        assert_eq!(theirs.receiver.receive().await.unwrap(), Some(ack(1)));
+        let mut theirs = loop {
+            let mut theirs = self.accepted.next().await;
+            if let Ok(Some(frame)) = theirs.receiver.receive().await {
+                assert_eq!(frame, ack(1));
+                break theirs;
+            }
+        };
         theirs.sender.send(ack(2)).await.unwrap();
         assert_eq!(ours.receiver.receive().await.unwrap(), Some(ack(2)));
     }
 }
 
-pub async fn listen() -> (TcpListener, SocketAddr) {
+pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
 }
 
 /// A port that nobody listens on.
-pub async fn nobody() -> SocketAddr {
+pub(crate) async fn nobody() -> SocketAddr {
     listen().await.1
 }
 
-pub fn transport(address: SocketAddr) -> GrpcTransport {
+pub(crate) fn transport(address: SocketAddr) -> GrpcTransport {
     GrpcTransport::new(format!("http://{address}")).unwrap()
 }
 
-pub fn ack(number: u64) -> Frame {
+pub(crate) fn ack(number: u64) -> Frame {
     Frame::Ack(Ack { through: Position(number) })
 }
 
-pub fn events(number: u64, block: &'static [u8]) -> Frame {
+pub(crate) fn events(number: u64, block: &'static [u8]) -> Frame {
     let blocks = vec![Bytes::from_static(block)];
     Frame::Events(Events { through: Position(number), head: Position(number), blocks })
 }
 
 /// Waits for something, within [`PATIENCE`].
-pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(value) => value,
         Err(_) => panic!("{what}: not within {PATIENCE:?}"),
     }
 }
-

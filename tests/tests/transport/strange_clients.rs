@@ -47,7 +47,7 @@ async fn half_a_preface_and_then_silence_does_not_keep_others_out() {
 #[tokio::test]
 async fn those_who_do_not_call_are_closed() {
     let limits =
-        ServerLimits { greeting_within: Duration::from_millis(100), ..ServerLimits::default() };
+        ServerLimits { greeting_within: Duration::from_millis(500), ..ServerLimits::default() };
     let mut server = Server::with(limits).await;
     let settled = [PREFACE, &EMPTY_SETTINGS].concat();
     let mut silent = Vec::new();
@@ -64,11 +64,11 @@ async fn those_who_do_not_call_are_closed() {
 
 #[tokio::test]
 async fn those_who_call_may_then_be_silent() {
-    let greeting_within = Duration::from_millis(100);
+    let greeting_within = Duration::from_millis(500);
     let limits = ServerLimits { greeting_within, ..ServerLimits::default() };
     let mut server = Server::with(limits).await;
     let (mut ours, mut theirs) = server.connect().await.unwrap();
-    let silence = tokio::time::timeout(greeting_within * 5, ours.receiver.receive()).await;
+    let silence = tokio::time::timeout(greeting_within * 3, ours.receiver.receive()).await;
     assert!(silence.is_err(), "{silence:?}");
     theirs.sender.send(super::server::ack(1)).await.unwrap();
     assert!(ours.receiver.receive().await.unwrap().is_some());

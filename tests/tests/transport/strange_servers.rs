@@ -103,7 +103,11 @@ async fn an_http2_server_without_the_service_is_not_a_hub() {
     ];
     for (code, headers) in cases {
         let address = http2_server(code, headers).await;
-        assert_eq!(kind_of_failure(address).await, TransportErrorKind::NotAHub, "{code} {headers:?}");
+        assert_eq!(
+            kind_of_failure(address).await,
+            TransportErrorKind::NotAHub,
+            "{code} {headers:?}"
+        );
     }
 }
 
@@ -215,8 +219,7 @@ async fn http2_server_that_says(bytes: Bytes) -> SocketAddr {
             let mut connection = h2::server::handshake(stream).await.unwrap();
             let mut open = Vec::new();
             while let Some(Ok((request, mut respond))) = connection.accept().await {
-                let response =
-                    http::Response::builder().header("content-type", "application/grpc");
+                let response = http::Response::builder().header("content-type", "application/grpc");
                 let mut body = respond.send_response(response.body(()).unwrap(), false).unwrap();
                 body.send_data(bytes.clone(), false).unwrap();
                 open.push((request, body));

@@ -45,9 +45,7 @@ impl Fault {
         matches!(
             self,
             Self::NoHandle
-                | Self::Redb(
-                    Error::PreviousIo | Error::DatabaseClosed | Error::LockPoisoned(_)
-                )
+                | Self::Redb(Error::PreviousIo | Error::DatabaseClosed | Error::LockPoisoned(_))
         )
     }
 

@@ -9,15 +9,14 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
 
 use super::fault::Fault;
 use super::rows::{
-    RunRow, SpaceNumber, SpaceRow, head_replica, read_cursor, read_head, read_log, read_mark,
-    state_key,
+    RunRow, SpaceNumber, SpaceRow, head_replica, read_cursor, read_head, read_log, state_key,
 };
 use super::table::{Rows, Table};
 use crate::conflict::Conflict;
 use crate::envelope::{Frontier, Head};
 use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId, StoreIdentity};
 use crate::log::{LogBlock, Page, READ_BYTES_MAX};
-use crate::store::{CheckpointMark, ForkProof, LIST_ROWS_MAX};
+use crate::store::{ForkProof, LIST_ROWS_MAX};
 use crate::wire;
 
 type Raw = &'static [u8];
@@ -103,14 +102,16 @@ impl<'t> View<'t> {
     }
 
     pub(super) fn cursor(&self, peer: &StoreIdentity) -> Result<Option<Position>, Fault> {
-        let content = self.table(Table::CURSORS)?.get(&self.number().cursor(&peer.id))?;
-        let cursor = content.map(|content| read_cursor(&content)).transpose()?;
-        Ok(cursor.filter(|(epoch, _)| *epoch == peer.epoch).map(|(_, position)| position))
-    }
-
-    pub(super) fn checkpoint(&self) -> Result<Option<CheckpointMark>, Fault> {
-        let content = self.table(Table::MARKS)?.get(&self.number().prefix())?;
-        content.map(|content| read_mark(&content)).transpose()
+        let (prefix, cursors) = (self.number().prefix(), self.table(Table::CURSORS)?);
+        let Some(content) = cursors.get(&self.number().cursor(&peer.id))? else {
+            let held = cursors.within(&prefix, &prefix).filter(Result::is_ok).count();
+            return match u32::try_from(held) == Ok(self.row.cursors) {
+                true => Ok(None),
+                false => Err(Fault::damaged("a cursor is missing")),
+            };
+        };
+        let (epoch, position) = read_cursor(&content)?;
+        Ok((epoch == peer.epoch).then_some(position))
     }
 
     pub(super) fn state(&self, aggregate: &AggregateId) -> Result<Option<Bytes>, Fault> {

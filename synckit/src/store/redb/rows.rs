@@ -169,23 +169,36 @@ impl IdentityRow {
 }
 
 /// What there is of a space.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct SpaceRow {
     pub(super) number: SpaceNumber,
     /// How many events its log holds.
     pub(super) events: u64,
     /// How many rows it has in `heads`.
     pub(super) replicas: u32,
+    /// How many rows it has in `cursors`.
+    pub(super) cursors: u32,
     /// How many conflicts are recorded.
     pub(super) conflicts: u64,
     /// How many forks are recorded, and the bytes of their blocks.
     pub(super) forks: u32,
     pub(super) fork_bytes: u64,
+    /// What its states reflect.
+    pub(super) mark: Option<CheckpointMark>,
 }
 
 impl SpaceRow {
     pub(super) const fn empty(number: SpaceNumber) -> Self {
-        Self { number, events: 0, replicas: 0, conflicts: 0, forks: 0, fork_bytes: 0 }
+        Self {
+            number,
+            events: 0,
+            replicas: 0,
+            cursors: 0,
+            conflicts: 0,
+            forks: 0,
+            fork_bytes: 0,
+            mark: None,
+        }
     }
 
     pub(super) fn read(content: &Bytes) -> Result<Self, Fault> {
@@ -194,21 +207,31 @@ impl SpaceRow {
                 number: SpaceNumber(int32(input)?),
                 events: int64(input)?,
                 replicas: int32(input)?,
+                cursors: int32(input)?,
                 conflicts: int64(input)?,
                 forks: int32(input)?,
                 fork_bytes: int64(input)?,
+                mark: read_mark(input)?,
             })
         })
     }
 
     pub(super) fn write(&self) -> Vec<u8> {
+        let (position, fingerprint) = match &self.mark {
+            Some(mark) => (mark.position.0, mark.fingerprint),
+            None => (0, [0; 32]),
+        };
         [
             &self.number.prefix()[..],
             &self.events.to_be_bytes(),
             &self.replicas.to_be_bytes(),
+            &self.cursors.to_be_bytes(),
             &self.conflicts.to_be_bytes(),
             &self.forks.to_be_bytes(),
             &self.fork_bytes.to_be_bytes(),
+            &[u8::from(self.mark.is_some())],
+            &position.to_be_bytes(),
+            &fingerprint,
         ]
         .concat()
     }
@@ -260,14 +283,10 @@ pub(super) fn write_cursor(epoch: u64, position: Position) -> Vec<u8> {
     [epoch.to_be_bytes(), position.0.to_be_bytes()].concat()
 }
 
-pub(super) fn read_mark(content: &Bytes) -> Result<CheckpointMark, Fault> {
-    fixed(content, |input| {
-        Ok(CheckpointMark { position: Position(int64(input)?), fingerprint: input.array()? })
-    })
-}
-
-pub(super) fn write_mark(mark: &CheckpointMark) -> Vec<u8> {
-    [&mark.position.0.to_be_bytes()[..], &mark.fingerprint].concat()
+fn read_mark(input: &mut Reader<'_>) -> Result<Option<CheckpointMark>, WireError> {
+    let present = input.array()? == [1];
+    let mark = CheckpointMark { position: Position(int64(input)?), fingerprint: input.array()? };
+    Ok(present.then_some(mark))
 }
 
 /// The part of a block's row that stands before the block.

@@ -26,28 +26,28 @@ pub(super) struct Table {
 impl Table {
     pub(super) const META: Self = Self::new("meta", 0);
     pub(super) const SPACES: Self = Self::new("spaces", 1);
-    pub(super) const LOG: Self =
-        Self { covers: super::rows::SOURCE_LEN + super::rows::BLOCK_HEADER_LEN, ..Self::new("log", 2) };
+    pub(super) const LOG: Self = Self {
+        covers: super::rows::SOURCE_LEN + super::rows::BLOCK_HEADER_LEN,
+        ..Self::new("log", 2)
+    };
     pub(super) const HEADS: Self = Self::new("heads", 3);
     pub(super) const RUNS: Self = Self::new("runs", 4);
     pub(super) const CURSORS: Self = Self::new("cursors", 5);
-    pub(super) const MARKS: Self = Self::new("marks", 6);
-    pub(super) const STATES: Self = Self::new("states", 7);
-    pub(super) const CONFLICTS: Self = Self::new("conflicts", 8);
-    pub(super) const CONFLICTS_SEEN: Self = Self::new("conflicts-seen", 9);
-    pub(super) const FORKS: Self = Self::new("forks", 10);
-    pub(super) const AGGREGATES: Self = Self::new("aggregates", 11);
-    pub(super) const INDEXED: Self = Self::new("indexed", 12);
+    pub(super) const STATES: Self = Self::new("states", 6);
+    pub(super) const CONFLICTS: Self = Self::new("conflicts", 7);
+    pub(super) const CONFLICTS_SEEN: Self = Self::new("conflicts-seen", 8);
+    pub(super) const FORKS: Self = Self::new("forks", 9);
+    pub(super) const AGGREGATES: Self = Self::new("aggregates", 10);
+    pub(super) const INDEXED: Self = Self::new("indexed", 11);
 
     /// Every table of a store.
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::META,
         Self::SPACES,
         Self::LOG,
         Self::HEADS,
         Self::RUNS,
         Self::CURSORS,
-        Self::MARKS,
         Self::STATES,
         Self::CONFLICTS,
         Self::CONFLICTS_SEEN,

@@ -11,8 +11,7 @@ use redb::WriteTransaction;
 use super::fault::Fault;
 use super::read::{block_at, heads, run_at};
 use super::rows::{
-    RunRow, SpaceNumber, SpaceRow, meta, read_number, write_cursor, write_head, write_mark,
-    write_source,
+    RunRow, SpaceNumber, SpaceRow, meta, read_number, write_cursor, write_head, write_source,
 };
 use super::table::{Rows, Table};
 use crate::conflict::Conflict;
@@ -188,7 +187,9 @@ fn write_rest(txn: &WriteTransaction, known: &mut Known, batch: &Batch) -> Resul
     if let Some((peer, position)) = &batch.cursor {
         let content = write_cursor(peer.epoch, *position);
         let key = known.row.number.cursor(&peer.id);
-        Table::CURSORS.of_mut(txn)?.put(&key, &[&content])?;
+        let mut cursors = Table::CURSORS.of_mut(txn)?;
+        known.row.cursors += u32::from(cursors.get(&key)?.is_none());
+        cursors.put(&key, &[&content])?;
     }
     if let Some(checkpoint) = &batch.checkpoint {
         write_checkpoint(txn, &mut known.row, checkpoint)?;
@@ -224,7 +225,8 @@ fn write_checkpoint(
             row.conflicts += 1;
         }
     }
-    Table::MARKS.of_mut(txn)?.put(&number.prefix(), &[&write_mark(&checkpoint.mark)])
+    row.mark = Some(checkpoint.mark.clone());
+    Ok(())
 }
 
 fn conflict_key(number: SpaceNumber, conflict: &Conflict) -> Vec<u8> {

@@ -102,8 +102,7 @@ fn full(
     conflicts: &[Conflict],
 ) -> Batch {
     let states = states.iter().map(|(key, state)| (note(key), Bytes::from(*state))).collect();
-    let mark =
-        CheckpointMark { position: Position(position.into()), fingerprint: [position; 32] };
+    let mark = CheckpointMark { position: Position(position.into()), fingerprint: [position; 32] };
     let conflicts = conflicts.to_vec();
     let checkpoint = Some(Checkpoint { mark, replaces_all, states, conflicts });
     Batch { checkpoint, ..Batch::new(SpaceId::default()) }

@@ -209,6 +209,16 @@ mod tests {
         assert_eq!(peer("::ffff:10.0.0.1"), peer("10.0.0.1"));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_lack_of_sockets_is_waited_out() {
+        let begun = tokio::time::Instant::now();
+        back_off(&io::ErrorKind::ConnectionAborted.into()).await;
+        assert!(begun.elapsed().is_zero(), "one failed connection holds up no other");
+        let too_many_open_files = io::Error::from_raw_os_error(24);
+        back_off(&too_many_open_files).await;
+        assert!(begun.elapsed() >= BACK_OFF);
+    }
+
     #[test]
     fn connections_end_at_different_times_but_not_late() {
         let hour = Duration::from_secs(3_600);

@@ -23,10 +23,21 @@ const PONG_WITHIN: Duration = Duration::from_secs(10);
 /// Bytes of one stream that may be on their way here.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 /// The same for the connection. It carries one stream; h2 takes half of this as the overhead that small DATA frames
-/// may cause while they are unread, and 30 times the stream's window is enough for frames of 16 bytes.
-const CONNECTION_WINDOW_BYTES: u32 = 32 * STREAM_WINDOW_BYTES;
+/// may cause while they are unread: 64 times a stream's window is enough for 8 bytes a frame.
+const CONNECTION_WINDOW_BYTES: u32 = 64 * STREAM_WINDOW_BYTES;
 
 /// Connects to a hub by gRPC. Each connection is an HTTP/2 connection of its own.
+///
+/// ```
+/// use synckit::transport::{GrpcTransport, Transport};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hub = GrpcTransport::new("http://hub.example:7700")?;
+/// assert_eq!(hub.address(), "http://hub.example:7700");
+/// assert!(GrpcTransport::new("hub.example").is_err(), "no scheme and no port");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct GrpcTransport {
     address: String,

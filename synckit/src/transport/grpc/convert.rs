@@ -169,7 +169,8 @@ fn start_from_proto(start: proto::Start) -> Result<Start, NotAFrame> {
         Wire::After(position) => Resume::After(Position(position)),
         Wire::Frontier(frontier) => Resume::Frontier(frontier_from_proto(&frontier)?),
     };
-    let held = start.holds_of_you.ok_or(NotAFrame::Missing { what: "what is held of the other" })?;
+    let held =
+        start.holds_of_you.ok_or(NotAFrame::Missing { what: "what is held of the other" })?;
     let chain = Chain::from_bytes(exact(&held.chain, "a chain")?);
     if held.seq == 0 && chain != Chain::START {
         return Err(NotAFrame::ChainOfNothing);

@@ -80,7 +80,10 @@ impl Guarded {
             self.arrival = None;
             return Ok(());
         }
-        tracing::debug!(preface_missing = arrival.preface_missing, "connection without a call ended");
+        tracing::debug!(
+            preface_missing = arrival.preface_missing,
+            "connection without a call ended"
+        );
         Err(io::Error::new(io::ErrorKind::TimedOut, "the client did not call"))
     }
 

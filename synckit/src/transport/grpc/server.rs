@@ -39,10 +39,10 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Bytes of one stream that may be on their way here.
 const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
-/// The same for a connection, and so for the memory that a client can fill without being read. h2 also takes half of
-/// this as the overhead that small DATA frames may cause while they are unread: 30 times the stream's window is
-/// enough for frames of 16 bytes.
-const CONNECTION_WINDOW_BYTES: u32 = 32 * STREAM_WINDOW_BYTES;
+/// The same for a connection. Its streams together take half of it at most; h2 takes the other half as the overhead
+/// that small DATA frames may cause while they are unread: 64 times a stream's window is enough for 8 bytes a frame,
+/// less than any frame of a session takes.
+const CONNECTION_WINDOW_BYTES: u32 = 64 * STREAM_WINDOW_BYTES;
 /// Streams that a client may reset before they were taken up ("rapid reset", CVE-2023-44487).
 const PENDING_RESETS_MAX: usize = 20;
 /// Streams that may be reset because of a client's errors (CVE-2025-8671).
@@ -156,6 +156,18 @@ pub fn hardened(limits: &ServerLimits) -> Server {
 
 /// The gRPC service that hands its sessions to `acceptor`, to be mounted in a tonic or axum server of your own.
 /// [`hardened`] makes such a server with the limits that belong to it.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use synckit::transport::Acceptor;
+/// use synckit::transport::grpc::{ServerLimits, hardened, service};
+///
+/// # async fn run(hub: Arc<dyn Acceptor>) -> Result<(), Box<dyn std::error::Error>> {
+/// let server = hardened(&ServerLimits::default());
+/// server.serve("127.0.0.1:7700".parse()?, service(hub)).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub fn service(acceptor: Arc<dyn Acceptor>) -> SyncServiceServer<Handler> {
     SyncServiceServer::new(Handler { acceptor })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::samples::{Leaf, Lists, Maybe, Small, Sorted, Texts};
 use super::*;
-use crate::wire::{FIELD_NUMBER_MAX, Field, Reader, Writer};
+use crate::wire::{FIELD_NUMBER_MAX, Field, Reader, WireType, Writer};
 
 #[test]
 fn a_varint_longer_than_it_need_be() {
@@ -51,6 +51,14 @@ fn a_repeated_scalar() {
     assert_eq!(read::<Option<u8>>(&[0x08, 1, 0x08, 1]), Err(WireError::Repeated { number: 1 }));
     let leaf = b"\x0a\x01a\x0a\x01b\x10\x00";
     assert_eq!(decode::<Leaf>(leaf), Err(WireError::Repeated { number: 1 }));
+}
+
+#[test]
+fn a_field_asked_for_a_second_time() {
+    let mut input = Reader::new(&[0x08, 1, 0x08, 2], Unknown::Skip);
+    assert_eq!(input.take(1, WireType::Varint), Ok(true));
+    assert_eq!(input.varint(), Ok(1));
+    assert_eq!(input.take(1, WireType::Varint), Err(WireError::Repeated { number: 1 }));
 }
 
 #[test]

@@ -54,6 +54,15 @@ fn catching_up_means_what_there_was_when_the_session_began() {
 }
 
 #[test]
+fn nobody_has_caught_up_before_what_was_received_is_durable() {
+    let (ann, mut bob) = streaming(with_notes("ann", 3), Ledger::named("bob"));
+    bob.hears(part(&ann, 0..3));
+    assert!(!bob.session.progress().caught_up);
+    bob.answers();
+    assert!(bob.session.progress().caught_up);
+}
+
+#[test]
 fn a_cursor_behind_nothing_but_empty_frames_is_stored_at_the_end() {
     let (ann, bob) = settled(with_notes("ann", 3), Ledger::named("bob"));
     let (mut ann, mut bob) = meet_with(ann.ledger, bob.ledger, until_caught_up);
@@ -129,6 +138,13 @@ fn a_goodbye_is_answered_by_finishing_what_was_received() {
     assert_eq!(bob.told(Input::Disconnected), ["ends"], "the peer need not wait");
     assert_eq!(bob.answers().unwrap(), NOTHING);
     assert_eq!(bob.ledger.head(), Position(3));
+}
+
+#[test]
+fn a_goodbye_is_not_answered_with_another() {
+    let (_, mut bob) = settled(with_notes("ann", 3), Ledger::named("bob"));
+    assert_eq!(bob.hears(Frame::goodbye(GoodbyeCode::Done, "done")), ["ends"]);
+    bob.assert_over();
 }
 
 #[test]

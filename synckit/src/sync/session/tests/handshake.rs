@@ -83,6 +83,15 @@ fn a_store_does_not_sync_with_itself_or_a_copy_of_its_file() {
 }
 
 #[test]
+fn a_copy_that_was_given_another_store_identity_is_known_by_its_key() {
+    let mut renamed = Ledger::named("ann");
+    renamed.identity = Ledger::named("copy of ann").identity;
+    let (mut ann, mut copy) = meet(Ledger::named("ann"), renamed);
+    copy.hears(ann.next(FrameKind::Hello));
+    assert_misbehaved(&mut copy, Violation::SameStore);
+}
+
+#[test]
 fn an_answer_about_another_space_is_refused() {
     let (mut ann, mut bob) = meet(Ledger::named("ann"), Ledger::named("bob"));
     bob.hears(ann.next(FrameKind::Hello));

@@ -70,9 +70,8 @@ impl Ledger {
 
     /// Commits events of this replica whose author had seen `context`.
     pub(super) fn write(&mut self, wall: UnixMillis, context: &VectorClock, payloads: &[Bytes]) {
-        for block in self.pack(wall, context, payloads) {
-            self.append(block, Source::Local);
-        }
+        let block = self.pack(wall, context, payloads);
+        self.append(block, Source::Local);
     }
 
     /// Commits one event of a few bytes, `count` times.
@@ -83,13 +82,7 @@ impl Ledger {
         }
     }
 
-    /// The block of a commit that is not appended.
-    pub(super) fn pack(
-        &mut self,
-        wall: UnixMillis,
-        context: &VectorClock,
-        payloads: &[Bytes],
-    ) -> Option<Block> {
+    fn pack(&mut self, wall: UnixMillis, context: &VectorClock, payloads: &[Bytes]) -> Block {
         let before = self.frontier.head(&self.replica());
         let commit: Vec<_> = (1..)
             .zip(payloads)
@@ -111,7 +104,7 @@ impl Ledger {
             .collect();
         let mut packer = BlockPacker::new(self.space.clone());
         packer.push_commit(&before, &commit).unwrap();
-        packer.finish()
+        packer.finish().unwrap()
     }
 
     /// Commits what a peer sent together with the cursor behind it; how many of the events were new.

@@ -35,6 +35,16 @@ fn with_a_cursor_the_next_session_resumes_there() {
 }
 
 #[test]
+fn a_cursor_at_the_beginning_says_less_than_the_frontier() {
+    let (mut ann, mut bob) = meet(Ledger::named("ann"), with_notes("bob", 1));
+    bob.hears(ann.next(FrameKind::Hello));
+    let mut known = bob.ledger.recall(&ann.ledger.identity, &ann.ledger.replica());
+    known.cursor = Some(Position::START);
+    let told = bob.told(Input::Recalled(Box::new(known)));
+    assert_eq!(told, ["says hello", "says start by frontier of 1"]);
+}
+
+#[test]
 fn a_second_session_with_nothing_to_say_reads_nothing_and_sends_no_events() {
     let (mut ann, mut bob) = reconnected(settled_and_stopped(with_notes("ann", 500), "bob"));
     settle(&mut ann, &mut bob);
@@ -167,6 +177,7 @@ fn events_that_come_while_a_claim_is_looked_into_wait_for_the_answer() {
         ["commits 1 events with cursor 3", "loads after 0"],
         "bob did write these"
     );
+    assert_eq!(bob.session.progress().to_send, 2, "as he now knows");
 }
 
 #[test]
@@ -177,6 +188,16 @@ fn nothing_is_committed_when_the_claim_proves_a_rollback() {
     bob.ledger = with_notes("bob", 1);
     assert_eq!(bob.answers().unwrap(), ["says goodbye: Refused", "fails"]);
     assert_ended(&mut bob, SessionError::RolledBack { ours: 1, theirs: 2 }, GoodbyeCode::Refused);
+}
+
+#[test]
+fn stopping_while_a_claim_is_looked_into_ends_in_order_after_the_answer() {
+    let (mut ann, mut bob) = claiming_more_than_bob_recalled();
+    bob.hears(ann.next(FrameKind::Start));
+    bob.hears(part(&ann, 2..3));
+    assert_eq!(bob.told(Input::Stop), NOTHING);
+    assert_eq!(bob.answers().unwrap(), ["commits 1 events with cursor 3"]);
+    assert_eq!(bob.answers().unwrap(), ["acks 3", "says goodbye: Done", "ends"]);
 }
 
 /// Bob has recalled one event of his; he then writes another, which ann gets by another way before she proves

@@ -22,16 +22,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         let (space, nonce, sends, receives, fingerprint) = rest;
         let store = StoreIdentity { id: StoreId::from_bytes(store), epoch };
         let (replica, space) = (ReplicaId::from_bytes(replica), SpaceId::new(&space).unwrap());
-        Frame::Hello(Hello {
-            protocol,
-            store,
-            replica,
-            space,
-            nonce,
-            sends,
-            receives,
-            fingerprint,
-        })
+        Frame::Hello(Hello { protocol, store, replica, space, nonce, sends, receives, fingerprint })
     });
     let dot = (id(), 1..=u64::MAX)
         .prop_map(|(replica, seq)| Dot { replica: ReplicaId::from_bytes(replica), seq });
@@ -120,11 +111,8 @@ fn entries_are_counted_before_memory_is_taken() {
     let most = to_proto(events(vec![Bytes::new(); FRAME_BLOCKS_MAX])).encode_to_vec();
     assert!(read(&most).is_ok());
     let more = to_proto(events(vec![Bytes::new(); FRAME_BLOCKS_MAX + 1])).encode_to_vec();
-    let refused = NotAFrame::TooMany {
-        what: "blocks",
-        max: FRAME_BLOCKS_MAX,
-        found: FRAME_BLOCKS_MAX + 1,
-    };
+    let refused =
+        NotAFrame::TooMany { what: "blocks", max: FRAME_BLOCKS_MAX, found: FRAME_BLOCKS_MAX + 1 };
     assert_eq!(check_counts(&more), Err(refused.clone()));
     assert_eq!(from_proto(proto::Frame::decode(&*more).unwrap()), Err(refused));
 
@@ -165,10 +153,7 @@ fn what_is_wrong_is_named() {
     assert_eq!(hello(|h| h.replica = copied(&[])), "a replica id has 32 bytes, not 0");
     assert_eq!(hello(|h| h.store_id = copied(&[1; 17])), "a store id has 16 bytes, not 17");
     assert_eq!(hello(|h| h.nonce = copied(&[1; 31])), "a nonce has 32 bytes, not 31");
-    assert_eq!(
-        hello(|h| h.fingerprint = Some(copied(&[]))),
-        "a fingerprint has 32 bytes, not 0"
-    );
+    assert_eq!(hello(|h| h.fingerprint = Some(copied(&[]))), "a fingerprint has 32 bytes, not 0");
     assert_eq!(hello(|h| h.space.clear()), "a space name may not be empty");
     assert!(hello(|h| h.space = "a".repeat(SPACE_BYTES_MAX + 1)).contains("longer than the 128"));
     assert_eq!(start(|s| s.signature = copied(&[1; 63])), "a signature has 64 bytes, not 63");
@@ -234,6 +219,29 @@ fn the_golden_frames_are_those_in_the_reference() {
     }
     let transcript = crate::id::hex(&golden_transcript());
     assert!(document.contains(&transcript), "docs/protocol.md lacks the transcript {transcript}");
+}
+
+/// With nothing but what sync.proto says.
+#[test]
+fn the_transcript_is_made_as_the_reference_says() {
+    let hello = |byte: u8, fingerprint: &[u8]| {
+        let fields: [&[u8]; 6] = [
+            &[&[0x08, 1, 0x12, 16][..], &[byte; 16], &[0x18, 0]].concat(),
+            &[&[0x22, 32][..], &[byte + 1; 32]].concat(),
+            b"\x2a\x06team-7",
+            &[&[0x32, 32][..], &[byte + 2; 32]].concat(),
+            &[0x38, 1, 0x40, 1],
+            fingerprint,
+        ];
+        let canonical = fields.concat();
+        let mut length = Vec::new();
+        prost::encode_length_delimiter(canonical.len(), &mut length).unwrap();
+        [length, canonical].concat()
+    };
+    let fingerprint = [&[0x4a, 32][..], &[0x13; 32]].concat();
+    let mut hasher = blake3::Hasher::new_derive_key("synckit 2026 session handshake");
+    hasher.update(&hello(0x10, &fingerprint)).update(&hello(0x20, &[])).update(&[1]);
+    assert_eq!(*hasher.finalize().as_bytes(), golden_transcript());
 }
 
 fn golden_hello(byte: u8, space: &str, fingerprint: Option<[u8; 32]>) -> Hello {

@@ -1,0 +1,11 @@
+//! The example `strikes`, run as the program that it is: on real reports, on broken ones, and through crashes.
+
+mod strikes {
+    mod again;
+    mod crash;
+    mod fold;
+    mod program;
+    mod rows;
+    mod totals;
+    mod unhappy;
+}

@@ -1,0 +1,65 @@
+//! A second run on the files of a first.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::fold::assert_airports;
+use super::program::{first_reports, run, write};
+
+#[test]
+fn a_second_run_goes_on_from_the_first_and_enters_nothing_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let reports = first_reports(300);
+    let first = job(dir.path(), &reports);
+    let second = job(dir.path(), &reports);
+    assert_airports(&first, &reports);
+    assert_eq!(first, second);
+}
+
+#[test]
+fn of_a_file_that_has_grown_only_what_is_new_is_entered() {
+    let dir = tempfile::tempdir().unwrap();
+    job(dir.path(), &first_reports(200));
+    let reports = first_reports(300);
+    assert_airports(&job(dir.path(), &reports), &reports);
+}
+
+#[test]
+fn a_row_put_right_is_entered_and_the_others_are_not_entered_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let reports = first_reports(100);
+    job(dir.path(), &reports.replacen("1990", "199O", 1));
+    assert_airports(&job(dir.path(), &reports), &reports);
+}
+
+#[test]
+fn rows_that_say_the_same_are_counted_each() {
+    let dir = tempfile::tempdir().unwrap();
+    let reports = first_reports(20);
+    let (_, rows) = reports.split_once('\n').unwrap();
+    let reports = format!("{reports}{rows}{rows}");
+    let first = job(dir.path(), &reports);
+    assert_airports(&first, &reports);
+    assert_eq!(first, job(dir.path(), &reports));
+}
+
+#[test]
+fn the_files_of_other_offices_are_not_mixed_with_these() {
+    let dir = tempfile::tempdir().unwrap();
+    let reports = first_reports(100);
+    job(dir.path(), &reports);
+    let (kept, data) = (dir.path().join("kept"), dir.path().join("reports.csv"));
+    let paths = [kept, data].map(|path| path.to_str().unwrap().to_owned());
+    let said = run(&["--json", "--offices", "2", "--dir", &paths[0], "--data", &paths[1]]);
+    assert!(said.failed().contains("which is none of these"), "{said:?}");
+}
+
+/// Runs the job with three offices in a folder below `dir`.
+fn job(dir: &Path, reports: &str) -> Value {
+    let data = write(dir, reports);
+    let kept = dir.join("kept");
+    let said = run(&["--json", "--offices", "3", "--data", &data, "--dir", kept.to_str().unwrap()]);
+    assert!(matches!(said.code, Some(0 | 2)), "{said:?}");
+    said.json()
+}
