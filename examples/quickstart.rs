@@ -5,9 +5,12 @@
 //! ```
 
 use std::collections::BTreeSet;
+use std::error::Error;
 
+use synckit::conflict::Conflict;
 use synckit::transport::channel;
-use synckit::{Hub, Id, Replica, registry, sync_aggregate};
+use synckit::wire::decode;
+use synckit::{Hub, Id, Replica, SyncValue, registry, sync_aggregate};
 
 /// A plain struct. The attributes say how each field is merged.
 #[sync_aggregate(name = "note")]
@@ -23,7 +26,7 @@ struct Note {
 
 #[tokio::main]
 #[allow(clippy::print_stdout, reason = "printing is what the program is for")]
-async fn main() -> Result<(), synckit::Error> {
+async fn main() -> Result<(), Box<dyn Error>> {
     // Everything is in memory here. `open("ann.redb")` instead of `in_memory()` keeps it in a file.
     let ann = Replica::builder().registry(registry![Note]).in_memory().await?;
     let bob = Replica::builder().registry(registry![Note]).in_memory().await?;
@@ -62,14 +65,13 @@ async fn main() -> Result<(), synckit::Error> {
     assert_eq!(ann.state_hash().await?, bob.state_hash().await?);
 
     // Votes and tags add up, but a note has one title. That one write beat the other is not lost in silence.
-    for conflict in ann.conflicts(0).await? {
-        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-        println!(
-            "{}: {} was beaten by {}",
-            conflict.field,
-            text(&conflict.loser.value),
-            text(&conflict.winner.value)
-        );
+    for Conflict { field, winner, loser, .. } in ann.conflicts(0).await? {
+        let [winner, loser] = [decode::<Text>(&winner.value)?, decode::<Text>(&loser.value)?];
+        println!("Conflict: {field} {:?} was beaten by {:?}", loser.0, winner.0);
     }
     Ok(())
 }
+
+/// What was written to a text field, as a conflict keeps it.
+#[derive(SyncValue, Clone, Debug, PartialEq)]
+struct Text(String);

@@ -23,6 +23,7 @@ mod strikes {
     pub(crate) mod date;
     pub(crate) mod deal;
     pub(crate) mod failure;
+    pub(crate) mod folder;
     pub(crate) mod hub;
     pub(crate) mod office;
     pub(crate) mod report;

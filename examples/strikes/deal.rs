@@ -1,14 +1,10 @@
 //! Dealing the reports out to offices: which operator's reports are whose.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use super::args::OFFICES_MAX;
-use super::failure::Failure;
 use super::report::Report;
 
-/// How an office's file is called after its name.
-const SUFFIX: &str = ".office.redb";
 /// Longest readable part of an office's name, in bytes.
 const SLUG_BYTES_MAX: usize = 40;
 
@@ -51,29 +47,6 @@ pub(crate) fn deal(reports: Vec<Report>, offices: Option<u16>) -> Vec<Share> {
         share.title = format!("{} ({sharing} operators)", share.office);
     }
     shares
-}
-
-/// The file of an office.
-pub(crate) fn file_of(dir: &Path, office: &str) -> PathBuf {
-    dir.join(format!("{office}{SUFFIX}"))
-}
-
-/// Refuses a folder with an office that is none of these: what it entered would be entered again by another.
-pub(crate) fn check_folder(dir: &Path, shares: &[Share]) -> Result<(), Failure> {
-    let failed = |error| format!("cannot read {}: {error}", dir.display());
-    for entry in dir.read_dir().map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        let office = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
-        if let Some(office) = office.filter(|name| !shares.iter().any(|s| s.office == *name)) {
-            let dir = dir.display();
-            return Err(format!(
-                "{dir} has an office `{office}`, which is none of these; repeat the --data and \
-                 --offices that it was made with, or choose another --dir"
-            )
-            .into());
-        }
-    }
-    Ok(())
 }
 
 /// A name that is safe in a file name. Names that look alike are told apart by a digest of what they were made of.

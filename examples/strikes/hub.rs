@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use synckit::Hub;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 use super::failure::Failure;
 
@@ -29,6 +29,8 @@ pub(crate) async fn serve(store: &Path, listen: &str) -> Result<(), Failure> {
 #[derive(Debug)]
 pub(crate) struct HubProcess {
     child: Child,
+    /// The hub works for as long as this is open.
+    stdin: Option<ChildStdin>,
     url: String,
 }
 
@@ -47,9 +49,10 @@ impl HubProcess {
         if let Some(stdout) = child.stdout.take() {
             BufReader::new(stdout).read_line(&mut url).await?;
         }
-        let mut hub = Self { child, url: url.trim_end().to_owned() };
+        let stdin = child.stdin.take();
+        let mut hub = Self { child, stdin, url: url.trim_end().to_owned() };
         match hub.url.is_empty() {
-            true => Err(hub.why_ended().await),
+            true => Err(hub.ended().await),
             false => Ok(hub),
         }
     }
@@ -61,19 +64,24 @@ impl HubProcess {
 
     /// Tells the hub to end, and waits until its file is closed.
     pub(crate) async fn stop(mut self) -> Result<(), Failure> {
-        drop(self.child.stdin.take());
+        drop(self.stdin.take());
         match self.child.wait().await?.success() {
             true => Ok(()),
-            false => Err(self.why_ended().await),
+            false => Err(self.ended().await),
         }
     }
 
-    async fn why_ended(&mut self) -> Failure {
+    /// Waits until the process has ended by itself, and says why it did.
+    pub(crate) async fn ended(&mut self) -> Failure {
         let mut said = String::new();
         if let Some(stderr) = &mut self.child.stderr {
             // Whatever can be read of it; it only helps to explain.
             let _ = stderr.read_to_string(&mut said).await;
         }
-        format!("the hub: {}", said.trim().trim_start_matches("error: ")).into()
+        match (self.child.wait().await, said.trim()) {
+            (Ok(status), "") => format!("the hub ended: {status}").into(),
+            (Err(error), "") => format!("the hub was lost: {error}").into(),
+            (_, said) => format!("the hub: {}", said.trim_start_matches("error: ")).into(),
+        }
     }
 }

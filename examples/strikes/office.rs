@@ -6,7 +6,7 @@
 //! progress is kept, and so none that could disagree.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use synckit::envelope::Metadata;
@@ -17,7 +17,6 @@ use synckit::{Aggregate, Edit, Id, Replica, registry};
 use tokio::task::JoinSet;
 
 use super::airport::Airport;
-use super::deal::file_of;
 use super::failure::Failure;
 use super::report::Report;
 
@@ -57,9 +56,9 @@ pub(crate) struct Knowledge {
 
 impl Office {
     /// Opens the file of an office, which is created when it is not there.
-    pub(crate) async fn open(dir: &Path, name: &str) -> Result<Self, Failure> {
+    pub(crate) async fn open(file: PathBuf) -> Result<Self, Failure> {
         let replica = Replica::builder().registry(registry![Airport]).space(SpaceId::new(SPACE)?);
-        Ok(Self { replica: replica.open(file_of(dir, name)).await? })
+        Ok(Self { replica: replica.open(file).await? })
     }
 
     /// The ids of the reports that this office has entered, from the metadata of its own events.
@@ -85,7 +84,7 @@ impl Office {
     /// Enters reports, each as one edit of its airport: it is entered whole, or not at all. Calls `entered` after
     /// each.
     ///
-    /// The edits may overtake each other. That is no matter: what reports do to an airport commutes.
+    /// The edits may overtake each other. That is no matter: reports add up in any order.
     pub(crate) async fn enter(
         &self,
         reports: impl IntoIterator<Item = Report>,
@@ -131,6 +130,7 @@ impl Office {
             }
             held(head.0);
         }
+        // Of the last session, if the connection was lost in between.
         let progress = link.status().progress;
         link.end().await?;
         // The log is complete. One more sync, which has next to nothing to do, returns once the hub has what is

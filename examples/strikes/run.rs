@@ -1,17 +1,16 @@
 //! The main job, from the file of reports to offices that agree.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::args::{Job, OfficeJob};
 use super::bars::Bars;
-use super::deal::{Share, check_folder, deal};
+use super::deal::{Share, deal};
 use super::failure::Failure;
+use super::folder::Folder;
 use super::hub::HubProcess;
 use super::office::{Knowledge, Office, Traffic, events_of};
 use super::reports::Reports;
@@ -49,90 +48,60 @@ impl Outcome {
 pub(crate) async fn run(job: &Job) -> Result<Outcome, Failure> {
     let reports = read(&job.data)?;
     let skipped = reports.malformed.len();
-    let shares = deal(reports.entries, job.offices);
+    let mut shares = deal(reports.entries, job.offices);
     let folder = Folder::open(job.dir.as_deref())?;
-    check_folder(folder.path(), &shares)?;
+    folder.check(&shares)?;
     let bars = Bars::new();
 
     // Offline: no hub is there, and no office knows of another.
     let begun = Instant::now();
-    let dir = folder.path();
-    let offices = shares.iter().map(|share| {
-        let (dir, office) = (dir.to_owned(), share.office.clone());
-        async move { Office::open(&dir, &office).await }
-    });
+    let offices = shares.iter().map(|share| Office::open(folder.office(&share.office)));
     let offices = all(offices).await?;
-    let known = known(&offices).await?;
-    let shares = shares.into_iter().map(|share| not_known(share, &known)).collect::<Vec<_>>();
-    let entering = bars.entering(shares.iter().map(|share| share.reports.len()).sum());
-    let titles = shares.iter().map(|share| (share.title.clone(), share.reports.len()));
-    let titles: Vec<_> = titles.collect();
-    all(offices.iter().zip(shares).map(|(office, share)| {
-        let (office, entering) = (office.clone(), entering.clone());
-        async move { office.enter(share.reports, || entering.inc(1)).await }
-    }))
-    .await?;
-    entering.finish();
+    keep_unknown(&mut shares, &known(&offices).await?);
+    let titles: Vec<_> = shares.iter().map(|s| (s.title.clone(), s.reports.len())).collect();
+    enter(&offices, shares, &bars).await?;
     let offline = begun.elapsed();
 
-    // Online: all offices connect at once, and each stays until it holds what any of them wrote.
+    // Online: a hub is there, and all offices connect to it.
     let begun = Instant::now();
-    let hub = HubProcess::start(&dir.join("hub.redb"), &job.listen).await?;
-    let mut events = 0;
-    for office in &offices {
-        events += office.own_events().await?;
-    }
-    let syncing = bars.syncing(events, offices.len());
-    let traffic = all(offices.iter().map(|office| {
-        let (office, url, syncing) = (office.clone(), hub.url().to_owned(), syncing.clone());
-        async move {
-            let mut seen = 0;
-            let held = |held| {
-                syncing.inc(held - seen);
-                seen = held;
-            };
-            office.sync_until(&url, events, held).await
-        }
-    }))
-    .await?;
-    syncing.finish();
+    let mut hub = HubProcess::start(&folder.hub(), &job.listen).await?;
+    let url = hub.url().to_owned();
+    let traffic = tokio::select! {
+        traffic = sync(&offices, &url, &bars) => traffic?,
+        // Offices wait for a hub as long as it takes, but this one would not come back.
+        failure = hub.ended() => return Err(failure),
+    };
     let sync = begun.elapsed();
     hub.stop().await?;
 
-    let knowledge = all(offices.into_iter().map(|office| async move {
+    let rows = titles.into_iter().zip(traffic).zip(offices);
+    let rows = rows.map(|(((title, entered), traffic), office)| async move {
         let knowledge = office.knowledge().await?;
         office.close().await?;
-        Ok(knowledge)
-    }))
-    .await?;
-    let rows = titles.into_iter().zip(traffic).zip(knowledge);
-    let offices = rows.map(|(((title, entered), traffic), knowledge)| Row {
-        title,
-        entered,
-        traffic,
-        knowledge,
+        Ok(Row { title, entered, traffic, knowledge })
     });
-    Ok(Outcome { offices: offices.collect(), offline, sync, skipped })
+    Ok(Outcome { offices: all(rows).await?, offline, sync, skipped })
 }
 
 /// Runs one office of the job in a process of its own, telling on standard output how far it has come.
 pub(crate) async fn run_office(job: &OfficeJob) -> Result<Outcome, Failure> {
     let reports = read(&job.data)?;
     let (skipped, events) = (reports.malformed.len(), events_of(&reports.entries));
-    let shares = deal(reports.entries, job.offices);
-    let share = shares.into_iter().find(|share| share.office == job.name);
-    let share = share.ok_or_else(|| format!("none of the offices is called {:?}", job.name))?;
+    let mut shares = deal(reports.entries, job.offices);
+    shares.retain(|share| share.office == job.name);
 
     let begun = Instant::now();
-    let office = Office::open(&job.dir, &share.office).await?;
-    let share = not_known(share, &office.entered().await?);
-    let entered = share.reports.len();
+    let office = Office::open(Folder::open(Some(&job.dir))?.office(&job.name)).await?;
+    keep_unknown(&mut shares, &office.entered().await?);
+    let none = || format!("none of the offices is called {:?}", job.name);
+    let Share { title, reports, .. } = shares.pop().ok_or_else(none)?;
+    let entered = reports.len();
     let mut told = 0;
     let tell = || {
         told += 1;
         show::step(format_args!("entered {told} of {entered}"));
     };
-    office.enter(share.reports, tell).await?;
+    office.enter(reports, tell).await?;
     let offline = begun.elapsed();
 
     let begun = Instant::now();
@@ -141,7 +110,7 @@ pub(crate) async fn run_office(job: &OfficeJob) -> Result<Outcome, Failure> {
     let sync = begun.elapsed();
     let knowledge = office.knowledge().await?;
     office.close().await?;
-    let row = Row { title: share.title, entered, traffic, knowledge };
+    let row = Row { title, entered, traffic, knowledge };
     Ok(Outcome { offices: vec![row], offline, sync, skipped })
 }
 
@@ -162,9 +131,45 @@ async fn known(offices: &[Office]) -> Result<BTreeSet<String>, Failure> {
     Ok(entered.into_iter().flatten().collect())
 }
 
-fn not_known(mut share: Share, known: &BTreeSet<String>) -> Share {
-    share.reports.retain(|report| !known.contains(&report.id));
-    share
+fn keep_unknown(shares: &mut [Share], known: &BTreeSet<String>) {
+    for share in shares {
+        share.reports.retain(|report| !known.contains(&report.id));
+    }
+}
+
+/// Every office enters its share.
+async fn enter(offices: &[Office], shares: Vec<Share>, bars: &Bars) -> Result<(), Failure> {
+    let bar = bars.entering(shares.iter().map(|share| share.reports.len()).sum());
+    let entering = offices.iter().zip(shares).map(|(office, share)| {
+        let (office, bar) = (office.clone(), bar.clone());
+        async move { office.enter(share.reports, || bar.inc(1)).await }
+    });
+    all(entering).await?;
+    bar.finish();
+    Ok(())
+}
+
+/// All offices sync at once, and each stays until it holds what any of them wrote.
+async fn sync(offices: &[Office], hub: &str, bars: &Bars) -> Result<Vec<Traffic>, Failure> {
+    let mut events = 0;
+    for office in offices {
+        events += office.own_events().await?;
+    }
+    let bar = bars.syncing(events, offices.len());
+    let syncing = offices.iter().map(|office| {
+        let (office, hub, bar) = (office.clone(), hub.to_owned(), bar.clone());
+        async move {
+            let mut seen = 0;
+            let held = |held| {
+                bar.inc(held - seen);
+                seen = held;
+            };
+            office.sync_until(&hub, events, held).await
+        }
+    });
+    let traffic = all(syncing).await?;
+    bar.finish();
+    Ok(traffic)
 }
 
 /// Runs tasks at the same time, and gives their results in order. The first failure ends the others.
@@ -181,26 +186,4 @@ async fn all<T: Send + 'static>(
         results.insert(place, result?);
     }
     Ok(results.into_values().collect())
-}
-
-/// Where the files are: in a folder that was named and stays, or in one that goes with the run.
-enum Folder {
-    Kept(PathBuf),
-    Passing(TempDir),
-}
-
-impl Folder {
-    fn open(kept: Option<&Path>) -> Result<Self, Failure> {
-        let Some(path) = kept else { return Ok(Self::Passing(tempfile::tempdir()?)) };
-        let failed = |error| format!("cannot make the folder {}: {error}", path.display());
-        fs::create_dir_all(path).map_err(failed)?;
-        Ok(Self::Kept(path.to_owned()))
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Kept(path) => path,
-            Self::Passing(folder) => folder.path(),
-        }
-    }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::clock::Hlc;
 use crate::id::{AggregateId, Dot};
 use crate::vector::Stamp;
-use crate::wire::{Field, Writer};
+use crate::wire::{Field, Reader, Unknown, WireError, Writer};
 
 /// One side of a conflict.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,6 +67,17 @@ impl<'a> Conflicts<'a> {
 }
 
 impl Write {
+    /// What it wrote, as a value of the field's type.
+    ///
+    /// # Errors
+    /// When `T` is not the field's type.
+    pub fn decode<T: Field>(&self) -> Result<T, WireError> {
+        let mut input = Reader::new(&self.value, Unknown::Refuse);
+        let value = T::read_field(1, &mut input)?;
+        input.finish()?;
+        Ok(value)
+    }
+
     pub(crate) fn new<T: Field>(value: &T, (hlc, dot): (Hlc, Dot)) -> Self {
         let mut out = Writer::new();
         value.write_field(1, &mut out);

@@ -14,7 +14,10 @@ use crate::transport::{TransportError, TransportErrorKind};
 ///
 /// `Display` gives one line that says what to do; [`StdError::source`] gives the cause below it.
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Failure>);
+
+#[derive(Debug)]
+struct Failure {
     attempted: String,
     kind: ErrorKind,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -61,11 +64,11 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(attempted: impl Into<String>, kind: ErrorKind) -> Self {
-        Self { attempted: attempted.into(), kind, source: None }
+        Self(Box::new(Failure { attempted: attempted.into(), kind, source: None }))
     }
 
     pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.0.source = Some(source.into());
         self
     }
 
@@ -80,12 +83,12 @@ impl Error {
 
     /// What went wrong.
     pub const fn kind(&self) -> &ErrorKind {
-        &self.kind
+        &self.0.kind
     }
 
     /// Whether the same call may succeed later without anything being changed in the program.
     pub fn is_retryable(&self) -> bool {
-        match &self.kind {
+        match &self.0.kind {
             ErrorKind::Busy => true,
             ErrorKind::Session(error) => error.is_retryable(),
             ErrorKind::Store(StoreErrorKind::DiskFull | StoreErrorKind::Io) => true,
@@ -102,20 +105,24 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.source {
+        match &self.0.source {
             // These kinds come with an error of their own that says what was attempted.
-            Some(source) if matches!(self.kind, ErrorKind::Store(_) | ErrorKind::Transport(_)) => {
+            Some(source)
+                if matches!(self.0.kind, ErrorKind::Store(_) | ErrorKind::Transport(_)) =>
+            {
                 source.fmt(f)
             }
-            _ => write!(f, "{}: {}", self.attempted, self.kind),
+            _ => write!(f, "{}: {}", self.0.attempted, self.0.kind),
         }
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.source {
-            Some(source) if matches!(self.kind, ErrorKind::Store(_) | ErrorKind::Transport(_)) => {
+        match &self.0.source {
+            Some(source)
+                if matches!(self.0.kind, ErrorKind::Store(_) | ErrorKind::Transport(_)) =>
+            {
                 source.source()
             }
             Some(source) => Some(source.as_ref()),

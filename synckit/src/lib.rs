@@ -1,4 +1,12 @@
 #![doc = include_str!("../../README.md")]
+#![cfg_attr(
+    not(feature = "runtime"),
+    allow(dead_code, reason = "the runtime holds the other ends of some inner functions")
+)]
+#![cfg_attr(
+    not(feature = "testing"),
+    allow(unreachable_pub, reason = "seams that only the testing feature opens")
+)]
 
 // Facts.
 pub mod id;

@@ -263,9 +263,11 @@ pub struct ForkProof {
 }
 
 /// Why a store did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-#[error("{attempted}: {kind}")]
-pub struct StoreError {
+#[derive(Debug)]
+pub struct StoreError(Box<Failure>);
+
+#[derive(Debug)]
+struct Failure {
     attempted: String,
     kind: StoreErrorKind,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -274,7 +276,7 @@ pub struct StoreError {
 impl StoreError {
     /// An error with what was attempted, in the form "append 14 events to space `team-7`".
     pub fn new(attempted: impl Into<String>, kind: StoreErrorKind) -> Self {
-        Self { attempted: attempted.into(), kind, source: None }
+        Self(Box::new(Failure { attempted: attempted.into(), kind, source: None }))
     }
 
     /// The same error with what caused it.
@@ -283,18 +285,31 @@ impl StoreError {
         mut self,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        self.source = Some(source.into());
+        self.0.source = Some(source.into());
         self
     }
 
     /// What went wrong.
     pub const fn kind(&self) -> &StoreErrorKind {
-        &self.kind
+        &self.0.kind
     }
 
     /// Whether the same call may succeed later without anything being changed in the program.
     pub const fn is_retryable(&self) -> bool {
-        matches!(self.kind, StoreErrorKind::DiskFull | StoreErrorKind::Io)
+        matches!(self.0.kind, StoreErrorKind::DiskFull | StoreErrorKind::Io)
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.attempted, self.0.kind)
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let source = self.0.source.as_deref();
+        source.map(|source| -> &(dyn std::error::Error + 'static) { source })
     }
 }
 

@@ -1,12 +1,5 @@
 //! Transports: the contract that each keeps, and what the gRPC server and client make of strangers.
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails"
-)]
-
 #[path = "transport/contract.rs"]
 mod contract;
 #[path = "transport/drain.rs"]

@@ -123,10 +123,7 @@ impl EventStore for MemoryStore {
                 self.watch.notify(&batch.space);
                 Ok(Committed { head, appended: head.0 - before.0 })
             }
-            Err((refusal, block)) => {
-                space.note_fork(&refusal, block);
-                Err(StoreError::new(attempted(), StoreErrorKind::Refused(refusal)))
-            }
+            Err(refusal) => Err(StoreError::new(attempted(), StoreErrorKind::Refused(refusal))),
         }
     }
 
@@ -253,20 +250,21 @@ impl Space {
     }
 
     /// Writes a batch, or nothing of it.
-    fn write(&mut self, batch: Batch) -> Result<(), (Refusal, Bytes)> {
+    fn write(&mut self, batch: Batch) -> Result<(), Refusal> {
         let mut staging = Staging::new(&*self);
         let mut sources = Vec::new();
         for append in &batch.append {
-            let added = staging.admit(&batch.space, &append.block).map_err(|error| {
-                let AdmitError::Refused(refusal) = error;
-                (refusal, append.block.bytes().clone())
-            })?;
-            sources.resize(sources.len() + added, append.source);
+            match staging.admit(&batch.space, &append.block) {
+                Ok(added) => sources.resize(sources.len() + added, append.source),
+                Err(AdmitError::Refused(refusal)) => {
+                    self.note_fork(&refusal, append.block.bytes().clone());
+                    return Err(refusal);
+                }
+            }
         }
         let (blocks, heads) = staging.finish();
         for (replica, head) in heads {
-            let full = |_| (Refusal::TooManyReplicas, Bytes::new());
-            self.frontier.set(replica, head).map_err(full)?;
+            self.frontier.set(replica, head).map_err(|_| Refusal::TooManyReplicas)?;
         }
         for (block, source) in blocks.into_iter().zip(sources) {
             self.blocks.push(LogBlock { start: self.head(), block, source });

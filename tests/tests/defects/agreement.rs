@@ -21,6 +21,11 @@ async fn defect_02_a_conflict_is_resolved_and_costs_no_unrelated_event() {
     let conflicts = ann.conflicts(0).await.unwrap();
     assert_eq!(conflicts.len(), 1);
     assert_eq!((conflicts[0].field.as_str(), conflicts[0].rule.as_str()), ("title", "lww"));
+    let sides =
+        [&conflicts[0].winner, &conflicts[0].loser].map(|side| side.decode::<String>().unwrap());
+    let kept = ann.get(&contested).await.unwrap().unwrap().title;
+    let lost = if kept == "ann's" { "bob's" } else { "ann's" };
+    assert_eq!(sides, [kept, lost.to_owned()]);
     assert_eq!(ann.get(&other).await.unwrap().unwrap().visits, 7);
     assert_eq!(ann.get(&contested).await.unwrap(), bob.get(&contested).await.unwrap());
 }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use synckit::block::Block;
 use synckit::clock::Hlc;
 use synckit::conflict::{Conflict, Write};
 use synckit::envelope::Frontier;
-use synckit::id::{AggregateId, Dot, Position, SpaceId, StoreId, StoreIdentity};
+use synckit::id::{Dot, Key, Position, SpaceId, StoreId, StoreIdentity};
+use synckit::log::{Page, Source};
 use synckit::store::{
-    Batch, Checkpoint, CheckpointMark, EventStore, RedbOptions, RedbStore, StoreError,
+    Batch, Checkpoint, CheckpointMark, EventStore, ForkProof, RedbOptions, RedbStore, StoreError,
 };
 use synckit::testing::faults::FaultyDisk;
 use synckit::testing::{Author, batch};
@@ -65,51 +67,64 @@ fn conflict(ann: &Author, part: u64) -> Conflict {
     }
 }
 
-/// Everything that a store holds of the story's space.
+/// Blocks in their places.
+type Placed = Vec<(Position, Source, Block)>;
+
+/// What a store holds of the story's space, whether it folds events or only keeps and forwards them.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Contents {
-    pub(crate) blocks: Vec<(Position, Block)>,
+pub(crate) struct Log {
+    blocks: Placed,
+    by_replica: Placed,
     pub(crate) frontier: Frontier,
     cursor: Option<Position>,
     mark: Option<CheckpointMark>,
-    states: Vec<(synckit::id::Key, bytes::Bytes)>,
-    state: Vec<Option<bytes::Bytes>>,
     conflicts: Vec<Conflict>,
-    forks: usize,
-    by_replica: Vec<(Position, Block)>,
-    by_aggregate: Vec<Vec<(Position, Block)>>,
+    forks: Vec<ForkProof>,
+}
+
+impl Log {
+    pub(crate) async fn read(store: &RedbStore) -> Result<Self, StoreError> {
+        let (space, ann) = (SpaceId::default(), Author::new(1));
+        Ok(Self {
+            blocks: placed(store.read_after(&space, Position::START).await?),
+            by_replica: placed(store.read_replica(&space, &ann.id(), 1).await?),
+            frontier: store.frontier(&space).await?,
+            cursor: store.cursor(&space, &peer()).await?,
+            mark: store.checkpoint(&space).await?,
+            conflicts: store.conflicts(&space, 0).await?,
+            forks: store.forks(&space).await?,
+        })
+    }
+}
+
+/// Everything that a store holds of the story's space.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Contents {
+    pub(crate) log: Log,
+    by_aggregate: Vec<Placed>,
+    states: Vec<(Key, Bytes)>,
+    state: Vec<Option<Bytes>>,
 }
 
 impl Contents {
     /// Reads it in every way that there is.
     pub(crate) async fn read(store: &RedbStore) -> Result<Self, StoreError> {
-        let space = SpaceId::default();
-        let mut ann = Author::new(1);
-        let notes: Vec<AggregateId> =
-            (0..3).map(|n| ann.about(&format!("note {n}")).aggregate().clone()).collect();
-        let placed = |page: synckit::log::Page| -> Vec<(Position, Block)> {
-            page.blocks.into_iter().map(|log| (log.start, log.block)).collect()
-        };
+        let (space, mut ann) = (SpaceId::default(), Author::new(1));
         let (mut state, mut by_aggregate) = (Vec::new(), Vec::new());
-        for note in &notes {
+        for note in 0..3 {
+            let note = ann.about(&format!("note {note}")).aggregate();
             state.push(store.state(&space, note).await?);
             by_aggregate.push(placed(store.read_aggregate(&space, note, Position::START).await?));
         }
-        Ok(Self {
-            blocks: placed(store.read_after(&space, Position::START).await?),
-            frontier: store.frontier(&space).await?,
-            cursor: store.cursor(&space, &peer()).await?,
-            mark: store.checkpoint(&space).await?,
-            states: store.states(&space, &notes[0].kind, None, 100).await?,
-            state,
-            conflicts: store.conflicts(&space, 0).await?,
-            forks: store.forks(&space).await?.len(),
-            by_replica: placed(store.read_replica(&space, &ann.id(), 1).await?),
-            by_aggregate,
-        })
+        let states = store.states(&space, &ann.aggregate().kind, None, 100).await?;
+        Ok(Self { log: Log::read(store).await?, by_aggregate, states, state })
     }
 
     pub(crate) fn events(&self) -> u64 {
-        self.blocks.iter().map(|(_, block)| block.len() as u64).sum()
+        self.log.blocks.iter().map(|(_, _, block)| block.len() as u64).sum()
     }
+}
+
+fn placed(page: Page) -> Placed {
+    page.blocks.into_iter().map(|log| (log.start, log.source, log.block)).collect()
 }

@@ -7,8 +7,8 @@ use redb::{ReadTransaction, WriteTransaction};
 
 use super::engine::Verdict;
 use super::fault::Fault;
-use super::read::{PageBuilder, View, block_at, blocks_from};
-use super::rows::{SpaceRow, last_number, read_position};
+use super::read::{PageBuilder, View, block_at, blocks_from, space_row};
+use super::rows::{last_number, read_position};
 use super::table::Table;
 use crate::id::{AggregateId, Position, SpaceId};
 use crate::log::Page;
@@ -28,8 +28,8 @@ pub(super) fn lag(txn: &ReadTransaction, space: &SpaceId) -> Result<u64, Fault> 
 
 /// Extends the index by a chunk.
 pub(super) fn extend(txn: &WriteTransaction, space: &SpaceId) -> Result<Verdict<()>, Fault> {
-    let content = Table::SPACES.of_mut(txn)?.get(space.as_str().as_bytes())?;
-    let Some(row) = content.map(|content| SpaceRow::read(&content)).transpose()? else {
+    let (spaces, names) = (Table::SPACES.of_mut(txn)?, Table::NAMES.of_mut(txn)?);
+    let Some(row) = space_row(&spaces, &names, space)? else {
         return Ok(Verdict::Abort(()));
     };
     let mut indexed = Table::INDEXED.of_mut(txn)?;

@@ -30,8 +30,7 @@ pub(super) struct View<'t> {
 impl<'t> View<'t> {
     /// `None` when the space is not known.
     pub(super) fn of(txn: &'t ReadTransaction, space: &SpaceId) -> Result<Option<Self>, Fault> {
-        let row = Table::SPACES.of(txn)?.get(space.as_str().as_bytes())?;
-        let row = row.map(|content| SpaceRow::read(&content)).transpose()?;
+        let row = space_row(&Table::SPACES.of(txn)?, &Table::NAMES.of(txn)?, space)?;
         Ok(row.map(|row| Self { txn, row }))
     }
 
@@ -165,6 +164,20 @@ impl<'t> View<'t> {
             return Err(Fault::damaged("a recorded fork is missing"));
         }
         Ok(forks.into_iter().map(|(_, proof)| proof).collect())
+    }
+}
+
+/// What there is of a space; `None` when it is not known.
+pub(super) fn space_row<T: ReadableTable<Raw, Raw>>(
+    spaces: &Rows<T>,
+    names: &Rows<T>,
+    space: &SpaceId,
+) -> Result<Option<SpaceRow>, Fault> {
+    let key = space.as_str().as_bytes();
+    match spaces.get(key)? {
+        Some(content) => SpaceRow::read(&content).map(Some),
+        None if names.get(key)?.is_some() => Err(Fault::damaged("a space's row is missing")),
+        None => Ok(None),
     }
 }
 

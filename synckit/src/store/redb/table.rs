@@ -39,9 +39,10 @@ impl Table {
     pub(super) const FORKS: Self = Self::new("forks", 9);
     pub(super) const AGGREGATES: Self = Self::new("aggregates", 10);
     pub(super) const INDEXED: Self = Self::new("indexed", 11);
+    pub(super) const NAMES: Self = Self::new("names", 12);
 
     /// Every table of a store.
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::META,
         Self::SPACES,
         Self::LOG,
@@ -54,6 +55,7 @@ impl Table {
         Self::FORKS,
         Self::AGGREGATES,
         Self::INDEXED,
+        Self::NAMES,
     ];
 
     const fn new(name: &'static str, number: u8) -> Self {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use redb::WriteTransaction;
 
 use super::fault::Fault;
-use super::read::{block_at, heads, run_at};
+use super::read::{block_at, heads, run_at, space_row};
 use super::rows::{
     RunRow, SpaceNumber, SpaceRow, meta, read_number, write_cursor, write_head, write_source,
 };
@@ -41,6 +41,8 @@ pub(super) struct Cache {
 struct Known {
     row: SpaceRow,
     heads: BTreeMap<ReplicaId, Head>,
+    /// Nothing was ever written of it.
+    fresh: bool,
     /// Rows that differ from those in the file.
     changed: bool,
     changed_heads: BTreeSet<ReplicaId>,
@@ -116,7 +118,7 @@ impl<'t> Ledger<'t> {
     pub(super) fn finish(self) -> Result<bool, Fault> {
         let Self { txn, cache, wrote, .. } = self;
         let mut heads = Table::HEADS.of_mut(txn)?;
-        let mut spaces = Table::SPACES.of_mut(txn)?;
+        let (mut spaces, mut names) = (Table::SPACES.of_mut(txn)?, Table::NAMES.of_mut(txn)?);
         let mut numbered = None;
         for (id, known) in &mut cache.spaces {
             for replica in std::mem::take(&mut known.changed_heads) {
@@ -126,7 +128,10 @@ impl<'t> Ledger<'t> {
             if std::mem::take(&mut known.changed) {
                 known.row.replicas = u32::try_from(known.heads.len()).unwrap_or(u32::MAX);
                 spaces.put(id.as_str().as_bytes(), &[&known.row.write()])?;
-                numbered = numbered.max(Some(known.row.number.0 + 1));
+                if std::mem::take(&mut known.fresh) {
+                    names.put(id.as_str().as_bytes(), &[&known.row.number.prefix()])?;
+                    numbered = numbered.max(Some(known.row.number.0 + 1));
+                }
             }
         }
         let mut meta = Table::META.of_mut(txn)?;
@@ -144,17 +149,18 @@ fn load<'c>(
     space: &SpaceId,
 ) -> Result<&'c mut Known, Fault> {
     if !cache.spaces.contains_key(space) {
-        let known = match Table::SPACES.of_mut(txn)?.get(space.as_str().as_bytes())? {
-            Some(content) => {
-                let row = SpaceRow::read(&content)?;
-                Known::new(row, heads(&Table::HEADS.of_mut(txn)?, &row)?)
+        let (spaces, names) = (Table::SPACES.of_mut(txn)?, Table::NAMES.of_mut(txn)?);
+        let known = match space_row(&spaces, &names, space)? {
+            Some(row) => {
+                let heads = heads(&Table::HEADS.of_mut(txn)?, &row)?;
+                Known::new(row, heads, false)
             }
             None => {
                 // Spaces that were numbered in this transaction are in the cache only.
                 let cached = cache.spaces.values().map(|known| known.row.number.0 + 1).max();
                 let stored = count_spaces(&Table::META.of_mut(txn)?)?;
                 let number = SpaceNumber(stored.max(cached.unwrap_or(0)));
-                Known::new(SpaceRow::empty(number), Vec::new())
+                Known::new(SpaceRow::empty(number), Vec::new(), true)
             }
         };
         cache.spaces.insert(space.clone(), known);
@@ -267,9 +273,9 @@ fn note_fork(
 }
 
 impl Known {
-    fn new(row: SpaceRow, heads: Vec<(ReplicaId, Head)>) -> Self {
+    fn new(row: SpaceRow, heads: Vec<(ReplicaId, Head)>, fresh: bool) -> Self {
         let heads = heads.into_iter().collect();
-        Self { row, heads, changed: false, changed_heads: BTreeSet::new() }
+        Self { row, heads, fresh, changed: false, changed_heads: BTreeSet::new() }
     }
 }
 

@@ -6,6 +6,7 @@ use super::ledger::Ledger;
 use super::seat::{
     NOTHING, Seat, assert_ended, meet, noon, part, settle, settled, streaming, with_notes,
 };
+use crate::block::{Block, BlockPacker};
 use crate::id::{Position, StoreIdentity};
 use crate::log::Source;
 use crate::sync::frame::{Frame, FrameKind, GoodbyeCode};
@@ -24,6 +25,18 @@ fn without_a_cursor_the_frontier_says_what_need_not_be_sent() {
     assert_eq!(ann.answers().unwrap(), ["sends 1 events through 4 of 4", "watches past 4"]);
     settle(&mut ann, &mut bob);
     assert_eq!(bob.ledger.frontier, ann.ledger.frontier);
+}
+
+#[test]
+fn a_block_of_which_any_author_is_new_is_sent_whole() {
+    let (ann, carol) = (with_notes("ann", 1), with_notes("carol", 1));
+    let mut merged = Ledger::named("hub");
+    merged.append(merge(&[&ann.blocks[0].block, &carol.blocks[0].block]), Source::Local);
+    let (mut hub, mut bob) = streaming(merged, ann);
+    settle(&mut hub, &mut bob);
+    assert_eq!(hub.session.progress().events_sent, 2);
+    assert_eq!(bob.session.progress().events_received, 1);
+    assert_eq!(bob.ledger.frontier, hub.ledger.frontier);
 }
 
 #[test]
@@ -215,6 +228,16 @@ fn claiming_more_than_bob_recalled() -> (Seat, Seat) {
     ann.hears(bob.next(FrameKind::Hello));
     ann.answers();
     (ann, bob)
+}
+
+/// One block of the commits of several, as a store may merge them.
+fn merge(blocks: &[&Block]) -> Block {
+    let mut packer = BlockPacker::new(blocks[0].space().clone());
+    for block in blocks {
+        let commit: Vec<_> = block.entries().map(|entry| entry.envelope()).collect();
+        packer.push_commit(&block.runs()[0].head_before(), &commit).unwrap();
+    }
+    packer.finish().unwrap()
 }
 
 /// Synced and ended in order, so that every cursor is stored.

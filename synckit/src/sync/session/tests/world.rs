@@ -104,6 +104,8 @@ struct Connection {
     edge: usize,
     /// The initiator's end and the acceptor's.
     ends: [End; 2],
+    /// Some ways are quick and others slow, also between the same two.
+    latency_max: u64,
     is_cut: bool,
 }
 
@@ -348,7 +350,8 @@ impl World {
             return Ok(());
         }
         let ends = [0, 1].map(|side| self.open_end(edge, side));
-        self.connections.push(Connection { edge, ends, is_cut: false });
+        let latency_max = [5, 60, 1_000][self.rng.index(3)];
+        self.connections.push(Connection { edge, ends, latency_max, is_cut: false });
         self.report.sessions += 1;
         let connection = self.connections.len() - 1;
         self.carry_out(Place { connection, side: 0 })?;

@@ -76,7 +76,7 @@ impl World {
                 return Ok(());
             }
         }
-        let delay = self.rng.up_to(self.plan.latency_max);
+        let delay = self.rng.up_to(self.connections[place.connection].latency_max);
         let reorders = self.has(Bug::ReordersFrames);
         let now = self.now;
         let end = self.end(place);
