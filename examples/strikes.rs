@@ -11,7 +11,7 @@
 //! To follow one report from the file to the table, read
 //! - `airport`: what is known of an airport, and how each field is merged;
 //! - `report` and `reports`: a row of the file, and what it does to its airport;
-//! - `deal`: whose report it is;
+//! - `deal` and `folder`: whose report it is, and where the files are;
 //! - `office`: entering it offline, exactly once; syncing;
 //! - `hub`: the process in the middle;
 //! - `run`: the job as a whole, and `show`: what it prints.

@@ -48,7 +48,7 @@ impl Outcome {
 pub(crate) async fn run(job: &Job) -> Result<Outcome, Failure> {
     let reports = read(&job.data)?;
     let skipped = reports.malformed.len();
-    let mut shares = deal(reports.entries, job.offices);
+    let shares = deal(reports.entries, job.offices);
     let folder = Folder::open(job.dir.as_deref())?;
     folder.check(&shares)?;
     let bars = Bars::new();
@@ -57,7 +57,8 @@ pub(crate) async fn run(job: &Job) -> Result<Outcome, Failure> {
     let begun = Instant::now();
     let offices = shares.iter().map(|share| Office::open(folder.office(&share.office)));
     let offices = all(offices).await?;
-    keep_unknown(&mut shares, &known(&offices).await?);
+    let known = known(&offices).await?;
+    let shares: Vec<_> = shares.into_iter().map(|share| unknown(share, &known)).collect();
     let titles: Vec<_> = shares.iter().map(|s| (s.title.clone(), s.reports.len())).collect();
     enter(&offices, shares, &bars).await?;
     let offline = begun.elapsed();
@@ -87,14 +88,13 @@ pub(crate) async fn run(job: &Job) -> Result<Outcome, Failure> {
 pub(crate) async fn run_office(job: &OfficeJob) -> Result<Outcome, Failure> {
     let reports = read(&job.data)?;
     let (skipped, events) = (reports.malformed.len(), events_of(&reports.entries));
-    let mut shares = deal(reports.entries, job.offices);
-    shares.retain(|share| share.office == job.name);
+    let mut shares = deal(reports.entries, job.offices).into_iter();
+    let share = shares.find(|share| share.office == job.name);
+    let share = share.ok_or_else(|| format!("none of the offices is called {:?}", job.name))?;
 
     let begun = Instant::now();
     let office = Office::open(Folder::open(Some(&job.dir))?.office(&job.name)).await?;
-    keep_unknown(&mut shares, &office.entered().await?);
-    let none = || format!("none of the offices is called {:?}", job.name);
-    let Share { title, reports, .. } = shares.pop().ok_or_else(none)?;
+    let Share { title, reports, .. } = unknown(share, &office.entered().await?);
     let entered = reports.len();
     let mut told = 0;
     let tell = || {
@@ -131,10 +131,10 @@ async fn known(offices: &[Office]) -> Result<BTreeSet<String>, Failure> {
     Ok(entered.into_iter().flatten().collect())
 }
 
-fn keep_unknown(shares: &mut [Share], known: &BTreeSet<String>) {
-    for share in shares {
-        share.reports.retain(|report| !known.contains(&report.id));
-    }
+/// What of a share is still to be entered.
+fn unknown(mut share: Share, known: &BTreeSet<String>) -> Share {
+    share.reports.retain(|report| !known.contains(&report.id));
+    share
 }
 
 /// Every office enters its share.
