@@ -9,8 +9,7 @@ use std::error::Error;
 
 use synckit::conflict::Conflict;
 use synckit::transport::channel;
-use synckit::wire::decode;
-use synckit::{Hub, Id, Replica, SyncValue, registry, sync_aggregate};
+use synckit::{Hub, Id, Replica, registry, sync_aggregate};
 
 /// A plain struct. The attributes say how each field is merged.
 #[sync_aggregate(name = "note")]
@@ -66,12 +65,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Votes and tags add up, but a note has one title. That one write beat the other is not lost in silence.
     for Conflict { field, winner, loser, .. } in ann.conflicts(0).await? {
-        let [winner, loser] = [decode::<Text>(&winner.value)?, decode::<Text>(&loser.value)?];
-        println!("Conflict: {field} {:?} was beaten by {:?}", loser.0, winner.0);
+        let [winner, loser]: [String; 2] = [winner.decode()?, loser.decode()?];
+        println!("Conflict: {field} {loser:?} was beaten by {winner:?}");
     }
     Ok(())
 }
-
-/// What was written to a text field, as a conflict keeps it.
-#[derive(SyncValue, Clone, Debug, PartialEq)]
-struct Text(String);

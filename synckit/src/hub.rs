@@ -40,6 +40,7 @@ struct Core {
     store: Arc<dyn EventStore>,
     clock: WallClock,
     clock_ahead_max: Duration,
+    takes_relayed: bool,
     places: Arc<Semaphore>,
     sessions: Mutex<JoinSet<()>>,
     stop: watch::Sender<bool>,
@@ -150,7 +151,7 @@ impl Core {
             until: Until::Stopped,
             sends: true,
             receives: true,
-            peer_may_relay: false,
+            peer_may_relay: self.takes_relayed,
             clock_ahead_max: Some(self.clock_ahead_max),
             fingerprint: None,
         })

@@ -126,6 +126,9 @@ impl Replica {
     /// Edits an aggregate. All that `change` records becomes one commit: every replica applies it whole or not at
     /// all. An aggregate that does not exist yet begins to.
     ///
+    /// Edits made at the same time by several tasks become durable together, in no particular order; an edit that is
+    /// awaited before the next begins comes before it.
+    ///
     /// When this returns, the edit is durable, and reads show it. Cancelling it leaves open whether the edit takes
     /// effect. An edit that records nothing writes nothing.
     ///
@@ -224,6 +227,9 @@ impl Replica {
     /// Conflicts that merging met, in the order in which they were met, after the first `skip`; at most
     /// [`LIST_ROWS_MAX`].
     ///
+    /// They are what *this* replica met: of three writes apart from each other, replicas that received them in
+    /// different order record different pairs, while they agree on what holds.
+    ///
     /// # Errors
     /// When the store fails.
     pub async fn conflicts(&self, skip: u64) -> Result<Vec<Conflict>, Error> {
@@ -231,12 +237,13 @@ impl Replica {
         Ok(self.shared.store.conflicts(&self.shared.space, skip).await?)
     }
 
-    /// A hash over the states of all aggregates of the types registered here: replicas that hold the same events and register
-    /// the same types have the same hash.
+    /// A hash over the states of all aggregates of the types registered here, caught up with the log: replicas that
+    /// hold the same events and register the same types have the same hash.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn state_hash(&self) -> Result<[u8; 32], Error> {
+        self.catch_up().await?;
         let mut hasher = StateHasher::new();
         for kind in self.registry.names() {
             let mut after: Option<Key> = None;
@@ -292,8 +299,12 @@ impl Replica {
         self.ask("close the replica", Request::Close).await
     }
 
-    /// Waits until everything that the log holds by now is folded.
-    async fn catch_up(&self) -> Result<(), Error> {
+    /// Waits until reads show everything that the log holds by now: what a session has committed is folded a moment
+    /// later. [`Replica::sync_once`] has done so when it returns.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn catch_up(&self) -> Result<(), Error> {
         let head = self.shared.store.head(&self.shared.space).await?;
         if *self.folded.borrow() >= head {
             return Ok(());

@@ -18,6 +18,7 @@ pub struct HubBuilder {
     clock: WallClock,
     clock_ahead_max: Duration,
     sessions_max: usize,
+    takes_relayed: bool,
 }
 
 impl Default for HubBuilder {
@@ -26,6 +27,7 @@ impl Default for HubBuilder {
             clock: WallClock::default(),
             clock_ahead_max: CLOCK_AHEAD_MAX,
             sessions_max: HUB_SESSIONS_MAX,
+            takes_relayed: false,
         }
     }
 }
@@ -42,6 +44,15 @@ impl HubBuilder {
     #[must_use]
     pub const fn clock_ahead_max(mut self, bound: Duration) -> Self {
         self.clock_ahead_max = bound;
+        self
+    }
+
+    /// Lets replicas send what they have from others, not only their own events; otherwise they are not asked for
+    /// it. Choose it where every replica is trusted, and a hub that begins anew is to be filled by whoever comes
+    /// first.
+    #[must_use]
+    pub const fn takes_relayed(mut self) -> Self {
+        self.takes_relayed = true;
         self
     }
 
@@ -78,6 +89,7 @@ impl HubBuilder {
             store,
             clock: self.clock,
             clock_ahead_max: self.clock_ahead_max,
+            takes_relayed: self.takes_relayed,
             places: Arc::new(Semaphore::new(self.sessions_max)),
             sessions: Mutex::new(JoinSet::new()),
             stop: watch::Sender::new(false),

@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use super::Replica;
 use crate::driver::{Driven, Driver};
 use crate::error::{Error, ErrorKind};
-use crate::sync::{Backoff, Config, Progress, Role, Until};
+use crate::sync::frame::GoodbyeCode;
+use crate::sync::{Backoff, Config, Progress, Role, SessionError, Until};
 use crate::transport::{IntoTransport, Transport};
 
 /// How long closing a replica waits for its syncs to end.
@@ -105,6 +106,11 @@ impl Replica {
         let Driven { progress, result } =
             self.session(transport.as_ref(), Until::CaughtUp, progress, &place).await?;
         result?;
+        if !progress.caught_up {
+            let message = "it left before both sides were caught up".to_owned();
+            let error = SessionError::PeerEnded { code: GoodbyeCode::Done, message };
+            return Err(Error::session(transport.address(), error));
+        }
         self.catch_up().await?;
         Ok(SyncReport {
             pushed: progress.events_sent,

@@ -84,6 +84,9 @@ pub struct Hello {
     pub sends: bool,
     /// Whether the speaker receives the other's log.
     pub receives: bool,
+    /// Whether the speaker takes events of other replicas than the one it speaks with. To one that does not, only
+    /// one's own are sent.
+    pub takes_relayed: bool,
     /// The fingerprint of the speaker's schemas and merge rules; `None` for a hub, which has none.
     pub fingerprint: Option<[u8; 32]>,
 }
@@ -104,6 +107,7 @@ impl Hello {
             nonce,
             sends: true,
             receives: true,
+            takes_relayed: true,
             fingerprint: None,
         }
     }
@@ -135,6 +139,7 @@ impl Hello {
         self.sends.write_field(7, out);
         self.receives.write_field(8, out);
         self.fingerprint.write_field(9, out);
+        self.takes_relayed.write_field(10, out);
     }
 }
 
@@ -243,7 +248,7 @@ mod tests {
     #[test]
     fn what_is_signed_depends_on_every_word_of_both_greetings_and_on_who_signs() {
         let (ann, bob) = (hello(1), hello(2));
-        let changes: [fn(&mut Hello); 9] = [
+        let changes: [fn(&mut Hello); 10] = [
             |hello| hello.protocol += 1,
             |hello| hello.store.id = StoreId::from_bytes([9; 16]),
             |hello| hello.store.epoch += 1,
@@ -252,6 +257,7 @@ mod tests {
             |hello| hello.nonce[31] ^= 1,
             |hello| hello.sends = false,
             |hello| hello.receives = false,
+            |hello| hello.takes_relayed = false,
             |hello| hello.fingerprint = Some([0; 32]),
         ];
         let mut signed = vec![

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::frame::{Ack, Events, Resume};
+use super::frame::{Ack, Events, Hello, Resume};
 use super::limits::{FRAME_BLOCKS_MAX, WINDOW_BYTES_MAX};
 use super::violation::Violation;
 use crate::id::{Position, ReplicaId};
@@ -12,7 +12,9 @@ use crate::vector::VectorClock;
 /// What is sent and what is acknowledged.
 #[derive(Debug)]
 pub(super) struct Sender {
+    own: ReplicaId,
     peer: ReplicaId,
+    peer_takes_relayed: bool,
     peer_has: VectorClock,
     sent: Position,
     acked: Position,
@@ -37,7 +39,7 @@ pub(super) enum Want {
 }
 
 impl Sender {
-    pub(super) fn new(peer: ReplicaId, resume: &Resume, head: Position) -> Self {
+    pub(super) fn new(own: ReplicaId, peer: &Hello, resume: &Resume, head: Position) -> Self {
         let mut peer_has = VectorClock::new();
         let sent = match resume {
             Resume::After(position) => *position,
@@ -48,7 +50,9 @@ impl Sender {
             }
         };
         Self {
-            peer,
+            own,
+            peer: peer.replica,
+            peer_takes_relayed: peer.takes_relayed,
             peer_has,
             sent,
             acked: sent,
@@ -106,7 +110,7 @@ impl Sender {
         self.head = self.head.max(page.head);
         let mut through = page.through;
         let mut blocks = Vec::new();
-        for log in page.blocks.iter().filter(|log| !self.is_known(log)) {
+        for log in page.blocks.iter().filter(|log| !self.is_passed_over(log)) {
             if blocks.len() == FRAME_BLOCKS_MAX {
                 // The rest is read again for the next frame.
                 through = log.start;
@@ -147,9 +151,12 @@ impl Sender {
         Ok(found > from)
     }
 
-    /// Whether the peer holds the block already: it came from there, or its frontier covers it.
-    fn is_known(&self, log: &LogBlock) -> bool {
+    /// Whether the block is not to be sent: it came from the peer, the peer's frontier covers it, or the peer does
+    /// not take other replicas' events. A replica packs its own events by themselves.
+    fn is_passed_over(&self, log: &LogBlock) -> bool {
+        let runs = log.block.runs();
         log.source == Source::Peer(self.peer)
-            || log.block.runs().iter().all(|run| self.peer_has.get(&run.replica) >= run.last_seq())
+            || (!self.peer_takes_relayed && runs.iter().any(|run| run.replica != self.own))
+            || runs.iter().all(|run| self.peer_has.get(&run.replica) >= run.last_seq())
     }
 }

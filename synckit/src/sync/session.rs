@@ -1,6 +1,7 @@
 //! The session: a state machine that both sides run.
 
 mod claims;
+mod exchange;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,13 +11,12 @@ use super::limits::{ACK_WITHIN, HANDSHAKE_WITHIN, PROTOCOL_VERSION};
 use super::receiver::{Admission, Receiver};
 use super::sender::{Sender, Want};
 use super::violation::{SessionError, Violation};
-use crate::block::Block;
 use crate::clock::UnixMillis;
-use crate::envelope::{Frontier, Head};
-use crate::id::{Position, ReplicaId, SpaceId, StoreIdentity};
+use crate::id::{Position, SpaceId, StoreIdentity};
 use crate::key::{self, ReplicaKey};
-use crate::log::{Page, Refusal};
+use crate::log::Page;
 use claims::Claims;
+pub use exchange::{Effect, Input, Progress, Recollection};
 
 /// Which side opened the connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -68,95 +68,6 @@ pub struct Now {
     pub elapsed: Duration,
     /// The wall clock.
     pub wall: UnixMillis,
-}
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// A frame arrived.
-    Received(Frame),
-    /// The peer closed the connection.
-    Disconnected,
-    /// The answer to [`Effect::Recall`].
-    Recalled(Box<Recollection>),
-    /// The answer to [`Effect::Load`].
-    Loaded(Page),
-    /// The log holds this many events: the answer to [`Effect::Watch`].
-    LogMoved(Position),
-    /// [`Effect::Commit`] is durable; so many of its events were new.
-    Committed(u64),
-    /// The log refused [`Effect::Commit`]; nothing of it was written.
-    Refused(Refusal),
-    /// The local store failed.
-    StoreFailed,
-    /// The deadline has passed.
-    DeadlinePassed,
-    /// The session is to end as soon as what was received is committed.
-    Stop,
-}
-
-/// What is to be done, in this order.
-#[derive(Clone, Debug)]
-pub enum Effect {
-    /// Send a frame.
-    Send(Frame),
-    /// Look up what is known of the peer, and answer with [`Input::Recalled`]. May be asked a second time.
-    Recall {
-        /// The space that the session is about.
-        space: SpaceId,
-        /// The peer's store.
-        peer: StoreIdentity,
-        /// The peer's replica.
-        replica: ReplicaId,
-    },
-    /// Read the log after a position, and answer with [`Input::Loaded`].
-    Load(Position),
-    /// Wait until the log holds more than this many events, and answer with [`Input::LogMoved`].
-    Watch(Position),
-    /// Commit blocks from the peer together with the cursor, and answer with [`Input::Committed`] or
-    /// [`Input::Refused`].
-    Commit {
-        /// Blocks in the order in which they came. May be empty.
-        blocks: Vec<Block>,
-        /// The position in the peer's log that is then reached.
-        cursor: Position,
-    },
-    /// The session is over.
-    End(Result<(), SessionError>),
-}
-
-/// What a store knows about a peer and about itself.
-#[derive(Clone, Debug)]
-pub struct Recollection {
-    /// How far the peer's log has been followed.
-    pub cursor: Option<Position>,
-    /// What the store holds; needed only without a cursor beyond [`Position::START`].
-    pub frontier: Frontier,
-    /// How far the peer's own events are held.
-    pub peer_head: Head,
-    /// How far this replica's own events go.
-    pub own_head: Head,
-    /// How many events the log holds.
-    pub head: Position,
-}
-
-/// How far a session has come.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Progress {
-    /// Events sent.
-    pub events_sent: u64,
-    /// Bytes of events sent.
-    pub bytes_sent: u64,
-    /// Events received that were new here, and are committed.
-    pub events_received: u64,
-    /// Bytes of events received.
-    pub bytes_received: u64,
-    /// Events of the own log that are still to be sent or passed over.
-    pub to_send: u64,
-    /// Events of the peer's log that are still to be received or passed over, as far as is known.
-    pub to_receive: u64,
-    /// Whether both logs were caught up with at some moment of this session.
-    pub caught_up: bool,
 }
 
 /// One conversation about one space with one peer.
@@ -388,7 +299,7 @@ impl Session {
         let receiver = (self.config.receives && peer.sends)
             .then(|| Receiver::new(admission, peer.space.clone(), from, start.head));
         let sender = (self.config.sends && peer.receives)
-            .then(|| Sender::new(peer.replica, &start.resume, known.head));
+            .then(|| Sender::new(self.config.key.id(), peer, &start.resume, known.head));
         Streams {
             sender,
             receiver,
@@ -551,6 +462,7 @@ impl Session {
         Hello {
             sends: self.config.sends,
             receives: self.config.receives,
+            takes_relayed: self.config.peer_may_relay,
             fingerprint: self.config.fingerprint,
             ..Hello::new(self.config.store, self.config.key.id(), space, self.config.nonce)
         }

@@ -134,7 +134,11 @@ impl SessionError {
     /// Whether connecting again may succeed without anyone doing anything.
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::CursorUnknown | Self::Disconnected | Self::Store | Self::TimedOut { .. } => true,
+            Self::CursorUnknown
+            | Self::Disconnected
+            | Self::Refused(Refusal::NotCausal { .. })
+            | Self::Store
+            | Self::TimedOut { .. } => true,
             Self::PeerEnded { code, .. } => {
                 matches!(
                     code,
@@ -152,6 +156,8 @@ impl SessionError {
             Self::CursorUnknown => GoodbyeCode::CursorUnknown,
             Self::PeerMisbehaved(Violation::Protocol { .. }) => GoodbyeCode::Unsupported,
             Self::PeerMisbehaved(_) => GoodbyeCode::Violation,
+            // It can be admitted once what is missing has come from elsewhere.
+            Self::Refused(Refusal::NotCausal { .. }) => GoodbyeCode::Unavailable,
             Self::Refused(_) | Self::RolledBack { .. } => GoodbyeCode::Refused,
             Self::Store | Self::TimedOut { .. } => GoodbyeCode::Unavailable,
         };

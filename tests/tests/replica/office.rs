@@ -45,10 +45,15 @@ pub(crate) async fn office_in(folder: &Path, name: &str) -> Replica {
 /// A hub inside this process, and the way to it.
 pub(crate) fn hub() -> (Hub, ChannelTransport) {
     let hub = Hub::builder().in_memory().unwrap();
+    let way = way_to(&hub);
+    (hub, way)
+}
+
+pub(crate) fn way_to(hub: &Hub) -> ChannelTransport {
     let (transport, listener) = channel();
     let serving = hub.clone();
     tokio::spawn(async move { serving.serve_channel(listener).await });
-    (hub, transport)
+    transport
 }
 
 pub(crate) fn note(name: &str) -> Id<Note> {

@@ -1,6 +1,6 @@
 //! Replicas that sync through a hub.
 
-use super::office::{hub, note, office, read};
+use super::office::{hub, note, office, read, way_to};
 
 #[tokio::test]
 async fn two_offices_that_wrote_offline_lose_nothing_and_agree() {
@@ -113,4 +113,38 @@ async fn spaces_do_not_see_each_other() {
     ann.sync_once(way.clone()).await.unwrap();
     assert_eq!(bob.sync_once(way).await.unwrap().pulled, 0);
     assert_eq!(bob.get(&note("n")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_office_that_moves_to_another_hub_brings_its_own_events_and_no_others() {
+    let ((_old, old_way), (_new, new_way)) = (hub(), hub());
+    let (ann, bob) = (office().await, office().await);
+    ann.edit(&note("anns"), |it| it.visits.add(1)).await.unwrap();
+    bob.edit(&note("bobs"), |it| it.visits.add(1)).await.unwrap();
+    for office in [&ann, &bob, &ann] {
+        office.sync_once(old_way.clone()).await.unwrap();
+    }
+    assert_eq!(ann.sync_once(new_way.clone()).await.unwrap().pushed, 1);
+    // What Ann wrote upon what Bob wrote waits until Bob has come as well.
+    ann.edit(&note("bobs"), |it| it.title.set("seen by ann")).await.unwrap();
+    let error = ann.sync_once(new_way.clone()).await.unwrap_err();
+    assert!(error.is_retryable() && error.to_string().contains("not here"), "{error}");
+    bob.sync_once(new_way.clone()).await.unwrap();
+    assert_eq!(ann.sync_once(new_way.clone()).await.unwrap().pushed, 1);
+    bob.sync_once(new_way).await.unwrap();
+    assert_eq!(read(&bob, &note("bobs")).await.title, "seen by ann");
+}
+
+#[tokio::test]
+async fn a_hub_that_takes_relayed_events_is_filled_by_whoever_comes_first() {
+    let (_old, way) = hub();
+    let (ann, bob) = (office().await, office().await);
+    bob.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
+    bob.sync_once(way.clone()).await.unwrap();
+    ann.sync_once(way).await.unwrap();
+    let trusting = synckit::Hub::builder().takes_relayed().in_memory().unwrap();
+    let way = way_to(&trusting);
+    assert_eq!(ann.sync_once(way.clone()).await.unwrap().pushed, 1);
+    let carol = office().await;
+    assert_eq!(carol.sync_once(way).await.unwrap().pulled, 1);
 }

@@ -74,7 +74,8 @@ impl FileMedium {
         Self { path: path.to_owned(), temporary, temporary_prefix }
     }
 
-    /// Removes what earlier processes left when they crashed while they made the store.
+    /// Removes what other processes left when they crashed while they made the store. Only when there is a store:
+    /// one that is still being made can then no longer be published anyway.
     fn remove_left_over(&self) {
         // Nothing depends on it: what cannot be removed stays.
         for entry in fs::read_dir(folder(&self.path)).into_iter().flatten().flatten() {
@@ -82,11 +83,7 @@ impl FileMedium {
             if !name.to_string_lossy().starts_with(&self.temporary_prefix) {
                 continue;
             }
-            // A file that is being made is locked by whoever makes it.
-            let unused = |file: File| file.try_lock().is_ok();
-            if OpenOptions::new().write(true).open(entry.path()).is_ok_and(unused) {
-                let _ = fs::remove_file(entry.path());
-            }
+            let _ = fs::remove_file(entry.path());
         }
     }
 }
@@ -97,9 +94,11 @@ impl Medium for FileMedium {
     }
 
     fn open(&self) -> io::Result<Option<Box<dyn StorageBackend>>> {
-        self.remove_left_over();
         match OpenOptions::new().read(true).write(true).open(&self.path) {
-            Ok(file) => backend(file).map(Some),
+            Ok(file) => {
+                self.remove_left_over();
+                backend(file).map(Some)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -115,19 +114,19 @@ impl Medium for FileMedium {
     }
 
     fn publish(&self) -> io::Result<()> {
-        File::open(&self.temporary)?.sync_all()?;
-        match fs::hard_link(&self.temporary, &self.path) {
+        let synced = File::open(&self.temporary).and_then(|file| file.sync_all());
+        match synced.and_then(|()| fs::hard_link(&self.temporary, &self.path)) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(_) if self.path.exists() => {
                 let _ = fs::remove_file(&self.temporary);
-                return Err(error);
+                return Err(io::ErrorKind::AlreadyExists.into());
             }
             // Not every file system has links. Without them two processes that make the same store at the same
             // moment may each replace the other's, still empty, store.
             Err(_) => fs::rename(&self.temporary, &self.path)?,
         }
         sync_folder(folder(&self.path))?;
-        let _ = fs::remove_file(&self.temporary);
+        self.remove_left_over();
         Ok(())
     }
 }

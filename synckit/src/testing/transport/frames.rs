@@ -40,6 +40,7 @@ fn hellos() -> Vec<Frame> {
         nonce: [0; 32],
         sends: false,
         receives: false,
+        takes_relayed: false,
         fingerprint: None,
     };
     let large = Hello {
@@ -50,6 +51,7 @@ fn hellos() -> Vec<Frame> {
         nonce: [255; 32],
         sends: true,
         receives: true,
+        takes_relayed: true,
         fingerprint: Some([255; 32]),
     };
     vec![Frame::Hello(small), Frame::Hello(large)]

@@ -118,6 +118,7 @@ fn hello_to_proto(hello: &Hello) -> proto::Hello {
         nonce: copied(&hello.nonce),
         sends: hello.sends,
         receives: hello.receives,
+        takes_relayed: hello.takes_relayed,
         fingerprint: hello.fingerprint.map(|fingerprint| copied(&fingerprint)),
     }
 }
@@ -136,6 +137,7 @@ fn hello_from_proto(hello: &proto::Hello) -> Result<Hello, NotAFrame> {
         nonce: exact(&hello.nonce, "a nonce")?,
         sends: hello.sends,
         receives: hello.receives,
+        takes_relayed: hello.takes_relayed,
         fingerprint,
     })
 }

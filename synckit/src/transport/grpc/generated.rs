@@ -55,6 +55,10 @@ pub struct Hello {
     /// states of the same events, and say so to their users. Absent from a hub, which has no schemas.
     #[prost(bytes = "bytes", optional, tag = "9")]
     pub fingerprint: ::core::option::Option<::prost::bytes::Bytes>,
+    /// Whether the speaker takes events of other replicas than the one it speaks with. To one that does not (a hub,
+    /// unless told otherwise), only the sender's own events are sent; the others are passed over.
+    #[prost(bool, tag = "10")]
+    pub takes_relayed: bool,
 }
 /// Proof of the speaker's key, and where to resume in the other's log. The second frame of each side.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -66,7 +70,7 @@ pub struct Start {
     /// varint(length) ‖ canonical(acceptor's Hello)
     /// one byte: 1 when the initiator signs, 2 when the acceptor does
     ///
-    /// `canonical` is the protobuf encoding of the fields 1 to 9 of `Hello` in ascending order with every field
+    /// `canonical` is the protobuf encoding of the fields 1 to 10 of `Hello` in ascending order with every field
     /// written, also when it is zero, false or empty; only an absent `fingerprint` is left out. The bytes received cannot
     /// be used: most protobuf libraries leave out zeros, and may order fields as they like.
     #[prost(bytes = "bytes", tag = "1")]

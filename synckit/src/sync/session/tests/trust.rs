@@ -14,7 +14,7 @@ use crate::clock::CLOCK_AHEAD_MAX;
 use crate::id::{Dot, Position, SpaceId};
 use crate::sync::frame::{Events, Frame};
 use crate::sync::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
-use crate::sync::{Config, Violation};
+use crate::sync::{Config, Until, Violation};
 
 #[test]
 fn a_peer_that_ignores_the_window_is_cut_off_before_it_costs_more_memory() {
@@ -111,13 +111,26 @@ fn frames_of_a_direction_that_was_not_agreed_are_out_of_turn() {
 
 #[test]
 fn events_of_another_author_are_refused_from_a_peer_that_may_not_relay() {
-    let (carol, ann) = settled(with_notes("carol", 1), with_notes("ann", 1));
+    let carol = with_notes("carol", 1);
     let may_not = |_: &mut Config, bob: &mut Config| bob.peer_may_relay = false;
+    let (_, mut bob) = streaming_with(Ledger::named("ann"), Ledger::named("bob"), may_not);
+    bob.hears(events(1, vec![carol.blocks[0].block.bytes().clone()]));
+    assert_misbehaved(&mut bob, Violation::NotItsOwn { replica: carol.replica() });
+    assert_eq!(bob.ledger.head(), Position(0));
+}
+
+#[test]
+fn a_peer_that_takes_no_relayed_events_is_not_sent_any_and_catches_up_all_the_same() {
+    let (_, ann) = settled(with_notes("carol", 3), with_notes("ann", 2));
+    let may_not = |ann: &mut Config, bob: &mut Config| {
+        ann.until = Until::CaughtUp;
+        bob.peer_may_relay = false;
+    };
     let (mut ann, mut bob) = streaming_with(ann.ledger, Ledger::named("bob"), may_not);
     settle(&mut ann, &mut bob);
-    let replica = carol.ledger.replica();
-    assert_misbehaved(&mut bob, Violation::NotItsOwn { replica });
-    assert_eq!(bob.ledger.head(), Position(0));
+    assert_eq!(bob.ledger.head(), Position(2));
+    assert_eq!(ann.session.progress().events_sent, 2);
+    assert!(ann.session.progress().caught_up);
 }
 
 #[test]

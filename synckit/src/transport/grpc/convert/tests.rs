@@ -16,13 +16,23 @@ fn any_frame() -> impl Strategy<Value = Frame> {
     let id = || any::<[u8; 32]>();
     let hello = (
         (any::<u32>(), any::<[u8; 16]>(), any::<u64>(), id()),
-        ("[^\\p{Cc}]{1,32}", id(), any::<bool>(), any::<bool>(), any::<Option<[u8; 32]>>()),
+        ("[^\\p{Cc}]{1,32}", id(), any::<[bool; 3]>(), any::<Option<[u8; 32]>>()),
     );
     let hello = hello.prop_map(|((protocol, store, epoch, replica), rest)| {
-        let (space, nonce, sends, receives, fingerprint) = rest;
+        let (space, nonce, [sends, receives, takes_relayed], fingerprint) = rest;
         let store = StoreIdentity { id: StoreId::from_bytes(store), epoch };
         let (replica, space) = (ReplicaId::from_bytes(replica), SpaceId::new(&space).unwrap());
-        Frame::Hello(Hello { protocol, store, replica, space, nonce, sends, receives, fingerprint })
+        Frame::Hello(Hello {
+            protocol,
+            store,
+            replica,
+            space,
+            nonce,
+            sends,
+            receives,
+            takes_relayed,
+            fingerprint,
+        })
     });
     let dot = (id(), 1..=u64::MAX)
         .prop_map(|(replica, seq)| Dot { replica: ReplicaId::from_bytes(replica), seq });
@@ -225,13 +235,14 @@ fn the_golden_frames_are_those_in_the_reference() {
 #[test]
 fn the_transcript_is_made_as_the_reference_says() {
     let hello = |byte: u8, fingerprint: &[u8]| {
-        let fields: [&[u8]; 6] = [
+        let fields: [&[u8]; 7] = [
             &[&[0x08, 1, 0x12, 16][..], &[byte; 16], &[0x18, 0]].concat(),
             &[&[0x22, 32][..], &[byte + 1; 32]].concat(),
             b"\x2a\x06team-7",
             &[&[0x32, 32][..], &[byte + 2; 32]].concat(),
             &[0x38, 1, 0x40, 1],
             fingerprint,
+            &[0x50, u8::from(byte == 0x10)],
         ];
         let canonical = fields.concat();
         let mut length = Vec::new();
@@ -253,6 +264,7 @@ fn golden_hello(byte: u8, space: &str, fingerprint: Option<[u8; 32]>) -> Hello {
         nonce: [byte + 2; 32],
         sends: true,
         receives: true,
+        takes_relayed: byte == 0x10,
         fingerprint,
     }
 }

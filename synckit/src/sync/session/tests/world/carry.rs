@@ -142,9 +142,6 @@ impl World {
 
     fn spoil(&self, page: &mut Page) {
         match self.plan.bug {
-            Some(Bug::ForgetsSource) => {
-                page.blocks.iter_mut().for_each(|log| log.source = Source::Local);
-            }
             Some(Bug::RunsAhead) => page.through = page.head,
             Some(Bug::SendsByAuthor) => page.blocks.sort_by_key(|log| log.block.runs()[0].replica),
             _ => {}

@@ -17,8 +17,6 @@ pub(in super::super) enum Bug {
     DropsLastBlock,
     /// What is held already is appended again.
     ForgetsDedupe,
-    /// Blocks received from a peer count as local.
-    ForgetsSource,
     /// Frames without events, which tell what was passed over, are not sent.
     LosesThrough,
     /// Nobody is told when the log moves.
