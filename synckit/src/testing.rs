@@ -22,6 +22,7 @@ pub mod faults;
 pub mod store;
 pub mod transport;
 
+#[doc(inline)]
 pub use crate::__store_contract as store_contract;
 pub use crate::__transport_contract as transport_contract;
 pub use author::{Author, batch, pack};

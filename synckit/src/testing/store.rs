@@ -1,10 +1,12 @@
 //! What every [`EventStore`] keeps to, as tests to run on a store of your own.
 //!
-//! ```ignore
-//! async fn open(path: PathBuf) -> Arc<dyn EventStore> {
-//!     Arc::new(MyStore::open(&path).await.unwrap())
+//! ```
+//! # use synckit::store::MemoryStore;
+//! # use std::sync::Arc;
+//! async fn make() -> synckit::testing::store::Store {
+//!     Arc::new(MemoryStore::new().expect("a store"))
 //! }
-//! synckit::testing::store_contract!(durable: open);
+//! synckit::testing::store_contract!(make);
 //! ```
 
 use std::fs;
