@@ -88,9 +88,13 @@ pub(crate) async fn run(job: &Job) -> Result<Outcome, Failure> {
 pub(crate) async fn run_office(job: &OfficeJob) -> Result<Outcome, Failure> {
     let reports = read(&job.data)?;
     let (skipped, events) = (reports.malformed.len(), events_of(&reports.entries));
-    let mut shares = deal(reports.entries, job.offices).into_iter();
-    let share = shares.find(|share| share.office == job.name);
-    let share = share.ok_or_else(|| format!("none of the offices is called {:?}", job.name))?;
+    let mut shares = deal(reports.entries, job.offices);
+    let Some(place) = shares.iter().position(|share| share.office == job.name) else {
+        let names: Vec<_> = shares.iter().map(|share| share.office.as_str()).collect();
+        let asked = &job.name;
+        return Err(format!("no office is called {asked:?}; there are {}", names.join(", ")).into());
+    };
+    let share = shares.swap_remove(place);
 
     let begun = Instant::now();
     let office = Office::open(Folder::open(Some(&job.dir))?.office(&job.name)).await?;

@@ -16,7 +16,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::clock::Hlc;
-use crate::envelope::{Chain, Envelope, Head, Metadata};
+use crate::envelope::{Chain, Envelope, Head, Metadata, Parts};
 use crate::event::EventRef;
 use crate::id::{AggregateId, Dot, IdError, ReplicaId, SpaceId};
 use crate::vector::{Stamp, VectorClock};
@@ -233,9 +233,24 @@ impl<'a> Entry<'a> {
         }
     }
 
+    fn parts(&self) -> Parts<'a> {
+        let bytes = &self.block.bytes;
+        Parts {
+            dot: self.header.dot,
+            aggregate: self.aggregate(),
+            event: self.event(),
+            hlc: self.header.hlc,
+            context: self.context(),
+            last: self.header.last,
+            metadata: self.metadata(),
+            extensions: &bytes[self.header.extensions.clone()],
+            payload: &bytes[self.header.payload.clone()],
+        }
+    }
+
     /// Where the author's events stand after this one, given the chain before it.
     pub fn head_after(&self, before: &Chain) -> Head {
-        let chain = self.envelope().chain(&self.block.space, before);
+        let chain = self.parts().chain(&self.block.space, before);
         Head { seq: self.header.dot.seq, hlc: self.header.hlc, chain }
     }
 }

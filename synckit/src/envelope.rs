@@ -54,17 +54,52 @@ pub struct Envelope {
 impl Envelope {
     /// The hash of a replica's events up to and including this one, given the hash up to the one before.
     pub fn chain(&self, space: &SpaceId, before: &Chain) -> Chain {
-        let mut out = Writer::new();
-        self.write_canonical(space, &mut out);
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&before.0);
-        // Headers are flat: they cannot be nested too deep.
-        hasher.update(&out.finish().unwrap_or_default());
-        Chain(*hasher.finalize().as_bytes())
+        self.parts().chain(space, before)
     }
 
     /// Writes the canonical form, a protobuf message (see `docs/storage.md`).
     pub fn write_canonical(&self, space: &SpaceId, out: &mut Writer) {
+        self.parts().write_canonical(space, out);
+    }
+
+    fn parts(&self) -> Parts<'_> {
+        Parts {
+            dot: self.dot,
+            aggregate: &self.aggregate,
+            event: &self.event,
+            hlc: self.hlc,
+            context: &self.context,
+            last: self.last,
+            metadata: &self.metadata,
+            extensions: &self.extensions,
+            payload: &self.payload,
+        }
+    }
+}
+
+/// The parts of an envelope, wherever they are.
+pub(crate) struct Parts<'a> {
+    pub(crate) dot: Dot,
+    pub(crate) aggregate: &'a AggregateId,
+    pub(crate) event: &'a EventRef,
+    pub(crate) hlc: Hlc,
+    pub(crate) context: &'a VectorClock,
+    pub(crate) last: bool,
+    pub(crate) metadata: &'a Metadata,
+    pub(crate) extensions: &'a [u8],
+    pub(crate) payload: &'a [u8],
+}
+
+impl Parts<'_> {
+    pub(crate) fn chain(&self, space: &SpaceId, before: &Chain) -> Chain {
+        let mut out = Writer::new();
+        out.raw(&before.0);
+        self.write_canonical(space, &mut out);
+        // Headers are flat: they cannot be nested too deep.
+        Chain(*blake3::hash(&out.finish().unwrap_or_default()).as_bytes())
+    }
+
+    fn write_canonical(&self, space: &SpaceId, out: &mut Writer) {
         text_field(space.as_str(), 1, out);
         self.dot.replica.as_bytes().write_field(2, out);
         self.dot.seq.write_field(3, out);
@@ -84,9 +119,9 @@ impl Envelope {
         self.last.write_field(11, out);
         self.metadata.0.write_field(12, out);
         if !self.extensions.is_empty() {
-            bytes_field(&self.extensions, 13, out);
+            bytes_field(self.extensions, 13, out);
         }
-        bytes_field(&self.payload, 14, out);
+        bytes_field(self.payload, 14, out);
     }
 }
 
