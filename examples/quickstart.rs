@@ -34,14 +34,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let shopping = Note { title: "Shopping".into(), ..Note::default() };
     let id: Id<Note> = ann.create(&shopping).await?;
 
-    // A hub passes on what the replicas write. `hub.serve("127.0.0.1:7700")` would serve it on a port.
+    // A hub passes on what the replicas write. `hub.serve("127.0.0.1:7700")` would serve it on a
+    // port.
     let hub = Hub::builder().in_memory()?;
     let (way, listener) = channel();
     tokio::spawn(async move { hub.serve_channel(listener).await });
     ann.sync_once(way.clone()).await?;
     bob.sync_once(way.clone()).await?;
 
-    // Both edit the note, neither seeing what the other does. All of one `edit` takes effect together.
+    // Both edit the note, neither seeing what the other does. All of one `edit` takes effect
+    // together.
     ann.edit(&id, |note| {
         note.title.set("Shopping list");
         note.votes.add(1);
@@ -63,7 +65,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("Bob: {:?}", bob.get(&id).await?);
     assert_eq!(ann.state_hash().await?, bob.state_hash().await?);
 
-    // Votes and tags add up, but a note has one title. That one write beat the other is not lost in silence.
+    // Votes and tags add up, but a note has one title. That one write beat the other is not lost in
+    // silence.
     for Conflict { field, winner, loser, .. } in ann.conflicts(0).await? {
         let [winner, loser]: [String; 2] = [winner.decode()?, loser.decode()?];
         println!("Conflict: {field} {loser:?} was beaten by {winner:?}");

@@ -4,9 +4,10 @@
 //! cargo run --release --example strikes
 //! ```
 //!
-//! Every airline has an office, and every office is a replica with a file of its own. The reports of all airlines are
-//! about the same fifty airports, so nearly every airport is edited by many offices that do not know of each other.
-//! Then a hub is started, all offices connect at once, and in the end each holds the same bytes of state.
+//! Every airline has an office, and every office is a replica with a file of its own. The reports
+//! of all airlines are about the same fifty airports, so nearly every airport is edited by many
+//! offices that do not know of each other. Then a hub is started, all offices connect at once, and
+//! in the end each holds the same bytes of state.
 //!
 //! To follow one report from the file to the table, read
 //! - `airport`: what is known of an airport, and how each field is merged;

@@ -1,7 +1,8 @@
-//! The domain: what is known of the wildlife strikes at an airport, and how what offices report is merged.
+//! The domain: what is known of the wildlife strikes at an airport, and how what offices report is
+//! merged.
 //!
-//! The struct is plain. The attribute above each field says what becomes of it when several offices, none of which
-//! can see the others, report strikes at the same airport.
+//! The struct is plain. The attribute above each field says what becomes of it when several
+//! offices, none of which can see the others, report strikes at the same airport.
 
 use std::collections::BTreeSet;
 
@@ -32,18 +33,20 @@ pub(crate) struct Airport {
     /// The day of the last one.
     #[merge(max)]
     pub(crate) last_seen: Option<Date>,
-    /// The greatest speed at which an aircraft hit something, in knots; `None` while no report names a speed.
+    /// The greatest speed at which an aircraft hit something, in knots; `None` while no report
+    /// names a speed.
     #[merge(max)]
     pub(crate) fastest_knots: Option<u32>,
-    /// Whose report was entered last. Of values written apart from each other only one can stay: that is a conflict,
-    /// which every office decides alike and records.
+    /// Whose report was entered last. Of values written apart from each other only one can stay:
+    /// that is a conflict, which every office decides alike and records.
     #[merge(lww)]
     pub(crate) last_operator: String,
 }
 
 /// How bad the damage was, in ascending order.
 ///
-/// The last two are codes that the source leaves undefined. They stand above the others, so that somebody looks.
+/// The last two are codes that the source leaves undefined. They stand above the others, so that
+/// somebody looks.
 #[derive(SyncValue, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) enum Damage {
     #[default]

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-/// Most offices of one run. Each has a file and a connection open, and a hub serves so many with ease.
+/// Most offices of one run. Each has a file and a connection open, and a hub serves so many with
+/// ease.
 pub(crate) const OFFICES_MAX: u16 = 256;
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/birdstrikes.csv");
@@ -14,7 +15,8 @@ Exit codes:
   1  it did not work; one line on standard error says why
   2  all offices agree, but malformed rows were skipped; a line on standard error for each says why";
 
-/// Offices of airlines enter reports of wildlife strikes offline; then all sync with a hub, and agree.
+/// Offices of airlines enter reports of wildlife strikes offline; then all sync with a hub, and
+/// agree.
 #[derive(Debug, Parser)]
 #[command(name = "strikes", after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {

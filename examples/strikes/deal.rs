@@ -19,7 +19,8 @@ pub(crate) struct Share {
     pub(crate) reports: Vec<Report>,
 }
 
-/// Deals reports out by operator: each has an office of its own, unless there are more operators than offices.
+/// Deals reports out by operator: each has an office of its own, unless there are more operators
+/// than offices.
 pub(crate) fn deal(reports: Vec<Report>, offices: Option<u16>) -> Vec<Share> {
     let mut by_operator = BTreeMap::<String, Vec<Report>>::new();
     for report in reports {
@@ -49,7 +50,8 @@ pub(crate) fn deal(reports: Vec<Report>, offices: Option<u16>) -> Vec<Share> {
     shares
 }
 
-/// A name that is safe in a file name. Names that look alike are told apart by a digest of what they were made of.
+/// A name that is safe in a file name. Names that look alike are told apart by a digest of what
+/// they were made of.
 fn slug(operator: &str) -> String {
     let mut slug = String::new();
     for c in operator.chars().map(|c| c.to_ascii_lowercase()) {

@@ -19,7 +19,8 @@ pub(crate) enum Folder {
 }
 
 impl Folder {
-    /// Opens the folder that was named, which is made when it is not there, or one that goes with the run.
+    /// Opens the folder that was named, which is made when it is not there, or one that goes with
+    /// the run.
     pub(crate) fn open(named: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = named else { return Ok(Self::Passing(tempfile::tempdir()?)) };
         let failed = |error| format!("cannot make the folder {}: {error}", path.display());
@@ -37,7 +38,8 @@ impl Folder {
         self.path().join("hub.redb")
     }
 
-    /// Refuses a folder with an office that is none of these: what it entered would be entered again by another.
+    /// Refuses a folder with an office that is none of these: what it entered would be entered
+    /// again by another.
     pub(crate) fn check(&self, shares: &[Share]) -> Result<(), Failure> {
         let dir = self.path().display();
         let failed = |error| format!("cannot read {dir}: {error}");

@@ -10,8 +10,8 @@ use tokio::process::{Child, ChildStdin, Command};
 
 use super::failure::Failure;
 
-/// Serves a hub: the body of the hub's process. Prints the address, and works until standard input ends, which it
-/// also does when the parent is killed.
+/// Serves a hub: the body of the hub's process. Prints the address, and works until standard input
+/// ends, which it also does when the parent is killed.
 pub(crate) async fn serve(store: &Path, listen: &str) -> Result<(), Failure> {
     let hub = Hub::builder().open(store).await?.serve(listen).await?;
     writeln!(io::stdout(), "{}", hub.url())?;
@@ -25,7 +25,8 @@ pub(crate) async fn serve(store: &Path, listen: &str) -> Result<(), Failure> {
     Ok(hub.shut_down().await?)
 }
 
-/// The hub's process, seen by its parent. Dropping it kills it, which loses nothing that the hub acknowledged.
+/// The hub's process, seen by its parent. Dropping it kills it, which loses nothing that the hub
+/// acknowledged.
 #[derive(Debug)]
 pub(crate) struct HubProcess {
     child: Child,

@@ -1,9 +1,9 @@
-//! A field office: a replica with a file of its own. It enters reports while nobody is there to hear of them, and
-//! syncs when there is a hub.
+//! A field office: a replica with a file of its own. It enters reports while nobody is there to
+//! hear of them, and syncs when there is a hub.
 //!
-//! The office may be killed at any moment. What it had entered is in its file, whole reports only; so when it starts
-//! again, it reads its own log to see which reports those are, and enters the others. There is no second place where
-//! progress is kept, and so none that could disagree.
+//! The office may be killed at any moment. What it had entered is in its file, whole reports only;
+//! so when it starts again, it reads its own log to see which reports those are, and enters the
+//! others. There is no second place where progress is kept, and so none that could disagree.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -81,8 +81,8 @@ impl Office {
         }
     }
 
-    /// Enters reports, each as one edit of its airport: it is entered whole, or not at all. Calls `entered` after
-    /// each.
+    /// Enters reports, each as one edit of its airport: it is entered whole, or not at all. Calls
+    /// `entered` after each.
     ///
     /// The edits may overtake each other. That is no matter: reports add up in any order.
     pub(crate) async fn enter(
@@ -111,8 +111,8 @@ impl Office {
         }
     }
 
-    /// Syncs with a hub until `events` events are here, and the hub has this office's own. Calls `held` with how
-    /// many are here as they become more.
+    /// Syncs with a hub until `events` events are here, and the hub has this office's own. Calls
+    /// `held` with how many are here as they become more.
     pub(crate) async fn sync_until(
         &self,
         hub: &str,
@@ -133,8 +133,9 @@ impl Office {
         // Of the last session, if the connection was lost in between.
         let progress = link.status().progress;
         link.end().await?;
-        // The log is complete. One more sync, which has next to nothing to do, returns once the hub has what is
-        // from here, and what is from elsewhere is not only in the log but in the airports.
+        // The log is complete. One more sync, which has next to nothing to do, returns once the hub
+        // has what is from here, and what is from elsewhere is not only in the log but in
+        // the airports.
         let last = loop {
             match self.replica.sync_once(hub).await {
                 Ok(last) => break last,

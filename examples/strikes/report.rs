@@ -71,7 +71,8 @@ pub(crate) enum Malformed {
 }
 
 impl Report {
-    /// Checks the fields of a row. Everything that synckit could refuse is refused here, where the line is known.
+    /// Checks the fields of a row. Everything that synckit could refuse is refused here, where the
+    /// line is known.
     pub(crate) fn read(id: String, row: &[&str; COLUMNS.len()]) -> Result<Self, Malformed> {
         let damage = row[DAMAGE];
         let damage = Damage::ALL.into_iter().find(|known| known.name() == damage);
@@ -96,8 +97,9 @@ impl Report {
 
     /// Enters the report: says what it adds to what is known of the airport.
     ///
-    /// Nothing is read here, and nothing is compared: `raise` and `lower` only say what was seen, and merging finds
-    /// out whether that was the greatest or the first. So it does not matter what this office knows already.
+    /// Nothing is read here, and nothing is compared: `raise` and `lower` only say what was seen,
+    /// and merging finds out whether that was the greatest or the first. So it does not matter
+    /// what this office knows already.
     pub(crate) fn enter(&self, airport: &mut AirportOps<'_>) {
         airport.strikes.add(1);
         if self.cost > 0 {
@@ -124,7 +126,8 @@ fn text<'a>(field: &'static str, text: &'a str) -> Result<&'a str, Malformed> {
     }
 }
 
-/// A wrong field as a message shows it: without control characters, and not all of it if it is long.
+/// A wrong field as a message shows it: without control characters, and not all of it if it is
+/// long.
 fn quoted(text: &str) -> String {
     match text.char_indices().nth(QUOTED_CHARS_MAX) {
         Some((end, _)) => format!("{:?}…", &text[..end]),

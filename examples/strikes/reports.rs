@@ -1,8 +1,8 @@
 //! The file of reports: read row by row, each row a report or a complaint with its line number.
 //!
-//! A report has an id, so that nobody enters it twice: a digest of what its row says, and a number that counts the
-//! rows which say the same. Ids do not depend on where the row stands. A file that has grown, or in which a line was
-//! put right, gives all other reports the ids that they had.
+//! A report has an id, so that nobody enters it twice: a digest of what its row says, and a number
+//! that counts the rows which say the same. Ids do not depend on where the row stands. A file that
+//! has grown, or in which a line was put right, gives all other reports the ids that they had.
 
 use std::collections::HashMap;
 use std::fs;
@@ -95,7 +95,8 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    /// The line of the row whose record starts at a byte, or after the line breaks there. Only goes forward.
+    /// The line of the row whose record starts at a byte, or after the line breaks there. Only goes
+    /// forward.
     fn line_at(&mut self, starts: u64) -> u64 {
         let starts = usize::try_from(starts).unwrap_or(usize::MAX);
         while let Some(byte) = self.bytes.get(self.at) {

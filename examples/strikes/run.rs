@@ -44,7 +44,8 @@ impl Outcome {
     }
 }
 
-/// Deals out the reports, has every office enter its share offline, then has all of them sync with a hub at once.
+/// Deals out the reports, has every office enter its share offline, then has all of them sync with
+/// a hub at once.
 pub(crate) async fn run(job: &Job) -> Result<Outcome, Failure> {
     let reports = read(&job.data)?;
     let skipped = reports.malformed.len();
@@ -84,7 +85,8 @@ pub(crate) async fn run(job: &Job) -> Result<Outcome, Failure> {
     Ok(Outcome { offices: all(rows).await?, offline, sync, skipped })
 }
 
-/// Runs one office of the job in a process of its own, telling on standard output how far it has come.
+/// Runs one office of the job in a process of its own, telling on standard output how far it has
+/// come.
 pub(crate) async fn run_office(job: &OfficeJob) -> Result<Outcome, Failure> {
     let reports = read(&job.data)?;
     let (skipped, events) = (reports.malformed.len(), events_of(&reports.entries));
@@ -127,8 +129,8 @@ fn read(path: &Path) -> Result<Reports, Failure> {
     Ok(reports)
 }
 
-/// The reports that any office has entered in earlier runs. When operators come and go between runs, an operator
-/// may find itself in another office than the one that entered its reports.
+/// The reports that any office has entered in earlier runs. When operators come and go between
+/// runs, an operator may find itself in another office than the one that entered its reports.
 async fn known(offices: &[Office]) -> Result<BTreeSet<String>, Failure> {
     let entered = offices.iter().cloned();
     let entered = all(entered.map(|office| async move { office.entered().await })).await?;
@@ -176,7 +178,8 @@ async fn sync(offices: &[Office], hub: &str, bars: &Bars) -> Result<Vec<Traffic>
     Ok(traffic)
 }
 
-/// Runs tasks at the same time, and gives their results in order. The first failure ends the others.
+/// Runs tasks at the same time, and gives their results in order. The first failure ends the
+/// others.
 async fn all<T: Send + 'static>(
     tasks: impl IntoIterator<Item = impl Future<Output = Result<T, Failure>> + Send + 'static>,
 ) -> Result<Vec<T>, Failure> {

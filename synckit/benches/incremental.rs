@@ -1,11 +1,11 @@
-//! What syncing 100 new events costs on a short and on a long log, over gRPC on loopback with durable redb files on
-//! both sides.
+//! What syncing 100 new events costs on a short and on a long log, over gRPC on loopback with
+//! durable redb files on both sides.
 //!
 //! `cargo bench -p synckit --bench incremental`
 //!
-//! Each row is a log of that many events at the hub and at both replicas. Each figure is the median of 21 syncs of
-//! 100 events in one commit, the connection's opening and the handshake included. The ratio is the long log's figure
-//! over the short log's, of the same run: it is what to quote.
+//! Each row is a log of that many events at the hub and at both replicas. Each figure is the median
+//! of 21 syncs of 100 events in one commit, the connection's opening and the handshake included.
+//! The ratio is the long log's figure over the short log's, of the same run: it is what to quote.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

@@ -1,7 +1,7 @@
 //! Aggregates: what `#[sync_aggregate]` makes of a plain struct.
 //!
-//! The user's struct stays as it is. Around it stand a typed event enum, a mergeable state that folds those
-//! events, and the handle through which an edit records them.
+//! The user's struct stays as it is. Around it stand a typed event enum, a mergeable state that
+//! folds those events, and the handle through which an edit records them.
 
 use std::cmp::Ordering;
 use std::fmt;

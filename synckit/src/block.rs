@@ -1,12 +1,13 @@
 //! Blocks: envelopes packed for the log and the wire.
 //!
-//! A block holds whole commits of one space in log order. What repeats (replicas, names, keys, metadata) stands
-//! once in tables, so an envelope's header costs a few bytes; each author's sequence numbers follow from the
-//! first. The author packs a block once, and stores and hubs keep and forward it as it is. Envelopes restored
-//! from a block are exactly those packed. `docs/storage.md` gives the format byte by byte.
+//! A block holds whole commits of one space in log order. What repeats (replicas, names, keys,
+//! metadata) stands once in tables, so an envelope's header costs a few bytes; each author's
+//! sequence numbers follow from the first. The author packs a block once, and stores and hubs keep
+//! and forward it as it is. Envelopes restored from a block are exactly those packed.
+//! `docs/storage.md` gives the format byte by byte.
 //!
-//! A [`Block`] has been checked: its checksum holds, every index points into its table, every name is valid, and
-//! commits are whole and not interleaved.
+//! A [`Block`] has been checked: its checksum holds, every index points into its table, every name
+//! is valid, and commits are whole and not interleaved.
 
 mod pack;
 mod parse;
@@ -145,7 +146,8 @@ impl Block {
         Some(chain)
     }
 
-    /// Where each author's events stand at the end of this block, if they stood at its runs' beginnings before.
+    /// Where each author's events stand at the end of this block, if they stood at its runs'
+    /// beginnings before.
     pub fn heads(&self) -> Vec<(ReplicaId, Head)> {
         let mut heads: Vec<_> =
             self.runs.iter().map(|run| (run.replica, run.head_before())).collect();

@@ -1,13 +1,13 @@
 //! The hybrid logical clock: wall time that never contradicts causality.
 //!
-//! Kulkarni, Demirbas, Madappa, Avva and Leone, "Logical Physical Clocks and Consistent Snapshots in Globally
-//! Distributed Databases", 2014. Time is an argument: nothing here reads a clock.
+//! Kulkarni, Demirbas, Madappa, Avva and Leone, "Logical Physical Clocks and Consistent Snapshots
+//! in Globally Distributed Databases", 2014. Time is an argument: nothing here reads a clock.
 
 use std::fmt;
 use std::time::Duration;
 
-/// How far ahead of its own wall clock a replica lets its hybrid clock run before it refuses to write, and how
-/// far ahead of a hub's wall clock an event may be to be admitted: 5 minutes.
+/// How far ahead of its own wall clock a replica lets its hybrid clock run before it refuses to
+/// write, and how far ahead of a hub's wall clock an event may be to be admitted: 5 minutes.
 pub const CLOCK_AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// Milliseconds since the Unix epoch, as far as 48 bits reach (the year 10889).
@@ -40,7 +40,8 @@ impl UnixMillis {
     }
 }
 
-/// A reading of the hybrid logical clock: 48 bits of milliseconds, then 16 bits that count within one.
+/// A reading of the hybrid logical clock: 48 bits of milliseconds, then 16 bits that count within
+/// one.
 ///
 /// An event that happened after another (its author had seen it) has a greater reading.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -126,7 +127,8 @@ impl HybridClock {
     /// The reading for an event made at wall time `now`: greater than all before and all observed.
     ///
     /// # Errors
-    /// When that reading would be more than `bound` ahead of `now`. The clock is then left as it was.
+    /// When that reading would be more than `bound` ahead of `now`. The clock is then left as it
+    /// was.
     pub fn tick(&mut self, now: UnixMillis, bound: Duration) -> Result<Hlc, ClockAhead> {
         let reading = Hlc::new(now, 0).max(self.last.next().unwrap_or(self.last));
         let ahead = reading.wall().since(now);

@@ -1,7 +1,7 @@
 //! Conflicts: what merging decided between values that were written apart from each other.
 //!
-//! A conflict is recorded whenever one write beats another whose author had not seen it, so nothing is decided
-//! silently.
+//! A conflict is recorded whenever one write beats another whose author had not seen it, so nothing
+//! is decided silently.
 
 use bytes::Bytes;
 

@@ -1,4 +1,5 @@
-//! What cannot be said beside one item: design and formats, for whoever builds on them or rebuilds them elsewhere.
+//! What cannot be said beside one item: design and formats, for whoever builds on them or rebuilds
+//! them elsewhere.
 
 /// How the crate is built.
 #[doc = include_str!("../docs/architecture.md")]

@@ -97,7 +97,8 @@ impl Running {
     ) -> Result<(), SessionError> {
         loop {
             if let Some(result) = self.carry_out() {
-                // A session may end with a commit of its cursor under way; reads are of no use any more.
+                // A session may end with a commit of its cursor under way; reads are of no use any
+                // more.
                 while self.commits.join_next().await.is_some() {}
                 return result;
             }
@@ -200,7 +201,8 @@ impl Running {
                 Some(_) => Default::default(),
                 None => store.frontier(&space).await?,
             };
-            // The head is read after the cursor: what is committed in between is sent, never passed over.
+            // The head is read after the cursor: what is committed in between is sent, never passed
+            // over.
             Ok(Input::Recalled(Box::new(Recollection {
                 cursor,
                 frontier,

@@ -1,9 +1,9 @@
 //! The envelope: one event as it is stored and sent.
 //!
-//! An envelope has one canonical form, and that form has one hash. The canonical form is what hashes are made
-//! over; in stores and on the wire envelopes travel packed into [blocks](crate::block), from which the canonical
-//! form is restored exactly. Payload and extensions are opaque here: nobody but the typed edge reads them, and
-//! nobody re-encodes them.
+//! An envelope has one canonical form, and that form has one hash. The canonical form is what
+//! hashes are made over; in stores and on the wire envelopes travel packed into
+//! [blocks](crate::block), from which the canonical form is restored exactly. Payload and
+//! extensions are opaque here: nobody but the typed edge reads them, and nobody re-encodes them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,8 +24,8 @@ pub const METADATA_ENTRIES_MAX: usize = 16;
 pub const METADATA_BYTES_MAX: usize = 1_024;
 /// Most bytes of header extensions of one event.
 pub const EXTENSIONS_BYTES_MAX: usize = 4_096;
-/// Most replicas that an event's causal context names. A context that would name more is shortened, and then
-/// errs towards "concurrent".
+/// Most replicas that an event's causal context names. A context that would name more is shortened,
+/// and then errs towards "concurrent".
 pub const CONTEXT_REPLICAS_MAX: usize = 1_024;
 
 /// One event with everything that others need to store, order, forward and apply it.
@@ -39,7 +39,8 @@ pub struct Envelope {
     pub event: EventRef,
     /// The author's hybrid clock.
     pub hlc: Hlc,
-    /// What the author had seen of the aggregate; empty when the event needs none. Does not name the author.
+    /// What the author had seen of the aggregate; empty when the event needs none. Does not name
+    /// the author.
     pub context: VectorClock,
     /// Whether it is the last event of its commit. A commit is never applied in part.
     pub last: bool,
@@ -52,7 +53,8 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// The hash of a replica's events up to and including this one, given the hash up to the one before.
+    /// The hash of a replica's events up to and including this one, given the hash up to the one
+    /// before.
     pub fn chain(&self, space: &SpaceId, before: &Chain) -> Chain {
         self.parts().chain(space, before)
     }
@@ -134,8 +136,8 @@ fn bytes_field(bytes: &[u8], number: u32, out: &mut Writer) {
     out.bytes(bytes);
 }
 
-/// The running BLAKE3 hash over a replica's events in a space: two stores with the same hash at the same number
-/// hold the same events of that replica.
+/// The running BLAKE3 hash over a replica's events in a space: two stores with the same hash at the
+/// same number hold the same events of that replica.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Chain([u8; Self::LEN]);
 
@@ -201,7 +203,8 @@ impl Frontier {
     /// Sets how far the events of `replica` are held.
     ///
     /// # Errors
-    /// When the replica would be one too many for a [`VectorClock`]; the frontier is then left as it was.
+    /// When the replica would be one too many for a [`VectorClock`]; the frontier is then left as
+    /// it was.
     pub fn set(&mut self, replica: ReplicaId, head: Head) -> Result<(), VectorFull> {
         if self.0.len() >= crate::vector::VECTOR_REPLICAS_MAX && !self.0.contains_key(&replica) {
             return Err(VectorFull);

@@ -1,7 +1,8 @@
 //! Typed events: what `#[derive(SyncEvent)]` makes of a struct or an enum.
 //!
-//! A struct is one kind of event; an enum is a family of them, a kind for each variant. A kind has a name and a
-//! schema version, which travel in the envelope's header; the payload is the canonical encoding of the fields.
+//! A struct is one kind of event; an enum is a family of them, a kind for each variant. A kind has
+//! a name and a schema version, which travel in the envelope's header; the payload is the canonical
+//! encoding of the fields.
 
 use std::cell::RefCell;
 use std::fmt::Debug;
@@ -25,14 +26,15 @@ pub struct FieldSchema {
 /// One kind of event: its name, its version, and what its payload holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EventKind {
-    /// The name on the wire, for example `inspection.title_set`. See [`Name`] for what it may hold.
+    /// The name on the wire, for example `inspection.title_set`. See [`Name`] for what it may
+    /// hold.
     pub name: &'static str,
     /// The schema version that this program writes, from 1.
     pub version: u32,
     /// The lowest schema version whose readers may apply what this program writes.
     pub min_reader: u32,
-    /// Whether the event takes effect independently of what its author had seen, so that it is stored without a
-    /// causal context (a counter's addition, a set's insertion).
+    /// Whether the event takes effect independently of what its author had seen, so that it is
+    /// stored without a causal context (a counter's addition, a set's insertion).
     pub commutes: bool,
     /// The payload's fields, ascending by number.
     pub fields: &'static [FieldSchema],
@@ -45,7 +47,8 @@ pub struct EventKind {
     note = "add #[derive(SyncEvent)] and #[event(name = \"…\")] to the type"
 )]
 pub trait SyncEvent: Clone + Debug + Send + Sync + 'static {
-    /// The kinds of event that the type can hold: one for a struct, one for each variant of an enum.
+    /// The kinds of event that the type can hold: one for a struct, one for each variant of an
+    /// enum.
     const KINDS: &'static [EventKind];
 
     /// Which of [`Self::KINDS`] this value is.
@@ -134,7 +137,8 @@ pub enum EncodeError {
     },
 }
 
-/// Why bytes could not be turned into a typed event. Such an event is parked: stored and forwarded, not applied.
+/// Why bytes could not be turned into a typed event. Such an event is parked: stored and forwarded,
+/// not applied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -191,8 +195,8 @@ pub fn encode<E: SyncEvent>(event: &E) -> Result<EncodedEvent, EncodeError> {
 
 /// Turns bytes into a typed event.
 ///
-/// A version later than this program's is read when its `min_reader` permits, passing over fields that this
-/// program does not know; the stored bytes keep them.
+/// A version later than this program's is read when its `min_reader` permits, passing over fields
+/// that this program does not know; the stored bytes keep them.
 ///
 /// # Errors
 /// When the event must be parked.

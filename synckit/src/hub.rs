@@ -1,7 +1,7 @@
 //! The hub: keeps and forwards what replicas write, and applies nothing.
 //!
-//! A hub takes from each replica that replica's own events and gives it everybody's. It knows no event types and
-//! keeps no states, so it needs no upgrade when they change.
+//! A hub takes from each replica that replica's own events and gives it everybody's. It knows no
+//! event types and keeps no states, so it needs no upgrade when they change.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,7 +73,8 @@ impl Hub {
         sessions.len()
     }
 
-    /// Ends the sessions, each once what it received is committed, takes no more, and releases the store.
+    /// Ends the sessions, each once what it received is committed, takes no more, and releases the
+    /// store.
     ///
     /// # Errors
     /// When the store could not be closed; everything acknowledged is safe all the same.

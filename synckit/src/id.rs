@@ -1,7 +1,7 @@
 //! Names of things: replicas, spaces, aggregates, stores and places in a log.
 //!
-//! Every identifier is a newtype that cannot hold an invalid value: bytes and text are checked once, where
-//! they enter, and every length has a named maximum.
+//! Every identifier is a newtype that cannot hold an invalid value: bytes and text are checked
+//! once, where they enter, and every length has a named maximum.
 
 use std::fmt;
 use std::sync::Arc;
@@ -59,8 +59,8 @@ pub enum IdError {
 
 /// The identity of one replica: its Ed25519 public key (32 bytes).
 ///
-/// The secret half ([`ReplicaKey`](crate::key::ReplicaKey)) is made together with the replica's store and never
-/// leaves it. Ordering is by bytes; it breaks ties between equal clock readings.
+/// The secret half ([`ReplicaKey`](crate::key::ReplicaKey)) is made together with the replica's
+/// store and never leaves it. Ordering is by bytes; it breaks ties between equal clock readings.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplicaId([u8; Self::LEN]);
 
@@ -68,7 +68,8 @@ impl ReplicaId {
     /// Length of the identity in bytes.
     pub const LEN: usize = 32;
 
-    /// Takes the 32 bytes of a public key. Whether they are a valid curve point is checked when a signature is.
+    /// Takes the 32 bytes of a public key. Whether they are a valid curve point is checked when a
+    /// signature is.
     pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
     }
@@ -121,7 +122,8 @@ impl fmt::Debug for Dot {
     }
 }
 
-/// A space: the unit of sync, authorization, order and sharding (a team, a tenant, a set of documents).
+/// A space: the unit of sync, authorization, order and sharding (a team, a tenant, a set of
+/// documents).
 ///
 /// 1 to [`SPACE_BYTES_MAX`] bytes of UTF-8 without control characters.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -209,7 +211,8 @@ impl Key {
 }
 
 impl fmt::Display for Key {
-    /// Printable text as it is; other keys of 16 bytes in the form of a UUID; the rest in hexadecimal.
+    /// Printable text as it is; other keys of 16 bytes in the form of a UUID; the rest in
+    /// hexadecimal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(text) = self.as_text() {
             return f.write_str(text);

@@ -1,7 +1,7 @@
 //! The key pair that makes a replica who it is.
 //!
-//! The secret half is made with the store, kept in it, and never sent. This module signs and verifies; it draws
-//! no randomness: the seed is an argument.
+//! The secret half is made with the store, kept in it, and never sent. This module signs and
+//! verifies; it draws no randomness: the seed is an argument.
 
 use std::fmt;
 
@@ -44,7 +44,8 @@ impl fmt::Debug for ReplicaKey {
     }
 }
 
-/// Whether `signature` over `message` was made with the secret half of `signer` (strict verification).
+/// Whether `signature` over `message` was made with the secret half of `signer` (strict
+/// verification).
 pub fn verify(signer: &ReplicaId, message: &[u8], signature: &[u8]) -> bool {
     let (Ok(key), Ok(signature)) =
         (VerifyingKey::from_bytes(signer.as_bytes()), Signature::from_slice(signature))

@@ -1,13 +1,14 @@
 //! What a log admits: the rules by which every store appends, in one place.
 //!
 //! A log of a space is a sequence of blocks. Whatever the back end, it admits a block only if
-//! - each author's events follow the last one held without a gap, and continue the same chain of hashes,
+//! - each author's events follow the last one held without a gap, and continue the same chain of
+//!   hashes,
 //! - each author's clock readings do not go back,
 //! - everything that an event's author had seen stands before it (the log is causally ordered),
 //! - a space keeps to its number of writing replicas.
 //!
-//! Events held already are passed over: receiving twice is no error. The same name with other contents is a
-//! *fork*, refused and reported with what proves it.
+//! Events held already are passed over: receiving twice is no error. The same name with other
+//! contents is a *fork*, refused and reported with what proves it.
 
 use std::collections::BTreeMap;
 
@@ -68,8 +69,8 @@ pub trait Held {
     /// When the store cannot be read.
     fn head(&self, replica: &ReplicaId) -> Result<Head, Self::Error>;
 
-    /// The chain at an event that is held and is not its author's last. Asked only when events are received
-    /// again after later ones of their author.
+    /// The chain at an event that is held and is not its author's last. Asked only when events are
+    /// received again after later ones of their author.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -170,8 +171,8 @@ impl<'a, H: Held> Staging<'a, H> {
         Self { held, heads: BTreeMap::new(), fresh_replicas: 0, blocks: Vec::new() }
     }
 
-    /// Admits what of `block` is not held yet, and returns how many blocks that adds: none when all of it is
-    /// held, one when none of it is.
+    /// Admits what of `block` is not held yet, and returns how many blocks that adds: none when all
+    /// of it is held, one when none of it is.
     ///
     /// # Errors
     /// A [`Refusal`], or the store's own error; the whole staging is then to be thrown away.

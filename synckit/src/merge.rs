@@ -1,8 +1,10 @@
-//! Merge rules: how each field of an aggregate resolves what replicas did to it apart from each other.
+//! Merge rules: how each field of an aggregate resolves what replicas did to it apart from each
+//! other.
 //!
-//! A rule is a state that folds operations. Every state here is a function of the *set* of operations folded, so
-//! replicas that hold the same events hold the same bytes. Folding is total: it cannot fail, and it sees no
-//! clock, no randomness and no I/O. What it may use is the [`Stamp`](crate::vector::Stamp) of the event that carries the operation.
+//! A rule is a state that folds operations. Every state here is a function of the *set* of
+//! operations folded, so replicas that hold the same events hold the same bytes. Folding is total:
+//! it cannot fail, and it sees no clock, no randomness and no I/O. What it may use is the
+//! [`Stamp`](crate::vector::Stamp) of the event that carries the operation.
 //!
 //! | rule | field | operations | resolves by |
 //! |---|---|---|---|

@@ -1,8 +1,9 @@
 //! The types that a program knows, and how their events fold into states.
 //!
-//! [`registry!`](crate::registry!) lists a program's aggregates. Behind it every aggregate's state is handled
-//! without its type: events of types or versions that are not known here are *parked*, which means stored and
-//! forwarded like any other, counted, and folded once a program that knows them opens the store.
+//! [`registry!`](crate::registry!) lists a program's aggregates. Behind it every aggregate's state
+//! is handled without its type: events of types or versions that are not known here are *parked*,
+//! which means stored and forwarded like any other, counted, and folded once a program that knows
+//! them opens the store.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +65,8 @@ impl Registry {
         Self::default()
     }
 
-    /// Adds an aggregate. Mistakes are reported by [`Registry::check`], which opening a replica calls.
+    /// Adds an aggregate. Mistakes are reported by [`Registry::check`], which opening a replica
+    /// calls.
     #[must_use]
     pub fn with<A: Aggregate>(mut self) -> Self {
         let kinds = A::Event::KINDS.iter().map(|kind| kind.name);
@@ -89,8 +91,8 @@ impl Registry {
         self.problems.first().cloned().map_or(Ok(()), Err)
     }
 
-    /// A hash over all names, versions, fields and merge rules. States folded under another fingerprint are
-    /// folded anew.
+    /// A hash over all names, versions, fields and merge rules. States folded under another
+    /// fingerprint are folded anew.
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_derive_key("synckit 2026 registry fingerprint");
         for kind in self.aggregates.values() {
@@ -226,8 +228,8 @@ impl Fold for NotRegistered {
 #[derive(Debug, Default)]
 pub(crate) struct Folded<S> {
     seen: VectorClock,
-    /// Of each replica, the first event that is parked: contexts stop before it, because whoever sees this state
-    /// does not see that event.
+    /// Of each replica, the first event that is parked: contexts stop before it, because whoever
+    /// sees this state does not see that event.
     parked_from: BTreeMap<ReplicaId, u64>,
     parked: u64,
     latest: Hlc,

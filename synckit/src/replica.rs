@@ -31,10 +31,10 @@ use link::Peers;
 
 /// A replica of one space: typed aggregates over a store of its own.
 ///
-/// Cloning gives another handle to the same replica. Everything works without a connection; what was written
-/// offline is sent when a connection is there. When the last handle is dropped, the replica ends; whatever was
-/// acknowledged is durable all the same. [`Replica::close`] also stores the folded states, which makes the next
-/// opening quicker, and releases the file.
+/// Cloning gives another handle to the same replica. Everything works without a connection; what
+/// was written offline is sent when a connection is there. When the last handle is dropped, the
+/// replica ends; whatever was acknowledged is durable all the same. [`Replica::close`] also stores
+/// the folded states, which makes the next opening quicker, and releases the file.
 #[derive(Clone)]
 pub struct Replica {
     shared: Arc<Shared>,
@@ -65,7 +65,8 @@ pub struct ReplicaStatus {
     pub replicas: usize,
     /// Conflicts met since it was opened.
     pub conflicts: u64,
-    /// Events met since it was opened that this program does not know. They are kept and forwarded.
+    /// Events met since it was opened that this program does not know. They are kept and
+    /// forwarded.
     pub parked: u64,
 }
 
@@ -108,7 +109,8 @@ impl Replica {
         &self.shared.store
     }
 
-    /// Creates an aggregate under a fresh key (a UUID of version 7, which sorts by time of creation).
+    /// Creates an aggregate under a fresh key (a UUID of version 7, which sorts by time of
+    /// creation).
     ///
     /// # Errors
     /// Those of [`Replica::edit`].
@@ -123,18 +125,19 @@ impl Replica {
         Ok(id)
     }
 
-    /// Edits an aggregate. All that `change` records becomes one commit: every replica applies it whole or not at
-    /// all. An aggregate that does not exist yet begins to.
+    /// Edits an aggregate. All that `change` records becomes one commit: every replica applies it
+    /// whole or not at all. An aggregate that does not exist yet begins to.
     ///
-    /// Edits made at the same time by several tasks become durable together, in no particular order; an edit that is
-    /// awaited before the next begins comes before it.
+    /// Edits made at the same time by several tasks become durable together, in no particular
+    /// order; an edit that is awaited before the next begins comes before it.
     ///
-    /// When this returns, the edit is durable, and reads show it. Cancelling it leaves open whether the edit takes
-    /// effect. An edit that records nothing writes nothing.
+    /// When this returns, the edit is durable, and reads show it. Cancelling it leaves open whether
+    /// the edit takes effect. An edit that records nothing writes nothing.
     ///
     /// # Errors
-    /// When the store fails ([`ErrorKind::Store`]: the disk is full, say; the edit then did not take effect, unless
-    /// the kind is `Io`, which leaves it open), the clock is wrong ([`ErrorKind::Clock`]), or the edit is too large.
+    /// When the store fails ([`ErrorKind::Store`]: the disk is full, say; the edit then did not
+    /// take effect, unless the kind is `Io`, which leaves it open), the clock is wrong
+    /// ([`ErrorKind::Clock`]), or the edit is too large.
     pub async fn edit<A: Aggregate>(
         &self,
         id: &Id<A>,
@@ -224,11 +227,11 @@ impl Replica {
         Ok(Watch { replica: self.clone(), id: id.clone(), changes })
     }
 
-    /// Conflicts that merging met, in the order in which they were met, after the first `skip`; at most
-    /// [`LIST_ROWS_MAX`].
+    /// Conflicts that merging met, in the order in which they were met, after the first `skip`; at
+    /// most [`LIST_ROWS_MAX`].
     ///
-    /// They are what *this* replica met: of three writes apart from each other, replicas that received them in
-    /// different order record different pairs, while they agree on what holds.
+    /// They are what *this* replica met: of three writes apart from each other, replicas that
+    /// received them in different order record different pairs, while they agree on what holds.
     ///
     /// # Errors
     /// When the store fails.
@@ -237,8 +240,8 @@ impl Replica {
         Ok(self.shared.store.conflicts(&self.shared.space, skip).await?)
     }
 
-    /// A hash over the states of all aggregates of the types registered here, caught up with the log: replicas that
-    /// hold the same events and register the same types have the same hash.
+    /// A hash over the states of all aggregates of the types registered here, caught up with the
+    /// log: replicas that hold the same events and register the same types have the same hash.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -289,7 +292,8 @@ impl Replica {
         self.ask("store states", Request::Checkpoint).await
     }
 
-    /// Ends links, stores what is folded, and releases the store. Other handles then get [`ErrorKind::Closed`].
+    /// Ends links, stores what is folded, and releases the store. Other handles then get
+    /// [`ErrorKind::Closed`].
     ///
     /// # Errors
     /// When the end could not be written; everything acknowledged is safe all the same.
@@ -299,8 +303,8 @@ impl Replica {
         self.ask("close the replica", Request::Close).await
     }
 
-    /// Waits until reads show everything that the log holds by now: what a session has committed is folded a moment
-    /// later. [`Replica::sync_once`] has done so when it returns.
+    /// Waits until reads show everything that the log holds by now: what a session has committed is
+    /// folded a moment later. [`Replica::sync_once`] has done so when it returns.
     ///
     /// # Errors
     /// When the store fails.
@@ -345,7 +349,8 @@ impl Replica {
             Some(Some(end)) => id.key <= *end,
             _ => true,
         });
-        // Fewer than `limit` stored rows: all of them are here, and any state in memory may belong among them.
+        // Fewer than `limit` stored rows: all of them are here, and any state in memory may belong
+        // among them.
         rows.extend(cached.map(|(id, state)| (id.key.clone(), Listed::Cached(read(state)))));
         Ok(rows.into_iter().take(limit).collect())
     }
@@ -378,8 +383,9 @@ pub struct Watch<A> {
 }
 
 impl<A: Aggregate> Watch<A> {
-    /// The aggregate as it is, the first time; after that, as it is once it has changed since the last call. Waits
-    /// while it does not exist. Changes that come faster than they are looked at are seen as one. Cancellation-safe.
+    /// The aggregate as it is, the first time; after that, as it is once it has changed since the
+    /// last call. Waits while it does not exist. Changes that come faster than they are looked
+    /// at are seen as one. Cancellation-safe.
     ///
     /// # Errors
     /// [`ErrorKind::Closed`] once the replica is closed, or when the store cannot be read.

@@ -1,11 +1,12 @@
 //! Where events live: the seam that every back end implements.
 //!
-//! A store keeps, for each space, a log of blocks, the frontier that says exactly which events the log holds,
-//! the cursors that say how far peers' logs have been followed, and a checkpoint of materialized aggregate
-//! states. There is one way to write, [`EventStore::commit`], and it is atomic and durable.
+//! A store keeps, for each space, a log of blocks, the frontier that says exactly which events the
+//! log holds, the cursors that say how far peers' logs have been followed, and a checkpoint of
+//! materialized aggregate states. There is one way to write, [`EventStore::commit`], and it is
+//! atomic and durable.
 //!
-//! What a log admits is decided by [`log::Staging`](crate::log::Staging), the same for every back end. A back end of
-//! your own passes `synckit::testing::store_contract!` (feature `testing`).
+//! What a log admits is decided by [`log::Staging`](crate::log::Staging), the same for every back
+//! end. A back end of your own passes `synckit::testing::store_contract!` (feature `testing`).
 
 use std::fmt;
 
@@ -38,8 +39,9 @@ pub const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A store of events.
 ///
-/// Methods may be called at the same time from many tasks. Dropping a returned future cancels waiting, not
-/// writing: a commit that was under way may still take effect, and committing the same events again is harmless.
+/// Methods may be called at the same time from many tasks. Dropping a returned future cancels
+/// waiting, not writing: a commit that was under way may still take effect, and committing the same
+/// events again is harmless.
 #[async_trait]
 pub trait EventStore: fmt::Debug + Send + Sync + 'static {
     /// Which incarnation of which store this is. Positions and cursors are bound to it.
@@ -48,16 +50,18 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
     /// The key pair that was made with the store.
     fn key(&self) -> &ReplicaKey;
 
-    /// Writes a batch: all of it or nothing. When this returns, the batch is durable: it survives a crash of the
-    /// process and of the machine. Events that are held already are passed over.
+    /// Writes a batch: all of it or nothing. When this returns, the batch is durable: it survives a
+    /// crash of the process and of the machine. Events that are held already are passed over.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Refused`] when the log's rules refuse a block; a fork is recorded before that. Any other
-    /// kind leaves open whether the batch was written; committing it again settles that.
+    /// [`StoreErrorKind::Refused`] when the log's rules refuse a block; a fork is recorded before
+    /// that. Any other kind leaves open whether the batch was written; committing it again
+    /// settles that.
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError>;
 
-    /// The log after a position, in order: at least one block if there is one, then as many as fit into
-    /// [`READ_BYTES_MAX`](crate::log::READ_BYTES_MAX). The first block may begin before `after`.
+    /// The log after a position, in order: at least one block if there is one, then as many as fit
+    /// into [`READ_BYTES_MAX`](crate::log::READ_BYTES_MAX). The first block may begin before
+    /// `after`.
     ///
     /// A reader never sees a position that could later be preceded by another event.
     ///
@@ -77,8 +81,8 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
         from_seq: u64,
     ) -> Result<Page, StoreError>;
 
-    /// The blocks after a position that hold events of an aggregate, limited as in [`EventStore::read_after`].
-    /// Blocks may hold other events too.
+    /// The blocks after a position that hold events of an aggregate, limited as in
+    /// [`EventStore::read_after`]. Blocks may hold other events too.
     ///
     /// # Errors
     /// As in [`EventStore::read_after`].
@@ -95,8 +99,8 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
     /// When the store cannot be read.
     async fn head(&self, space: &SpaceId) -> Result<Position, StoreError>;
 
-    /// Waits until the log of a space holds more than `past` events, and returns how many it then holds.
-    /// Cancellation-safe.
+    /// Waits until the log of a space holds more than `past` events, and returns how many it then
+    /// holds. Cancellation-safe.
     ///
     /// # Errors
     /// When the store cannot be read or is closed.
@@ -114,8 +118,8 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
     /// When the store cannot be read.
     async fn replica_head(&self, space: &SpaceId, replica: &ReplicaId) -> Result<Head, StoreError>;
 
-    /// How far the log of a peer's store has been followed. `None` when it never was, or when the peer's store has
-    /// another epoch by now.
+    /// How far the log of a peer's store has been followed. `None` when it never was, or when the
+    /// peer's store has another epoch by now.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -141,8 +145,8 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
         aggregate: &AggregateId,
     ) -> Result<Option<Bytes>, StoreError>;
 
-    /// The stored states of a type's aggregates, ascending by key, after a key; at most `limit` and never more
-    /// than [`LIST_ROWS_MAX`] rows.
+    /// The stored states of a type's aggregates, ascending by key, after a key; at most `limit` and
+    /// never more than [`LIST_ROWS_MAX`] rows.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -154,16 +158,17 @@ pub trait EventStore: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<(Key, Bytes)>, StoreError>;
 
-    /// Conflicts recorded with checkpoints, in the order in which they were met; at most [`LIST_ROWS_MAX`] after
-    /// the first `skip`.
+    /// Conflicts recorded with checkpoints, in the order in which they were met; at most
+    /// [`LIST_ROWS_MAX`] after the first `skip`.
     ///
     /// # Errors
     /// When the store cannot be read.
     async fn conflicts(&self, space: &SpaceId, skip: u64) -> Result<Vec<Conflict>, StoreError>;
 
-    /// The forks that were refused, in the order in which they were met: what was held of an author, and the block
-    /// that contradicts it. A store keeps at most [`LIST_ROWS_MAX`] of them, and at most [`BATCH_BYTES_MAX`] bytes of
-    /// their blocks; who forks more often has been proved to.
+    /// The forks that were refused, in the order in which they were met: what was held of an
+    /// author, and the block that contradicts it. A store keeps at most [`LIST_ROWS_MAX`] of
+    /// them, and at most [`BATCH_BYTES_MAX`] bytes of their blocks; who forks more often has
+    /// been proved to.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -229,7 +234,8 @@ pub struct Checkpoint {
     pub replaces_all: bool,
     /// States that differ from those stored.
     pub states: Vec<(AggregateId, Bytes)>,
-    /// Conflicts met since the checkpoint before. One stored already (same field, same two writes) is passed over.
+    /// Conflicts met since the checkpoint before. One stored already (same field, same two writes)
+    /// is passed over.
     pub conflicts: Vec<Conflict>,
 }
 

@@ -1,8 +1,8 @@
 //! The conversation by which two stores come to hold the same events.
 //!
-//! A [`Session`] decides and does nothing else: no async, no clock, no randomness, no I/O. Whoever drives it says
-//! what happened ([`Session::handle`]) and carries out what it asks for ([`Session::poll`]). Both sides are the
-//! same type.
+//! A [`Session`] decides and does nothing else: no async, no clock, no randomness, no I/O. Whoever
+//! drives it says what happened ([`Session::handle`]) and carries out what it asks for
+//! ([`Session::poll`]). Both sides are the same type.
 //!
 //! ```text
 //!   initiator                                   acceptor
@@ -15,11 +15,11 @@
 //!   Goodbye                               ◄─►   Goodbye
 //! ```
 //!
-//! - *Persist, then acknowledge*: events are acknowledged after they and the cursor that stands behind them have
-//!   been committed in one transaction.
+//! - *Persist, then acknowledge*: events are acknowledged after they and the cursor that stands
+//!   behind them have been committed in one transaction.
 //! - Each side sends its own log in log order, so what arrives is causally ordered.
-//! - A session costs what there is to send: with a cursor that still holds, nothing depends on the length of a
-//!   log or on the number of replicas.
+//! - A session costs what there is to send: with a cursor that still holds, nothing depends on the
+//!   length of a log or on the number of replicas.
 
 pub mod backoff;
 pub mod frame;

@@ -1,10 +1,11 @@
 //! What tests of synckit, and of stores and transports of your own, are made of.
 //!
 //! - [`Author`] makes blocks of events as a replica would, the same ones in every run.
-//! - [`store_contract!`] tries a store of your own on everything that [`EventStore`](crate::store::EventStore)
-//!   promises.
+//! - [`store_contract!`] tries a store of your own on everything that
+//!   [`EventStore`](crate::store::EventStore) promises.
 //! - [`transport_contract!`] does the same for a [`Transport`](crate::transport::Transport).
-//! - [`faults`] puts a disk under a [`RedbStore`](crate::store::RedbStore) that fails when it is told to.
+//! - [`faults`] puts a disk under a [`RedbStore`](crate::store::RedbStore) that fails when it is
+//!   told to.
 //!
 //! Nothing in here belongs into a program that is shipped: it panics where a test would fail.
 

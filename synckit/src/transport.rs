@@ -1,7 +1,8 @@
 //! How frames reach a peer: the seam that every transport implements.
 //!
-//! A transport moves [`Frame`]s in order between two sides and nothing else: it knows no events, no acknowledgement
-//! and no retry. A transport of your own passes `synckit::testing::transport_contract!` (feature `testing`).
+//! A transport moves [`Frame`]s in order between two sides and nothing else: it knows no events, no
+//! acknowledgement and no retry. A transport of your own passes
+//! `synckit::testing::transport_contract!` (feature `testing`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +23,8 @@ pub use grpc::GrpcTransport;
 /// A way to reach one peer.
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
-    /// The peer's address as people write it. Must not contain credentials: it is shown in errors and logs.
+    /// The peer's address as people write it. Must not contain credentials: it is shown in errors
+    /// and logs.
     fn address(&self) -> &str;
 
     /// Opens a connection. Cancellation-safe.
@@ -44,8 +46,9 @@ pub struct Connection {
 /// The direction towards the peer.
 #[async_trait]
 pub trait FrameSender: fmt::Debug + Send + 'static {
-    /// Hands over a frame. Waits while the peer takes no more (back-pressure). Frames arrive in order, each once,
-    /// or the connection fails. Cancelling may or may not have sent the frame.
+    /// Hands over a frame. Waits while the peer takes no more (back-pressure). Frames arrive in
+    /// order, each once, or the connection fails. Cancelling may or may not have sent the
+    /// frame.
     ///
     /// # Errors
     /// When the connection is gone, or the frame is larger than [`FRAME_BYTES_MAX`].

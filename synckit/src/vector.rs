@@ -1,15 +1,16 @@
 //! What has been seen: vector clocks over replicas.
 //!
-//! Because a replica's events in a space are numbered 1, 2, 3 … and always travel in that order, one number a
-//! replica says exactly which of its events are held. Mattern, "Virtual Time and Global States of Distributed
-//! Systems", 1989; Preguiça et al., "Dotted Version Vectors", 2010.
+//! Because a replica's events in a space are numbered 1, 2, 3 … and always travel in that order,
+//! one number a replica says exactly which of its events are held. Mattern, "Virtual Time and
+//! Global States of Distributed Systems", 1989; Preguiça et al., "Dotted Version Vectors", 2010.
 
 use std::collections::BTreeMap;
 
 use crate::clock::Hlc;
 use crate::id::{Dot, ReplicaId};
 
-/// Most replicas that one vector clock may name, however it was made. A space has at most this many writers.
+/// Most replicas that one vector clock may name, however it was made. A space has at most this many
+/// writers.
 pub const VECTOR_REPLICAS_MAX: usize = 4_096;
 
 /// How two vector clocks stand to each other.
@@ -30,7 +31,8 @@ pub enum Causality {
 #[error("a space has at most {VECTOR_REPLICAS_MAX} writing replicas; split it into several spaces")]
 pub struct VectorFull;
 
-/// A vector clock: for each replica the number of its last event seen. Replicas at 0 are not listed.
+/// A vector clock: for each replica the number of its last event seen. Replicas at 0 are not
+/// listed.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct VectorClock(BTreeMap<ReplicaId, u64>);
 
@@ -53,7 +55,8 @@ impl VectorClock {
     /// Notes that the events of a replica up to `dot` have been seen. Never lowers an entry.
     ///
     /// # Errors
-    /// When the replica would be one more than [`VECTOR_REPLICAS_MAX`]; the clock is then left as it was.
+    /// When the replica would be one more than [`VECTOR_REPLICAS_MAX`]; the clock is then left as
+    /// it was.
     pub fn advance(&mut self, dot: Dot) -> Result<(), VectorFull> {
         if let Some(seq) = self.0.get_mut(&dot.replica) {
             *seq = dot.seq.max(*seq);

@@ -1,18 +1,22 @@
 //! The canonical codec: a strict subset of protobuf in which one value has exactly one encoding.
 //!
-//! Any protobuf library reads these bytes. The reverse does not hold: the [`Reader`] refuses every form that
-//! the [`Writer`] would not have written, so equal values have equal bytes and equal hashes.
+//! Any protobuf library reads these bytes. The reverse does not hold: the [`Reader`] refuses every
+//! form that the [`Writer`] would not have written, so equal values have equal bytes and equal
+//! hashes.
 //!
 //! - Fields stand in ascending order of their numbers, each scalar once; varints are minimal.
-//! - Signed integers are zig-zag (`sint32`, `sint64`); floating-point numbers are fixed and have one NaN.
-//! - A plain field is always written, also when it is zero or empty. `None` and empty collections are absent.
+//! - Signed integers are zig-zag (`sint32`, `sint64`); floating-point numbers are fixed and have
+//!   one NaN.
+//! - A plain field is always written, also when it is zero or empty. `None` and empty collections
+//!   are absent.
 //! - Sets and maps are sorted by the encoded bytes of their elements and keys, without repetition.
 //! - Integers are range-checked when they are read into a narrower type.
 //!
-//! Nothing is allocated from a declared length: a length is first compared with the bytes that are there.
+//! Nothing is allocated from a declared length: a length is first compared with the bytes that are
+//! there.
 //!
-//! [`Value`] is what fits into one field once, [`Field`] what a field of a type can be (a value, an optional
-//! one, a collection), and [`Message`] a type made of numbered fields.
+//! [`Value`] is what fits into one field once, [`Field`] what a field of a type can be (a value, an
+//! optional one, a collection), and [`Message`] a type made of numbered fields.
 
 mod field;
 mod reader;
@@ -29,7 +33,8 @@ pub const DEPTH_MAX: u8 = 64;
 /// The greatest field number of protobuf.
 pub const FIELD_NUMBER_MAX: u32 = (1 << 29) - 1;
 
-/// A type that is written as numbered fields. `#[derive(SyncValue)]` and the other macros implement it.
+/// A type that is written as numbered fields. `#[derive(SyncValue)]` and the other macros implement
+/// it.
 pub trait Message: Sized {
     /// Writes the fields, ascending by number.
     fn write_fields(&self, out: &mut Writer);
@@ -74,7 +79,8 @@ pub fn decode_with<M: Message>(bytes: &[u8], unknown: Unknown) -> Result<M, Wire
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {
-    /// A field number outside 1 to [`FIELD_NUMBER_MAX`], or a wire type that protobuf lacks or has retired.
+    /// A field number outside 1 to [`FIELD_NUMBER_MAX`], or a wire type that protobuf lacks or has
+    /// retired.
     #[error("byte {at}: not a field tag")]
     BadTag {
         /// Offset in the message.

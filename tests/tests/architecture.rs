@@ -83,7 +83,8 @@ fn pure_modules_name_no_runtime_no_store_no_transport_and_no_clock() {
 
 #[test]
 fn hash_maps_stand_only_where_nothing_is_iterated() {
-    // Packing looks places up and iterates the vectors beside them; parsing asks whether a replica was there already.
+    // Packing looks places up and iterates the vectors beside them; parsing asks whether a replica
+    // was there already.
     let allowed = ["block/pack.rs", "block/parse.rs"];
     let with_hash_map: Vec<_> = sources(&root().join("synckit/src"))
         .into_iter()

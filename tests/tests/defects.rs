@@ -1,4 +1,5 @@
-//! Defects of the library that synckit replaces, each with the test that would fail if it came back.
+//! Defects of the library that synckit replaces, each with the test that would fail if it came
+//! back.
 
 mod defects {
     mod agreement;

@@ -15,8 +15,8 @@ use crate::id::{AggregateId, Name, ReplicaId, SpaceId};
 use crate::vector::VectorClock;
 use crate::wire::Writer;
 
-/// The commit does not fit into this block any more; into an empty one it may, unless an event is itself beyond
-/// a named maximum.
+/// The commit does not fit into this block any more; into an empty one it may, unless an event is
+/// itself beyond a named maximum.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the block is full: at most {BLOCK_EVENTS_MAX} events and {BLOCK_BYTES_MAX} bytes fit")]
 pub struct BlockFull;
@@ -53,8 +53,8 @@ pub(super) mod flag {
 const VARINT: usize = 10;
 /// Most bytes of a varint that counts rows, events, or the bytes of a name, key or string.
 const INDEX: usize = 2;
-/// Most bytes of an entry without its context, extensions and payload: the clock, the payload's length (3), and
-/// flags, run, aggregate, event, context, metadata and extensions.
+/// Most bytes of an entry without its context, extensions and payload: the clock, the payload's
+/// length (3), and flags, run, aggregate, event, context, metadata and extensions.
 const ENTRY: usize = VARINT + 3 + 7 * INDEX;
 
 /// The table rows that a commit adds to a block.
@@ -100,12 +100,12 @@ impl BlockPacker {
 
     /// Packs a commit: one author's consecutive events, of which the last is marked so.
     ///
-    /// `before` is where the author's events stood before it; it matters only for the author's first commit in
-    /// the block. Returns where they stand after it.
+    /// `before` is where the author's events stood before it; it matters only for the author's
+    /// first commit in the block. Returns where they stand after it.
     ///
     /// # Errors
-    /// When it does not fit, or a part of an event is larger than its named maximum; nothing is packed then. A
-    /// commit that fits beside others fits into an empty block too.
+    /// When it does not fit, or a part of an event is larger than its named maximum; nothing is
+    /// packed then. A commit that fits beside others fits into an empty block too.
     pub fn push_commit(&mut self, before: &Head, commit: &[Envelope]) -> Result<Head, BlockFull> {
         let size = self.size_bound(commit);
         let fits = self.count + commit.len() <= BLOCK_EVENTS_MAX

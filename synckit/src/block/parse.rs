@@ -49,7 +49,8 @@ const fn inconsistent(what: &'static str) -> BlockError {
     BlockError::Inconsistent { what }
 }
 
-/// A table's length: at most `max`. Its rows are read one by one, so it may still promise more than there is.
+/// A table's length: at most `max`. Its rows are read one by one, so it may still promise more than
+/// there is.
 fn count(input: &mut Reader<'_>, max: usize) -> Result<usize, BlockError> {
     match usize::try_from(input.varint()?) {
         Ok(count) if count <= max => Ok(count),

@@ -1,4 +1,5 @@
-//! What blocks promise: envelopes come back as they were, and nothing damaged or contradictory is taken.
+//! What blocks promise: envelopes come back as they were, and nothing damaged or contradictory is
+//! taken.
 
 mod damage;
 mod golden;
@@ -68,7 +69,8 @@ fn pack(commits: &[Vec<Envelope>]) -> Block {
     packer.finish().unwrap()
 }
 
-/// Where the tests let an author's events stand before a commit: the chain depends on the number only.
+/// Where the tests let an author's events stand before a commit: the chain depends on the number
+/// only.
 fn head_before(commit: &[Envelope]) -> Head {
     let seq = commit[0].dot.seq - 1;
     let chain = Chain::from_bytes(*blake3::hash(&seq.to_le_bytes()).as_bytes());

@@ -47,25 +47,25 @@ impl HubBuilder {
         self
     }
 
-    /// Lets replicas send what they have from others, not only their own events; otherwise they are not asked for
-    /// it. Choose it where every replica is trusted, and a hub that begins anew is to be filled by whoever comes
-    /// first.
+    /// Lets replicas send what they have from others, not only their own events; otherwise they are
+    /// not asked for it. Choose it where every replica is trusted, and a hub that begins anew
+    /// is to be filled by whoever comes first.
     #[must_use]
     pub const fn takes_relayed(mut self) -> Self {
         self.takes_relayed = true;
         self
     }
 
-    /// How many sessions are served at the same time; [`HUB_SESSIONS_MAX`] if nothing is given. Further ones are
-    /// told to try again later.
+    /// How many sessions are served at the same time; [`HUB_SESSIONS_MAX`] if nothing is given.
+    /// Further ones are told to try again later.
     #[must_use]
     pub fn sessions_max(mut self, sessions: usize) -> Self {
         self.sessions_max = sessions.min(Semaphore::MAX_PERMITS);
         self
     }
 
-    /// Opens the hub over a redb file, which is created when it is not there. Commits are two-phase: they hold
-    /// against peers that choose what is stored.
+    /// Opens the hub over a redb file, which is created when it is not there. Commits are
+    /// two-phase: they hold against peers that choose what is stored.
     ///
     /// # Errors
     /// When the file cannot be opened; each cause has a kind of its own.

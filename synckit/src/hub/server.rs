@@ -61,7 +61,8 @@ impl RunningHub {
         &self.hub
     }
 
-    /// Takes no more connections, ends the sessions, each once what it received is committed, and releases the store.
+    /// Takes no more connections, ends the sessions, each once what it received is committed, and
+    /// releases the store.
     ///
     /// # Errors
     /// When the store could not be closed; everything acknowledged is safe all the same.

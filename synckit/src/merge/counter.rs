@@ -28,8 +28,8 @@ impl CounterField for i64 {
     }
 }
 
-/// The sum of all additions, each counted once. Kept in 128 bits, which no number of additions can exceed, so the
-/// sum does not depend on their order; a field shows it clamped to `i64`.
+/// The sum of all additions, each counted once. Kept in 128 bits, which no number of additions can
+/// exceed, so the sum does not depend on their order; a field shows it clamped to `i64`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Counter<F> {
     total: i128,

@@ -6,8 +6,8 @@ use crate::event::{Recorder, SyncEvent};
 use crate::merge::{MergeState, encoded};
 use crate::wire::{Field, Reader, Value, WireError, Writer};
 
-/// What `#[merge(max)]` and `#[merge(min)]` can stand on: an ordered value with a default, or an `Option` of an
-/// ordered value, which is `None` until someone writes it.
+/// What `#[merge(max)]` and `#[merge(min)]` can stand on: an ordered value with a default, or an
+/// `Option` of an ordered value, which is `None` until someone writes it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be merged by `max` or `min`",
     label = "needs a canonical encoding, a total order and a default",
@@ -21,7 +21,8 @@ pub trait ExtremeField: Field {
     /// The field's value when the greatest or least value written is `extreme`.
     fn from_extreme(extreme: Option<&Self::Value>) -> Self;
 
-    /// The value to write when an aggregate is created with this field; `None` when there is nothing to write.
+    /// The value to write when an aggregate is created with this field; `None` when there is
+    /// nothing to write.
     fn to_extreme(&self) -> Option<Self::Value>;
 }
 
@@ -72,7 +73,8 @@ macro_rules! extreme {
             #[doc = concat!("Folds a value: it holds if it is the ", $which, " so far.")]
             pub fn $method(&mut self, value: &F::Value) {
                 let holds = |held| match value.cmp(held) {
-                    // Its type calls the values equal; their bytes still decide alike on every replica.
+                    // Its type calls the values equal; their bytes still decide alike on every
+                    // replica.
                     Ordering::Equal => encoded(value).ok() > encoded(held).ok(),
                     order => order == Ordering::$which_order,
                 };

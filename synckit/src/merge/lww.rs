@@ -8,7 +8,8 @@ use crate::merge::MergeState;
 use crate::vector::Stamp;
 use crate::wire::{Field, Reader, WireError, WireType, Writer};
 
-/// What `#[merge(lww)]` can stand on: any field with a default, which it holds until someone sets it.
+/// What `#[merge(lww)]` can stand on: any field with a default, which it holds until someone sets
+/// it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be merged by `lww`",
     label = "needs a canonical encoding and a default",
@@ -18,10 +19,11 @@ pub trait LwwField: Field + Default {}
 
 impl<T: Field + Default> LwwField for T {}
 
-/// A last-writer-wins register: the value with the greatest stamp, in the total order of the space's events.
+/// A last-writer-wins register: the value with the greatest stamp, in the total order of the
+/// space's events.
 ///
-/// Because that order contains causality, a write always beats what its author had seen. A write that beats, or
-/// is beaten by, one that its author had *not* seen is recorded as a conflict.
+/// Because that order contains causality, a write always beats what its author had seen. A write
+/// that beats, or is beaten by, one that its author had *not* seen is recorded as a conflict.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lww<T> {
     written: Option<(T, Hlc, Dot)>,
@@ -49,7 +51,8 @@ impl<T: LwwField> Lww<T> {
     ) {
         if let Some((held, hlc, dot)) = &self.written {
             if (*hlc, *dot) > at.order() {
-                // Logs are causally ordered: the holder's author cannot have seen a write that came later.
+                // Logs are causally ordered: the holder's author cannot have seen a write that came
+                // later.
                 conflicts.note(field, "lww", Write::new(held, (*hlc, *dot)), Write::by(value, at));
                 return;
             }

@@ -1,9 +1,9 @@
 //! `#[merge(set)]`: an add-wins set.
 //!
-//! The observed-remove set of Shapiro, Preguiça, Baquero and Zawirski, "A Comprehensive Study of Convergent and
-//! Commutative Replicated Data Types", 2011, without tombstones: an element is in the set while some insertion of
-//! it is left that no removal's author had seen. Of one replica's insertions of an element only the last is kept:
-//! whoever had seen it had seen the earlier ones.
+//! The observed-remove set of Shapiro, Preguiça, Baquero and Zawirski, "A Comprehensive Study of
+//! Convergent and Commutative Replicated Data Types", 2011, without tombstones: an element is in
+//! the set while some insertion of it is left that no removal's author had seen. Of one replica's
+//! insertions of an element only the last is kept: whoever had seen it had seen the earlier ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,8 +44,8 @@ impl<T: Value + Ord> SetField for BTreeSet<T> {
 
 /// The insertions that hold, by element and inserting replica.
 ///
-/// Elements that their type calls equal are kept apart by their bytes, so that it does not matter which of them
-/// was folded first; the field shows one of them, and a removal takes all.
+/// Elements that their type calls equal are kept apart by their bytes, so that it does not matter
+/// which of them was folded first; the field shows one of them, and a removal takes all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AddWinsSet<F: SetField> {
     insertions: BTreeMap<(F::Element, Vec<u8>), BTreeMap<ReplicaId, u64>>,
@@ -63,7 +63,8 @@ impl<F: SetField> AddWinsSet<F> {
         F::from_elements(self.insertions.keys().map(|(element, _)| element))
     }
 
-    /// Folds an insertion. An element nested too deep to be stored, which no event can carry, is passed over.
+    /// Folds an insertion. An element nested too deep to be stored, which no event can carry, is
+    /// passed over.
     pub fn insert(&mut self, element: &F::Element, at: &Stamp<'_>) {
         let Ok(bytes) = encoded(element) else { return };
         let dots = self.insertions.entry((element.clone(), bytes)).or_default();
@@ -158,7 +159,8 @@ impl<'a, E: SyncEvent, F: SetField> SetOps<'a, E, F> {
         Self { recorder, insert, remove }
     }
 
-    /// Puts an element into the set. It stays there against removals made apart from this insertion.
+    /// Puts an element into the set. It stays there against removals made apart from this
+    /// insertion.
     pub fn insert(&mut self, element: impl Into<F::Element>) {
         self.recorder.record((self.insert)(element.into()));
     }

@@ -21,7 +21,8 @@ const ANN: u8 = 1;
 const BOB: u8 = 2;
 const CLEO: u8 = 3;
 
-/// When an event was made: its author, its number, the author's clock, and which events its author had seen.
+/// When an event was made: its author, its number, the author's clock, and which events its author
+/// had seen.
 #[derive(Clone, Debug)]
 struct Moment {
     dot: Dot,
@@ -67,7 +68,8 @@ fn restored<S: MergeState>(bytes: &[u8]) -> Result<S, WireError> {
     Ok(state)
 }
 
-/// Text that is compared without regard to case: equal values of this type may differ in their bytes.
+/// Text that is compared without regard to case: equal values of this type may differ in their
+/// bytes.
 #[derive(Clone, Debug, Default)]
 struct Caseless(String);
 

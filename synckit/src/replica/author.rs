@@ -92,7 +92,8 @@ impl Author {
 }
 
 impl Drafting<'_> {
-    /// Adds an edit whose author has seen `context`, the latest of it at `seen`. Returns the name of its last event.
+    /// Adds an edit whose author has seen `context`, the latest of it at `seen`. Returns the name
+    /// of its last event.
     ///
     /// # Errors
     /// When the clock gives no reading or the edit fits into no block. The batch is then as before.

@@ -53,8 +53,8 @@ impl ReplicaBuilder {
         self
     }
 
-    /// How far the replica's hybrid clock may run ahead of the wall clock before it refuses to write;
-    /// [`CLOCK_AHEAD_MAX`] if nothing is given.
+    /// How far the replica's hybrid clock may run ahead of the wall clock before it refuses to
+    /// write; [`CLOCK_AHEAD_MAX`] if nothing is given.
     #[must_use]
     pub const fn clock_ahead_max(mut self, bound: Duration) -> Self {
         self.clock_ahead_max = bound;
@@ -64,7 +64,8 @@ impl ReplicaBuilder {
     /// Opens the replica over a redb file, which is created when it is not there.
     ///
     /// # Errors
-    /// When the file cannot be opened (each cause has a kind of its own), or the registry contradicts itself.
+    /// When the file cannot be opened (each cause has a kind of its own), or the registry
+    /// contradicts itself.
     #[cfg(feature = "redb")]
     pub async fn open(self, path: impl Into<std::path::PathBuf>) -> Result<Replica, Error> {
         let options = crate::store::RedbOptions::default();

@@ -1,7 +1,7 @@
 //! The states of a replica's aggregates: a checkpointed cache over the log.
 //!
-//! States are folded in memory and written to the store now and then, with the position that they reflect. They
-//! can lag behind the log, and are caught up from it; they never lead it.
+//! States are folded in memory and written to the store now and then, with the position that they
+//! reflect. They can lag behind the log, and are caught up from it; they never lead it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -36,7 +36,8 @@ pub(super) struct Cache {
     clean_bytes: usize,
     conflicts: Vec<Conflict>,
     tally: Tally,
-    /// Stored states were folded under another registry: they are not read, and replaced as a whole.
+    /// Stored states were folded under another registry: they are not read, and replaced as a
+    /// whole.
     stale: bool,
 }
 
@@ -64,7 +65,8 @@ pub(super) struct Unsaved {
 }
 
 impl Cache {
-    /// Nothing in memory. `stored` is the position that the stored states reflect, if they can be used.
+    /// Nothing in memory. `stored` is the position that the stored states reflect, if they can be
+    /// used.
     pub(super) const fn new(registry: Registry, stored: Option<Position>) -> Self {
         Self {
             registry,
@@ -133,8 +135,8 @@ impl Cache {
         self.with(id, |state| (state.context(author), state.latest())).unwrap_or_default()
     }
 
-    /// Folds a block that begins at or before the position reached. Its aggregates' states must be in memory.
-    /// Returns the aggregates that changed.
+    /// Folds a block that begins at or before the position reached. Its aggregates' states must be
+    /// in memory. Returns the aggregates that changed.
     pub(super) fn fold(&mut self, log: &LogBlock) -> BTreeSet<AggregateId> {
         let mut changed = BTreeSet::new();
         let done = usize::try_from(self.folded.0.saturating_sub(log.start.0)).unwrap_or(usize::MAX);

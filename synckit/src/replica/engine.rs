@@ -1,7 +1,7 @@
 //! The engine of a replica: the one task that writes its edits and folds its log.
 //!
-//! Edits that wait at the same time become one commit of the store (group commit). An edit is answered once it is
-//! durable *and* folded, so whoever made it reads it.
+//! Edits that wait at the same time become one commit of the store (group commit). An edit is
+//! answered once it is durable *and* folded, so whoever made it reads it.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -268,7 +268,8 @@ impl Engine {
         results
     }
 
-    /// Makes sure that the author's place is known, and that the states which edits build on are in memory.
+    /// Makes sure that the author's place is known, and that the states which edits build on are in
+    /// memory.
     async fn prepare(&mut self, drafts: &[Draft]) -> Result<(), StoreError> {
         let (store, space) = (&self.shared.store, &self.shared.space);
         if self.in_doubt {

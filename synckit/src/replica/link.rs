@@ -91,13 +91,15 @@ struct Place {
 impl Replica {
     /// Syncs with a peer until each side holds what the other held when the sync began.
     ///
-    /// When this returns, what was sent is durable at the peer, and what was received is durable here and folded.
-    /// Cancelling it leaves both sides sound; the next sync goes on where this one was.
+    /// When this returns, what was sent is durable at the peer, and what was received is durable
+    /// here and folded. Cancelling it leaves both sides sound; the next sync goes on where this
+    /// one was.
     ///
     /// # Errors
-    /// [`ErrorKind::Transport`] when the peer cannot be reached, [`ErrorKind::Session`] when the session fails,
-    /// [`ErrorKind::Store`] when the local store does, [`ErrorKind::Busy`] while another sync with this address is
-    /// under way. [`Error::is_retryable`] tells whether trying again may help.
+    /// [`ErrorKind::Transport`] when the peer cannot be reached, [`ErrorKind::Session`] when the
+    /// session fails, [`ErrorKind::Store`] when the local store does, [`ErrorKind::Busy`] while
+    /// another sync with this address is under way. [`Error::is_retryable`] tells whether
+    /// trying again may help.
     pub async fn sync_once(&self, peer: impl IntoTransport) -> Result<SyncReport, Error> {
         let begun = Instant::now();
         let transport = peer.into_transport()?;
@@ -121,12 +123,13 @@ impl Replica {
         })
     }
 
-    /// Keeps in sync with a peer: begins at once, stays live, and connects again with back-off when the connection
-    /// is lost. Works until the link is dropped or ended, or an error occurs that trying again does not mend; the
-    /// link's status says so.
+    /// Keeps in sync with a peer: begins at once, stays live, and connects again with back-off when
+    /// the connection is lost. Works until the link is dropped or ended, or an error occurs
+    /// that trying again does not mend; the link's status says so.
     ///
     /// # Errors
-    /// When the address is malformed, or [`ErrorKind::Busy`] while another sync with it is under way.
+    /// When the address is malformed, or [`ErrorKind::Busy`] while another sync with it is under
+    /// way.
     pub fn connect(&self, peer: impl IntoTransport) -> Result<Link, Error> {
         let transport = peer.into_transport()?;
         let place = self.peers.enter(transport.address())?;
@@ -251,8 +254,8 @@ impl Link {
         self.status.borrow().clone()
     }
 
-    /// Waits until the status is one that `wanted` accepts, and returns it. Returns the last status when the link
-    /// ends before that. Cancellation-safe.
+    /// Waits until the status is one that `wanted` accepts, and returns it. Returns the last status
+    /// when the link ends before that. Cancellation-safe.
     pub async fn wait_for(&mut self, mut wanted: impl FnMut(&LinkStatus) -> bool) -> LinkStatus {
         // An error says that the link has ended: the last status tells how.
         let _ = self.status.wait_for(|status| wanted(status)).await;
@@ -312,7 +315,8 @@ impl Peers {
         }
     }
 
-    /// Ends all syncs and waits until they have ended, but not for ever: a sync that nobody polls cannot end.
+    /// Ends all syncs and waits until they have ended, but not for ever: a sync that nobody polls
+    /// cannot end.
     pub(super) async fn end_all(&self) {
         for stop in self.0.borrow().values() {
             stop.send_replace(true);

@@ -20,7 +20,8 @@ use crate::id::{
 use crate::key::ReplicaKey;
 use crate::log::{AdmitError, Held, LogBlock, Page, READ_BYTES_MAX, Refusal, Staging};
 
-/// A store that is gone when it is dropped. Within that bound it keeps every promise of [`EventStore`].
+/// A store that is gone when it is dropped. Within that bound it keeps every promise of
+/// [`EventStore`].
 #[derive(Debug)]
 pub struct MemoryStore {
     identity: StoreIdentity,

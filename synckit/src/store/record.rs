@@ -67,7 +67,8 @@ impl Message for ForkProof {
     }
 }
 
-/// What makes a conflict the same as another: its field and its two writes, whichever of them holds.
+/// What makes a conflict the same as another: its field and its two writes, whichever of them
+/// holds.
 pub(super) type ConflictId = (AggregateId, String, [Dot; 2]);
 
 pub(super) fn conflict_id(conflict: &Conflict) -> ConflictId {

@@ -8,8 +8,9 @@
 //! - `write`, `writer`: admission, and the thread that commits what waits together;
 //! - `fault`: what can go wrong.
 //!
-//! Reads run on tokio's threads for blocking work: one that finds its pages in memory takes microseconds, but one
-//! that does not waits for the disk, and a page of the log is up to a megabyte to check.
+//! Reads run on tokio's threads for blocking work: one that finds its pages in memory takes
+//! microseconds, but one that does not waits for the disk, and a page of the log is up to a
+//! megabyte to check.
 
 mod engine;
 mod fault;
@@ -51,12 +52,14 @@ pub use self::medium::{ENTROPY_LEN, Medium};
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct RedbOptions {
-    /// Commit in two phases. Twice the waiting for the disk; in return somebody who chooses what is stored and when
-    /// the power fails cannot make half a transaction pass for a whole one. For hubs, which store what strangers send.
+    /// Commit in two phases. Twice the waiting for the disk; in return somebody who chooses what
+    /// is stored and when the power fails cannot make half a transaction pass for a whole one.
+    /// For hubs, which store what strangers send.
     pub two_phase: bool,
-    /// Verify the whole file at every opening, not only after it was not closed cleanly. Takes about a second for
-    /// each gigabyte. Without it damage is found when what is damaged is read, and states of aggregates (of which
-    /// a hub keeps none) can be missed where the file's structure is damaged.
+    /// Verify the whole file at every opening, not only after it was not closed cleanly. Takes
+    /// about a second for each gigabyte. Without it damage is found when what is damaged is
+    /// read, and states of aggregates (of which a hub keeps none) can be missed where the
+    /// file's structure is damaged.
     pub verify_on_open: bool,
     /// Memory for pages of the file, in bytes.
     pub cache_bytes: usize,
@@ -78,14 +81,15 @@ impl Default for RedbOptions {
 
 /// A store in a redb file.
 ///
-/// The file belongs to one process at a time and must be on a local disk. It holds the replica's secret key, and
-/// on Unix is readable by its owner only.
+/// The file belongs to one process at a time and must be on a local disk. It holds the replica's
+/// secret key, and on Unix is readable by its owner only.
 ///
-/// When the system refuses an operation (no space left, an unreadable sector), the call that met it fails with a
-/// typed error; the file is opened again by itself when the next call arrives, and nothing acknowledged is lost.
+/// When the system refuses an operation (no space left, an unreadable sector), the call that met it
+/// fails with a typed error; the file is opened again by itself when the next call arrives, and
+/// nothing acknowledged is lost.
 ///
-/// Dropping the store does what [`EventStore::close`] does, but waits for it only a few seconds and tells nobody
-/// what became of it.
+/// Dropping the store does what [`EventStore::close`] does, but waits for it only a few seconds and
+/// tells nobody what became of it.
 #[derive(Debug)]
 pub struct RedbStore {
     identity: StoreIdentity,
@@ -98,8 +102,9 @@ pub struct RedbStore {
 impl RedbStore {
     /// Opens the store in the file at `path`, making it when there is none.
     ///
-    /// A crash while it is made leaves no store or a whole one. Blocks while the file is read: in asynchronous
-    /// code call it before the first request is served, or in `tokio::task::spawn_blocking`.
+    /// A crash while it is made leaves no store or a whole one. Blocks while the file is read: in
+    /// asynchronous code call it before the first request is served, or in
+    /// `tokio::task::spawn_blocking`.
     ///
     /// # Errors
     /// - [`StoreErrorKind::Io`] when the folder is missing or may not be written, with the cause;

@@ -1,7 +1,8 @@
 //! How long to wait before trying again.
 //!
-//! Exponential back-off with full jitter (Brooker, "Exponential Backoff And Jitter", 2015): many replicas that
-//! lost the same hub do not come back all at once. Pure: the random number is an argument.
+//! Exponential back-off with full jitter (Brooker, "Exponential Backoff And Jitter", 2015): many
+//! replicas that lost the same hub do not come back all at once. Pure: the random number is an
+//! argument.
 
 use std::time::Duration;
 
@@ -21,7 +22,8 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// Waits at most `first` after one failure, twice that after two, and never more than `longest`.
+    /// Waits at most `first` after one failure, twice that after two, and never more than
+    /// `longest`.
     ///
     /// Bounds under a millisecond are raised to one, so that no failure leads to a busy loop.
     pub fn new(first: Duration, longest: Duration) -> Self {
@@ -39,8 +41,8 @@ impl Backoff {
         self.failures = 0;
     }
 
-    /// Counts a failure and gives the time to wait: between half of the bound that holds and all of it, by
-    /// `random`.
+    /// Counts a failure and gives the time to wait: between half of the bound that holds and all of
+    /// it, by `random`.
     pub fn failed(&mut self, random: u64) -> Duration {
         let doublings = self.failures.min(31);
         self.failures = self.failures.saturating_add(1);

@@ -84,8 +84,8 @@ pub struct Hello {
     pub sends: bool,
     /// Whether the speaker receives the other's log.
     pub receives: bool,
-    /// Whether the speaker takes events of other replicas than the one it speaks with. To one that does not, only
-    /// one's own are sent.
+    /// Whether the speaker takes events of other replicas than the one it speaks with. To one that
+    /// does not, only one's own are sent.
     pub takes_relayed: bool,
     /// The fingerprint of the speaker's schemas and merge rules; `None` for a hub, which has none.
     pub fingerprint: Option<[u8; 32]>,
@@ -114,9 +114,10 @@ impl Hello {
 
     /// What a side signs to prove its key: a hash over both greetings and its role.
     ///
-    /// The hash is BLAKE3 in key derivation mode with the context `synckit 2026 session handshake`, over the
-    /// initiator's greeting and then the acceptor's, each as a length-delimited canonical message, and a last
-    /// byte: 1 when the initiator signs, 2 when the acceptor does.
+    /// The hash is BLAKE3 in key derivation mode with the context `synckit 2026 session handshake`,
+    /// over the initiator's greeting and then the acceptor's, each as a length-delimited
+    /// canonical message, and a last byte: 1 when the initiator signs, 2 when the acceptor
+    /// does.
     pub fn transcript(initiator: &Self, acceptor: &Self, signed_by_initiator: bool) -> [u8; 32] {
         let mut out = Writer::new();
         out.nested(|out| initiator.write(out));
@@ -176,15 +177,16 @@ impl From<Head> for HeldHead {
 pub enum Resume {
     /// After this position: the cursor that was committed together with the events before it.
     After(Position),
-    /// There is no cursor that holds: from the beginning, leaving out the events named (and those before them).
+    /// There is no cursor that holds: from the beginning, leaving out the events named (and those
+    /// before them).
     Frontier(Vec<Dot>),
 }
 
 /// A part of the speaker's log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Events {
-    /// The position in the speaker's log that this frame reaches. It may pass over events that the other needs
-    /// not be sent.
+    /// The position in the speaker's log that this frame reaches. It may pass over events that the
+    /// other needs not be sent.
     pub through: Position,
     /// How many events the speaker's log holds, so that the other can tell how much is to come.
     pub head: Position,

@@ -8,7 +8,8 @@ pub const PROTOCOL_VERSION: u32 = 1;
 pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// Most blocks in one frame.
 pub const FRAME_BLOCKS_MAX: usize = 4_096;
-/// Bytes of events that may be sent before their acknowledgement; the frame that crosses the line is sent whole.
+/// Bytes of events that may be sent before their acknowledgement; the frame that crosses the line
+/// is sent whole.
 pub const WINDOW_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Longest text of a goodbye, in bytes; longer ones are cut.
 pub const GOODBYE_BYTES_MAX: usize = 1_024;
@@ -16,6 +17,6 @@ pub const GOODBYE_BYTES_MAX: usize = 1_024;
 pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// How long the peer may take to acknowledge something while events are unacknowledged.
 pub const ACK_WITHIN: Duration = Duration::from_secs(60);
-/// How many events that need not be committed may be passed over before the cursor behind them is. Bounds what is
-/// read again after a session that was cut.
+/// How many events that need not be committed may be passed over before the cursor behind them is.
+/// Bounds what is read again after a session that was cut.
 pub const CURSOR_BEHIND_MAX: u64 = 4_096;

@@ -101,7 +101,8 @@ impl Receiver {
         Ok(())
     }
 
-    /// The next commit, if one is due and none is under way: blocks, and the cursor that stands behind them.
+    /// The next commit, if one is due and none is under way: blocks, and the cursor that stands
+    /// behind them.
     pub(super) fn next_commit(&mut self) -> Option<(Vec<Block>, Position)> {
         if self.committing.is_some() {
             return None;
@@ -112,7 +113,8 @@ impl Receiver {
         }
     }
 
-    /// A commit of nothing but the cursor, if it stands behind what was received and nothing else is due.
+    /// A commit of nothing but the cursor, if it stands behind what was received and nothing else
+    /// is due.
     pub(super) fn last_commit(&mut self) -> Option<(Vec<Block>, Position)> {
         (self.is_settled() && self.stored < self.received).then(|| self.begin_commit(false))
     }

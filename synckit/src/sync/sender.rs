@@ -151,8 +151,9 @@ impl Sender {
         Ok(found > from)
     }
 
-    /// Whether the block is not to be sent: it came from the peer, the peer's frontier covers it, or the peer does
-    /// not take other replicas' events. A replica packs its own events by themselves.
+    /// Whether the block is not to be sent: it came from the peer, the peer's frontier covers it,
+    /// or the peer does not take other replicas' events. A replica packs its own events by
+    /// themselves.
     fn is_passed_over(&self, log: &LogBlock) -> bool {
         let runs = log.block.runs();
         log.source == Source::Peer(self.peer)

@@ -314,7 +314,8 @@ impl Session {
         if let Phase::Streaming(streams) = &mut self.phase
             && let Some(receiver) = &mut streams.receiver
         {
-            // Whoever is about to end takes no more: it would never come to an end with a peer that has much.
+            // Whoever is about to end takes no more: it would never come to an end with a peer that
+            // has much.
             return match streams.stopping {
                 Some(_) => Ok(()),
                 None => Ok(receiver.receive(events, now.wall)?),
@@ -366,8 +367,8 @@ impl Session {
 
     fn goodbye(&mut self, goodbye: Goodbye) -> Result<(), SessionError> {
         if goodbye.code == GoodbyeCode::CursorUnknown && matches!(self.phase, Phase::Streaming(_)) {
-            // Dropping the cursor makes the next session resume by frontier. Only a peer that has proved who it
-            // is can bring that about.
+            // Dropping the cursor makes the next session resume by frontier. Only a peer that has
+            // proved who it is can bring that about.
             let (blocks, cursor) = (Vec::new(), Position::START);
             self.effects.push_back(Effect::Commit { blocks, cursor });
         }
@@ -488,7 +489,8 @@ impl Session {
 }
 
 impl Streams {
-    /// Checks the peer's claims once more, when they went beyond what was known before it made them.
+    /// Checks the peer's claims once more, when they went beyond what was known before it made
+    /// them.
     fn recalled_again(&mut self, known: &Recollection) -> Result<(), SessionError> {
         let Some(claims) = self.doubted.take() else { return Ok(()) };
         claims.check(known)?;

@@ -83,8 +83,8 @@ pub enum Violation {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// The peer keeps a cursor that is not one of this store's log. It has been told to drop it; when it connects
-    /// again it resumes by frontier.
+    /// The peer keeps a cursor that is not one of this store's log. It has been told to drop it;
+    /// when it connects again it resumes by frontier.
     #[error(
         "the peer keeps a cursor beyond this store's log; it was told to drop it and connect again"
     )]
@@ -106,7 +106,8 @@ pub enum SessionError {
     /// The log refuses what the peer sent.
     #[error("the log refuses what the peer sent: {0}")]
     Refused(#[from] Refusal),
-    /// The peer holds events of this replica that this store does not: the store was restored from an older copy.
+    /// The peer holds events of this replica that this store does not: the store was restored from
+    /// an older copy.
     #[error(
         "the peer holds {theirs} events of this replica, this store only {ours}: it was restored from an older \
          copy or another copy of it is in use; give it a fresh store and sync that from the hub"

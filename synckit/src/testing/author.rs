@@ -14,7 +14,8 @@ use crate::vector::VectorClock;
 
 /// A replica that writes events about notes, without a store of its own.
 ///
-/// The same seed and calls give the same bytes. A clone goes on from the same place: what it writes then forks.
+/// The same seed and calls give the same bytes. A clone goes on from the same place: what it writes
+/// then forks.
 ///
 /// ```
 /// use synckit::testing::Author;
@@ -35,7 +36,8 @@ pub struct Author {
 }
 
 impl Author {
-    /// Somebody whose key is made from `seed`, who writes about the note `note` in the default space.
+    /// Somebody whose key is made from `seed`, who writes about the note `note` in the default
+    /// space.
     pub fn new(seed: u8) -> Self {
         Self {
             key: ReplicaKey::from_seed(&[seed; ReplicaKey::SEED_LEN]),
@@ -98,7 +100,8 @@ impl Author {
         self
     }
 
-    /// Sets the author's clock, to milliseconds since the Unix epoch. It moves on by one with each event.
+    /// Sets the author's clock, to milliseconds since the Unix epoch. It moves on by one with each
+    /// event.
     pub fn set_clock(&mut self, millis: u64) -> &mut Self {
         self.wall = UnixMillis::new(millis);
         self

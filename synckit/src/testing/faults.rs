@@ -1,8 +1,9 @@
 //! A disk in memory that loses power, runs full or fails when it is told to.
 //!
-//! It keeps apart what was written and what was made durable: a power failure leaves the durable bytes and, of
-//! what was written since, whatever part the test chooses, torn and in any order. Operations that change
-//! something are counted, so that a test can fail each of them in turn. The same calls give the same bytes.
+//! It keeps apart what was written and what was made durable: a power failure leaves the durable
+//! bytes and, of what was written since, whatever part the test chooses, torn and in any order.
+//! Operations that change something are counted, so that a test can fail each of them in turn. The
+//! same calls give the same bytes.
 
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -153,7 +154,8 @@ impl FaultyDisk {
         (disk.plan, disk.failing_read) = (Plan::Sound, None);
     }
 
-    /// Cuts the power, if it has not failed yet, and switches it on again. Handles of before do not work any more.
+    /// Cuts the power, if it has not failed yet, and switches it on again. Handles of before do not
+    /// work any more.
     pub fn restart(&self, leftover: Leftover) {
         let mut disk = self.lock();
         let mut random = Random(match leftover {

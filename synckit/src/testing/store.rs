@@ -38,11 +38,12 @@ pub type Store = Arc<dyn EventStore>;
 
 /// Makes a test of every promise of [`EventStore`].
 ///
-/// - `store_contract!(make)`, with `make` a function or closure whose future gives a fresh [`Store`]: for stores
-///   that do not outlive their process.
-/// - `store_contract!(durable: open)`, with `open` a function or closure from a [`PathBuf`] whose future gives the
-///   store at that path, a fresh one the first time: adds tests that close the store and open it again. The path is
-///   in a folder of the test's own; a store elsewhere uses the folder's name as the name of its database.
+/// - `store_contract!(make)`, with `make` a function or closure whose future gives a fresh
+///   [`Store`]: for stores that do not outlive their process.
+/// - `store_contract!(durable: open)`, with `open` a function or closure from a [`PathBuf`] whose
+///   future gives the store at that path, a fresh one the first time: adds tests that close the
+///   store and open it again. The path is in a folder of the test's own; a store elsewhere uses the
+///   folder's name as the name of its database.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! __store_contract {

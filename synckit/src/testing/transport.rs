@@ -1,7 +1,7 @@
 //! What every transport promises, as tests.
 //!
-//! [`transport_contract!`](crate::testing::transport_contract) makes one test of each function here. They ask for
-//! nothing but what [`Transport`], [`FrameSender`] and [`FrameReceiver`] say.
+//! [`transport_contract!`](crate::testing::transport_contract) makes one test of each function
+//! here. They ask for nothing but what [`Transport`], [`FrameSender`] and [`FrameReceiver`] say.
 
 use std::any::Any;
 use std::fmt;
@@ -83,8 +83,8 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// A transport, the connections that it makes as they arrive at the other end, and a transport of the same kind
-    /// to a place where nobody is.
+    /// A transport, the connections that it makes as they arrive at the other end, and a transport
+    /// of the same kind to a place where nobody is.
     pub fn new(transport: impl Transport, accepted: Accepted, nobody: impl Transport) -> Self {
         let (transport, nobody) = (Arc::new(transport), Arc::new(nobody));
         Self { transport, accepted, nobody, kept: Vec::new() }
@@ -139,7 +139,8 @@ impl Accepted {
     }
 }
 
-/// Frames arrive in the order in which they were sent, none lost and none twice, in both directions at once.
+/// Frames arrive in the order in which they were sent, none lost and none twice, in both directions
+/// at once.
 pub async fn frames_arrive_in_order_and_once(mut rig: Rig) {
     let (ours, theirs) = rig.connect().await;
     let frames: Vec<_> = (0..2_000).map(numbered).collect();
@@ -174,7 +175,8 @@ pub async fn one_direction_ends_without_the_other(mut rig: Rig) {
     }
 }
 
-/// A sender waits while the peer does not read: what is on its way has a bound. Nothing of it is lost.
+/// A sender waits while the peer does not read: what is on its way has a bound. Nothing of it is
+/// lost.
 pub async fn a_sender_waits_for_a_peer_that_does_not_read(mut rig: Rig) {
     let (mut ours, mut theirs) = rig.connect().await;
     let large = || Bytes::from(vec![7; FRAME_BYTES_MAX / 2]);
@@ -278,7 +280,8 @@ pub async fn a_cancelled_receive_loses_nothing(mut rig: Rig) {
     assert!(arrived == frames, "{} of {} frames arrived", arrived.len(), frames.len());
 }
 
-/// Where nobody is, connecting fails as [`TransportErrorKind::Unreachable`], and may be tried again.
+/// Where nobody is, connecting fails as [`TransportErrorKind::Unreachable`], and may be tried
+/// again.
 pub async fn connecting_to_nobody_fails_as_unreachable(rig: Rig) {
     let error = rig.nobody.connect().await.expect_err("an error");
     assert_eq!(error.kind(), &TransportErrorKind::Unreachable);

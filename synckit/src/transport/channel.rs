@@ -33,7 +33,8 @@ pub struct ChannelListener {
 }
 
 impl ChannelListener {
-    /// The next connection; `None` when no transport is left that could make one. Cancellation-safe.
+    /// The next connection; `None` when no transport is left that could make one.
+    /// Cancellation-safe.
     pub async fn accept(&mut self) -> Option<Connection> {
         self.accepted.recv().await
     }

@@ -1,12 +1,14 @@
 //! The gRPC transport: frames over one bidirectional HTTP/2 stream.
 //!
-//! `proto/synckit/v1/sync.proto` is the protocol's reference; the code that it generates is committed, so that
-//! building needs neither `protoc` nor a build script. [`GrpcTransport`] connects; [`serve`] listens, behind limits
-//! on everything that a stranger could exhaust; [`service`] is for mounting in a server of one's own, which
-//! [`hardened`] gives the same HTTP/2 limits.
+//! `proto/synckit/v1/sync.proto` is the protocol's reference; the code that it generates is
+//! committed, so that building needs neither `protoc` nor a build script. [`GrpcTransport`]
+//! connects; [`serve`] listens, behind limits on everything that a stranger could exhaust;
+//! [`service`] is for mounting in a server of one's own, which [`hardened`] gives the same HTTP/2
+//! limits.
 //!
-//! Deliberately not here: TLS (put a proxy in front, or mount the service behind your own), compression (the limits
-//! on frames would have to hold twice), and who may do what (the session and the hub decide that).
+//! Deliberately not here: TLS (put a proxy in front, or mount the service behind your own),
+//! compression (the limits on frames would have to hold twice), and who may do what (the session
+//! and the hub decide that).
 
 use crate::sync::limits::FRAME_BYTES_MAX;
 

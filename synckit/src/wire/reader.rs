@@ -37,7 +37,8 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    /// Moves to the first occurrence of field `number` and past its tag; false when the field is absent.
+    /// Moves to the first occurrence of field `number` and past its tag; false when the field is
+    /// absent.
     ///
     /// # Errors
     /// When what stands before it is not canonical or unknown, or when it has another wire type.
@@ -174,7 +175,8 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    /// A length and what stands in that many bytes, at the same depth: what [`Writer::enclosed`] wrote.
+    /// A length and what stands in that many bytes, at the same depth: what [`Writer::enclosed`]
+    /// wrote.
     ///
     /// [`Writer::enclosed`]: super::Writer::enclosed
     pub(crate) fn enclosed<T>(

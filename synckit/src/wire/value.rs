@@ -36,7 +36,8 @@ impl WireType {
 /// What a field looks like in protobuf terms: part of an event's schema.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shape {
-    /// A protobuf scalar, by its name there (`sint64`, `string`, …), and the Rust type's bound when narrower.
+    /// A protobuf scalar, by its name there (`sint64`, `string`, …), and the Rust type's bound when
+    /// narrower.
     Scalar(&'static str),
     /// A nested message, by the name of its type.
     Message(&'static str),
@@ -52,7 +53,8 @@ pub enum Shape {
     Map(&'static Shape, &'static Shape),
 }
 
-/// A type whose values fit into one field once. `#[derive(SyncValue)]` implements it for your own types.
+/// A type whose values fit into one field once. `#[derive(SyncValue)]` implements it for your own
+/// types.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no canonical encoding",
     label = "not a value that events can carry",

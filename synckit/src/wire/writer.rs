@@ -87,8 +87,8 @@ impl Writer {
         self.depth -= 1;
     }
 
-    /// A length and whatever `content` writes, at the same depth: for what a merge state puts around the values
-    /// of events, which may use up the whole depth themselves.
+    /// A length and whatever `content` writes, at the same depth: for what a merge state puts
+    /// around the values of events, which may use up the whole depth themselves.
     pub(crate) fn enclosed(&mut self, content: impl FnOnce(&mut Self)) {
         let start = self.out.len();
         content(self);
@@ -98,7 +98,8 @@ impl Writer {
         self.out[start..].rotate_right(prefix);
     }
 
-    /// A writer of bytes that are put in order before they are appended, `deeper` levels below this one.
+    /// A writer of bytes that are put in order before they are appended, `deeper` levels below this
+    /// one.
     pub(crate) const fn part(&self, deeper: u8) -> Self {
         Self { out: Vec::new(), depth: self.depth + deeper, too_deep: false }
     }

@@ -59,8 +59,8 @@ async fn defect_04_writes_at_the_same_clock_reading_do_not_swap_values() {
     assert_eq!(title(&ann, &id).await, winner);
 }
 
-/// Defect 4, other half: unrelated row numbers decided; here a write beats what its author had seen, whatever
-/// the wall clocks say.
+/// Defect 4, other half: unrelated row numbers decided; here a write beats what its author had
+/// seen, whatever the wall clocks say.
 #[tokio::test]
 async fn defect_04_a_later_write_wins_though_its_wall_clock_is_behind() {
     let (_hub, way) = hub();

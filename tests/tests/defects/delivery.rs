@@ -10,7 +10,8 @@ use synckit::{Hub, Id};
 
 use super::support::{FailingStore, Note, hub, office, way_to};
 
-/// Defect 1: positions were each side's own row numbers, so clients that wrote offline lost data for ever.
+/// Defect 1: positions were each side's own row numbers, so clients that wrote offline lost data
+/// for ever.
 #[tokio::test]
 async fn defect_01_replicas_that_wrote_offline_lose_nothing() {
     let (_hub, way) = hub();
@@ -29,7 +30,8 @@ async fn defect_01_replicas_that_wrote_offline_lose_nothing() {
     }
 }
 
-/// Defect 5: the server answered 200 for events it had failed to store, and a sync that failed said nothing.
+/// Defect 5: the server answered 200 for events it had failed to store, and a sync that failed said
+/// nothing.
 #[tokio::test]
 async fn defect_05_what_the_hub_could_not_store_is_not_acknowledged() {
     let store = FailingStore::new();
@@ -67,8 +69,8 @@ async fn defect_06_events_that_arrive_twice_are_passed_over() {
     assert_eq!(bob.get(&note(2)).await.unwrap().unwrap().visits, 1);
 }
 
-/// Defect 9: automatic sync waited a full interval before its first run, never retried, and died with its first
-/// context.
+/// Defect 9: automatic sync waited a full interval before its first run, never retried, and died
+/// with its first context.
 #[tokio::test(start_paused = true)]
 async fn defect_09_a_link_begins_at_once_retries_and_outlives_the_task_that_made_it() {
     let (way, mut listener) = channel();

@@ -15,7 +15,8 @@ use synckit::{Id, Replica, registry};
 
 use super::support::{Note, hub, office};
 
-/// Defect 13: a second subscriber, a null clock and a zero interval panicked; a notifier busy-looped.
+/// Defect 13: a second subscriber, a null clock and a zero interval panicked; a notifier
+/// busy-looped.
 #[tokio::test]
 async fn defect_13_many_subscribers_and_zero_intervals_are_fine() {
     let ann = office().await;

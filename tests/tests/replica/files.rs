@@ -106,7 +106,8 @@ async fn a_restored_copy_is_told_that_it_is_one() {
     let error = restored.sync_once(way.clone()).await.unwrap_err();
     assert!(error.to_string().contains("restored from an older copy"), "{error}");
     assert!(!error.is_retryable());
-    // A write to the copy takes a number that is taken: the hub refuses it as well, and nothing is overwritten.
+    // A write to the copy takes a number that is taken: the hub refuses it as well, and nothing is
+    // overwritten.
     restored.edit(&note("n"), |it| it.visits.add(100)).await.unwrap();
     assert!(restored.sync_once(way.clone()).await.is_err());
     let bob = office().await;

@@ -1,4 +1,5 @@
-//! Bits that flip in a file at rest: a typed error or the right data, never wrong data, never a panic.
+//! Bits that flip in a file at rest: a typed error or the right data, never wrong data, never a
+//! panic.
 
 use std::panic;
 use std::sync::Once;
@@ -121,7 +122,8 @@ impl Outcomes {
     }
 }
 
-/// redb panics over some damage; the store makes an error of it, but the message would be printed all the same.
+/// redb panics over some damage; the store makes an error of it, but the message would be printed
+/// all the same.
 fn silence_redb() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

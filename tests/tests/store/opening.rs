@@ -1,4 +1,5 @@
-//! Opening: a store is made whole or not at all, belongs to one opener, and nothing else passes for one.
+//! Opening: a store is made whole or not at all, belongs to one opener, and nothing else passes for
+//! one.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -70,7 +70,8 @@ fn conflict(ann: &Author, part: u64) -> Conflict {
 /// Blocks in their places.
 type Placed = Vec<(Position, Source, Block)>;
 
-/// What a store holds of the story's space, whether it folds events or only keeps and forwards them.
+/// What a store holds of the story's space, whether it folds events or only keeps and forwards
+/// them.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Log {
     blocks: Placed,

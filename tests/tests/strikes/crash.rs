@@ -1,5 +1,5 @@
-//! Offices and the hub are killed again and again, while they enter and while they sync; in the end nothing is lost
-//! and nothing is there twice.
+//! Offices and the hub are killed again and again, while they enter and while they sync; in the end
+//! nothing is lost and nothing is there twice.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -60,8 +60,8 @@ impl Field {
         Self { commands, running, results: vec![None; OFFICES], said, lines }
     }
 
-    /// Kills processes and starts them again until the dice have been rolled often enough; then lets the offices
-    /// finish, and returns their results.
+    /// Kills processes and starts them again until the dice have been rolled often enough; then
+    /// lets the offices finish, and returns their results.
     fn disturb(mut self, mut dice: Dice) -> Vec<Value> {
         let mut kills = 0;
         let mut steps = 0;
@@ -151,7 +151,8 @@ fn office(dir: &Path, place: usize, hub: &str, data: &str) -> Vec<String> {
     place.into_iter().chain(work).map(str::to_owned).collect()
 }
 
-/// The generator xorshift64 of Marsaglia, 2003: the same seed picks the same victims after the same steps.
+/// The generator xorshift64 of Marsaglia, 2003: the same seed picks the same victims after the same
+/// steps.
 struct Dice(u64);
 
 impl Dice {

@@ -125,7 +125,8 @@ async fn a_flood_of_resets_is_cut_off() {
         tokio::select! { () = flood => {}, () = taken => {} }
     })
     .await;
-    // The server says GOAWAY with ENHANCE_YOUR_CALM; what was sent after that may have reset the connection first.
+    // The server says GOAWAY with ENHANCE_YOUR_CALM; what was sent after that may have reset the
+    // connection first.
     let error = soon("the end of the connection", connection).await.unwrap().unwrap_err();
     assert!(error.is_io() || error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM), "{error:?}");
     server.assert_serves().await;

@@ -21,7 +21,8 @@ fn version_1_is_read_as_it_was_frozen() {
     assert_eq!(envelopes(&block), envelopes(&fixed_block()));
 }
 
-/// Two authors, a commit of two events, a repeated and a fresh context, metadata, extensions, an empty payload.
+/// Two authors, a commit of two events, a repeated and a fresh context, metadata, extensions, an
+/// empty payload.
 fn fixed_block() -> Block {
     let [ann, bob, cleo] = [replica(0xa1), replica(0xb2), replica(0xc3)];
     let seen = context([(bob, 3), (cleo, 300)]);

@@ -89,7 +89,8 @@ fn contexts_that_alternate_within_a_commit_are_counted_each_time() {
 
 #[test]
 fn a_commit_that_fits_beside_others_fits_alone() {
-    // What it shares with its neighbours must not decide: whoever holds those already packs it without them.
+    // What it shares with its neighbours must not decide: whoever holds those already packs it
+    // without them.
     let long_names = |seq| {
         let mut event = note(replica(1), seq, &[0; 400]);
         event.aggregate.key = Key::new(&[b'k'; KEY_BYTES_MAX]).unwrap();

@@ -185,7 +185,8 @@ fn causally_ordered(events: &[Envelope]) -> bool {
     })
 }
 
-/// A sound block of one author's similar events that holds more than [`BlockPacker`] would put into one.
+/// A sound block of one author's similar events that holds more than [`BlockPacker`] would put into
+/// one.
 fn tightly_packed(commits: &[Commit]) -> Block {
     let (before, first) = &commits[0];
     let mut body = Writer::new();

@@ -72,7 +72,8 @@ impl State {
 }
 
 impl Change {
-    /// Whether the event needs no context, because it takes effect independently of what its author had seen.
+    /// Whether the event needs no context, because it takes effect independently of what its author
+    /// had seen.
     const fn commutes(&self) -> bool {
         !matches!(self, Self::Title(_) | Self::Remove(_))
     }
@@ -124,7 +125,8 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// The events in another order that a log admits: each author's in theirs, and after what their authors saw.
+/// The events in another order that a log admits: each author's in theirs, and after what their
+/// authors saw.
 pub(super) fn delivered(history: &[Event], picks: &[Index]) -> Vec<Event> {
     let mut waiting: Vec<_> = history.to_vec();
     let mut seen = VectorClock::new();

@@ -1,8 +1,8 @@
 //! The open file, and opening it again by ourselves.
 //!
-//! redb refuses every further write once the system has refused one operation (a full disk, an unreadable
-//! sector); the file itself stays sound. The engine then drops the handle and opens the file again when the next
-//! read or write arrives. What was acknowledged before is in the file.
+//! redb refuses every further write once the system has refused one operation (a full disk, an
+//! unreadable sector); the file itself stays sound. The engine then drops the handle and opens the
+//! file again when the next read or write arrives. What was acknowledged before is in the file.
 
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -191,7 +191,8 @@ fn open_existing(
     })
 }
 
-/// redb would take an empty file for one to be made, and would say of any other only that it is not valid.
+/// redb would take an empty file for one to be made, and would say of any other only that it is not
+/// valid.
 fn check_magic(backend: &Backend) -> Result<(), Fault> {
     let system = |error: BackendError| Fault::System("read the file", error.into());
     let mut magic = [0; REDB_MAGIC.len()];
@@ -224,8 +225,8 @@ fn read_identity(txn: &ReadTransaction) -> Result<IdentityRow, Fault> {
     IdentityRow::read(&identity.ok_or(Fault::damaged("the store's identity is missing"))?)
 }
 
-/// Makes a store under a temporary name and publishes it; `None` when the name has been taken by then. The file
-/// stays open, and so locked, all the time.
+/// Makes a store under a temporary name and publishes it; `None` when the name has been taken by
+/// then. The file stays open, and so locked, all the time.
 fn create(
     medium: &dyn Medium,
     options: &RedbOptions,

@@ -165,8 +165,8 @@ from_damage! {
     WireError => "a stored record cannot be read",
 }
 
-/// Runs `operation` on redb. redb does not promise to survive a file that was damaged behind its back without a
-/// panic; a panic is reported as the damage that caused it.
+/// Runs `operation` on redb. redb does not promise to survive a file that was damaged behind its
+/// back without a panic; a panic is reported as the damage that caused it.
 pub(super) fn guarded<T>(operation: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     // A handle that was in use during a panic is dropped and never used again: see `Engine`.
     catch_unwind(AssertUnwindSafe(operation)).unwrap_or_else(|payload| {

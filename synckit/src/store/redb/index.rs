@@ -1,7 +1,8 @@
 //! Finding an aggregate's events: an index that is made when it is asked for.
 //!
-//! Nothing is indexed when events are appended. A read that finds the index far behind the log has the writer
-//! extend it, a chunk at a time; what the index does not reach yet is looked through block by block.
+//! Nothing is indexed when events are appended. A read that finds the index far behind the log has
+//! the writer extend it, a chunk at a time; what the index does not reach yet is looked through
+//! block by block.
 
 use redb::{ReadTransaction, WriteTransaction};
 

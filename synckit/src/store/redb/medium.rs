@@ -17,8 +17,8 @@ pub const ENTROPY_LEN: usize = StoreId::LEN + ReplicaKey::SEED_LEN;
 
 /// Where a store's file is kept.
 ///
-/// A store is made under a temporary name and published under its own when it is whole, so a crash at any moment
-/// leaves either no store or a whole one.
+/// A store is made under a temporary name and published under its own when it is whole, so a crash
+/// at any moment leaves either no store or a whole one.
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, reason = "a seam for tests"))]
 pub trait Medium: fmt::Debug + Send + Sync + 'static {
     /// What messages call it.
@@ -64,7 +64,8 @@ pub(super) struct FileMedium {
 
 impl FileMedium {
     pub(super) fn new(path: &Path) -> Self {
-        // Distinguishes stores that this process makes at the same time; the process id does the rest.
+        // Distinguishes stores that this process makes at the same time; the process id does the
+        // rest.
         static MADE: AtomicU64 = AtomicU64::new(0);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let temporary_prefix = format!(".{name}.new-");
@@ -74,8 +75,8 @@ impl FileMedium {
         Self { path: path.to_owned(), temporary, temporary_prefix }
     }
 
-    /// Removes what other processes left when they crashed while they made the store. Only when there is a store:
-    /// one that is still being made can then no longer be published anyway.
+    /// Removes what other processes left when they crashed while they made the store. Only when
+    /// there is a store: one that is still being made can then no longer be published anyway.
     fn remove_left_over(&self) {
         // Nothing depends on it: what cannot be removed stays.
         for entry in fs::read_dir(folder(&self.path)).into_iter().flatten().flatten() {
@@ -121,8 +122,8 @@ impl Medium for FileMedium {
                 let _ = fs::remove_file(&self.temporary);
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
-            // Not every file system has links. Without them two processes that make the same store at the same
-            // moment may each replace the other's, still empty, store.
+            // Not every file system has links. Without them two processes that make the same store
+            // at the same moment may each replace the other's, still empty, store.
             Err(_) => fs::rename(&self.temporary, &self.path)?,
         }
         sync_folder(folder(&self.path))?;

@@ -1,8 +1,8 @@
 //! Reading: every question is answered from one consistent state of the file.
 //!
-//! Rows are checked against each other, not only against their seals: blocks and runs must follow one another
-//! without a gap and reach as far as the space's row says, and the heads must add up to the log's length. A row
-//! that damage made unfindable is noticed so.
+//! Rows are checked against each other, not only against their seals: blocks and runs must follow
+//! one another without a gap and reach as far as the space's row says, and the heads must add up to
+//! the log's length. A row that damage made unfindable is noticed so.
 
 use bytes::Bytes;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};

@@ -1,4 +1,5 @@
-//! Keys and contents of rows, byte for byte as `docs/storage.md` describes them. Numbers are big-endian.
+//! Keys and contents of rows, byte for byte as `docs/storage.md` describes them. Numbers are
+//! big-endian.
 
 use bytes::Bytes;
 

@@ -1,8 +1,10 @@
-//! Tables whose rows are sealed: every value begins with a checksum that binds it to its table and key.
+//! Tables whose rows are sealed: every value begins with a checksum that binds it to its table and
+//! key.
 //!
-//! redb does not verify its own checksums when it reads. A seal tells a row that was damaged, or that belongs
-//! elsewhere, from a sound one; and because a damaged key can also make a row *unfindable*, a look-up that finds
-//! nothing looks at the rows on both sides of where the row would be.
+//! redb does not verify its own checksums when it reads. A seal tells a row that was damaged, or
+//! that belongs elsewhere, from a sound one; and because a damaged key can also make a row
+//! *unfindable*, a look-up that finds nothing looks at the rows on both sides of where the row
+//! would be.
 
 use bytes::Bytes;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
@@ -19,7 +21,8 @@ type Raw = &'static [u8];
 pub(super) struct Table {
     name: &'static str,
     number: u8,
-    /// How many bytes of a row's content the seal covers. What lies behind has a checksum of its own.
+    /// How many bytes of a row's content the seal covers. What lies behind has a checksum of its
+    /// own.
     covers: usize,
 }
 
@@ -147,7 +150,8 @@ impl<T: ReadableTable<Raw, Raw>> Rows<T> {
         Ok(Some(Row { key: found.value().to_vec(), content }))
     }
 
-    /// The rows from key `from` up to but not including key `to`, ascending; an empty `to` means to the end.
+    /// The rows from key `from` up to but not including key `to`, ascending; an empty `to` means to
+    /// the end.
     pub(super) fn range<'a>(
         &'a self,
         from: &'a [u8],

@@ -1,7 +1,8 @@
 //! Writing: batches are admitted one after the other on top of the transaction that they share.
 //!
-//! A batch is admitted completely before any of it is written, so a refused one leaves nothing behind. What the
-//! writer remembers between transactions is a cache of durable rows; it is thrown away when a transaction fails.
+//! A batch is admitted completely before any of it is written, so a refused one leaves nothing
+//! behind. What the writer remembers between transactions is a cache of durable rows; it is thrown
+//! away when a transaction fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -114,7 +115,8 @@ impl<'t> Ledger<'t> {
         Ok(Ok(Committed { head, appended: head.0 - before }))
     }
 
-    /// Writes the rows that batches of the transaction share. True when there is anything to commit.
+    /// Writes the rows that batches of the transaction share. True when there is anything to
+    /// commit.
     pub(super) fn finish(self) -> Result<bool, Fault> {
         let Self { txn, cache, wrote, .. } = self;
         let mut heads = Table::HEADS.of_mut(txn)?;

@@ -1,7 +1,9 @@
-//! The one thread that writes, and group commit: batches that wait together become durable together.
+//! The one thread that writes, and group commit: batches that wait together become durable
+//! together.
 //!
-//! The cost of a commit is the disk's, whatever it holds. The thread takes what waits, up to a limit, admits
-//! batch after batch into one transaction, makes it durable, and only then answers and wakes readers.
+//! The cost of a commit is the disk's, whatever it holds. The thread takes what waits, up to a
+//! limit, admits batch after batch into one transaction, makes it durable, and only then answers
+//! and wakes readers.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};

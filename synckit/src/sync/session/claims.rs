@@ -22,8 +22,8 @@ impl Claims {
 
     /// Whether a store of which this is known can have written that.
     ///
-    /// A refusal is final only when the store was asked after the claim was made: it may have grown meanwhile, and
-    /// the peer have heard of it by another way.
+    /// A refusal is final only when the store was asked after the claim was made: it may have grown
+    /// meanwhile, and the peer have heard of it by another way.
     pub(super) fn check(&self, known: &Recollection) -> Result<(), SessionError> {
         let (ours, theirs) = (known.own_head, self.own);
         if theirs.seq > ours.seq || (theirs.seq == ours.seq && theirs.chain != ours.chain) {

@@ -37,7 +37,8 @@ pub enum Input {
 pub enum Effect {
     /// Send a frame.
     Send(Frame),
-    /// Look up what is known of the peer, and answer with [`Input::Recalled`]. May be asked a second time.
+    /// Look up what is known of the peer, and answer with [`Input::Recalled`]. May be asked a
+    /// second time.
     Recall {
         /// The space that the session is about.
         space: SpaceId,
@@ -50,8 +51,8 @@ pub enum Effect {
     Load(Position),
     /// Wait until the log holds more than this many events, and answer with [`Input::LogMoved`].
     Watch(Position),
-    /// Commit blocks from the peer together with the cursor, and answer with [`Input::Committed`] or
-    /// [`Input::Refused`].
+    /// Commit blocks from the peer together with the cursor, and answer with [`Input::Committed`]
+    /// or [`Input::Refused`].
     Commit {
         /// Blocks in the order in which they came. May be empty.
         blocks: Vec<Block>,

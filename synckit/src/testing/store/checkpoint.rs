@@ -65,7 +65,8 @@ pub async fn states_are_listed_by_key_in_pages(store: Store) {
     assert!(listed(&store, None, 0).await.is_empty());
 }
 
-/// A conflict of the same field between the same two writes is recorded once; the order is that of recording.
+/// A conflict of the same field between the same two writes is recorded once; the order is that of
+/// recording.
 pub async fn a_conflict_is_recorded_once_and_in_order(store: Store) {
     let space = SpaceId::default();
     let mut swapped = conflict(1, 2);

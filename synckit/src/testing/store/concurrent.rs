@@ -65,7 +65,8 @@ pub async fn a_refused_batch_does_not_disturb_those_beside_it(store: Store) {
     assert_eq!(store.frontier(&space).await.unwrap().len(), 10);
 }
 
-/// Somebody who follows the log while it is written has in the end seen what it holds, in its order.
+/// Somebody who follows the log while it is written has in the end seen what it holds, in its
+/// order.
 pub async fn readers_never_see_a_position_that_is_preceded_later(store: Store) {
     const EVENTS: u64 = 60;
     let mut writers = JoinSet::new();

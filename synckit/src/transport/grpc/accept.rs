@@ -21,8 +21,8 @@ const REFUSALS_MAX: usize = 32;
 /// How long telling one may take.
 const REFUSE_WITHIN: Duration = Duration::from_secs(1);
 
-/// What a server says that has no room: an empty SETTINGS frame, and GOAWAY with ENHANCE_YOUR_CALM (RFC 9113,
-/// sections 6.5, 6.8 and 7), which gRPC reads as RESOURCE_EXHAUSTED.
+/// What a server says that has no room: an empty SETTINGS frame, and GOAWAY with ENHANCE_YOUR_CALM
+/// (RFC 9113, sections 6.5, 6.8 and 7), which gRPC reads as RESOURCE_EXHAUSTED.
 const NO_ROOM: [u8; 26] = [
     0, 0, 0, 4, 0, 0, 0, 0, 0, //
     0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xb,
@@ -77,8 +77,8 @@ async fn back_off(error: &io::Error) {
     }
 }
 
-/// Says that there is no room, and takes what the client says meanwhile: to close on unread bytes would reset the
-/// connection, and the client might not get to read why.
+/// Says that there is no room, and takes what the client says meanwhile: to close on unread bytes
+/// would reset the connection, and the client might not get to read why.
 async fn refuse(mut stream: TcpStream) -> io::Result<()> {
     stream.write_all(&NO_ROOM).await?;
     stream.shutdown().await?;
@@ -167,7 +167,8 @@ impl Drop for Slot {
     }
 }
 
-/// What counts as one peer: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer is given.
+/// What counts as one peer: an IPv4 address, or an IPv6 network of 64 bits, which is what one
+/// customer is given.
 fn one_peer(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

@@ -1,4 +1,5 @@
-//! What answers a call: gRPC, or something else that speaks HTTP/2, such as a proxy whose hub is down.
+//! What answers a call: gRPC, or something else that speaks HTTP/2, such as a proxy whose hub is
+//! down.
 
 use std::task::{Context, Poll};
 

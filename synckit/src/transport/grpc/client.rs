@@ -22,8 +22,9 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 /// Bytes of one stream that may be on their way here.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
-/// The same for the connection. It carries one stream; h2 takes half of this as the overhead that small DATA frames
-/// may cause while they are unread: 64 times a stream's window is enough for 8 bytes a frame.
+/// The same for the connection. It carries one stream; h2 takes half of this as the overhead that
+/// small DATA frames may cause while they are unread: 64 times a stream's window is enough for 8
+/// bytes a frame.
 const CONNECTION_WINDOW_BYTES: u32 = 64 * STREAM_WINDOW_BYTES;
 
 /// Connects to a hub by gRPC. Each connection is an HTTP/2 connection of its own.
@@ -49,7 +50,8 @@ impl GrpcTransport {
     /// The transport to the hub at `address`, written `http://host:port`. Nothing is connected yet.
     ///
     /// # Errors
-    /// [`TransportErrorKind::Address`] when the address is malformed, has a path or credentials, or asks for TLS.
+    /// [`TransportErrorKind::Address`] when the address is malformed, has a path or credentials, or
+    /// asks for TLS.
     pub fn new(address: impl AsRef<str>) -> Result<Self, TransportError> {
         let (address, uri) = address::parse(address.as_ref())?;
         let endpoint = Endpoint::from(uri)
@@ -62,8 +64,8 @@ impl GrpcTransport {
         Ok(Self { address, endpoint, connect_within: CONNECT_WITHIN })
     }
 
-    /// The same with another limit on how long a connection may take (5 seconds), from the look-up of the name to
-    /// the hub's answer.
+    /// The same with another limit on how long a connection may take (5 seconds), from the look-up
+    /// of the name to the hub's answer.
     #[must_use]
     pub const fn connect_within(mut self, limit: Duration) -> Self {
         self.connect_within = limit;

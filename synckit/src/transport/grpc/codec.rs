@@ -1,7 +1,7 @@
 //! The codec of gRPC messages: prost's, with one question asked first.
 //!
-//! A repeated field costs 32 bytes of memory for each entry that takes 2 on the wire, so entries are counted in the
-//! message as it came, before anything is taken for them.
+//! A repeated field costs 32 bytes of memory for each entry that takes 2 on the wire, so entries
+//! are counted in the message as it came, before anything is taken for them.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use tonic::codegen::Bytes;
 
 use super::convert::{NotAFrame, check_counts};
 
-/// Encodes and decodes the messages of `SyncService`. `T` is sent and `U` received: both are the generated `Frame`.
+/// Encodes and decodes the messages of `SyncService`. `T` is sent and `U` received: both are the
+/// generated `Frame`.
 #[derive(Debug)]
 pub(super) struct FrameCodec<T, U>(PhantomData<(T, U)>);
 

@@ -1,7 +1,8 @@
 //! TCP connections that remember how the other side began.
 //!
-//! When a connection fails it matters whether nobody was there, somebody hung up, or somebody spoke another
-//! protocol. The first bytes tell: an HTTP/2 server begins with a SETTINGS frame (RFC 9113, section 3.4).
+//! When a connection fails it matters whether nobody was there, somebody hung up, or somebody spoke
+//! another protocol. The first bytes tell: an HTTP/2 server begins with a SETTINGS frame (RFC 9113,
+//! section 3.4).
 
 use std::io;
 use std::pin::Pin;
@@ -119,8 +120,8 @@ impl Watched {
     }
 }
 
-/// Whether these can be the first bytes of a SETTINGS frame: its length has three bytes of which the first is 0, and
-/// is followed by the type 4, flags, and the stream 0.
+/// Whether these can be the first bytes of a SETTINGS frame: its length has three bytes of which
+/// the first is 0, and is followed by the type 4, flags, and the stream 0.
 fn begins_http2(head: &[u8]) -> bool {
     head.iter().enumerate().all(|(at, byte)| match at {
         0 => *byte == 0,

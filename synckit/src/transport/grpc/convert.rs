@@ -1,8 +1,8 @@
 //! Frames to protobuf messages and back: the edge at which bytes become types, once.
 //!
-//! What is checked here need not be checked again: every id and nonce has its length, every list its maximum, every
-//! space its form, and exactly one kind of frame is there. Whether a frame makes sense where it stands is the
-//! session's question.
+//! What is checked here need not be checked again: every id and nonce has its length, every list
+//! its maximum, every space its form, and exactly one kind of frame is there. Whether a frame makes
+//! sense where it stands is the session's question.
 
 use prost::bytes::Bytes;
 

@@ -20,7 +20,8 @@ use super::guard::Called;
 use super::{HEADER_LIST_BYTES_MAX, MESSAGE_BYTES_MAX, status, streams};
 use crate::transport::{Acceptor, TransportError, TransportErrorKind};
 
-/// Connections at the same time. Many systems allow a process 1,024 open files; keep room for the store's.
+/// Connections at the same time. Many systems allow a process 1,024 open files; keep room for the
+/// store's.
 const CONNECTIONS_MAX: usize = 768;
 /// Connections of one peer: an IPv4 address, or a 64-bit network of IPv6.
 const CONNECTIONS_PER_PEER_MAX: usize = 128;
@@ -39,33 +40,38 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Bytes of one stream that may be on their way here.
 const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
-/// The same for a connection. Its streams together take half of it at most; h2 takes the other half as the overhead
-/// that small DATA frames may cause while they are unread: 64 times a stream's window is enough for 8 bytes a frame,
-/// less than any frame of a session takes.
+/// The same for a connection. Its streams together take half of it at most; h2 takes the other half
+/// as the overhead that small DATA frames may cause while they are unread: 64 times a stream's
+/// window is enough for 8 bytes a frame, less than any frame of a session takes.
 const CONNECTION_WINDOW_BYTES: u32 = 64 * STREAM_WINDOW_BYTES;
 /// Streams that a client may reset before they were taken up ("rapid reset", CVE-2023-44487).
 const PENDING_RESETS_MAX: usize = 20;
 /// Streams that may be reset because of a client's errors (CVE-2025-8671).
 const ERROR_RESETS_MAX: usize = 64;
 
-/// What a server bounds. Change what you need: `ServerLimits { connections_max: 64, ..Default::default() }`.
+/// What a server bounds. Change what you need: `ServerLimits { connections_max: 64,
+/// ..Default::default() }`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServerLimits {
-    /// Connections at the same time (768). Keep it below the number of files that the process may open.
+    /// Connections at the same time (768). Keep it below the number of files that the process may
+    /// open.
     pub connections_max: usize,
-    /// Connections at the same time of one peer (128): an IPv4 address, or a 64-bit network of IPv6. Behind a
-    /// proxy all clients are one peer; then make it as large as [`connections_max`](Self::connections_max).
+    /// Connections at the same time of one peer (128): an IPv4 address, or a 64-bit network of
+    /// IPv6. Behind a proxy all clients are one peer; then make it as large as
+    /// [`connections_max`](Self::connections_max).
     pub connections_per_peer_max: usize,
     /// Sessions at the same time on one connection (32).
     pub streams_per_connection_max: u32,
-    /// How long a client may take to its first bytes, and from there to its first call (5 seconds).
+    /// How long a client may take to its first bytes, and from there to its first call (5
+    /// seconds).
     pub greeting_within: Duration,
     /// After how long a quiet connection is asked whether it is still there (20 seconds).
     pub ping_every: Duration,
     /// How long it may take to answer that (10 seconds).
     pub pong_within: Duration,
-    /// Age at which a connection is ended (1 hour, and up to an eighth less by chance), so that load spreads over
-    /// several hubs again. Sessions on it are lost, and resume on the next connection.
+    /// Age at which a connection is ended (1 hour, and up to an eighth less by chance), so that
+    /// load spreads over several hubs again. Sessions on it are lost, and resume on the next
+    /// connection.
     pub connection_age_max: Duration,
     /// How long sessions may take to end when the server stops (10 seconds).
     pub drain_within: Duration,
@@ -89,8 +95,8 @@ impl Default for ServerLimits {
 /// Serves `acceptor` on `listener` until `shutdown` resolves.
 ///
 /// Then no more connections are taken, those that are there are told so, and sessions have
-/// [`drain_within`](ServerLimits::drain_within) to end; what is left after that is cut off. Whoever owns the
-/// sessions should end them when it triggers `shutdown`.
+/// [`drain_within`](ServerLimits::drain_within) to end; what is left after that is cut off. Whoever
+/// owns the sessions should end them when it triggers `shutdown`.
 ///
 /// # Errors
 /// [`TransportErrorKind::Lost`] when the server ends by itself.
@@ -130,11 +136,11 @@ fn failed(error: tonic::transport::Error) -> TransportError {
     TransportError::new("serve by gRPC", TransportErrorKind::Lost).caused_by(error)
 }
 
-/// A tonic server with a limit on everything in HTTP/2 that a client could exhaust, for [`service`] in a server of
-/// your own.
+/// A tonic server with a limit on everything in HTTP/2 that a client could exhaust, for [`service`]
+/// in a server of your own.
 ///
-/// It does not bound how many connections there are and how long silent ones stay: [`serve`] does. Do not set a
-/// time-out on requests: a session is one request, and lasts.
+/// It does not bound how many connections there are and how long silent ones stay: [`serve`] does.
+/// Do not set a time-out on requests: a session is one request, and lasts.
 pub fn hardened(limits: &ServerLimits) -> Server {
     let streams_max = limits.streams_per_connection_max;
     Server::builder()
@@ -149,13 +155,14 @@ pub fn hardened(limits: &ServerLimits) -> Server {
         .http2_keepalive_interval(Some(limits.ping_every))
         .http2_keepalive_timeout(Some(limits.pong_within))
         .max_connection_age(limits.connection_age_max)
-        // With a grace period tonic ends connections after it, whatever runs on them; without one, never.
+        // With a grace period tonic ends connections after it, whatever runs on them; without one,
+        // never.
         .max_connection_age_grace(limits.drain_within)
         .tcp_nodelay(true)
 }
 
-/// The gRPC service that hands its sessions to `acceptor`, to be mounted in a tonic or axum server of your own.
-/// [`hardened`] makes such a server with the limits that belong to it.
+/// The gRPC service that hands its sessions to `acceptor`, to be mounted in a tonic or axum server
+/// of your own. [`hardened`] makes such a server with the limits that belong to it.
 ///
 /// ```no_run
 /// use std::sync::Arc;

@@ -16,7 +16,8 @@ pub(super) fn connecting(seen: Impression, answer: Option<&Status>) -> Transport
     }
 }
 
-/// A status without a source came over the wire; one with a source was made here, of a failed connection.
+/// A status without a source came over the wire; one with a source was made here, of a failed
+/// connection.
 fn answered(status: &Status) -> TransportErrorKind {
     let on_the_wire = std::error::Error::source(status).is_none();
     match status.code() {

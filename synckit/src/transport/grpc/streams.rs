@@ -72,15 +72,17 @@ impl FrameSender for GrpcSender {
 }
 
 struct GrpcReceiver {
-    /// `None` after the last frame, and after an error: behind one the place in the stream is lost.
+    /// `None` after the last frame, and after an error: behind one the place in the stream is
+    /// lost.
     frames: Option<Streaming<proto::Frame>>,
     /// Whether the other direction has ended as it should.
     finished: Arc<AtomicBool>,
 }
 
 impl Drop for GrpcReceiver {
-    /// Dropping the stream would cancel the call, and discard frames of the other direction that are still on their
-    /// way. When that has ended as it should the stream is read, to no use, until the peer ends it as well.
+    /// Dropping the stream would cancel the call, and discard frames of the other direction that
+    /// are still on their way. When that has ended as it should the stream is read, to no use,
+    /// until the peer ends it as well.
     fn drop(&mut self) {
         if !self.finished.load(Ordering::Relaxed) {
             return;
@@ -103,7 +105,8 @@ impl fmt::Debug for GrpcReceiver {
 impl FrameReceiver for GrpcReceiver {
     async fn receive(&mut self) -> Result<Option<Frame>, TransportError> {
         let Some(frames) = &mut self.frames else { return Ok(None) };
-        // Nothing is awaited after a frame has been taken, so that none is lost when this is cancelled.
+        // Nothing is awaited after a frame has been taken, so that none is lost when this is
+        // cancelled.
         let received = match frames.message().await {
             Ok(frame) => frame.map(from_proto).transpose().map_err(|reason| {
                 let kind = TransportErrorKind::Malformed;

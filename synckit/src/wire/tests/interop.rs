@@ -142,7 +142,8 @@ struct PSorted {
     readings: BTreeMap<String, f64>,
     #[prost(btree_map = "sint32, message", tag = "6")]
     by_number: BTreeMap<i32, PLeaf>,
-    // A map with message keys is beyond protobuf's map syntax; on the wire it is a list of entries.
+    // A map with message keys is beyond protobuf's map syntax; on the wire it is a list of
+    // entries.
     #[prost(message, repeated, tag = "7")]
     by_leaf: Vec<PLeafEntry>,
 }

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 
 use crate::wire::{Field, Message, Reader, Shape, Value, WireError, WireType, Writer};
 
-/// Declares a struct, its fields' numbers, and how it is written: by itself and as a value of a field.
+/// Declares a struct, its fields' numbers, and how it is written: by itself and as a value of a
+/// field.
 macro_rules! message {
     ($(#[$meta:meta])* $name:ident { $($number:literal $field:ident: $type:ty),* $(,)? }) => {
         $(#[$meta])*

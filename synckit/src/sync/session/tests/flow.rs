@@ -1,4 +1,5 @@
-//! Logs flow both ways: persist, then acknowledge; no faster than it is acknowledged; nothing in vain.
+//! Logs flow both ways: persist, then acknowledge; no faster than it is acknowledged; nothing in
+//! vain.
 
 use bytes::Bytes;
 

@@ -107,7 +107,8 @@ impl Ledger {
         packer.finish().unwrap()
     }
 
-    /// Commits what a peer sent together with the cursor behind it; how many of the events were new.
+    /// Commits what a peer sent together with the cursor behind it; how many of the events were
+    /// new.
     pub(super) fn commit(
         &mut self,
         blocks: &[Block],

@@ -1,4 +1,5 @@
-//! Mistakes planted into the driver of the simulated world: each is found, so the world would find the like of it.
+//! Mistakes planted into the driver of the simulated world: each is found, so the world would find
+//! the like of it.
 
 use super::world::{Bug, live};
 

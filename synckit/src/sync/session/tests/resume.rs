@@ -213,8 +213,8 @@ fn stopping_while_a_claim_is_looked_into_ends_in_order_after_the_answer() {
     assert_eq!(bob.answers().unwrap(), ["acks 3", "says goodbye: Done", "ends"]);
 }
 
-/// Bob has recalled one event of his; he then writes another, which ann gets by another way before she proves
-/// who she is. She has written one event herself.
+/// Bob has recalled one event of his; he then writes another, which ann gets by another way before
+/// she proves who she is. She has written one event herself.
 fn claiming_more_than_bob_recalled() -> (Seat, Seat) {
     let (mut ann, mut bob) = meet(Ledger::named("ann"), with_notes("bob", 1));
     bob.hears(ann.next(FrameKind::Hello));

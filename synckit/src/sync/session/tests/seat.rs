@@ -63,7 +63,8 @@ impl Seat {
         self.take_effects()
     }
 
-    /// The store answers the oldest question; what the session then does. `None` when nothing was asked.
+    /// The store answers the oldest question; what the session then does. `None` when nothing was
+    /// asked.
     pub(super) fn answers(&mut self) -> Option<Vec<String>> {
         let input = match self.asked.pop_front()? {
             Effect::Recall { peer, replica, .. } => {
@@ -168,8 +169,8 @@ pub(super) fn noon() -> UnixMillis {
 
 pub(super) const NOTHING: [&str; 0] = [];
 
-/// Two seats that are about to meet: the first opens the connection. Both sync both ways until stopped, and may
-/// relay, unless `change` says otherwise.
+/// Two seats that are about to meet: the first opens the connection. Both sync both ways until
+/// stopped, and may relay, unless `change` says otherwise.
 pub(super) fn meet_with(
     ann: Ledger,
     bob: Ledger,
@@ -212,7 +213,8 @@ pub(super) fn settled(ann: Ledger, bob: Ledger) -> (Seat, Seat) {
     (ann, bob)
 }
 
-/// Carries frames and answers questions until nothing moves; a connection closes when a side has ended.
+/// Carries frames and answers questions until nothing moves; a connection closes when a side has
+/// ended.
 pub(super) fn settle(ann: &mut Seat, bob: &mut Seat) {
     while carry(ann, bob) | carry(bob, ann) {}
 }

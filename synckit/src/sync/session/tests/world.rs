@@ -1,8 +1,9 @@
-//! A simulated world: replicas and hubs with durable logs, on a network that delays, cuts and repeats, with
-//! crashes at every point. Everything is drawn from one seed, so a seed is a story that can be told again.
+//! A simulated world: replicas and hubs with durable logs, on a network that delays, cuts and
+//! repeats, with crashes at every point. Everything is drawn from one seed, so a seed is a story
+//! that can be told again.
 //!
-//! Sessions are the product's; what drives them here is a model of the real driver. What is judged, and how, is
-//! in [`audit`]; what a seed decides is in [`plan`].
+//! Sessions are the product's; what drives them here is a model of the real driver. What is judged,
+//! and how, is in [`audit`]; what a seed decides is in [`plan`].
 
 mod audit;
 mod carry;
@@ -251,7 +252,8 @@ impl World {
         Ok(())
     }
 
-    /// When all hold everything and all cursors have followed, nothing is read, sent or committed any more.
+    /// When all hold everything and all cursors have followed, nothing is read, sent or committed
+    /// any more.
     fn fall_silent(&mut self) -> Sound {
         self.run_until(self.now + SETTLES_WITHIN)?;
         for place in self.places() {

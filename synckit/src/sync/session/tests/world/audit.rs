@@ -46,8 +46,8 @@ impl Audit {
         }
     }
 
-    /// A node's log may have grown: each author's events are there without gap or repetition, are those that were
-    /// written, and stand after everything that their author had seen.
+    /// A node's log may have grown: each author's events are there without gap or repetition, are
+    /// those that were written, and stand after everything that their author had seen.
     pub(super) fn grew(&mut self, node: usize, ledger: &Ledger) -> Sound {
         let log = &mut self.logs[node];
         for held in &ledger.blocks[log.blocks..] {
@@ -76,7 +76,8 @@ impl Audit {
         Ok(())
     }
 
-    /// `holder` tells `author`'s node that it holds that node's log so far: it does, durably, and for ever.
+    /// `holder` tells `author`'s node that it holds that node's log so far: it does, durably, and
+    /// for ever.
     pub(super) fn acknowledged(&mut self, holder: usize, of: usize, through: Position) -> Sound {
         self.covers(holder, of, through).map_err(|missing| {
             format!("node {holder} acknowledged {through} of node {of} without {missing}")
@@ -137,8 +138,8 @@ impl Audit {
     }
 }
 
-/// Between correct peers sessions end because of cuts, silence, stores that fail and orderly goodbyes, and for no
-/// other reason.
+/// Between correct peers sessions end because of cuts, silence, stores that fail and orderly
+/// goodbyes, and for no other reason.
 pub(super) fn ended_well(result: &Result<(), SessionError>) -> Sound {
     match result {
         Ok(()) => Ok(()),

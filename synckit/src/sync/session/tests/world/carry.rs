@@ -87,8 +87,8 @@ impl World {
         Ok(())
     }
 
-    /// Positions in frames only grow, which also bounds how many frames there can be; what is acknowledged is
-    /// durable.
+    /// Positions in frames only grow, which also bounds how many frames there can be; what is
+    /// acknowledged is durable.
     fn check_order(&mut self, place: Place, frame: &Frame) -> Sound {
         let (node, peer) = (self.end(place).node, self.end(place.other()).node);
         let (last, through) = match frame {
@@ -232,7 +232,8 @@ impl World {
         self.queue_in(delay, Happening::Told(place, Input::LogMoved(head)));
     }
 
-    /// A session is over: its last frames arrive, and then the peer sees that the connection is closed.
+    /// A session is over: its last frames arrive, and then the peer sees that the connection is
+    /// closed.
     fn ended(&mut self, place: Place, result: &Result<(), SessionError>) -> Sound {
         ended_well(result)?;
         self.end(place).session = None;

@@ -1,5 +1,5 @@
-//! What a seed decides before time begins: who there is, who talks to whom, how bad the network and the
-//! machines are, and which bug is planted, if any.
+//! What a seed decides before time begins: who there is, who talks to whom, how bad the network and
+//! the machines are, and which bug is planted, if any.
 
 use super::rng::Rng;
 
@@ -59,7 +59,8 @@ pub(super) struct Plan {
     pub(super) crash_per_mille: u64,
     /// How often, in a thousand, a node crashes after a commit and before it says so.
     pub(super) crash_after_commit_per_mille: u64,
-    /// How often, in a thousand, a commit fails for a reason of the store's own; it may be durable all the same.
+    /// How often, in a thousand, a commit fails for a reason of the store's own; it may be durable
+    /// all the same.
     pub(super) store_fails_per_mille: u64,
     /// How often, in a thousand, a session goes one way only.
     pub(super) one_way_per_mille: u64,
