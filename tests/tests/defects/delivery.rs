@@ -1,14 +1,15 @@
 //! Everything arrives, and nothing is acknowledged before it is stored (defects 1, 5, 6 and 9).
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use synckit::replica::LinkState;
+use synckit::store::{RedbOptions, RedbStore};
+use synckit::testing::faults::FaultyDisk;
 use synckit::transport::channel;
 use synckit::{Hub, Id};
 
-use super::support::{FailingStore, Note, hub, office, way_to};
+use super::support::{Note, hub, office, way_to};
 
 /// Defect 1: positions were each side's own row numbers, so clients that wrote offline lost data
 /// for ever.
@@ -34,18 +35,18 @@ async fn defect_01_replicas_that_wrote_offline_lose_nothing() {
 /// nothing.
 #[tokio::test]
 async fn defect_05_what_the_hub_could_not_store_is_not_acknowledged() {
-    let store = FailingStore::new();
-    let fails = Arc::clone(&store.fails);
+    let disk = FaultyDisk::new();
+    let store = RedbStore::open_on(Arc::new(disk.clone()), RedbOptions::hub()).unwrap();
     let hub = Hub::builder().over(Arc::new(store));
     let way = way_to(&hub);
     let (ann, bob) = (office().await, office().await);
     ann.edit(&note(1), |note| note.visits.add(1)).await.unwrap();
 
-    fails.store(true, Ordering::SeqCst);
+    disk.full_at(0);
     let error = ann.sync_once(way.clone()).await.unwrap_err();
     assert!(error.is_retryable(), "{error}");
 
-    fails.store(false, Ordering::SeqCst);
+    disk.repair();
     assert_eq!(ann.sync_once(way.clone()).await.unwrap().pushed, 1);
     bob.sync_once(way).await.unwrap();
     assert_eq!(bob.get(&note(1)).await.unwrap().unwrap().visits, 1);

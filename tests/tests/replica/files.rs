@@ -1,6 +1,9 @@
 //! Replicas over redb files: what is acknowledged is there after whatever happens.
 
-use synckit::store::StoreErrorKind;
+use std::sync::Arc;
+
+use synckit::store::{RedbOptions, RedbStore, StoreErrorKind};
+use synckit::testing::faults::FaultyDisk;
 use synckit::{ErrorKind, Hub, Replica, registry, sync_aggregate};
 
 use super::office::{Note, hub, note, office, office_in, read};
@@ -85,6 +88,22 @@ async fn a_file_in_use_is_refused_by_name() {
     let again = Replica::builder().open(folder.path().join("ann.redb")).await.unwrap_err();
     assert_eq!(*again.kind(), ErrorKind::Store(StoreErrorKind::Locked));
     assert!(again.to_string().contains("ann.redb"), "{again}");
+}
+
+#[tokio::test]
+async fn an_office_whose_disk_is_full_says_so_and_goes_on_when_there_is_space() {
+    let disk = FaultyDisk::new();
+    let store = RedbStore::open_on(Arc::new(disk.clone()), RedbOptions::default()).unwrap();
+    let ann = Replica::builder().registry(registry![Note]).over(Arc::new(store)).await.unwrap();
+    ann.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
+    disk.full_at(0);
+    let error = ann.edit(&note("n"), |it| it.visits.add(10)).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Store(StoreErrorKind::DiskFull), "{error}");
+    assert_eq!(read(&ann, &note("n")).await.visits, 1);
+    disk.repair();
+    ann.edit(&note("n"), |it| it.visits.add(100)).await.unwrap();
+    assert_eq!(read(&ann, &note("n")).await.visits, 101);
+    assert_eq!(ann.status().await.unwrap().own_events, 2);
 }
 
 #[tokio::test]
