@@ -4,8 +4,9 @@
 //! `cargo bench -p synckit --bench incremental`
 //!
 //! Each row is a log of that many events at the hub and at both replicas. Each figure is the median
-//! of 21 syncs of 100 events in one commit, the connection's opening and the handshake included.
-//! The ratio is the long log's figure over the short log's, of the same run: it is what to quote.
+//! of 41 syncs of 100 events in one commit, the connection's opening and the handshake included.
+//! Syncs on the two logs take turns, so that whatever else the machine does slows both. The ratio
+//! is the long log's figure over the short log's: it is what to quote.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -16,10 +17,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use synckit::hub::RunningHub;
 use synckit::{Hub, Id, Replica, registry, sync_aggregate};
 
 const NEW_EVENTS: usize = 100;
-const ROUNDS: usize = 21;
+const ROUNDS: usize = 41;
 const EVENTS_PER_EDIT: usize = 1_000;
 const LOGS: [usize; 2] = [1_000, 1_000_000];
 
@@ -32,55 +34,69 @@ struct Meter {
     total: i64,
 }
 
-struct Measured {
-    push: Duration,
-    pull: Duration,
+/// A hub and two replicas that hold a log of some length.
+struct Offices {
+    events: usize,
+    hub: RunningHub,
+    writer: Replica,
+    reader: Replica,
+    pushes: Vec<Duration>,
+    pulls: Vec<Duration>,
 }
 
 #[tokio::main]
 async fn main() {
-    println!("{:>10} {:>12} {:>12}", "log", "push 100", "pull 100");
-    let mut rows = Vec::new();
-    for events in LOGS {
-        let folder = tempfile::tempdir().unwrap();
-        let measured = measure(folder.path(), events).await;
-        println!(
-            "{events:>10} {:>9} us {:>9} us",
-            measured.push.as_micros(),
-            measured.pull.as_micros()
-        );
-        rows.push(measured);
+    let folders = LOGS.map(|_| tempfile::tempdir().unwrap());
+    let mut all = Vec::new();
+    for (events, folder) in LOGS.into_iter().zip(&folders) {
+        all.push(Offices::open(folder.path(), events).await);
     }
-    let ratio = |figure: fn(&Measured) -> Duration| {
-        figure(&rows[1]).as_secs_f64() / figure(&rows[0]).as_secs_f64()
-    };
-    println!("{:>10} {:>12.2} {:>12.2}", "ratio", ratio(|m| m.push), ratio(|m| m.pull));
+    for round in 0..ROUNDS {
+        for offices in &mut all {
+            offices.sync(round).await;
+        }
+    }
+    println!("{:>10} {:>12} {:>12}", "log", "push 100", "pull 100");
+    let mut medians = Vec::new();
+    for offices in all {
+        let (events, push, pull) = offices.close().await;
+        println!("{events:>10} {:>9} us {:>9} us", push.as_micros(), pull.as_micros());
+        medians.push([push.as_secs_f64(), pull.as_secs_f64()]);
+    }
+    let [push, pull] = [0, 1].map(|figure| medians[1][figure] / medians[0][figure]);
+    println!("{:>10} {push:>12.2} {pull:>12.2}", "ratio");
 }
 
-async fn measure(folder: &Path, events: usize) -> Measured {
-    let hub = Hub::builder().open(folder.join("hub.redb")).await.unwrap();
-    let hub = hub.serve("127.0.0.1:0").await.unwrap();
-    let (writer, reader) = (replica(folder, "writer").await, replica(folder, "reader").await);
-    for n in 0..events / EVENTS_PER_EDIT {
-        write(&writer, &format!("filler {n}"), EVENTS_PER_EDIT).await;
+impl Offices {
+    async fn open(folder: &Path, events: usize) -> Self {
+        let hub = Hub::builder().open(folder.join("hub.redb")).await.unwrap();
+        let hub = hub.serve("127.0.0.1:0").await.unwrap();
+        let (writer, reader) = (replica(folder, "writer").await, replica(folder, "reader").await);
+        for n in 0..events / EVENTS_PER_EDIT {
+            write(&writer, &format!("filler {n}"), EVENTS_PER_EDIT).await;
+        }
+        writer.sync_once(hub.url()).await.unwrap();
+        assert_eq!(reader.sync_once(hub.url()).await.unwrap().pulled, events as u64);
+        Self { events, hub, writer, reader, pushes: Vec::new(), pulls: Vec::new() }
     }
-    writer.sync_once(hub.url()).await.unwrap();
-    assert_eq!(reader.sync_once(hub.url()).await.unwrap().pulled, events as u64);
 
-    let (mut pushes, mut pulls) = (Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
-        write(&writer, &format!("new {round}"), NEW_EVENTS).await;
+    async fn sync(&mut self, round: usize) {
+        write(&self.writer, &format!("new {round}"), NEW_EVENTS).await;
         let begun = Instant::now();
-        assert_eq!(writer.sync_once(hub.url()).await.unwrap().pushed, NEW_EVENTS as u64);
-        pushes.push(begun.elapsed());
+        let pushed = self.writer.sync_once(self.hub.url()).await.unwrap().pushed;
+        self.pushes.push(begun.elapsed());
         let begun = Instant::now();
-        assert_eq!(reader.sync_once(hub.url()).await.unwrap().pulled, NEW_EVENTS as u64);
-        pulls.push(begun.elapsed());
+        let pulled = self.reader.sync_once(self.hub.url()).await.unwrap().pulled;
+        self.pulls.push(begun.elapsed());
+        assert_eq!([pushed, pulled], [NEW_EVENTS as u64; 2]);
     }
-    writer.close().await.unwrap();
-    reader.close().await.unwrap();
-    hub.shut_down().await.unwrap();
-    Measured { push: median(pushes), pull: median(pulls) }
+
+    async fn close(self) -> (usize, Duration, Duration) {
+        self.writer.close().await.unwrap();
+        self.reader.close().await.unwrap();
+        self.hub.shut_down().await.unwrap();
+        (self.events, median(self.pushes), median(self.pulls))
+    }
 }
 
 async fn replica(folder: &Path, name: &str) -> Replica {
