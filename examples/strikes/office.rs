@@ -12,7 +12,7 @@ use std::time::Duration;
 use synckit::envelope::Metadata;
 use synckit::event::Recorder;
 use synckit::id::{Position, SpaceId};
-use synckit::replica::{Link, LinkState};
+use synckit::replica::{Link, LinkState, LinkStatus};
 use synckit::{Aggregate, Edit, Id, Replica, registry};
 use tokio::task::JoinSet;
 
@@ -112,23 +112,34 @@ impl Office {
     }
 
     /// Syncs with a hub until `events` events are here, and the hub has this office's own. Calls
-    /// `held` with how many are here as they become more.
+    /// `held` with how many are here as they become more, and `trouble` with what keeps the office
+    /// waiting: a hub that is not there, or whose disk is full, is tried again until it works.
     pub(crate) async fn sync_until(
         &self,
         hub: &str,
         events: u64,
         mut held: impl FnMut(u64),
+        mut trouble: impl FnMut(&str),
     ) -> Result<Traffic, Failure> {
         let mut link = self.replica.connect(hub)?;
         let (store, space) = (self.replica.store(), self.replica.space());
         let mut head = store.head(space).await?;
         held(head.0);
+        let mut told = None;
         while head < Position(events) {
             tokio::select! {
-                moved = store.moved(space, head) => head = moved?,
-                () = ended(&mut link) => return Err(why_ended(link).await),
+                moved = store.moved(space, head) => {
+                    head = moved?;
+                    held(head.0);
+                }
+                status = troubled(&mut link, &told) => {
+                    if status.state == LinkState::Ended {
+                        return Err(why_ended(link).await);
+                    }
+                    told = status.last_error;
+                    told.iter().for_each(|error| trouble(error));
+                }
             }
-            held(head.0);
         }
         // Of the last session, if the connection was lost in between.
         let progress = link.status().progress;
@@ -190,8 +201,10 @@ pub(crate) fn events_of<'a>(reports: impl IntoIterator<Item = &'a Report>) -> u6
     recorder.into_events().len() as u64
 }
 
-async fn ended(link: &mut Link) {
-    link.wait_for(|status| status.state == LinkState::Ended).await;
+/// Waits until the link has ended, or has met an error other than the one told already.
+async fn troubled(link: &mut Link, told: &Option<String>) -> LinkStatus {
+    let other = |error: &Option<String>| error.is_some() && error != told;
+    link.wait_for(|status| status.state == LinkState::Ended || other(&status.last_error)).await
 }
 
 /// A link that nobody ended has met an error that trying again does not mend.

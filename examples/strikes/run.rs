@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -112,7 +113,8 @@ pub(crate) async fn run_office(job: &OfficeJob) -> Result<Outcome, Failure> {
 
     let begun = Instant::now();
     let tell = |held| show::step(format_args!("holds {held} of {events}"));
-    let traffic = office.sync_until(&job.hub, events, tell).await?;
+    let trouble = |error: &str| show::complain(format_args!("waiting: {error}"));
+    let traffic = office.sync_until(&job.hub, events, tell, trouble).await?;
     let sync = begun.elapsed();
     let knowledge = office.knowledge().await?;
     office.close().await?;
@@ -162,15 +164,25 @@ async fn sync(offices: &[Office], hub: &str, bars: &Bars) -> Result<Vec<Traffic>
         events += office.own_events().await?;
     }
     let bar = bars.syncing(events, offices.len());
+    // What keeps one office waiting keeps most of them: it is told once.
+    let told = Arc::new(Mutex::new(BTreeSet::new()));
     let syncing = offices.iter().map(|office| {
         let (office, hub, bar) = (office.clone(), hub.to_owned(), bar.clone());
+        let told = Arc::clone(&told);
         async move {
             let mut seen = 0;
             let held = |held| {
                 bar.inc(held - seen);
                 seen = held;
             };
-            office.sync_until(&hub, events, held).await
+            let trouble = |error: &str| {
+                // What was attempted differs from office to office; what went wrong does not.
+                let what = error.split_once(": ").map_or(error, |(_, what)| what).to_owned();
+                if told.lock().is_ok_and(|mut told| told.insert(what)) {
+                    show::complain(format_args!("waiting: {error}"));
+                }
+            };
+            office.sync_until(&hub, events, held, trouble).await
         }
     });
     let traffic = all(syncing).await?;

@@ -165,6 +165,7 @@ impl SessionError {
         let said = match self {
             Self::PeerMisbehaved(violation) => violation.to_string(),
             Self::Refused(refusal) => refusal.to_string(),
+            Self::Store => "its store failed; try again once that is mended".to_owned(),
             other => other.to_string(),
         };
         Some(Frame::goodbye(code, &said))
