@@ -8,6 +8,7 @@ pub(crate) mod aggregate;
 pub(crate) mod event;
 pub(crate) mod fallback;
 pub(crate) mod fields;
+pub(crate) mod history;
 pub(crate) mod value;
 
 #[cfg(test)]

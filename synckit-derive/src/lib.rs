@@ -10,6 +10,7 @@ mod attr;
 mod case;
 mod ctxt;
 mod expand;
+mod lock;
 #[cfg(test)]
 mod mutations;
 mod rule;
@@ -22,6 +23,7 @@ use quote::quote;
 use syn::{Data, DeriveInput};
 
 use crate::ctxt::Ctxt;
+use crate::lock::locate::Locks;
 
 /// Makes a struct one kind of event, or an enum a family of kinds.
 ///
@@ -56,7 +58,7 @@ use crate::ctxt::Ctxt;
 ///
 /// Fields are numbered from 1 in order of declaration. `#[field(3)]` gives a field its number; the
 /// fields after it count on from there.
-#[proc_macro_derive(SyncEvent, attributes(event, field))]
+#[proc_macro_derive(SyncEvent, attributes(event, field, upcast))]
 pub fn sync_event(input: TokenStream) -> TokenStream {
     derive(input, event)
 }
@@ -112,7 +114,7 @@ pub fn sync_value(input: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn sync_aggregate(arguments: TokenStream, item: TokenStream) -> TokenStream {
     match syn::parse(item.clone()) {
-        Ok(input) => aggregate(arguments.into(), input).into(),
+        Ok(input) => aggregate(&Locks::of_the_environment(), arguments.into(), input).into(),
         Err(_) => {
             let message = "#[sync_aggregate(…)] goes above a struct with named fields";
             let error = syn::Error::new(proc_macro2::Span::call_site(), message);
@@ -122,28 +124,34 @@ pub fn sync_aggregate(arguments: TokenStream, item: TokenStream) -> TokenStream 
     }
 }
 
-fn derive(input: TokenStream, expand: fn(&DeriveInput) -> TokenStream2) -> TokenStream {
-    let expanded = syn::parse(input).map(|input| expand(&input));
+fn derive(input: TokenStream, expand: fn(&Locks, &DeriveInput) -> TokenStream2) -> TokenStream {
+    let expanded = syn::parse(input).map(|input| expand(&Locks::of_the_environment(), &input));
     expanded.unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
-fn event(input: &DeriveInput) -> TokenStream2 {
+fn event(locks: &Locks, input: &DeriveInput) -> TokenStream2 {
     let cx = Ctxt::default();
-    let event = ast::event::Event::read(&cx, input);
+    let mut event = ast::event::Event::read(&cx, input);
+    lock::apply::event(&cx, locks, &mut event);
     valid::generics(&cx, &input.ident, &input.generics);
     valid::event(&cx, &event);
     match cx.into_compile_errors() {
         None => expand::event::event(&event),
         Some(errors) => {
-            let inert = unless_hopeless(input, expand::fallback::event(&event.krate, &event.ident));
+            let inert = match event.body.is_historical() {
+                true => expand::fallback::past(&event.krate, &event.ident),
+                false => expand::fallback::event(&event.krate, &event.ident),
+            };
+            let inert = unless_hopeless(input, inert);
             quote!(#errors #inert)
         }
     }
 }
 
-fn value(input: &DeriveInput) -> TokenStream2 {
+fn value(locks: &Locks, input: &DeriveInput) -> TokenStream2 {
     let cx = Ctxt::default();
-    let value = ast::value::Value::read(&cx, input);
+    let mut value = ast::value::Value::read(&cx, input);
+    lock::apply::value(&cx, locks, &mut value);
     valid::generics(&cx, &input.ident, &input.generics);
     valid::value(&cx, &value);
     match cx.into_compile_errors() {
@@ -155,10 +163,11 @@ fn value(input: &DeriveInput) -> TokenStream2 {
     }
 }
 
-fn aggregate(arguments: TokenStream2, mut input: DeriveInput) -> TokenStream2 {
+fn aggregate(locks: &Locks, arguments: TokenStream2, mut input: DeriveInput) -> TokenStream2 {
     let cx = Ctxt::default();
     let mut aggregate = ast::aggregate::Aggregate::read(&cx, arguments, &input);
     attr::merge::strip(&mut input.data);
+    lock::apply::aggregate(&cx, locks, &mut aggregate);
     valid::generics(&cx, &input.ident, &input.generics);
     valid::aggregate(&cx, &mut aggregate);
     let beside = match cx.into_compile_errors() {
