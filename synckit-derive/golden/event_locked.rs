@@ -60,25 +60,25 @@ const _: &[u8] = ::core::include_bytes!(
 const _: () = ::synckit::schema::is_locked(
     <Outcome as ::synckit::wire::Field>::SHAPE,
     "Outcome@1",
-    "field `outcome` of `inspection.signed` is locked as `Outcome@1` in version 2, and has another type here; give it that type back, or raise the version: `version = 3`",
+    "field `outcome` of `inspection.signed` is locked as `Outcome@1` in version 2, and this is another type, or another version of it; give it that type back, or raise the version: `version = 3`",
 );
 const _: () = ::synckit::schema::is_locked(
     <UserId as ::synckit::wire::Field>::SHAPE,
     "UserId@1",
-    "field `by` of `inspection.signed` is locked as `UserId@1` in version 2, and has another type here; give it that type back, or raise the version: `version = 3`",
+    "field `by` of `inspection.signed` is locked as `UserId@1` in version 2, and this is another type, or another version of it; give it that type back, or raise the version: `version = 3`",
 );
 const _: () = ::synckit::schema::is_locked(
     <Option<u64> as ::synckit::wire::Field>::SHAPE,
     "optional u64",
-    "field `at` of `inspection.signed` is locked as `optional u64` in version 2, and has another type here; give it that type back, or raise the version: `version = 3`",
+    "field `at` of `inspection.signed` is locked as `optional u64` in version 2, and this is another type, or another version of it; give it that type back, or raise the version: `version = 3`",
 );
 const _: () = ::synckit::schema::is_locked(
     <u32 as ::synckit::wire::Field>::SHAPE,
     "u32",
-    "field `pages` of `inspection.signed` is locked as `u32` in version 2, and has another type here; give it that type back, or raise the version: `version = 3`",
+    "field `pages` of `inspection.signed` is locked as `u32` in version 2, and this is another type, or another version of it; give it that type back, or raise the version: `version = 3`",
 );
 const _: () = ::synckit::schema::is_locked(
     <Vec<String> as ::synckit::wire::Field>::SHAPE,
     "list string",
-    "field `remarks` of `inspection.signed` is locked as `list string` in version 2, and has another type here; give it that type back, or raise the version: `version = 3`",
+    "field `remarks` of `inspection.signed` is locked as `list string` in version 2, and this is another type, or another version of it; give it that type back, or raise the version: `version = 3`",
 );

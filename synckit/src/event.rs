@@ -349,22 +349,57 @@ fn read<T>(
     })
 }
 
-/// Reads an event as the old type and converts it; `None` when it is not that old.
+/// From an old version of an event to a newer one.
 #[doc(hidden)]
-pub fn upcast<Old: PastEvent, New, R: Upcasted<New>>(
-    event: &EventRef,
-    payload: &[u8],
-    convert: impl FnOnce(Old) -> R,
-) -> Option<Result<New, DecodeError>> {
-    if event.version > Old::KIND.version {
-        return None;
+#[derive(Debug)]
+pub struct Way<Old> {
+    version: u32,
+    read: fn(&EventRef, &[u8]) -> Result<Old, DecodeError>,
+}
+
+/// The way to a version of the event of that name. At compile time, refuses a type of another name, and one between
+/// which and `least` there are versions that neither can be read as.
+#[doc(hidden)]
+#[track_caller]
+#[allow(clippy::panic, reason = "a panic at compile time is a compile error")]
+pub const fn way<Old: PastEvent>(name: &str, least: u32, version: u32, message: &str) -> Way<Old> {
+    let old = Old::KIND;
+    let leads =
+        same(old.name.as_bytes(), name.as_bytes()) && least <= old.version && old.version < version;
+    // A mistaken type has no name, and its mistake is reported where it stands.
+    if !(leads || old.name.is_empty()) {
+        panic!("{}", message);
     }
-    let convert = |old| {
-        convert(old).upcasted().map_err(|source| DecodeError::Upcast {
-            name: event.name.clone(),
-            version: event.version,
-            source,
-        })
-    };
-    Some(decode_past(event, payload).and_then(convert))
+    Way { version: old.version, read: decode_past }
+}
+
+impl<Old> Way<Old> {
+    /// Reads an event as the old type and converts it; `None` when it is not that old.
+    pub fn upcast<New, R: Upcasted<New>>(
+        &self,
+        event: &EventRef,
+        payload: &[u8],
+        convert: impl FnOnce(Old) -> R,
+    ) -> Option<Result<New, DecodeError>> {
+        if event.version > self.version {
+            return None;
+        }
+        let convert = |old| {
+            convert(old).upcasted().map_err(|source| DecodeError::Upcast {
+                name: event.name.clone(),
+                version: event.version,
+                source,
+            })
+        };
+        Some((self.read)(event, payload).and_then(convert))
+    }
+}
+
+/// Whether two texts are the same, at compile time.
+pub(crate) const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
 }

@@ -10,7 +10,7 @@ mod check;
 mod file;
 mod text;
 
-pub use check::{follows, is_locked, leads_to, may_be_absent};
+pub use check::{follows, is_locked, may_be_absent};
 pub(crate) use file::{Refusal, bless};
 pub(crate) use text::Published;
 

@@ -84,6 +84,8 @@ pub(crate) struct Kind {
     pub(crate) historical: bool,
     /// How events of older versions are converted.
     pub(crate) upcast: Option<Upcast>,
+    /// Whether it says that they are, even if it is mistaken about how.
+    pub(crate) converts: bool,
     pub(crate) fields: Vec<Field>,
 }
 
@@ -155,6 +157,7 @@ impl Kind {
             commutes: attr.commutes.is_some(),
             historical: attr.historical.is_some(),
             upcast,
+            converts: input.attrs.iter().any(|attr| attr.path().is_ident("upcast")),
             fields: Field::read_all(cx, fields),
         }
     }
@@ -205,6 +208,7 @@ impl Variant {
             commutes: attr.commutes.is_some(),
             historical: false,
             upcast: None,
+            converts: false,
             fields: Field::read_all(cx, &variant.fields),
         }));
         Self { ident, content }

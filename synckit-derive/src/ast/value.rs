@@ -127,8 +127,9 @@ fn is_for_unknown_numbers(
     other: &mut Option<Ident>,
 ) {
     let ident = &variant.ident;
-    let holds_one = matches!(&variant.fields, Fields::Unnamed(fields) if fields.unnamed.len() == 1);
-    if !holds_one {
+    let types: Vec<_> = variant.fields.iter().map(|field| field.ty.to_token_stream()).collect();
+    let is_tuple = matches!(&variant.fields, Fields::Unnamed(_));
+    if !(is_tuple && types.len() == 1 && types[0].to_string() == "u32") {
         let message = format!("the variant for unknown numbers holds the number: `{ident}(u32)`");
         cx.error(at, message);
     }

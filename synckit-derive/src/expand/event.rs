@@ -6,7 +6,7 @@ use syn::Type;
 use syn::spanned::Spanned as _;
 
 use super::history::{self, OF_EVENT, Subject};
-use super::{fields, number, result, text};
+use super::{fields, number, result, standing_at, text};
 use crate::ast::event::{Body, Content, Event, Kind, Variant};
 use crate::attr::upcast::Upcast;
 
@@ -84,13 +84,13 @@ fn of_struct(krate: &TokenStream, kind: &Kind, no_such_kind: &TokenStream) -> Pa
         older: kind
             .upcast
             .as_ref()
-            .map(|upcast| of_struct_older(krate, upcast))
+            .map(|upcast| of_struct_older(krate, kind, upcast))
             .unwrap_or_default(),
     }
 }
 
-fn of_struct_older(krate: &TokenStream, upcast: &Upcast) -> TokenStream {
-    let convert = convert(krate, upcast);
+fn of_struct_older(krate: &TokenStream, kind: &Kind, upcast: &Upcast) -> TokenStream {
+    let convert = convert(krate, kind, upcast);
     quote! {
         fn read_older(
             _: usize,
@@ -102,20 +102,33 @@ fn of_struct_older(krate: &TokenStream, upcast: &Upcast) -> TokenStream {
     }
 }
 
-/// Converts an event of an older version, where rustc says so when the path is not that of a
-/// fitting function.
-fn convert(krate: &TokenStream, upcast: &Upcast) -> TokenStream {
-    let from = &upcast.from;
-    match &upcast.with {
-        Some(with) => quote_spanned! {with.span()=>
-            #krate::event::upcast::<#from, Self, _>(event, payload, #with)
-        },
+/// Converts an event of an older version, where rustc says so when no way leads from the type, or
+/// the path is not that of a fitting function.
+fn convert(krate: &TokenStream, kind: &Kind, upcast: &Upcast) -> TokenStream {
+    let (name, history, from) = (&kind.name.text, &kind.history, &upcast.from);
+    let least = history.readable_from.saturating_sub(1);
+    let message = format!(
+        "this does not lead to version {} of `{name}`: the type that is converted is a historical \
+         `{name}` from version {} to {}",
+        history.version,
+        least.max(1),
+        history.version.saturating_sub(1)
+    );
+    let (least, version) = (number(least), number(history.version));
+    let krate_at = standing_at(from.span(), krate.clone());
+    let way = quote_spanned! {from.span()=>
+        const WAY: #krate_at::event::Way<#from> =
+            #krate_at::event::way::<#from>(#name, #least, #version, #message);
+    };
+    let converted = match &upcast.with {
+        Some(with) => quote_spanned!(with.span()=> WAY.upcast::<Self, _>(event, payload, #with)),
         None => quote_spanned! {from.span()=>
-            #krate::event::upcast::<#from, Self, Self>(
+            WAY.upcast::<Self, Self>(
                 event, payload, <Self as ::core::convert::From<#from>>::from,
             )
         },
-    }
+    };
+    quote!(#way #converted)
 }
 
 /// A historical type: read, and nothing else.
@@ -124,7 +137,7 @@ fn past(krate: &TokenStream, ident: &Ident, kind: &Kind) -> TokenStream {
         (result(krate), schema(krate, kind), fields::read(krate, &kind.fields));
     let schema_function = (!kind.fields.is_empty()).then(|| fields::schema_function(krate));
     let older = kind.upcast.as_ref().map(|upcast| {
-        let convert = convert(krate, upcast);
+        let convert = convert(krate, kind, upcast);
         quote! {
             fn read_older(
                 event: &#krate::event::EventRef,
@@ -158,25 +171,7 @@ fn of_kind(krate: &TokenStream, ident: &Ident, kind: &Kind) -> TokenStream {
     let tracking = history::tracking(name, history);
     let subject = Subject { krate, ident, name, history, instead: OF_EVENT };
     let checks = subject.checks(&kind.fields);
-    let chain = kind.upcast.as_ref().map(|upcast| {
-        let from = &upcast.from;
-        let (version, least) =
-            (number(history.version), number(history.readable_from.saturating_sub(1)));
-        let message = format!(
-            "`{name}` version {} can be read from version {} on; the historical type that is \
-             converted has the same name and is of version {} at least, and lower than {}",
-            history.version,
-            history.readable_from,
-            history.readable_from.saturating_sub(1).max(1),
-            history.version
-        );
-        quote_spanned! {from.span()=>
-            const _: () = #krate::schema::leads_to(
-                &<#from as #krate::event::PastEvent>::KIND, #name, #least, #version, #message,
-            );
-        }
-    });
-    quote!(#tracking #checks #chain)
+    quote!(#tracking #checks)
 }
 
 fn of_enum(krate: &TokenStream, variants: &[Variant], no_such_kind: &TokenStream) -> Parts {

@@ -5,7 +5,7 @@ use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
-use super::number;
+use super::{number, standing_at};
 use crate::ast::{Field, History};
 use crate::lock::diff::{Demand, MinReader};
 use crate::lock::locate::path;
@@ -75,7 +75,8 @@ impl Subject<'_> {
     }
 
     pub(super) fn check(&self, field: &str, ty: &impl ToTokens, demand: &Demand) -> TokenStream {
-        let Self { krate, name, history, instead, .. } = self;
+        let Self { name, history, instead, .. } = self;
+        let krate = standing_at(ty.span(), self.krate.clone());
         let (version, before) = (history.version, history.version.saturating_sub(1));
         let ty = without_self(ty.to_token_stream(), self.ident);
         let shape = quote_spanned!(ty.span()=> <#ty as #krate::wire::Field>::SHAPE);
@@ -85,8 +86,8 @@ impl Subject<'_> {
                 let next = version.saturating_add(1);
                 let message = format!(
                     "field `{field}` of `{name}` is locked as `{locked}` in version {version}, \
-                     and has another type here; give it that type back, or raise the version: \
-                     `version = {next}`"
+                     and this is another type, or another version of it; give it that type back, \
+                     or raise the version: `version = {next}`"
                 );
                 quote_spanned!(ty.span()=> #krate::schema::is_locked(#shape, #locked, #message))
             }

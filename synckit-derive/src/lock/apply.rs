@@ -34,7 +34,7 @@ fn kind(cx: &Ctxt, locks: &Locks, kind: &mut Kind) {
     }
     let source = Source {
         historical: kind.historical,
-        upcast: kind.upcast.is_some(),
+        upcast: kind.converts,
         entries: kind.fields.iter().map(|field| field.entry(None)).collect(),
         ..Source::of(What::Event, &kind.name.text, &kind.history)
     };

@@ -195,7 +195,7 @@ impl Diff {
             false => format!("raise the version: `version = {}`", lock.last().number + 1),
         };
         let what = format!("version {} of `{}`, which is locked", version.number, source.name);
-        let matched = Matched::by_name(source, version);
+        let matched = Matched::of(source, version);
         self.number(source, lock, &matched);
         for (index, entry) in source.entries.iter().enumerate() {
             if let Some(item) = matched.item(index) {
@@ -248,7 +248,7 @@ impl Diff {
 
     /// The version is the one behind the last: what it says has to follow from the last one.
     fn next(&mut self, source: &Source, lock: &Lock, last: &Version) {
-        let matched = Matched::by_name_or_was(source, last);
+        let matched = Matched::of(source, last);
         self.number(source, lock, &matched);
         let converted = source.upcast && source.what == What::Event;
         let mut shapes = Vec::new();
@@ -357,10 +357,8 @@ fn difference(source: &Source, index: usize, matched: &Matched<'_>) -> Option<St
     let entry = &source.entries[index];
     match matched.item(index) {
         None if matched.is_in_new_variant(source, index) => None,
-        None => Some(match entry.was.as_ref().filter(|was| matched.left_over(was)) {
-            Some(was) => format!("is called `{was}`"),
-            None => "is not there".to_owned(),
-        }),
+        None => Some("is not there".to_owned()),
+        Some(item) if entry.name != item.name => Some(format!("is called `{}`", item.name)),
         Some(item) if entry.default != item.default => {
             Some(if item.default { "has a default" } else { "has no default" }.to_owned())
         }

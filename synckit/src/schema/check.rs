@@ -1,6 +1,6 @@
 //! Checks of shapes that run at compile time. Each is told what to say.
 
-use crate::event::EventKind;
+use crate::event::same;
 use crate::wire::{Scalar, Shape};
 
 /// Refuses a field whose type is not exactly what is locked.
@@ -31,19 +31,6 @@ pub const fn follows(shape: Shape, followers: &[&str], message: &str) {
 #[allow(clippy::panic, reason = "a panic at compile time is a compile error")]
 pub const fn may_be_absent(shape: Shape, message: &str) {
     if matches!(shape, Shape::Scalar(_) | Shape::Message(_) | Shape::Enum(_)) {
-        panic!("{}", message);
-    }
-}
-
-/// Refuses a historical type from which no way leads to a version of an event: it has another name, or there are
-/// versions between it and `least` that neither can be read as.
-#[track_caller]
-#[allow(clippy::panic, reason = "a panic at compile time is a compile error")]
-pub const fn leads_to(past: &EventKind, name: &str, least: u32, version: u32, message: &str) {
-    // A mistaken type has no name, and its mistake is reported where it stands.
-    let is_named = same(past.name.as_bytes(), name.as_bytes());
-    let leads = is_named && least <= past.version && past.version < version;
-    if !(leads || past.name.is_empty()) {
         panic!("{}", message);
     }
 }
@@ -92,14 +79,6 @@ const fn after<'a>(text: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {
     }
     let (begins, rest) = text.split_at(start.len());
     if same(begins, start) { Some(rest) } else { None }
-}
-
-const fn same(a: &[u8], b: &[u8]) -> bool {
-    let mut at = 0;
-    while at < a.len() && at < b.len() && a[at] == b[at] {
-        at += 1;
-    }
-    at == a.len() && at == b.len()
 }
 
 const fn number(digits: &[u8]) -> Option<u64> {

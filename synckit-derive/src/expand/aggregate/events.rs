@@ -67,6 +67,7 @@ fn model(aggregate: &Aggregate, names: &Names) -> Event {
             commutes,
             historical: false,
             upcast: None,
+            converts: false,
             fields,
         }))
     };

@@ -10,25 +10,12 @@ pub(super) struct Matched<'a> {
 }
 
 impl<'a> Matched<'a> {
-    /// Entries and items of the same name.
-    pub(super) fn by_name(source: &Source, version: &'a Version) -> Self {
-        Self::by(source, version, |_| None)
-    }
-
-    /// Entries and items of the same name, or of the one that the entry says it had.
-    pub(super) fn by_name_or_was(source: &Source, version: &'a Version) -> Self {
-        Self::by(source, version, |entry| entry.was.as_deref())
-    }
-
-    fn by<'s>(
-        source: &'s Source,
-        version: &'a Version,
-        was: impl Fn(&'s Entry) -> Option<&'s str>,
-    ) -> Self {
+    /// Entries and items of the same name, or else of the one that the entry says it had.
+    pub(super) fn of(source: &Source, version: &'a Version) -> Self {
         let mut matched = Self { items: vec![None; source.entries.len()], version };
-        for pass in [false, true] {
+        for by_was in [false, true] {
             for (index, entry) in source.entries.iter().enumerate() {
-                let name = if pass { was(entry) } else { Some(entry.name.as_str()) };
+                let name = if by_was { entry.was.as_deref() } else { Some(entry.name.as_str()) };
                 if matched.items[index].is_none()
                     && let Some(name) = name
                 {
@@ -67,11 +54,6 @@ impl<'a> Matched<'a> {
         source.entries[index].variant.is_some_and(|variant| self.items[variant].is_none())
     }
 
-    /// Whether an item of that name is nobody's.
-    pub(super) fn left_over(&self, name: &str) -> bool {
-        self.version.items.iter().any(|item| item.name == name && !self.is_taken(item.slot))
-    }
-
     /// The items that no entry is, those in missing variants left out.
     pub(super) fn missing(&self) -> Vec<&'a Item> {
         let in_a_variant_that_is_there = |item: &&Item| {
@@ -93,7 +75,11 @@ impl Diff {
                     item.slot.number
                 }
                 (None, Some(number)) => {
-                    self.free_number(index, entry, Slot::within(variant, number), lock);
+                    let slot = Slot::within(variant, number);
+                    // Two of one number are reported as such.
+                    if !matched.is_taken(slot) {
+                        self.free_number(index, entry, slot, lock);
+                    }
                     number
                 }
                 (None, None) => self.next_number(source, index, variant, lock),
