@@ -49,6 +49,9 @@ use crate::lock::locate::Locks;
 /// - `version = 1`: the schema version, 1 when left out;
 /// - `commutes` (structs): the event takes effect whatever its author had seen, so it is stored
 ///   without a causal context;
+/// - `historical` (structs): the type is an old version, which is read and never written;
+/// - `lock = required`: a version that is not in its lock file is refused, as it is everywhere while
+///   `SYNCKIT_LOCKED=1` is set;
 /// - `crate = path`: where synckit is found, `::synckit` when left out.
 ///
 /// On a variant it takes `name` (the whole name), `version` and `commutes` for that variant, or
@@ -56,8 +59,14 @@ use crate::lock::locate::Locks;
 /// name is called after its prefix and itself in snake case: renaming the variant renames the
 /// event.
 ///
-/// Fields are numbered from 1 in order of declaration. `#[field(3)]` gives a field its number; the
-/// fields after it count on from there.
+/// Fields have the numbers of the lock file, `schemas/<name>.lock`. In a draft, which has none, they
+/// are numbered from 1 in order of declaration; `#[field(3)]` gives a field its number, and the
+/// fields after it count on from there. `#[field(was = "…")]` says what a field was called, and
+/// `#[field(default)]` that events of versions without it are read with the type's default.
+///
+/// `#[upcast(from = Old, with = path)]` converts events of the version of `Old`, a historical type,
+/// and of those before it. The function gives the event or a `Result` with `UpcastError`; without
+/// `with`, `From<Old>` converts. See the guide, `synckit::docs::schema`.
 #[proc_macro_derive(SyncEvent, attributes(event, field, upcast))]
 pub fn sync_event(input: TokenStream) -> TokenStream {
     derive(input, event)
@@ -78,7 +87,12 @@ pub fn sync_event(input: TokenStream) -> TokenStream {
 ///
 /// The variants of an enum without data are numbered from 0, those of an enum with data from 1;
 /// `#[value(3)]` gives a variant its number, `#[field(3)]` a field, and those after it count on
-/// from there. `#[value(crate = path)]` on the type says where synckit is found.
+/// from there. A lock file, `schemas/<name>.lock`, has the numbers of what has been published.
+///
+/// On a type, `#[value(…)]` takes `name = "…"` (in schemas, the type's when left out),
+/// `version = 1`, `lock = required` and `crate = path`. Fields and variants take `was = "…"`, fields
+/// `default`. In an enum without data, `#[value(other)] Unheard(u32)` holds the numbers that later
+/// versions of it have.
 #[proc_macro_derive(SyncValue, attributes(value, field))]
 pub fn sync_value(input: TokenStream) -> TokenStream {
     derive(input, value)
@@ -110,6 +124,7 @@ pub fn sync_value(input: TokenStream) -> TokenStream {
 /// - `name = "…"`: what the aggregate and its events are called in stored bytes;
 /// - `version = 1`: the schema version of those events, 1 when left out;
 /// - `events(…)`: domain events, for each of which the aggregate implements `Lower`;
+/// - `lock = required`: a version that is not in its lock file, `schemas/<name>.lock`, is refused;
 /// - `crate = path`: where synckit is found, `::synckit` when left out.
 #[proc_macro_attribute]
 pub fn sync_aggregate(arguments: TokenStream, item: TokenStream) -> TokenStream {

@@ -20,7 +20,7 @@ use crate::envelope::CONTEXT_REPLICAS_MAX;
 use crate::event::{self, DecodeError, EventKind, SyncEvent};
 use crate::id::{AggregateId, Dot, IdError, Name, ReplicaId};
 use crate::merge::{read_dot, write_dot};
-use crate::schema::Published;
+use crate::schema::{Published, proto};
 use crate::vector::{VectorClock, VectorFull};
 use crate::wire::{Field, Message, Reader, Unknown, ValueRef, WireError, WireType, Writer};
 
@@ -106,6 +106,13 @@ impl Registry {
         *hasher.finalize().as_bytes()
     }
 
+    /// The events and value types as a protobuf file, for programs in other languages: a message for each event, by
+    /// which the payload of an envelope is read, and one for each value type. Names are protobuf's (`note.title_set`
+    /// is `NoteTitleSet`); a comment has the event's own.
+    pub fn proto(&self) -> String {
+        proto(self.aggregates.values().flat_map(|kind| kind.events()))
+    }
+
     /// What the types say for lock files, each once: aggregates, their events, and the value types in
     /// them.
     pub(crate) fn published(&self) -> Vec<Published> {
@@ -150,6 +157,7 @@ impl Registry {
 trait Kind: fmt::Debug + Send + Sync {
     fn describe(&self) -> String;
     fn published(&self) -> Vec<Published>;
+    fn events(&self) -> &'static [EventKind];
     fn fresh(&self) -> Box<dyn State>;
     fn read(&self, bytes: &[u8]) -> Result<Box<dyn State>, WireError>;
 }
@@ -163,6 +171,10 @@ impl<A: Aggregate> Kind for Typed<A> {
         let kind = |kind: &EventKind| (kind.name, kind.version, kind.fields);
         let kinds: Vec<_> = A::Event::KINDS.iter().map(kind).collect();
         format!("{:?} {} {:?} {kinds:?}", A::NAME, A::VERSION, A::RULES)
+    }
+
+    fn events(&self) -> &'static [EventKind] {
+        A::Event::KINDS
     }
 
     fn published(&self) -> Vec<Published> {

@@ -8,10 +8,12 @@
 
 mod check;
 mod file;
+mod proto;
 mod text;
 
 pub use check::{follows, is_locked, may_be_absent};
 pub(crate) use file::{Refusal, bless};
+pub(crate) use proto::proto;
 pub(crate) use text::Published;
 
 /// The test that a program's lock files are what its types say: `synckit::schema_test!(registry());`.

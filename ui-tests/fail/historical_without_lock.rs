@@ -1,7 +1,7 @@
 use synckit::SyncEvent;
 
 #[derive(SyncEvent, Clone, Debug)]
-#[event(name = "trip.draft", historical)]
+#[event(name = "trip.draft", historical, lock = required)]
 struct Old {
     from: String,
 }

@@ -38,18 +38,7 @@ fn kind(cx: &Ctxt, locks: &Locks, kind: &mut Kind) {
         entries: kind.fields.iter().map(|field| field.entry(None)).collect(),
         ..Source::of(What::Event, &kind.name.text, &kind.history)
     };
-    let found = hold(cx, locks, &source, &mut kind.history, &kind.name.at);
-    let Some(mut diff) = found else {
-        if kind.historical {
-            let message = format!(
-                "`{}` has no lock: a historical type is a version that {} holds",
-                kind.name.text,
-                path(&kind.name.text)
-            );
-            cx.error(&kind.name.at, message);
-        }
-        return;
-    };
+    let Some(mut diff) = hold(cx, locks, &source, &mut kind.history, &kind.name.at) else { return };
     let places: Vec<_> = kind.fields.iter().map(Places::of_field).collect();
     report(cx, &diff, &kind.history, &kind.name.at, &places);
     take_in(&mut kind.fields, &mut diff, 0);
