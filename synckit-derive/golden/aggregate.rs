@@ -38,79 +38,56 @@ pub enum InspectionEvent {
 #[allow(deprecated)]
 impl ::synckit::event::SyncEvent for InspectionEvent {
     const KINDS: &'static [::synckit::event::EventKind] = {
-        const fn field(
-            number: u32,
-            name: &'static str,
-            shape: ::synckit::wire::Shape,
-        ) -> ::synckit::event::FieldSchema {
-            ::synckit::event::FieldSchema {
-                number,
-                name,
-                shape,
-            }
-        }
+        use ::synckit::wire::field_schema as field;
         &[
-            ::synckit::event::EventKind {
-                name: "inspection.created",
-                version: 2,
-                min_reader: 2,
-                commutes: true,
-                fields: &[],
-            },
-            ::synckit::event::EventKind {
-                name: "inspection.title_set",
-                version: 2,
-                min_reader: 2,
-                commutes: false,
-                fields: &[
+            ::synckit::event::EventKind::new("inspection.created", 2, &[]).commuting(),
+            ::synckit::event::EventKind::new(
+                "inspection.title_set",
+                2,
+                &[
                     field(
                         1,
                         "value",
                         <<[String; InspectionState::TITLE_FITS] as ::core::iter::IntoIterator>::Item as ::synckit::wire::Field>::SHAPE,
                     ),
                 ],
-            },
-            ::synckit::event::EventKind {
-                name: "inspection.severity_raised",
-                version: 2,
-                min_reader: 2,
-                commutes: true,
-                fields: &[
-                    field(
-                        1,
-                        "value",
-                        <<<[Severity; InspectionState::SEVERITY_FITS] as ::core::iter::IntoIterator>::Item as ::synckit::merge::ExtremeField>::Value as ::synckit::wire::Field>::SHAPE,
-                    ),
-                ],
-            },
-            ::synckit::event::EventKind {
-                name: "inspection.visits_added",
-                version: 2,
-                min_reader: 2,
-                commutes: true,
-                fields: &[field(1, "value", <i64 as ::synckit::wire::Field>::SHAPE)],
-            },
-            ::synckit::event::EventKind {
-                name: "inspection.tags_inserted",
-                version: 2,
-                min_reader: 2,
-                commutes: true,
-                fields: &[
-                    field(
-                        1,
-                        "value",
-                        <<<[BTreeSet<
-                            String,
-                        >; InspectionState::TAGS_FITS] as ::core::iter::IntoIterator>::Item as ::synckit::merge::SetField>::Element as ::synckit::wire::Field>::SHAPE,
-                    ),
-                ],
-            },
-            ::synckit::event::EventKind {
-                name: "inspection.tags_removed",
-                version: 2,
-                min_reader: 2,
-                commutes: false,
-                fields: &[
+            ),
+            ::synckit::event::EventKind::new(
+                    "inspection.severity_raised",
+                    2,
+                    &[
+                        field(
+                            1,
+                            "value",
+                            <<<[Severity; InspectionState::SEVERITY_FITS] as ::core::iter::IntoIterator>::Item as ::synckit::merge::ExtremeField>::Value as ::synckit::wire::Field>::SHAPE,
+                        ),
+                    ],
+                )
+                .commuting(),
+            ::synckit::event::EventKind::new(
+                    "inspection.visits_added",
+                    2,
+                    &[field(1, "value", <i64 as ::synckit::wire::Field>::SHAPE)],
+                )
+                .commuting(),
+            ::synckit::event::EventKind::new(
+                    "inspection.tags_inserted",
+                    2,
+                    &[
+                        field(
+                            1,
+                            "value",
+                            <<<[BTreeSet<
+                                String,
+                            >; InspectionState::TAGS_FITS] as ::core::iter::IntoIterator>::Item as ::synckit::merge::SetField>::Element as ::synckit::wire::Field>::SHAPE,
+                        ),
+                    ],
+                )
+                .commuting(),
+            ::synckit::event::EventKind::new(
+                "inspection.tags_removed",
+                2,
+                &[
                     field(
                         1,
                         "value",
@@ -119,7 +96,7 @@ impl ::synckit::event::SyncEvent for InspectionEvent {
                         >; InspectionState::TAGS_FITS] as ::core::iter::IntoIterator>::Item as ::synckit::merge::SetField>::Element as ::synckit::wire::Field>::SHAPE,
                     ),
                 ],
-            },
+            ),
             match <Signed as ::synckit::event::SyncEvent>::KINDS {
                 [kind] => *kind,
                 _ => {
@@ -212,6 +189,21 @@ impl ::synckit::event::SyncEvent for InspectionEvent {
                     expected: "kind of InspectionEvent",
                 })
             }
+        }
+    }
+    fn read_older(
+        kind: usize,
+        event: &::synckit::event::EventRef,
+        payload: &[u8],
+    ) -> ::core::option::Option<
+        ::core::result::Result<Self, ::synckit::event::DecodeError>,
+    > {
+        match kind {
+            6 => {
+                <Signed as ::synckit::event::SyncEvent>::read_older(0, event, payload)
+                    .map(|read| read.map(Self::Signed))
+            }
+            _ => ::core::option::Option::None,
         }
     }
 }
@@ -350,23 +342,37 @@ impl ::synckit::aggregate::Aggregate for Inspection {
     const NAME: &'static str = "inspection";
     const VERSION: u32 = 2;
     const RULES: &'static [::synckit::aggregate::FieldRule] = &[
-        ::synckit::aggregate::FieldRule {
-            field: "title",
-            rule: "lww",
-        },
-        ::synckit::aggregate::FieldRule {
-            field: "severity",
-            rule: "max",
-        },
-        ::synckit::aggregate::FieldRule {
-            field: "visits",
-            rule: "counter",
-        },
-        ::synckit::aggregate::FieldRule {
-            field: "tags",
-            rule: "set",
-        },
+        ::synckit::aggregate::FieldRule::new(
+            1,
+            "title",
+            "lww",
+            <<[String; InspectionState::TITLE_FITS] as ::core::iter::IntoIterator>::Item as ::synckit::wire::Field>::SHAPE,
+        ),
+        ::synckit::aggregate::FieldRule::new(
+            2,
+            "severity",
+            "max",
+            <<[Severity; InspectionState::SEVERITY_FITS] as ::core::iter::IntoIterator>::Item as ::synckit::wire::Field>::SHAPE,
+        ),
+        ::synckit::aggregate::FieldRule::new(
+            3,
+            "visits",
+            "counter",
+            <<[i64; InspectionState::VISITS_FITS] as ::core::iter::IntoIterator>::Item as ::synckit::wire::Field>::SHAPE,
+        ),
+        ::synckit::aggregate::FieldRule::new(
+            4,
+            "tags",
+            "set",
+            <<[BTreeSet<
+                String,
+            >; InspectionState::TAGS_FITS] as ::core::iter::IntoIterator>::Item as ::synckit::wire::Field>::SHAPE,
+        ),
     ];
+    const LINEAGE: ::synckit::wire::Lineage = ::synckit::wire::Lineage::of(
+        "inspections",
+        2,
+    );
     type Event = InspectionEvent;
     type State = InspectionState;
     type Ops<'a> = InspectionOps<'a>;
@@ -409,3 +415,7 @@ impl ::synckit::aggregate::Aggregate for Inspection {
         }
     }
 }
+const _: [::core::option::Option<&str>; 2] = [
+    ::core::option_env!("SYNCKIT_LOCKED"),
+    ::core::option_env!("SYNCKIT_BLESS"),
+];

@@ -2,42 +2,26 @@
 #[allow(deprecated)]
 impl ::synckit::event::SyncEvent for NoteEvent {
     const KINDS: &'static [::synckit::event::EventKind] = {
-        const fn field(
-            number: u32,
-            name: &'static str,
-            shape: ::synckit::wire::Shape,
-        ) -> ::synckit::event::FieldSchema {
-            ::synckit::event::FieldSchema {
-                number,
-                name,
-                shape,
-            }
-        }
+        use ::synckit::wire::field_schema as field;
         &[
-            ::synckit::event::EventKind {
-                name: "note.created",
-                version: 2,
-                min_reader: 2,
-                commutes: false,
-                fields: &[],
-            },
-            ::synckit::event::EventKind {
-                name: "note.renamed",
-                version: 3,
-                min_reader: 3,
-                commutes: false,
-                fields: &[field(1, "value", <String as ::synckit::wire::Field>::SHAPE)],
-            },
-            ::synckit::event::EventKind {
-                name: "note.tagged",
-                version: 2,
-                min_reader: 2,
-                commutes: true,
-                fields: &[
-                    field(1, "tag", <String as ::synckit::wire::Field>::SHAPE),
-                    field(2, "by", <UserId as ::synckit::wire::Field>::SHAPE),
-                ],
-            },
+            ::synckit::event::EventKind::new("note.created", 2, &[])
+                .locked(::synckit::wire::Lineage::of("inspections", 2)),
+            ::synckit::event::EventKind::new(
+                    "note.renamed",
+                    3,
+                    &[field(1, "value", <String as ::synckit::wire::Field>::SHAPE)],
+                )
+                .locked(::synckit::wire::Lineage::of("inspections", 3)),
+            ::synckit::event::EventKind::new(
+                    "note.tagged",
+                    2,
+                    &[
+                        field(1, "tag", <String as ::synckit::wire::Field>::SHAPE),
+                        field(2, "by", <UserId as ::synckit::wire::Field>::SHAPE),
+                    ],
+                )
+                .commuting()
+                .locked(::synckit::wire::Lineage::of("inspections", 2)),
             match <Signed as ::synckit::event::SyncEvent>::KINDS {
                 [kind] => *kind,
                 _ => {
@@ -100,5 +84,32 @@ impl ::synckit::event::SyncEvent for NoteEvent {
             }
         }
     }
+    fn read_older(
+        kind: usize,
+        event: &::synckit::event::EventRef,
+        payload: &[u8],
+    ) -> ::core::option::Option<
+        ::core::result::Result<Self, ::synckit::event::DecodeError>,
+    > {
+        match kind {
+            3 => {
+                <Signed as ::synckit::event::SyncEvent>::read_older(0, event, payload)
+                    .map(|read| read.map(Self::Signed))
+            }
+            _ => ::core::option::Option::None,
+        }
+    }
 }
 const _: &[::synckit::event::EventKind] = <NoteEvent as ::synckit::event::SyncEvent>::KINDS;
+const _: [::core::option::Option<&str>; 2] = [
+    ::core::option_env!("SYNCKIT_LOCKED"),
+    ::core::option_env!("SYNCKIT_BLESS"),
+];
+const _: [::core::option::Option<&str>; 2] = [
+    ::core::option_env!("SYNCKIT_LOCKED"),
+    ::core::option_env!("SYNCKIT_BLESS"),
+];
+const _: [::core::option::Option<&str>; 2] = [
+    ::core::option_env!("SYNCKIT_LOCKED"),
+    ::core::option_env!("SYNCKIT_BLESS"),
+];

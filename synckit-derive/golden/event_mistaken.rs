@@ -7,13 +7,7 @@
 #[automatically_derived]
 impl ::synckit::event::SyncEvent for Signed {
     const KINDS: &'static [::synckit::event::EventKind] = &[
-        ::synckit::event::EventKind {
-            name: "",
-            version: 1,
-            min_reader: 1,
-            commutes: false,
-            fields: &[],
-        },
+        ::synckit::event::EventKind::new("", 1, &[]),
     ];
     fn kind(&self) -> usize {
         0

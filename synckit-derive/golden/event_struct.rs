@@ -2,31 +2,28 @@
 #[allow(deprecated)]
 impl ::synckit::event::SyncEvent for Signed {
     const KINDS: &'static [::synckit::event::EventKind] = {
-        const fn field(
-            number: u32,
-            name: &'static str,
-            shape: ::synckit::wire::Shape,
-        ) -> ::synckit::event::FieldSchema {
-            ::synckit::event::FieldSchema {
-                number,
-                name,
-                shape,
-            }
-        }
+        use ::synckit::wire::field_schema as field;
         &[
-            ::synckit::event::EventKind {
-                name: "inspection.signed",
-                version: 3,
-                min_reader: 3,
-                commutes: false,
-                fields: &[
-                    field(1, "by", <UserId as ::synckit::wire::Field>::SHAPE),
-                    field(2, "outcome", <Outcome as ::synckit::wire::Field>::SHAPE),
-                    field(3, "at", <Option<u64> as ::synckit::wire::Field>::SHAPE),
-                    field(4, "remarks", <Vec<String> as ::synckit::wire::Field>::SHAPE),
-                    field(7, "pages", <BTreeSet<u32> as ::synckit::wire::Field>::SHAPE),
-                ],
-            },
+            ::synckit::event::EventKind::new(
+                    "inspection.signed",
+                    3,
+                    &[
+                        field(1, "by", <UserId as ::synckit::wire::Field>::SHAPE),
+                        field(2, "outcome", <Outcome as ::synckit::wire::Field>::SHAPE),
+                        field(3, "at", <Option<u64> as ::synckit::wire::Field>::SHAPE),
+                        field(
+                            4,
+                            "remarks",
+                            <Vec<String> as ::synckit::wire::Field>::SHAPE,
+                        ),
+                        field(
+                            7,
+                            "pages",
+                            <BTreeSet<u32> as ::synckit::wire::Field>::SHAPE,
+                        ),
+                    ],
+                )
+                .locked(::synckit::wire::Lineage::of("inspections", 3)),
         ]
     };
     fn kind(&self) -> usize {
@@ -57,3 +54,7 @@ impl ::synckit::event::SyncEvent for Signed {
         })
     }
 }
+const _: [::core::option::Option<&str>; 2] = [
+    ::core::option_env!("SYNCKIT_LOCKED"),
+    ::core::option_env!("SYNCKIT_BLESS"),
+];

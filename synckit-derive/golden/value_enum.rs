@@ -49,7 +49,9 @@ impl ::synckit::wire::Message for Outline {
 #[automatically_derived]
 impl ::synckit::wire::Value for Outline {
     const WIRE: ::synckit::wire::WireType = ::synckit::wire::WireType::Len;
-    const SHAPE: ::synckit::wire::Shape = ::synckit::wire::Shape::Message("Outline");
+    const SHAPE: ::synckit::wire::Shape = ::synckit::wire::Shape::Message(
+        ::synckit::wire::ValueRef::of::<Self>(),
+    );
     fn write(&self, out: &mut ::synckit::wire::Writer) {
         out.nested(|out| ::synckit::wire::Message::write_fields(self, out));
     }
@@ -59,3 +61,38 @@ impl ::synckit::wire::Value for Outline {
         input.nested(::synckit::wire::Message::read_fields)
     }
 }
+#[automatically_derived]
+#[allow(deprecated)]
+impl ::synckit::wire::Named for Outline {
+    const NAME: &'static str = "Outline";
+    const VERSION: u32 = 1;
+    const PARTS: ::synckit::wire::Parts = {
+        use ::synckit::wire::field_schema as field;
+        ::synckit::wire::Parts::OneOf(
+            &[
+                (1, "Dot", &[]),
+                (
+                    2,
+                    "Circle",
+                    &[
+                        field(1, "centre", <Point as ::synckit::wire::Field>::SHAPE),
+                        field(2, "radius", <u32 as ::synckit::wire::Field>::SHAPE),
+                    ],
+                ),
+                (
+                    7,
+                    "Polygon",
+                    &[field(1, "value", <Vec<Point> as ::synckit::wire::Field>::SHAPE)],
+                ),
+            ],
+        )
+    };
+    const LINEAGE: ::synckit::wire::Lineage = ::synckit::wire::Lineage::of(
+        "inspections",
+        1,
+    );
+}
+const _: [::core::option::Option<&str>; 2] = [
+    ::core::option_env!("SYNCKIT_LOCKED"),
+    ::core::option_env!("SYNCKIT_BLESS"),
+];

@@ -1,13 +1,14 @@
 //! Helper attributes: from `#[event(name = "…", version = 3)]` to typed parts.
 //!
 //! This module knows the grammar, `name = value`, `name(list)`, `name` or a number, separated by
-//! commas; what the parts mean is said in [`event`], [`field`], [`merge`], [`value`] and
-//! [`aggregate`].
+//! commas; what the parts mean is said in [`event`], [`field`], [`merge`], [`upcast`],
+//! [`value`] and [`aggregate`].
 
 pub(crate) mod aggregate;
 pub(crate) mod event;
 pub(crate) mod field;
 pub(crate) mod merge;
+pub(crate) mod upcast;
 pub(crate) mod value;
 
 use proc_macro2::{TokenStream, TokenTree};
@@ -166,17 +167,37 @@ fn text(cx: &Ctxt, key: &Ident, given: &Given) -> Option<LitStr> {
     parsed
 }
 
-fn version(cx: &Ctxt, key: &Ident, given: &Given) -> Option<u32> {
-    let number = match given {
+/// A schema version that is written out.
+#[derive(Clone)]
+pub(crate) struct Version {
+    pub(crate) number: u32,
+    pub(crate) at: LitInt,
+}
+
+fn version(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Version> {
+    let literal = match given {
         Given::Value(value) => syn::parse2::<LitInt>(value.clone()).ok(),
         _ => None,
     };
-    let parsed = number.and_then(|number| number.base10_parse().ok()).filter(|number| *number > 0);
+    let parsed = literal.and_then(|at| Some(Version { number: at.base10_parse().ok()?, at }));
+    let parsed = parsed.filter(|version| version.number > 0);
     if parsed.is_none() {
         let message = format!("versions are whole numbers from 1 to {}: `{key} = 1`", u32::MAX);
         cx.error(spot(key, given), message);
     }
     parsed
+}
+
+/// `lock = required`
+fn lock(cx: &Ctxt, key: &Ident, given: &Given) -> Option<()> {
+    let required = match given {
+        Given::Value(value) => syn::parse2::<Ident>(value.clone()).is_ok_and(|to| to == "required"),
+        _ => false,
+    };
+    if !required {
+        cx.error(spot(key, given), "write `lock = required`, or leave it out");
+    }
+    required.then_some(())
 }
 
 fn flag(cx: &Ctxt, key: &Ident, given: &Given) -> Option<()> {

@@ -8,12 +8,13 @@ pub(crate) mod aggregate;
 pub(crate) mod event;
 pub(crate) mod fallback;
 pub(crate) mod fields;
+pub(crate) mod history;
 pub(crate) mod value;
 
 #[cfg(test)]
 mod golden;
 
-use proc_macro2::{Ident, Literal, TokenStream};
+use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::quote;
 
 /// `Result<Self, WireError>`.
@@ -24,6 +25,19 @@ fn result(krate: &TokenStream) -> TokenStream {
 /// A number without a type's suffix.
 fn number(number: u32) -> Literal {
     Literal::u32_unsuffixed(number)
+}
+
+/// The tokens as if they stood there: rustc points from the first to the last of what it reports.
+fn standing_at(span: Span, tokens: TokenStream) -> TokenStream {
+    let moved = tokens.into_iter().map(|mut token| {
+        if let TokenTree::Group(group) = &token {
+            let inner = standing_at(span, group.stream());
+            token = TokenTree::Group(Group::new(group.delimiter(), inner));
+        }
+        token.set_span(span);
+        token
+    });
+    moved.collect()
 }
 
 /// A type's name as text, without `r#`.

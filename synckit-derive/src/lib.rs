@@ -10,6 +10,7 @@ mod attr;
 mod case;
 mod ctxt;
 mod expand;
+mod lock;
 #[cfg(test)]
 mod mutations;
 mod rule;
@@ -22,6 +23,7 @@ use quote::quote;
 use syn::{Data, DeriveInput};
 
 use crate::ctxt::Ctxt;
+use crate::lock::locate::Locks;
 
 /// Makes a struct one kind of event, or an enum a family of kinds.
 ///
@@ -47,6 +49,9 @@ use crate::ctxt::Ctxt;
 /// - `version = 1`: the schema version, 1 when left out;
 /// - `commutes` (structs): the event takes effect whatever its author had seen, so it is stored
 ///   without a causal context;
+/// - `historical` (structs): the type is an old version, which is read and never written;
+/// - `lock = required`: a version that is not in its lock file is refused, as it is everywhere
+///   while `SYNCKIT_LOCKED=1` is set;
 /// - `crate = path`: where synckit is found, `::synckit` when left out.
 ///
 /// On a variant it takes `name` (the whole name), `version` and `commutes` for that variant, or
@@ -54,9 +59,15 @@ use crate::ctxt::Ctxt;
 /// name is called after its prefix and itself in snake case: renaming the variant renames the
 /// event.
 ///
-/// Fields are numbered from 1 in order of declaration. `#[field(3)]` gives a field its number; the
-/// fields after it count on from there.
-#[proc_macro_derive(SyncEvent, attributes(event, field))]
+/// Fields have the numbers of the lock file, `schemas/<name>.lock`. In a draft, which has none,
+/// they are numbered from 1 in order of declaration; `#[field(3)]` gives a field its number, and
+/// the fields after it count on from there. `#[field(was = "…")]` says what a field was called, and
+/// `#[field(default)]` that events of versions without it are read with the type's default.
+///
+/// `#[upcast(from = Old, with = path)]` converts events of the version of `Old`, a historical type,
+/// and of those before it. The function gives the event or a `Result` with `UpcastError`; without
+/// `with`, `From<Old>` converts. See the guide, `synckit::docs::schema`.
+#[proc_macro_derive(SyncEvent, attributes(event, field, upcast))]
 pub fn sync_event(input: TokenStream) -> TokenStream {
     derive(input, event)
 }
@@ -76,7 +87,12 @@ pub fn sync_event(input: TokenStream) -> TokenStream {
 ///
 /// The variants of an enum without data are numbered from 0, those of an enum with data from 1;
 /// `#[value(3)]` gives a variant its number, `#[field(3)]` a field, and those after it count on
-/// from there. `#[value(crate = path)]` on the type says where synckit is found.
+/// from there. A lock file, `schemas/<name>.lock`, has the numbers of what has been published.
+///
+/// On a type, `#[value(…)]` takes `name = "…"` (in schemas, the type's when left out),
+/// `version = 1`, `lock = required` and `crate = path`. Fields and variants take `was = "…"`,
+/// fields `default`. In an enum without data, `#[value(other)] Unheard(u32)` holds the numbers that
+/// later versions of it have.
 #[proc_macro_derive(SyncValue, attributes(value, field))]
 pub fn sync_value(input: TokenStream) -> TokenStream {
     derive(input, value)
@@ -108,11 +124,12 @@ pub fn sync_value(input: TokenStream) -> TokenStream {
 /// - `name = "…"`: what the aggregate and its events are called in stored bytes;
 /// - `version = 1`: the schema version of those events, 1 when left out;
 /// - `events(…)`: domain events, for each of which the aggregate implements `Lower`;
+/// - `lock = required`: a version that is not in its lock file, `schemas/<name>.lock`, is refused;
 /// - `crate = path`: where synckit is found, `::synckit` when left out.
 #[proc_macro_attribute]
 pub fn sync_aggregate(arguments: TokenStream, item: TokenStream) -> TokenStream {
     match syn::parse(item.clone()) {
-        Ok(input) => aggregate(arguments.into(), input).into(),
+        Ok(input) => aggregate(&Locks::of_the_environment(), arguments.into(), input).into(),
         Err(_) => {
             let message = "#[sync_aggregate(…)] goes above a struct with named fields";
             let error = syn::Error::new(proc_macro2::Span::call_site(), message);
@@ -122,28 +139,34 @@ pub fn sync_aggregate(arguments: TokenStream, item: TokenStream) -> TokenStream 
     }
 }
 
-fn derive(input: TokenStream, expand: fn(&DeriveInput) -> TokenStream2) -> TokenStream {
-    let expanded = syn::parse(input).map(|input| expand(&input));
+fn derive(input: TokenStream, expand: fn(&Locks, &DeriveInput) -> TokenStream2) -> TokenStream {
+    let expanded = syn::parse(input).map(|input| expand(&Locks::of_the_environment(), &input));
     expanded.unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
-fn event(input: &DeriveInput) -> TokenStream2 {
+fn event(locks: &Locks, input: &DeriveInput) -> TokenStream2 {
     let cx = Ctxt::default();
-    let event = ast::event::Event::read(&cx, input);
+    let mut event = ast::event::Event::read(&cx, input);
+    lock::apply::event(&cx, locks, &mut event);
     valid::generics(&cx, &input.ident, &input.generics);
     valid::event(&cx, &event);
     match cx.into_compile_errors() {
         None => expand::event::event(&event),
         Some(errors) => {
-            let inert = unless_hopeless(input, expand::fallback::event(&event.krate, &event.ident));
+            let inert = match event.body.is_historical() {
+                true => expand::fallback::past(&event.krate, &event.ident),
+                false => expand::fallback::event(&event.krate, &event.ident),
+            };
+            let inert = unless_hopeless(input, inert);
             quote!(#errors #inert)
         }
     }
 }
 
-fn value(input: &DeriveInput) -> TokenStream2 {
+fn value(locks: &Locks, input: &DeriveInput) -> TokenStream2 {
     let cx = Ctxt::default();
-    let value = ast::value::Value::read(&cx, input);
+    let mut value = ast::value::Value::read(&cx, input);
+    lock::apply::value(&cx, locks, &mut value);
     valid::generics(&cx, &input.ident, &input.generics);
     valid::value(&cx, &value);
     match cx.into_compile_errors() {
@@ -155,10 +178,11 @@ fn value(input: &DeriveInput) -> TokenStream2 {
     }
 }
 
-fn aggregate(arguments: TokenStream2, mut input: DeriveInput) -> TokenStream2 {
+fn aggregate(locks: &Locks, arguments: TokenStream2, mut input: DeriveInput) -> TokenStream2 {
     let cx = Ctxt::default();
     let mut aggregate = ast::aggregate::Aggregate::read(&cx, arguments, &input);
     attr::merge::strip(&mut input.data);
+    lock::apply::aggregate(&cx, locks, &mut aggregate);
     valid::generics(&cx, &input.ident, &input.generics);
     valid::aggregate(&cx, &mut aggregate);
     let beside = match cx.into_compile_errors() {

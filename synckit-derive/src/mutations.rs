@@ -3,19 +3,22 @@
 use proc_macro2::TokenStream;
 use syn::DeriveInput;
 
+use crate::lock::locate::Locks;
+
 const EVENT: &str = r##"
     #[event(name = "note", version = 2, crate = "a::b")]
     pub enum NoteEvent {
         Created,
         #[event(name = "note.renamed", version = 3, commutes)] Set(String, u32),
-        Moved { #[field(3)] r#in: Vec<u8>, to: Option<String> },
+        Moved { #[field(3, was = "inn", default)] r#in: Vec<u8>, to: Option<String> },
         #[event(flatten)] Signed(Signed),
     }
 "##;
 const VALUE: &str = r#"
-    #[value(crate = other)]
+    #[value(crate = other, name = "outline", version = 2, lock = required)]
     enum Outline<T> {
-        #[value(3)] Dot = 4,
+        #[value(3, was = "Point")] Dot = 4,
+        #[value(other)] Unheard(u32),
         Circle { #[field(19000)] centre: Point, radius: u32 },
         #[value(7)] Polygon(Vec<T>, #[field(1)] u8),
     }
@@ -34,28 +37,32 @@ const ARGUMENTS: &str = r#"name = "inspection", version = 2, events(Signed, a::C
 
 #[test]
 fn events_missing_a_character() {
-    each_without_a_character(EVENT, |text| expanded(text, crate::event));
+    let locks = Locks::of(&[]);
+    each_without_a_character(EVENT, |text| expanded(text, |input| crate::event(&locks, input)));
 }
 
 #[test]
 fn values_missing_a_character() {
-    each_without_a_character(VALUE, |text| expanded(text, crate::value));
+    let locks = Locks::of(&[]);
+    each_without_a_character(VALUE, |text| expanded(text, |input| crate::value(&locks, input)));
 }
 
 #[test]
 fn aggregates_missing_a_character() {
+    let locks = Locks::of(&[]);
     let arguments: TokenStream = ARGUMENTS.parse().unwrap();
     each_without_a_character(AGGREGATE, |text| {
-        expanded(text, |input| crate::aggregate(arguments.clone(), input.clone()));
+        expanded(text, |input| crate::aggregate(&locks, arguments.clone(), input.clone()));
     });
 }
 
 #[test]
 fn arguments_missing_a_character() {
+    let locks = Locks::of(&[]);
     let input: DeriveInput = syn::parse_str(AGGREGATE).unwrap();
     each_without_a_character(ARGUMENTS, |text| {
         if let Ok(arguments) = text.parse::<TokenStream>() {
-            is_code(&crate::aggregate(arguments, input.clone()));
+            is_code(&crate::aggregate(&locks, arguments, input.clone()));
         }
     });
 }

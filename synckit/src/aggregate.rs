@@ -13,15 +13,22 @@ use crate::conflict::Conflicts;
 use crate::event::{Recorder, SyncEvent};
 use crate::id::{IdError, Key};
 use crate::vector::Stamp;
-use crate::wire::Message;
+use crate::wire::{FieldSchema, Lineage, Message, Shape};
 
 /// One field of an aggregate and the rule that merges it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FieldRule {
-    /// The field's name.
-    pub field: &'static str,
+    /// The field, numbered among the aggregate's.
+    pub field: FieldSchema,
     /// The rule's name, as in `#[merge(…)]`.
     pub rule: &'static str,
+}
+
+impl FieldRule {
+    /// A field and its rule.
+    pub const fn new(number: u32, name: &'static str, rule: &'static str, shape: Shape) -> Self {
+        Self { field: FieldSchema::new(number, name, shape), rule }
+    }
 }
 
 /// A domain type that replicas edit and merge. Implemented by `#[sync_aggregate]`.
@@ -35,8 +42,10 @@ pub trait Aggregate: Clone + fmt::Debug + Send + Sync + 'static {
     const NAME: &'static str;
     /// The schema version that this program writes, from 1.
     const VERSION: u32;
-    /// The fields and their merge rules, in the order of declaration.
+    /// The fields and their merge rules, ascending by number.
     const RULES: &'static [FieldRule];
+    /// What is known of its published versions.
+    const LINEAGE: Lineage;
 
     /// The typed event enum.
     type Event: SyncEvent;
@@ -72,6 +81,11 @@ pub trait AggregateState:
 /// What a domain event (one listed in `events(…)`) does to the fields.
 ///
 /// Lowering only writes: it cannot read the state, so the event commutes wherever the fields do.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say what `{E}` does to its fields",
+    label = "listed in `events(…)`, not lowered",
+    note = "implement synckit::Lower<{E}> for {Self}"
+)]
 pub trait Lower<E: SyncEvent>: Aggregate {
     /// Records the field operations that `event` stands for.
     fn lower(event: &E, ops: &mut Self::Ops<'_>);

@@ -13,6 +13,10 @@ pub mod merge {}
 #[doc = include_str!("../docs/storage.md")]
 pub mod storage {}
 
+/// How published schemas evolve.
+#[doc = include_str!("../docs/schema.md")]
+pub mod schema {}
+
 /// The conversation of two stores.
 #[doc = include_str!("../docs/protocol.md")]
 pub mod protocol {}

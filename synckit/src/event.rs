@@ -4,24 +4,17 @@
 //! a name and a schema version, which travel in the envelope's header; the payload is the canonical
 //! encoding of the fields.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::fmt::Debug;
 
 use bytes::Bytes;
 
 use crate::id::Name;
-use crate::wire::{Reader, Shape, Unknown, WireError, Writer};
+use crate::wire::{Lineage, Reader, Unknown, WireError, Writer};
 
-/// One field of an event's payload, in protobuf terms.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FieldSchema {
-    /// The field's number in the payload, from 1.
-    pub number: u32,
-    /// The field's name.
-    pub name: &'static str,
-    /// What it holds.
-    pub shape: Shape,
-}
+pub use crate::wire::FieldSchema;
 
 /// One kind of event: its name, its version, and what its payload holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +31,33 @@ pub struct EventKind {
     pub commutes: bool,
     /// The payload's fields, ascending by number.
     pub fields: &'static [FieldSchema],
+    /// What is known of its published versions; `None` when an aggregate's lock file covers it.
+    pub lineage: Option<Lineage>,
+}
+
+impl EventKind {
+    /// A kind of event that only readers of the same version may apply.
+    pub const fn new(name: &'static str, version: u32, fields: &'static [FieldSchema]) -> Self {
+        Self { name, version, min_reader: version, commutes: false, fields, lineage: None }
+    }
+
+    /// Stored without a causal context.
+    #[must_use]
+    pub const fn commuting(self) -> Self {
+        Self { commutes: true, ..self }
+    }
+
+    /// That readers from this version on may apply.
+    #[must_use]
+    pub const fn readable_by(self, min_reader: u32) -> Self {
+        Self { min_reader, ..self }
+    }
+
+    /// With a lock file of its own.
+    #[must_use]
+    pub const fn locked(self, lineage: Lineage) -> Self {
+        Self { min_reader: lineage.min_reader, lineage: Some(lineage), ..self }
+    }
 }
 
 /// A type whose values are events. Implemented by `#[derive(SyncEvent)]`.
@@ -62,6 +82,76 @@ pub trait SyncEvent: Clone + Debug + Send + Sync + 'static {
     /// # Errors
     /// When the bytes are not that kind's payload, or [`Self::KINDS`] is shorter than `kind`.
     fn read_payload(kind: usize, input: &mut Reader<'_>) -> Result<Self, WireError>;
+
+    /// Reads an event of an older version by converting it; `None` when it can be read as it is.
+    fn read_older(
+        kind: usize,
+        event: &EventRef,
+        payload: &[u8],
+    ) -> Option<Result<Self, DecodeError>> {
+        let _ = (kind, event, payload);
+        None
+    }
+}
+
+/// An old version of an event, which is read and never written. Implemented by
+/// `#[derive(SyncEvent)]` on a type with `#[event(historical)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a historical event",
+    label = "not an old version of an event",
+    note = "the type needs #[derive(SyncEvent)] and #[event(name = \"…\", version = …, historical)]"
+)]
+pub trait PastEvent: Sized {
+    /// The version that it is of.
+    const KIND: EventKind;
+
+    /// Reads the payload. The caller finishes the reader.
+    ///
+    /// # Errors
+    /// When the bytes are not that version's payload.
+    fn read_payload(input: &mut Reader<'_>) -> Result<Self, WireError>;
+
+    /// Reads an event of an older version by converting it; `None` when it can be read as it is.
+    fn read_older(event: &EventRef, payload: &[u8]) -> Option<Result<Self, DecodeError>> {
+        let _ = (event, payload);
+        None
+    }
+}
+
+/// What an upcaster gives: the newer event, or a `Result` of it.
+#[diagnostic::on_unimplemented(
+    message = "an upcaster gives `{New}` or `Result<{New}, UpcastError>`, this one gives `{Self}`",
+    label = "gives something else"
+)]
+pub trait Upcasted<New> {
+    #[doc(hidden)]
+    fn upcasted(self) -> Result<New, UpcastError>;
+}
+
+impl<New> Upcasted<New> for New {
+    fn upcasted(self) -> Result<New, UpcastError> {
+        Ok(self)
+    }
+}
+
+impl<New> Upcasted<New> for Result<New, UpcastError> {
+    fn upcasted(self) -> Self {
+        self
+    }
+}
+
+/// Why an old event cannot be converted. It is parked: stored and forwarded, not applied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct UpcastError {
+    reason: Cow<'static, str>,
+}
+
+impl UpcastError {
+    /// With a reason for whoever looks at what is parked.
+    pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { reason: reason.into() }
+    }
 }
 
 /// Collects the events of one edit in the order in which they are made.
@@ -166,6 +256,16 @@ pub enum DecodeError {
         /// The version that this program knows.
         known: u32,
     },
+    /// The upcaster of an old version refuses it.
+    #[error("event {name} version {version} cannot be converted: {source}")]
+    Upcast {
+        /// The event's name.
+        name: Name,
+        /// The version that it was written with.
+        version: u32,
+        /// Why not.
+        source: UpcastError,
+    },
     /// No registered type has an event of that name.
     #[error("event {name} is not known; register the type that has it, or upgrade this program")]
     Unknown {
@@ -195,8 +295,9 @@ pub fn encode<E: SyncEvent>(event: &E) -> Result<EncodedEvent, EncodeError> {
 
 /// Turns bytes into a typed event.
 ///
-/// A version later than this program's is read when its `min_reader` permits, passing over fields
-/// that this program does not know; the stored bytes keep them.
+/// A version earlier than this program's is converted where the type says how, and otherwise read
+/// with the fields that it has. A version later than this program's is read when its `min_reader`
+/// permits, passing over fields that this program does not know; the stored bytes keep them.
 ///
 /// # Errors
 /// When the event must be parked.
@@ -213,9 +314,96 @@ pub fn decode<E: SyncEvent>(event: &EventRef, payload: &[u8]) -> Result<E, Decod
             known: kind.version,
         });
     }
-    let unknown = if event.version > kind.version { Unknown::Skip } else { Unknown::Refuse };
+    if event.version < kind.version
+        && let Some(converted) = E::read_older(index, event, payload)
+    {
+        return converted;
+    }
+    let unknown = match event.version.cmp(&kind.version) {
+        Ordering::Less => Unknown::Earlier,
+        Ordering::Equal => Unknown::Refuse,
+        Ordering::Greater => Unknown::Skip,
+    };
+    read(event, payload, unknown, |input| E::read_payload(index, input))
+}
+
+/// Reads an old version, and by conversion those before it.
+fn decode_past<E: PastEvent>(event: &EventRef, payload: &[u8]) -> Result<E, DecodeError> {
+    if event.version < E::KIND.version
+        && let Some(converted) = E::read_older(event, payload)
+    {
+        return converted;
+    }
+    // The value types in it may have gone on since.
+    read(event, payload, Unknown::Earlier, E::read_payload)
+}
+
+fn read<T>(
+    event: &EventRef,
+    payload: &[u8],
+    unknown: Unknown,
+    content: impl FnOnce(&mut Reader<'_>) -> Result<T, WireError>,
+) -> Result<T, DecodeError> {
     let mut input = Reader::new(payload, unknown);
-    E::read_payload(index, &mut input).and_then(|decoded| input.finish().map(|()| decoded)).map_err(
-        |source| DecodeError::Payload { name: event.name.clone(), version: event.version, source },
-    )
+    let read = content(&mut input).and_then(|value| input.finish().map(|()| value));
+    read.map_err(|source| DecodeError::Payload {
+        name: event.name.clone(),
+        version: event.version,
+        source,
+    })
+}
+
+/// From an old version of an event to a newer one.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Way<Old> {
+    version: u32,
+    read: fn(&EventRef, &[u8]) -> Result<Old, DecodeError>,
+}
+
+/// The way to a version of the event of that name. At compile time, refuses a type of another name,
+/// and one between which and `least` there are versions that neither can be read as.
+#[doc(hidden)]
+#[track_caller]
+#[allow(clippy::panic, reason = "a panic at compile time is a compile error")]
+pub const fn way<Old: PastEvent>(name: &str, least: u32, version: u32, message: &str) -> Way<Old> {
+    let old = Old::KIND;
+    let leads =
+        same(old.name.as_bytes(), name.as_bytes()) && least <= old.version && old.version < version;
+    // A mistaken type has no name, and its mistake is reported where it stands.
+    if !(leads || old.name.is_empty()) {
+        panic!("{}", message);
+    }
+    Way { version: old.version, read: decode_past }
+}
+
+impl<Old> Way<Old> {
+    /// Reads an event as the old type and converts it; `None` when it is not that old.
+    pub fn upcast<New, R: Upcasted<New>>(
+        &self,
+        event: &EventRef,
+        payload: &[u8],
+        convert: impl FnOnce(Old) -> R,
+    ) -> Option<Result<New, DecodeError>> {
+        if event.version > self.version {
+            return None;
+        }
+        let convert = |old| {
+            convert(old).upcasted().map_err(|source| DecodeError::Upcast {
+                name: event.name.clone(),
+                version: event.version,
+                source,
+            })
+        };
+        Some((self.read)(event, payload).and_then(convert))
+    }
+}
+
+/// Whether two texts are the same, at compile time.
+pub(crate) const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
 }

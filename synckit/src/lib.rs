@@ -23,6 +23,7 @@ pub mod log;
 pub mod conflict;
 pub mod merge;
 pub mod aggregate;
+pub mod schema;
 pub mod registry;
 
 // Conversation.
@@ -51,7 +52,7 @@ pub mod testing;
 pub mod docs;
 
 pub use aggregate::{Aggregate, Edit, Id, Lower};
-pub use event::SyncEvent;
+pub use event::{SyncEvent, UpcastError};
 pub use registry::Registry;
 pub use synckit_derive::{SyncEvent, SyncValue, sync_aggregate};
 

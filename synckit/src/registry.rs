@@ -6,7 +6,7 @@
 //! them opens the store.
 
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -18,11 +18,16 @@ use crate::block::Entry;
 use crate::clock::Hlc;
 use crate::conflict::Conflicts;
 use crate::envelope::CONTEXT_REPLICAS_MAX;
-use crate::event::{self, DecodeError, SyncEvent};
+use crate::event::{self, DecodeError, EventKind, SyncEvent};
 use crate::id::{AggregateId, Dot, IdError, Name, ReplicaId};
 use crate::merge::{read_dot, write_dot};
+use crate::schema::{Published, proto};
 use crate::vector::{VectorClock, VectorFull};
-use crate::wire::{Field, Message, Reader, Unknown, WireError, WireType, Writer};
+use crate::wire::{Field, Message, Reader, Unknown, ValueRef, WireError, WireType, Writer};
+
+mod locks;
+
+pub use locks::LockError;
 
 /// Lists the aggregates that a program knows: `registry![Inspection, Airport]`.
 #[macro_export]
@@ -103,6 +108,32 @@ impl Registry {
         *hasher.finalize().as_bytes()
     }
 
+    /// The events and value types as a protobuf file, for programs in other languages: a message
+    /// for each event, by which the payload of an envelope is read, and one for each value
+    /// type. Names are protobuf's (`note.title_set` is `NoteTitleSet`); a comment has the
+    /// event's own.
+    pub fn proto(&self) -> String {
+        proto(self.aggregates.values().flat_map(|kind| kind.events()))
+    }
+
+    /// What the types say for lock files, each once: aggregates, their events, and the value types
+    /// in them.
+    pub(crate) fn published(&self) -> Vec<Published> {
+        // Two types of one name are both kept: only one of them can agree with the lock.
+        let mut all: BTreeMap<(&str, String), Published> = BTreeMap::new();
+        let mut rest: Vec<_> = self.aggregates.values().flat_map(|kind| kind.published()).collect();
+        while let Some(published) = rest.pop() {
+            let key = (published.name, published.block());
+            if let btree_map::Entry::Vacant(place) = all.entry(key) {
+                let named = published.named();
+                let schemas = named.iter().filter_map(ValueRef::schema);
+                rest.extend(schemas.map(|schema| Published::value(&schema)));
+                place.insert(published);
+            }
+        }
+        all.into_values().collect()
+    }
+
     /// The names of the aggregates, in ascending order.
     pub(crate) fn names(&self) -> impl Iterator<Item = Name> {
         self.aggregates.keys().filter_map(|name| Name::new(name).ok())
@@ -128,6 +159,8 @@ impl Registry {
 /// An aggregate type without its type.
 trait Kind: fmt::Debug + Send + Sync {
     fn describe(&self) -> String;
+    fn published(&self) -> Vec<Published>;
+    fn events(&self) -> &'static [EventKind];
     fn fresh(&self) -> Box<dyn State>;
     fn read(&self, bytes: &[u8]) -> Result<Box<dyn State>, WireError>;
 }
@@ -138,7 +171,18 @@ struct Typed<A>(PhantomData<fn() -> A>);
 impl<A: Aggregate> Kind for Typed<A> {
     /// Every part is delimited by its debug form, so no two descriptions are alike by accident.
     fn describe(&self) -> String {
-        format!("{:?} {} {:?} {:?}", A::NAME, A::VERSION, A::RULES, A::Event::KINDS)
+        let kind = |kind: &EventKind| (kind.name, kind.version, kind.fields);
+        let kinds: Vec<_> = A::Event::KINDS.iter().map(kind).collect();
+        format!("{:?} {} {:?} {kinds:?}", A::NAME, A::VERSION, A::RULES)
+    }
+
+    fn events(&self) -> &'static [EventKind] {
+        A::Event::KINDS
+    }
+
+    fn published(&self) -> Vec<Published> {
+        let own = Published::aggregate(A::NAME, A::VERSION, A::RULES, A::LINEAGE);
+        A::Event::KINDS.iter().filter_map(Published::event).chain([own]).collect()
     }
 
     fn fresh(&self) -> Box<dyn State> {

@@ -19,13 +19,19 @@
 //! optional one, a collection), and [`Message`] a type made of numbered fields.
 
 mod field;
+mod lineage;
 mod reader;
+mod shape;
 mod value;
 mod writer;
 
 pub use field::Field;
+pub use lineage::{Lineage, Parts, ValueSchema};
 pub use reader::{Reader, Unknown};
-pub use value::{Shape, Value, WireType};
+#[doc(hidden)]
+pub use shape::field_schema;
+pub use shape::{FieldSchema, Named, Scalar, Shape, ValueRef};
+pub use value::{Value, WireType};
 pub use writer::Writer;
 
 /// How deep messages may be nested.
@@ -73,6 +79,14 @@ pub fn decode_with<M: Message>(bytes: &[u8], unknown: Unknown) -> Result<M, Wire
     let message = M::read_fields(&mut input)?;
     input.finish()?;
     Ok(message)
+}
+
+/// The number of a variant that an enum does not know, for the variant that stands for such
+/// numbers.
+#[doc(hidden)]
+pub fn unknown_variant(number: u64, target: &'static str) -> Result<u32, WireError> {
+    let found = u32::try_from(number).ok().filter(|number| i32::try_from(*number).is_ok());
+    found.ok_or(WireError::UnknownVariant { number, target })
 }
 
 /// Why bytes are not the canonical encoding of the type they were read as.

@@ -6,4 +6,5 @@ mod replica {
     mod live;
     mod office;
     mod sync;
+    mod upgrade;
 }

@@ -2,7 +2,7 @@ use synckit::SyncValue;
 
 #[derive(SyncValue, Clone, Debug, PartialEq)]
 struct Point {
-    #[field(was = "abscissa")]
+    #[field(rename = "abscissa")]
     x: i64,
 }
 

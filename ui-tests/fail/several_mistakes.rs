@@ -19,7 +19,7 @@ enum NoteEvent {
 struct Point<T> {
     #[field(19000)]
     x: T,
-    #[field(was = "ordinate")]
+    #[field(rename = "ordinate")]
     y: T,
 }
 

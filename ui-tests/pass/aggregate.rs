@@ -35,7 +35,7 @@ struct Inspection {
 
 fn main() {
     assert_eq!((Inspection::NAME, Inspection::VERSION), ("inspection", 2));
-    let rules: Vec<_> = Inspection::RULES.iter().map(|rule| (rule.field, rule.rule)).collect();
+    let rules: Vec<_> = Inspection::RULES.iter().map(|rule| (rule.field.name, rule.rule)).collect();
     assert_eq!(
         rules,
         [

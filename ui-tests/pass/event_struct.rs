@@ -3,7 +3,7 @@
 
 use synckit::SyncEvent;
 use synckit::event::{EventKind, decode, encode};
-use synckit::wire::Shape;
+use synckit::wire::{Scalar, Shape};
 
 #[derive(SyncEvent, Clone, Debug, PartialEq)]
 #[event(name = "inspection.signed", version = 3)]
@@ -31,7 +31,7 @@ fn main() {
     assert!(!kind.commutes);
     let fields: Vec<_> = kind.fields.iter().map(|field| (field.number, field.name)).collect();
     assert_eq!(fields, [(1, "by"), (2, "at"), (3, "pages")]);
-    assert_eq!(kind.fields[0].shape, Shape::Scalar("string"));
+    assert_eq!(kind.fields[0].shape, Shape::Scalar(Scalar::Text));
 
     assert_eq!((Visited::KINDS[0].version, Visited::KINDS[0].commutes), (1, true));
     assert_eq!(Visited::KINDS[0].fields[0].name, "value");

@@ -4,7 +4,7 @@
 
 use synckit::aggregate::Aggregate;
 use synckit::event::{decode, encode};
-use synckit::wire::{Shape, Value};
+use synckit::wire::Value;
 use synckit::{SyncEvent, SyncValue, sync_aggregate};
 
 #[derive(SyncValue, Clone, Debug, PartialEq, Default)]
@@ -48,13 +48,13 @@ fn main() {
     let kinds: Vec<_> = r#enum::KINDS.iter().map(|kind| kind.name).collect();
     assert_eq!(kinds, ["typed.match", "typed.loop"]);
     assert_eq!(r#enum::KINDS[0].fields[0].name, "type");
-    assert_eq!(r#struct::SHAPE, Shape::Message("struct"));
+    assert_eq!(r#struct::SHAPE.to_string(), "struct@1");
     let event = r#enum::r#match { r#type: "x".into(), r#in: Direction::r#out };
     let encoded = encode(&event).unwrap();
     assert_eq!(decode::<r#enum>(&encoded.event, &encoded.payload), Ok(event));
     let _ = (r#enum::r#loop(r#struct::default()), Direction::r#in);
 
-    assert_eq!(r#trait::RULES[0].field, "type");
+    assert_eq!(r#trait::RULES[0].field.name, "type");
     assert_eq!(traitEvent::KINDS[1].name, "raw.type_set");
     assert!(matches!(traitEvent::from(r#yield), traitEvent::r#yield(_)));
     let _ = (traitEvent::TypeSet(String::new()), traitEvent::FnAdded(1));

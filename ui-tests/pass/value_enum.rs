@@ -2,7 +2,7 @@
 #![deny(warnings, missing_docs)]
 
 use synckit::SyncValue;
-use synckit::wire::{Message, Shape, Value, WireError, decode, encode};
+use synckit::wire::{Message, Value, WireError, decode, encode};
 
 #[derive(SyncValue, Clone, Copy, Debug, PartialEq)]
 enum Severity {
@@ -34,8 +34,8 @@ struct Report {
 }
 
 fn main() {
-    assert_eq!(Severity::SHAPE, Shape::Enum("Severity"));
-    assert_eq!(Outline::SHAPE, Shape::Message("Outline"));
+    assert_eq!(Severity::SHAPE.to_string(), "Severity@1");
+    assert_eq!(Outline::SHAPE.to_string(), "Outline@1");
     let report = |severity, outline| Report { severity, outline };
     for severity in [Severity::Low, Severity::High, Severity::Severe] {
         survives(report(severity, Outline::Dot));

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use synckit::SyncValue;
-use synckit::wire::{Message, Shape, Value, decode, encode};
+use synckit::wire::{Message, Value, decode, encode};
 
 #[derive(SyncValue, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Point {
@@ -49,7 +49,7 @@ fn main() {
     survives(Pair(true, *b"abcd"));
     survives(Nothing);
     assert_eq!(encode(&Point { x: 1, y: -1 }).unwrap(), [0x08, 2, 0x10, 1]);
-    assert_eq!(Tree::SHAPE, Shape::Message("Tree"));
+    assert_eq!(Tree::SHAPE.to_string(), "Tree@1");
 }
 
 fn survives<V: Message + PartialEq + std::fmt::Debug>(value: V) {

@@ -5,11 +5,12 @@ use quote::format_ident;
 use syn::ext::IdentExt as _;
 use syn::{Data, DeriveInput, Fields, Ident, LitStr, Path, Type, Visibility};
 
-use super::krate;
+use super::{History, krate};
 use crate::attr;
 use crate::attr::aggregate::AggregateAttr;
 use crate::case::{camel, snake};
 use crate::ctxt::Ctxt;
+use crate::lock::diff::{Demand, MinReader};
 use crate::rule::{Operation, Rule};
 
 /// An aggregate.
@@ -19,7 +20,9 @@ pub(crate) struct Aggregate {
     pub(crate) krate: TokenStream,
     /// The name in stored bytes; `None` when it is missing, which has been reported.
     pub(crate) name: Option<LitStr>,
-    pub(crate) version: u32,
+    pub(crate) history: History,
+    /// The lowest version whose readers may apply its creation: the first one.
+    pub(crate) since: u32,
     pub(crate) fields: Vec<MergedField>,
     pub(crate) events: Vec<DomainEvent>,
 }
@@ -29,6 +32,14 @@ pub(crate) struct MergedField {
     pub(crate) ident: Ident,
     pub(crate) ty: Type,
     pub(crate) rule: &'static Rule,
+    /// Where a mistake about the rule is.
+    pub(crate) rule_at: TokenStream,
+    /// The number in the aggregate's schema and state.
+    pub(crate) number: u32,
+    /// What its type has to be.
+    pub(crate) demand: Demand,
+    /// The lowest version whose readers may apply its events.
+    pub(crate) since: MinReader,
 }
 
 /// A type in `events(…)`.
@@ -50,12 +61,18 @@ impl Aggregate {
             );
             cx.error(&ident, message);
         }
+        let history = History::draft(attr.version, attr.lock.is_some());
+        let mut fields = fields(cx, input);
+        for (number, field) in (1..).zip(&mut fields) {
+            (field.number, field.since) = (number, MinReader::Is(history.version));
+        }
         Self {
             vis: input.vis.clone(),
             krate: krate(attr.krate.as_ref()),
             name: attr.name,
-            version: attr.version.unwrap_or(1),
-            fields: fields(cx, input),
+            since: history.version,
+            history,
+            fields,
             events: attr.events.into_iter().flatten().filter_map(DomainEvent::of).collect(),
             ident,
         }
@@ -94,7 +111,15 @@ impl MergedField {
         let ident = field.ident.clone()?;
         attr::merge::refuse_cfg(cx, &field.attrs, &ident);
         let rule = attr::merge::read(cx, &field.attrs, &ident);
-        let read = Self { ty: field.ty.clone(), rule: rule?, ident };
+        let read = Self {
+            ty: field.ty.clone(),
+            rule: rule?,
+            rule_at: attr::merge::place(&field.attrs, &ident),
+            ident,
+            number: 0,
+            demand: Demand::Free,
+            since: MinReader::Is(0),
+        };
         if syn::parse_str::<Ident>(&read.variant_text("Set")).is_err() {
             let message = format!(
                 "no variant can be named after `{}`; let the field's name begin with a letter",

@@ -5,11 +5,16 @@ use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::{Data, DeriveInput, Fields, Ident, LitStr, Type};
 
-use super::{Field, krate};
+use super::{Field, History, krate};
 use crate::attr;
 use crate::attr::event::{EventAttr, Place};
+use crate::attr::upcast::Upcast;
 use crate::case::snake;
 use crate::ctxt::Ctxt;
+
+/// Where an event that is converted from older ones goes.
+const WRAP: &str = "make the event a struct that says it, and let a variant with #[event(flatten)] \
+                    wrap it";
 
 /// A type of events.
 pub(crate) struct Event {
@@ -20,7 +25,7 @@ pub(crate) struct Event {
 
 pub(crate) enum Body {
     /// One kind.
-    Struct(Kind),
+    Struct(Box<Kind>),
     /// A kind for each variant.
     Enum { prefix: Option<LitStr>, variants: Vec<Variant> },
     /// None, which has been reported.
@@ -28,6 +33,25 @@ pub(crate) enum Body {
 }
 
 impl Body {
+    /// The kinds that are not another type's.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &Kind> {
+        let (of_struct, variants) = match self {
+            Self::Struct(kind) => (Some(&**kind), [].as_slice()),
+            Self::Enum { variants, .. } => (None, variants.as_slice()),
+            Self::Union => (None, [].as_slice()),
+        };
+        let of_variants = variants.iter().filter_map(|variant| match &variant.content {
+            Content::Kind(kind) => Some(&**kind),
+            Content::Flattened(_) => None,
+        });
+        of_struct.into_iter().chain(of_variants)
+    }
+
+    /// Whether it is an old version that is only read.
+    pub(crate) fn is_historical(&self) -> bool {
+        self.kinds().any(|kind| kind.historical)
+    }
+
     /// Whether a variant wraps another event type.
     pub(crate) fn flattens(&self) -> bool {
         match self {
@@ -46,16 +70,22 @@ pub(crate) struct Variant {
 
 pub(crate) enum Content {
     /// The variant's fields are the payload.
-    Kind(Kind),
+    Kind(Box<Kind>),
     /// The variant wraps an event type, whose kind it takes over.
-    Flattened(Type),
+    Flattened(Box<Type>),
 }
 
 /// One kind of event.
 pub(crate) struct Kind {
     pub(crate) name: Name,
-    pub(crate) version: u32,
+    pub(crate) history: History,
     pub(crate) commutes: bool,
+    /// Whether it is an old version that is only read.
+    pub(crate) historical: bool,
+    /// How events of older versions are converted.
+    pub(crate) upcast: Option<Upcast>,
+    /// Whether it says that they are, even if it is mistaken about how.
+    pub(crate) converts: bool,
     pub(crate) fields: Vec<Field>,
 }
 
@@ -89,8 +119,11 @@ impl Event {
         let path = krate(attr.krate.as_ref());
         let ident = input.ident.clone();
         let body = match &input.data {
-            Data::Struct(data) => Body::Struct(Kind::of_struct(cx, &ident, attr, &data.fields)),
+            Data::Struct(data) => {
+                Body::Struct(Box::new(Kind::of_struct(cx, input, attr, &data.fields)))
+            }
             Data::Enum(data) => {
+                Upcast::refuse(cx, &input.attrs, WRAP);
                 let variants = data.variants.iter();
                 let read = variants.map(|variant| Variant::read(cx, &ident, &attr, variant));
                 Body::Enum { variants: read.collect(), prefix: attr.name }
@@ -106,7 +139,9 @@ impl Event {
 }
 
 impl Kind {
-    fn of_struct(cx: &Ctxt, ident: &Ident, attr: EventAttr, fields: &Fields) -> Self {
+    fn of_struct(cx: &Ctxt, input: &DeriveInput, attr: EventAttr, fields: &Fields) -> Self {
+        let ident = &input.ident;
+        let upcast = Upcast::read(cx, &input.attrs);
         if attr.name.is_none() && !attr.mistaken {
             let proposed = snake(&ident.unraw().to_string());
             cx.error(
@@ -118,8 +153,11 @@ impl Kind {
         }
         Self {
             name: Name::given(attr.name, ident),
-            version: attr.version.unwrap_or(1),
+            history: History::draft(attr.version, attr.lock.is_some()),
             commutes: attr.commutes.is_some(),
+            historical: attr.historical.is_some(),
+            upcast,
+            converts: input.attrs.iter().any(|attr| attr.path().is_ident("upcast")),
             fields: Field::read_all(cx, fields),
         }
     }
@@ -142,6 +180,7 @@ impl Variant {
     fn read(cx: &Ctxt, family: &Ident, container: &EventAttr, variant: &syn::Variant) -> Self {
         let attr = EventAttr::read(cx, &variant.attrs, Place::Variant);
         attr::field::refuse(cx, &variant.attrs, "field", "number the fields with it");
+        Upcast::refuse(cx, &variant.attrs, WRAP);
         let ident = variant.ident.clone();
         if attr.flatten.is_some() {
             return Self { content: Content::flattened(cx, &attr, variant), ident };
@@ -160,12 +199,18 @@ impl Variant {
             }
             (given, _) => Name::given(given, &ident),
         };
-        let content = Content::Kind(Kind {
+        let content = Content::Kind(Box::new(Kind {
             name,
-            version: attr.version.or(container.version).unwrap_or(1),
+            history: History::draft(
+                attr.version.or_else(|| container.version.clone()),
+                container.lock.is_some(),
+            ),
             commutes: attr.commutes.is_some(),
+            historical: false,
+            upcast: None,
+            converts: false,
             fields: Field::read_all(cx, &variant.fields),
-        });
+        }));
         Self { ident, content }
     }
 }
@@ -193,7 +238,7 @@ impl Content {
         let ident = &variant.ident;
         let said = [
             ("name", attr.name.as_ref().map(ToTokens::to_token_stream)),
-            ("version", attr.version.map(|_| ident.to_token_stream())),
+            ("version", attr.version.as_ref().map(|version| version.at.to_token_stream())),
             ("commutes", attr.commutes.map(|()| ident.to_token_stream())),
         ];
         for (key, at) in said {
@@ -213,13 +258,13 @@ impl Content {
                     "field",
                     "the wrapped event numbers its fields",
                 );
-                Self::Flattened(field.ty.clone())
+                Self::Flattened(Box::new(field.ty.clone()))
             }
             _ => {
                 let message =
                     format!("a flattened variant wraps one event type: `{ident}({ident})`");
                 cx.error(ident, message);
-                Self::Flattened(Type::Verbatim(TokenStream::new()))
+                Self::Flattened(Box::new(Type::Verbatim(TokenStream::new())))
             }
         }
     }

@@ -5,18 +5,20 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::{Ident, LitStr, Path, Token};
 
-use super::{Entry, Given, fill, krate, parse, spot, stray, text, unknown, version};
+use super::{Entry, Given, Version, fill, krate, lock, parse, spot, stray, text, unknown, version};
 use crate::ctxt::Ctxt;
 
-const KEYS: &[&str] = &["name", "version", "events", "crate"];
+const KEYS: &[&str] = &["name", "version", "events", "lock", "crate"];
 const ATTRIBUTE: &str = "#[sync_aggregate(…)]";
 
 /// What the arguments say.
 #[derive(Default)]
 pub(crate) struct AggregateAttr {
     pub(crate) name: Option<LitStr>,
-    pub(crate) version: Option<u32>,
+    pub(crate) version: Option<Version>,
     pub(crate) events: Option<Vec<Path>>,
+    /// Whether a draft is refused.
+    pub(crate) lock: Option<()>,
     pub(crate) krate: Option<Path>,
     /// Whether something in it was reported, so that nothing is concluded from what is missing.
     pub(crate) mistaken: bool,
@@ -38,6 +40,7 @@ impl AggregateAttr {
                 "name" => fill(cx, &mut read.name, &key, text(cx, &key, &given)),
                 "version" => fill(cx, &mut read.version, &key, version(cx, &key, &given)),
                 "events" => fill(cx, &mut read.events, &key, paths(cx, &key, &given)),
+                "lock" => fill(cx, &mut read.lock, &key, lock(cx, &key, &given)),
                 "crate" => fill(cx, &mut read.krate, &key, krate(cx, &key, &given)),
                 _ => unknown(cx, &key, ATTRIBUTE, KEYS),
             }

@@ -2,7 +2,7 @@
 
 use syn::{Attribute, LitStr, Path};
 
-use super::{Entry, entries, fill, flag, krate, stray, text, unknown, version};
+use super::{Entry, Version, entries, fill, flag, krate, lock, stray, text, unknown, version};
 use crate::ctxt::Ctxt;
 
 const EXAMPLE: &str = "#[event(name = \"…\")]";
@@ -11,9 +11,13 @@ const EXAMPLE: &str = "#[event(name = \"…\")]";
 #[derive(Default)]
 pub(crate) struct EventAttr {
     pub(crate) name: Option<LitStr>,
-    pub(crate) version: Option<u32>,
+    pub(crate) version: Option<Version>,
     pub(crate) commutes: Option<()>,
     pub(crate) flatten: Option<()>,
+    /// Whether it is an old version that is only read.
+    pub(crate) historical: Option<()>,
+    /// Whether a draft is refused.
+    pub(crate) lock: Option<()>,
     pub(crate) krate: Option<Path>,
     /// Whether something in it was reported, so that nothing is concluded from what is missing.
     pub(crate) mistaken: bool,
@@ -30,8 +34,8 @@ pub(crate) enum Place {
 impl Place {
     const fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Struct => &["name", "version", "commutes", "crate"],
-            Self::Enum => &["name", "version", "crate"],
+            Self::Struct => &["name", "version", "commutes", "historical", "lock", "crate"],
+            Self::Enum => &["name", "version", "lock", "crate"],
             Self::Variant => &["name", "version", "commutes", "flatten"],
         }
     }
@@ -55,6 +59,8 @@ impl EventAttr {
                 "name" => fill(cx, &mut read.name, &key, text(cx, &key, &given)),
                 "version" => fill(cx, &mut read.version, &key, version(cx, &key, &given)),
                 "commutes" => fill(cx, &mut read.commutes, &key, flag(cx, &key, &given)),
+                "historical" => fill(cx, &mut read.historical, &key, flag(cx, &key, &given)),
+                "lock" => fill(cx, &mut read.lock, &key, lock(cx, &key, &given)),
                 "flatten" => fill(cx, &mut read.flatten, &key, flag(cx, &key, &given)),
                 _ => fill(cx, &mut read.krate, &key, krate(cx, &key, &given)),
             }

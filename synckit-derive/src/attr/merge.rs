@@ -1,5 +1,6 @@
 //! `#[merge(…)]` on a field of an aggregate.
 
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Attribute, Data, Fields, Ident};
 
@@ -23,6 +24,13 @@ pub(crate) fn read(cx: &Ctxt, attrs: &[Attribute], field: &Ident) -> Option<&'st
         cx.error(&more, format!("field `{field}` has one merge rule; keep one of them"));
     }
     named(cx, &first)
+}
+
+/// Where a mistake about the rule is.
+pub(crate) fn place(attrs: &[Attribute], field: &Ident) -> TokenStream {
+    let attr = attrs.iter().find(|attr| attr.path().is_ident("merge"));
+    let rule = attr.and_then(|attr| attr.meta.require_list().ok()).map(|list| list.tokens.clone());
+    rule.unwrap_or_else(|| field.to_token_stream())
 }
 
 fn named(cx: &Ctxt, entry: &Entry) -> Option<&'static Rule> {

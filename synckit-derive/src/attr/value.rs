@@ -1,48 +1,95 @@
 //! `#[value(…)]` on a value type and on its variants.
 
-use syn::{Attribute, Lit, LitInt, Path};
+use syn::{Attribute, Ident, Lit, LitInt, LitStr, Path};
 
-use super::{Entry, entries, fill, krate, stray, unknown};
+use super::{Entry, Version, entries, fill, flag, krate, lock, stray, text, unknown, version};
 use crate::ctxt::Ctxt;
+use crate::suggest::list;
 
-/// `#[value(crate = …)]` on a type.
-pub(crate) fn container(cx: &Ctxt, attrs: &[Attribute]) -> Option<Path> {
-    let keys = &["crate"];
-    let mut path = None;
-    for entry in entries(cx, attrs, "value", "#[value(crate = path)]") {
-        match entry {
-            Entry::Keyed(key, given) if key == "crate" => {
-                fill(cx, &mut path, &key, krate(cx, &key, &given));
-            }
-            Entry::Keyed(key, _) => unknown(cx, &key, "#[value(…)]", keys),
-            Entry::Literal(literal) => stray(cx, &literal, "#[value(…)]", keys),
-        }
-    }
-    path
+const KEYS: &[&str] = &["name", "version", "lock", "crate"];
+
+/// What `#[value(…)]` says on a type.
+#[derive(Default)]
+pub(crate) struct ValueAttr {
+    pub(crate) name: Option<LitStr>,
+    pub(crate) version: Option<Version>,
+    /// Whether a draft is refused.
+    pub(crate) lock: Option<()>,
+    pub(crate) krate: Option<Path>,
 }
 
-/// `#[value(3)]` on a variant.
-pub(crate) fn number(cx: &Ctxt, attrs: &[Attribute]) -> Option<LitInt> {
-    sole_number(cx, attrs, "value", "#[value(3)]", "a variant has one number")
+impl ValueAttr {
+    pub(crate) fn read(cx: &Ctxt, attrs: &[Attribute]) -> Self {
+        let mut read = Self::default();
+        for entry in entries(cx, attrs, "value", "#[value(version = 2)]") {
+            let (key, given) = match entry {
+                Entry::Literal(literal) => {
+                    stray(cx, &literal, "#[value(…)]", KEYS);
+                    continue;
+                }
+                Entry::Keyed(key, given) => (key, given),
+            };
+            match key.to_string().as_str() {
+                "name" => fill(cx, &mut read.name, &key, text(cx, &key, &given)),
+                "version" => fill(cx, &mut read.version, &key, version(cx, &key, &given)),
+                "lock" => fill(cx, &mut read.lock, &key, lock(cx, &key, &given)),
+                "crate" => fill(cx, &mut read.krate, &key, krate(cx, &key, &given)),
+                _ => unknown(cx, &key, "#[value(…)]", KEYS),
+            }
+        }
+        read
+    }
 }
 
-/// The number that `#[helper(3)]` gives.
-pub(super) fn sole_number(
-    cx: &Ctxt,
-    attrs: &[Attribute],
-    helper: &str,
-    example: &str,
-    only_one: &str,
-) -> Option<LitInt> {
-    let mut number = None;
-    for entry in entries(cx, attrs, helper, example) {
-        match entry {
-            Entry::Literal(Lit::Int(_)) if number.is_some() => {
-                cx.error(&entry, format!("{only_one}; keep one of them"));
-            }
-            Entry::Literal(Lit::Int(given)) => number = Some(given),
-            other => cx.error(&other, format!("write a number, such as {example}")),
-        }
+/// What `#[value(…)]` says on a variant, and `#[field(…)]` on a field.
+#[derive(Default)]
+pub(crate) struct MemberAttr {
+    pub(crate) number: Option<LitInt>,
+    /// What it was called.
+    pub(crate) was: Option<LitStr>,
+    /// A field that older events lack has its type's default there.
+    pub(crate) default: Option<()>,
+    /// A variant that stands for unknown numbers.
+    pub(crate) other: Option<Ident>,
+}
+
+impl MemberAttr {
+    /// `#[value(3, was = "…", other)]` on a variant.
+    pub(crate) fn of_variant(cx: &Ctxt, attrs: &[Attribute]) -> Self {
+        Self::read(cx, attrs, "value", "variant", &["was", "other"])
     }
-    number
+
+    /// `#[field(3, was = "…", default)]` on a field.
+    pub(crate) fn of_field(cx: &Ctxt, attrs: &[Attribute]) -> Self {
+        Self::read(cx, attrs, "field", "field", &["was", "default"])
+    }
+
+    fn read(cx: &Ctxt, attrs: &[Attribute], helper: &str, what: &str, keys: &[&str]) -> Self {
+        let example = format!("#[{helper}(3)]");
+        let mut read = Self::default();
+        for entry in entries(cx, attrs, helper, &example) {
+            match &entry {
+                Entry::Literal(Lit::Int(_)) if read.number.is_some() => {
+                    cx.error(&entry, format!("a {what} has one number; keep one of them"));
+                }
+                Entry::Literal(Lit::Int(number)) => read.number = Some(number.clone()),
+                Entry::Keyed(key, given) if keys.contains(&key.to_string().as_str()) => {
+                    match key.to_string().as_str() {
+                        "was" => fill(cx, &mut read.was, key, text(cx, key, given)),
+                        "default" => fill(cx, &mut read.default, key, flag(cx, key, given)),
+                        _ => {
+                            let other = flag(cx, key, given).map(|()| key.clone());
+                            fill(cx, &mut read.other, key, other);
+                        }
+                    }
+                }
+                _ => {
+                    let keys = list(keys);
+                    let message = format!("write a number, such as {example}, or one of {keys}");
+                    cx.error(&entry, message);
+                }
+            }
+        }
+        read
+    }
 }

@@ -5,14 +5,15 @@ mod events;
 mod ops;
 mod state;
 
-use proc_macro2::{Ident, Literal, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Index, Member, Type};
 
+use super::history::{self, OF_AGGREGATE, Subject};
 use super::number;
-use crate::ast::Field;
 use crate::ast::aggregate::{Aggregate, MergedField};
+use crate::ast::{Field, Numbered};
 use crate::rule::{Operation, Payload};
 
 /// What is generated beside the struct. An inert expansion stands in for a mistaken aggregate: it
@@ -48,13 +49,23 @@ impl Names {
 }
 
 fn implementation(aggregate: &Aggregate, names: &Names, inert: bool) -> TokenStream {
-    let Aggregate { ident, krate, fields, .. } = aggregate;
+    let Aggregate { ident, krate, fields, history, .. } = aggregate;
     let Names { event, state, ops } = names;
     let name = aggregate.name.as_ref().map(syn::LitStr::value).unwrap_or_default();
-    let version = number(aggregate.version);
+    let version = number(history.version);
     let field: Vec<_> = fields.iter().map(|field| &field.ident).collect();
-    let field_name = fields.iter().map(MergedField::name);
-    let rule = fields.iter().map(|field| field.rule.name);
+    let rules = sorted(fields).into_iter().map(|field| {
+        let (name, number, rule) = (field.name(), number(field.number), field.rule.name);
+        let ty = checked::ty(aggregate, field);
+        let shape = quote_spanned!(field.ty.span()=> <#ty as #krate::wire::Field>::SHAPE);
+        quote!(#krate::aggregate::FieldRule::new(#number, #name, #rule, #shape))
+    });
+    let lineage = history::lineage(krate, history);
+    let tracking = history::tracking(&name, history);
+    let subject = Subject { krate, ident, name: &name, history, instead: OF_AGGREGATE };
+    let checks = fields
+        .iter()
+        .map(|field| subject.check(&field.name(), &checked::ty(aggregate, field), &field.demand));
     let handle = fields.iter().map(|field| ops::handle(krate, event, field));
     let create = fields.iter().map(|field| ops::create(aggregate, field));
     let from_state = match inert {
@@ -66,9 +77,8 @@ fn implementation(aggregate: &Aggregate, names: &Names, inert: bool) -> TokenStr
         impl #krate::aggregate::Aggregate for #ident {
             const NAME: &'static str = #name;
             const VERSION: u32 = #version;
-            const RULES: &'static [#krate::aggregate::FieldRule] = &[#(
-                #krate::aggregate::FieldRule { field: #field_name, rule: #rule },
-            )*];
+            const RULES: &'static [#krate::aggregate::FieldRule] = &[#(#rules),*];
+            const LINEAGE: #krate::wire::Lineage = #lineage;
             type Event = #event;
             type State = #state;
             type Ops<'a> = #ops<'a>;
@@ -79,6 +89,8 @@ fn implementation(aggregate: &Aggregate, names: &Names, inert: bool) -> TokenStr
             fn create(&self, ops: &mut #ops<'_>) { #(#create)* }
             fn from_state(state: &#state) -> Self { #from_state }
         }
+        #tracking
+        #(#checks)*
     }
 }
 
@@ -101,19 +113,19 @@ fn payload_field(aggregate: &Aggregate, field: &MergedField, operation: &Operati
         Payload::Field => checked::ty(aggregate, field),
         Payload::I64 | Payload::Associated(_) => payload(aggregate, field, operation),
     };
+    let member = Member::Unnamed(Index::from(0));
+    let numbered = Numbered { number: 1, ..Numbered::default() };
     Field {
-        member: Member::Unnamed(Index::from(0)),
-        name: "value".to_owned(),
-        ty: Type::Verbatim(ty),
         // The variant is declared with the field's own type: it alone does not tell that it is
         // checked.
         told: !matches!(operation.payload, Payload::Field),
-        number: 1,
-        at: TokenStream::new(),
+        ..Field::plain(member, "value".to_owned(), Type::Verbatim(ty), numbered)
     }
 }
 
-/// Field numbers in order.
-fn numbers(fields: &[MergedField]) -> impl Iterator<Item = Literal> {
-    (1..=fields.len()).map(Literal::usize_unsuffixed)
+/// The fields, ascending by number.
+fn sorted(fields: &[MergedField]) -> Vec<&MergedField> {
+    let mut sorted: Vec<_> = fields.iter().collect();
+    sorted.sort_by_key(|field| field.number);
+    sorted
 }

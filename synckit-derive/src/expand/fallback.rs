@@ -19,7 +19,8 @@ pub(crate) fn value(krate: &TokenStream, ident: &Ident) -> TokenStream {
         #[automatically_derived]
         impl #krate::wire::Value for #ident {
             const WIRE: #krate::wire::WireType = #krate::wire::WireType::Len;
-            const SHAPE: #krate::wire::Shape = #krate::wire::Shape::Message("");
+            const SHAPE: #krate::wire::Shape =
+                #krate::wire::Shape::Message(#krate::wire::ValueRef::opaque("", 1));
             fn write(&self, _: &mut #krate::wire::Writer) {}
             fn read(_: &mut #krate::wire::Reader<'_>) -> #result { #unreadable }
         }
@@ -33,12 +34,24 @@ pub(crate) fn event(krate: &TokenStream, ident: &Ident) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #krate::event::SyncEvent for #ident {
-            const KINDS: &'static [#krate::event::EventKind] = &[#krate::event::EventKind {
-                name: "", version: 1, min_reader: 1, commutes: false, fields: &[],
-            }];
+            const KINDS: &'static [#krate::event::EventKind] =
+                &[#krate::event::EventKind::new("", 1, &[])];
             fn kind(&self) -> usize { 0 }
             fn write_payload(&self, _: &mut #krate::wire::Writer) {}
             fn read_payload(_: usize, _: &mut #krate::wire::Reader<'_>) -> #result { #unreadable }
+        }
+    }
+}
+
+/// A historical event type that reads nothing.
+pub(crate) fn past(krate: &TokenStream, ident: &Ident) -> TokenStream {
+    let result = result(krate);
+    let unreadable = unreadable(krate);
+    quote! {
+        #[automatically_derived]
+        impl #krate::event::PastEvent for #ident {
+            const KIND: #krate::event::EventKind = #krate::event::EventKind::new("", 1, &[]);
+            fn read_payload(_: &mut #krate::wire::Reader<'_>) -> #result { #unreadable }
         }
     }
 }

@@ -73,7 +73,11 @@ pub(super) fn read(krate: &TokenStream, fields: &[Field]) -> TokenStream {
     let each = sorted(fields).into_iter().map(|field| {
         let (member, to_call, number) =
             (&field.member, to_call(krate, field), number(field.number));
-        quote!(#member: #to_call::read_field(#number, input)?)
+        let ty = &field.ty;
+        match field.default {
+            true => quote_spanned!(ty.span()=> #member: input.field_or_default::<#ty>(#number)?),
+            false => quote!(#member: #to_call::read_field(#number, input)?),
+        }
     });
     quote!({ #(#each),* })
 }
@@ -82,20 +86,13 @@ pub(super) fn read(krate: &TokenStream, fields: &[Field]) -> TokenStream {
 pub(super) fn schema(krate: &TokenStream, fields: &[Field]) -> TokenStream {
     let each = sorted(fields).into_iter().map(|field| {
         let (as_field, number, name) = (as_field(krate, field), number(field.number), &field.name);
-        quote!(field(#number, #name, #as_field::SHAPE))
+        let or_default = field.default.then(|| quote!(.or_default()));
+        quote!(field(#number, #name, #as_field::SHAPE) #or_default)
     });
     quote!(&[#(#each),*])
 }
 
 /// A name short enough for a field's schema to take one line of the expansion.
 pub(super) fn schema_function(krate: &TokenStream) -> TokenStream {
-    quote! {
-        const fn field(
-            number: u32,
-            name: &'static str,
-            shape: #krate::wire::Shape,
-        ) -> #krate::event::FieldSchema {
-            #krate::event::FieldSchema { number, name, shape }
-        }
-    }
+    quote!(use #krate::wire::field_schema as field;)
 }

@@ -6,50 +6,107 @@ use std::{env, fs};
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use crate::lock::locate::Locks;
+use crate::lock::parse::completed;
+
 #[test]
 fn an_event_of_five_fields_fits_on_a_page() {
-    let expanded = crate::event(&parsed(quote! {
-        #[event(name = "inspection.signed", version = 3)]
-        pub struct Signed {
-            pub by: UserId,
-            pub outcome: Outcome,
-            pub at: Option<u64>,
-            pub remarks: Vec<String>,
-            #[field(7)]
-            pub pages: BTreeSet<u32>,
-        }
-    }));
+    let expanded = crate::event(
+        &Locks::of(&[]),
+        &parsed(quote! {
+            #[event(name = "inspection.signed", version = 3)]
+            pub struct Signed {
+                pub by: UserId,
+                pub outcome: Outcome,
+                pub at: Option<u64>,
+                pub remarks: Vec<String>,
+                #[field(7)]
+                pub pages: BTreeSet<u32>,
+            }
+        }),
+    );
     let text = compare("event_struct.rs", expanded);
     assert!(text.lines().count() <= 60, "{} lines", text.lines().count());
 }
 
 #[test]
+fn an_event_of_five_fields_whose_version_is_locked() {
+    let lock = completed(
+        "synckit lock 1\nevent inspection.signed\nversion 1\nmin_reader 1\n1 who UserId@1\n\
+         2 outcome Outcome@1\n3 at u32\n4 place string\nfingerprint ?\nversion 2\nmin_reader 1\n\
+         1 by UserId@1\n2 outcome Outcome@1\n3 at optional u64\n5 remarks list string\n\
+         6 pages u32 default\nreserved 4 place\nfingerprint ?\n",
+    );
+    let expanded = crate::event(
+        &Locks::of(&[("inspection.signed", &lock)]),
+        &parsed(quote! {
+            #[event(name = "inspection.signed", version = 2)]
+            pub struct Signed {
+                pub outcome: Outcome,
+                pub by: UserId,
+                pub at: Option<u64>,
+                #[field(default)]
+                pub pages: u32,
+                pub remarks: Vec<String>,
+            }
+        }),
+    );
+    compare("event_locked.rs", expanded);
+}
+
+#[test]
+fn an_event_that_follows_a_locked_version_and_converts_older_ones() {
+    let lock = completed(
+        "synckit lock 1\nevent inspection.signed\nversion 1\nmin_reader 1\n1 by UserId@1\n\
+         2 place string\nfingerprint ?\n",
+    );
+    let locks = Locks::of(&[("inspection.signed", &lock)]);
+    let next = quote! {
+        #[event(name = "inspection.signed", version = 2)]
+        #[upcast(from = SignedV1, with = placed)]
+        pub struct Signed { pub by: UserId, pub place: Place }
+    };
+    let past = quote! {
+        #[event(name = "inspection.signed", version = 1, historical)]
+        pub struct SignedV1 { pub by: UserId, pub place: String }
+    };
+    compare("event_next.rs", crate::event(&locks, &parsed(next)));
+    compare("event_historical.rs", crate::event(&locks, &parsed(past)));
+}
+
+#[test]
 fn an_event_of_several_kinds() {
-    let expanded = crate::event(&parsed(quote! {
-        #[event(name = "note", version = 2)]
-        pub enum NoteEvent {
-            Created,
-            #[event(name = "note.renamed", version = 3)]
-            TitleSet(String),
-            #[event(commutes)]
-            Tagged { tag: String, by: UserId },
-            #[event(flatten)]
-            Signed(Signed),
-        }
-    }));
+    let expanded = crate::event(
+        &Locks::of(&[]),
+        &parsed(quote! {
+            #[event(name = "note", version = 2)]
+            pub enum NoteEvent {
+                Created,
+                #[event(name = "note.renamed", version = 3)]
+                TitleSet(String),
+                #[event(commutes)]
+                Tagged { tag: String, by: UserId },
+                #[event(flatten)]
+                Signed(Signed),
+            }
+        }),
+    );
     compare("event_enum.rs", expanded);
 }
 
 #[test]
 fn a_value_with_data() {
-    let expanded = crate::value(&parsed(quote! {
-        pub enum Outline {
-            Dot,
-            Circle { centre: Point, radius: u32 },
-            #[value(7)]
-            Polygon(Vec<Point>),
-        }
-    }));
+    let expanded = crate::value(
+        &Locks::of(&[]),
+        &parsed(quote! {
+            pub enum Outline {
+                Dot,
+                Circle { centre: Point, radius: u32 },
+                #[value(7)]
+                Polygon(Vec<Point>),
+            }
+        }),
+    );
     compare("value_enum.rs", expanded);
 }
 
@@ -57,6 +114,7 @@ fn a_value_with_data() {
 fn an_aggregate_of_four_fields() {
     let arguments = quote!(name = "inspection", version = 2, events(Signed));
     let expanded = crate::aggregate(
+        &Locks::of(&[]),
         arguments,
         parsed(quote! {
             #[derive(Clone, Debug)]
@@ -77,13 +135,16 @@ fn an_aggregate_of_four_fields() {
 
 #[test]
 fn a_mistaken_type_is_inert() {
-    let expanded = crate::event(&parsed(quote! {
-        #[event(name = "Signed")]
-        pub struct Signed {
-            #[field(0)]
-            pub by: UserId,
-        }
-    }));
+    let expanded = crate::event(
+        &Locks::of(&[]),
+        &parsed(quote! {
+            #[event(name = "Signed")]
+            pub struct Signed {
+                #[field(0)]
+                pub by: UserId,
+            }
+        }),
+    );
     compare("event_mistaken.rs", expanded);
 }
 

@@ -3,14 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use super::value::{Shape, Value, WireType};
+use super::shape::Shape;
+use super::value::{Value, WireType};
 use super::{Reader, WireError, Writer};
 
 /// What a field of an event or value type can be.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no canonical encoding",
     label = "not a field that events can carry",
-    note = "a field is a value, or an Option, Vec, BTreeSet or BTreeMap of values"
+    note = "a field is a value, or an Option, Vec, BTreeSet or BTreeMap of values; values are bool, integers from \
+            i8/u8 to i64/u64, f32, f64, char, String, Bytes, [u8; N], Box<T> and types with #[derive(SyncValue)]",
+    note = "use BTreeMap for HashMap, BTreeSet for HashSet, u64 for usize and i64 for isize, whose order or width \
+            varies"
 )]
 pub trait Field: Clone + Debug + PartialEq + Send + Sync + 'static {
     /// What the field is in protobuf terms.

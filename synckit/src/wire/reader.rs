@@ -1,7 +1,7 @@
 //! Reading canonical bytes and nothing else.
 
 use super::value::WireType;
-use super::{DEPTH_MAX, FIELD_NUMBER_MAX, WireError};
+use super::{DEPTH_MAX, FIELD_NUMBER_MAX, Field, WireError};
 
 /// What to do about field numbers that a type does not have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -10,6 +10,9 @@ pub enum Unknown {
     Refuse,
     /// They are passed over: the bytes come from a later version of the type.
     Skip,
+    /// They are passed over, and fields with a default may be absent: the bytes come from an
+    /// earlier version.
+    Earlier,
 }
 
 /// A field's number and wire type, and the bytes after its tag.
@@ -81,6 +84,28 @@ impl<'a> Reader<'a> {
             }
             _ => Ok(false),
         }
+    }
+
+    /// A field that bytes of earlier versions lack; it has its default there.
+    ///
+    /// # Errors
+    /// Those of [`Field::read_field`].
+    pub fn field_or_default<F: Field + Default>(&mut self, number: u32) -> Result<F, WireError> {
+        if self.unknown == Unknown::Earlier && !self.stands_before(number)? {
+            return Ok(F::default());
+        }
+        F::read_field(number, self)
+    }
+
+    /// Moves to field `number`; false when it is absent.
+    fn stands_before(&mut self, number: u32) -> Result<bool, WireError> {
+        while let Some((found, wire, after)) = self.peek()? {
+            if found >= number {
+                return Ok(found == number);
+            }
+            self.skip(found, wire, after)?;
+        }
+        Ok(false)
     }
 
     /// Checks that nothing but permitted unknown fields is left.

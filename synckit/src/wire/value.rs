@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::shape::{Scalar, Shape};
 use super::{Reader, WireError, Writer};
 
 /// How a value's bytes are delimited.
@@ -31,26 +32,6 @@ impl WireType {
             _ => None,
         }
     }
-}
-
-/// What a field looks like in protobuf terms: part of an event's schema.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Shape {
-    /// A protobuf scalar, by its name there (`sint64`, `string`, …), and the Rust type's bound when
-    /// narrower.
-    Scalar(&'static str),
-    /// A nested message, by the name of its type.
-    Message(&'static str),
-    /// An enum without data, by the name of its type.
-    Enum(&'static str),
-    /// Present or absent.
-    Optional(&'static Shape),
-    /// In order, repetitions kept.
-    Repeated(&'static Shape),
-    /// Sorted, without repetition.
-    Set(&'static Shape),
-    /// Sorted by key.
-    Map(&'static Shape, &'static Shape),
 }
 
 /// A type whose values fit into one field once. `#[derive(SyncValue)]` implements it for your own
@@ -97,10 +78,10 @@ pub trait Value: Clone + Debug + PartialEq + Send + Sync + 'static {
 }
 
 macro_rules! unsigned {
-    ($($type:ident $proto:literal),*) => {$(
+    ($($type:ident $scalar:ident),*) => {$(
         impl Value for $type {
             const WIRE: WireType = WireType::Varint;
-            const SHAPE: Shape = Shape::Scalar($proto);
+            const SHAPE: Shape = Shape::Scalar(Scalar::$scalar);
 
             fn write(&self, out: &mut Writer) {
                 out.varint(u64::from(*self));
@@ -116,13 +97,13 @@ macro_rules! unsigned {
         }
     )*};
 }
-unsigned!(u16 "uint32", u32 "uint32", u64 "uint64");
+unsigned!(u16 U16, u32 U32, u64 U64);
 
 macro_rules! signed {
-    ($($type:ident $proto:literal),*) => {$(
+    ($($type:ident $scalar:ident),*) => {$(
         impl Value for $type {
             const WIRE: WireType = WireType::Varint;
-            const SHAPE: Shape = Shape::Scalar($proto);
+            const SHAPE: Shape = Shape::Scalar(Scalar::$scalar);
 
             fn write(&self, out: &mut Writer) {
                 out.zigzag(i64::from(*self));
@@ -138,11 +119,11 @@ macro_rules! signed {
         }
     )*};
 }
-signed!(i8 "sint32", i16 "sint32", i32 "sint32", i64 "sint64");
+signed!(i8 I8, i16 I16, i32 I32, i64 I64);
 
 impl Value for u8 {
     const WIRE: WireType = WireType::Varint;
-    const SHAPE: Shape = Shape::Scalar("uint32");
+    const SHAPE: Shape = Shape::Scalar(Scalar::U8);
 
     fn write(&self, out: &mut Writer) {
         out.varint(u64::from(*self));
@@ -175,7 +156,7 @@ impl Value for u8 {
 
 impl Value for bool {
     const WIRE: WireType = WireType::Varint;
-    const SHAPE: Shape = Shape::Scalar("bool");
+    const SHAPE: Shape = Shape::Scalar(Scalar::Bool);
 
     fn write(&self, out: &mut Writer) {
         out.varint(u64::from(*self));
@@ -192,7 +173,7 @@ impl Value for bool {
 
 impl Value for char {
     const WIRE: WireType = WireType::Varint;
-    const SHAPE: Shape = Shape::Scalar("uint32");
+    const SHAPE: Shape = Shape::Scalar(Scalar::Char);
 
     fn write(&self, out: &mut Writer) {
         out.varint(u64::from(u32::from(*self)));
@@ -206,7 +187,7 @@ impl Value for char {
 
 impl Value for f32 {
     const WIRE: WireType = WireType::Fixed32;
-    const SHAPE: Shape = Shape::Scalar("float");
+    const SHAPE: Shape = Shape::Scalar(Scalar::F32);
 
     fn write(&self, out: &mut Writer) {
         out.fixed32(if self.is_nan() { CANONICAL_NAN_32 } else { self.to_bits() });
@@ -224,7 +205,7 @@ impl Value for f32 {
 
 impl Value for f64 {
     const WIRE: WireType = WireType::Fixed64;
-    const SHAPE: Shape = Shape::Scalar("double");
+    const SHAPE: Shape = Shape::Scalar(Scalar::F64);
 
     fn write(&self, out: &mut Writer) {
         out.fixed64(if self.is_nan() { CANONICAL_NAN_64 } else { self.to_bits() });
@@ -246,7 +227,7 @@ const CANONICAL_NAN_64: u64 = 0x7ff8_0000_0000_0000;
 
 impl Value for String {
     const WIRE: WireType = WireType::Len;
-    const SHAPE: Shape = Shape::Scalar("string");
+    const SHAPE: Shape = Shape::Scalar(Scalar::Text);
 
     fn write(&self, out: &mut Writer) {
         out.bytes(self.as_bytes());
@@ -259,7 +240,7 @@ impl Value for String {
 
 impl Value for Arc<str> {
     const WIRE: WireType = WireType::Len;
-    const SHAPE: Shape = Shape::Scalar("string");
+    const SHAPE: Shape = Shape::Scalar(Scalar::Text);
 
     fn write(&self, out: &mut Writer) {
         out.bytes(self.as_bytes());
@@ -276,7 +257,7 @@ fn text<'a>(input: &mut Reader<'a>) -> Result<&'a str, WireError> {
 
 impl Value for Bytes {
     const WIRE: WireType = WireType::Len;
-    const SHAPE: Shape = Shape::Scalar("bytes");
+    const SHAPE: Shape = Shape::Scalar(Scalar::Bytes);
 
     fn write(&self, out: &mut Writer) {
         out.bytes(self);
@@ -289,7 +270,7 @@ impl Value for Bytes {
 
 impl<const N: usize> Value for [u8; N] {
     const WIRE: WireType = WireType::Len;
-    const SHAPE: Shape = Shape::Scalar("bytes");
+    const SHAPE: Shape = Shape::Scalar(Scalar::Array(N));
 
     fn write(&self, out: &mut Writer) {
         out.bytes(self);

@@ -5,9 +5,11 @@ use quote::{ToTokens, quote};
 use syn::Type;
 
 use super::{Names, payload, payload_field};
+use crate::ast::History;
 use crate::ast::aggregate::{Aggregate, MergedField};
 use crate::ast::event::{Body, Content, Event, Kind, Name, Origin, Variant};
 use crate::expand::event::event;
+use crate::lock::diff::MinReader;
 use crate::rule::Operation;
 
 pub(super) fn events(aggregate: &Aggregate, names: &Names) -> TokenStream {
@@ -53,25 +55,37 @@ fn operations(aggregate: &Aggregate) -> impl Iterator<Item = (&MergedField, &'st
 /// The enum as `#[derive(SyncEvent)]` would have understood it.
 fn model(aggregate: &Aggregate, names: &Names) -> Event {
     let prefix = aggregate.name.as_ref().map(syn::LitStr::value).unwrap_or_default();
-    let kind = |event: &str, commutes, fields| {
+    let kind = |event: &str, commutes, since: &MinReader, fields| {
         let text = format!("{prefix}.{event}");
         let name = Name { text, origin: Origin::Made, at: TokenStream::new() };
-        Content::Kind(Kind { name, version: aggregate.version, commutes, fields })
+        // The lock of the aggregate covers its events.
+        let history =
+            History { package: None, min_reader: since.clone(), ..aggregate.history.clone() };
+        Content::Kind(Box::new(Kind {
+            name,
+            history,
+            commutes,
+            historical: false,
+            upcast: None,
+            converts: false,
+            fields,
+        }))
     };
+    let first = MinReader::Is(aggregate.since);
     let created = Variant {
         ident: syn::Ident::new("Created", names.event.span()),
-        content: kind("created", true, Vec::new()),
+        content: kind("created", true, &first, Vec::new()),
     };
     let of_fields = operations(aggregate).map(|(field, operation)| {
         let payload = payload_field(aggregate, field, operation);
         Variant {
             ident: field.variant(operation),
-            content: kind(&field.event(operation), operation.commutes, vec![payload]),
+            content: kind(&field.event(operation), operation.commutes, &field.since, vec![payload]),
         }
     });
     let domain = aggregate.events.iter().map(|event| Variant {
         ident: event.variant.clone(),
-        content: Content::Flattened(Type::Verbatim(event.path.to_token_stream())),
+        content: Content::Flattened(Box::new(Type::Verbatim(event.path.to_token_stream()))),
     });
     let variants = std::iter::once(created).chain(of_fields).chain(domain).collect();
     Event {

@@ -4,9 +4,9 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
-use super::{Names, checked, numbers};
+use super::{Names, checked, sorted};
 use crate::ast::aggregate::{Aggregate, DomainEvent, MergedField};
-use crate::expand::result;
+use crate::expand::{number, result};
 use crate::rule::{Fold, Operation};
 
 pub(super) fn state(aggregate: &Aggregate, names: &Names) -> TokenStream {
@@ -15,7 +15,9 @@ pub(super) fn state(aggregate: &Aggregate, names: &Names) -> TokenStream {
     let doc = format!(" The mergeable state behind [`{ident}`].");
     let field: Vec<_> = fields.iter().map(|field| &field.ident).collect();
     let ty: Vec<_> = fields.iter().map(|field| state_type(aggregate, field)).collect();
-    let number: Vec<_> = numbers(fields).collect();
+    let in_order = sorted(fields);
+    let stored: Vec<_> = in_order.iter().map(|field| &field.ident).collect();
+    let number: Vec<_> = in_order.iter().map(|field| number(field.number)).collect();
     let result = result(krate);
     let merge_state = quote!(#krate::merge::MergeState);
     let folding = folding(aggregate, names);
@@ -29,11 +31,11 @@ pub(super) fn state(aggregate: &Aggregate, names: &Names) -> TokenStream {
         #[automatically_derived]
         impl #krate::wire::Message for #name {
             fn write_fields(&self, out: &mut #krate::wire::Writer) {
-                #(#merge_state::write_field(&self.#field, #number, out);)*
+                #(#merge_state::write_field(&self.#stored, #number, out);)*
             }
             fn read_fields(input: &mut #krate::wire::Reader<'_>) -> #result {
                 ::core::result::Result::Ok(Self {
-                    #(#field: #merge_state::read_field(#number, input)?,)*
+                    #(#stored: #merge_state::read_field(#number, input)?,)*
                 })
             }
         }

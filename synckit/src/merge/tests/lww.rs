@@ -1,7 +1,7 @@
 //! `#[merge(lww)]`.
 
 use super::*;
-use crate::wire::Field;
+use crate::wire::{Field, ValueRef};
 
 #[test]
 fn a_field_nobody_wrote_shows_its_default_and_takes_no_bytes() {
@@ -133,7 +133,7 @@ impl Nest {
 
 impl Value for Nest {
     const WIRE: WireType = WireType::Len;
-    const SHAPE: Shape = Shape::Message("Nest");
+    const SHAPE: Shape = Shape::Message(ValueRef::opaque("Nest", 1));
 
     fn write(&self, out: &mut Writer) {
         out.nested(|out| self.inner.write_field(1, out));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::wire::{DEPTH_MAX, Field, Reader, Shape, Value, WireType, Writer};
+use crate::wire::{DEPTH_MAX, Field, Reader, Shape, Value, ValueRef, WireType, Writer};
 
 #[test]
 fn messages_nest_as_deep_as_the_limit_and_no_deeper() {
@@ -105,7 +105,7 @@ macro_rules! message {
 
         impl Value for $name {
             const WIRE: WireType = WireType::Len;
-            const SHAPE: Shape = Shape::Message(stringify!($name));
+            const SHAPE: Shape = Shape::Message(ValueRef::opaque(stringify!($name), 1));
 
             fn write(&self, out: &mut Writer) {
                 out.nested(|out| self.write_fields(out));

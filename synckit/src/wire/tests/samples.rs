@@ -7,7 +7,7 @@ use bytes::Bytes;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 
-use crate::wire::{Field, Message, Reader, Shape, Value, WireError, WireType, Writer};
+use crate::wire::{Field, Message, Reader, Shape, Value, ValueRef, WireError, WireType, Writer};
 
 /// Declares a struct, its fields' numbers, and how it is written: by itself and as a value of a
 /// field.
@@ -29,7 +29,7 @@ macro_rules! message {
 
         impl Value for $name {
             const WIRE: WireType = WireType::Len;
-            const SHAPE: Shape = Shape::Message(stringify!($name));
+            const SHAPE: Shape = Shape::Message(ValueRef::opaque(stringify!($name), 1));
 
             fn write(&self, out: &mut Writer) {
                 out.nested(|out| self.write_fields(out));

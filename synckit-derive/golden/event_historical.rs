@@ -1,0 +1,38 @@
+#[automatically_derived]
+#[allow(deprecated)]
+impl ::synckit::event::PastEvent for SignedV1 {
+    const KIND: ::synckit::event::EventKind = {
+        use ::synckit::wire::field_schema as field;
+        ::synckit::event::EventKind::new(
+                "inspection.signed",
+                1,
+                &[
+                    field(1, "by", <UserId as ::synckit::wire::Field>::SHAPE),
+                    field(2, "place", <String as ::synckit::wire::Field>::SHAPE),
+                ],
+            )
+            .locked(::synckit::wire::Lineage::of("inspections", 1))
+    };
+    fn read_payload(
+        input: &mut ::synckit::wire::Reader<'_>,
+    ) -> ::core::result::Result<Self, ::synckit::wire::WireError> {
+        ::core::result::Result::Ok(Self {
+            by: <UserId as ::synckit::wire::Field>::read_field(1, input)?,
+            place: <String as ::synckit::wire::Field>::read_field(2, input)?,
+        })
+    }
+}
+const _: &[u8] = ::core::include_bytes!(
+    ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+    "/schemas/inspection.signed.lock")
+);
+const _: () = ::synckit::schema::follows(
+    <UserId as ::synckit::wire::Field>::SHAPE,
+    &["UserId@1"],
+    "field `by` of `inspection.signed` is locked as `UserId@1` in version 1; a historical type is what is locked: give it that type back",
+);
+const _: () = ::synckit::schema::follows(
+    <String as ::synckit::wire::Field>::SHAPE,
+    &["string"],
+    "field `place` of `inspection.signed` is locked as `string` in version 1; a historical type is what is locked: give it that type back",
+);

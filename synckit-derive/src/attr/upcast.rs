@@ -1,0 +1,66 @@
+//! `#[upcast(from = Old, with = path)]` on an event type.
+
+use quote::ToTokens as _;
+use syn::parse::Parser as _;
+use syn::{Attribute, Ident, Path};
+
+use super::{Entry, Given, entries, fill, spot, stray, unknown};
+use crate::ctxt::Ctxt;
+
+const EXAMPLE: &str = "#[upcast(from = Old, with = convert)]";
+const KEYS: &[&str] = &["from", "with"];
+
+/// How events of older versions are converted.
+pub(crate) struct Upcast {
+    /// The type of the version before.
+    pub(crate) from: Path,
+    /// The function, or `None` for `From`.
+    pub(crate) with: Option<Path>,
+}
+
+impl Upcast {
+    pub(crate) fn read(cx: &Ctxt, attrs: &[Attribute]) -> Option<Self> {
+        let place = attrs.iter().find(|attr| attr.path().is_ident("upcast"))?;
+        let (mut from, mut with) = (None, None);
+        let before = cx.count();
+        for entry in entries(cx, attrs, "upcast", EXAMPLE) {
+            let (key, given) = match entry {
+                Entry::Literal(literal) => {
+                    stray(cx, &literal, "#[upcast(…)]", KEYS);
+                    continue;
+                }
+                Entry::Keyed(key, given) => (key, given),
+            };
+            match key.to_string().as_str() {
+                "from" => fill(cx, &mut from, &key, path(cx, &key, &given)),
+                "with" => fill(cx, &mut with, &key, path(cx, &key, &given)),
+                _ => unknown(cx, &key, "#[upcast(…)]", KEYS),
+            }
+        }
+        if from.is_none() && cx.count() == before {
+            let message = format!("say which type the old events have: {EXAMPLE}");
+            cx.error(place.to_token_stream(), message);
+        }
+        from.map(|from| Self { from, with })
+    }
+
+    /// Reports it where events cannot be converted.
+    pub(crate) fn refuse(cx: &Ctxt, attrs: &[Attribute], instead: &str) {
+        super::field::refuse(cx, attrs, "upcast", instead);
+    }
+}
+
+fn path(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Path> {
+    let parsed = match given {
+        Given::Value(value) => syn::parse2::<Path>(value.clone())
+            .or_else(|_| Path::parse_mod_style.parse2(value.clone()))
+            .ok(),
+        _ => None,
+    };
+    if parsed.is_none() {
+        let what =
+            if key == "from" { "a type: `from = Old`" } else { "a function: `with = convert`" };
+        cx.error(spot(key, given), format!("write the path of {what}"));
+    }
+    parsed
+}

@@ -1,0 +1,78 @@
+//! Where locks are: `schemas/` in the package that is being compiled.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::{env, fs, io};
+
+/// The folder in the user's package.
+pub(crate) const FOLDER: &str = "schemas";
+
+/// The locks of the package that is being compiled, and what its environment demands of them.
+pub(crate) struct Locks {
+    place: Place,
+    /// Whether types without a lock of their version are refused.
+    pub(crate) demanded: bool,
+    /// Whether locks are about to be written, so that nothing is refused for want of one.
+    pub(crate) blessing: bool,
+    /// The name of the package.
+    pub(crate) package: String,
+}
+
+enum Place {
+    /// A folder.
+    Folder(PathBuf),
+    /// A build that says nothing about its package.
+    Nowhere,
+    /// Texts by file name.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests read locks from memory"))]
+    Memory(BTreeMap<String, String>),
+}
+
+impl Locks {
+    /// What cargo says.
+    pub(crate) fn of_the_environment() -> Self {
+        let is_on = |name: &str| env::var(name).is_ok_and(|value| !matches!(&*value, "" | "0"));
+        let package = env::var_os("CARGO_MANIFEST_DIR");
+        Self {
+            place: package
+                .map_or(Place::Nowhere, |dir| Place::Folder(PathBuf::from(dir).join(FOLDER))),
+            demanded: is_on("SYNCKIT_LOCKED"),
+            blessing: is_on("SYNCKIT_BLESS"),
+            package: env::var("CARGO_PKG_NAME").unwrap_or_default(),
+        }
+    }
+
+    /// Locks in memory.
+    #[cfg(test)]
+    pub(crate) fn of(texts: &[(&str, &str)]) -> Self {
+        let texts = texts.iter().map(|(name, text)| (file(name), (*text).to_owned())).collect();
+        Self {
+            place: Place::Memory(texts),
+            demanded: false,
+            blessing: false,
+            package: "inspections".to_owned(),
+        }
+    }
+
+    /// The text of a type's lock; `None` when there is none.
+    pub(crate) fn read(&self, name: &str) -> io::Result<Option<String>> {
+        match &self.place {
+            Place::Folder(folder) => match fs::read_to_string(folder.join(file(name))) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                read => read.map(Some),
+            },
+            Place::Nowhere => Ok(None),
+            Place::Memory(texts) => Ok(texts.get(&file(name)).cloned()),
+        }
+    }
+}
+
+/// The name of a type's lock within [`FOLDER`].
+fn file(name: &str) -> String {
+    format!("{name}.lock")
+}
+
+/// A type's lock, from the root of the package.
+pub(crate) fn path(name: &str) -> String {
+    format!("{FOLDER}/{}", file(name))
+}

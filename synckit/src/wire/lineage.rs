@@ -1,0 +1,73 @@
+//! What value types consist of, and what is known of a type's published versions.
+
+use super::shape::FieldSchema;
+
+/// What a value type consists of.
+#[derive(Clone, Copy, Debug)]
+pub struct ValueSchema {
+    /// The name in schemas.
+    pub name: &'static str,
+    /// The schema version, from 1.
+    pub version: u32,
+    /// Its fields or variants.
+    pub parts: Parts,
+    /// What is known of its published versions.
+    pub lineage: Lineage,
+}
+
+/// The fields or variants of a value type, ascending by number.
+#[derive(Clone, Copy, Debug)]
+pub enum Parts {
+    /// A message of these fields.
+    Fields(&'static [FieldSchema]),
+    /// One of these numbers.
+    Numbers(&'static [(u32, &'static str)]),
+    /// A message of exactly one of these fields, which are messages of the fields given.
+    OneOf(&'static [(u32, &'static str, &'static [FieldSchema])]),
+}
+
+/// What the source of a type and its lock file say about the type's published versions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lineage {
+    /// The package whose `schemas/` has the lock file.
+    pub package: &'static str,
+    /// The lowest version whose readers may apply what this one writes: as locked, or the version
+    /// itself while it is a draft.
+    pub min_reader: u32,
+    /// Numbers and names of fields that are gone, such as `4 pages`.
+    pub reserved: &'static [&'static str],
+    /// The variant that stands for numbers that the enum does not know.
+    pub other: Option<&'static str>,
+    /// For a draft that later readers of the last locked version may apply: that version's
+    /// `min_reader`, and the fields that were there, as numbers and shapes.
+    pub follows: Option<(u32, &'static [(&'static str, &'static str)])>,
+}
+
+impl Lineage {
+    /// A type of that package whose `min_reader` is this.
+    pub const fn of(package: &'static str, min_reader: u32) -> Self {
+        Self { package, min_reader, reserved: &[], other: None, follows: None }
+    }
+
+    /// With fields that are gone.
+    #[must_use]
+    pub const fn reserved(self, reserved: &'static [&'static str]) -> Self {
+        Self { reserved, ..self }
+    }
+
+    /// With a variant for unknown numbers.
+    #[must_use]
+    pub const fn other(self, name: &'static str) -> Self {
+        Self { other: Some(name), ..self }
+    }
+
+    /// Following a locked version.
+    #[must_use]
+    pub const fn follows(
+        self,
+        min_reader: u32,
+        fields: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        Self { follows: Some((min_reader, fields)), ..self }
+    }
+}

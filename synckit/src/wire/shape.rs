@@ -1,0 +1,213 @@
+//! Shapes: what fields hold, as schemas and lock files say it.
+
+use std::fmt;
+
+use super::lineage::{Lineage, Parts, ValueSchema};
+
+/// What a field holds: part of a schema. Its text is what lock files say, such as `optional u32`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// A protobuf scalar.
+    Scalar(Scalar),
+    /// A nested message.
+    Message(ValueRef),
+    /// An enum without data.
+    Enum(ValueRef),
+    /// Present or absent.
+    Optional(&'static Shape),
+    /// In order, repetitions kept.
+    Repeated(&'static Shape),
+    /// Sorted, without repetition.
+    Set(&'static Shape),
+    /// Sorted by key.
+    Map(&'static Shape, &'static Shape),
+}
+
+/// A value of a fixed kind, told apart as Rust does: narrow integers are range-checked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scalar {
+    /// Exactly that many bytes.
+    Array(usize),
+    /// True or false.
+    Bool,
+    /// Any number of bytes.
+    Bytes,
+    /// A Unicode character.
+    Char,
+    /// A floating-point number of 32 bits.
+    F32,
+    /// A floating-point number of 64 bits.
+    F64,
+    /// A signed integer of 8 bits.
+    I8,
+    /// A signed integer of 16 bits.
+    I16,
+    /// A signed integer of 32 bits.
+    I32,
+    /// A signed integer of 64 bits.
+    I64,
+    /// Text.
+    Text,
+    /// An unsigned integer of 8 bits.
+    U8,
+    /// An unsigned integer of 16 bits.
+    U16,
+    /// An unsigned integer of 32 bits.
+    U32,
+    /// An unsigned integer of 64 bits.
+    U64,
+}
+
+impl Scalar {
+    /// What lock files say; of an array without its length.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Array(_) | Self::Bytes => "bytes",
+            Self::Char => "char",
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+            Self::I8 => "i8",
+            Self::I16 => "i16",
+            Self::I32 => "i32",
+            Self::I64 => "i64",
+            Self::Text => "string",
+            Self::U8 => "u8",
+            Self::U16 => "u16",
+            Self::U32 => "u32",
+            Self::U64 => "u64",
+        }
+    }
+}
+
+/// A type with a schema of its own, by name and version. Types refer to each other this way, so
+/// they may be recursive.
+#[derive(Clone, Copy)]
+pub struct ValueRef {
+    name: &'static str,
+    version: u32,
+    schema: Option<fn() -> ValueSchema>,
+}
+
+/// A value type with a name, a version and a schema. Implemented by `#[derive(SyncValue)]`.
+pub trait Named {
+    /// The name in schemas: the type's, unless `#[value(name = "…")]` gives one.
+    const NAME: &'static str;
+    /// The schema version, from 1.
+    const VERSION: u32;
+
+    /// Its fields or variants.
+    const PARTS: Parts;
+    /// What is known of its published versions.
+    const LINEAGE: Lineage;
+
+    /// What it consists of.
+    fn schema() -> ValueSchema {
+        ValueSchema {
+            name: Self::NAME,
+            version: Self::VERSION,
+            parts: Self::PARTS,
+            lineage: Self::LINEAGE,
+        }
+    }
+}
+
+impl ValueRef {
+    /// Refers to `T`.
+    pub const fn of<T: Named>() -> Self {
+        Self { name: T::NAME, version: T::VERSION, schema: Some(T::schema) }
+    }
+
+    /// Refers to a type whose [`Value`] is implemented by hand. It has no lock file: whoever writes
+    /// such a type keeps its bytes readable, and raises its version when they change.
+    pub const fn opaque(name: &'static str, version: u32) -> Self {
+        Self { name, version, schema: None }
+    }
+
+    /// The name of the type.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The version of the type.
+    pub const fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// What the type consists of; `None` when only its author knows.
+    pub fn schema(&self) -> Option<ValueSchema> {
+        self.schema.map(|schema| schema())
+    }
+}
+
+impl PartialEq for ValueRef {
+    fn eq(&self, other: &Self) -> bool {
+        (self.name, self.version) == (other.name, other.version)
+    }
+}
+
+impl Eq for ValueRef {}
+
+impl fmt::Debug for ValueRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.version)
+    }
+}
+
+impl Shape {
+    /// The named type in it, of a map that of its values.
+    pub(crate) fn named(&self) -> Vec<ValueRef> {
+        match self {
+            Self::Scalar(_) => Vec::new(),
+            Self::Message(value) | Self::Enum(value) => vec![*value],
+            Self::Optional(inner) | Self::Repeated(inner) | Self::Set(inner) => inner.named(),
+            Self::Map(key, value) => [key.named(), value.named()].concat(),
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scalar(Scalar::Array(length)) => write!(f, "bytes[{length}]"),
+            Self::Scalar(scalar) => f.write_str(scalar.word()),
+            Self::Message(value) | Self::Enum(value) => write!(f, "{value:?}"),
+            Self::Optional(inner) => write!(f, "optional {inner}"),
+            Self::Repeated(inner) => write!(f, "list {inner}"),
+            Self::Set(inner) => write!(f, "set {inner}"),
+            Self::Map(key, value) => write!(f, "map {key} {value}"),
+        }
+    }
+}
+
+/// One field of a payload or message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FieldSchema {
+    /// The field's number, from 1.
+    pub number: u32,
+    /// The field's name.
+    pub name: &'static str,
+    /// What it holds.
+    pub shape: Shape,
+    /// Whether bytes of earlier versions, which lack the field, are read with the type's default.
+    pub default: bool,
+}
+
+/// A field.
+#[doc(hidden)]
+pub const fn field_schema(number: u32, name: &'static str, shape: Shape) -> FieldSchema {
+    FieldSchema { number, name, shape, default: false }
+}
+
+impl FieldSchema {
+    /// A field.
+    pub const fn new(number: u32, name: &'static str, shape: Shape) -> Self {
+        field_schema(number, name, shape)
+    }
+
+    /// A field that bytes of earlier versions may lack.
+    #[must_use]
+    pub const fn or_default(self) -> Self {
+        Self { default: true, ..self }
+    }
+}

@@ -1,0 +1,154 @@
+//! A user's package in a folder of its own, built by cargo.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// An aggregate, an event and a value.
+pub(crate) const PAID: &str = r#"
+use synckit::{Lower, SyncEvent, SyncValue, sync_aggregate};
+
+#[derive(SyncValue, Clone, Debug, PartialEq)]
+pub(crate) struct Amount { pub cents: i64 }
+
+#[derive(SyncEvent, Clone, Debug)]
+#[event(name = "invoice.paid")]
+pub(crate) struct Paid { pub by: String, pub amount: Amount }
+
+#[sync_aggregate(name = "invoice", events(Paid))]
+#[derive(Clone, Debug)]
+pub(crate) struct Invoice {
+    #[merge(lww)] pub title: String,
+    #[merge(max)] pub pages: u32,
+}
+
+impl Lower<Paid> for Invoice {
+    fn lower(event: &Paid, ops: &mut InvoiceOps<'_>) { ops.title.set(event.by.as_str()); }
+}
+
+#[cfg(test)]
+synckit::schema_test!(synckit::registry![Invoice]);
+"#;
+
+/// The package.
+pub(crate) struct Ledger {
+    folder: TempDir,
+    name: &'static str,
+}
+
+impl Ledger {
+    pub(crate) fn new(name: &'static str, source: &str) -> Self {
+        let ledger = Self { folder: tempfile::tempdir().unwrap(), name };
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let synckit = workspace.join("synckit");
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\ndescription = \"A ledger\"\n\
+             license = \"MIT\"\n\n[dependencies]\n\
+             synckit = {{ path = {synckit:?}, version = \"0.1.0\", default-features = false }}\n\n[workspace]\n"
+        );
+        fs::create_dir(ledger.path("src")).unwrap();
+        fs::write(ledger.path("Cargo.toml"), manifest).unwrap();
+        // The versions that are here already: nothing is downloaded.
+        fs::copy(workspace.join("Cargo.lock"), ledger.path("Cargo.lock")).unwrap();
+        ledger.write(source);
+        ledger
+    }
+
+    pub(crate) fn write(&self, source: &str) {
+        fs::write(self.path("src/lib.rs"), source).unwrap();
+    }
+
+    pub(crate) fn lock(&self, name: &str) -> String {
+        fs::read_to_string(self.path(&format!("schemas/{name}.lock"))).unwrap()
+    }
+
+    pub(crate) fn write_lock(&self, name: &str, text: &str) {
+        fs::write(self.path(&format!("schemas/{name}.lock")), text).unwrap();
+    }
+
+    pub(crate) fn remove_lock(&self, name: &str) {
+        fs::remove_file(self.path(&format!("schemas/{name}.lock"))).unwrap();
+    }
+
+    pub(crate) fn check(&self, variables: &[&str]) -> Outcome {
+        self.check_from(self.folder.path(), variables)
+    }
+
+    pub(crate) fn check_from(&self, folder: &Path, variables: &[&str]) -> Outcome {
+        self.run(
+            self.cargo(&["check"])
+                .current_dir(folder)
+                .envs(variables.iter().map(|name| (name, "1"))),
+        )
+    }
+
+    /// With nothing but what finds the tools.
+    pub(crate) fn check_without_environment(&self) -> Outcome {
+        let kept = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
+        let kept = kept.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        self.run(self.cargo(&["check"]).env_clear().envs(kept).env("CARGO_TARGET_DIR", target()))
+    }
+
+    pub(crate) fn test(&self, variables: &[&str]) -> Outcome {
+        self.run(self.cargo(&["test"]).envs(variables.iter().map(|name| (name, "1"))))
+    }
+
+    pub(crate) fn packaged_files(&self) -> String {
+        let output = self.cargo(&["package", "--list", "--allow-dirty"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(arguments).arg("--offline").arg("--manifest-path").arg(self.path("Cargo.toml"));
+        cargo.current_dir(self.folder.path()).env("CARGO_TARGET_DIR", target());
+        for variable in ["SYNCKIT_LOCKED", "SYNCKIT_BLESS", "RUSTFLAGS"] {
+            cargo.env_remove(variable);
+        }
+        cargo
+    }
+
+    fn run(&self, command: &mut Command) -> Outcome {
+        Outcome { output: command.output().unwrap(), name: self.name }
+    }
+}
+
+/// One target folder for all packages: synckit is compiled once.
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("schema")
+}
+
+/// What cargo did.
+pub(crate) struct Outcome {
+    output: Output,
+    name: &'static str,
+}
+
+impl Outcome {
+    pub(crate) fn passes(&self) {
+        assert!(self.output.status.success(), "{}", self.text());
+    }
+
+    pub(crate) fn fails_with(&self, message: &str) {
+        assert!(!self.output.status.success(), "{}", self.text());
+        assert!(self.text().contains(message), "{}", self.text());
+    }
+
+    /// It passes, and nothing was compiled.
+    pub(crate) fn is_fresh(&self) {
+        self.passes();
+        let compiled = format!(" {} v0.1.0", self.name);
+        assert!(!self.text().contains(&compiled), "{}", self.text());
+    }
+
+    fn text(&self) -> String {
+        let out = String::from_utf8_lossy(&self.output.stdout);
+        format!("{out}\n{}", String::from_utf8_lossy(&self.output.stderr))
+    }
+}

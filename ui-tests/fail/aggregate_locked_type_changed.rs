@@ -1,0 +1,16 @@
+use std::collections::BTreeSet;
+
+use synckit::sync_aggregate;
+
+#[sync_aggregate(name = "trip")]
+#[derive(Clone, Debug)]
+struct Note {
+    #[merge(lww)]
+    title: u32,
+    #[merge(counter)]
+    visits: i64,
+    #[merge(set)]
+    tags: BTreeSet<String>,
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+use std::collections::BTreeSet;
+
+use synckit::sync_aggregate;
+
+#[sync_aggregate(name = "trip", version = 2)]
+#[derive(Clone, Debug)]
+struct Note {
+    #[merge(max)]
+    title: String,
+    #[merge(counter)]
+    visits: i64,
+    #[merge(set)]
+    tags: BTreeSet<String>,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use synckit::SyncValue;
+
+#[derive(SyncValue, Clone, Debug, PartialEq)]
+enum Weather {
+    Fair,
+    Foul,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use synckit::SyncValue;
+
+#[derive(SyncValue, Clone, Debug, PartialEq)]
+enum Temper {
+    Good,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use synckit::SyncValue;
+
+#[derive(SyncValue, Clone, Debug, PartialEq)]
+enum Temper {
+    Good,
+    #[value(was = "Bad")]
+    Poor,
+}
+
+fn main() {}

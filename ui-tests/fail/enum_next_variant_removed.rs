@@ -1,0 +1,9 @@
+use synckit::SyncValue;
+
+#[derive(SyncValue, Clone, Debug, PartialEq)]
+#[value(version = 2)]
+enum Temper {
+    Good,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use synckit::SyncValue;
+
+#[derive(SyncValue, Clone, Debug, PartialEq)]
+enum Colour {
+    Red,
+    #[value(other)]
+    Unheard,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use synckit::SyncEvent;
+
+#[derive(SyncEvent, Clone, Debug)]
+#[event(name = "trip.new")]
+struct Moved {
+    #[field(default = 3)]
+    by: u32,
+}
+
+fn main() {}

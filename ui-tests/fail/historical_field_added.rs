@@ -1,0 +1,10 @@
+use synckit::SyncEvent;
+
+#[derive(SyncEvent, Clone, Debug)]
+#[event(name = "trip.signed", historical)]
+struct Old {
+    by: String,
+    at: u64,
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use synckit::SyncEvent;
+
+#[derive(SyncEvent, Clone, Debug)]
+#[event(name = "trip.moved", lock)]
+struct Moved {
+    from: String,
+    to: Option<u32>,
+    steps: u16,
+}
+
+fn main() {}

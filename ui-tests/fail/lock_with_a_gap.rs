@@ -1,0 +1,9 @@
+use synckit::SyncEvent;
+
+#[derive(SyncEvent, Clone, Debug)]
+#[event(name = "trip.gap")]
+struct Moved {
+    from: String,
+}
+
+fn main() {}

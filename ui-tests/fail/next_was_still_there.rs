@@ -1,0 +1,13 @@
+use synckit::SyncEvent;
+
+#[derive(SyncEvent, Clone, Debug)]
+#[event(name = "trip.moved", version = 2)]
+struct Moved {
+    from: String,
+    to: Option<u32>,
+    steps: u16,
+    #[field(was = "to")]
+    via: Option<String>,
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+use synckit::SyncEvent;
+
+#[derive(SyncEvent, Clone, Debug)]
+#[event(name = "trip.signed", historical)]
+struct SignedV1 {
+    by: String,
+}
+
+#[derive(SyncEvent, Clone, Debug)]
+#[event(name = "trip.signed", version = 2)]
+#[upcast(1)]
+struct Signed {
+    by: u32,
+}
+
+fn main() {}

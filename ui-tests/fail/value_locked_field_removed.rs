@@ -1,0 +1,8 @@
+use synckit::SyncValue;
+
+#[derive(SyncValue, Clone, Debug, PartialEq)]
+struct Spot {
+    x: i64,
+}
+
+fn main() {}

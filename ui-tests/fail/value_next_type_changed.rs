@@ -1,0 +1,10 @@
+use synckit::SyncValue;
+
+#[derive(SyncValue, Clone, Debug, PartialEq)]
+#[value(version = 2)]
+struct Spot {
+    x: i64,
+    y: String,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use synckit::SyncValue;
+
+#[derive(SyncValue, Clone, Debug, PartialEq)]
+#[value(version = 5)]
+struct Spot {
+    x: i64,
+    y: i64,
+}
+
+fn main() {}
