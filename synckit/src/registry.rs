@@ -108,10 +108,23 @@ impl Registry {
         *hasher.finalize().as_bytes()
     }
 
-    /// The events and value types as a protobuf file, for programs in other languages: a message
-    /// for each event, by which the payload of an envelope is read, and one for each value
-    /// type. Names are protobuf's (`note.title_set` is `NoteTitleSet`); a comment has the
-    /// event's own.
+    /// The protobuf schema (`proto3`) of all events, for programs in other languages that read them.
+    ///
+    /// One message for each kind of event, such as `NoteTitleSet` for `note.title_set`, in the version that this
+    /// program writes, and one type for each value type in them. The text is the same as long as the types are.
+    ///
+    /// ```
+    /// # use synckit::{SyncEvent, registry, sync_aggregate};
+    /// #[sync_aggregate(name = "note")]
+    /// #[derive(Clone, Debug, Default)]
+    /// struct Note {
+    ///     #[merge(lww)]
+    ///     title: String,
+    /// }
+    ///
+    /// let text = registry![Note].proto();
+    /// assert!(text.contains("message NoteTitleSet {\n  string value = 1;\n}"), "{text}");
+    /// ```
     pub fn proto(&self) -> String {
         proto(self.aggregates.values().flat_map(|kind| kind.events()))
     }
