@@ -1,4 +1,5 @@
 //! Schemas as a user's package lives with them: cargo builds it, its test blesses its locks, and cargo notices.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 #[path = "schema/support.rs"]
 mod support;
