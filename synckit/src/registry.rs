@@ -108,10 +108,12 @@ impl Registry {
         *hasher.finalize().as_bytes()
     }
 
-    /// The protobuf schema (`proto3`) of all events, for programs in other languages that read them.
+    /// The protobuf schema (`proto3`) of all events, for programs in other languages that read
+    /// them.
     ///
-    /// One message for each kind of event, such as `NoteTitleSet` for `note.title_set`, in the version that this
-    /// program writes, and one type for each value type in them. The text is the same as long as the types are.
+    /// One message for each kind of event, such as `NoteTitleSet` for `note.title_set`, in the
+    /// version that this program writes, and one type for each value type in them. The text is
+    /// the same as long as the types are.
     ///
     /// ```
     /// # use synckit::{SyncEvent, registry, sync_aggregate};

@@ -1,8 +1,9 @@
 //! Protobuf text: the events of a program as other languages read them.
 //!
-//! Payloads are protobuf already; this says which. All types stand in one scope, so that no reference can mean
-//! another type than it should, and they stand in the order of their names, so that the text changes only where a
-//! schema does. It describes the versions that the program writes: a historical type has no message.
+//! Payloads are protobuf already; this says which. All types stand in one scope, so that no
+//! reference can mean another type than it should, and they stand in the order of their names, so
+//! that the text changes only where a schema does. It describes the versions that the program
+//! writes: a historical type has no message.
 
 mod names;
 
@@ -156,8 +157,8 @@ impl File {
         }
     }
 
-    /// The type of what fits into one field once. How a type is written whose schema only its author knows is that
-    /// author's business; how it is delimited is known.
+    /// The type of what fits into one field once. How a type is written whose schema only its
+    /// author knows is that author's business; how it is delimited is known.
     fn once(&self, shape: &Shape) -> String {
         let known = |value: &ValueRef| {
             value.schema().and_then(|schema| self.named.get(&key(&schema)).cloned())
@@ -243,7 +244,8 @@ impl File {
     }
 }
 
-/// Whether protobuf has a map with such keys, and room for the entry that it adds to the message's scope.
+/// Whether protobuf has a map with such keys, and room for the entry that it adds to the message's
+/// scope.
 fn is_map(key: &Shape, entry: &str, fields: &[String]) -> bool {
     let Shape::Scalar(scalar) = key else { return false };
     let of_bytes = matches!(scalar, Scalar::Array(_) | Scalar::Bytes);

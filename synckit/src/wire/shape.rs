@@ -118,8 +118,9 @@ impl ValueRef {
         Self { name: T::NAME, version: T::VERSION, schema: Some(T::schema) }
     }
 
-    /// Refers to a type whose [`Value`] is implemented by hand. It has no lock file: whoever writes
-    /// such a type keeps its bytes readable, and raises its version when they change.
+    /// Refers to a type whose [`Value`](super::Value) is implemented by hand. It has no lock file:
+    /// whoever writes such a type keeps its bytes readable, and raises its version when they
+    /// change.
     pub const fn opaque(name: &'static str, version: u32) -> Self {
         Self { name, version, schema: None }
     }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 /// The identifiers of one scope.
 ///
-/// Two that differ only in case or underscores count as one: protobuf derives the names in JSON from them.
+/// Two that differ only in case or underscores count as one: protobuf derives the names in JSON
+/// from them.
 #[derive(Debug, Default)]
 pub(super) struct Names(BTreeSet<String>);
 
