@@ -1,69 +1,66 @@
-//! One file, three versions of a program: each opens what the one before has left, and edits it.
+//! One file, written by three versions of a program, and readable by each of them throughout.
 //!
 //! ```text
 //! cargo run --example evolve
 //! ```
 //!
-//! In a program of your own there is one version at a time, the newest, and lock files hold the
-//! ones before. Here all three are in one program, so their types are drafts. The guide
-//! (`synckit::docs::schema`) tells the rest.
+//! The versions are packages, as they would be commits of one: `evolve/v1`, `evolve/v2` and
+//! `evolve/v3`, each with the lock files in `schemas/` as they stood in its day. A lock file only
+//! grows, and a package has one for each name, so no package can hold two versions of a program.
+//! Compare the three `src/lib.rs`, then run this, and see what each version makes of the events of
+//! the others.
+//!
+//! - `first`, `second` and `third` are an edit by each version;
+//! - `show` prints the history as a version reads it, and the state that it folds from that.
 
-#[path = "evolve/v1.rs"]
-mod v1;
-#[path = "evolve/v2.rs"]
-mod v2;
-#[path = "evolve/v3.rs"]
-mod v3;
+mod evolve {
+    pub(crate) mod first;
+    pub(crate) mod second;
+    pub(crate) mod show;
+    pub(crate) mod third;
+}
 
+use std::error::Error;
 use std::path::Path;
 
-use synckit::{Error, Id, Registry, Replica, registry};
+use evolve::{first, second, show, third};
+use synckit::{Registry, Replica};
 
 #[tokio::main]
-#[allow(clippy::print_stdout, reason = "printing is what the program is for")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
-    let file = folder.path().join("boiler.redb");
+    let file = folder.path().join("inspections.redb");
 
-    let replica = open(&file, registry![v1::Inspection]).await?;
-    let boiler = Id::<v1::Inspection>::named("boiler")?;
-    replica.edit(&boiler, |it| it.title.set("Boiler")).await?;
-    replica.edit(&boiler, |it| it.emit(v1::Signed { by: "Ann 7".into() })).await?;
-    replica.edit(&boiler, |it| it.emit(v1::Signed { by: "somebody".into() })).await?;
-    println!("version 1 writes  {:?}", replica.get(&boiler).await?);
+    let replica = open(&file, evolve_v1::types()).await?;
+    first::edit(&replica).await?;
+    show::history::<evolve_v1::Inspection>("version 1 wrote the file", &replica).await?;
     replica.close().await?;
 
-    // An optional field in the event and a counter in the aggregate: old events are read as they
-    // are.
-    let replica = open(&file, registry![v2::Inspection]).await?;
-    let boiler = Id::<v2::Inspection>::named("boiler")?;
-    println!("version 2 reads   {:?}", replica.get(&boiler).await?);
-    let signed = v2::Signed { by: "Bob 9".into(), remark: Some("leaks".into()) };
-    replica.edit(&boiler, |it| it.emit(signed)).await?;
-    println!("version 2 writes  {:?}", replica.get(&boiler).await?);
+    // Everything in it means what it did. The temperature is converted while it is read.
+    let replica = open(&file, evolve_v2::types()).await?;
+    second::edit(&replica).await?;
+    show::history::<evolve_v2::Inspection>("version 2 went on", &replica).await?;
     replica.close().await?;
 
-    // Another type of a field: old events are converted, and one of them cannot be.
-    let replica = open(&file, registry![v3::Inspection]).await?;
-    let boiler = Id::<v3::Inspection>::named("boiler")?;
-    println!("version 3 reads   {:?}", replica.get(&boiler).await?);
-    replica.edit(&boiler, |it| it.emit(v3::Signed { by: 4, remark: None })).await?;
-    println!("version 3 writes  {:?}", replica.get(&boiler).await?);
-    println!(
-        "version 3 parks   {} event: nobody knows who signed it",
-        replica.status().await?.parked
-    );
+    // One temperature cannot be converted. It stays in the file, and is not applied.
+    let replica = open(&file, evolve_v3::types()).await?;
+    third::edit(&replica).await?;
+    show::history::<evolve_v3::Inspection>("version 3 went on", &replica).await?;
     replica.close().await?;
 
-    // Nothing is lost: the program before still reads what it knows, and parks what it does not.
-    let replica = open(&file, registry![v2::Inspection]).await?;
-    let boiler = Id::<v2::Inspection>::named("boiler")?;
-    println!("version 2 again   {:?}", replica.get(&boiler).await?);
-    println!("version 2 parks   {} event of version 3", replica.status().await?.parked);
+    // Somebody has not upgraded, and is given a copy: what version 1 does not know is passed over
+    // or parked, and an edit leaves it alone.
+    let replica = open(&file, evolve_v1::types()).await?;
+    first::edit(&replica).await?;
+    show::history::<evolve_v1::Inspection>("version 1 again", &replica).await?;
+    replica.close().await?;
+
+    let replica = open(&file, evolve_v3::types()).await?;
+    show::history::<evolve_v3::Inspection>("version 3 in the end", &replica).await?;
     replica.close().await?;
     Ok(())
 }
 
-async fn open(file: &Path, registry: Registry) -> Result<Replica, Error> {
-    Replica::builder().registry(registry).open(file).await
+async fn open(file: &Path, types: Registry) -> Result<Replica, synckit::Error> {
+    Replica::builder().registry(types).open(file).await
 }

@@ -154,6 +154,14 @@ impl Registry {
         self.aggregates.keys().filter_map(|name| Name::new(name).ok())
     }
 
+    /// Why this program parks an event; `None` when it can apply it.
+    pub(crate) fn parks(&self, entry: &Entry<'_>) -> Option<DecodeError> {
+        match self.aggregates.get(entry.aggregate().kind.as_str()) {
+            Some(kind) => kind.decodes(entry).err(),
+            None => Some(DecodeError::Unknown { name: entry.event().name.clone() }),
+        }
+    }
+
     /// The state of an aggregate before its first event.
     pub(crate) fn fresh(&self, name: &Name) -> Box<dyn State> {
         match self.aggregates.get(name.as_str()) {
@@ -176,6 +184,7 @@ trait Kind: fmt::Debug + Send + Sync {
     fn describe(&self) -> String;
     fn published(&self) -> Vec<Published>;
     fn events(&self) -> &'static [EventKind];
+    fn decodes(&self, entry: &Entry<'_>) -> Result<(), DecodeError>;
     fn fresh(&self) -> Box<dyn State>;
     fn read(&self, bytes: &[u8]) -> Result<Box<dyn State>, WireError>;
 }
@@ -198,6 +207,10 @@ impl<A: Aggregate> Kind for Typed<A> {
     fn published(&self) -> Vec<Published> {
         let own = Published::aggregate(A::NAME, A::VERSION, A::RULES, A::LINEAGE);
         A::Event::KINDS.iter().filter_map(Published::event).chain([own]).collect()
+    }
+
+    fn decodes(&self, entry: &Entry<'_>) -> Result<(), DecodeError> {
+        event::decode::<A::Event>(entry.event(), &entry.payload()).map(drop)
     }
 
     fn fresh(&self) -> Box<dyn State> {
@@ -287,8 +300,8 @@ impl Fold for NotRegistered {
 #[derive(Debug, Default)]
 pub(crate) struct Folded<S> {
     seen: VectorClock,
-    /// Of each replica, the first event that is parked: contexts stop before it, because whoever
-    /// sees this state does not see that event.
+    /// Of each replica, the first event that this program is too old for: contexts stop before it,
+    /// because whoever sees this state does not see that event.
     parked_from: BTreeMap<ReplicaId, u64>,
     parked: u64,
     latest: Hlc,
@@ -309,7 +322,11 @@ impl<S: Fold> State for Folded<S> {
             Ok(()) => Outcome::Folded,
             Err(error) => {
                 self.parked += 1;
-                self.parked_from.entry(dot.replica).or_insert(dot.seq);
+                // What an upcaster refuses is no later event that this program is too old for: its
+                // users have seen all that there is to see.
+                if !matches!(error, DecodeError::Upcast { .. }) {
+                    self.parked_from.entry(dot.replica).or_insert(dot.seq);
+                }
                 Outcome::Parked(error)
             }
         }

@@ -20,7 +20,7 @@ use crate::aggregate::{Aggregate, Edit, Id, record};
 use crate::conflict::Conflict;
 use crate::envelope::Metadata;
 use crate::error::{Error, ErrorKind};
-use crate::event::encode;
+use crate::event::{DecodeError, EventRef, encode};
 use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId};
 use crate::registry::{Registry, State, StateHasher};
 use crate::store::{EventStore, LIST_ROWS_MAX};
@@ -54,6 +54,21 @@ pub struct Edited {
     pub last: Option<Dot>,
 }
 
+/// An event that this program cannot apply.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Parked {
+    /// How many events of the log end with it.
+    pub position: Position,
+    /// The event.
+    pub dot: Dot,
+    /// What it is about.
+    pub aggregate: AggregateId,
+    /// Which event it is, in which version.
+    pub event: EventRef,
+    /// Why it is parked, and what would change that.
+    pub reason: DecodeError,
+}
+
 /// How a replica stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReplicaStatus {
@@ -66,7 +81,7 @@ pub struct ReplicaStatus {
     /// Conflicts met since it was opened.
     pub conflicts: u64,
     /// Events met since it was opened that this program does not know. They are kept and
-    /// forwarded.
+    /// forwarded; [`Replica::parked`] lists all there are.
     pub parked: u64,
 }
 
@@ -238,6 +253,40 @@ impl Replica {
     pub async fn conflicts(&self, skip: u64) -> Result<Vec<Conflict>, Error> {
         self.checkpoint().await?;
         Ok(self.shared.store.conflicts(&self.shared.space, skip).await?)
+    }
+
+    /// The events after a position that this program parks, with the reason of each: at most
+    /// [`LIST_ROWS_MAX`], in log order. They are kept and forwarded, and folded once a program that
+    /// knows them opens the store. Reads the log from that position on.
+    ///
+    /// To go through all of them, pass the position of the last one until none is left.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn parked(&self, after: Position) -> Result<Vec<Parked>, Error> {
+        let (mut parked, mut through) = (Vec::new(), after);
+        loop {
+            let page = self.shared.store.read_after(self.space(), through).await?;
+            if page.blocks.is_empty() {
+                return Ok(parked);
+            }
+            for log in &page.blocks {
+                let positions = (log.start.0 + 1..).map(Position);
+                for (position, entry) in positions.zip(log.block.entries()) {
+                    if position <= through {
+                        continue;
+                    }
+                    let Some(reason) = self.registry.parks(&entry) else { continue };
+                    let (dot, aggregate) = (entry.dot(), entry.aggregate().clone());
+                    let event = entry.event().clone();
+                    parked.push(Parked { position, dot, aggregate, event, reason });
+                    if parked.len() == LIST_ROWS_MAX {
+                        return Ok(parked);
+                    }
+                }
+            }
+            through = page.through;
+        }
     }
 
     /// A hash over the states of all aggregates of the types registered here, caught up with the

@@ -6,5 +6,4 @@ mod replica {
     mod live;
     mod office;
     mod sync;
-    mod upgrade;
 }

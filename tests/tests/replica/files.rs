@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use synckit::event::DecodeError;
+use synckit::id::Position;
 use synckit::store::{RedbOptions, RedbStore, StoreErrorKind};
 use synckit::testing::faults::FaultyDisk;
 use synckit::{ErrorKind, Hub, Replica, registry, sync_aggregate};
@@ -52,8 +54,18 @@ async fn a_program_that_learns_a_type_folds_what_was_parked() {
     assert_eq!(bob.status().await.unwrap().parked, 1);
     bob.close().await.unwrap();
 
+    // What is parked is listed whenever it is asked for, also after it was met.
+    let bob = Replica::builder().registry(registry![]).open(&path).await.unwrap();
+    let parked = bob.parked(Position::START).await.unwrap();
+    assert_eq!(parked.len(), 1);
+    assert_eq!(parked[0].event.name.as_str(), "note.visits_added");
+    assert!(matches!(parked[0].reason, DecodeError::Unknown { .. }), "{}", parked[0].reason);
+    assert!(bob.parked(parked[0].position).await.unwrap().is_empty());
+    bob.close().await.unwrap();
+
     let bob = Replica::builder().registry(registry![Note]).open(&path).await.unwrap();
     assert_eq!(read(&bob, &note("n")).await.visits, 4);
+    assert!(bob.parked(Position::START).await.unwrap().is_empty());
     assert_eq!(bob.state_hash().await.unwrap(), ann.state_hash().await.unwrap());
 }
 

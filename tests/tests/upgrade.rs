@@ -1,0 +1,9 @@
+//! Programs of three versions over one history: what is too new waits for the upgrade, and nothing
+//! is lost on the way there. The versions are those of `examples/evolve`.
+
+mod upgrade {
+    mod office;
+    mod parking;
+    mod rolling;
+    mod survival;
+}
