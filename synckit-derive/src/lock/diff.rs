@@ -297,6 +297,15 @@ impl Diff {
                 self.find(Place::Name, message);
                 continue;
             };
+            if source.what == What::Aggregate {
+                let message = format!(
+                    "field `{}` of `{}` cannot be removed or renamed: its events stand in logs, and \
+                     would be parked with all they did; put it back (and mark it #[deprecated])",
+                    item.name, source.name
+                );
+                self.find(Place::Name, message);
+                continue;
+            }
             kept &= super::shape::may_be_absent(shape);
             self.reserved.push(Reserved { slot: item.slot, name: item.name.clone() });
         }

@@ -158,6 +158,13 @@ fn the_next_version_follows_from_the_last() {
             )],
         ),
         Row(
+            "an aggregate's field removed",
+            AGGREGATE,
+            2,
+            "title merge lww",
+            &[(Place::Name, "field `visits` of `note` cannot be removed or renamed")],
+        ),
+        Row(
             "field of an aggregate added",
             AGGREGATE,
             2,
