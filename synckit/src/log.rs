@@ -47,6 +47,13 @@ impl LogBlock {
     pub fn end(&self) -> Position {
         Position(self.start.0 + self.block.len() as u64)
     }
+
+    /// Its events after a position of the log, each with the position that it ends at.
+    pub fn after(&self, position: Position) -> impl Iterator<Item = (Position, Entry<'_>)> {
+        let before = position.0.saturating_sub(self.start.0);
+        let skipped = usize::try_from(before).unwrap_or(usize::MAX);
+        (self.start.0 + 1..).map(Position).zip(self.block.entries()).skip(skipped)
+    }
 }
 
 /// Where a block came from.

@@ -57,7 +57,7 @@ pub struct Edited {
 /// An event that this program cannot apply.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Parked {
-    /// How many events of the log end with it.
+    /// Its place in the log: pass it to [`Replica::parked`] to go on behind it.
     pub position: Position,
     /// The event.
     pub dot: Dot,
@@ -270,19 +270,13 @@ impl Replica {
             if page.blocks.is_empty() {
                 return Ok(parked);
             }
-            for log in &page.blocks {
-                let positions = (log.start.0 + 1..).map(Position);
-                for (position, entry) in positions.zip(log.block.entries()) {
-                    if position <= through {
-                        continue;
-                    }
-                    let Some(reason) = self.registry.parks(&entry) else { continue };
-                    let (dot, aggregate) = (entry.dot(), entry.aggregate().clone());
-                    let event = entry.event().clone();
-                    parked.push(Parked { position, dot, aggregate, event, reason });
-                    if parked.len() == LIST_ROWS_MAX {
-                        return Ok(parked);
-                    }
+            for (position, entry) in page.blocks.iter().flat_map(|log| log.after(through)) {
+                let Some(reason) = self.registry.parks(&entry) else { continue };
+                let (dot, aggregate) = (entry.dot(), entry.aggregate().clone());
+                let event = entry.event().clone();
+                parked.push(Parked { position, dot, aggregate, event, reason });
+                if parked.len() == LIST_ROWS_MAX {
+                    return Ok(parked);
                 }
             }
             through = page.through;

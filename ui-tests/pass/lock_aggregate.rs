@@ -19,6 +19,10 @@ struct Trip {
 #[sync_aggregate(name = "album", version = 2, lock = required)]
 #[derive(Clone, Debug)]
 struct Album {
+    #[merge(max)]
+    pages: u32,
+    #[merge(lww)]
+    colour: String,
     #[merge(lww)]
     title: String,
 }
@@ -26,8 +30,12 @@ struct Album {
 #[sync_aggregate(name = "album", version = 3)]
 #[derive(Clone, Debug)]
 struct Next {
+    #[merge(counter)]
+    copies: i64,
     #[merge(max)]
     pages: u32,
+    #[merge(lww)]
+    colour: String,
     #[merge(lww)]
     title: String,
 }
@@ -37,9 +45,10 @@ fn main() {
         rules.iter().map(|rule| (rule.field.number, rule.field.name)).collect::<Vec<_>>()
     };
     assert_eq!(numbers(Trip::RULES), [(1, "title"), (2, "visits"), (3, "tags")]);
-    assert_eq!(numbers(Next::RULES), [(1, "title"), (3, "pages")]);
-    assert_eq!(Album::LINEAGE.reserved, ["2 colour"]);
+    let next = [(1, "title"), (2, "colour"), (3, "pages"), (4, "copies")];
+    assert_eq!(numbers(Next::RULES), next);
     for kind in AlbumEvent::KINDS {
-        assert_eq!((kind.version, kind.min_reader), (2, 1), "{}", kind.name);
+        let since = if kind.name == "album.pages_raised" { 2 } else { 1 };
+        assert_eq!((kind.version, kind.min_reader), (2, since), "{}", kind.name);
     }
 }

@@ -254,7 +254,7 @@ impl Diff {
         let mut shapes = Vec::new();
         for (index, entry) in source.entries.iter().enumerate() {
             let Some(item) = matched.item(index) else {
-                self.added(source, lock, index, &matched);
+                self.added(source, index, &matched);
                 self.since.push(MinReader::Is(source.version));
                 continue;
             };
@@ -338,7 +338,7 @@ impl Diff {
     }
 
     /// Something that the last version does not have.
-    fn added(&mut self, source: &Source, lock: &Lock, index: usize, matched: &Matched<'_>) {
+    fn added(&mut self, source: &Source, index: usize, matched: &Matched<'_>) {
         let entry = &source.entries[index];
         let upcast = source.upcast && source.what == What::Event;
         let free = entry.is_variant
@@ -348,15 +348,6 @@ impl Diff {
             || matched.is_in_new_variant(source, index);
         if !free {
             self.types[index] = Demand::Absent;
-        }
-        let was_there = |reserved: &&Reserved| reserved.name == entry.name;
-        let reserved = lock.last().reserved.iter().find(was_there);
-        if source.what == What::Aggregate && reserved.is_some() {
-            let message = format!(
-                "`{}` had a field `{}` before, whose events are in the history; take another name",
-                source.name, entry.name
-            );
-            self.find(Place::Entry(index), message);
         }
     }
 }

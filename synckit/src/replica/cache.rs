@@ -139,8 +139,7 @@ impl Cache {
     /// in memory. Returns the aggregates that changed.
     pub(super) fn fold(&mut self, log: &LogBlock) -> BTreeSet<AggregateId> {
         let mut changed = BTreeSet::new();
-        let done = usize::try_from(self.folded.0.saturating_sub(log.start.0)).unwrap_or(usize::MAX);
-        for entry in log.block.entries().skip(done) {
+        for (_, entry) in log.after(self.folded) {
             let aggregate = entry.aggregate();
             let Some(cached) = self.states.get_mut(aggregate) else { continue };
             let mut conflicts = Conflicts::new(aggregate);

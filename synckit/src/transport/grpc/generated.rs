@@ -51,8 +51,8 @@ pub struct Hello {
     /// Whether the speaker receives the other's log.
     #[prost(bool, tag = "8")]
     pub receives: bool,
-    /// A hash over the speaker's schemas and merge rules, 32 bytes. Two replicas with different ones show different
-    /// states of the same events, and say so to their users. Absent from a hub, which has no schemas.
+    /// A hash over the speaker's schemas and merge rules, 32 bytes. Two replicas with different ones may show different
+    /// states of the same events. For diagnosis: no answer depends on it. Absent from a hub, which has no schemas.
     #[prost(bytes = "bytes", optional, tag = "9")]
     pub fingerprint: ::core::option::Option<::prost::bytes::Bytes>,
     /// Whether the speaker takes events of other replicas than the one it speaks with. To one that does not (a hub,
