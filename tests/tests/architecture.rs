@@ -154,19 +154,20 @@ fn the_readme_names_the_two_commands_that_integration_runs() {
     }
 }
 
+/// Names that begin with a dot belong to editors and services.
 #[test]
 fn the_root_holds_what_the_layout_names() {
     let layout = [
-        ".ci",
-        ".git",
-        ".gitignore",
         "CHANGELOG.md",
+        "CONTRIBUTING.md",
         "Cargo.lock",
         "Cargo.toml",
         "LICENSE-APACHE",
         "LICENSE-MIT",
         "README.md",
+        "SECURITY.md",
         "clippy.toml",
+        "deny.toml",
         "examples",
         "rust-toolchain.toml",
         "rustfmt.toml",
@@ -179,9 +180,25 @@ fn the_root_holds_what_the_layout_names() {
     let other: Vec<_> = fs::read_dir(root())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| !layout.contains(&name.as_str()))
+        .filter(|name| !name.starts_with('.') && !layout.contains(&name.as_str()))
         .collect();
     assert!(other.is_empty(), "{other:?}");
+}
+
+/// A packed crate holds nothing from outside its folder.
+#[test]
+fn crates_to_publish_hold_their_readme_and_licences() {
+    for package in manifests().iter().filter(|manifest| !read(manifest).contains("publish = false"))
+    {
+        let folder = package.parent().unwrap();
+        for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+            let (ours, theirs) = (read(&root().join(licence)), read(&folder.join(licence)));
+            assert_eq!(ours, theirs, "{} has another {licence}", folder.display());
+        }
+        assert!(read(&folder.join("README.md")).starts_with("# synckit"), "{}", folder.display());
+        assert!(read(package).contains("[package.metadata.docs.rs]"), "{}", package.display());
+    }
+    assert_eq!(read(&root().join("README.md")), read(&root().join("synckit/README.md")));
 }
 
 fn root() -> PathBuf {
@@ -208,6 +225,14 @@ fn all_sources() -> Vec<PathBuf> {
         .iter()
         .flat_map(|package| sources(&root().join(package)))
         .collect()
+}
+
+/// The manifests of the workspace's packages.
+fn manifests() -> Vec<PathBuf> {
+    let workspace = read(&root().join("Cargo.toml"));
+    let members = workspace.split_once("members = [").unwrap().1.split_once(']').unwrap().0;
+    let names = members.split('"').skip(1).step_by(2);
+    names.map(|name| root().join(name).join("Cargo.toml")).collect()
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -76,7 +76,7 @@ fn defect_15_limits_hold_for_parsers_too() {
 fn defect_16_the_readme_is_compiled_and_the_library_prints_nothing() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let lib = std::fs::read_to_string(root.join("synckit/src/lib.rs")).unwrap();
-    assert!(lib.contains("#![doc = include_str!(\"../../README.md\")]"));
+    assert!(lib.contains("#![doc = include_str!(\"../README.md\")]"));
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
     let programs: Vec<_> = readme.split("```rust").skip(1).collect();
     assert!(!programs.is_empty());
