@@ -17,6 +17,10 @@ pub mod storage {}
 #[doc = include_str!("../docs/schema.md")]
 pub mod schema {}
 
+/// Every error's code, whether trying again may help, and what to do.
+#[doc = include_str!("../docs/errors.md")]
+pub mod errors {}
+
 /// The conversation of two stores.
 #[doc = include_str!("../docs/protocol.md")]
 pub mod protocol {}

@@ -1,27 +1,29 @@
 //! What a caller gets when something did not work.
 
-use std::error::Error as StdError;
-use std::fmt;
-
 use crate::clock::ClockAhead;
-use crate::envelope::PAYLOAD_BYTES_MAX;
+use crate::event::EncodeError;
+use crate::failure::{Failure, failure};
+use crate::id::IdError;
 use crate::registry::RegistryError;
 use crate::store::{StoreError, StoreErrorKind};
 use crate::sync::SessionError;
 use crate::transport::{TransportError, TransportErrorKind};
+use crate::wire::WireError;
 
 /// The error of replicas and hubs: what was attempted, what went wrong, and whose move it is.
 ///
-/// `Display` gives one line that says what to do; [`StdError::source`] gives the cause below it.
-#[derive(Debug)]
-pub struct Error(Box<Failure>);
+/// ```text
+/// Error: open notes.redb: another process has it open; close it there or choose another file
+///   caused by: Database already open. Cannot acquire lock.
+/// ```
+///
+/// `Display` gives the first line, `{:#}` the same with the causes behind it, and `Debug` the
+/// whole, which is what `fn main() -> Result<(), synckit::Error>` prints. Programs decide by
+/// [`kind`](Self::kind) and [`is_retryable`](Self::is_retryable), and log the
+/// [`code`](Self::code).
+pub struct Error(Box<Failure<ErrorKind>>);
 
-#[derive(Debug)]
-struct Failure {
-    attempted: String,
-    kind: ErrorKind,
-    source: Option<Box<dyn StdError + Send + Sync>>,
-}
+failure!(Error, ErrorKind, pub(crate));
 
 /// What went wrong, and whose move it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,17 +39,17 @@ pub enum ErrorKind {
     #[error("it was closed; open it again")]
     Closed,
     /// An edit cannot be stored as one commit. Make smaller edits.
-    #[error("the edit does not fit into one commit ({limit}); make smaller edits")]
-    EditTooLarge {
-        /// Which limit.
-        limit: String,
-    },
+    #[error("the edit does not fit into one commit ({0}); make smaller edits")]
+    EditTooLarge(EditLimit),
     /// A value cannot be encoded, or an identifier is not valid. Fix the value.
     #[error("{0}")]
-    Invalid(String),
+    Invalid(Invalid),
     /// The address to listen on cannot be used. Choose another.
     #[error("the address cannot be listened on; choose another, or end what uses it")]
     Listen,
+    /// The system gives no random numbers, which keys and sessions need. Try again once it does.
+    #[error("the system gives no random numbers; try again once it does")]
+    Randomness,
     /// The registered types contradict each other. Fix the types.
     #[error("{0}")]
     Registry(RegistryError),
@@ -62,87 +64,97 @@ pub enum ErrorKind {
     Transport(TransportErrorKind),
 }
 
+impl ErrorKind {
+    /// The kind's code; see [the table](crate::docs::errors).
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Busy => "sync.busy",
+            Self::Clock(_) => "clock.ahead",
+            Self::Closed => "closed",
+            Self::EditTooLarge(_) => "edit.too_large",
+            Self::Invalid(_) => "value.invalid",
+            Self::Listen => "hub.listen",
+            Self::Randomness => "randomness",
+            Self::Registry(_) => "registry.invalid",
+            Self::Session(error) => error.code(),
+            Self::Store(kind) => kind.code(),
+            Self::Transport(kind) => kind.code(),
+        }
+    }
+
+    /// Whether the same call may succeed later without a change to this program, to what it was
+    /// given, or to its files.
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            // Clocks are set right, addresses become free, and entropy arrives while programs run.
+            Self::Busy | Self::Clock(_) | Self::Listen | Self::Randomness => true,
+            Self::Closed | Self::EditTooLarge(_) | Self::Invalid(_) | Self::Registry(_) => false,
+            Self::Session(error) => error.is_retryable(),
+            Self::Store(kind) => kind.is_retryable(),
+            Self::Transport(kind) => kind.is_retryable(),
+        }
+    }
+}
+
+/// The limit that an edit exceeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditLimit {
+    /// Bytes of the whole commit.
+    #[error("at most {0} bytes")]
+    CommitBytes(usize),
+    /// Events of one commit.
+    #[error("at most {0} events")]
+    Events(usize),
+    /// Bytes of one event.
+    #[error("an event has at most {0} bytes")]
+    PayloadBytes(usize),
+}
+
+/// Why a value cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Invalid {
+    /// A value of a state cannot be encoded.
+    #[error("the value cannot be encoded: {0}")]
+    Encoding(#[from] WireError),
+    /// An event cannot be encoded.
+    #[error("{0}")]
+    Event(#[from] EncodeError),
+    /// It cannot be an identifier.
+    #[error("{0}")]
+    Id(#[from] IdError),
+}
+
 impl Error {
-    pub(crate) fn new(attempted: impl Into<String>, kind: ErrorKind) -> Self {
-        Self(Box::new(Failure { attempted: attempted.into(), kind, source: None }))
-    }
-
-    pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
-        self
-    }
-
-    pub(crate) fn payload_too_large(attempted: &str) -> Self {
-        let limit = format!("an event has at most {PAYLOAD_BYTES_MAX} bytes");
-        Self::new(attempted, ErrorKind::EditTooLarge { limit })
+    pub(crate) fn invalid(attempted: impl Into<String>, error: impl Into<Invalid>) -> Self {
+        Self::new(attempted, ErrorKind::Invalid(error.into()))
     }
 
     pub(crate) fn session(peer: &str, error: SessionError) -> Self {
         Self::new(format!("sync with {peer}"), ErrorKind::Session(error))
     }
 
-    /// What went wrong.
-    pub const fn kind(&self) -> &ErrorKind {
-        &self.0.kind
-    }
-
-    /// Whether the same call may succeed later without anything being changed in the program.
-    pub fn is_retryable(&self) -> bool {
-        match &self.0.kind {
-            ErrorKind::Busy => true,
-            ErrorKind::Session(error) => error.is_retryable(),
-            ErrorKind::Store(StoreErrorKind::DiskFull | StoreErrorKind::Io) => true,
-            ErrorKind::Transport(kind) => matches!(
-                kind,
-                TransportErrorKind::Busy
-                    | TransportErrorKind::Lost
-                    | TransportErrorKind::Unreachable
-            ),
-            _ => false,
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.source {
-            // These kinds come with an error of their own that says what was attempted.
-            Some(source)
-                if matches!(self.0.kind, ErrorKind::Store(_) | ErrorKind::Transport(_)) =>
-            {
-                source.fmt(f)
-            }
-            _ => write!(f, "{}: {}", self.0.attempted, self.0.kind),
-        }
-    }
-}
-
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.0.source {
-            Some(source)
-                if matches!(self.0.kind, ErrorKind::Store(_) | ErrorKind::Transport(_)) =>
-            {
-                source.source()
-            }
-            Some(source) => Some(source.as_ref()),
-            None => None,
-        }
+    pub(crate) fn randomness(attempted: &str, cause: getrandom::Error) -> Self {
+        Self::new(attempted, ErrorKind::Randomness).caused_by(cause)
     }
 }
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        let kind = match error.kind() {
+        Self((*error.0).map(|kind| match kind {
             StoreErrorKind::Closed => ErrorKind::Closed,
-            kind => ErrorKind::Store(kind.clone()),
-        };
-        Self::new("use the store", kind).caused_by(error)
+            StoreErrorKind::Randomness => ErrorKind::Randomness,
+            kind => ErrorKind::Store(kind),
+        }))
     }
 }
 
 impl From<TransportError> for Error {
     fn from(error: TransportError) -> Self {
-        Self::new("use the connection", ErrorKind::Transport(error.kind().clone())).caused_by(error)
+        Self((*error.0).map(ErrorKind::Transport))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::driver::{Driven, Driver};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::store::EventStore;
 use crate::sync::{Config, Progress, Role, Until};
 use crate::time::WallClock;
@@ -144,10 +144,7 @@ impl Core {
 
     fn config(&self) -> Result<Config, Error> {
         let mut nonce = [0; 32];
-        getrandom::fill(&mut nonce).map_err(|error| {
-            let kind = ErrorKind::Invalid("the system gives no randomness".to_owned());
-            Error::new("begin a session", kind).caused_by(error)
-        })?;
+        getrandom::fill(&mut nonce).map_err(|error| Error::randomness("begin a session", error))?;
         Ok(Config {
             role: Role::Acceptor,
             store: self.store.identity(),

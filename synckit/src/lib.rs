@@ -33,6 +33,8 @@ pub mod sync;
 #[cfg(feature = "runtime")]
 mod time;
 #[cfg(feature = "runtime")]
+mod failure;
+#[cfg(feature = "runtime")]
 pub mod store;
 #[cfg(feature = "runtime")]
 pub mod transport;
@@ -57,7 +59,7 @@ pub use registry::Registry;
 pub use synckit_derive::{SyncEvent, SyncValue, sync_aggregate};
 
 #[cfg(feature = "runtime")]
-pub use error::{Error, ErrorKind};
+pub use error::{EditLimit, Error, ErrorKind, Invalid};
 #[cfg(feature = "runtime")]
 pub use hub::Hub;
 #[cfg(feature = "runtime")]

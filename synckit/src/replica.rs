@@ -98,9 +98,9 @@ impl Replica {
         clock: WallClock,
         clock_ahead_max: std::time::Duration,
     ) -> Result<Self, Error> {
-        registry.check().map_err(|error| {
-            Error::new("open a replica", ErrorKind::Registry(error.clone())).caused_by(error)
-        })?;
+        registry
+            .check()
+            .map_err(|error| Error::new("open a replica", ErrorKind::Registry(error)))?;
         let (known, wall) = (Arc::new(registry.clone()), clock.clone());
         let engine = Engine::open(store, space, registry, clock, clock_ahead_max).await?;
         let (shared, folded) = (engine.shared(), engine.folded());
@@ -131,7 +131,7 @@ impl Replica {
     /// Those of [`Replica::edit`].
     pub async fn create<A: Aggregate>(&self, aggregate: &A) -> Result<Id<A>, Error> {
         let key = Key::new(uuid::Uuid::now_v7().as_bytes());
-        let id = Id::new(key.map_err(|error| invalid("create an aggregate", error))?);
+        let id = Id::new(key.map_err(|error| Error::invalid("create an aggregate", error))?);
         self.edit(&id, |edit: &mut Edit<'_, A>| {
             edit.emit(A::created());
             aggregate.create(edit);
@@ -173,7 +173,7 @@ impl Replica {
     ) -> Result<Edited, Error> {
         let aggregate = aggregate_id(id)?;
         let events = record(change).iter().map(encode).collect::<Result<Vec<_>, _>>();
-        let events = events.map_err(|error| invalid(&format!("edit {aggregate}"), error))?;
+        let events = events.map_err(|error| Error::invalid(format!("edit {aggregate}"), error))?;
         let count = events.len();
         if count == 0 {
             return Ok(Edited { events: 0, last: None });
@@ -300,7 +300,9 @@ impl Replica {
                 after = Some(last.clone());
                 for (key, state) in page {
                     let bytes = match state {
-                        Listed::Cached(bytes) => bytes.map_err(|e| invalid("hash states", e))?,
+                        Listed::Cached(bytes) => {
+                            bytes.map_err(|error| Error::invalid("hash states", error))?
+                        }
                         Listed::Stored(bytes) => bytes,
                     };
                     hasher.add(&AggregateId { kind: kind.clone(), key }, &bytes);
@@ -457,13 +459,9 @@ fn shown<A: Aggregate>(state: &dyn State) -> Option<A> {
 }
 
 fn kind_of<A: Aggregate>() -> Result<Name, Error> {
-    Name::new(A::NAME).map_err(|error| invalid("name an aggregate type", error))
+    Name::new(A::NAME).map_err(|error| Error::invalid("name an aggregate type", error))
 }
 
 fn aggregate_id<A: Aggregate>(id: &Id<A>) -> Result<AggregateId, Error> {
     Ok(AggregateId { kind: kind_of::<A>()?, key: id.key().clone() })
-}
-
-fn invalid(attempted: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(attempted, ErrorKind::Invalid(error.to_string())).caused_by(error)
 }

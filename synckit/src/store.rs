@@ -16,6 +16,7 @@ use bytes::Bytes;
 use crate::block::Block;
 use crate::conflict::Conflict;
 use crate::envelope::{Frontier, Head};
+use crate::failure::{Failure, failure};
 use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId, StoreIdentity};
 use crate::key::ReplicaKey;
 use crate::log::{Page, Refusal, Source};
@@ -269,55 +270,9 @@ pub struct ForkProof {
 }
 
 /// Why a store did not do what it was asked.
-#[derive(Debug)]
-pub struct StoreError(Box<Failure>);
+pub struct StoreError(pub(crate) Box<Failure<StoreErrorKind>>);
 
-#[derive(Debug)]
-struct Failure {
-    attempted: String,
-    kind: StoreErrorKind,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
-}
-
-impl StoreError {
-    /// An error with what was attempted, in the form "append 14 events to space `team-7`".
-    pub fn new(attempted: impl Into<String>, kind: StoreErrorKind) -> Self {
-        Self(Box::new(Failure { attempted: attempted.into(), kind, source: None }))
-    }
-
-    /// The same error with what caused it.
-    #[must_use]
-    pub fn caused_by(
-        mut self,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        self.0.source = Some(source.into());
-        self
-    }
-
-    /// What went wrong.
-    pub const fn kind(&self) -> &StoreErrorKind {
-        &self.0.kind
-    }
-
-    /// Whether the same call may succeed later without anything being changed in the program.
-    pub const fn is_retryable(&self) -> bool {
-        matches!(self.0.kind, StoreErrorKind::DiskFull | StoreErrorKind::Io)
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0.attempted, self.0.kind)
-    }
-}
-
-impl std::error::Error for StoreError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        let source = self.0.source.as_deref();
-        source.map(|source| -> &(dyn std::error::Error + 'static) { source })
-    }
-}
+failure!(StoreError, StoreErrorKind, pub);
 
 /// What went wrong in a store, and whose move it is.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -352,7 +307,43 @@ pub enum StoreErrorKind {
     /// Not a store of synckit's. Choose another file.
     #[error("it is not a synckit store; choose another file or remove it")]
     NotAStore,
+    /// The system gives no random numbers, which a store's key needs. Try again once it does.
+    #[error("the system gives no random numbers; try again once it does")]
+    Randomness,
     /// The log's rules refuse the events.
     #[error("{0}")]
     Refused(Refusal),
+}
+
+impl StoreErrorKind {
+    /// The kind's code; see [the table](crate::docs::errors).
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::BatchTooLarge => "store.batch_too_large",
+            Self::Closed => "store.closed",
+            Self::Corrupt => "store.corrupt",
+            Self::DiskFull => "store.disk_full",
+            Self::Io => "store.io",
+            Self::Locked => "store.locked",
+            Self::NewerFormat { .. } => "store.newer_format",
+            Self::NotAStore => "store.not_a_store",
+            Self::Randomness => "store.randomness",
+            Self::Refused(_) => "store.refused",
+        }
+    }
+
+    /// Whether the same call may succeed later without a change to this program, to what it was
+    /// given, or to its files.
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::DiskFull | Self::Io | Self::Locked | Self::Randomness => true,
+            // What is missing may have come from elsewhere by then.
+            Self::Refused(refusal) => matches!(refusal, Refusal::NotCausal { .. }),
+            Self::BatchTooLarge
+            | Self::Closed
+            | Self::Corrupt
+            | Self::NewerFormat { .. }
+            | Self::NotAStore => false,
+        }
+    }
 }

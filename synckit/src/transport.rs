@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::failure::{Failure, failure};
 use crate::sync::Frame;
 use crate::sync::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX};
 
@@ -119,43 +120,9 @@ impl<T: Transport> IntoTransport for T {
 }
 
 /// Why a connection could not be made or was lost.
-#[derive(Debug, thiserror::Error)]
-#[error("{attempted}: {kind}")]
-pub struct TransportError {
-    attempted: String,
-    kind: TransportErrorKind,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
-}
+pub struct TransportError(pub(crate) Box<Failure<TransportErrorKind>>);
 
-impl TransportError {
-    /// An error with what was attempted, in the form "connect to http://hub:7700".
-    pub fn new(attempted: impl Into<String>, kind: TransportErrorKind) -> Self {
-        Self { attempted: attempted.into(), kind, source: None }
-    }
-
-    /// The same error with what caused it.
-    #[must_use]
-    pub fn caused_by(
-        mut self,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-
-    /// What went wrong.
-    pub const fn kind(&self) -> &TransportErrorKind {
-        &self.kind
-    }
-
-    /// Whether the same call may succeed later without anything being changed in the program.
-    pub const fn is_retryable(&self) -> bool {
-        matches!(
-            self.kind,
-            TransportErrorKind::Busy | TransportErrorKind::Lost | TransportErrorKind::Unreachable
-        )
-    }
-}
+failure!(TransportError, TransportErrorKind, pub);
 
 /// What went wrong with a connection, and whose move it is.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -187,4 +154,29 @@ pub enum TransportErrorKind {
     /// Nobody can be reached there. Check the address, and that the hub runs.
     #[error("nobody answers there; check the address, and that the hub is running")]
     Unreachable,
+}
+
+impl TransportErrorKind {
+    /// The kind's code; see [the table](crate::docs::errors).
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Address { .. } => "transport.address",
+            Self::Busy => "transport.busy",
+            Self::FrameTooLarge => "transport.frame_too_large",
+            Self::Lost => "transport.lost",
+            Self::Malformed => "transport.malformed",
+            Self::NotAHub => "transport.not_a_hub",
+            Self::Unreachable => "transport.unreachable",
+        }
+    }
+
+    /// Whether the same call may succeed later without a change to this program or to what it was
+    /// given. What answers at an address changes: a sign-in page of a network, a proxy during a
+    /// deployment, a hub that is upgraded.
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Busy | Self::Lost | Self::Malformed | Self::NotAHub | Self::Unreachable => true,
+            Self::Address { .. } | Self::FrameTooLarge => false,
+        }
+    }
 }

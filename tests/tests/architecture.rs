@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in the order in which `lib.rs` declares them: each uses only those above it.
-const FLOW: [&str; 24] = [
+const FLOW: [&str; 25] = [
     "id",
     "key",
     "clock",
@@ -21,6 +21,7 @@ const FLOW: [&str; 24] = [
     "registry",
     "sync",
     "time",
+    "failure",
     "store",
     "transport",
     "error",

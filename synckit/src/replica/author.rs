@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::block::{BLOCK_BYTES_MAX, Block, BlockPacker};
 use crate::clock::{ClockAhead, Hlc, HybridClock, UnixMillis};
 use crate::envelope::{Envelope, Head, Metadata, PAYLOAD_BYTES_MAX};
-use crate::error::{Error, ErrorKind};
+use crate::error::{EditLimit, Error, ErrorKind};
 use crate::event::EncodedEvent;
 use crate::id::{AggregateId, Dot, ReplicaId, SpaceId};
 use crate::vector::VectorClock;
@@ -25,11 +25,12 @@ impl Draft {
     /// Refuses what could never be stored.
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.events.len() > COMMIT_EVENTS_MAX {
-            let limit = format!("at most {COMMIT_EVENTS_MAX} events");
-            return Err(Error::new(self.attempted(), ErrorKind::EditTooLarge { limit }));
+            let limit = EditLimit::Events(COMMIT_EVENTS_MAX);
+            return Err(Error::new(self.attempted(), ErrorKind::EditTooLarge(limit)));
         }
         if self.events.iter().any(|event| event.payload.len() > PAYLOAD_BYTES_MAX) {
-            return Err(Error::payload_too_large(&self.attempted()));
+            let limit = EditLimit::PayloadBytes(PAYLOAD_BYTES_MAX);
+            return Err(Error::new(self.attempted(), ErrorKind::EditTooLarge(limit)));
         }
         Ok(())
     }
@@ -111,8 +112,8 @@ impl Drafting<'_> {
             .map_err(|ahead: ClockAhead| Error::new(attempted.clone(), ErrorKind::Clock(ahead)))?;
         let commit = self.envelopes(draft, context, hlc);
         let too_large = |_| {
-            let limit = format!("at most {BLOCK_BYTES_MAX} bytes");
-            Error::new(attempted, ErrorKind::EditTooLarge { limit })
+            let limit = EditLimit::CommitBytes(BLOCK_BYTES_MAX);
+            Error::new(attempted, ErrorKind::EditTooLarge(limit))
         };
         self.head = match self.packer.push_commit(&self.head, &commit) {
             Ok(head) => head,

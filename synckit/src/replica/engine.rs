@@ -353,10 +353,7 @@ impl Engine {
             }
             cache.unsaved()
         };
-        let invalid = |error: crate::wire::WireError| {
-            Error::new("store states", ErrorKind::Invalid(error.to_string()))
-        };
-        let unsaved = unsaved.map_err(invalid)?;
+        let unsaved = unsaved.map_err(|error| Error::invalid("store states", error))?;
         let mark = CheckpointMark { position: unsaved.position, fingerprint: self.fingerprint };
         let checkpoint = Checkpoint {
             mark,

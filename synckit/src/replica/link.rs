@@ -166,7 +166,7 @@ impl Replica {
             }
             // A peer that ends a session in good order is tried again like one that was lost.
             if let Err(error) = outcome {
-                updates.send_modify(|status| status.last_error = Some(describe(&error)));
+                updates.send_modify(|status| status.last_error = Some(format!("{error:#}")));
                 if !error.is_retryable() {
                     break Err(error);
                 }
@@ -335,23 +335,9 @@ impl Drop for Place {
     }
 }
 
-fn describe(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
-}
-
 fn nonce() -> Result<[u8; 32], Error> {
     let mut nonce = [0; 32];
-    getrandom::fill(&mut nonce).map_err(|error| super::invalid("draw a random number", error))?;
+    getrandom::fill(&mut nonce).map_err(|error| Error::randomness("begin a session", error))?;
     Ok(nonce)
 }
 

@@ -56,7 +56,8 @@ impl MemoryStore {
     pub fn new() -> Result<Self, StoreError> {
         let mut random = [0; StoreId::LEN + ReplicaKey::SEED_LEN];
         getrandom::fill(&mut random).map_err(|source| {
-            StoreError::new("create a store in memory", StoreErrorKind::Io).caused_by(source)
+            let kind = StoreErrorKind::Randomness;
+            StoreError::new("create a store in memory", kind).caused_by(source)
         })?;
         let (mut id, mut seed) = ([0; StoreId::LEN], [0; ReplicaKey::SEED_LEN]);
         id.copy_from_slice(&random[..StoreId::LEN]);

@@ -1,8 +1,8 @@
-//! How long to wait before trying again.
+//! Pauses between attempts to reach a peer.
 //!
-//! Exponential back-off with full jitter (Brooker, "Exponential Backoff And Jitter", 2015): many
-//! replicas that lost the same hub do not come back all at once. Pure: the random number is an
-//! argument.
+//! Exponential back-off with equal jitter (Brooker, "Exponential Backoff And Jitter", 2015): half of
+//! each pause is fixed and half is random, so that many replicas that lost the same hub do not come
+//! back all at once. Pure: the random number is an argument.
 
 use std::time::Duration;
 
@@ -31,18 +31,18 @@ impl Backoff {
         Self { first, longest: longest.max(first), failures: 0 }
     }
 
-    /// How many failures there were in a row.
+    /// The failures in a row so far.
     pub const fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// Something worked: the next failure is the first again.
+    /// Starts again: the next failure counts as the first.
     pub const fn succeeded(&mut self) {
         self.failures = 0;
     }
 
-    /// Counts a failure and gives the time to wait: between half of the bound that holds and all of
-    /// it, by `random`.
+    /// Counts a failure and gives the pause before the next attempt: half of the bound that holds
+    /// for this failure, and up to as much again by `random`.
     pub fn failed(&mut self, random: u64) -> Duration {
         let doublings = self.failures.min(31);
         self.failures = self.failures.saturating_add(1);

@@ -132,22 +132,25 @@ pub enum SessionError {
 }
 
 impl SessionError {
-    /// Whether connecting again may succeed without anyone doing anything.
-    pub const fn is_retryable(&self) -> bool {
+    /// The error's code; see [the table](crate::docs::errors).
+    pub const fn code(&self) -> &'static str {
         match self {
-            Self::CursorUnknown
-            | Self::Disconnected
-            | Self::Refused(Refusal::NotCausal { .. })
-            | Self::Store
-            | Self::TimedOut { .. } => true,
-            Self::PeerEnded { code, .. } => {
-                matches!(
-                    code,
-                    GoodbyeCode::CursorUnknown | GoodbyeCode::Done | GoodbyeCode::Unavailable
-                )
-            }
-            Self::PeerMisbehaved(_) | Self::Refused(_) | Self::RolledBack { .. } => false,
+            Self::CursorUnknown => "session.cursor_unknown",
+            Self::Disconnected => "session.disconnected",
+            Self::PeerEnded { .. } => "session.peer_ended",
+            Self::PeerMisbehaved(Violation::SameStore) => "session.same_store",
+            Self::PeerMisbehaved(_) => "session.peer_misbehaved",
+            Self::Refused(_) => "session.refused",
+            Self::RolledBack { .. } => "session.rolled_back",
+            Self::Store => "session.store",
+            Self::TimedOut { .. } => "session.timed_out",
         }
+    }
+
+    /// Whether connecting again may succeed without a change to this program or its files. Peers
+    /// are upgraded, repaired and replaced, and clocks set right, while this program runs.
+    pub const fn is_retryable(&self) -> bool {
+        !matches!(self, Self::PeerMisbehaved(Violation::SameStore) | Self::RolledBack { .. })
     }
 
     /// What to tell the peer, if it is to be told.

@@ -145,7 +145,7 @@ async fn what_is_no_frame_is_malformed_and_ends_the_stream() {
         let mut connection = transport(address).connect().await.unwrap();
         let error = soon("an error", connection.receiver.receive()).await.unwrap_err();
         assert_eq!(error.kind(), &expected);
-        assert!(!error.is_retryable());
+        assert_eq!(error.is_retryable(), expected == TransportErrorKind::Malformed);
         assert_eq!(connection.receiver.receive().await.unwrap(), None);
     }
 }

@@ -232,7 +232,7 @@ fn create(
     options: &RedbOptions,
 ) -> Result<Option<(Database, IdentityRow)>, Fault> {
     let system = |error| Fault::System("create the file", error);
-    let identity = fresh_identity(medium.entropy().map_err(system)?);
+    let identity = fresh_identity(medium.entropy().map_err(Fault::Randomness)?);
     let backend = Backend(medium.create().map_err(system)?);
     let database = guarded(|| {
         let database = options.builder().create_with_backend(backend)?;

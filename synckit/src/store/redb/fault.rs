@@ -23,6 +23,8 @@ pub(super) enum Fault {
     NewerFormat(u32),
     /// Not a file of ours.
     NotAStore(&'static str),
+    /// The system gave no random numbers.
+    Randomness(io::Error),
     /// redb panicked over a damaged file.
     Panicked(String),
     /// redb or the system refused.
@@ -63,6 +65,7 @@ impl Fault {
             }
             Self::NoHandle => StoreErrorKind::Io,
             Self::NotAStore(_) => StoreErrorKind::NotAStore,
+            Self::Randomness(_) => StoreErrorKind::Randomness,
             Self::Redb(error) => redb_kind(error),
             Self::System(_, error) => io_kind(error),
         }
@@ -122,6 +125,7 @@ impl fmt::Display for Fault {
             Self::NoHandle => f.write_str("the file could not be opened again after a failure"),
             Self::NotAStore(why) => f.write_str(why),
             Self::Panicked(message) => write!(f, "the file's structure is damaged: {message}"),
+            Self::Randomness(error) => error.fmt(f),
             Self::Redb(error) => error.fmt(f),
             Self::System(what, error) => write!(f, "{what}: {error}"),
         }
