@@ -1,5 +1,7 @@
-//! What the macros understand of a type: its name, its fields and their numbers, without a trace of
-//! syntax.
+//! Models of the types that the macros stand on: names, fields, and what their attributes say.
+//!
+//! A model borrows the syntax that it was read from, and nothing changes it afterwards: what a lock
+//! file adds, such as numbers, is a value of its own, [`Resolved`](crate::lock::resolved::Resolved).
 //!
 //! Reading goes on after a mistake, so a model of a mistaken type can have holes. It is expanded
 //! only when nothing was reported.
@@ -17,83 +19,57 @@ use crate::attr;
 use crate::attr::Version;
 use crate::attr::value::MemberAttr;
 use crate::ctxt::Ctxt;
-use crate::lock::Reserved;
-use crate::lock::diff::{Demand, MinReader};
 
 /// A field that is written under a number.
-pub(crate) struct Field {
+pub(crate) struct Field<'a> {
     pub(crate) member: Member,
     /// The name in schemas and messages.
     pub(crate) name: String,
-    pub(crate) ty: Type,
+    pub(crate) ty: &'a Type,
     /// Whether values tell rustc their type, and something else has seen to it that it is a
     /// `Field`.
     pub(crate) told: bool,
-    pub(crate) number: u32,
-    /// The number that is written out.
-    pub(crate) given: Option<u32>,
-    /// Where a mistake about the number is.
-    pub(crate) at: TokenStream,
-    /// What it was called.
+    pub(crate) number: Numbered,
+    /// The former name.
     pub(crate) was: Option<LitStr>,
     /// Whether older events, which lack it, are read with the type's default.
     pub(crate) default: bool,
-    /// What its type has to be.
-    pub(crate) demand: Demand,
 }
 
-/// A type's place in its history: what the source says of it, and what the lock makes of that.
+/// The number of a field or variant, as far as the source gives it.
+pub(crate) struct Numbered {
+    /// The number that is written out.
+    pub(crate) given: Option<u32>,
+    /// The place of mistakes about the number.
+    pub(crate) at: TokenStream,
+}
+
+/// What the source says of a type's place in its history.
 #[derive(Clone)]
 pub(crate) struct History {
+    /// The version, 1 when none is written.
     pub(crate) version: u32,
     /// The version, where it is written out.
     pub(crate) version_at: Option<LitInt>,
     /// Whether a draft is refused.
     pub(crate) required: bool,
-    /// The package of the lock; `None` for what the lock of an aggregate covers.
-    pub(crate) package: Option<String>,
-    /// Whether there is a lock.
-    pub(crate) is_tracked: bool,
-    /// Whether the version is locked.
-    pub(crate) is_locked: bool,
-    pub(crate) min_reader: MinReader,
-    pub(crate) reserved: Vec<Reserved>,
-    /// The lowest version whose events can be read without being converted.
-    pub(crate) readable_from: u32,
 }
 
 impl History {
-    /// Without a lock.
-    pub(crate) fn draft(version: Option<Version>, required: bool) -> Self {
-        let number = version.as_ref().map_or(1, |version| version.number);
+    fn of(version: Option<Version>, required: bool) -> Self {
         Self {
-            version: number,
+            version: version.as_ref().map_or(1, |version| version.number),
             version_at: version.map(|version| version.at),
             required,
-            package: None,
-            is_tracked: false,
-            is_locked: false,
-            min_reader: MinReader::Is(number),
-            reserved: Vec::new(),
-            readable_from: 1,
-        }
-    }
-
-    /// The lowest version whose readers may apply what is written, as far as tokens tell.
-    pub(crate) const fn least_reader(&self) -> u32 {
-        match self.min_reader {
-            MinReader::Is(number) => number,
-            MinReader::Depends(..) => self.version,
         }
     }
 }
 
-impl Field {
+impl<'a> Field<'a> {
     /// The fields of a struct or variant.
-    pub(crate) fn read_all(cx: &Ctxt, fields: &Fields) -> Vec<Self> {
+    pub(crate) fn read_all(cx: &Ctxt, fields: &'a Fields) -> Vec<Self> {
         let alone = fields.len() == 1;
-        let mut numbering = Numbering::from(1);
-        let read = |(index, field): (usize, &syn::Field)| {
+        let read = |(index, field): (usize, &'a syn::Field)| {
             let (member, name) = match &field.ident {
                 Some(ident) => (Member::Named(ident.clone()), ident.unraw().to_string()),
                 None if alone => (Member::Unnamed(Index::from(index)), "value".to_owned()),
@@ -107,47 +83,38 @@ impl Field {
                 Some(ident) => ident.to_token_stream(),
                 None => field.ty.to_token_stream(),
             };
-            let numbered = numbering.next(attr.number, place);
-            let (was, default) = (attr.was, attr.default.is_some());
-            Self { was, default, ..Self::plain(member, name, field.ty.clone(), numbered) }
+            Self {
+                member,
+                name,
+                ty: &field.ty,
+                told: false,
+                number: Numbered::of(attr.number, place),
+                was: attr.was,
+                default: attr.default.is_some(),
+            }
         };
         fields.iter().enumerate().map(read).collect()
     }
 
-    /// A field that says nothing but its number.
-    pub(crate) fn plain(member: Member, name: String, ty: Type, numbered: Numbered) -> Self {
-        let Numbered { number, given, at } = numbered;
-        let (was, default, demand) = (None, false, Demand::Free);
-        Self { member, name, ty, told: false, number, given, at, was, default, demand }
+    /// The only, unnamed field of a generated variant.
+    pub(crate) fn generated(ty: &'a Type, told: bool) -> Self {
+        Self {
+            member: Member::Unnamed(Index::from(0)),
+            name: "value".to_owned(),
+            ty,
+            told,
+            number: Numbered { given: None, at: TokenStream::new() },
+            was: None,
+            default: false,
+        }
     }
 }
 
-/// A number, and where to report that it is not a good one.
-#[derive(Default)]
-pub(crate) struct Numbered {
-    pub(crate) number: u32,
-    /// The number that is written out.
-    pub(crate) given: Option<u32>,
-    pub(crate) at: TokenStream,
-}
-
-/// Gives numbers in order of declaration, one more than the number before, unless one is given by
-/// hand.
-struct Numbering {
-    next: u32,
-}
-
-impl Numbering {
-    const fn from(next: u32) -> Self {
-        Self { next }
-    }
-
-    fn next(&mut self, explicit: Option<LitInt>, place: TokenStream) -> Numbered {
+impl Numbered {
+    fn of(explicit: Option<LitInt>, place: TokenStream) -> Self {
         // A number that does not fit is refused like every other one that is too great.
         let given = explicit.as_ref().map(|number| number.base10_parse().unwrap_or(u32::MAX));
-        let number = given.unwrap_or(self.next);
-        self.next = number.saturating_add(1);
-        Numbered { number, given, at: explicit.map_or(place, |number| number.to_token_stream()) }
+        Self { given, at: explicit.map_or(place, |number| number.to_token_stream()) }
     }
 }
 

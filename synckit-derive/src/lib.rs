@@ -1,21 +1,34 @@
 //! The macros of synckit. Users find them, with everything that they name, in the crate `synckit`.
 //!
-//! A macro is a pipeline. `syn` parses the item, `attr` reads the helper attributes, `ast`
-//! says what was understood, `valid` checks it, and `expand` writes the code. Every stage
-//! reports to one `Ctxt` and goes on, so that all mistakes of a type are reported at once;
-//! a mistaken type gets an inert implementation, so that its uses add no errors of their own.
+//! A macro is a pipeline; each stage takes shared references to what the stages before it made:
+//!
+//! 1. `syn` parses the item.
+//! 2. `attr` parses the helper attributes, `rule` lists the merge rules that they may name.
+//! 3. `ast` makes a model of both, which borrows the syntax.
+//! 4. `lock` holds the model against the lock file and gives a `Resolved`: numbers, the lowest
+//!    reader, and what the types of fields have to be.
+//! 5. `valid` checks names and numbers.
+//! 6. `expand` writes the code: the implementation, or an inert one for a mistaken type, so that its
+//!    uses add no errors of their own.
+//!
+//! Every stage reports to one `Ctxt` and goes on, so that all mistakes of a type are reported at
+//! once. `case` and `suggest` are words: names made of names, and guesses for messages.
 
-mod ast;
-mod attr;
+// Words.
 mod case;
+mod suggest;
 mod ctxt;
-mod expand;
+
+// Stages.
+mod rule;
+mod attr;
+mod ast;
 mod lock;
+mod valid;
+mod expand;
+
 #[cfg(test)]
 mod mutations;
-mod rule;
-mod suggest;
-mod valid;
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as TokenStream2;
@@ -146,60 +159,64 @@ fn derive(input: TokenStream, expand: fn(&Locks, &DeriveInput) -> TokenStream2) 
 
 fn event(locks: &Locks, input: &DeriveInput) -> TokenStream2 {
     let cx = Ctxt::default();
-    let mut event = ast::event::Event::read(&cx, input);
-    lock::apply::event(&cx, locks, &mut event);
+    let event = ast::event::Event::read(&cx, input);
+    let resolved = lock::resolve::event(&cx, locks, &event);
     valid::generics(&cx, &input.ident, &input.generics);
-    valid::event(&cx, &event);
-    match cx.into_compile_errors() {
-        None => expand::event::event(&event),
-        Some(errors) => {
-            let inert = match event.body.is_historical() {
-                true => expand::fallback::past(&event.krate, &event.ident),
-                false => expand::fallback::event(&event.krate, &event.ident),
-            };
-            let inert = unless_hopeless(input, inert);
-            quote!(#errors #inert)
-        }
-    }
+    valid::event(&cx, &event, &resolved);
+    finish(
+        cx,
+        input,
+        || expand::event::event(&event, &resolved),
+        || expand::fallback::event(&event),
+    )
 }
 
 fn value(locks: &Locks, input: &DeriveInput) -> TokenStream2 {
     let cx = Ctxt::default();
-    let mut value = ast::value::Value::read(&cx, input);
-    lock::apply::value(&cx, locks, &mut value);
+    let value = ast::value::Value::read(&cx, input);
+    let resolved = lock::resolve::value(&cx, locks, &value);
     valid::generics(&cx, &input.ident, &input.generics);
-    valid::value(&cx, &value);
-    match cx.into_compile_errors() {
-        None => expand::value::value(&value),
-        Some(errors) => {
-            let inert = unless_hopeless(input, expand::fallback::value(&value.krate, &value.ident));
-            quote!(#errors #inert)
-        }
-    }
+    valid::value(&cx, &value, &resolved);
+    finish(
+        cx,
+        input,
+        || expand::value::value(&value, &resolved),
+        || expand::fallback::value(&value),
+    )
 }
 
 fn aggregate(locks: &Locks, arguments: TokenStream2, mut input: DeriveInput) -> TokenStream2 {
-    let cx = Ctxt::default();
-    let mut aggregate = ast::aggregate::Aggregate::read(&cx, arguments, &input);
+    let beside = beside(locks, arguments, &input);
     attr::merge::strip(&mut input.data);
-    lock::apply::aggregate(&cx, locks, &mut aggregate);
-    valid::generics(&cx, &input.ident, &input.generics);
-    valid::aggregate(&cx, &mut aggregate);
-    let beside = match cx.into_compile_errors() {
-        None => expand::aggregate::aggregate(&aggregate, false),
-        Some(errors) if aggregate.fields.is_empty() => errors,
-        Some(errors) => {
-            let inert = unless_hopeless(&input, expand::aggregate::aggregate(&aggregate, true));
-            quote!(#errors #inert)
-        }
-    };
     quote!(#input #beside)
 }
 
-/// What would only lead to more errors gets no implementation: the parameters of a generic type
-/// would need bounds that nobody has written, and a union can hardly have what an implementation
-/// requires.
-fn unless_hopeless(input: &DeriveInput, fallback: TokenStream2) -> TokenStream2 {
-    let hopeless = !input.generics.params.is_empty() || matches!(input.data, Data::Union(_));
-    if hopeless { TokenStream2::new() } else { fallback }
+fn beside(locks: &Locks, arguments: TokenStream2, input: &DeriveInput) -> TokenStream2 {
+    let cx = Ctxt::default();
+    let aggregate = ast::aggregate::Aggregate::read(&cx, arguments, input);
+    let resolved = lock::resolve::aggregate(&cx, locks, &aggregate);
+    valid::generics(&cx, &input.ident, &input.generics);
+    valid::aggregate(&cx, &aggregate);
+    finish(
+        cx,
+        input,
+        || expand::aggregate::aggregate(&aggregate, &resolved),
+        || expand::fallback::aggregate(&aggregate, &resolved),
+    )
+}
+
+/// The expansion; for a mistaken type its errors, and beside them an inert implementation.
+///
+/// What would only lead to more errors gets none: the parameters of a generic type would need
+/// bounds that nobody has written, and a union can hardly have what an implementation requires.
+fn finish(
+    cx: Ctxt,
+    input: &DeriveInput,
+    expansion: impl FnOnce() -> TokenStream2,
+    inert: impl FnOnce() -> TokenStream2,
+) -> TokenStream2 {
+    let Some(errors) = cx.into_compile_errors() else { return expansion() };
+    let is_hopeless = !input.generics.params.is_empty() || matches!(input.data, Data::Union(_));
+    let inert = if is_hopeless { TokenStream2::new() } else { inert() };
+    quote!(#errors #inert)
 }

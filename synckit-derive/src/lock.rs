@@ -31,10 +31,11 @@
 //! The macros only read locks. The library writes them (`synckit::schema`), and its own words for
 //! shapes are what a lock holds.
 
-pub(crate) mod apply;
 pub(crate) mod diff;
 pub(crate) mod locate;
 pub(crate) mod parse;
+pub(crate) mod resolve;
+pub(crate) mod resolved;
 pub(crate) mod shape;
 
 /// What has been published of one type.

@@ -1,4 +1,5 @@
-//! Checks of what was understood: names, numbers, and what is there twice.
+//! Checks of what was understood and resolved: names, numbers, and what is there twice. Nothing is
+//! changed.
 
 mod aggregate;
 mod name;
@@ -10,9 +11,10 @@ use syn::{GenericParam, Generics, Ident};
 
 use self::number::{Numbers, field_number, variant_number};
 use crate::ast::Field;
-use crate::ast::event::{Body as EventBody, Content, Event, Kind, Origin};
+use crate::ast::event::{Event, Kind, Origin};
 use crate::ast::value::{Body as ValueBody, Value, Variant};
 use crate::ctxt::Ctxt;
+use crate::lock::resolved::{Member, Resolved};
 
 pub(crate) use self::aggregate::aggregate;
 
@@ -32,52 +34,46 @@ pub(crate) fn generics(cx: &Ctxt, ident: &Ident, generics: &Generics) {
     }
 }
 
-pub(crate) fn value(cx: &Ctxt, value: &Value) {
+pub(crate) fn value(cx: &Ctxt, value: &Value<'_>, resolved: &Resolved) {
+    let members = &resolved.members;
     match &value.body {
-        ValueBody::Struct(of_struct) => fields(cx, of_struct),
-        ValueBody::Plain(of_enum) => variants(cx, &value.ident, of_enum, variant_number),
-        ValueBody::OneOf(of_enum) => variants(cx, &value.ident, of_enum, field_number),
+        ValueBody::Struct(of_struct) => fields(cx, of_struct, members),
+        ValueBody::Plain(of_enum) => variants(cx, value.ident, of_enum, members, variant_number),
+        ValueBody::OneOf(of_enum) => variants(cx, value.ident, of_enum, members, field_number),
         ValueBody::Union => {}
     }
 }
 
-fn variants(cx: &Ctxt, ident: &Ident, variants: &[Variant], check: fn(u32) -> Option<String>) {
+fn variants(
+    cx: &Ctxt,
+    ident: &Ident,
+    variants: &[Variant<'_>],
+    members: &[Member],
+    check: fn(u32) -> Option<String>,
+) {
     if variants.is_empty() {
         cx.error(ident, format!("`{ident}` has no values; give it a variant"));
     }
     let mut numbers = Numbers::of("variant", "value", check);
-    for variant in variants {
-        numbers.add(cx, &variant.ident.to_string(), variant.number, &variant.at);
-        fields(cx, &variant.fields);
+    for (variant, member) in variants.iter().zip(members) {
+        numbers.add(cx, &variant.ident.to_string(), member.number, &variant.number.at);
+        fields(cx, &variant.fields, &member.fields);
     }
 }
 
-fn fields(cx: &Ctxt, fields: &[Field]) {
+fn fields(cx: &Ctxt, fields: &[Field<'_>], members: &[Member]) {
     let mut numbers = Numbers::of("field", "field", field_number);
-    for field in fields {
-        numbers.add(cx, &field.name, field.number, &field.at);
+    for (field, member) in fields.iter().zip(members) {
+        numbers.add(cx, &field.name, member.number, &field.number.at);
     }
 }
 
-pub(crate) fn event(cx: &Ctxt, event: &Event) {
-    let (prefix, variants) = match &event.body {
-        EventBody::Struct(kind) => {
-            fields(cx, &kind.fields);
-            return name::of_kind(cx, &kind.name);
-        }
-        EventBody::Enum { prefix, variants } => (prefix, variants),
-        EventBody::Union => return,
-    };
-    if variants.is_empty() {
-        let message = format!("`{}` has no kinds of event; give it a variant", event.ident);
-        cx.error(&event.ident, message);
-    }
-    let prefix_is_bad =
-        prefix.as_ref().is_some_and(|prefix| !name::is_good(cx, &prefix.value(), prefix));
+pub(crate) fn event(cx: &Ctxt, event: &Event<'_>, resolved: &[Resolved]) {
+    let prefix = event.body.prefix();
+    let prefix_is_bad = prefix.is_some_and(|prefix| !name::is_good(cx, &prefix.value(), prefix));
     let mut seen = BTreeSet::new();
-    for variant in variants {
-        let Content::Kind(kind) = &variant.content else { continue };
-        fields(cx, &kind.fields);
+    for (kind, resolved) in event.body.kinds().zip(resolved) {
+        fields(cx, &kind.fields, &resolved.members);
         if !(prefix_is_bad && kind.name.origin == Origin::Made) {
             name::of_kind(cx, &kind.name);
         }
@@ -85,7 +81,7 @@ pub(crate) fn event(cx: &Ctxt, event: &Event) {
     }
 }
 
-fn unique<'a>(cx: &Ctxt, seen: &mut BTreeSet<&'a str>, kind: &'a Kind) {
+fn unique<'a>(cx: &Ctxt, seen: &mut BTreeSet<&'a str>, kind: &'a Kind<'_>) {
     let text = kind.name.text.as_str();
     if kind.name.origin != Origin::Missing && !seen.insert(text) {
         let message = format!("two variants are named `{text}`; give one `#[event(name = \"…\")]`");

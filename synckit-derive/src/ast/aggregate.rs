@@ -1,45 +1,41 @@
 //! What `#[sync_aggregate]` understands.
 
+mod names;
+
 use proc_macro2::TokenStream;
 use quote::format_ident;
 use syn::ext::IdentExt as _;
 use syn::{Data, DeriveInput, Fields, Ident, LitStr, Path, Type, Visibility};
 
+use self::names::Taken;
 use super::{History, krate};
 use crate::attr;
 use crate::attr::aggregate::AggregateAttr;
 use crate::case::{camel, snake};
 use crate::ctxt::Ctxt;
-use crate::lock::diff::{Demand, MinReader};
 use crate::rule::{Operation, Rule};
 
-/// An aggregate.
-pub(crate) struct Aggregate {
-    pub(crate) ident: Ident,
-    pub(crate) vis: Visibility,
+/// An aggregate. No two of the names that its parts generate are equal.
+pub(crate) struct Aggregate<'a> {
+    pub(crate) ident: &'a Ident,
+    pub(crate) vis: &'a Visibility,
     pub(crate) krate: TokenStream,
     /// The name in stored bytes; `None` when it is missing, which has been reported.
     pub(crate) name: Option<LitStr>,
     pub(crate) history: History,
-    /// The lowest version whose readers may apply its creation: the first one.
-    pub(crate) since: u32,
-    pub(crate) fields: Vec<MergedField>,
+    pub(crate) fields: Vec<MergedField<'a>>,
     pub(crate) events: Vec<DomainEvent>,
+    /// Whether a mistaken field was left out.
+    pub(crate) partial: bool,
 }
 
 /// A field and the rule that merges it.
-pub(crate) struct MergedField {
-    pub(crate) ident: Ident,
-    pub(crate) ty: Type,
+pub(crate) struct MergedField<'a> {
+    pub(crate) ident: &'a Ident,
+    pub(crate) ty: &'a Type,
     pub(crate) rule: &'static Rule,
-    /// Where a mistake about the rule is.
+    /// The place of mistakes about the rule.
     pub(crate) rule_at: TokenStream,
-    /// The number in the aggregate's schema and state.
-    pub(crate) number: u32,
-    /// What its type has to be.
-    pub(crate) demand: Demand,
-    /// The lowest version whose readers may apply its events.
-    pub(crate) since: MinReader,
 }
 
 /// A type in `events(…)`.
@@ -49,37 +45,38 @@ pub(crate) struct DomainEvent {
     pub(crate) variant: Ident,
 }
 
-impl Aggregate {
-    pub(crate) fn read(cx: &Ctxt, arguments: TokenStream, input: &DeriveInput) -> Self {
+impl<'a> Aggregate<'a> {
+    pub(crate) fn read(cx: &Ctxt, arguments: TokenStream, input: &'a DeriveInput) -> Self {
         let attr = AggregateAttr::read(cx, arguments);
-        let ident = input.ident.clone();
+        let ident = &input.ident;
         if attr.name.is_none() && !attr.mistaken {
             let proposed = snake(&ident.unraw().to_string());
             let message = format!(
                 "`{ident}` has no name in stored bytes; \
                  write #[sync_aggregate(name = \"{proposed}\")]"
             );
-            cx.error(&ident, message);
+            cx.error(ident, message);
         }
-        let history = History::draft(attr.version, attr.lock.is_some());
-        let mut fields = fields(cx, input);
-        for (number, field) in (1..).zip(&mut fields) {
-            (field.number, field.since) = (number, MinReader::Is(history.version));
-        }
+        let before = cx.count();
+        let mut taken = Taken::default();
+        let fields = fields(cx, input).into_iter().filter(|field| taken.by_field(cx, field));
+        let fields: Vec<_> = fields.collect();
+        let partial = cx.count() > before;
+        let events = attr.events.into_iter().flatten().filter_map(DomainEvent::of);
         Self {
-            vis: input.vis.clone(),
+            ident,
+            vis: &input.vis,
             krate: krate(attr.krate.as_ref()),
             name: attr.name,
-            since: history.version,
-            history,
+            history: History::of(attr.version, attr.lock.is_some()),
             fields,
-            events: attr.events.into_iter().flatten().filter_map(DomainEvent::of).collect(),
-            ident,
+            events: events.filter(|event| taken.by_event(cx, event)).collect(),
+            partial,
         }
     }
 }
 
-fn fields(cx: &Ctxt, input: &DeriveInput) -> Vec<MergedField> {
+fn fields<'a>(cx: &Ctxt, input: &'a DeriveInput) -> Vec<MergedField<'a>> {
     let ident = &input.ident;
     match &input.data {
         Data::Struct(data) => match &data.fields {
@@ -106,26 +103,19 @@ fn fields(cx: &Ctxt, input: &DeriveInput) -> Vec<MergedField> {
     }
 }
 
-impl MergedField {
-    fn read(cx: &Ctxt, field: &syn::Field) -> Option<Self> {
-        let ident = field.ident.clone()?;
-        attr::merge::refuse_cfg(cx, &field.attrs, &ident);
-        let rule = attr::merge::read(cx, &field.attrs, &ident);
-        let read = Self {
-            ty: field.ty.clone(),
-            rule: rule?,
-            rule_at: attr::merge::place(&field.attrs, &ident),
-            ident,
-            number: 0,
-            demand: Demand::Free,
-            since: MinReader::Is(0),
-        };
+impl<'a> MergedField<'a> {
+    fn read(cx: &Ctxt, field: &'a syn::Field) -> Option<Self> {
+        let ident = field.ident.as_ref()?;
+        attr::merge::refuse_cfg(cx, &field.attrs, ident);
+        let rule = attr::merge::read(cx, &field.attrs, ident)?;
+        let rule_at = attr::merge::place(&field.attrs, ident);
+        let read = Self { ident, ty: &field.ty, rule, rule_at };
         if syn::parse_str::<Ident>(&read.variant_text("Set")).is_err() {
             let message = format!(
                 "no variant can be named after `{}`; let the field's name begin with a letter",
                 read.ident
             );
-            cx.error(&read.ident, message);
+            cx.error(read.ident, message);
             return None;
         }
         Some(read)

@@ -17,24 +17,24 @@ const WRAP: &str = "make the event a struct that says it, and let a variant with
                     wrap it";
 
 /// A type of events.
-pub(crate) struct Event {
-    pub(crate) ident: Ident,
+pub(crate) struct Event<'a> {
+    pub(crate) ident: &'a Ident,
     pub(crate) krate: TokenStream,
-    pub(crate) body: Body,
+    pub(crate) body: Body<'a>,
 }
 
-pub(crate) enum Body {
+pub(crate) enum Body<'a> {
     /// One kind.
-    Struct(Box<Kind>),
+    Struct(Box<Kind<'a>>),
     /// A kind for each variant.
-    Enum { prefix: Option<LitStr>, variants: Vec<Variant> },
+    Enum { prefix: Option<LitStr>, variants: Vec<Variant<'a>> },
     /// None, which has been reported.
     Union,
 }
 
-impl Body {
+impl<'a> Body<'a> {
     /// The kinds that are not another type's.
-    pub(crate) fn kinds(&self) -> impl Iterator<Item = &Kind> {
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &Kind<'a>> {
         let (of_struct, variants) = match self {
             Self::Struct(kind) => (Some(&**kind), [].as_slice()),
             Self::Enum { variants, .. } => (None, variants.as_slice()),
@@ -45,6 +45,14 @@ impl Body {
             Content::Flattened(_) => None,
         });
         of_struct.into_iter().chain(of_variants)
+    }
+
+    /// What the names of variants begin with.
+    pub(crate) const fn prefix(&self) -> Option<&LitStr> {
+        match self {
+            Self::Enum { prefix, .. } => prefix.as_ref(),
+            Self::Struct(_) | Self::Union => None,
+        }
     }
 
     /// Whether it is an old version that is only read.
@@ -63,20 +71,20 @@ impl Body {
     }
 }
 
-pub(crate) struct Variant {
-    pub(crate) ident: Ident,
-    pub(crate) content: Content,
+pub(crate) struct Variant<'a> {
+    pub(crate) ident: &'a Ident,
+    pub(crate) content: Content<'a>,
 }
 
-pub(crate) enum Content {
+pub(crate) enum Content<'a> {
     /// The variant's fields are the payload.
-    Kind(Box<Kind>),
+    Kind(Box<Kind<'a>>),
     /// The variant wraps an event type, whose kind it takes over.
-    Flattened(Box<Type>),
+    Flattened(&'a Type),
 }
 
 /// One kind of event.
-pub(crate) struct Kind {
+pub(crate) struct Kind<'a> {
     pub(crate) name: Name,
     pub(crate) history: History,
     pub(crate) commutes: bool,
@@ -86,7 +94,7 @@ pub(crate) struct Kind {
     pub(crate) upcast: Option<Upcast>,
     /// Whether it says that they are, even if it is mistaken about how.
     pub(crate) converts: bool,
-    pub(crate) fields: Vec<Field>,
+    pub(crate) fields: Vec<Field<'a>>,
 }
 
 /// The name of a kind of event.
@@ -108,8 +116,8 @@ pub(crate) enum Origin {
     Missing,
 }
 
-impl Event {
-    pub(crate) fn read(cx: &Ctxt, input: &DeriveInput) -> Self {
+impl<'a> Event<'a> {
+    pub(crate) fn read(cx: &Ctxt, input: &'a DeriveInput) -> Self {
         let place = match input.data {
             Data::Enum(_) => Place::Enum,
             Data::Struct(_) | Data::Union(_) => Place::Struct,
@@ -117,15 +125,18 @@ impl Event {
         let attr = EventAttr::read(cx, &input.attrs, place);
         attr::field::refuse(cx, &input.attrs, "field", "number the fields with it");
         let path = krate(attr.krate.as_ref());
-        let ident = input.ident.clone();
+        let ident = &input.ident;
         let body = match &input.data {
             Data::Struct(data) => {
                 Body::Struct(Box::new(Kind::of_struct(cx, input, attr, &data.fields)))
             }
             Data::Enum(data) => {
                 Upcast::refuse(cx, &input.attrs, WRAP);
+                if data.variants.is_empty() {
+                    cx.error(ident, format!("`{ident}` has no kinds of event; give it a variant"));
+                }
                 let variants = data.variants.iter();
-                let read = variants.map(|variant| Variant::read(cx, &ident, &attr, variant));
+                let read = variants.filter_map(|variant| Variant::read(cx, ident, &attr, variant));
                 Body::Enum { variants: read.collect(), prefix: attr.name }
             }
             Data::Union(data) => {
@@ -138,8 +149,8 @@ impl Event {
     }
 }
 
-impl Kind {
-    fn of_struct(cx: &Ctxt, input: &DeriveInput, attr: EventAttr, fields: &Fields) -> Self {
+impl<'a> Kind<'a> {
+    fn of_struct(cx: &Ctxt, input: &DeriveInput, attr: EventAttr, fields: &'a Fields) -> Self {
         let ident = &input.ident;
         let upcast = Upcast::read(cx, &input.attrs);
         if attr.name.is_none() && !attr.mistaken {
@@ -153,7 +164,7 @@ impl Kind {
         }
         Self {
             name: Name::given(attr.name, ident),
-            history: History::draft(attr.version, attr.lock.is_some()),
+            history: History::of(attr.version, attr.lock.is_some()),
             commutes: attr.commutes.is_some(),
             historical: attr.historical.is_some(),
             upcast,
@@ -176,14 +187,19 @@ impl Name {
     }
 }
 
-impl Variant {
-    fn read(cx: &Ctxt, family: &Ident, container: &EventAttr, variant: &syn::Variant) -> Self {
+impl<'a> Variant<'a> {
+    fn read(
+        cx: &Ctxt,
+        family: &Ident,
+        container: &EventAttr,
+        variant: &'a syn::Variant,
+    ) -> Option<Self> {
         let attr = EventAttr::read(cx, &variant.attrs, Place::Variant);
         attr::field::refuse(cx, &variant.attrs, "field", "number the fields with it");
         Upcast::refuse(cx, &variant.attrs, WRAP);
-        let ident = variant.ident.clone();
+        let ident = &variant.ident;
         if attr.flatten.is_some() {
-            return Self { content: Content::flattened(cx, &attr, variant), ident };
+            return Some(Self { content: Content::flattened(cx, &attr, variant)?, ident });
         }
         let name = match (attr.name, &container.name) {
             (None, Some(prefix)) => Name {
@@ -193,15 +209,15 @@ impl Variant {
             },
             (None, None) => {
                 if !attr.mistaken && !container.mistaken {
-                    without_prefix(cx, family, &ident);
+                    without_prefix(cx, family, ident);
                 }
-                Name::given(None, &ident)
+                Name::given(None, ident)
             }
-            (given, _) => Name::given(given, &ident),
+            (given, _) => Name::given(given, ident),
         };
         let content = Content::Kind(Box::new(Kind {
             name,
-            history: History::draft(
+            history: History::of(
                 attr.version.or_else(|| container.version.clone()),
                 container.lock.is_some(),
             ),
@@ -211,7 +227,7 @@ impl Variant {
             converts: false,
             fields: Field::read_all(cx, &variant.fields),
         }));
-        Self { ident, content }
+        Some(Self { ident, content })
     }
 }
 
@@ -225,16 +241,8 @@ fn without_prefix(cx: &Ctxt, family: &Ident, variant: &Ident) {
     cx.error(variant, message);
 }
 
-impl Content {
-    /// How many fields it has of its own.
-    pub(crate) fn fields(&self) -> usize {
-        match self {
-            Self::Kind(kind) => kind.fields.len(),
-            Self::Flattened(_) => 0,
-        }
-    }
-
-    fn flattened(cx: &Ctxt, attr: &EventAttr, variant: &syn::Variant) -> Self {
+impl<'a> Content<'a> {
+    fn flattened(cx: &Ctxt, attr: &EventAttr, variant: &'a syn::Variant) -> Option<Self> {
         let ident = &variant.ident;
         let said = [
             ("name", attr.name.as_ref().map(ToTokens::to_token_stream)),
@@ -258,13 +266,13 @@ impl Content {
                     "field",
                     "the wrapped event numbers its fields",
                 );
-                Self::Flattened(Box::new(field.ty.clone()))
+                Some(Self::Flattened(&field.ty))
             }
             _ => {
                 let message =
                     format!("a flattened variant wraps one event type: `{ident}({ident})`");
                 cx.error(ident, message);
-                Self::Flattened(Box::new(Type::Verbatim(TokenStream::new())))
+                None
             }
         }
     }

@@ -5,59 +5,55 @@ use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::{Attribute, Data, DataEnum, DeriveInput, Fields, Ident, LitStr};
 
-use super::{Field, History, Numbered, Numbering, krate};
+use super::{Field, History, Numbered, krate};
 use crate::attr;
 use crate::attr::value::{MemberAttr, ValueAttr};
 use crate::ctxt::Ctxt;
 
 /// A type of values.
-pub(crate) struct Value {
-    pub(crate) ident: Ident,
+pub(crate) struct Value<'a> {
+    pub(crate) ident: &'a Ident,
     pub(crate) krate: TokenStream,
     /// The name in schemas.
     pub(crate) name: String,
     /// Where a mistake about the name is.
     pub(crate) name_at: TokenStream,
     pub(crate) history: History,
-    pub(crate) body: Body,
+    pub(crate) body: Body<'a>,
     /// The variant that stands for unknown numbers.
-    pub(crate) other: Option<Ident>,
+    pub(crate) other: Option<&'a Ident>,
 }
 
-pub(crate) enum Body {
+pub(crate) enum Body<'a> {
     /// A message of these fields.
-    Struct(Vec<Field>),
+    Struct(Vec<Field<'a>>),
     /// One of these numbers.
-    Plain(Vec<Variant>),
+    Plain(Vec<Variant<'a>>),
     /// A message of exactly one of these fields, each of which is a message.
-    OneOf(Vec<Variant>),
+    OneOf(Vec<Variant<'a>>),
     /// Nothing, which has been reported.
     Union,
 }
 
-pub(crate) struct Variant {
-    pub(crate) ident: Ident,
-    pub(crate) number: u32,
-    /// The number that is written out.
-    pub(crate) given: Option<u32>,
-    /// Where a mistake about the number is.
-    pub(crate) at: TokenStream,
-    /// What it was called.
+pub(crate) struct Variant<'a> {
+    pub(crate) ident: &'a Ident,
+    pub(crate) number: Numbered,
+    /// The former name.
     pub(crate) was: Option<LitStr>,
-    pub(crate) fields: Vec<Field>,
+    pub(crate) fields: Vec<Field<'a>>,
 }
 
-impl Value {
-    pub(crate) fn read(cx: &Ctxt, input: &DeriveInput) -> Self {
+impl<'a> Value<'a> {
+    pub(crate) fn read(cx: &Ctxt, input: &'a DeriveInput) -> Self {
         let attr = ValueAttr::read(cx, &input.attrs);
         attr::field::refuse(cx, &input.attrs, "field", "number the fields with it");
         let mut other = None;
         let body = match &input.data {
             Data::Struct(data) => Body::Struct(Field::read_all(cx, &data.fields)),
             Data::Enum(data) if data.variants.iter().all(is_plain) => {
-                Body::Plain(variants(cx, data, 0, &mut other))
+                Body::Plain(variants(cx, data, &mut other))
             }
-            Data::Enum(data) => Body::OneOf(variants(cx, data, 1, &mut other)),
+            Data::Enum(data) => Body::OneOf(variants(cx, data, &mut other)),
             Data::Union(data) => {
                 let message = "a union does not say which of its fields is there; use an enum";
                 cx.error(data.union_token, message);
@@ -70,17 +66,30 @@ impl Value {
             );
             cx.error(other, message);
         }
-        let ident = input.ident.clone();
+        let ident = &input.ident;
         Self {
             krate: krate(attr.krate.as_ref()),
             name: attr.name.as_ref().map_or_else(|| ident.unraw().to_string(), LitStr::value),
             name_at: attr
                 .name
                 .map_or_else(|| ident.to_token_stream(), |name| name.to_token_stream()),
-            history: History::draft(attr.version, attr.lock.is_some()),
+            history: History::of(attr.version, attr.lock.is_some()),
             body,
             other,
             ident,
+        }
+    }
+}
+
+impl Value<'_> {
+    /// Whether it, or a variant of it, has a field.
+    pub(crate) fn has_fields(&self) -> bool {
+        match &self.body {
+            Body::Struct(fields) => !fields.is_empty(),
+            Body::Plain(variants) | Body::OneOf(variants) => {
+                variants.iter().any(|variant| !variant.fields.is_empty())
+            }
+            Body::Union => false,
         }
     }
 }
@@ -96,9 +105,8 @@ fn is_other(attrs: &[Attribute]) -> bool {
 }
 
 /// The variants but the one for unknown numbers.
-fn variants(cx: &Ctxt, data: &DataEnum, first: u32, other: &mut Option<Ident>) -> Vec<Variant> {
-    let mut numbering = Numbering::from(first);
-    let read = |variant: &syn::Variant| {
+fn variants<'a>(cx: &Ctxt, data: &'a DataEnum, other: &mut Option<&'a Ident>) -> Vec<Variant<'a>> {
+    let read = |variant: &'a syn::Variant| {
         let attr = MemberAttr::of_variant(cx, &variant.attrs);
         attr::field::refuse(cx, &variant.attrs, "field", "a variant takes #[value(3)]");
         if let Some(at) = &attr.other {
@@ -112,19 +120,18 @@ fn variants(cx: &Ctxt, data: &DataEnum, first: u32, other: &mut Option<Ident>) -
             );
             cx.error(&discriminant, message);
         }
-        let Numbered { number, given, at } =
-            numbering.next(attr.number, variant.ident.to_token_stream());
+        let number = Numbered::of(attr.number, variant.ident.to_token_stream());
         let fields = Field::read_all(cx, &variant.fields);
-        Some(Variant { ident: variant.ident.clone(), number, given, at, was: attr.was, fields })
+        Some(Variant { ident: &variant.ident, number, was: attr.was, fields })
     };
     data.variants.iter().filter_map(read).collect()
 }
 
-fn is_for_unknown_numbers(
+fn is_for_unknown_numbers<'a>(
     cx: &Ctxt,
-    variant: &syn::Variant,
+    variant: &'a syn::Variant,
     at: &Ident,
-    other: &mut Option<Ident>,
+    other: &mut Option<&'a Ident>,
 ) {
     let ident = &variant.ident;
     let types: Vec<_> = variant.fields.iter().map(|field| field.ty.to_token_stream()).collect();
@@ -133,7 +140,7 @@ fn is_for_unknown_numbers(
         let message = format!("the variant for unknown numbers holds the number: `{ident}(u32)`");
         cx.error(at, message);
     }
-    if let Some(first) = other.replace(ident.clone()) {
+    if let Some(first) = other.replace(ident) {
         let message = format!("`{first}` stands for unknown numbers; keep one `other`");
         cx.error(at, message);
     }

@@ -5,27 +5,38 @@ mod events;
 mod ops;
 mod state;
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{Index, Member, Type};
 
 use super::history::{self, OF_AGGREGATE, Subject};
 use super::number;
 use crate::ast::aggregate::{Aggregate, MergedField};
-use crate::ast::{Field, Numbered};
+use crate::lock::resolved::Resolved;
 use crate::rule::{Operation, Payload};
 
-/// What is generated beside the struct. An inert expansion stands in for a mistaken aggregate: it
-/// has the types and the fields that were understood.
-pub(crate) fn aggregate(aggregate: &Aggregate, inert: bool) -> TokenStream {
+/// What is generated beside the struct.
+pub(crate) fn aggregate(aggregate: &Aggregate<'_>, resolved: &Resolved) -> TokenStream {
+    let field = aggregate.fields.iter().map(|field| field.ident);
+    let value = quote!(Self { #(#field: state.#field.value(),)* });
+    around(aggregate, resolved, &value)
+}
+
+/// What stands in for a mistaken aggregate: the types, with the fields that were understood. A
+/// value of it is never made.
+pub(super) fn inert(aggregate: &Aggregate<'_>, resolved: &Resolved) -> TokenStream {
+    around(aggregate, resolved, &quote!(::core::unreachable!()))
+}
+
+/// `value` makes the struct of `state`.
+fn around(aggregate: &Aggregate<'_>, resolved: &Resolved, value: &TokenStream) -> TokenStream {
     let names = Names::of(aggregate);
     let parts = [
-        events::events(aggregate, &names),
-        state::state(aggregate, &names),
+        events::events(aggregate, resolved, &names),
+        state::state(aggregate, resolved, &names),
         ops::ops(aggregate, &names),
         checked::checks(aggregate, &names),
-        implementation(aggregate, &names, inert),
+        implementation(aggregate, resolved, &names, value),
     ];
     parts.into_iter().collect()
 }
@@ -38,7 +49,7 @@ struct Names {
 }
 
 impl Names {
-    fn of(aggregate: &Aggregate) -> Self {
+    fn of(aggregate: &Aggregate<'_>) -> Self {
         let ident = &aggregate.ident;
         Self {
             event: format_ident!("{ident}Event"),
@@ -48,30 +59,31 @@ impl Names {
     }
 }
 
-fn implementation(aggregate: &Aggregate, names: &Names, inert: bool) -> TokenStream {
-    let Aggregate { ident, krate, fields, history, .. } = aggregate;
+fn implementation(
+    aggregate: &Aggregate<'_>,
+    resolved: &Resolved,
+    names: &Names,
+    value: &TokenStream,
+) -> TokenStream {
+    let Aggregate { ident, krate, fields, .. } = aggregate;
     let Names { event, state, ops } = names;
     let name = aggregate.name.as_ref().map(syn::LitStr::value).unwrap_or_default();
-    let version = number(history.version);
+    let version = number(resolved.version);
     let field: Vec<_> = fields.iter().map(|field| &field.ident).collect();
-    let rules = sorted(fields).into_iter().map(|field| {
-        let (name, number, rule) = (field.name(), number(field.number), field.rule.name);
+    let rules = sorted(aggregate, resolved).into_iter().map(|(field, number)| {
+        let (name, rule) = (field.name(), field.rule.name);
         let ty = checked::ty(aggregate, field);
         let shape = quote_spanned!(field.ty.span()=> <#ty as #krate::wire::Field>::SHAPE);
         quote!(#krate::aggregate::FieldRule::new(#number, #name, #rule, #shape))
     });
-    let lineage = history::lineage(krate, history);
-    let tracking = history::tracking(&name, history);
-    let subject = Subject { krate, ident, name: &name, history, instead: OF_AGGREGATE };
-    let checks = fields
-        .iter()
-        .map(|field| subject.check(&field.name(), &checked::ty(aggregate, field), &field.demand));
+    let lineage = history::lineage(krate, resolved);
+    let tracking = history::tracking(&name, resolved);
+    let subject = Subject { krate, ident, name: &name, resolved, instead: OF_AGGREGATE };
+    let checks = fields.iter().zip(&resolved.members).map(|(field, member)| {
+        subject.check(&field.name(), &checked::ty(aggregate, field), &member.demand)
+    });
     let handle = fields.iter().map(|field| ops::handle(krate, event, field));
     let create = fields.iter().map(|field| ops::create(aggregate, field));
-    let from_state = match inert {
-        true => quote!(::core::unreachable!()),
-        false => quote!(Self { #(#field: state.#field.value(),)* }),
-    };
     quote! {
         #[automatically_derived]
         impl #krate::aggregate::Aggregate for #ident {
@@ -87,7 +99,7 @@ fn implementation(aggregate: &Aggregate, names: &Names, inert: bool) -> TokenStr
                 #ops { #(#field: #handle,)* }
             }
             fn create(&self, ops: &mut #ops<'_>) { #(#create)* }
-            fn from_state(state: &#state) -> Self { #from_state }
+            fn from_state(state: &#state) -> Self { #value }
         }
         #tracking
         #(#checks)*
@@ -95,7 +107,11 @@ fn implementation(aggregate: &Aggregate, names: &Names, inert: bool) -> TokenStr
 }
 
 /// What an operation's variant carries, as a type.
-fn payload(aggregate: &Aggregate, field: &MergedField, operation: &Operation) -> TokenStream {
+fn payload(
+    aggregate: &Aggregate<'_>,
+    field: &MergedField<'_>,
+    operation: &Operation,
+) -> TokenStream {
     match operation.payload {
         Payload::Field => field.ty.to_token_stream(),
         Payload::I64 => quote!(i64),
@@ -107,25 +123,12 @@ fn payload(aggregate: &Aggregate, field: &MergedField, operation: &Operation) ->
     }
 }
 
-/// That as the one field of the variant.
-fn payload_field(aggregate: &Aggregate, field: &MergedField, operation: &Operation) -> Field {
-    let ty = match operation.payload {
-        Payload::Field => checked::ty(aggregate, field),
-        Payload::I64 | Payload::Associated(_) => payload(aggregate, field, operation),
-    };
-    let member = Member::Unnamed(Index::from(0));
-    let numbered = Numbered { number: 1, ..Numbered::default() };
-    Field {
-        // The variant is declared with the field's own type: it alone does not tell that it is
-        // checked.
-        told: !matches!(operation.payload, Payload::Field),
-        ..Field::plain(member, "value".to_owned(), Type::Verbatim(ty), numbered)
-    }
-}
-
-/// The fields, ascending by number.
-fn sorted(fields: &[MergedField]) -> Vec<&MergedField> {
-    let mut sorted: Vec<_> = fields.iter().collect();
-    sorted.sort_by_key(|field| field.number);
-    sorted
+/// The fields with their numbers, ascending by these.
+fn sorted<'a>(
+    aggregate: &'a Aggregate<'a>,
+    resolved: &Resolved,
+) -> Vec<(&'a MergedField<'a>, Literal)> {
+    let mut sorted: Vec<_> = aggregate.fields.iter().zip(&resolved.members).collect();
+    sorted.sort_by_key(|(_, member)| member.number);
+    sorted.into_iter().map(|(field, member)| (field, number(member.number))).collect()
 }

@@ -7,8 +7,9 @@ use syn::spanned::Spanned as _;
 
 use super::history::{self, OF_EVENT, Subject};
 use super::{fields, number, result, standing_at, text};
-use crate::ast::event::{Body, Content, Event, Kind, Variant};
+use crate::ast::event::{Body, Content, Event, Kind};
 use crate::attr::upcast::Upcast;
+use crate::lock::resolved::Resolved;
 
 /// What the implementation of `SyncEvent` is made of.
 struct Parts {
@@ -23,24 +24,54 @@ struct Parts {
     older: TokenStream,
 }
 
-pub(crate) fn event(event: &Event) -> TokenStream {
+/// A kind with what its lock decides.
+#[derive(Clone, Copy)]
+struct Placed<'a> {
+    kind: &'a Kind<'a>,
+    resolved: &'a Resolved,
+}
+
+/// What a variant is.
+enum Placement<'a> {
+    Kind(Placed<'a>),
+    Flattened(&'a Type),
+}
+
+/// The implementation; `resolved` has the kinds in their order.
+pub(crate) fn event(event: &Event<'_>, resolved: &[Resolved]) -> TokenStream {
     let Event { ident, krate, body } = event;
     let no_such_kind = no_such_kind(krate, &text(ident));
+    let mut placed = body.kinds().zip(resolved).map(|(kind, resolved)| Placed { kind, resolved });
     let Parts { kinds, fields, kind, write, read, older } = match body {
-        Body::Struct(kind) if kind.historical => return past(krate, ident, kind),
-        Body::Struct(kind) => of_struct(krate, kind, &no_such_kind),
-        Body::Enum { variants, .. } => of_enum(krate, variants, &no_such_kind),
+        Body::Struct(_) => match placed.next() {
+            Some(placed) if placed.kind.historical => return past(krate, ident, placed),
+            Some(placed) => of_struct(krate, placed, &no_such_kind),
+            None => return TokenStream::new(),
+        },
+        Body::Enum { variants, .. } => {
+            let each = variants.iter().filter_map(|variant| {
+                let placement = match variant.content {
+                    Content::Kind(_) => Placement::Kind(placed.next()?),
+                    Content::Flattened(ty) => Placement::Flattened(ty),
+                };
+                Some((variant.ident, placement))
+            });
+            of_enum(krate, &each.collect::<Vec<_>>(), &no_such_kind)
+        }
         Body::Union => return TokenStream::new(),
     };
-    let kinds = match fields {
-        0 => quote!(&[#(#kinds),*]),
-        _ => {
-            let schema_function = fields::schema_function(krate);
-            quote!({ #schema_function &[#(#kinds),*] })
-        }
+    let kinds = if fields == 0 {
+        quote!(&[#(#kinds),*])
+    } else {
+        let schema_function = fields::schema_function(krate);
+        quote!({ #schema_function &[#(#kinds),*] })
     };
     let result = result(krate);
-    let history: TokenStream = body.kinds().map(|kind| of_kind(krate, ident, kind)).collect();
+    let history: TokenStream = body
+        .kinds()
+        .zip(resolved)
+        .map(|(kind, resolved)| Placed { kind, resolved }.history(krate, ident))
+        .collect();
     let evaluation = body.flattens().then(|| evaluation(krate, ident));
     quote! {
         #[automatically_derived]
@@ -57,6 +88,42 @@ pub(crate) fn event(event: &Event) -> TokenStream {
     }
 }
 
+impl<'a> Placed<'a> {
+    fn fields(&self) -> Vec<fields::Numbered<'a>> {
+        fields::numbered(&self.kind.fields, &self.resolved.members)
+    }
+
+    fn schema(&self, krate: &TokenStream) -> TokenStream {
+        let Self { kind, resolved } = self;
+        let (name, version) = (&kind.name.text, number(resolved.version));
+        let schema = fields::schema(krate, &self.fields());
+        let commuting = kind.commutes.then(|| quote!(.commuting()));
+        let history = if resolved.package.is_some() {
+            let lineage = history::lineage(krate, resolved);
+            quote!(.locked(#lineage))
+        } else if resolved.least_reader() == resolved.version {
+            TokenStream::new()
+        } else {
+            let least = number(resolved.least_reader());
+            quote!(.readable_by(#least))
+        };
+        quote!(#krate::event::EventKind::new(#name, #version, #schema) #commuting #history)
+    }
+
+    /// What the lock of the kind leaves in the code.
+    fn history(&self, krate: &TokenStream, ident: &Ident) -> TokenStream {
+        let Self { kind, resolved } = *self;
+        let name = kind.name.text.as_str();
+        if resolved.package.is_none() {
+            return TokenStream::new();
+        }
+        let tracking = history::tracking(name, resolved);
+        let subject = Subject { krate, ident, name, resolved, instead: OF_EVENT };
+        let checks = subject.checks(&kind.fields, &resolved.members);
+        quote!(#tracking #checks)
+    }
+}
+
 /// Has rustc look at the kinds even if nobody uses them: only then does it find that a wrapped type
 /// has several.
 fn evaluation(krate: &TokenStream, ident: &Ident) -> TokenStream {
@@ -70,27 +137,25 @@ fn no_such_kind(krate: &TokenStream, name: &str) -> TokenStream {
     quote!(::core::result::Result::Err(#krate::wire::WireError::Invalid { expected: #expected }))
 }
 
-fn of_struct(krate: &TokenStream, kind: &Kind, no_such_kind: &TokenStream) -> Parts {
-    let read = fields::read(krate, &kind.fields);
+fn of_struct(krate: &TokenStream, placed: Placed<'_>, no_such_kind: &TokenStream) -> Parts {
+    let fields = placed.fields();
+    let read = fields::read(krate, &fields);
+    let upcast = placed.kind.upcast.as_ref();
     Parts {
-        kinds: vec![schema(krate, kind)],
-        fields: kind.fields.len(),
+        kinds: vec![placed.schema(krate)],
+        fields: fields.len(),
         kind: quote!(0),
-        write: fields::write_own(krate, &kind.fields),
+        write: fields::write_own(krate, &fields),
         read: quote! {
             if kind != 0 { return #no_such_kind; }
             ::core::result::Result::Ok(Self #read)
         },
-        older: kind
-            .upcast
-            .as_ref()
-            .map(|upcast| of_struct_older(krate, kind, upcast))
-            .unwrap_or_default(),
+        older: upcast.map(|upcast| of_struct_older(krate, placed, upcast)).unwrap_or_default(),
     }
 }
 
-fn of_struct_older(krate: &TokenStream, kind: &Kind, upcast: &Upcast) -> TokenStream {
-    let convert = convert(krate, kind, upcast);
+fn of_struct_older(krate: &TokenStream, placed: Placed<'_>, upcast: &Upcast) -> TokenStream {
+    let convert = convert(krate, placed, upcast);
     quote! {
         fn read_older(
             _: usize,
@@ -104,17 +169,18 @@ fn of_struct_older(krate: &TokenStream, kind: &Kind, upcast: &Upcast) -> TokenSt
 
 /// Converts an event of an older version, where rustc says so when no way leads from the type, or
 /// the path is not that of a fitting function.
-fn convert(krate: &TokenStream, kind: &Kind, upcast: &Upcast) -> TokenStream {
-    let (name, history, from) = (&kind.name.text, &kind.history, &upcast.from);
-    let least = history.readable_from.saturating_sub(1);
+fn convert(krate: &TokenStream, placed: Placed<'_>, upcast: &Upcast) -> TokenStream {
+    let Placed { kind, resolved } = placed;
+    let (name, from) = (&kind.name.text, &upcast.from);
+    let least = resolved.readable_from.saturating_sub(1);
     let message = format!(
         "this does not lead to version {} of `{name}`: the type that is converted is a historical \
          `{name}` from version {} to {}",
-        history.version,
+        resolved.version,
         least.max(1),
-        history.version.saturating_sub(1)
+        resolved.version.saturating_sub(1)
     );
-    let (least, version) = (number(least), number(history.version));
+    let (least, version) = (number(least), number(resolved.version));
     let krate_at = standing_at(from.span(), krate.clone());
     let way = quote_spanned! {from.span()=>
         const WAY: #krate_at::event::Way<#from> =
@@ -132,12 +198,13 @@ fn convert(krate: &TokenStream, kind: &Kind, upcast: &Upcast) -> TokenStream {
 }
 
 /// A historical type: read, and nothing else.
-fn past(krate: &TokenStream, ident: &Ident, kind: &Kind) -> TokenStream {
-    let (result, schema, read) =
-        (result(krate), schema(krate, kind), fields::read(krate, &kind.fields));
-    let schema_function = (!kind.fields.is_empty()).then(|| fields::schema_function(krate));
+fn past(krate: &TokenStream, ident: &Ident, placed: Placed<'_>) -> TokenStream {
+    let Placed { kind, .. } = placed;
+    let (result, schema, fields) = (result(krate), placed.schema(krate), placed.fields());
+    let read = fields::read(krate, &fields);
+    let schema_function = (!fields.is_empty()).then(|| fields::schema_function(krate));
     let older = kind.upcast.as_ref().map(|upcast| {
-        let convert = convert(krate, kind, upcast);
+        let convert = convert(krate, placed, upcast);
         quote! {
             fn read_older(
                 event: &#krate::event::EventRef,
@@ -147,7 +214,7 @@ fn past(krate: &TokenStream, ident: &Ident, kind: &Kind) -> TokenStream {
             }
         }
     });
-    let history = of_kind(krate, ident, kind);
+    let history = placed.history(krate, ident);
     quote! {
         #[automatically_derived]
         #[allow(deprecated)]
@@ -162,26 +229,21 @@ fn past(krate: &TokenStream, ident: &Ident, kind: &Kind) -> TokenStream {
     }
 }
 
-/// What the lock of a kind leaves in the code.
-fn of_kind(krate: &TokenStream, ident: &Ident, kind: &Kind) -> TokenStream {
-    let (name, history) = (kind.name.text.as_str(), &kind.history);
-    if history.package.is_none() {
-        return TokenStream::new();
-    }
-    let tracking = history::tracking(name, history);
-    let subject = Subject { krate, ident, name, history, instead: OF_EVENT };
-    let checks = subject.checks(&kind.fields);
-    quote!(#tracking #checks)
-}
+/// A variant by its name.
+type Named<'a> = (&'a Ident, Placement<'a>);
 
-fn of_enum(krate: &TokenStream, variants: &[Variant], no_such_kind: &TokenStream) -> Parts {
+fn of_enum(krate: &TokenStream, variants: &[Named<'_>], no_such_kind: &TokenStream) -> Parts {
     let index: Vec<_> = (0..variants.len()).map(Literal::usize_unsuffixed).collect();
-    let ident = variants.iter().map(|variant| &variant.ident);
+    let ident = variants.iter().map(|(ident, _)| ident);
     let writes = variants.iter().map(|variant| write(krate, variant));
     let reads = variants.iter().map(|variant| read(krate, variant));
+    let fields = variants.iter().map(|(_, placement)| match placement {
+        Placement::Kind(placed) => placed.kind.fields.len(),
+        Placement::Flattened(_) => 0,
+    });
     Parts {
-        kinds: variants.iter().map(|variant| variant_schema(krate, &variant.content)).collect(),
-        fields: variants.iter().map(|variant| variant.content.fields()).sum(),
+        kinds: variants.iter().map(|(_, placement)| schema(krate, placement)).collect(),
+        fields: fields.sum(),
         kind: quote!(match self { #(Self::#ident { .. } => #index,)* }),
         write: quote!(match self { #(#writes)* }),
         read: quote!(match kind { #(#index => #reads,)* _ => #no_such_kind }),
@@ -190,11 +252,10 @@ fn of_enum(krate: &TokenStream, variants: &[Variant], no_such_kind: &TokenStream
 }
 
 /// A wrapped event converts older ones as it does alone.
-fn of_enum_older(krate: &TokenStream, variants: &[Variant]) -> TokenStream {
-    let wrapping = variants.iter().enumerate().filter_map(|(index, variant)| {
-        let Content::Flattened(ty) = &variant.content else { return None };
-        let (ident, index) = (&variant.ident, Literal::usize_unsuffixed(index));
-        let as_event = as_event(krate, ty);
+fn of_enum_older(krate: &TokenStream, variants: &[Named<'_>]) -> TokenStream {
+    let wrapping = variants.iter().enumerate().filter_map(|(index, (ident, placement))| {
+        let Placement::Flattened(ty) = placement else { return None };
+        let (index, as_event) = (Literal::usize_unsuffixed(index), as_event(krate, ty));
         Some(quote! {
             #index => #as_event::read_older(0, event, payload).map(|read| read.map(Self::#ident)),
         })
@@ -214,39 +275,37 @@ fn of_enum_older(krate: &TokenStream, variants: &[Variant]) -> TokenStream {
     }
 }
 
-fn write(krate: &TokenStream, variant: &Variant) -> TokenStream {
-    let ident = &variant.ident;
-    match &variant.content {
-        Content::Kind(kind) => {
-            let pattern = fields::pattern(&kind.fields);
-            let write = fields::write_bound(krate, &kind.fields);
+fn write(krate: &TokenStream, (ident, placement): &Named<'_>) -> TokenStream {
+    match placement {
+        Placement::Kind(placed) => {
+            let fields = placed.fields();
+            let (pattern, write) = (fields::pattern(&fields), fields::write_bound(krate, &fields));
             quote!(Self::#ident #pattern => { #write })
         }
-        Content::Flattened(ty) => {
+        Placement::Flattened(ty) => {
             let as_event = as_event(krate, ty);
             quote!(Self::#ident(event) => #as_event::write_payload(event, out),)
         }
     }
 }
 
-fn read(krate: &TokenStream, variant: &Variant) -> TokenStream {
-    let ident = &variant.ident;
-    match &variant.content {
-        Content::Kind(kind) => {
-            let read = fields::read(krate, &kind.fields);
+fn read(krate: &TokenStream, (ident, placement): &Named<'_>) -> TokenStream {
+    match placement {
+        Placement::Kind(placed) => {
+            let read = fields::read(krate, &placed.fields());
             quote!(::core::result::Result::Ok(Self::#ident #read))
         }
-        Content::Flattened(ty) => {
+        Placement::Flattened(ty) => {
             let as_event = as_event(krate, ty);
             quote!(#as_event::read_payload(0, input).map(Self::#ident))
         }
     }
 }
 
-fn variant_schema(krate: &TokenStream, content: &Content) -> TokenStream {
-    match content {
-        Content::Kind(kind) => schema(krate, kind),
-        Content::Flattened(ty) => {
+fn schema(krate: &TokenStream, placement: &Placement<'_>) -> TokenStream {
+    match placement {
+        Placement::Kind(placed) => placed.schema(krate),
+        Placement::Flattened(ty) => {
             let as_event = as_event(krate, ty);
             let message =
                 "a flattened variant wraps an event of one kind; wrap a struct, not an enum";
@@ -255,24 +314,6 @@ fn variant_schema(krate: &TokenStream, content: &Content) -> TokenStream {
             }
         }
     }
-}
-
-fn schema(krate: &TokenStream, kind: &Kind) -> TokenStream {
-    let (name, version) = (&kind.name.text, number(kind.history.version));
-    let schema = fields::schema(krate, &kind.fields);
-    let commuting = kind.commutes.then(|| quote!(.commuting()));
-    let history = match kind.history.package {
-        Some(_) => {
-            let lineage = history::lineage(krate, &kind.history);
-            quote!(.locked(#lineage))
-        }
-        None if kind.history.least_reader() == kind.history.version => TokenStream::new(),
-        None => {
-            let least = number(kind.history.least_reader());
-            quote!(.readable_by(#least))
-        }
-    };
-    quote!(#krate::event::EventKind::new(#name, #version, #schema) #commuting #history)
 }
 
 /// The wrapped type as an event, where rustc says so when it is none.

@@ -1,13 +1,35 @@
 //! Inert implementations for mistaken types, so that one mistake is one error and not one more for
-//! every use.
+//! every use. Nothing else is emitted for such a type.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::result;
+use crate::ast::aggregate::Aggregate;
+use crate::ast::event::Event;
+use crate::ast::value::Value;
+use crate::lock::resolved::Resolved;
+
+/// An event type.
+pub(crate) fn event(event: &Event<'_>) -> TokenStream {
+    if event.body.is_historical() {
+        past(&event.krate, event.ident)
+    } else {
+        of_one_kind(&event.krate, event.ident)
+    }
+}
+
+/// An aggregate with the fields that were understood; nothing when none was.
+pub(crate) fn aggregate(aggregate: &Aggregate<'_>, resolved: &Resolved) -> TokenStream {
+    if aggregate.fields.is_empty() {
+        return TokenStream::new();
+    }
+    super::aggregate::inert(aggregate, resolved)
+}
 
 /// A value type that writes nothing and reads nothing.
-pub(crate) fn value(krate: &TokenStream, ident: &Ident) -> TokenStream {
+pub(crate) fn value(value: &Value<'_>) -> TokenStream {
+    let Value { ident, krate, .. } = value;
     let result = result(krate);
     let unreadable = unreadable(krate);
     quote! {
@@ -28,7 +50,7 @@ pub(crate) fn value(krate: &TokenStream, ident: &Ident) -> TokenStream {
 }
 
 /// An event type of one kind that writes nothing and reads nothing.
-pub(crate) fn event(krate: &TokenStream, ident: &Ident) -> TokenStream {
+fn of_one_kind(krate: &TokenStream, ident: &Ident) -> TokenStream {
     let result = result(krate);
     let unreadable = unreadable(krate);
     quote! {
@@ -44,7 +66,7 @@ pub(crate) fn event(krate: &TokenStream, ident: &Ident) -> TokenStream {
 }
 
 /// A historical event type that reads nothing.
-pub(crate) fn past(krate: &TokenStream, ident: &Ident) -> TokenStream {
+fn past(krate: &TokenStream, ident: &Ident) -> TokenStream {
     let result = result(krate);
     let unreadable = unreadable(krate);
     quote! {

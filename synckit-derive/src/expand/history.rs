@@ -6,14 +6,15 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use super::{number, standing_at};
-use crate::ast::{Field, History};
+use crate::ast::Field;
 use crate::lock::diff::{Demand, MinReader};
 use crate::lock::locate::path;
+use crate::lock::resolved::{Member, Resolved};
 
 /// Names what the expansion depends on, so that cargo builds the type again when it changes: the
 /// lock, and for a draft the variables that refuse it. A lock that was not there is not watched.
-pub(super) fn tracking(name: &str, history: &History) -> TokenStream {
-    let lock = history.is_tracked.then(|| {
+pub(super) fn tracking(name: &str, resolved: &Resolved) -> TokenStream {
+    let lock = resolved.is_tracked.then(|| {
         let file = format!("/{}", path(name));
         quote! {
             const _: &[u8] = ::core::include_bytes!(
@@ -21,7 +22,7 @@ pub(super) fn tracking(name: &str, history: &History) -> TokenStream {
             );
         }
     });
-    let variables = (!history.is_locked).then(|| {
+    let variables = (!resolved.is_locked).then(|| {
         quote! {
             const _: [::core::option::Option<&str>; 2] = [
                 ::core::option_env!("SYNCKIT_LOCKED"), ::core::option_env!("SYNCKIT_BLESS"),
@@ -32,14 +33,14 @@ pub(super) fn tracking(name: &str, history: &History) -> TokenStream {
 }
 
 /// What the library is told, unless the lock of an aggregate covers the type.
-pub(super) fn lineage(krate: &TokenStream, history: &History) -> TokenStream {
-    let least = number(history.least_reader());
-    let package = history.package.as_deref().unwrap_or_default();
-    let reserved = (!history.reserved.is_empty()).then(|| {
-        let each = history.reserved.iter().map(|gone| format!("{} {}", gone.slot, gone.name));
+pub(super) fn lineage(krate: &TokenStream, resolved: &Resolved) -> TokenStream {
+    let least = number(resolved.least_reader());
+    let package = resolved.package.as_deref().unwrap_or_default();
+    let reserved = (!resolved.reserved.is_empty()).then(|| {
+        let each = resolved.reserved.iter().map(|gone| format!("{} {}", gone.slot, gone.name));
         quote!(.reserved(&[#(#each),*]))
     });
-    let follows = match &history.min_reader {
+    let follows = match &resolved.min_reader {
         MinReader::Is(_) => None,
         MinReader::Depends(least, _, shapes) => {
             let least = number(*least);
@@ -60,7 +61,7 @@ pub(super) struct Subject<'a> {
     pub(super) ident: &'a Ident,
     /// Its name in stored bytes.
     pub(super) name: &'a str,
-    pub(super) history: &'a History,
+    pub(super) resolved: &'a Resolved,
     /// What to do about a type that cannot follow.
     pub(super) instead: &'static str,
 }
@@ -68,16 +69,15 @@ pub(super) struct Subject<'a> {
 impl Subject<'_> {
     /// Has rustc hold the types of fields against the lock, each by itself, so that all are
     /// reported.
-    pub(super) fn checks<'f>(&self, fields: impl IntoIterator<Item = &'f Field>) -> TokenStream {
-        let each =
-            fields.into_iter().map(|field| self.check(&field.name, &field.ty, &field.demand));
-        each.collect()
+    pub(super) fn checks(&self, fields: &[Field<'_>], members: &[Member]) -> TokenStream {
+        let each = fields.iter().zip(members);
+        each.map(|(field, member)| self.check(&field.name, field.ty, &member.demand)).collect()
     }
 
     pub(super) fn check(&self, field: &str, ty: &impl ToTokens, demand: &Demand) -> TokenStream {
-        let Self { name, history, instead, .. } = self;
+        let Self { name, resolved, instead, .. } = self;
         let krate = standing_at(ty.span(), self.krate.clone());
-        let (version, before) = (history.version, history.version.saturating_sub(1));
+        let (version, before) = (resolved.version, resolved.version.saturating_sub(1));
         let ty = without_self(ty.to_token_stream(), self.ident);
         let shape = quote_spanned!(ty.span()=> <#ty as #krate::wire::Field>::SHAPE);
         let call = match demand {

@@ -1,55 +1,65 @@
 //! `Value` and `Message` for value types.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
 use super::history::{self, OF_VALUE, Subject};
 use super::{fields, number, result, text};
-use crate::ast::Field;
 use crate::ast::value::{Body, Value, Variant};
+use crate::lock::resolved::{Member, Resolved};
 
-pub(crate) fn value(value: &Value) -> TokenStream {
-    let (codec, named) = (codec(value), named(value));
-    quote!(#codec #named)
+pub(crate) fn value(value: &Value<'_>, resolved: &Resolved) -> TokenStream {
+    let members = &resolved.members;
+    let Value { krate, .. } = value;
+    let (codec, parts, checks) = match &value.body {
+        Body::Union => return TokenStream::new(),
+        Body::Struct(of_struct) => {
+            let numbered = fields::numbered(of_struct, members);
+            let read = fields::read(krate, &numbered);
+            let read = quote!(::core::result::Result::Ok(Self #read));
+            let schema = fields::schema(krate, &numbered);
+            (
+                message(value, &fields::write_own(krate, &numbered), &read),
+                quote!(Fields(#schema)),
+                subject(value, resolved).checks(of_struct, members),
+            )
+        }
+        Body::Plain(of_enum) => {
+            let numbered = numbered(of_enum, members);
+            let each = numbered.iter().map(|Numbered { variant, number, .. }| {
+                let name = text(variant.ident);
+                quote!((#number, #name))
+            });
+            let parts = quote!(Numbers(&[#(#each),*]));
+            (plain(value, &numbered), parts, TokenStream::new())
+        }
+        Body::OneOf(of_enum) => {
+            let numbered = numbered(of_enum, members);
+            let each = numbered.iter().map(|Numbered { variant, number, fields }| {
+                let (name, schema) = (text(variant.ident), fields::schema(krate, fields));
+                quote!((#number, #name, #schema))
+            });
+            let parts = quote!(OneOf(&[#(#each),*]));
+            let subject = subject(value, resolved);
+            let checks = of_enum.iter().zip(members);
+            let checks =
+                checks.map(|(variant, member)| subject.checks(&variant.fields, &member.fields));
+            let codec = message(value, &write_one(krate, &numbered), &read_one(krate, &numbered));
+            (codec, parts, checks.collect())
+        }
+    };
+    let named = named(value, resolved, &parts);
+    quote!(#codec #named #checks)
 }
 
 /// The type's name, version and schema, and what its lock leaves.
-fn named(value: &Value) -> TokenStream {
-    let Value { ident, krate, name, history, .. } = value;
-    let (of_fields, variants): (&[Field], &[Variant]) = match &value.body {
-        Body::Struct(of_struct) => (of_struct, &[]),
-        Body::Plain(variants) | Body::OneOf(variants) => (&[], variants),
-        Body::Union => return TokenStream::new(),
-    };
-    let parts = match &value.body {
-        Body::Plain(_) => {
-            let each = sorted(variants).into_iter().map(|variant| {
-                let (number, name) = (number(variant.number), text(&variant.ident));
-                quote!((#number, #name))
-            });
-            quote!(Numbers(&[#(#each),*]))
-        }
-        Body::OneOf(_) => {
-            let each = sorted(variants).into_iter().map(|variant| {
-                let (number, name) = (number(variant.number), text(&variant.ident));
-                let schema = fields::schema(krate, &variant.fields);
-                quote!((#number, #name, #schema))
-            });
-            quote!(OneOf(&[#(#each),*]))
-        }
-        Body::Struct(_) | Body::Union => {
-            let schema = fields::schema(krate, of_fields);
-            quote!(Fields(#schema))
-        }
-    };
-    let all = || of_fields.iter().chain(variants.iter().flat_map(|variant| &variant.fields));
-    let schema_function = all().next().map(|_| fields::schema_function(krate));
-    let version = number(history.version);
-    let lineage = history::lineage(krate, history);
-    let other = value.other.as_ref().map(text).map(|other| quote!(.other(#other)));
-    let tracking = history::tracking(name, history);
-    let subject = Subject { krate, ident, name, history, instead: OF_VALUE };
-    let checks = subject.checks(all());
+fn named(value: &Value<'_>, resolved: &Resolved, parts: &TokenStream) -> TokenStream {
+    let Value { ident, krate, name, .. } = value;
+    let schema_function = value.has_fields().then(|| fields::schema_function(krate));
+    let version = number(resolved.version);
+    let lineage = history::lineage(krate, resolved);
+    let other = value.other.map(text).map(|other| quote!(.other(#other)));
+    let tracking = history::tracking(name, resolved);
     quote! {
         #[automatically_derived]
         #[allow(deprecated)]
@@ -60,33 +70,34 @@ fn named(value: &Value) -> TokenStream {
             const LINEAGE: #krate::wire::Lineage = #lineage #other;
         }
         #tracking
-        #checks
     }
 }
 
-fn sorted(variants: &[Variant]) -> Vec<&Variant> {
-    let mut sorted: Vec<_> = variants.iter().collect();
-    sorted.sort_by_key(|variant| variant.number);
-    sorted
+fn subject<'a>(value: &'a Value<'_>, resolved: &'a Resolved) -> Subject<'a> {
+    let Value { ident, krate, name, .. } = value;
+    Subject { krate, ident, name, resolved, instead: OF_VALUE }
 }
 
-fn codec(value: &Value) -> TokenStream {
-    match &value.body {
-        Body::Plain(variants) => plain(value, variants),
-        Body::Struct(of_struct) => {
-            let krate = &value.krate;
-            let read = fields::read(krate, of_struct);
-            let read = quote!(::core::result::Result::Ok(Self #read));
-            message(value, &fields::write_own(krate, of_struct), &read)
-        }
-        Body::Union => TokenStream::new(),
-        Body::OneOf(variants) => {
-            message(value, &write_one(&value.krate, variants), &read_one(&value.krate, variants))
-        }
-    }
+/// A variant with the numbers that it and its fields have.
+struct Numbered<'a> {
+    variant: &'a Variant<'a>,
+    number: Literal,
+    fields: Vec<fields::Numbered<'a>>,
 }
 
-fn message(value: &Value, write: &TokenStream, read: &TokenStream) -> TokenStream {
+/// The variants, ascending by number.
+fn numbered<'a>(variants: &'a [Variant<'a>], members: &[Member]) -> Vec<Numbered<'a>> {
+    let mut each: Vec<_> = variants.iter().zip(members).collect();
+    each.sort_by_key(|(_, member)| member.number);
+    let numbered = each.into_iter().map(|(variant, member)| Numbered {
+        variant,
+        number: number(member.number),
+        fields: fields::numbered(&variant.fields, &member.fields),
+    });
+    numbered.collect()
+}
+
+fn message(value: &Value<'_>, write: &TokenStream, read: &TokenStream) -> TokenStream {
     let Value { ident, krate, .. } = value;
     let result = result(krate);
     quote! {
@@ -112,11 +123,10 @@ fn message(value: &Value, write: &TokenStream, read: &TokenStream) -> TokenStrea
 }
 
 /// Writes the variant as the one field that is there.
-fn write_one(krate: &TokenStream, variants: &[Variant]) -> TokenStream {
-    let arms = variants.iter().map(|variant| {
-        let (ident, number) = (&variant.ident, number(variant.number));
-        let pattern = fields::pattern(&variant.fields);
-        let write = fields::write_bound(krate, &variant.fields);
+fn write_one(krate: &TokenStream, variants: &[Numbered<'_>]) -> TokenStream {
+    let arms = variants.iter().map(|Numbered { variant, number, fields }| {
+        let ident = variant.ident;
+        let (pattern, write) = (fields::pattern(fields), fields::write_bound(krate, fields));
         quote! {
             Self::#ident #pattern => {
                 out.tag(#number, #krate::wire::WireType::Len);
@@ -128,12 +138,10 @@ fn write_one(krate: &TokenStream, variants: &[Variant]) -> TokenStream {
 }
 
 /// Reads the variant whose field is there. A second one is left over, which the caller refuses.
-fn read_one(krate: &TokenStream, variants: &[Variant]) -> TokenStream {
-    let sorted = sorted(variants);
-    let first = number(sorted.first().map_or(1, |variant| variant.number));
-    let each = sorted.into_iter().map(|variant| {
-        let (ident, number) = (&variant.ident, number(variant.number));
-        let read = fields::read(krate, &variant.fields);
+fn read_one(krate: &TokenStream, variants: &[Numbered<'_>]) -> TokenStream {
+    let first = variants.first().map(|variant| &variant.number).into_iter();
+    let each = variants.iter().map(|Numbered { variant, number, fields }| {
+        let (ident, read) = (variant.ident, fields::read(krate, fields));
         quote! {
             if input.take(#number, #krate::wire::WireType::Len)? {
                 return input.nested(|input| ::core::result::Result::Ok(Self::#ident #read));
@@ -142,17 +150,17 @@ fn read_one(krate: &TokenStream, variants: &[Variant]) -> TokenStream {
     });
     quote! {
         #(#each)*
-        ::core::result::Result::Err(#krate::wire::WireError::Missing { number: #first })
+        ::core::result::Result::Err(#krate::wire::WireError::Missing { number: #(#first)* })
     }
 }
 
 /// An enum without data: one number.
-fn plain(value: &Value, variants: &[Variant]) -> TokenStream {
+fn plain(value: &Value<'_>, variants: &[Numbered<'_>]) -> TokenStream {
     let Value { ident, krate, .. } = value;
     let result = result(krate);
     let name = text(ident);
-    let variant: Vec<_> = variants.iter().map(|variant| &variant.ident).collect();
-    let number: Vec<_> = variants.iter().map(|variant| number(variant.number)).collect();
+    let variant: Vec<_> = variants.iter().map(|numbered| numbered.variant.ident).collect();
+    let number: Vec<_> = variants.iter().map(|numbered| &numbered.number).collect();
     let write = value
         .other
         .as_ref()

@@ -26,7 +26,25 @@ pub(crate) struct Source {
     pub(crate) upcast: bool,
     /// Whether a variant stands for unknown numbers.
     pub(crate) other: Option<String>,
+    /// Whether entries were left out because they are mistaken.
+    pub(crate) partial: bool,
     pub(crate) entries: Vec<Entry>,
+}
+
+impl Source {
+    /// A type without entries.
+    pub(crate) fn of(what: What, name: &str, version: u32) -> Self {
+        Self {
+            what,
+            name: name.to_owned(),
+            version,
+            historical: false,
+            upcast: false,
+            other: None,
+            partial: false,
+            entries: Vec::new(),
+        }
+    }
 }
 
 /// A field or a variant in the source.
@@ -215,7 +233,7 @@ impl Diff {
                 self.find(Place::Entry(index), message);
             }
         }
-        for item in matched.missing() {
+        for item in matched.missing(source) {
             let message =
                 format!("{} `{}` of {what}, is missing; {instead}", item.word(), item.name);
             self.find(Place::Name, message);
@@ -287,7 +305,7 @@ impl Diff {
     fn removed(&mut self, source: &Source, last: &Version, matched: &Matched<'_>) -> bool {
         self.reserved.clone_from(&last.reserved);
         let mut kept = true;
-        for item in matched.missing() {
+        for item in matched.missing(source) {
             let Some(shape) = &item.shape else {
                 let message = format!(
                     "variant `{}` of `{}` stands in stored events and cannot be removed; put it \

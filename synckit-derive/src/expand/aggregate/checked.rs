@@ -16,7 +16,7 @@ use super::Names;
 use crate::ast::aggregate::{Aggregate, MergedField};
 
 /// The field's type, provided that it fits the rule.
-pub(super) fn ty(aggregate: &Aggregate, field: &MergedField) -> TokenStream {
+pub(super) fn ty(aggregate: &Aggregate<'_>, field: &MergedField<'_>) -> TokenStream {
     let Names { state, .. } = Names::of(aggregate);
     let (ty, constant) = (&field.ty, constant(field));
     quote_spanned!(ty.span()=> <[#ty; #state::#constant] as ::core::iter::IntoIterator>::Item)
@@ -29,7 +29,7 @@ pub(super) fn event(krate: &TokenStream, path: &Path) -> TokenStream {
 }
 
 /// The constants that check the types of the fields.
-pub(super) fn checks(aggregate: &Aggregate, names: &Names) -> TokenStream {
+pub(super) fn checks(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
     let Aggregate { krate, fields, .. } = aggregate;
     let Names { state, .. } = names;
     let each = fields.iter().map(|field| {
@@ -45,6 +45,6 @@ pub(super) fn checks(aggregate: &Aggregate, names: &Names) -> TokenStream {
     quote!(impl #state { #(#each)* })
 }
 
-fn constant(field: &MergedField) -> Ident {
+fn constant(field: &MergedField<'_>) -> Ident {
     format_ident!("{}_FITS", field.stem().to_uppercase())
 }

@@ -6,7 +6,7 @@ use quote::{format_ident, quote};
 use super::{Names, checked};
 use crate::ast::aggregate::{Aggregate, MergedField};
 
-pub(super) fn ops(aggregate: &Aggregate, names: &Names) -> TokenStream {
+pub(super) fn ops(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
     let Aggregate { ident, vis, fields, .. } = aggregate;
     let name = &names.ops;
     let doc = format!(" What an edit can do to the fields of [`{ident}`].");
@@ -23,7 +23,7 @@ pub(super) fn ops(aggregate: &Aggregate, names: &Names) -> TokenStream {
     }
 }
 
-fn handle_type(aggregate: &Aggregate, event: &Ident, field: &MergedField) -> TokenStream {
+fn handle_type(aggregate: &Aggregate<'_>, event: &Ident, field: &MergedField<'_>) -> TokenStream {
     let krate = &aggregate.krate;
     let ops = format_ident!("{}", field.rule.ops);
     let ty = field.rule.ops_are_typed.then(|| checked::ty(aggregate, field)).into_iter();
@@ -31,14 +31,14 @@ fn handle_type(aggregate: &Aggregate, event: &Ident, field: &MergedField) -> Tok
 }
 
 /// A handle that records into `recorder`.
-pub(super) fn handle(krate: &TokenStream, event: &Ident, field: &MergedField) -> TokenStream {
+pub(super) fn handle(krate: &TokenStream, event: &Ident, field: &MergedField<'_>) -> TokenStream {
     let ops = format_ident!("{}", field.rule.ops);
     let variants = field.rule.operations.iter().map(|operation| field.variant(operation));
     quote!(#krate::merge::#ops::new(recorder, #(#event::#variants),*))
 }
 
 /// Records what makes a fresh field this one.
-pub(super) fn create(aggregate: &Aggregate, field: &MergedField) -> TokenStream {
+pub(super) fn create(aggregate: &Aggregate<'_>, field: &MergedField<'_>) -> TokenStream {
     let ident = &field.ident;
     // Where the handle knows the field's type, so does its method.
     let ty = (!field.rule.ops_are_typed).then(|| checked::ty(aggregate, field)).into_iter();

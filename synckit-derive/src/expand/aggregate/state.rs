@@ -6,18 +6,19 @@ use syn::spanned::Spanned as _;
 
 use super::{Names, checked, sorted};
 use crate::ast::aggregate::{Aggregate, DomainEvent, MergedField};
-use crate::expand::{number, result};
+use crate::expand::result;
+use crate::lock::resolved::Resolved;
 use crate::rule::{Fold, Operation};
 
-pub(super) fn state(aggregate: &Aggregate, names: &Names) -> TokenStream {
+pub(super) fn state(aggregate: &Aggregate<'_>, resolved: &Resolved, names: &Names) -> TokenStream {
     let Aggregate { ident, vis, krate, fields, .. } = aggregate;
     let name = &names.state;
     let doc = format!(" The mergeable state behind [`{ident}`].");
     let field: Vec<_> = fields.iter().map(|field| &field.ident).collect();
     let ty: Vec<_> = fields.iter().map(|field| state_type(aggregate, field)).collect();
-    let in_order = sorted(fields);
-    let stored: Vec<_> = in_order.iter().map(|field| &field.ident).collect();
-    let number: Vec<_> = in_order.iter().map(|field| number(field.number)).collect();
+    let in_order = sorted(aggregate, resolved);
+    let stored: Vec<_> = in_order.iter().map(|(field, _)| field.ident).collect();
+    let number: Vec<_> = in_order.iter().map(|(_, number)| number).collect();
     let result = result(krate);
     let merge_state = quote!(#krate::merge::MergeState);
     let folding = folding(aggregate, names);
@@ -43,13 +44,13 @@ pub(super) fn state(aggregate: &Aggregate, names: &Names) -> TokenStream {
     }
 }
 
-fn state_type(aggregate: &Aggregate, field: &MergedField) -> TokenStream {
+fn state_type(aggregate: &Aggregate<'_>, field: &MergedField<'_>) -> TokenStream {
     let (krate, ty) = (&aggregate.krate, checked::ty(aggregate, field));
     let state = format_ident!("{}", field.rule.state);
     quote!(#krate::merge::#state<#ty>)
 }
 
-fn folding(aggregate: &Aggregate, names: &Names) -> TokenStream {
+fn folding(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
     let Aggregate { ident, krate, fields, .. } = aggregate;
     let Names { event, state, .. } = names;
     let of_fields = fields.iter().flat_map(|field| {
@@ -76,7 +77,7 @@ fn folding(aggregate: &Aggregate, names: &Names) -> TokenStream {
     }
 }
 
-fn fold(event: &Ident, field: &MergedField, operation: &Operation) -> TokenStream {
+fn fold(event: &Ident, field: &MergedField<'_>, operation: &Operation) -> TokenStream {
     let (ident, name, variant) = (&field.ident, field.name(), field.variant(operation));
     let method = format_ident!("{}", operation.method);
     let arguments = match operation.fold {

@@ -54,8 +54,12 @@ impl<'a> Matched<'a> {
         source.entries[index].variant.is_some_and(|variant| self.items[variant].is_none())
     }
 
-    /// The items that no entry is, those in missing variants left out.
-    pub(super) fn missing(&self) -> Vec<&'a Item> {
+    /// The items that no entry is, those in missing variants left out; none when the source is
+    /// partial.
+    pub(super) fn missing(&self, source: &Source) -> Vec<&'a Item> {
+        if source.partial {
+            return Vec::new();
+        }
         let in_a_variant_that_is_there = |item: &&Item| {
             item.slot.variant.is_none_or(|variant| self.is_taken(Slot::within(None, variant)))
         };

@@ -352,6 +352,5 @@ fn source(lock: &Lock, version: u32, text: &str) -> Source {
         }
         entries.push(entry);
     }
-    let (what, name) = (lock.what, lock.name.clone());
-    Source { what, name, version, historical: false, upcast: false, other: None, entries }
+    Source { entries, ..Source::of(lock.what, &lock.name, version) }
 }

@@ -1,0 +1,222 @@
+//! Holds the models of the macros against the locks: reports what contradicts them, and gives what
+//! follows as [`Resolved`]. The models stay as they are.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens as _;
+use syn::LitStr;
+use syn::ext::IdentExt as _;
+
+use super::diff::{Diff, Entry, Place, Source, diff};
+use super::locate::{Locks, path};
+use super::resolved::Resolved;
+use super::{Lock, What, parse};
+use crate::ast::aggregate::{Aggregate, MergedField};
+use crate::ast::event::{Event, Kind, Origin};
+use crate::ast::value::{Body, Value, Variant};
+use crate::ast::{Field, History};
+use crate::ctxt::Ctxt;
+
+/// The kinds of an event type, in their order.
+pub(crate) fn event(cx: &Ctxt, locks: &Locks, event: &Event<'_>) -> Vec<Resolved> {
+    event.body.kinds().map(|kind| of_kind(cx, locks, kind)).collect()
+}
+
+fn of_kind(cx: &Ctxt, locks: &Locks, kind: &Kind<'_>) -> Resolved {
+    let source = Source {
+        historical: kind.historical,
+        upcast: kind.converts,
+        entries: kind.fields.iter().map(|field| field.entry(None)).collect(),
+        ..Source::of(What::Event, &kind.name.text, kind.history.version)
+    };
+    if kind.name.origin == Origin::Missing {
+        return Resolved::draft(&source, &locks.package);
+    }
+    let members = kind.fields.iter().map(Places::of_field).collect();
+    resolve(cx, locks, &source, &Spots::of(&kind.history, &kind.name.at, members))
+}
+
+/// A value type.
+pub(crate) fn value(cx: &Ctxt, locks: &Locks, value: &Value<'_>) -> Resolved {
+    let (what, (entries, members)) = match &value.body {
+        Body::Struct(fields) => {
+            let entries = fields.iter().map(|field| field.entry(None)).collect();
+            (What::Value, (entries, fields.iter().map(Places::of_field).collect()))
+        }
+        Body::Plain(variants) => (What::Enum, of_variants(variants)),
+        Body::OneOf(variants) => (What::OneOf, of_variants(variants)),
+        Body::Union => {
+            let source = Source::of(What::Value, &value.name, value.history.version);
+            return Resolved::draft(&source, &locks.package);
+        }
+    };
+    let source = Source {
+        other: value.other.map(|other| other.unraw().to_string()),
+        entries,
+        ..Source::of(what, &value.name, value.history.version)
+    };
+    resolve(cx, locks, &source, &Spots::of(&value.history, &value.name_at, members))
+}
+
+fn of_variants(variants: &[Variant<'_>]) -> (Vec<Entry>, Vec<Places>) {
+    let (mut entries, mut places) = (Vec::new(), Vec::new());
+    for variant in variants {
+        let at = entries.len();
+        entries.push(Entry {
+            is_variant: true,
+            name: variant.ident.unraw().to_string(),
+            was: variant.was.as_ref().map(LitStr::value),
+            number: variant.number.given,
+            ..Entry::default()
+        });
+        let ident = variant.ident.to_token_stream();
+        places.push(Places::of(ident, &variant.number.at, variant.was.as_ref()));
+        entries.extend(variant.fields.iter().map(|field| field.entry(Some(at))));
+        places.extend(variant.fields.iter().map(Places::of_field));
+    }
+    (entries, places)
+}
+
+/// An aggregate.
+pub(crate) fn aggregate(cx: &Ctxt, locks: &Locks, aggregate: &Aggregate<'_>) -> Resolved {
+    let entry = |field: &MergedField<'_>| Entry {
+        name: field.name(),
+        rule: Some(field.rule.name.to_owned()),
+        ..Entry::default()
+    };
+    let name = aggregate.name.as_ref().map(LitStr::value).unwrap_or_default();
+    let source = Source {
+        partial: aggregate.partial,
+        entries: aggregate.fields.iter().map(entry).collect(),
+        ..Source::of(What::Aggregate, &name, aggregate.history.version)
+    };
+    let Some(name) = &aggregate.name else { return Resolved::draft(&source, &locks.package) };
+    let place = |field: &MergedField<'_>| Places {
+        rule: field.rule_at.clone(),
+        ..Places::of(field.ident.to_token_stream(), &TokenStream::new(), None)
+    };
+    let members = aggregate.fields.iter().map(place).collect();
+    resolve(cx, locks, &source, &Spots::of(&aggregate.history, &name.to_token_stream(), members))
+}
+
+fn resolve(cx: &Ctxt, locks: &Locks, source: &Source, spots: &Spots<'_>) -> Resolved {
+    let draft = Resolved::draft(source, &locks.package);
+    let file = path(&source.name);
+    let text = match locks.read(&source.name) {
+        Ok(Some(text)) => text,
+        Ok(None) => {
+            demand(cx, locks, source, None, spots);
+            return draft;
+        }
+        Err(error) => {
+            cx.error(spots.name, format!("{file} cannot be read: {error}"));
+            return draft;
+        }
+    };
+    match parse::parse(&text) {
+        Ok(lock) => {
+            let diff = diff(source, &lock);
+            demand(cx, locks, source, Some(&lock), spots);
+            report(cx, &diff, spots);
+            Resolved::locked(source, &locks.package, diff)
+        }
+        Err(corrupt) => {
+            cx.error(spots.name, format!("{file}, line {}: {}", corrupt.line, corrupt.problem));
+            Resolved { is_tracked: true, ..draft }
+        }
+    }
+}
+
+/// Reports a draft where none is wanted.
+fn demand(cx: &Ctxt, locks: &Locks, source: &Source, lock: Option<&Lock>, spots: &Spots<'_>) {
+    let is_draft = match lock {
+        None => true,
+        Some(lock) => source.version == lock.last().number + 1 && !source.historical,
+    };
+    let why = match (spots.history.required, locks.demanded) {
+        (true, _) => "`lock = required`",
+        (false, true) => "SYNCKIT_LOCKED",
+        (false, false) => return,
+    };
+    if is_draft && !locks.blessing {
+        let message = format!(
+            "version {} of `{}` is not in {}, and {why} refuses drafts; append it with \
+             SYNCKIT_BLESS=1 cargo test",
+            source.version,
+            source.name,
+            path(&source.name)
+        );
+        cx.error(spots.version(), message);
+    }
+}
+
+fn report(cx: &Ctxt, diff: &Diff, spots: &Spots<'_>) {
+    for finding in &diff.findings {
+        let member = |index: usize, place: fn(&Places) -> &TokenStream| {
+            spots.members.get(index).map_or(spots.name, place).clone()
+        };
+        let at = match finding.at {
+            Place::Name => spots.name.clone(),
+            Place::Version => spots.version(),
+            Place::Entry(index) => member(index, |places| &places.name),
+            Place::Number(index) => member(index, |places| &places.number),
+            Place::Was(index) => member(index, |places| &places.was),
+            Place::Rule(index) => member(index, |places| &places.rule),
+        };
+        cx.error(at, &finding.message);
+    }
+}
+
+/// Where mistakes about a type are reported.
+struct Spots<'a> {
+    history: &'a History,
+    name: &'a TokenStream,
+    /// For each entry.
+    members: Vec<Places>,
+}
+
+impl<'a> Spots<'a> {
+    fn of(history: &'a History, name: &'a TokenStream, members: Vec<Places>) -> Self {
+        Self { history, name, members }
+    }
+
+    fn version(&self) -> TokenStream {
+        let version = self.history.version_at.as_ref();
+        version.map_or_else(|| self.name.clone(), |at| at.to_token_stream())
+    }
+}
+
+/// Where mistakes about an entry are reported.
+struct Places {
+    name: TokenStream,
+    number: TokenStream,
+    was: TokenStream,
+    rule: TokenStream,
+}
+
+impl Places {
+    fn of(name: TokenStream, number: &TokenStream, was: Option<&LitStr>) -> Self {
+        let was = was.map_or_else(|| name.clone(), |was| was.to_token_stream());
+        Self { number: number.clone(), was, rule: name.clone(), name }
+    }
+
+    fn of_field(field: &Field<'_>) -> Self {
+        let name = match &field.member {
+            syn::Member::Named(ident) => ident.to_token_stream(),
+            syn::Member::Unnamed(_) => field.ty.to_token_stream(),
+        };
+        Self::of(name, &field.number.at, field.was.as_ref())
+    }
+}
+
+impl Field<'_> {
+    fn entry(&self, variant: Option<usize>) -> Entry {
+        Entry {
+            variant,
+            name: self.name.clone(),
+            number: self.number.given,
+            was: self.was.as_ref().map(LitStr::value),
+            default: self.default,
+            ..Entry::default()
+        }
+    }
+}
