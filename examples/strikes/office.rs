@@ -12,7 +12,7 @@ use std::time::Duration;
 use synckit::envelope::Metadata;
 use synckit::event::Recorder;
 use synckit::id::{Position, SpaceId};
-use synckit::replica::{Link, LinkState, LinkStatus};
+use synckit::replica::{Link, LinkStatus};
 use synckit::{Aggregate, Edit, Id, Replica, registry};
 use tokio::task::JoinSet;
 
@@ -133,10 +133,7 @@ impl Office {
                     held(head.0);
                 }
                 status = troubled(&mut link, &told) => {
-                    if status.state == LinkState::Ended {
-                        return Err(why_ended(link).await);
-                    }
-                    told = status.last_error;
+                    told = status.trouble.map(|trouble| trouble.error);
                     told.iter().for_each(|error| trouble(error));
                 }
             }
@@ -201,16 +198,10 @@ pub(crate) fn events_of<'a>(reports: impl IntoIterator<Item = &'a Report>) -> u6
     recorder.into_events().len() as u64
 }
 
-/// Waits until the link has ended, or has met an error other than the one told already.
+/// Waits until the link has met a trouble other than the one told already.
 async fn troubled(link: &mut Link, told: &Option<String>) -> LinkStatus {
-    let other = |error: &Option<String>| error.is_some() && error != told;
-    link.wait_for(|status| status.state == LinkState::Ended || other(&status.last_error)).await
-}
-
-/// A link that nobody ended has met an error that trying again does not mend.
-async fn why_ended(link: Link) -> Failure {
-    match link.end().await {
-        Ok(()) => "the link to the hub ended".into(),
-        Err(error) => error.into(),
-    }
+    link.wait_for(|status| {
+        status.trouble.as_ref().is_some_and(|trouble| Some(&trouble.error) != told.as_ref())
+    })
+    .await
 }

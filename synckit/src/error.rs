@@ -1,6 +1,5 @@
 //! What a caller gets when something did not work.
 
-use crate::clock::ClockAhead;
 use crate::event::EncodeError;
 use crate::failure::{Failure, failure};
 use crate::id::IdError;
@@ -32,9 +31,6 @@ pub enum ErrorKind {
     /// A sync with this peer is under way already. Wait for it, or end it.
     #[error("a sync with this peer is under way already; wait for it or end it")]
     Busy,
-    /// This machine's clock, or that of a machine whose events were seen, is wrong. Set it right.
-    #[error("{0}")]
-    Clock(ClockAhead),
     /// The replica or hub was closed. Open it again.
     #[error("it was closed; open it again")]
     Closed,
@@ -69,7 +65,6 @@ impl ErrorKind {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Busy => "sync.busy",
-            Self::Clock(_) => "clock.ahead",
             Self::Closed => "closed",
             Self::EditTooLarge(_) => "edit.too_large",
             Self::Invalid(_) => "value.invalid",
@@ -86,8 +81,8 @@ impl ErrorKind {
     /// given, or to its files.
     pub const fn is_retryable(&self) -> bool {
         match self {
-            // Clocks are set right, addresses become free, and entropy arrives while programs run.
-            Self::Busy | Self::Clock(_) | Self::Listen | Self::Randomness => true,
+            // Addresses become free, and entropy arrives while programs run.
+            Self::Busy | Self::Listen | Self::Randomness => true,
             Self::Closed | Self::EditTooLarge(_) | Self::Invalid(_) | Self::Registry(_) => false,
             Self::Session(error) => error.is_retryable(),
             Self::Store(kind) => kind.is_retryable(),

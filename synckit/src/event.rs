@@ -244,6 +244,15 @@ pub enum DecodeError {
         /// What is wrong with the bytes.
         source: WireError,
     },
+    /// The program's own code panicked on it: an upcaster, a `Lower`, an order of values. Mend that
+    /// code; the next opening folds the event.
+    #[error("event {name}: the program panicked on it: {message}; mend that code and open again")]
+    Panicked {
+        /// The event's name.
+        name: Name,
+        /// What the panic said.
+        message: Cow<'static, str>,
+    },
     /// Written by a program whose version may not be read by this one's.
     #[error(
         "event {name} needs version {min_reader}, this program knows {known}; upgrade this program"

@@ -6,9 +6,11 @@
 //! them opens the store.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -51,6 +53,12 @@ pub enum RegistryError {
     /// Two aggregates, or two events of one aggregate, have the same name. Rename one.
     #[error("two types are named `{name}`; give one another name")]
     Duplicate {
+        /// The name.
+        name: &'static str,
+    },
+    /// An aggregate is used whose type is not listed. Add it to `registry!`.
+    #[error("aggregate `{name}` is not registered; add its type to `registry![…]`")]
+    Missing {
         /// The name.
         name: &'static str,
     },
@@ -156,10 +164,19 @@ impl Registry {
 
     /// Why this program parks an event; `None` when it can apply it.
     pub(crate) fn parks(&self, entry: &Entry<'_>) -> Option<DecodeError> {
-        match self.aggregates.get(entry.aggregate().kind.as_str()) {
-            Some(kind) => kind.decodes(entry).err(),
-            None => Some(DecodeError::Unknown { name: entry.event().name.clone() }),
+        let aggregate = entry.aggregate();
+        match self.fresh(&aggregate.kind).fold(entry, &mut Conflicts::new(aggregate)) {
+            Outcome::Parked(reason) | Outcome::Panicked(reason) => Some(reason),
+            Outcome::Folded | Outcome::Known | Outcome::TooManyWriters(_) => None,
         }
+    }
+
+    /// The name of an aggregate type that must be listed.
+    pub(crate) fn name_of<A: Aggregate>(&self) -> Result<Name, RegistryError> {
+        if !self.aggregates.contains_key(A::NAME) {
+            return Err(RegistryError::Missing { name: A::NAME });
+        }
+        Name::new(A::NAME).map_err(|source| RegistryError::Name { name: A::NAME, source })
     }
 
     /// The state of an aggregate before its first event.
@@ -184,7 +201,6 @@ trait Kind: fmt::Debug + Send + Sync {
     fn describe(&self) -> String;
     fn published(&self) -> Vec<Published>;
     fn events(&self) -> &'static [EventKind];
-    fn decodes(&self, entry: &Entry<'_>) -> Result<(), DecodeError>;
     fn fresh(&self) -> Box<dyn State>;
     fn read(&self, bytes: &[u8]) -> Result<Box<dyn State>, WireError>;
 }
@@ -209,10 +225,6 @@ impl<A: Aggregate> Kind for Typed<A> {
         A::Event::KINDS.iter().filter_map(Published::event).chain([own]).collect()
     }
 
-    fn decodes(&self, entry: &Entry<'_>) -> Result<(), DecodeError> {
-        event::decode::<A::Event>(entry.event(), &entry.payload()).map(drop)
-    }
-
     fn fresh(&self) -> Box<dyn State> {
         Box::new(Folded::<A::State>::default())
     }
@@ -230,6 +242,12 @@ fn read<S: Fold>(bytes: &[u8]) -> Result<Box<dyn State>, WireError> {
 pub(crate) trait State: fmt::Debug + Send + Sync {
     /// Folds an event. Folding one again changes nothing.
     fn fold(&mut self, entry: &Entry<'_>, conflicts: &mut Conflicts<'_>) -> Outcome;
+
+    /// Counts an event as met without applying it.
+    fn park(&mut self, entry: &Entry<'_>) -> Outcome;
+
+    /// A copy, to try a fold on or to return to.
+    fn duplicate(&self) -> Box<dyn State>;
 
     /// What an author that sees this state has seen of the aggregate, bounded.
     fn context(&self, author: &ReplicaId) -> VectorClock;
@@ -253,12 +271,17 @@ pub(crate) enum Outcome {
     Known,
     /// It cannot be folded by this program.
     Parked(DecodeError),
+    /// The program's own code panicked. The state may be half changed: return to a copy of it as it
+    /// was, and park the event there.
+    Panicked(DecodeError),
     /// The aggregate has too many writers; it is passed over.
     TooManyWriters(VectorFull),
 }
 
 /// What folds events into a typed state.
-pub(crate) trait Fold: Message + fmt::Debug + Default + Send + Sync + 'static {
+pub(crate) trait Fold:
+    Message + Clone + fmt::Debug + Default + Send + Sync + 'static
+{
     fn fold(&mut self, entry: &Entry<'_>, conflicts: &mut Conflicts<'_>)
     -> Result<(), DecodeError>;
 }
@@ -279,7 +302,7 @@ where
 }
 
 /// The state of an aggregate whose type is not registered: nothing but what is parked.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct NotRegistered;
 
 impl Message for NotRegistered {
@@ -297,7 +320,7 @@ impl Fold for NotRegistered {
 }
 
 /// A typed state together with what has been folded into it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Folded<S> {
     seen: VectorClock,
     /// Of each replica, the first event that this program is too old for: contexts stop before it,
@@ -310,26 +333,36 @@ pub(crate) struct Folded<S> {
 
 impl<S: Fold> State for Folded<S> {
     fn fold(&mut self, entry: &Entry<'_>, conflicts: &mut Conflicts<'_>) -> Outcome {
-        let dot = entry.dot();
-        if self.seen.contains(dot) {
-            return Outcome::Known;
+        if let Some(outcome) = self.met(entry) {
+            return outcome;
         }
-        if let Err(full) = self.seen.advance(dot) {
-            return Outcome::TooManyWriters(full);
-        }
-        self.latest = self.latest.max(entry.hlc());
-        match self.state.fold(entry, conflicts) {
-            Ok(()) => Outcome::Folded,
-            Err(error) => {
-                self.parked += 1;
+        // The application's code runs in here and nowhere else: its upcasters, its lowering, its
+        // orders. What a panic leaves of the state is thrown away by whoever asked.
+        let fold = AssertUnwindSafe(|| self.state.fold(entry, conflicts));
+        match catch_unwind(fold) {
+            Ok(Ok(())) => Outcome::Folded,
+            Ok(Err(error)) => {
                 // What an upcaster refuses is no later event that this program is too old for: its
                 // users have seen all that there is to see.
-                if !matches!(error, DecodeError::Upcast { .. }) {
-                    self.parked_from.entry(dot.replica).or_insert(dot.seq);
-                }
+                self.count_parked(entry.dot(), !matches!(error, DecodeError::Upcast { .. }));
                 Outcome::Parked(error)
             }
+            Err(panic) => {
+                let name = entry.event().name.clone();
+                Outcome::Panicked(DecodeError::Panicked { name, message: message_of(&*panic) })
+            }
         }
+    }
+
+    fn park(&mut self, entry: &Entry<'_>) -> Outcome {
+        self.met(entry).unwrap_or_else(|| {
+            self.count_parked(entry.dot(), true);
+            Outcome::Folded
+        })
+    }
+
+    fn duplicate(&self) -> Box<dyn State> {
+        Box::new(self.clone())
     }
 
     fn context(&self, author: &ReplicaId) -> VectorClock {
@@ -356,6 +389,36 @@ impl<S: Fold> State for Folded<S> {
 
     fn typed(&self) -> &dyn Any {
         &self.state
+    }
+}
+
+impl<S> Folded<S> {
+    /// Counts an event as met; the outcome when there is nothing to apply.
+    fn met(&mut self, entry: &Entry<'_>) -> Option<Outcome> {
+        if self.seen.contains(entry.dot()) {
+            return Some(Outcome::Known);
+        }
+        if let Err(full) = self.seen.advance(entry.dot()) {
+            return Some(Outcome::TooManyWriters(full));
+        }
+        self.latest = self.latest.max(entry.hlc());
+        None
+    }
+
+    fn count_parked(&mut self, dot: Dot, unseen: bool) {
+        self.parked += 1;
+        if unseen {
+            self.parked_from.entry(dot.replica).or_insert(dot.seq);
+        }
+    }
+}
+
+/// The message of a panic, as far as it has one.
+fn message_of(panic: &(dyn Any + Send)) -> Cow<'static, str> {
+    match (panic.downcast_ref::<&'static str>(), panic.downcast_ref::<String>()) {
+        (Some(message), _) => Cow::Borrowed(message),
+        (None, Some(message)) => Cow::Owned(message.clone()),
+        (None, None) => Cow::Borrowed("without a message"),
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use author::COMMIT_EVENTS_MAX;
 pub use builder::ReplicaBuilder;
-pub use link::{Link, LinkState, LinkStatus, SyncReport};
+pub use link::{Link, LinkState, LinkStatus, LinkTrouble, SyncReport};
 
 use crate::aggregate::{Aggregate, Edit, Id, record};
 use crate::conflict::Conflict;
@@ -96,13 +96,12 @@ impl Replica {
         space: SpaceId,
         registry: Registry,
         clock: WallClock,
-        clock_ahead_max: std::time::Duration,
     ) -> Result<Self, Error> {
         registry
             .check()
             .map_err(|error| Error::new("open a replica", ErrorKind::Registry(error)))?;
         let (known, wall) = (Arc::new(registry.clone()), clock.clone());
-        let engine = Engine::open(store, space, registry, clock, clock_ahead_max).await?;
+        let engine = Engine::open(store, space, registry, clock).await?;
         let (shared, folded) = (engine.shared(), engine.folded());
         let (requests, queue) = mpsc::channel(engine::REQUESTS_MAX);
         tokio::spawn(engine.run(queue));
@@ -151,8 +150,8 @@ impl Replica {
     ///
     /// # Errors
     /// When the store fails ([`ErrorKind::Store`]: the disk is full, say; the edit then did not
-    /// take effect, unless the kind is `Io`, which leaves it open), the clock is wrong
-    /// ([`ErrorKind::Clock`]), or the edit is too large.
+    /// take effect, unless the kind is `Io`, which leaves it open), the type is not registered
+    /// ([`ErrorKind::Registry`]), or the edit is too large.
     pub async fn edit<A: Aggregate>(
         &self,
         id: &Id<A>,
@@ -171,7 +170,8 @@ impl Replica {
         metadata: &Metadata,
         change: impl FnOnce(&mut Edit<'_, A>),
     ) -> Result<Edited, Error> {
-        let aggregate = aggregate_id(id)?;
+        self.check_open("edit an aggregate")?;
+        let aggregate = self.aggregate_id(id)?;
         let events = record(change).iter().map(encode).collect::<Result<Vec<_>, _>>();
         let events = events.map_err(|error| Error::invalid(format!("edit {aggregate}"), error))?;
         let count = events.len();
@@ -189,7 +189,8 @@ impl Replica {
     /// # Errors
     /// When the store cannot be read.
     pub async fn get<A: Aggregate>(&self, id: &Id<A>) -> Result<Option<A>, Error> {
-        let aggregate = aggregate_id(id)?;
+        self.check_open("read an aggregate")?;
+        let aggregate = self.aggregate_id(id)?;
         let (cached, reads_store) = {
             let cache = self.shared.cache();
             (cache.with(&aggregate, shown::<A>), cache.reads_store())
@@ -217,7 +218,8 @@ impl Replica {
         after: Option<&Id<A>>,
         limit: usize,
     ) -> Result<Vec<(Id<A>, A)>, Error> {
-        let kind = kind_of::<A>()?;
+        self.check_open("list aggregates")?;
+        let kind = self.kind_of::<A>()?;
         let limit = limit.min(LIST_ROWS_MAX);
         let states = self.states(&kind, after.map(Id::key), limit, |state| shown::<A>(state));
         let mut list = Vec::new();
@@ -234,12 +236,13 @@ impl Replica {
     /// Watches an aggregate.
     ///
     /// # Errors
-    /// When the type's name is not valid.
+    /// [`ErrorKind::Registry`] when the type is not registered, [`ErrorKind::Closed`] once the
+    /// replica is closed.
     pub fn watch<A: Aggregate>(&self, id: &Id<A>) -> Result<Watch<A>, Error> {
-        let aggregate = aggregate_id(id)?;
-        let mut changes = self.shared.watchers.subscribe(&aggregate);
-        changes.mark_changed();
-        Ok(Watch { replica: self.clone(), id: id.clone(), changes })
+        let aggregate = self.aggregate_id(id)?;
+        let closed = || Error::new("watch an aggregate", ErrorKind::Closed);
+        let changes = self.shared.watchers.subscribe(&aggregate).ok_or_else(closed)?;
+        Ok(Watch { replica: self.clone(), id: id.clone(), changes, due: true })
     }
 
     /// Conflicts that merging met, in the order in which they were met, after the first `skip`; at
@@ -264,6 +267,7 @@ impl Replica {
     /// # Errors
     /// When the store cannot be read.
     pub async fn parked(&self, after: Position) -> Result<Vec<Parked>, Error> {
+        self.check_open("list parked events")?;
         let (mut parked, mut through) = (Vec::new(), after);
         loop {
             let page = self.shared.store.read_after(self.space(), through).await?;
@@ -317,6 +321,7 @@ impl Replica {
     /// # Errors
     /// When the store cannot be read.
     pub async fn status(&self) -> Result<ReplicaStatus, Error> {
+        self.check_open("read the status")?;
         let (store, space) = (&self.shared.store, &self.shared.space);
         let tally = self.shared.cache().tally();
         let frontier = store.frontier(space).await?;
@@ -354,6 +359,7 @@ impl Replica {
     /// # Errors
     /// When the store fails.
     pub async fn catch_up(&self) -> Result<(), Error> {
+        self.check_open("fold the log")?;
         let head = self.shared.store.head(&self.shared.space).await?;
         if *self.folded.borrow() >= head {
             return Ok(());
@@ -400,6 +406,25 @@ impl Replica {
         Ok(rows.into_iter().take(limit).collect())
     }
 
+    fn kind_of<A: Aggregate>(&self) -> Result<Name, Error> {
+        self.registry.name_of::<A>().map_err(|error| {
+            let attempted = format!("use aggregates of type `{}`", A::NAME);
+            Error::new(attempted, ErrorKind::Registry(error))
+        })
+    }
+
+    fn aggregate_id<A: Aggregate>(&self, id: &Id<A>) -> Result<AggregateId, Error> {
+        Ok(AggregateId { kind: self.kind_of::<A>()?, key: id.key().clone() })
+    }
+
+    /// Refuses what is asked of a replica that was closed.
+    fn check_open(&self, attempted: &str) -> Result<(), Error> {
+        if self.shared.watchers.are_closed() {
+            return Err(Error::new(attempted, ErrorKind::Closed));
+        }
+        Ok(())
+    }
+
     fn shown<A: Aggregate>(&self, kind: &Name, bytes: &[u8]) -> Result<Option<A>, Error> {
         let state = self.registry.read(kind, bytes);
         let corrupt = |error| {
@@ -425,6 +450,8 @@ pub struct Watch<A> {
     replica: Replica,
     id: Id<A>,
     changes: watch::Receiver<u64>,
+    /// A change has not been shown.
+    due: bool,
 }
 
 impl<A: Aggregate> Watch<A> {
@@ -435,10 +462,19 @@ impl<A: Aggregate> Watch<A> {
     /// # Errors
     /// [`ErrorKind::Closed`] once the replica is closed, or when the store cannot be read.
     pub async fn next(&mut self) -> Result<A, Error> {
+        let closed = |_| Error::new("watch an aggregate", ErrorKind::Closed);
         loop {
-            let closed = |_| Error::new("watch an aggregate", ErrorKind::Closed);
-            self.changes.changed().await.map_err(closed)?;
-            if let Some(aggregate) = self.replica.get(&self.id).await? {
+            if !self.due {
+                self.changes.changed().await.map_err(closed)?;
+                self.due = true;
+            }
+            // What changes from here on is shown by the next call, whatever this one reads.
+            self.changes.has_changed().map_err(closed)?;
+            self.changes.mark_unchanged();
+            // Cancelled while it reads, the change is due still.
+            let aggregate = self.replica.get(&self.id).await?;
+            self.due = false;
+            if let Some(aggregate) = aggregate {
                 return Ok(aggregate);
             }
         }
@@ -456,12 +492,4 @@ fn shown<A: Aggregate>(state: &dyn State) -> Option<A> {
         return None;
     }
     state.typed().downcast_ref::<A::State>().map(A::from_state)
-}
-
-fn kind_of<A: Aggregate>() -> Result<Name, Error> {
-    Name::new(A::NAME).map_err(|error| Error::invalid("name an aggregate type", error))
-}
-
-fn aggregate_id<A: Aggregate>(id: &Id<A>) -> Result<AggregateId, Error> {
-    Ok(AggregateId { kind: kind_of::<A>()?, key: id.key().clone() })
 }

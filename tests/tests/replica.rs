@@ -1,9 +1,10 @@
 //! Replicas and hubs: what an application sees.
 
 mod replica {
+    mod accidents;
     mod edits;
     mod files;
     mod live;
-    mod office;
+    mod support;
     mod sync;
 }

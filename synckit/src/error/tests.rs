@@ -96,7 +96,6 @@ fn documented() -> BTreeMap<&'static str, bool> {
 fn every_kind() -> Vec<ErrorKind> {
     let mut kinds = vec![
         ErrorKind::Busy,
-        ErrorKind::Clock(ClockAhead { ahead: Duration::from_secs(900), bound: FIVE_MINUTES }),
         ErrorKind::Closed,
         ErrorKind::EditTooLarge(EditLimit::PayloadBytes(1_048_576)),
         ErrorKind::Invalid(Invalid::Id(Name::new("A b").unwrap_err())),

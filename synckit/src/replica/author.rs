@@ -1,9 +1,7 @@
 //! Writing: edits become envelopes with a place in the author's sequence, packed into blocks.
 
-use std::time::Duration;
-
 use crate::block::{BLOCK_BYTES_MAX, Block, BlockPacker};
-use crate::clock::{ClockAhead, Hlc, HybridClock, UnixMillis};
+use crate::clock::{Hlc, HybridClock, UnixMillis};
 use crate::envelope::{Envelope, Head, Metadata, PAYLOAD_BYTES_MAX};
 use crate::error::{EditLimit, Error, ErrorKind};
 use crate::event::EncodedEvent;
@@ -46,7 +44,6 @@ pub(super) struct Author {
     space: SpaceId,
     replica: ReplicaId,
     head: Head,
-    clock_ahead_max: Duration,
 }
 
 /// Blocks for a batch of edits, and where the author's events stand after them.
@@ -67,13 +64,8 @@ pub(super) struct Drafting<'a> {
 }
 
 impl Author {
-    pub(super) const fn new(
-        space: SpaceId,
-        replica: ReplicaId,
-        head: Head,
-        clock_ahead_max: Duration,
-    ) -> Self {
-        Self { space, replica, head, clock_ahead_max }
+    pub(super) const fn new(space: SpaceId, replica: ReplicaId, head: Head) -> Self {
+        Self { space, replica, head }
     }
 
     /// Where the author's events stand now.
@@ -97,7 +89,7 @@ impl Drafting<'_> {
     /// of its last event.
     ///
     /// # Errors
-    /// When the clock gives no reading or the edit fits into no block. The batch is then as before.
+    /// When the edit fits into no block. The batch is then as before.
     pub(super) fn add(
         &mut self,
         draft: Draft,
@@ -107,9 +99,7 @@ impl Drafting<'_> {
         let attempted = draft.attempted();
         let mut clock = self.clock.clone();
         clock.observe(seen);
-        let hlc = clock
-            .tick(now, self.author.clock_ahead_max)
-            .map_err(|ahead: ClockAhead| Error::new(attempted.clone(), ErrorKind::Clock(ahead)))?;
+        let hlc = clock.tick(now);
         let commit = self.envelopes(draft, context, hlc);
         let too_large = |_| {
             let limit = EditLimit::CommitBytes(BLOCK_BYTES_MAX);

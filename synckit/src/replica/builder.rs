@@ -1,10 +1,8 @@
 //! Saying what a replica is to be.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Replica;
-use crate::clock::CLOCK_AHEAD_MAX;
 use crate::error::Error;
 use crate::id::SpaceId;
 use crate::registry::Registry;
@@ -17,7 +15,6 @@ pub struct ReplicaBuilder {
     registry: Registry,
     space: SpaceId,
     clock: WallClock,
-    clock_ahead_max: Duration,
 }
 
 impl Default for ReplicaBuilder {
@@ -26,7 +23,6 @@ impl Default for ReplicaBuilder {
             registry: Registry::default(),
             space: SpaceId::default(),
             clock: WallClock::default(),
-            clock_ahead_max: CLOCK_AHEAD_MAX,
         }
     }
 }
@@ -50,14 +46,6 @@ impl ReplicaBuilder {
     #[must_use]
     pub fn wall_clock(mut self, clock: WallClock) -> Self {
         self.clock = clock;
-        self
-    }
-
-    /// How far the replica's hybrid clock may run ahead of the wall clock before it refuses to
-    /// write; [`CLOCK_AHEAD_MAX`] if nothing is given.
-    #[must_use]
-    pub const fn clock_ahead_max(mut self, bound: Duration) -> Self {
-        self.clock_ahead_max = bound;
         self
     }
 
@@ -85,6 +73,6 @@ impl ReplicaBuilder {
     /// # Errors
     /// When the store cannot be read, or the registry contradicts itself.
     pub async fn over(self, store: Arc<dyn EventStore>) -> Result<Replica, Error> {
-        Replica::open(store, self.space, self.registry, self.clock, self.clock_ahead_max).await
+        Replica::open(store, self.space, self.registry, self.clock).await
     }
 }

@@ -8,7 +8,7 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 
-use crate::block::Block;
+use crate::block::{Block, Entry};
 use crate::clock::Hlc;
 use crate::conflict::{Conflict, Conflicts};
 use crate::id::{AggregateId, Key, Name, Position, ReplicaId};
@@ -137,23 +137,28 @@ impl Cache {
 
     /// Folds a block that begins at or before the position reached. Its aggregates' states must be
     /// in memory. Returns the aggregates that changed.
+    ///
+    /// The application's code that folding runs may panic. That event is then parked, and its
+    /// aggregate's state is what it would be had the event been parked in the first place.
     pub(super) fn fold(&mut self, log: &LogBlock) -> BTreeSet<AggregateId> {
-        let mut changed = BTreeSet::new();
+        let mut folds = BTreeMap::new();
         for (_, entry) in log.after(self.folded) {
             let aggregate = entry.aggregate();
             let Some(cached) = self.states.get_mut(aggregate) else { continue };
+            let fold = folds.entry(aggregate).or_insert_with(|| BlockFold::of(cached));
             let mut conflicts = Conflicts::new(aggregate);
-            match cached.state.fold(&entry, &mut conflicts) {
+            match fold.add(cached, &entry, &mut conflicts) {
                 Outcome::Known => continue,
                 Outcome::Folded => {}
-                Outcome::Parked(reason) => {
+                Outcome::Parked(reason) | Outcome::Panicked(reason) => {
                     self.tally.parked += 1;
-                    tracing::debug!(dot = %entry.dot(), %aggregate, %reason, "an event is parked");
+                    tracing::warn!(dot = %entry.dot(), %aggregate, %reason, "an event is parked");
                 }
                 Outcome::TooManyWriters(reason) => {
                     tracing::error!(dot = %entry.dot(), %aggregate, %reason, "an event is not folded");
                 }
             }
+            fold.changed = true;
             let grown = entry.payload().len();
             cached.weight += grown;
             self.dirty_bytes += grown;
@@ -164,10 +169,10 @@ impl Cache {
             let found = conflicts.into_found();
             self.tally.conflicts += found.len() as u64;
             self.conflicts.extend(found);
-            changed.insert(aggregate.clone());
         }
         self.folded = self.folded.max(log.end());
-        changed
+        let changed = folds.into_iter().filter(|(_, fold)| fold.changed);
+        changed.map(|(aggregate, _)| aggregate.clone()).collect()
     }
 
     /// Whether enough is unsaved to be written before more is folded.
@@ -221,6 +226,52 @@ impl Cache {
         self.states
             .range((from, Bound::Unbounded))
             .take_while(move |(id, _)| id.kind == kind)
+            // Loaded for an edit or a fold that has not come about: no event is held.
+            .filter(|(_, cached)| cached.state.latest() > Hlc::ZERO)
             .map(|(id, cached)| (id, cached.state.as_ref()))
+    }
+}
+
+/// What a block does to one aggregate, so that it can be done again without an event on which the
+/// application's code panics.
+struct BlockFold<'a> {
+    before: Box<dyn State>,
+    folded: Vec<(Entry<'a>, bool)>,
+    changed: bool,
+}
+
+impl<'a> BlockFold<'a> {
+    fn of(cached: &Cached) -> Self {
+        Self { before: cached.state.duplicate(), folded: Vec::new(), changed: false }
+    }
+
+    fn add(
+        &mut self,
+        cached: &mut Cached,
+        entry: &Entry<'a>,
+        conflicts: &mut Conflicts<'_>,
+    ) -> Outcome {
+        let outcome = cached.state.fold(entry, conflicts);
+        let panicked = matches!(outcome, Outcome::Panicked(_));
+        self.folded.push((*entry, panicked));
+        if panicked {
+            cached.state = self.again();
+        }
+        outcome
+    }
+
+    /// The state after the same events, those that panicked parked.
+    fn again(&self) -> Box<dyn State> {
+        let mut state = self.before.duplicate();
+        for (entry, panicked) in &self.folded {
+            // These conflicts were noted when the events were folded first.
+            let mut noted = Conflicts::new(entry.aggregate());
+            if *panicked {
+                state.park(entry);
+            } else {
+                state.fold(entry, &mut noted);
+            }
+        }
+        state
     }
 }

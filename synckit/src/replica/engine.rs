@@ -81,14 +81,13 @@ impl Engine {
         space: SpaceId,
         registry: Registry,
         clock: WallClock,
-        clock_ahead_max: Duration,
     ) -> Result<Self, Error> {
         let fingerprint = registry.fingerprint();
         let mark = store.checkpoint(&space).await?;
         let stored = mark.filter(|mark| mark.fingerprint == fingerprint).map(|m| m.position);
         let replica = store.key().id();
         let head = store.replica_head(&space, &replica).await?;
-        let author = Author::new(space.clone(), replica, head, clock_ahead_max);
+        let author = Author::new(space.clone(), replica, head);
         let cache = RwLock::new(Cache::new(registry, stored));
         let watchers = Watchers::default();
         let shared = Arc::new(Shared { store, space, watchers, cache });

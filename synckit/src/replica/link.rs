@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::Replica;
+use crate::clock::UnixMillis;
 use crate::driver::{Driven, Driver};
 use crate::error::{Error, ErrorKind};
 use crate::sync::frame::GoodbyeCode;
@@ -49,12 +50,13 @@ pub enum LinkState {
         /// How long it waits.
         pause: Duration,
     },
-    /// Ended, by the application or by an error that trying again does not mend.
+    /// Ended by the application.
     Ended,
 }
 
 /// How a link stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct LinkStatus {
     /// What it is doing.
     pub state: LinkState,
@@ -62,8 +64,23 @@ pub struct LinkStatus {
     pub progress: Progress,
     /// Sessions begun so far.
     pub sessions: u64,
-    /// The last error, as text; cleared when the link is live again.
-    pub last_error: Option<String>,
+    /// What keeps it from being live; `None` once it is live again.
+    pub trouble: Option<LinkTrouble>,
+}
+
+/// What keeps a link from being live. The link goes on trying.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct LinkTrouble {
+    /// What went wrong last, whose move it is and what to do, with its causes.
+    pub error: String,
+    /// Whether trying again may succeed without anyone doing anything. The link tries either way.
+    pub is_retryable: bool,
+    /// When the link was last live, or when it was made if it never was, by this machine's clock.
+    pub since: UnixMillis,
+    /// This machine's clock when `error` happened: compare it with the times that the error names
+    /// when clocks are the matter.
+    pub at: UnixMillis,
 }
 
 /// A link that keeps a replica in sync with a peer. Dropping it ends it.
@@ -71,18 +88,18 @@ pub struct LinkStatus {
 pub struct Link {
     status: watch::Receiver<LinkStatus>,
     stop: Arc<watch::Sender<bool>>,
-    task: tokio::task::JoinHandle<Result<(), Error>>,
+    task: tokio::task::JoinHandle<()>,
 }
 
 /// The peers that a replica is syncing with, by address: one sync at a time with each.
 #[derive(Clone, Debug)]
-pub(super) struct Peers(Arc<watch::Sender<Places>>);
+pub(super) struct Peers(Arc<watch::Sender<ActiveSyncs>>);
 
-type Places = BTreeMap<String, Arc<watch::Sender<bool>>>;
+type ActiveSyncs = BTreeMap<String, Arc<watch::Sender<bool>>>;
 
-/// A place among the peers; given back when dropped.
+/// The sync with one peer; another may begin when it is dropped.
 #[derive(Debug)]
-struct Place {
+struct ActiveSync {
     peers: Peers,
     address: String,
     stop: Arc<watch::Sender<bool>>,
@@ -101,12 +118,13 @@ impl Replica {
     /// another sync with this address is under way. [`Error::is_retryable`] tells whether
     /// trying again may help.
     pub async fn sync_once(&self, peer: impl IntoTransport) -> Result<SyncReport, Error> {
+        self.check_open("sync")?;
         let begun = Instant::now();
         let transport = peer.into_transport()?;
-        let place = self.peers.enter(transport.address())?;
+        let active = self.peers.enter(transport.address())?;
         let progress = watch::Sender::new(Progress::default());
         let Driven { progress, result } =
-            self.session(transport.as_ref(), Until::CaughtUp, progress, &place).await?;
+            self.session(transport.as_ref(), Until::CaughtUp, progress, &active).await?;
         result?;
         if !progress.caught_up {
             let message = "it left before both sides were caught up".to_owned();
@@ -123,76 +141,82 @@ impl Replica {
         })
     }
 
-    /// Keeps in sync with a peer: begins at once, stays live, and connects again with back-off when
-    /// the connection is lost. Works until the link is dropped or ended, or an error occurs
-    /// that trying again does not mend; the link's status says so.
+    /// Keeps in sync with a peer: begins at once, stays live, and connects again with back-off
+    /// whatever ended the session. Works until the link is dropped or ended, or the replica is
+    /// closed; [`Link::status`] tells what is wrong meanwhile, since when, and what to do.
     ///
     /// # Errors
-    /// When the address is malformed, or [`ErrorKind::Busy`] while another sync with it is under
-    /// way.
+    /// When the address is malformed, [`ErrorKind::Busy`] while another sync with it is under way,
+    /// or [`ErrorKind::Closed`].
     pub fn connect(&self, peer: impl IntoTransport) -> Result<Link, Error> {
+        self.check_open("sync")?;
         let transport = peer.into_transport()?;
-        let place = self.peers.enter(transport.address())?;
-        let stop = Arc::clone(&place.stop);
+        let active = self.peers.enter(transport.address())?;
+        let stop = Arc::clone(&active.stop);
         let (updates, status) = watch::channel(LinkStatus {
             state: LinkState::Connecting,
             progress: Progress::default(),
             sessions: 0,
-            last_error: None,
+            trouble: None,
         });
         let replica = self.clone();
         let task =
-            tokio::spawn(async move { replica.keep_in_sync(transport, place, updates).await });
+            tokio::spawn(async move { replica.keep_in_sync(transport, active, updates).await });
         Ok(Link { status, stop, task })
     }
 
     async fn keep_in_sync(
         self,
         transport: Arc<dyn Transport>,
-        place: Place,
+        active: ActiveSync,
         updates: watch::Sender<LinkStatus>,
-    ) -> Result<(), Error> {
+    ) {
         let mut backoff = Backoff::default();
-        let mut stopped = place.stop.subscribe();
-        let result = loop {
+        let mut stopped = active.stop.subscribe();
+        let mut since = self.clock.now();
+        while !*active.stop.borrow() {
             updates.send_modify(|status| {
                 status.state = LinkState::Connecting;
                 status.sessions += 1;
             });
             let outcome =
-                self.live_session(transport.as_ref(), &place, &updates, &mut backoff).await;
-            if *place.stop.borrow() {
-                break Ok(());
+                self.live_session(transport.as_ref(), &active, &updates, &mut backoff).await;
+            if *active.stop.borrow() {
+                break;
+            }
+            let at = self.clock.now();
+            if updates.borrow().state == LinkState::Live {
+                since = at;
             }
             // A peer that ends a session in good order is tried again like one that was lost.
-            if let Err(error) = outcome {
-                updates.send_modify(|status| status.last_error = Some(format!("{error:#}")));
-                if !error.is_retryable() {
-                    break Err(error);
-                }
-            }
             let pause = backoff.failed(random());
             let failures = backoff.failures();
-            updates.send_modify(|status| status.state = LinkState::Waiting { failures, pause });
+            updates.send_modify(|status| {
+                status.state = LinkState::Waiting { failures, pause };
+                if let Err(error) = outcome {
+                    let is_retryable = error.is_retryable();
+                    let error = format!("{error:#}");
+                    status.trouble = Some(LinkTrouble { error, is_retryable, since, at });
+                }
+            });
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                _ = stopped.wait_for(|stop| *stop) => break Ok(()),
+                _ = stopped.wait_for(|stop| *stop) => {}
             }
-        };
+        }
         updates.send_modify(|status| status.state = LinkState::Ended);
-        result
     }
 
     async fn live_session(
         &self,
         transport: &dyn Transport,
-        place: &Place,
+        active: &ActiveSync,
         updates: &watch::Sender<LinkStatus>,
         backoff: &mut Backoff,
     ) -> Result<(), Error> {
         let progress = watch::Sender::new(Progress::default());
         let mut steps = progress.subscribe();
-        let session = self.session(transport, Until::Stopped, progress, place);
+        let session = self.session(transport, Until::Stopped, progress, active);
         tokio::pin!(session);
         loop {
             tokio::select! {
@@ -214,9 +238,9 @@ impl Replica {
         transport: &dyn Transport,
         until: Until,
         progress: watch::Sender<Progress>,
-        place: &Place,
+        active: &ActiveSync,
     ) -> Result<Driven, Error> {
-        let mut stop = place.stop.subscribe();
+        let mut stop = active.stop.subscribe();
         let connection = tokio::select! {
             connection = transport.connect() => connection?,
             _ = stop.wait_for(|stop| *stop) => {
@@ -265,13 +289,10 @@ impl Link {
     /// Ends the link once what was received is committed.
     ///
     /// # Errors
-    /// The error that ended it before.
+    /// [`ErrorKind::Closed`] when the runtime has ended it before.
     pub async fn end(mut self) -> Result<(), Error> {
         self.stop.send_replace(true);
-        match (&mut self.task).await {
-            Ok(result) => result,
-            Err(_) => Err(Error::new("end a link", ErrorKind::Closed)),
-        }
+        (&mut self.task).await.map_err(|_| Error::new("end a link", ErrorKind::Closed))
     }
 }
 
@@ -285,7 +306,7 @@ impl LinkStatus {
     fn advance(&mut self, progress: Progress) {
         self.progress = progress;
         self.state = if progress.caught_up {
-            self.last_error = None;
+            self.trouble = None;
             LinkState::Live
         } else {
             LinkState::CatchingUp
@@ -295,24 +316,24 @@ impl LinkStatus {
 
 impl Default for Peers {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(Places::new())))
+        Self(Arc::new(watch::Sender::new(ActiveSyncs::new())))
     }
 }
 
 impl Peers {
-    fn enter(&self, address: &str) -> Result<Place, Error> {
+    fn enter(&self, address: &str) -> Result<ActiveSync, Error> {
         let stop = Arc::new(watch::Sender::new(false));
-        let entered = self.0.send_if_modified(|places| match places.entry(address.to_owned()) {
+        let entered = self.0.send_if_modified(|active| match active.entry(address.to_owned()) {
             Entry::Vacant(vacant) => {
                 vacant.insert(Arc::clone(&stop));
                 true
             }
             Entry::Occupied(_) => false,
         });
-        match entered {
-            true => Ok(Place { peers: self.clone(), address: address.to_owned(), stop }),
-            false => Err(Error::new(format!("sync with {address}"), ErrorKind::Busy)),
+        if !entered {
+            return Err(Error::new(format!("sync with {address}"), ErrorKind::Busy));
         }
+        Ok(ActiveSync { peers: self.clone(), address: address.to_owned(), stop })
     }
 
     /// Ends all syncs and waits until they have ended, but not for ever: a sync that nobody polls
@@ -321,16 +342,16 @@ impl Peers {
         for stop in self.0.borrow().values() {
             stop.send_replace(true);
         }
-        let mut places = self.0.subscribe();
-        let ended = places.wait_for(Places::is_empty);
+        let mut active = self.0.subscribe();
+        let ended = active.wait_for(ActiveSyncs::is_empty);
         let _ = tokio::time::timeout(END_WITHIN, ended).await;
     }
 }
 
-impl Drop for Place {
+impl Drop for ActiveSync {
     fn drop(&mut self) {
-        self.peers.0.send_modify(|places| {
-            places.remove(&self.address);
+        self.peers.0.send_modify(|active| {
+            active.remove(&self.address);
         });
     }
 }

@@ -7,35 +7,61 @@ use tokio::sync::watch;
 
 use crate::id::AggregateId;
 
+/// Watched aggregates before those that nobody watches any more are looked for.
+const SWEEP_LEAST: usize = 64;
+
 /// The aggregates that are watched. Takes memory for those only.
 #[derive(Debug, Default)]
-pub(super) struct Watchers(Mutex<BTreeMap<AggregateId, watch::Sender<u64>>>);
+pub(super) struct Watchers(Mutex<Watched>);
+
+#[derive(Debug, Default)]
+struct Watched {
+    by_aggregate: BTreeMap<AggregateId, watch::Sender<u64>>,
+    /// How many are watched when the forgotten ones are looked for next: twice as many as were left
+    /// the last time, so that looking costs each subscription the same.
+    sweep_at: usize,
+    closed: bool,
+}
 
 impl Watchers {
-    /// Sees every change of an aggregate from here on.
-    pub(super) fn subscribe(&self, aggregate: &AggregateId) -> watch::Receiver<u64> {
+    /// Sees every change of an aggregate from here on; `None` once there are no more.
+    pub(super) fn subscribe(&self, aggregate: &AggregateId) -> Option<watch::Receiver<u64>> {
         let mut watched = self.lock();
-        watched.retain(|_, changes| changes.receiver_count() > 0);
-        watched.entry(aggregate.clone()).or_insert_with(|| watch::Sender::new(0)).subscribe()
+        if watched.closed {
+            return None;
+        }
+        if watched.by_aggregate.len() >= watched.sweep_at.max(SWEEP_LEAST) {
+            watched.by_aggregate.retain(|_, changes| changes.receiver_count() > 0);
+            watched.sweep_at = 2 * watched.by_aggregate.len();
+        }
+        let of_aggregate = watched.by_aggregate.entry(aggregate.clone());
+        Some(of_aggregate.or_insert_with(|| watch::Sender::new(0)).subscribe())
     }
 
     /// Aggregates have changed.
     pub(super) fn notify(&self, changed: &BTreeSet<AggregateId>) {
         let watched = self.lock();
-        if watched.is_empty() {
+        if watched.by_aggregate.is_empty() {
             return;
         }
-        for changes in changed.iter().filter_map(|aggregate| watched.get(aggregate)) {
+        for changes in changed.iter().filter_map(|it| watched.by_aggregate.get(it)) {
             changes.send_modify(|count| *count = count.wrapping_add(1));
         }
     }
 
     /// No more changes follow.
     pub(super) fn close(&self) {
-        self.lock().clear();
+        let mut watched = self.lock();
+        watched.closed = true;
+        watched.by_aggregate.clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<AggregateId, watch::Sender<u64>>> {
+    /// Whether no more changes follow.
+    pub(super) fn are_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watched> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

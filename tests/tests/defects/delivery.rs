@@ -89,7 +89,7 @@ async fn defect_09_a_link_begins_at_once_retries_and_outlives_the_task_that_made
     let serving = hub.clone();
     tokio::spawn(async move { serving.serve_channel(listener).await });
     let status = link.wait_for(|status| status.state == LinkState::Live).await;
-    assert!(status.sessions >= 3 && status.last_error.is_none(), "{status:?}");
+    assert!(status.sessions >= 3 && status.trouble.is_none(), "{status:?}");
 
     let bob = office().await;
     bob.sync_once(way_to(&hub)).await.unwrap();

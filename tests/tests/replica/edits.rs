@@ -7,11 +7,11 @@ use synckit::id::Position;
 use synckit::replica::COMMIT_EVENTS_MAX;
 use synckit::{ErrorKind, Replica, registry, sync_aggregate};
 
-use super::office::{Note, Signed, note, office, read};
+use super::support::{Note, Signed, note, read, replica};
 
 #[tokio::test]
 async fn a_created_note_is_read_as_it_was_written() {
-    let ann = office().await;
+    let ann = replica().await;
     let tags = BTreeSet::from(["warm".to_owned(), "loud".to_owned()]);
     let written = Note { title: "Boiler".into(), visits: 3, severity: Some(2), tags };
     let id = ann.create(&written).await.unwrap();
@@ -23,7 +23,7 @@ async fn a_created_note_is_read_as_it_was_written() {
 
 #[tokio::test]
 async fn an_edit_is_one_commit_with_its_metadata() {
-    let ann = office().await;
+    let ann = replica().await;
     let mut metadata = Metadata::new();
     metadata.insert("actor", "ann").unwrap();
     let edited = ann
@@ -44,7 +44,7 @@ async fn an_edit_is_one_commit_with_its_metadata() {
 
 #[tokio::test]
 async fn a_domain_event_does_to_the_fields_what_it_is_lowered_to() {
-    let ann = office().await;
+    let ann = replica().await;
     ann.edit(&note("n"), |it| it.emit(Signed { by: "bob".into() })).await.unwrap();
     let read = read(&ann, &note("n")).await;
     assert_eq!((read.visits, read.tags), (1, BTreeSet::from(["signed by bob".to_owned()])));
@@ -52,7 +52,7 @@ async fn a_domain_event_does_to_the_fields_what_it_is_lowered_to() {
 
 #[tokio::test]
 async fn inserted_and_removed_in_one_edit_is_removed() {
-    let ann = office().await;
+    let ann = replica().await;
     ann.edit(&note("n"), |it| {
         it.tags.insert("gone");
         it.tags.remove("gone");
@@ -65,7 +65,7 @@ async fn inserted_and_removed_in_one_edit_is_removed() {
 
 #[tokio::test]
 async fn edits_of_many_tasks_are_all_there() {
-    let ann = office().await;
+    let ann = replica().await;
     let edits = (0..200).map(|n| {
         let ann = ann.clone();
         tokio::spawn(async move {
@@ -83,7 +83,7 @@ async fn edits_of_many_tasks_are_all_there() {
 
 #[tokio::test]
 async fn lists_go_on_after_the_last_key_of_a_page() {
-    let ann = office().await;
+    let ann = replica().await;
     for n in 0..25 {
         ann.edit(&note(&format!("{n:02}")), |it| it.visits.add(n)).await.unwrap();
         if n == 12 {
@@ -103,7 +103,7 @@ async fn lists_go_on_after_the_last_key_of_a_page() {
 
 #[tokio::test]
 async fn an_edit_that_does_not_fit_is_refused_whole_and_costs_nothing_else() {
-    let ann = office().await;
+    let ann = replica().await;
     let id = note("big");
     let many = ann.edit(&id, |it| (0..=COMMIT_EVENTS_MAX).for_each(|_| it.visits.add(1))).await;
     assert!(matches!(many.unwrap_err().kind(), ErrorKind::EditTooLarge(_)));
@@ -130,7 +130,7 @@ async fn two_types_of_one_name_are_refused_when_the_replica_opens() {
 
 #[tokio::test]
 async fn a_closed_replica_says_so() {
-    let ann = office().await;
+    let ann = replica().await;
     let other_handle = ann.clone();
     ann.close().await.unwrap();
     let error = other_handle.edit(&note("n"), |it| it.visits.add(1)).await.unwrap_err();

@@ -8,16 +8,16 @@ use synckit::store::{RedbOptions, RedbStore, StoreErrorKind};
 use synckit::testing::faults::FaultyDisk;
 use synckit::{ErrorKind, Hub, Replica, registry, sync_aggregate};
 
-use super::office::{Note, hub, note, office, office_in, read};
+use super::support::{Note, hub, note, read, replica, replica_in};
 
 #[tokio::test]
 async fn a_replica_goes_on_where_it_was_closed() {
     let folder = tempfile::tempdir().unwrap();
-    let ann = office_in(folder.path(), "ann").await;
+    let ann = replica_in(folder.path(), "ann").await;
     let (me, id) = (ann.id(), note("n"));
     ann.edit(&id, |it| it.title.set("first")).await.unwrap();
     ann.close().await.unwrap();
-    let ann = office_in(folder.path(), "ann").await;
+    let ann = replica_in(folder.path(), "ann").await;
     assert_eq!(ann.id(), me);
     ann.edit(&id, |it| it.visits.add(1)).await.unwrap();
     assert_eq!(read(&ann, &id).await, Note { title: "first".into(), visits: 1, ..Note::default() });
@@ -27,7 +27,7 @@ async fn a_replica_goes_on_where_it_was_closed() {
 #[tokio::test]
 async fn states_that_were_not_stored_are_folded_from_the_log() {
     let folder = tempfile::tempdir().unwrap();
-    let ann = office_in(folder.path(), "ann").await;
+    let ann = replica_in(folder.path(), "ann").await;
     ann.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
     ann.checkpoint().await.unwrap();
     ann.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
@@ -35,7 +35,7 @@ async fn states_that_were_not_stored_are_folded_from_the_log() {
     // The store is closed below the replica: nothing more is stored, as in a crash.
     ann.store().close().await.unwrap();
     drop(ann);
-    let ann = office_in(folder.path(), "ann").await;
+    let ann = replica_in(folder.path(), "ann").await;
     assert_eq!(read(&ann, &note("n")).await.visits, 2);
     assert_eq!(ann.state_hash().await.unwrap(), hash);
 }
@@ -44,7 +44,7 @@ async fn states_that_were_not_stored_are_folded_from_the_log() {
 async fn a_program_that_learns_a_type_folds_what_was_parked() {
     let folder = tempfile::tempdir().unwrap();
     let (_hub, way) = hub();
-    let ann = office().await;
+    let ann = replica().await;
     ann.edit(&note("n"), |it| it.visits.add(4)).await.unwrap();
     ann.sync_once(way.clone()).await.unwrap();
 
@@ -84,7 +84,7 @@ async fn an_event_of_a_later_version_survives_a_program_that_does_not_know_it() 
     let id = synckit::Id::<Note2>::named("n").unwrap();
     late.edit(&id, |it| it.colour.set("red")).await.unwrap();
     late.sync_once(way.clone()).await.unwrap();
-    let (early, other) = (office().await, Replica::builder().registry(registry![Note2]));
+    let (early, other) = (replica().await, Replica::builder().registry(registry![Note2]));
     early.sync_once(way.clone()).await.unwrap();
     early.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
     early.sync_once(way.clone()).await.unwrap();
@@ -96,14 +96,14 @@ async fn an_event_of_a_later_version_survives_a_program_that_does_not_know_it() 
 #[tokio::test]
 async fn a_file_in_use_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    let _ann = office_in(folder.path(), "ann").await;
+    let _ann = replica_in(folder.path(), "ann").await;
     let again = Replica::builder().open(folder.path().join("ann.redb")).await.unwrap_err();
     assert_eq!(*again.kind(), ErrorKind::Store(StoreErrorKind::Locked));
     assert!(again.to_string().contains("ann.redb"), "{again}");
 }
 
 #[tokio::test]
-async fn an_office_whose_disk_is_full_says_so_and_goes_on_when_there_is_space() {
+async fn a_replica_whose_disk_is_full_says_so_and_goes_on_when_there_is_space() {
     let disk = FaultyDisk::new();
     let store = RedbStore::open_on(Arc::new(disk.clone()), RedbOptions::default()).unwrap();
     let ann = Replica::builder().registry(registry![Note]).over(Arc::new(store)).await.unwrap();
@@ -123,17 +123,17 @@ async fn a_restored_copy_is_told_that_it_is_one() {
     let folder = tempfile::tempdir().unwrap();
     let (file, copy) = (folder.path().join("ann.redb"), folder.path().join("copy.redb"));
     let (_hub, way) = hub();
-    let ann = office_in(folder.path(), "ann").await;
+    let ann = replica_in(folder.path(), "ann").await;
     ann.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
     ann.close().await.unwrap();
     std::fs::copy(&file, &copy).unwrap();
-    let ann = office_in(folder.path(), "ann").await;
+    let ann = replica_in(folder.path(), "ann").await;
     ann.edit(&note("n"), |it| it.visits.add(2)).await.unwrap();
     ann.sync_once(way.clone()).await.unwrap();
     ann.close().await.unwrap();
 
     std::fs::rename(&copy, &file).unwrap();
-    let restored = office_in(folder.path(), "ann").await;
+    let restored = replica_in(folder.path(), "ann").await;
     let error = restored.sync_once(way.clone()).await.unwrap_err();
     assert!(error.to_string().contains("restored from an older copy"), "{error}");
     assert!(!error.is_retryable());
@@ -141,7 +141,7 @@ async fn a_restored_copy_is_told_that_it_is_one() {
     // overwritten.
     restored.edit(&note("n"), |it| it.visits.add(100)).await.unwrap();
     assert!(restored.sync_once(way.clone()).await.is_err());
-    let bob = office().await;
+    let bob = replica().await;
     bob.sync_once(way).await.unwrap();
     assert_eq!(read(&bob, &note("n")).await.visits, 3);
 }
@@ -150,7 +150,7 @@ async fn a_restored_copy_is_told_that_it_is_one() {
 async fn a_hub_goes_on_where_it_was_shut_down() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hub.redb");
-    let ann = office().await;
+    let ann = replica().await;
     let hub = Hub::builder().open(&path).await.unwrap().serve("127.0.0.1:0").await.unwrap();
     ann.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
     ann.sync_once(hub.url()).await.unwrap();
@@ -159,7 +159,7 @@ async fn a_hub_goes_on_where_it_was_shut_down() {
     let hub = Hub::builder().open(&path).await.unwrap().serve("127.0.0.1:0").await.unwrap();
     let again = ann.sync_once(hub.url()).await.unwrap();
     assert_eq!((again.pushed, again.pulled), (0, 0));
-    let bob = office().await;
+    let bob = replica().await;
     assert_eq!(bob.sync_once(hub.url()).await.unwrap().pulled, 1);
     hub.shut_down().await.unwrap();
 }
@@ -167,7 +167,7 @@ async fn a_hub_goes_on_where_it_was_shut_down() {
 #[tokio::test]
 async fn a_hub_that_lost_its_file_is_given_everything_again() {
     let folder = tempfile::tempdir().unwrap();
-    let ann = office().await;
+    let ann = replica().await;
     ann.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
     for name in ["one.redb", "two.redb"] {
         let hub = Hub::builder().open(folder.path().join(name)).await.unwrap();
@@ -181,7 +181,7 @@ async fn a_hub_that_lost_its_file_is_given_everything_again() {
 async fn a_hub_restored_from_an_older_copy_is_brought_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
     let (file, copy) = (folder.path().join("hub.redb"), folder.path().join("copy.redb"));
-    let (ann, bob) = (office().await, office().await);
+    let (ann, bob) = (replica().await, replica().await);
     let open = async || {
         let hub = Hub::builder().open(&file).await.unwrap();
         hub.serve("127.0.0.1:0").await.unwrap()
@@ -201,16 +201,16 @@ async fn a_hub_restored_from_an_older_copy_is_brought_up_to_date() {
 
     std::fs::rename(&copy, &file).unwrap();
     let hub = open().await;
-    for office in [&ann, &bob, &ann, &bob, &ann] {
+    for replica in [&ann, &bob, &ann, &bob, &ann] {
         // The first sync may find that a cursor is not of this log any more, and drops it.
-        if let Err(error) = office.sync_once(hub.url()).await {
+        if let Err(error) = replica.sync_once(hub.url()).await {
             assert!(error.is_retryable(), "{error}");
         }
     }
-    let carol = office().await;
+    let carol = replica().await;
     carol.sync_once(hub.url()).await.unwrap();
-    for office in [&ann, &bob, &carol] {
-        assert_eq!(read(office, &note("n")).await.visits, 12);
+    for replica in [&ann, &bob, &carol] {
+        assert_eq!(read(replica, &note("n")).await.visits, 12);
     }
     hub.shut_down().await.unwrap();
 }

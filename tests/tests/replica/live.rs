@@ -1,4 +1,4 @@
-//! Links that stay: what happens at one office shows at the others.
+//! Links that stay: what happens at one replica shows at the others.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use synckit::replica::LinkState;
 use synckit::transport::TransportErrorKind;
 use synckit::{ErrorKind, Hub};
 
-use super::office::{Note, hub, note, office, read};
+use super::support::{Note, hub, note, read, replica};
 
 #[tokio::test]
-async fn what_one_office_writes_a_watcher_at_another_sees() {
+async fn what_one_replica_writes_a_watcher_at_another_sees() {
     let (_hub, way) = hub();
-    let (ann, bob) = (office().await, office().await);
+    let (ann, bob) = (replica().await, replica().await);
     let (_anns, _bobs) = (ann.connect(way.clone()).unwrap(), bob.connect(way).unwrap());
     let mut watch = bob.watch(&note("n")).unwrap();
     ann.edit(&note("n"), |it| it.title.set("one")).await.unwrap();
@@ -28,7 +28,7 @@ async fn a_link_over_grpc_outlives_a_restart_of_the_hub() {
     let path = folder.path().join("hub.redb");
     let hub = Hub::builder().open(&path).await.unwrap().serve("127.0.0.1:0").await.unwrap();
     let address = hub.address().to_string();
-    let (ann, bob) = (office().await, office().await);
+    let (ann, bob) = (replica().await, replica().await);
     let mut anns = ann.connect(hub.url()).unwrap();
     let _bobs = bob.connect(hub.url()).unwrap();
     anns.wait_for(|status| status.state == LinkState::Live).await;
@@ -47,7 +47,7 @@ async fn a_link_over_grpc_outlives_a_restart_of_the_hub() {
 #[tokio::test]
 async fn one_sync_at_a_time_with_one_peer() {
     let (_hub, way) = hub();
-    let ann = office().await;
+    let ann = replica().await;
     let mut link = ann.connect(way.clone()).unwrap();
     link.wait_for(|status| status.state == LinkState::Live).await;
     assert!(matches!(ann.sync_once(way.clone()).await.unwrap_err().kind(), ErrorKind::Busy));
@@ -58,7 +58,7 @@ async fn one_sync_at_a_time_with_one_peer() {
 #[tokio::test]
 async fn a_link_that_is_dropped_ends() {
     let (hub, way) = hub();
-    let ann = office().await;
+    let ann = replica().await;
     let mut link = ann.connect(way.clone()).unwrap();
     link.wait_for(|status| status.state == LinkState::Live).await;
     assert_eq!(hub.sessions(), 1);
@@ -70,7 +70,7 @@ async fn a_link_that_is_dropped_ends() {
 
 #[tokio::test]
 async fn a_hub_that_is_not_there_or_not_one_is_named() {
-    let ann = office().await;
+    let ann = replica().await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let gone = ann.sync_once(format!("http://{free}")).await.unwrap_err();
     assert_eq!(*gone.kind(), ErrorKind::Transport(TransportErrorKind::Unreachable), "{gone}");
@@ -93,7 +93,7 @@ async fn a_port_in_use_is_named() {
 async fn a_hub_with_no_place_left_says_so_and_takes_the_next_later() {
     let hub = Hub::builder().sessions_max(1).in_memory().unwrap();
     let running = hub.serve("127.0.0.1:0").await.unwrap();
-    let (ann, bob) = (office().await, office().await);
+    let (ann, bob) = (replica().await, replica().await);
     let mut link = ann.connect(running.url()).unwrap();
     link.wait_for(|status| status.state == LinkState::Live).await;
     let error = bob.sync_once(running.url()).await.unwrap_err();

@@ -1,11 +1,11 @@
 //! Replicas that sync through a hub.
 
-use super::office::{hub, note, office, read, way_to};
+use super::support::{hub, note, read, replica, way_to};
 
 #[tokio::test]
-async fn two_offices_that_wrote_offline_lose_nothing_and_agree() {
+async fn two_replicas_that_wrote_offline_lose_nothing_and_agree() {
     let (_hub, way) = hub();
-    let (ann, bob) = (office().await, office().await);
+    let (ann, bob) = (replica().await, replica().await);
     let id = note("boiler");
     ann.edit(&id, |note| {
         note.title.set("Boiler A");
@@ -37,7 +37,7 @@ async fn two_offices_that_wrote_offline_lose_nothing_and_agree() {
 #[tokio::test]
 async fn a_sync_with_nothing_new_moves_nothing() {
     let (_hub, way) = hub();
-    let ann = office().await;
+    let ann = replica().await;
     ann.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
     assert_eq!(ann.sync_once(way.clone()).await.unwrap().pushed, 1);
     let again = ann.sync_once(way).await.unwrap();
@@ -47,15 +47,15 @@ async fn a_sync_with_nothing_new_moves_nothing() {
 #[tokio::test]
 async fn a_removal_takes_away_what_was_seen_and_nothing_else() {
     let (_hub, way) = hub();
-    let (ann, bob) = (office().await, office().await);
+    let (ann, bob) = (replica().await, replica().await);
     ann.edit(&note("n"), |it| it.tags.insert("tag")).await.unwrap();
     ann.sync_once(way.clone()).await.unwrap();
     bob.sync_once(way.clone()).await.unwrap();
     bob.edit(&note("n"), |it| it.tags.remove("tag")).await.unwrap();
     assert!(read(&bob, &note("n")).await.tags.is_empty());
     ann.edit(&note("n"), |it| it.tags.insert("tag")).await.unwrap();
-    for office in [&ann, &bob, &ann] {
-        office.sync_once(way.clone()).await.unwrap();
+    for replica in [&ann, &bob, &ann] {
+        replica.sync_once(way.clone()).await.unwrap();
     }
     assert!(read(&ann, &note("n")).await.tags.contains("tag"));
     assert!(read(&bob, &note("n")).await.tags.contains("tag"));
@@ -66,46 +66,46 @@ async fn a_removal_takes_away_what_was_seen_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn ten_offices_that_sync_at_the_same_time_agree() {
+async fn ten_replicas_that_sync_at_the_same_time_agree() {
     let (_hub, way) = hub();
-    let mut offices = Vec::new();
+    let mut replicas = Vec::new();
     for n in 0..10 {
-        let office = office().await;
+        let replica = replica().await;
         for round in 0..20 {
-            let edit = |it: &mut synckit::Edit<'_, super::office::Note>| {
+            let edit = |it: &mut synckit::Edit<'_, super::support::Note>| {
                 it.visits.add(1);
                 it.title.set(format!("{n} {round}"));
                 it.tags.insert(format!("{n}"));
             };
-            office.edit(&note(&format!("{}", round % 3)), edit).await.unwrap();
+            replica.edit(&note(&format!("{}", round % 3)), edit).await.unwrap();
         }
-        offices.push(office);
+        replicas.push(replica);
     }
     for _ in 0..2 {
-        let syncs: Vec<_> = offices
+        let syncs: Vec<_> = replicas
             .iter()
-            .map(|office| {
-                let (office, way) = (office.clone(), way.clone());
-                tokio::spawn(async move { office.sync_once(way).await.unwrap() })
+            .map(|replica| {
+                let (replica, way) = (replica.clone(), way.clone());
+                tokio::spawn(async move { replica.sync_once(way).await.unwrap() })
             })
             .collect();
         for sync in syncs {
             sync.await.unwrap();
         }
     }
-    let hash = offices[0].state_hash().await.unwrap();
-    for office in &offices {
-        assert_eq!(office.state_hash().await.unwrap(), hash);
-        assert_eq!(office.status().await.unwrap().events.0, 600);
+    let hash = replicas[0].state_hash().await.unwrap();
+    for replica in &replicas {
+        assert_eq!(replica.state_hash().await.unwrap(), hash);
+        assert_eq!(replica.status().await.unwrap().events.0, 600);
     }
-    assert_eq!(read(&offices[0], &note("0")).await.visits, 70);
+    assert_eq!(read(&replicas[0], &note("0")).await.visits, 70);
 }
 
 #[tokio::test]
 async fn spaces_do_not_see_each_other() {
     let (_hub, way) = hub();
     let builder = |space: &str| {
-        let registry = synckit::registry![super::office::Note];
+        let registry = synckit::registry![super::support::Note];
         synckit::Replica::builder().registry(registry).space(space.parse().unwrap()).in_memory()
     };
     let (ann, bob) = (builder("team-1").await.unwrap(), builder("team-2").await.unwrap());
@@ -116,13 +116,13 @@ async fn spaces_do_not_see_each_other() {
 }
 
 #[tokio::test]
-async fn an_office_that_moves_to_another_hub_brings_its_own_events_and_no_others() {
+async fn a_replica_that_moves_to_another_hub_brings_its_own_events_and_no_others() {
     let ((_old, old_way), (_new, new_way)) = (hub(), hub());
-    let (ann, bob) = (office().await, office().await);
+    let (ann, bob) = (replica().await, replica().await);
     ann.edit(&note("anns"), |it| it.visits.add(1)).await.unwrap();
     bob.edit(&note("bobs"), |it| it.visits.add(1)).await.unwrap();
-    for office in [&ann, &bob, &ann] {
-        office.sync_once(old_way.clone()).await.unwrap();
+    for replica in [&ann, &bob, &ann] {
+        replica.sync_once(old_way.clone()).await.unwrap();
     }
     assert_eq!(ann.sync_once(new_way.clone()).await.unwrap().pushed, 1);
     // What Ann wrote upon what Bob wrote waits until Bob has come as well.
@@ -138,13 +138,13 @@ async fn an_office_that_moves_to_another_hub_brings_its_own_events_and_no_others
 #[tokio::test]
 async fn a_hub_that_takes_relayed_events_is_filled_by_whoever_comes_first() {
     let (_old, way) = hub();
-    let (ann, bob) = (office().await, office().await);
+    let (ann, bob) = (replica().await, replica().await);
     bob.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
     bob.sync_once(way.clone()).await.unwrap();
     ann.sync_once(way).await.unwrap();
     let trusting = synckit::Hub::builder().takes_relayed().in_memory().unwrap();
     let way = way_to(&trusting);
     assert_eq!(ann.sync_once(way.clone()).await.unwrap().pushed, 1);
-    let carol = office().await;
+    let carol = replica().await;
     assert_eq!(carol.sync_once(way).await.unwrap().pulled, 1);
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -94,7 +93,7 @@ impl Ledger {
                     version: 1,
                     min_reader: 1,
                 },
-                hlc: self.clock.tick(wall, Duration::MAX).unwrap(),
+                hlc: self.clock.tick(wall),
                 context: context.clone(),
                 last: nth == payloads.len() as u64,
                 metadata: Metadata::new(),

@@ -1,4 +1,4 @@
-//! What the stories are about: a note that offices edit, and the places they do it in.
+//! What the stories are about: a note that replicas edit, and the places they do it in.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -33,11 +33,11 @@ impl Lower<Signed> for Note {
     }
 }
 
-pub(crate) async fn office() -> Replica {
+pub(crate) async fn replica() -> Replica {
     Replica::builder().registry(registry![Note]).in_memory().await.unwrap()
 }
 
-pub(crate) async fn office_in(folder: &Path, name: &str) -> Replica {
+pub(crate) async fn replica_in(folder: &Path, name: &str) -> Replica {
     let path = folder.join(format!("{name}.redb"));
     Replica::builder().registry(registry![Note]).open(path).await.unwrap()
 }
@@ -61,6 +61,6 @@ pub(crate) fn note(name: &str) -> Id<Note> {
 }
 
 /// A note that must be there.
-pub(crate) async fn read(office: &Replica, id: &Id<Note>) -> Note {
-    office.get(id).await.unwrap().unwrap_or_else(|| panic!("no {} {id}", Note::NAME))
+pub(crate) async fn read(replica: &Replica, id: &Id<Note>) -> Note {
+    replica.get(id).await.unwrap().unwrap_or_else(|| panic!("no {} {id}", Note::NAME))
 }
