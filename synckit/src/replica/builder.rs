@@ -10,21 +10,11 @@ use crate::store::{EventStore, MemoryStore};
 use crate::time::WallClock;
 
 /// Says what a replica is to be: which types, which space, which store.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ReplicaBuilder {
     registry: Registry,
     space: SpaceId,
     clock: WallClock,
-}
-
-impl Default for ReplicaBuilder {
-    fn default() -> Self {
-        Self {
-            registry: Registry::default(),
-            space: SpaceId::default(),
-            clock: WallClock::default(),
-        }
-    }
 }
 
 impl ReplicaBuilder {
