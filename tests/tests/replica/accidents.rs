@@ -85,8 +85,12 @@ async fn a_watch_that_is_cancelled_while_it_reads_shows_the_value_the_next_time(
     ann.close().await.unwrap();
     let ann = replica_in(folder.path(), "ann").await;
     let mut watch = ann.watch(&note("n")).unwrap();
-    poll_once(watch.next()).await;
-    assert_eq!(watch.next().await.unwrap().title, "stored");
+    // The store may be so quick that nothing is cancelled.
+    let first = match poll_once(watch.next()).await {
+        Some(first) => first,
+        None => watch.next().await,
+    };
+    assert_eq!(first.unwrap().title, "stored");
     // Nothing has changed since: there is nothing to show.
     assert!(poll_once(watch.next()).await.is_none());
 }
