@@ -11,6 +11,7 @@ use async_trait::async_trait;
 
 use crate::failure::{Failure, failure};
 use crate::sync::Frame;
+use crate::sync::frame::FrameError;
 use crate::sync::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX};
 
 mod channel;
@@ -72,23 +73,6 @@ pub trait FrameReceiver: fmt::Debug + Send + 'static {
     async fn receive(&mut self) -> Result<Option<Frame>, TransportError>;
 }
 
-/// Refuses a frame that no transport carries.
-///
-/// # Errors
-/// [`TransportErrorKind::FrameTooLarge`], with what the frame would take.
-fn check_size(frame: &Frame) -> Result<(), TransportError> {
-    let blocks = match frame {
-        Frame::Events(events) => events.blocks.len(),
-        _ => 0,
-    };
-    let size = frame.size();
-    if size <= FRAME_BYTES_MAX && blocks <= FRAME_BLOCKS_MAX {
-        return Ok(());
-    }
-    let attempted = format!("send {:?} of {size} bytes and {blocks} blocks", frame.kind());
-    Err(TransportError::new(attempted, TransportErrorKind::FrameTooLarge))
-}
-
 /// What a listening transport hands its connections to, such as a [`Hub`](crate::Hub).
 pub trait Acceptor: fmt::Debug + Send + Sync + 'static {
     /// Takes a connection and serves it in a task of its own. Returns at once.
@@ -123,6 +107,18 @@ impl<T: Transport> IntoTransport for T {
 pub struct TransportError(pub(crate) Box<Failure<TransportErrorKind>>);
 
 failure!(TransportError, TransportErrorKind, pub);
+
+impl TransportError {
+    /// Of a frame that [`Frame::encode`] refuses.
+    pub fn unsendable(reason: FrameError) -> Self {
+        Self::new("send a frame", TransportErrorKind::FrameTooLarge).caused_by(reason)
+    }
+
+    /// Of bytes that [`Frame::decode`] refuses.
+    pub fn malformed(reason: FrameError) -> Self {
+        Self::new("receive a frame", TransportErrorKind::Malformed).caused_by(reason)
+    }
+}
 
 /// What went wrong with a connection, and whose move it is.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

@@ -1,7 +1,10 @@
-//! Events in other languages: the protobuf text of a registry, and what others read with it.
+//! Events and frames in other languages: the protobuf text of a registry, the reference of the
+//! protocol, and what others read with them.
 
 #[path = "proto/domain.rs"]
 mod domain;
+#[path = "proto/frames.rs"]
+mod frames;
 #[path = "proto/python.rs"]
 mod python;
 #[path = "proto/text.rs"]

@@ -4,8 +4,6 @@
 mod contract;
 #[path = "transport/drain.rs"]
 mod drain;
-#[path = "transport/generated.rs"]
-mod generated;
 #[path = "transport/limits.rs"]
 mod limits;
 #[path = "transport/server.rs"]

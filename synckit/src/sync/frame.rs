@@ -1,94 +1,182 @@
-//! The frames of a session. `proto/synckit/v1/sync.proto` is their reference on the wire.
+//! The frames of a session, and their bytes.
+//!
+//! A frame's bytes are a protobuf message, whatever carries them: gRPC, a socket, a pipe.
+//! [`Frame::encode`] and [`Frame::decode`] are all that a transport needs. They know every bound:
+//! nothing is allocated from a declared length, entries of lists are counted in the bytes as they
+//! came, and every id, nonce and name has the form that it must have. Whether a frame makes sense
+//! where it stands is the session's question.
+//!
+//! `proto/synckit/v1/sync.proto` is the reference of these bytes; tests hold it against them. Each
+//! message is one table, which both writes and reads it.
+
+use std::ops::Deref;
 
 use bytes::Bytes;
 
-use super::limits::{GOODBYE_BYTES_MAX, PROTOCOL_VERSION};
+use super::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, PROTOCOL_VERSION};
 use crate::envelope::{Chain, Head};
 use crate::id::{Dot, Position, ReplicaId, SpaceId, StoreIdentity};
-use crate::wire::{Field, WireType, Writer};
+use crate::wire::Writer;
 
-/// One message of a session.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Frame {
-    /// Who speaks, and about which space.
-    Hello(Hello),
-    /// Proof of the speaker's key, and where to resume in the other's log.
-    Start(Start),
-    /// A part of the speaker's log.
-    Events(Events),
-    /// What of the other's log is committed.
-    Ack(Ack),
-    /// The end of the session.
-    Goodbye(Goodbye),
+mod column;
+mod error;
+mod table;
+
+pub use error::{FrameError, Unsound};
+use table::{Input, Message, message, write_nested};
+
+/// Makes [`Frame`] and [`FrameKind`] of the kinds with their numbers.
+macro_rules! frames {
+    ($($(#[$about:meta])* $number:literal $kind:ident($body:ty),)*) => {
+        /// One message of a session.
+        #[derive(Clone, PartialEq, Eq, Debug)]
+        #[non_exhaustive]
+        pub enum Frame {
+            $($(#[$about])* $kind($body),)*
+        }
+
+        /// A frame's kind.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[non_exhaustive]
+        #[allow(missing_docs, reason = "named like the variants of Frame")]
+        pub enum FrameKind {
+            $($kind,)*
+        }
+
+        impl Frame {
+            /// The frame's kind.
+            pub const fn kind(&self) -> FrameKind {
+                match self {
+                    $(Self::$kind(_) => FrameKind::$kind,)*
+                }
+            }
+
+            fn write(&self, out: &mut Writer) {
+                match self {
+                    $(Self::$kind(body) => {
+                        write_nested($number, out, |out| body.write_fields(out));
+                    })*
+                }
+            }
+
+            fn read(bytes: &Bytes) -> Result<Self, FrameError> {
+                let place = FrameError::at("Frame");
+                let mut input = Input::new(bytes);
+                let mut frame = None;
+                $(if let Some(body) = input.shared($number).map_err(&place)? {
+                    if frame.is_some() {
+                        return Err(place(Unsound::Both));
+                    }
+                    frame = Some(Self::$kind(Message::read_fields(&body)?));
+                })*
+                input.finish().map_err(&place)?;
+                frame.ok_or(place(Unsound::UnknownKind))
+            }
+        }
+    };
 }
 
-/// A frame's kind.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(missing_docs, reason = "named like the variants of Frame")]
-pub enum FrameKind {
-    Hello,
-    Start,
-    Events,
-    Ack,
-    Goodbye,
+frames! {
+    /// Who speaks, and about which space.
+    1 Hello(Greeting),
+    /// Proof of the speaker's key, and where to resume in the other's log.
+    2 Start(Start),
+    /// A part of the speaker's log.
+    3 Events(Events),
+    /// What of the other's log is committed.
+    4 Ack(Ack),
+    /// The end of the session.
+    5 Goodbye(Goodbye),
 }
 
 impl Frame {
-    /// The frame's kind.
-    pub const fn kind(&self) -> FrameKind {
-        match self {
-            Self::Hello(_) => FrameKind::Hello,
-            Self::Start(_) => FrameKind::Start,
-            Self::Events(_) => FrameKind::Events,
-            Self::Ack(_) => FrameKind::Ack,
-            Self::Goodbye(_) => FrameKind::Goodbye,
+    /// The bytes of the frame.
+    ///
+    /// # Errors
+    /// [`Unsound::TooLarge`] when [`Frame::check_size`] refuses it.
+    pub fn encode(&self) -> Result<Bytes, FrameError> {
+        self.check_size()?;
+        let mut out = Writer::with_capacity(self.size());
+        self.write(&mut out);
+        let bytes = out.finish().map_err(Unsound::Encoding).map_err(FrameError::at("Frame"))?;
+        Ok(bytes.into())
+    }
+
+    /// The frame in exactly these bytes. Its blocks share them. Fields of later versions are
+    /// passed over.
+    ///
+    /// # Errors
+    /// When they are no frame, with the field that is to blame.
+    pub fn decode(bytes: Bytes) -> Result<Self, FrameError> {
+        if bytes.len() > MESSAGE_BYTES_MAX {
+            let reason = Unsound::TooLarge { bytes: bytes.len(), blocks: 0 };
+            return Err(FrameError::new("Frame", reason));
         }
+        Self::read(&bytes)
+    }
+
+    /// Refuses a frame that no transport carries.
+    ///
+    /// # Errors
+    /// [`Unsound::TooLarge`] when it may take more than [`FRAME_BYTES_MAX`], or has more than
+    /// [`FRAME_BLOCKS_MAX`] blocks.
+    pub fn check_size(&self) -> Result<(), FrameError> {
+        let blocks = match self {
+            Self::Events(events) => events.blocks.len(),
+            _ => 0,
+        };
+        let bytes = self.size();
+        if bytes > FRAME_BYTES_MAX || blocks > FRAME_BLOCKS_MAX {
+            return Err(FrameError::new("Frame", Unsound::TooLarge { bytes, blocks }));
+        }
+        Ok(())
     }
 
     /// No fewer bytes than the frame takes on the wire.
     pub fn size(&self) -> usize {
         const FIXED: usize = 512;
         let variable = match self {
+            Self::Hello(greeting) => greeting.bytes.len(),
             Self::Events(events) => events.blocks.iter().map(|block| block.len() + 8).sum(),
             Self::Start(Start { resume: Resume::Frontier(dots), .. }) => dots.len() * 56,
             Self::Goodbye(goodbye) => goodbye.message.len(),
-            Self::Hello(_) | Self::Start(_) | Self::Ack(_) => 0,
+            Self::Start(_) | Self::Ack(_) => 0,
         };
         FIXED + variable
     }
 
     /// A goodbye whose message is cut to what fits.
     pub fn goodbye(code: GoodbyeCode, message: &str) -> Self {
-        let mut message = message.to_owned();
-        while message.len() > GOODBYE_BYTES_MAX {
-            message.pop();
-        }
-        Self::Goodbye(Goodbye { code, message })
+        Self::Goodbye(Goodbye { code, message: column::cut(message).to_owned() })
     }
 }
 
-/// Who speaks, and about which space.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Hello {
-    /// The version of the protocol that the speaker speaks.
-    pub protocol: u32,
-    /// The speaker's store.
-    pub store: StoreIdentity,
-    /// The speaker's replica.
-    pub replica: ReplicaId,
-    /// The space that the session is about.
-    pub space: SpaceId,
-    /// 32 random bytes, so that nobody can answer with an old signature.
-    pub nonce: [u8; 32],
-    /// Whether the speaker sends its log.
-    pub sends: bool,
-    /// Whether the speaker receives the other's log.
-    pub receives: bool,
-    /// Whether the speaker takes events of other replicas than the one it speaks with. To one that
-    /// does not, only one's own are sent.
-    pub takes_relayed: bool,
-    /// The fingerprint of the speaker's schemas and merge rules; `None` for a hub, which has none.
-    pub fingerprint: Option<[u8; 32]>,
+message! {
+    /// Who speaks, and about which space.
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    #[non_exhaustive]
+    pub struct Hello {
+        /// The version of the protocol that the speaker speaks.
+        1 protocol: u32,
+        /// The speaker's store.
+        2 store: StoreIdentity,
+        /// The speaker's replica.
+        4 replica: ReplicaId,
+        /// The space that the session is about.
+        5 space: SpaceId,
+        /// 32 random bytes, so that nobody can answer with an old signature.
+        6 nonce: [u8; 32],
+        /// Whether the speaker sends its log.
+        7 sends: bool,
+        /// Whether the speaker receives the other's log.
+        8 receives: bool,
+        /// The fingerprint of the speaker's schemas and merge rules; `None` for a hub, which has
+        /// none.
+        9 fingerprint: Option<[u8; 32]>,
+        /// Whether the speaker takes events of other replicas than the one it speaks with. To one
+        /// that does not, only one's own are sent.
+        10 takes_relayed: bool,
+    }
 }
 
 impl Hello {
@@ -111,59 +199,102 @@ impl Hello {
             fingerprint: None,
         }
     }
+}
+
+/// A [`Hello`] with the bytes in which it travels, which both sides sign. Fields that this version
+/// does not know are among them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Greeting {
+    hello: Hello,
+    bytes: Bytes,
+}
+
+impl Greeting {
+    /// The bytes.
+    pub const fn as_bytes(&self) -> &Bytes {
+        &self.bytes
+    }
 
     /// What a side signs to prove its key: a hash over both greetings and its role.
     ///
     /// The hash is BLAKE3 in key derivation mode with the context `synckit 2026 session handshake`,
-    /// over the initiator's greeting and then the acceptor's, each as a length-delimited
-    /// canonical message, and a last byte: 1 when the initiator signs, 2 when the acceptor
-    /// does.
+    /// over the bytes of the initiator's greeting and then of the acceptor's, each after its length
+    /// as a varint, and a last byte: 1 when the initiator signs, 2 when the acceptor does.
     pub fn transcript(initiator: &Self, acceptor: &Self, signed_by_initiator: bool) -> [u8; 32] {
-        let mut out = Writer::new();
-        out.nested(|out| initiator.write(out));
-        out.nested(|out| acceptor.write(out));
+        let mut lengths = [Writer::new(), Writer::new()];
         let mut hasher = blake3::Hasher::new_derive_key("synckit 2026 session handshake");
-        // Two levels of nesting are never too deep.
-        hasher.update(&out.finish().unwrap_or_default());
+        for (greeting, length) in [initiator, acceptor].into_iter().zip(&mut lengths) {
+            length.varint(greeting.bytes.len() as u64);
+            hasher.update(length.written()).update(&greeting.bytes);
+        }
         hasher.update(&[if signed_by_initiator { 1 } else { 2 }]);
         *hasher.finalize().as_bytes()
     }
+}
 
-    fn write(&self, out: &mut Writer) {
-        self.protocol.write_field(1, out);
-        self.store.id.as_bytes().write_field(2, out);
-        self.store.epoch.write_field(3, out);
-        self.replica.as_bytes().write_field(4, out);
-        out.tag(5, WireType::Len);
-        out.bytes(self.space.as_str().as_bytes());
-        self.nonce.write_field(6, out);
-        self.sends.write_field(7, out);
-        self.receives.write_field(8, out);
-        self.fingerprint.write_field(9, out);
-        self.takes_relayed.write_field(10, out);
+impl From<Hello> for Greeting {
+    fn from(hello: Hello) -> Self {
+        let mut out = Writer::new();
+        hello.write_fields(&mut out);
+        let bytes = Bytes::copy_from_slice(out.written());
+        Self { hello, bytes }
     }
 }
 
-/// Proof of the speaker's key, and where to resume in the other's log.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Start {
-    /// Ed25519 signature over [`Hello::transcript`].
-    pub signature: [u8; 64],
-    /// Where to resume in the other's log.
-    pub resume: Resume,
-    /// How far the speaker holds the events of the *other's* replica.
-    pub holds_of_you: HeldHead,
-    /// How many events the speaker's log holds.
-    pub head: Position,
+impl Deref for Greeting {
+    type Target = Hello;
+
+    fn deref(&self) -> &Hello {
+        &self.hello
+    }
 }
 
-/// A replica's head without its clock reading.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct HeldHead {
-    /// The number of the last event held.
-    pub seq: u64,
-    /// The chain there.
-    pub chain: Chain,
+impl Message for Greeting {
+    fn write_fields(&self, out: &mut Writer) {
+        out.raw(&self.bytes);
+    }
+
+    fn read_fields(bytes: &Bytes) -> Result<Self, FrameError> {
+        Ok(Self { hello: Hello::read_fields(bytes)?, bytes: bytes.clone() })
+    }
+}
+
+message! {
+    /// Proof of the speaker's key, and where to resume in the other's log.
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    #[non_exhaustive]
+    pub struct Start {
+        /// Ed25519 signature over [`Greeting::transcript`].
+        1 signature: [u8; 64],
+        /// Where to resume in the other's log.
+        2 resume: Resume,
+        /// How far the speaker holds the events of the *other's* replica.
+        4 holds_of_you: HeldHead,
+        /// How many events the speaker's log holds.
+        5 head: Position,
+    }
+}
+
+message! {
+    /// A replica's head without its clock reading.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    #[non_exhaustive]
+    pub struct HeldHead {
+        /// The number of the last event held.
+        1 seq: u64,
+        /// The chain there.
+        2 chain: Chain,
+    }
+    checked by HeldHead::check
+}
+
+impl HeldHead {
+    fn check(&self) -> Result<(), Unsound> {
+        if self.seq == 0 && self.chain != Chain::START {
+            return Err(Unsound::ChainOfNothing);
+        }
+        Ok(())
+    }
 }
 
 impl From<Head> for HeldHead {
@@ -182,32 +313,55 @@ pub enum Resume {
     Frontier(Vec<Dot>),
 }
 
-/// A part of the speaker's log.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Events {
-    /// The position in the speaker's log that this frame reaches. It may pass over events that the
-    /// other needs not be sent.
-    pub through: Position,
-    /// How many events the speaker's log holds, so that the other can tell how much is to come.
-    pub head: Position,
-    /// Blocks in log order.
-    pub blocks: Vec<Bytes>,
+message! {
+    /// A part of the speaker's log.
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    #[non_exhaustive]
+    pub struct Events {
+        /// The position in the speaker's log that this frame reaches. It may pass over events that
+        /// the other needs not be sent.
+        1 through: Position,
+        /// How many events the speaker's log holds, so that the other can tell how much is to come.
+        2 head: Position,
+        /// Blocks in log order.
+        3 blocks: Vec<Bytes>,
+    }
 }
 
-/// What of the other's log is committed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ack {
-    /// Durable up to this position of the other's log.
-    pub through: Position,
+impl Events {
+    /// A frame of blocks that reaches `through` in a log of `head` events.
+    pub const fn new(through: Position, head: Position, blocks: Vec<Bytes>) -> Self {
+        Self { through, head, blocks }
+    }
 }
 
-/// The end of the session.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Goodbye {
-    /// Why.
-    pub code: GoodbyeCode,
-    /// For people.
-    pub message: String,
+message! {
+    /// What of the other's log is committed.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    #[non_exhaustive]
+    pub struct Ack {
+        /// Durable up to this position of the other's log.
+        1 through: Position,
+    }
+}
+
+impl Ack {
+    /// An acknowledgement up to a position.
+    pub const fn new(through: Position) -> Self {
+        Self { through }
+    }
+}
+
+message! {
+    /// The end of the session.
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    #[non_exhaustive]
+    pub struct Goodbye {
+        /// Why.
+        1 code: GoodbyeCode,
+        /// For people; at most 1,024 bytes, and cut where it is longer.
+        2 message: String,
+    }
 }
 
 /// Why a side ends the session.
@@ -215,74 +369,35 @@ pub struct Goodbye {
 #[non_exhaustive]
 pub enum GoodbyeCode {
     /// Everything asked for is done.
-    Done,
+    Done = 1,
     /// The cursor given in `Start` is not one of this log. Resume by frontier.
-    CursorUnknown,
+    CursorUnknown = 2,
     /// The log refuses what was sent.
-    Refused,
+    Refused = 3,
     /// The version of the protocol is not spoken here.
-    Unsupported,
+    Unsupported = 4,
     /// Not now. Try again later.
-    Unavailable,
+    Unavailable = 5,
     /// The protocol was violated.
-    Violation,
+    Violation = 6,
     /// A reason that this version does not know.
-    Other,
+    Other = 0,
 }
 
+impl GoodbyeCode {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Other,
+        Self::Done,
+        Self::CursorUnknown,
+        Self::Refused,
+        Self::Unsupported,
+        Self::Unavailable,
+        Self::Violation,
+    ];
+}
+
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod samples;
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::id::StoreId;
-
-    #[test]
-    fn a_goodbye_is_cut_between_characters() {
-        let said = "ü".repeat(GOODBYE_BYTES_MAX);
-        let Frame::Goodbye(goodbye) = Frame::goodbye(GoodbyeCode::Other, &said) else { panic!() };
-        assert_eq!(goodbye.message.len(), GOODBYE_BYTES_MAX);
-        let Frame::Goodbye(goodbye) = Frame::goodbye(GoodbyeCode::Other, &format!("a{said}"))
-        else {
-            panic!()
-        };
-        assert_eq!(goodbye.message.len(), GOODBYE_BYTES_MAX - 1);
-    }
-
-    #[test]
-    fn what_is_signed_depends_on_every_word_of_both_greetings_and_on_who_signs() {
-        let (ann, bob) = (hello(1), hello(2));
-        let changes: [fn(&mut Hello); 10] = [
-            |hello| hello.protocol += 1,
-            |hello| hello.store.id = StoreId::from_bytes([9; 16]),
-            |hello| hello.store.epoch += 1,
-            |hello| hello.replica = ReplicaId::from_bytes([9; 32]),
-            |hello| hello.space = SpaceId::new("elsewhere").unwrap(),
-            |hello| hello.nonce[31] ^= 1,
-            |hello| hello.sends = false,
-            |hello| hello.receives = false,
-            |hello| hello.takes_relayed = false,
-            |hello| hello.fingerprint = Some([0; 32]),
-        ];
-        let mut signed = vec![
-            Hello::transcript(&ann, &bob, true),
-            Hello::transcript(&ann, &bob, false),
-            Hello::transcript(&bob, &ann, true),
-        ];
-        for change in changes {
-            let (mut other_ann, mut other_bob) = (ann.clone(), bob.clone());
-            change(&mut other_ann);
-            change(&mut other_bob);
-            signed.push(Hello::transcript(&other_ann, &bob, true));
-            signed.push(Hello::transcript(&ann, &other_bob, true));
-        }
-        let count = signed.len();
-        signed.sort_unstable();
-        signed.dedup();
-        assert_eq!(signed.len(), count);
-    }
-
-    fn hello(name: u8) -> Hello {
-        let store = StoreIdentity { id: StoreId::from_bytes([name; 16]), epoch: 1 };
-        let replica = ReplicaId::from_bytes([name; 32]);
-        Hello::new(store, replica, SpaceId::default(), [name; 32])
-    }
-}
+mod tests;

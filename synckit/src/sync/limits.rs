@@ -4,8 +4,10 @@ use std::time::Duration;
 
 /// The version of the protocol that this program speaks.
 pub const PROTOCOL_VERSION: u32 = 1;
-/// Largest frame, in bytes, headers included. Also the largest gRPC message.
+/// Largest frame, in bytes, headers included.
 pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
+/// Largest message taken for a frame: a full one, and room for fields that later versions add.
+pub const MESSAGE_BYTES_MAX: usize = FRAME_BYTES_MAX + 4 * 1024;
 /// Most blocks in one frame.
 pub const FRAME_BLOCKS_MAX: usize = 4_096;
 /// Bytes of events that may be sent before their acknowledgement; the frame that crosses the line

@@ -6,7 +6,7 @@ mod exchange;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::frame::{Ack, Events, Frame, Goodbye, GoodbyeCode, Hello, Resume, Start};
+use super::frame::{Ack, Events, Frame, Goodbye, GoodbyeCode, Greeting, Hello, Resume, Start};
 use super::limits::{ACK_WITHIN, HANDSHAKE_WITHIN, PROTOCOL_VERSION};
 use super::receiver::{Admission, Receiver};
 use super::sender::{Sender, Want};
@@ -76,7 +76,7 @@ pub struct Session {
     config: Config,
     phase: Phase,
     effects: VecDeque<Effect>,
-    peer: Option<Hello>,
+    peer: Option<Greeting>,
     last_progress: Duration,
     caught_up: bool,
     final_progress: Progress,
@@ -87,9 +87,9 @@ enum Phase {
     /// The peer's greeting is awaited.
     Greeting,
     /// What is known of the peer is being looked up. Its `Start` may come meanwhile.
-    Recalling { peer: Box<Hello>, early: Option<Start> },
+    Recalling { peer: Box<Greeting>, early: Option<Start> },
     /// The peer's proof is awaited.
-    Proving { peer: Box<Hello>, known: Box<Recollection> },
+    Proving { peer: Box<Greeting>, known: Box<Recollection> },
     /// Logs are exchanged.
     Streaming(Box<Streams>),
     /// Over.
@@ -150,8 +150,8 @@ impl Session {
     }
 
     /// The peer's greeting, once it has come.
-    pub const fn peer(&self) -> Option<&Hello> {
-        self.peer.as_ref()
+    pub fn peer(&self) -> Option<&Hello> {
+        self.peer.as_deref()
     }
 
     /// When [`Input::DeadlinePassed`] is due, in time since the session was made.
@@ -216,7 +216,7 @@ impl Session {
         }
     }
 
-    fn greeted(&mut self, hello: Hello) -> Result<(), SessionError> {
+    fn greeted(&mut self, hello: Greeting) -> Result<(), SessionError> {
         if !matches!(self.phase, Phase::Greeting) {
             return Err(self.out_of_turn(&Frame::Hello(hello)));
         }
@@ -280,7 +280,7 @@ impl Session {
         let claims = Claims::of(&start);
         if claims.check(&known).is_err() {
             // Perhaps the store has grown since it was asked: it is asked once more.
-            let (space, peer, replica) = (peer.space, peer.store, peer.replica);
+            let (space, peer, replica) = (peer.space.clone(), peer.store, peer.replica);
             self.effects.push_back(Effect::Recall { space, peer, replica });
             streams.doubted = Some(claims);
         }
@@ -459,21 +459,22 @@ impl Session {
         }
     }
 
-    fn hello(&self, space: SpaceId) -> Hello {
-        Hello {
+    fn hello(&self, space: SpaceId) -> Greeting {
+        let hello = Hello {
             sends: self.config.sends,
             receives: self.config.receives,
             takes_relayed: self.config.peer_may_relay,
             fingerprint: self.config.fingerprint,
             ..Hello::new(self.config.store, self.config.key.id(), space, self.config.nonce)
-        }
+        };
+        hello.into()
     }
 
     /// What this side signs (`ours`), or the peer has signed.
-    fn transcript(&self, own: &Hello, peer: &Hello, ours: bool) -> [u8; 32] {
+    fn transcript(&self, own: &Greeting, peer: &Greeting, ours: bool) -> [u8; 32] {
         match self.config.role {
-            Role::Initiator(_) => Hello::transcript(own, peer, ours),
-            Role::Acceptor => Hello::transcript(peer, own, !ours),
+            Role::Initiator(_) => Greeting::transcript(own, peer, ours),
+            Role::Acceptor => Greeting::transcript(peer, own, !ours),
         }
     }
 

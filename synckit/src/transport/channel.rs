@@ -5,7 +5,6 @@ use tokio::sync::mpsc;
 
 use super::{
     Connection, FrameReceiver, FrameSender, Transport, TransportError, TransportErrorKind,
-    check_size,
 };
 use crate::sync::Frame;
 
@@ -71,7 +70,7 @@ struct ChannelSender {
 #[async_trait]
 impl FrameSender for ChannelSender {
     async fn send(&mut self, frame: Frame) -> Result<(), TransportError> {
-        check_size(&frame)?;
+        frame.check_size().map_err(TransportError::unsendable)?;
         let lost = || TransportError::new("send a frame", TransportErrorKind::Lost);
         let frames = self.frames.as_ref().ok_or_else(lost)?;
         frames.send(frame).await.map_err(|_| lost())

@@ -81,12 +81,12 @@ pub(crate) fn transport(address: SocketAddr) -> GrpcTransport {
 }
 
 pub(crate) fn ack(number: u64) -> Frame {
-    Frame::Ack(Ack { through: Position(number) })
+    Frame::Ack(Ack::new(Position(number)))
 }
 
 pub(crate) fn events(number: u64, block: &'static [u8]) -> Frame {
     let blocks = vec![Bytes::from_static(block)];
-    Frame::Events(Events { through: Position(number), head: Position(number), blocks })
+    Frame::Events(Events::new(Position(number), Position(number), blocks))
 }
 
 /// Waits for something, within [`PATIENCE`].

@@ -2,78 +2,16 @@
 
 use bytes::Bytes;
 
-use super::{events, numbered};
-use crate::envelope::Chain;
-use crate::id::{Dot, Position, ReplicaId, SPACE_BYTES_MAX, SpaceId, StoreId, StoreIdentity};
+use super::events;
 use crate::sync::Frame;
-use crate::sync::frame::{GoodbyeCode, HeldHead, Hello, Resume, Start};
-use crate::sync::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, GOODBYE_BYTES_MAX};
-use crate::vector::VECTOR_REPLICAS_MAX;
+use crate::sync::frame::samples;
+use crate::sync::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX};
 
 /// Every kind of frame, each as small and as large as it can be.
 pub fn every_kind() -> Vec<Frame> {
-    let mut frames = hellos();
-    frames.extend(starts());
+    let mut frames = samples::extremes();
     frames.extend(all_events());
-    frames.extend([numbered(0), numbered(u64::MAX)]);
-    for code in [
-        GoodbyeCode::Done,
-        GoodbyeCode::CursorUnknown,
-        GoodbyeCode::Refused,
-        GoodbyeCode::Unsupported,
-        GoodbyeCode::Unavailable,
-        GoodbyeCode::Violation,
-        GoodbyeCode::Other,
-    ] {
-        frames.push(Frame::goodbye(code, ""));
-        frames.push(Frame::goodbye(code, &"ü".repeat(GOODBYE_BYTES_MAX / 2)));
-    }
     frames
-}
-
-fn hellos() -> Vec<Frame> {
-    let small = Hello {
-        protocol: 0,
-        store: StoreIdentity { id: StoreId::from_bytes([0; 16]), epoch: 0 },
-        replica: ReplicaId::from_bytes([0; 32]),
-        space: SpaceId::new("a").expect("a space"),
-        nonce: [0; 32],
-        sends: false,
-        receives: false,
-        takes_relayed: false,
-        fingerprint: None,
-    };
-    let large = Hello {
-        protocol: u32::MAX,
-        store: StoreIdentity { id: StoreId::from_bytes([255; 16]), epoch: u64::MAX },
-        replica: ReplicaId::from_bytes([255; 32]),
-        space: SpaceId::new(&"ü".repeat(SPACE_BYTES_MAX / 2)).expect("a space"),
-        nonce: [255; 32],
-        sends: true,
-        receives: true,
-        takes_relayed: true,
-        fingerprint: Some([255; 32]),
-    };
-    vec![Frame::Hello(small), Frame::Hello(large)]
-}
-
-fn starts() -> Vec<Frame> {
-    let frontier = (0..VECTOR_REPLICAS_MAX).map(|n| {
-        let mut bytes = [255; 32];
-        bytes[..8].copy_from_slice(&(n as u64).to_be_bytes());
-        Dot { replica: ReplicaId::from_bytes(bytes), seq: u64::MAX }
-    });
-    let start = |resume, holds_of_you, number| {
-        Frame::Start(Start { signature: [9; 64], resume, holds_of_you, head: Position(number) })
-    };
-    let nothing = HeldHead { seq: 0, chain: Chain::START };
-    let much = HeldHead { seq: u64::MAX, chain: Chain::from_bytes([255; 32]) };
-    vec![
-        start(Resume::Frontier(Vec::new()), nothing, 0),
-        start(Resume::Frontier(frontier.collect()), much, u64::MAX),
-        start(Resume::After(Position(0)), nothing, 0),
-        start(Resume::After(Position(u64::MAX)), much, u64::MAX),
-    ]
 }
 
 fn all_events() -> Vec<Frame> {

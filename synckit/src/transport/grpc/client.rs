@@ -4,14 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tonic::transport::Endpoint;
 
 use super::answer::Checked;
 use super::connector::{Connector, Impression, Seen};
-use super::generated::sync_service_client::SyncServiceClient;
-use super::{HEADER_LIST_BYTES_MAX, MESSAGE_BYTES_MAX, address, status, streams};
+use super::{HEADER_LIST_BYTES_MAX, address, service, status, streams};
 use crate::transport::{Connection, Transport, TransportError, TransportErrorKind};
 
 /// How long a connection may take, from the look-up of the name to the hub's answer.
@@ -75,12 +73,9 @@ impl GrpcTransport {
     async fn open(&self, seen: &Seen) -> Result<Connection, Failure> {
         let connector = Connector::new(self.connect_within, seen.clone());
         let channel = self.endpoint.connect_with_connector(connector).await?;
-        let mut client = SyncServiceClient::new(Checked(channel))
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let (sender, outgoing) = streams::sender();
-        let response = client.sync(ReceiverStream::new(outgoing)).await?;
-        Ok(sender.with(response.into_inner()))
+        let incoming = service::call(Checked(channel), outgoing).await?;
+        Ok(sender.with(incoming))
     }
 }
 

@@ -4,20 +4,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
-use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::codegen::BoxStream;
 use tonic::transport::Server;
-use tonic::{Request, Response, Status, Streaming};
 
+use super::HEADER_LIST_BYTES_MAX;
 use super::accept::accept;
-use super::generated as proto;
-use super::generated::sync_service_server::{SyncService, SyncServiceServer};
-use super::guard::Called;
-use super::{HEADER_LIST_BYTES_MAX, MESSAGE_BYTES_MAX, status, streams};
+use super::service::SyncService;
 use crate::transport::{Acceptor, TransportError, TransportErrorKind};
 
 /// Connections at the same time. Many systems allow a process 1,024 open files; keep room for the
@@ -175,36 +169,6 @@ pub fn hardened(limits: &ServerLimits) -> Server {
 /// # Ok(())
 /// # }
 /// ```
-pub fn service(acceptor: Arc<dyn Acceptor>) -> SyncServiceServer<Handler> {
-    SyncServiceServer::new(Handler { acceptor })
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX)
-}
-
-/// What answers the calls of [`service`].
-#[derive(Debug)]
-pub struct Handler {
-    acceptor: Arc<dyn Acceptor>,
-}
-
-#[async_trait]
-impl SyncService for Handler {
-    type SyncStream = BoxStream<proto::Frame>;
-
-    /// Answers with headers at once: they tell the client that the session is open.
-    async fn sync(
-        &self,
-        request: Request<Streaming<proto::Frame>>,
-    ) -> Result<Response<Self::SyncStream>, Status> {
-        if let Some(called) = request.extensions().get::<Called>() {
-            called.note();
-        }
-        let (sender, outgoing) = streams::sender();
-        let connection = sender.with(request.into_inner());
-        if let Err(error) = self.acceptor.accept(connection) {
-            tracing::debug!(%error, "session refused");
-            return Err(status::refusal(&error));
-        }
-        Ok(Response::new(Box::pin(ReceiverStream::new(outgoing).map(Ok))))
-    }
+pub fn service(acceptor: Arc<dyn Acceptor>) -> SyncService {
+    SyncService::new(acceptor)
 }

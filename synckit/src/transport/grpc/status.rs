@@ -3,7 +3,6 @@
 use tonic::{Code, Status};
 
 use super::connector::Impression;
-use super::convert::NotAFrame;
 use crate::transport::{TransportError, TransportErrorKind};
 
 /// Why no session could be opened: by what was seen of the other side, and what it answered.
@@ -30,13 +29,13 @@ fn answered(status: &Status) -> TransportErrorKind {
 
 /// Why no more frames come.
 pub(super) fn receiving(status: Status) -> TransportError {
-    let source = std::error::Error::source(&status);
+    let made_here = std::error::Error::source(&status).is_some();
     let kind = match status.code() {
-        _ if source.is_some_and(|source| source.is::<NotAFrame>()) => TransportErrorKind::Malformed,
-        Code::Internal if source.is_none() && status.message().starts_with("protocol error") => {
+        Code::Internal if !made_here && status.message().starts_with("protocol error") => {
             TransportErrorKind::Malformed
         }
-        Code::OutOfRange => TransportErrorKind::FrameTooLarge,
+        // tonic's word for a message that is larger than it may be.
+        Code::OutOfRange => TransportErrorKind::Malformed,
         Code::ResourceExhausted => TransportErrorKind::Busy,
         _ => TransportErrorKind::Lost,
     };

@@ -6,23 +6,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tonic::Streaming;
 
-use super::convert::{from_proto, to_proto};
-use super::generated as proto;
 use super::{FRAMES_QUEUED_MAX, status};
 use crate::sync::Frame;
 use crate::transport::{
-    Connection, FrameReceiver, FrameSender, TransportError, TransportErrorKind, check_size,
+    Connection, FrameReceiver, FrameSender, TransportError, TransportErrorKind,
 };
 
 /// How long what was handed over may take to arrive after both directions have been dropped.
 const LINGER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Frames on their way into a gRPC stream.
-pub(super) type Outgoing = mpsc::Receiver<proto::Frame>;
+pub(super) type Outgoing = mpsc::Receiver<Bytes>;
 
 /// A sender, and where its frames come out.
 pub(super) fn sender() -> (GrpcSender, Outgoing) {
@@ -32,13 +31,13 @@ pub(super) fn sender() -> (GrpcSender, Outgoing) {
 
 pub(super) struct GrpcSender {
     /// `None` when no more follow.
-    frames: Option<mpsc::Sender<proto::Frame>>,
+    frames: Option<mpsc::Sender<Bytes>>,
     finished: Arc<AtomicBool>,
 }
 
 impl GrpcSender {
     /// A connection of this direction and the other one.
-    pub(super) fn with(self, frames: Streaming<proto::Frame>) -> Connection {
+    pub(super) fn with(self, frames: Streaming<Bytes>) -> Connection {
         let finished = Arc::clone(&self.finished);
         let receiver = GrpcReceiver { frames: Some(frames), finished };
         Connection { sender: Box::new(self), receiver: Box::new(receiver) }
@@ -54,10 +53,10 @@ impl fmt::Debug for GrpcSender {
 #[async_trait]
 impl FrameSender for GrpcSender {
     async fn send(&mut self, frame: Frame) -> Result<(), TransportError> {
-        check_size(&frame)?;
+        let bytes = frame.encode().map_err(TransportError::unsendable)?;
         let lost = || TransportError::new("send a frame", TransportErrorKind::Lost);
         let frames = self.frames.as_ref().ok_or_else(lost)?;
-        frames.send(to_proto(frame)).await.map_err(|_| lost())
+        frames.send(bytes).await.map_err(|_| lost())
     }
 
     async fn finish(&mut self) -> Result<(), TransportError> {
@@ -74,7 +73,7 @@ impl FrameSender for GrpcSender {
 struct GrpcReceiver {
     /// `None` after the last frame, and after an error: behind one the place in the stream is
     /// lost.
-    frames: Option<Streaming<proto::Frame>>,
+    frames: Option<Streaming<Bytes>>,
     /// Whether the other direction has ended as it should.
     finished: Arc<AtomicBool>,
 }
@@ -108,10 +107,7 @@ impl FrameReceiver for GrpcReceiver {
         // Nothing is awaited after a frame has been taken, so that none is lost when this is
         // cancelled.
         let received = match frames.message().await {
-            Ok(frame) => frame.map(from_proto).transpose().map_err(|reason| {
-                let kind = TransportErrorKind::Malformed;
-                TransportError::new("receive a frame", kind).caused_by(reason)
-            }),
+            Ok(bytes) => bytes.map(Frame::decode).transpose().map_err(TransportError::malformed),
             Err(failed) => Err(status::receiving(failed)),
         };
         if !matches!(received, Ok(Some(_))) {

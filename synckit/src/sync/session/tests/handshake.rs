@@ -175,8 +175,10 @@ fn introduced() -> (Seat, Seat) {
 
 fn changed_hello(seat: &mut Seat, change: impl FnOnce(&mut Hello)) -> Frame {
     let mut frame = seat.next(FrameKind::Hello);
-    if let Frame::Hello(hello) = &mut frame {
-        change(hello);
+    if let Frame::Hello(greeting) = &mut frame {
+        let mut hello = Hello::clone(greeting);
+        change(&mut hello);
+        *greeting = hello.into();
     }
     frame
 }

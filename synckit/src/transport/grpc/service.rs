@@ -1,0 +1,118 @@
+//! The gRPC service of `sync.proto`: one call, whose messages are frames.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::body::Body;
+use tonic::client::{Grpc as GrpcClient, GrpcService};
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::codegen::{Body as HttpBody, BoxFuture, BoxStream, Service, StdError, http};
+use tonic::server::{Grpc as GrpcServer, NamedService, StreamingService};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::codec::FrameBytes;
+use super::guard::Called;
+use super::streams::{self, Outgoing};
+use super::{MESSAGE_BYTES_MAX, status};
+use crate::transport::Acceptor;
+
+/// The path of the call `Sync`.
+const SYNC: &str = "/synckit.v1.SyncService/Sync";
+
+/// Answers `SyncService` and hands its sessions to an [`Acceptor`]. Made by
+/// [`service`](super::service), for tonic's and axum's servers.
+#[derive(Clone)]
+pub struct SyncService {
+    acceptor: Arc<dyn Acceptor>,
+}
+
+impl SyncService {
+    pub(super) fn new(acceptor: Arc<dyn Acceptor>) -> Self {
+        Self { acceptor }
+    }
+}
+
+impl NamedService for SyncService {
+    const NAME: &'static str = "synckit.v1.SyncService";
+}
+
+impl fmt::Debug for SyncService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SyncService").field(&self.acceptor).finish()
+    }
+}
+
+impl<B> Service<http::Request<B>> for SyncService
+where
+    B: HttpBody + Send + 'static,
+    B::Error: Into<StdError> + Send + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Self::Response, Infallible>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let sessions = Sessions(Arc::clone(&self.acceptor));
+        Box::pin(async move {
+            if request.uri().path() != SYNC {
+                return Ok(Status::unimplemented("no such call").into_http());
+            }
+            let mut grpc = GrpcServer::new(FrameBytes)
+                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX);
+            Ok(grpc.streaming(sessions, request).await)
+        })
+    }
+}
+
+/// Makes a session of each call.
+struct Sessions(Arc<dyn Acceptor>);
+
+impl StreamingService<Bytes> for Sessions {
+    type Response = Bytes;
+    type ResponseStream = BoxStream<Bytes>;
+    type Future = Ready<Result<Response<Self::ResponseStream>, Status>>;
+
+    /// Answers with headers at once: they tell the client that the session is open.
+    fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
+        if let Some(called) = request.extensions().get::<Called>() {
+            called.note();
+        }
+        let (sender, outgoing) = streams::sender();
+        let connection = sender.with(request.into_inner());
+        if let Err(error) = self.0.accept(connection) {
+            tracing::debug!(%error, "session refused");
+            return ready(Err(status::refusal(&error)));
+        }
+        let frames: Self::ResponseStream = Box::pin(ReceiverStream::new(outgoing).map(Ok));
+        ready(Ok(Response::new(frames)))
+    }
+}
+
+/// Makes the call on a channel: frames there, frames back.
+pub(super) async fn call<C>(channel: C, outgoing: Outgoing) -> Result<Streaming<Bytes>, Status>
+where
+    C: GrpcService<Body>,
+    C::Error: Into<StdError>,
+    C::ResponseBody: HttpBody + Send + 'static,
+    <C::ResponseBody as HttpBody>::Error: Into<StdError>,
+{
+    let mut grpc = GrpcClient::new(channel)
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let unready = |error: C::Error| Status::from_error(error.into());
+    grpc.ready().await.map_err(unready)?;
+    let request = Request::new(ReceiverStream::new(outgoing));
+    let answer = grpc.streaming(request, PathAndQuery::from_static(SYNC), FrameBytes).await?;
+    Ok(answer.into_inner())
+}
