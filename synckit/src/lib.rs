@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(feature = "runtime"),
     allow(dead_code, reason = "the runtime holds the other ends of some inner functions")
