@@ -7,11 +7,11 @@
 //! The versions are packages, as they would be commits of one: `evolve/v1`, `evolve/v2` and
 //! `evolve/v3`, each with the lock files in `schemas/` as they stood in its day. A lock file only
 //! grows, and a package has one for each name, so no package can hold two versions of a program.
-//! Compare the three `src/lib.rs`, then run this, and see what each version makes of the events of
-//! the others.
+//! Compare the three `src/lib.rs`, then run this to see how each version reads the events of the
+//! others.
 //!
 //! - `first`, `second` and `third` are an edit by each version;
-//! - `show` prints the history as a version reads it, and the state that it folds from that.
+//! - `show` prints the history as a version reads it, and the state folded from that.
 
 mod evolve {
     pub(crate) mod first;
@@ -48,8 +48,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     show::history::<evolve_v3::Inspection>("version 3 went on", &replica).await?;
     replica.close().await?;
 
-    // Somebody has not upgraded, and is given a copy: what version 1 does not know is passed over
-    // or parked, and an edit leaves it alone.
+    // Somebody has not upgraded: fields that version 1 does not know are skipped, events that it
+    // cannot apply are parked, and its own edit touches neither.
     let replica = open(&file, evolve_v1::types()).await?;
     first::edit(&replica).await?;
     show::history::<evolve_v1::Inspection>("version 1 again", &replica).await?;

@@ -42,8 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     ann.sync_once(way.clone()).await?;
     bob.sync_once(way.clone()).await?;
 
-    // Both edit the note, neither seeing what the other does. All of one `edit` takes effect
-    // together.
+    // Both edit the note concurrently. All of one `edit` takes effect together.
     ann.edit(&id, |note| {
         note.title.set("Shopping list");
         note.votes.add(1);
@@ -65,8 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("Bob: {:?}", bob.get(&id).await?);
     assert_eq!(ann.state_hash().await?, bob.state_hash().await?);
 
-    // Votes and tags add up, but a note has one title. That one write beat the other is not lost in
-    // silence.
+    // Votes and tags add up, but a note has one title: the write that lost is recorded.
     for Conflict { field, winner, loser, .. } in ann.conflicts(0).await? {
         let [winner, loser]: [String; 2] = [winner.decode()?, loser.decode()?];
         println!("Conflict: {field} {loser:?} was beaten by {winner:?}");

@@ -6,16 +6,16 @@
 //!
 //! Every airline has an office, and every office is a replica with a file of its own. The reports
 //! of all airlines are about the same fifty airports, so nearly every airport is edited by many
-//! offices that do not know of each other. Then a hub is started, all offices connect at once, and
+//! offices concurrently. Then a hub is started, all offices connect at once, and
 //! in the end each holds the same bytes of state.
 //!
 //! To follow one report from the file to the table, read
-//! - `airport`: what is known of an airport, and how each field is merged;
-//! - `report` and `reports`: a row of the file, and what it does to its airport;
-//! - `deal` and `folder`: whose report it is, and where the files are;
+//! - `airport`: the state of an airport, and how each field is merged;
+//! - `report` and `reports`: a row of the file, and the edit that it makes;
+//! - `deal` and `folder`: the office of each report, and the files;
 //! - `office`: entering it offline, exactly once; syncing;
 //! - `hub`: the process in the middle;
-//! - `run`: the job as a whole, and `show`: what it prints.
+//! - `run`: the job as a whole, and `show`: the output.
 
 mod strikes {
     pub(crate) mod airport;
@@ -93,13 +93,11 @@ async fn play(args: Args) -> Result<ExitCode, Failure> {
     report(&outcome, job.json)
 }
 
-/// Prints the outcome, and says it as an exit code.
+/// Prints the outcome and turns it into an exit code.
 fn report(outcome: &Outcome, json: bool) -> Result<ExitCode, Failure> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let printed = match json {
-        true => show::json(outcome, &mut out),
-        false => show::tables(outcome, &mut out),
-    };
+    let printed =
+        if json { show::json(outcome, &mut out) } else { show::tables(outcome, &mut out) };
     match printed.and_then(|()| out.flush()) {
         // Whoever reads has read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}

@@ -1,4 +1,4 @@
-//! What people do with the first version.
+//! An edit by the first version.
 
 use evolve_v1::{Inspection, Measured, Signed};
 use synckit::{Id, Replica};

@@ -1,4 +1,4 @@
-//! What people do with the second version.
+//! An edit by the second version.
 
 use evolve_v2::{Inspection, Measured, Signed};
 use synckit::{Id, Replica};

@@ -1,4 +1,4 @@
-//! What a version of the program makes of the file.
+//! Prints the file as one version of the program reads it.
 
 #![allow(clippy::print_stdout, reason = "printing is what the program is for")]
 
@@ -10,7 +10,7 @@ use synckit::{Aggregate, Id, Replica};
 
 pub(crate) type Failure = Box<dyn Error>;
 
-/// Prints every event in the log as the aggregate's events have it, and what they fold to.
+/// Prints every event in the log as the aggregate's typed event, and the state folded from them.
 pub(crate) async fn history<A: Aggregate>(title: &str, replica: &Replica) -> Result<(), Failure> {
     println!("{title}");
     let mut at = Position::START;

@@ -1,4 +1,4 @@
-//! What people do with the third version.
+//! An edit by the third version.
 
 use evolve_v3::{Inspection, Measured, Signed};
 use synckit::{Id, Replica};

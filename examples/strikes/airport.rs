@@ -1,8 +1,7 @@
-//! The domain: what is known of the wildlife strikes at an airport, and how what offices report is
-//! merged.
+//! The domain: wildlife strikes at an airport, and how offices' reports of them are merged.
 //!
-//! The struct is plain. The attribute above each field says what becomes of it when several
-//! offices, none of which can see the others, report strikes at the same airport.
+//! The struct is plain. The attribute above each field says how it merges when several
+//! offices report strikes at the same airport concurrently.
 
 use std::collections::BTreeSet;
 
@@ -11,14 +10,14 @@ use synckit::{SyncValue, sync_aggregate};
 
 use super::date::Date;
 
-/// What is known of the strikes at one airport. The airport's name is the aggregate's key.
+/// The strikes at one airport. The airport's name is the aggregate's key.
 #[sync_aggregate(name = "airport")]
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Airport {
-    /// How many strikes were reported. Two offices that each add 1 have added 2.
+    /// Number of strikes reported. Two offices that each add 1 have added 2.
     #[merge(counter)]
     pub(crate) strikes: i64,
-    /// What they cost, in dollars.
+    /// Their cost, in dollars.
     #[merge(counter)]
     pub(crate) cost_total: i64,
     /// The worst damage that one of them did, whoever reported it and when.
@@ -37,13 +36,13 @@ pub(crate) struct Airport {
     /// names a speed.
     #[merge(max)]
     pub(crate) fastest_knots: Option<u32>,
-    /// Whose report was entered last. Of values written apart from each other only one can stay:
-    /// that is a conflict, which every office decides alike and records.
+    /// Operator of the report that was entered last. Of concurrent values only one can stay: a
+    /// conflict, which every office decides alike and records.
     #[merge(lww)]
     pub(crate) last_operator: String,
 }
 
-/// How bad the damage was, in ascending order.
+/// Damage, in ascending order.
 ///
 /// The last two are codes that the source leaves undefined. They stand above the others, so that
 /// somebody looks.

@@ -15,8 +15,7 @@ Exit codes:
   1  it did not work; one line on standard error says why
   2  all offices agree, but malformed rows were skipped; a line on standard error for each says why";
 
-/// Offices of airlines enter reports of wildlife strikes offline; then all sync with a hub, and
-/// agree.
+/// Airlines' offices enter reports of wildlife strikes offline, then sync with a hub and agree.
 #[derive(Debug, Parser)]
 #[command(name = "strikes", after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
@@ -38,7 +37,7 @@ pub(crate) struct Job {
     /// Keep the offices' files and the hub's here, and go on from them if they are there
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
-    /// Where the hub listens; port 0 takes a free one
+    /// Address for the hub to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(crate) listen: String,
     /// Print the result as JSON, and nothing else on standard output
@@ -63,10 +62,10 @@ pub(crate) enum Role {
     Office(OfficeJob),
 }
 
-/// What one office does.
+/// The job of one office.
 #[derive(Debug, clap::Args)]
 pub(crate) struct OfficeJob {
-    /// Which of the offices
+    /// Name of the office
     #[arg(long)]
     pub(crate) name: String,
     #[arg(long, value_name = "DIR")]
@@ -75,7 +74,7 @@ pub(crate) struct OfficeJob {
     pub(crate) hub: String,
     #[arg(long, value_name = "FILE", default_value = DATA)]
     pub(crate) data: PathBuf,
-    /// How many offices there are at most
+    /// Number of offices at most
     #[arg(long, value_name = "N", value_parser = offices())]
     pub(crate) offices: Option<u16>,
 }

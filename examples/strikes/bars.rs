@@ -15,12 +15,12 @@ impl Bars {
         Self { bars: MultiProgress::new() }
     }
 
-    /// How many reports have been entered.
+    /// Progress of entering, in reports.
     pub(crate) fn entering(&self, reports: usize) -> ProgressBar {
         self.bar("entering offline", reports as u64, "reports")
     }
 
-    /// How many events are held, all offices together.
+    /// Progress of syncing, in events held by all offices together.
     pub(crate) fn syncing(&self, events: u64, offices: usize) -> ProgressBar {
         self.bar("syncing", events * offices as u64, "events")
     }

@@ -52,7 +52,7 @@ fn digits<T: FromStr>(part: Option<&str>, count: usize) -> Result<T, NotADate> {
     part.and_then(|part| part.parse().ok()).ok_or(NotADate)
 }
 
-/// How many days a month has; none when there is no such month.
+/// Days of a month; 0 when there is no such month.
 const fn days_of(year: u16, month: u8) -> u8 {
     match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,

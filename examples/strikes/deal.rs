@@ -13,7 +13,7 @@ const SLUG_BYTES_MAX: usize = 40;
 pub(crate) struct Share {
     /// The office's name: short, unique, and fit for a file name.
     pub(crate) office: String,
-    /// What people call it: the operator, if it has the office to itself.
+    /// Shown to people: the operator, if it has the office to itself.
     pub(crate) title: String,
     /// The reports, in the order of the file.
     pub(crate) reports: Vec<Report>,
@@ -50,7 +50,7 @@ pub(crate) fn deal(reports: Vec<Report>, offices: Option<u16>) -> Vec<Share> {
     shares
 }
 
-/// A name that is safe in a file name. Names that look alike are told apart by a digest of what
+/// A name that is safe in a file name. Names that look alike differ by a digest of what
 /// they were made of.
 fn slug(operator: &str) -> String {
     let mut slug = String::new();

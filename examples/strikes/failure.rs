@@ -1,11 +1,11 @@
-//! What ends the program: an error, told in one line.
+//! Errors that end the program, each printed in one line.
 
 use std::error::Error;
 
 /// An error of synckit's, of the system's, or of the program's own.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
-/// The error and what caused it, in one line. Causes that repeat what was said are left out.
+/// Formats an error and its causes in one line. Leaves out causes whose text is there already.
 pub(crate) fn one_line(failure: &Failure) -> String {
     let mut line = failure.to_string();
     let mut next = failure.source();

@@ -1,4 +1,4 @@
-//! Where the files are: in a folder that was named and stays, or in one that goes with the run.
+//! The folder of the files: a named one, which stays, or a temporary one, removed after the run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::deal::Share;
 use super::failure::Failure;
 
-/// How an office's file is called after its name.
+/// Follows an office's name in the name of its file.
 const SUFFIX: &str = ".office.redb";
 
 /// The folder of a run.
@@ -19,8 +19,7 @@ pub(crate) enum Folder {
 }
 
 impl Folder {
-    /// Opens the folder that was named, which is made when it is not there, or one that goes with
-    /// the run.
+    /// Opens the named folder, creating it when it is missing, or a temporary one.
     pub(crate) fn open(named: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = named else { return Ok(Self::Passing(tempfile::tempdir()?)) };
         let failed = |error| format!("cannot make the folder {}: {error}", path.display());

@@ -52,13 +52,10 @@ impl HubProcess {
         }
         let stdin = child.stdin.take();
         let mut hub = Self { child, stdin, url: url.trim_end().to_owned() };
-        match hub.url.is_empty() {
-            true => Err(hub.ended().await),
-            false => Ok(hub),
-        }
+        if hub.url.is_empty() { Err(hub.ended().await) } else { Ok(hub) }
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -66,10 +63,7 @@ impl HubProcess {
     /// Tells the hub to end, and waits until its file is closed.
     pub(crate) async fn stop(mut self) -> Result<(), Failure> {
         drop(self.stdin.take());
-        match self.child.wait().await?.success() {
-            true => Ok(()),
-            false => Err(self.ended().await),
-        }
+        if self.child.wait().await?.success() { Ok(()) } else { Err(self.ended().await) }
     }
 
     /// Waits until the process has ended by itself, and says why it did.

@@ -28,7 +28,7 @@ const REPORT: &str = "report";
 const EDITS_AT_ONCE: usize = 32;
 /// Airports that are listed at a time.
 const AIRPORTS_AT_ONCE: usize = 1_000;
-/// How long to wait before a hub that was lost is tried again.
+/// Wait before reconnecting to a hub that was lost.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// An office.
@@ -37,14 +37,14 @@ pub(crate) struct Office {
     replica: Replica,
 }
 
-/// What went over an office's connection.
+/// Bytes on an office's connection.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Traffic {
     pub(crate) bytes_sent: u64,
     pub(crate) bytes_received: u64,
 }
 
-/// What an office knows in the end.
+/// An office's final state.
 #[derive(Debug)]
 pub(crate) struct Knowledge {
     pub(crate) airports: Vec<(Id<Airport>, Airport)>,
@@ -157,12 +157,12 @@ impl Office {
         })
     }
 
-    /// How many of the events here are this office's own.
+    /// Counts this office's own events.
     pub(crate) async fn own_events(&self) -> Result<u64, Failure> {
         Ok(self.replica.status().await?.own_events)
     }
 
-    /// What the office knows.
+    /// Reads the office's state.
     pub(crate) async fn knowledge(&self) -> Result<Knowledge, Failure> {
         let mut airports: Vec<(Id<Airport>, Airport)> = Vec::new();
         loop {
@@ -189,7 +189,7 @@ impl Office {
     }
 }
 
-/// How many events entering the reports makes.
+/// Counts the events that entering the reports makes.
 pub(crate) fn events_of<'a>(reports: impl IntoIterator<Item = &'a Report>) -> u64 {
     let recorder = Recorder::new();
     for report in reports {

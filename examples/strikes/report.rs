@@ -32,13 +32,13 @@ const KNOTS: usize = 13;
 
 /// Longest text of a field that is kept, in bytes: as long as a key may be.
 pub(crate) const TEXT_BYTES_MAX: usize = synckit::id::KEY_BYTES_MAX;
-/// How much of a wrong field a message repeats, in characters.
+/// Longest part of a wrong field that a message repeats, in characters.
 const QUOTED_CHARS_MAX: usize = 40;
 
 /// A report of a strike.
 #[derive(Debug)]
 pub(crate) struct Report {
-    /// What tells it from every other report of the file; see [`super::reports`].
+    /// Unique among the reports of the file; see [`super::reports`].
     pub(crate) id: String,
     pub(crate) airport: Id<Airport>,
     pub(crate) operator: String,
@@ -49,7 +49,7 @@ pub(crate) struct Report {
     knots: Option<u32>,
 }
 
-/// Why a row is not a report. Each says which field, and what was found there.
+/// A row that is not a report: the field, and the text found there.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Malformed {
     #[error("{found} columns instead of {}", COLUMNS.len())]

@@ -13,7 +13,7 @@ use csv::{ByteRecord, ReaderBuilder};
 use super::failure::Failure;
 use super::report::{COLUMNS, Malformed, Report};
 
-/// What a file holds.
+/// Contents of a file.
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
     /// The reports, in the order of the file.

@@ -17,7 +17,7 @@ use super::office::{Knowledge, Office, Traffic, events_of};
 use super::reports::Reports;
 use super::show;
 
-/// What the main job came to.
+/// Result of the main job.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) offices: Vec<Row>,
@@ -27,7 +27,7 @@ pub(crate) struct Outcome {
     pub(crate) skipped: usize,
 }
 
-/// What became of one office.
+/// Result of one office.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) title: String,
@@ -38,7 +38,7 @@ pub(crate) struct Row {
 }
 
 impl Outcome {
-    /// Whether every office holds the same state.
+    /// True when every office holds the same state.
     pub(crate) fn converged(&self) -> bool {
         let hash = |row: &Row| row.knowledge.state_hash;
         self.offices.windows(2).all(|pair| hash(&pair[0]) == hash(&pair[1]))
@@ -139,7 +139,7 @@ async fn known(offices: &[Office]) -> Result<BTreeSet<String>, Failure> {
     Ok(entered.into_iter().flatten().collect())
 }
 
-/// What of a share is still to be entered.
+/// The part of a share that is still to be entered.
 fn unknown(mut share: Share, known: &BTreeSet<String>) -> Share {
     share.reports.retain(|report| !known.contains(&report.id));
     share

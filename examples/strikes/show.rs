@@ -1,4 +1,4 @@
-//! What the program prints: tables or JSON on standard output, complaints on standard error.
+//! Output of the program: tables or JSON on standard output, complaints on standard error.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -65,9 +65,10 @@ pub(crate) fn tables(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> 
     writeln!(out, "{} offices, {events} events", outcome.offices.len())?;
     writeln!(out, "offline: {entered} reports entered in {offline:.2} s")?;
     writeln!(out, "sync:    {} in {sync:.2} s", kibibytes(bytes))?;
-    match outcome.converged() {
-        true => writeln!(out, "All offices hold the same state."),
-        false => writeln!(out, "The offices do NOT agree."),
+    if outcome.converged() {
+        writeln!(out, "All offices hold the same state.")
+    } else {
+        writeln!(out, "The offices do NOT agree.")
     }
 }
 

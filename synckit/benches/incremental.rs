@@ -1,4 +1,4 @@
-//! What syncing 100 new events costs on a short and on a long log, over gRPC on loopback with
+//! Measures syncing 100 new events on a short and on a long log, over gRPC on loopback with
 //! durable redb files on both sides.
 //!
 //! `cargo bench -p synckit --bench incremental`

@@ -15,7 +15,7 @@ mod vectors;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// What `proto()` says, compiled.
+/// The text of `proto()`, compiled.
 fn compiled(text: &str) -> (prost_reflect::DescriptorPool, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("events.proto"), text).unwrap();

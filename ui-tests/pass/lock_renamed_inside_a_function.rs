@@ -1,5 +1,5 @@
-//! What locks add to the expansion works under another crate name, inside a function, and beside
-//! other derives.
+//! The additions of locks to the expansion work under another crate name, inside a function, and
+//! beside other derives.
 #![deny(warnings)]
 
 extern crate synckit as other;

@@ -1,4 +1,4 @@
-//! What locks add to the expansion needs no prelude either.
+//! The additions of locks to the expansion need no prelude either.
 #![no_implicit_prelude]
 #![deny(warnings)]
 #![allow(dead_code)]

@@ -1,4 +1,4 @@
-//! What is generated needs no prelude, and takes no notice of what shadows it.
+//! Generated code needs no prelude, and is not affected by names that shadow it.
 #![no_implicit_prelude]
 #![deny(warnings)]
 #![allow(dead_code)]

@@ -29,7 +29,7 @@ struct Signed {
 #[sync_aggregate(name = "inspection")]
 #[derive(Debug, Default)]
 struct Inspection {
-    /// What it is called.
+    /// Its name.
     #[merge(lww)]
     #[allow(unused)]
     title: String,

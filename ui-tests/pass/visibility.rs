@@ -1,4 +1,4 @@
-//! What is generated is as visible as the struct, and no lint finds fault with that.
+//! Generated items are as visible as the struct, and no lint objects.
 #![deny(warnings, missing_docs, unreachable_pub, private_interfaces, private_bounds)]
 #![deny(missing_debug_implementations, rust_2018_idioms, non_snake_case)]
 

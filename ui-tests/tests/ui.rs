@@ -1,4 +1,4 @@
-//! What the macros accept, and what they say about what they refuse.
+//! Programs that the macros accept, and messages about those that they refuse.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::fs;

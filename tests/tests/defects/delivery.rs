@@ -12,7 +12,7 @@ use synckit::{Hub, Id};
 use super::support::{Note, hub, office, way_to};
 
 /// Defect 1: positions were each side's own row numbers, so clients that wrote offline lost data
-/// for ever.
+/// forever.
 #[tokio::test]
 async fn defect_01_replicas_that_wrote_offline_lose_nothing() {
     let (_hub, way) = hub();

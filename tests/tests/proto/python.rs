@@ -37,7 +37,7 @@ impl Python {
         None
     }
 
-    /// What it reads in payloads, each with the name of its message, and what it writes for that.
+    /// Reads payloads, each with the name of its message; returns each as JSON and encoded again.
     pub(crate) fn decode(
         &self,
         descriptors: &[u8],

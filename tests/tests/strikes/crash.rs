@@ -99,7 +99,7 @@ impl Field {
         self.running[place] = Running::start(&self.commands[place], place, &self.said);
     }
 
-    /// Whether it is an office that has finished.
+    /// True for an office that has finished.
     fn is_done(&self, place: usize) -> bool {
         place > 0 && self.results[place - 1].is_some()
     }

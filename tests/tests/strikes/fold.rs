@@ -1,4 +1,4 @@
-//! What the totals must be: a fold of the file that shares no code with the example.
+//! The expected totals: a fold of the file that shares no code with the example.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 pub(crate) const REPORTS: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data/birdstrikes.csv");
 
-/// What a run of the program said.
+/// Exit code and output of a run of the program.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) code: Option<i32>,

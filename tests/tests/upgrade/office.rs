@@ -1,4 +1,4 @@
-//! Who the stories are about: an office with a file of its own, and a program that is upgraded.
+//! The office of the stories: a file of its own, and a program that is upgraded.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(crate) mod v3 {
 /// An office's file, in a folder of its own.
 const FILE: &str = "office.redb";
 
-/// What the newest version knows of the boiler.
+/// The boiler as the newest version has it.
 pub(crate) type Newest = v3::Inspection;
 
 /// A program over a redb file.
@@ -80,7 +80,7 @@ impl Office {
     }
 }
 
-/// What a store holds of a replica's space, as canonical envelopes.
+/// A store's log of a replica's space, as canonical envelopes.
 pub(crate) async fn log(store: &Arc<dyn EventStore>, of: &Replica) -> Vec<Vec<u8>> {
     let page = store.read_after(of.space(), Position::START).await.unwrap();
     assert_eq!(page.through, page.head, "the log fits into a page");

@@ -157,7 +157,7 @@ mod meaning {
     }
 }
 
-/// What the first version does not know: a kind of event, and a version of one.
+/// Unknown to the first version: a kind of event, and a version of one.
 async fn edit_beyond_v1(newest: &Office) {
     edit_v3(newest, |edit| {
         edit.remarks.insert("leaks");

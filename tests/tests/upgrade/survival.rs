@@ -58,7 +58,7 @@ async fn an_old_edit_drops_no_field_that_it_does_not_know() {
     edit_v2(&newer, |edit| synckit::Aggregate::create(&full, edit)).await;
     newer.sync(&way).await;
     old.sync(&way).await;
-    // Everything that it knows is written anew.
+    // Everything that it knows is written again.
     edit_v1(&old, |edit| {
         edit.title.set("Boiler B");
         edit.visits.add(1);

@@ -6,10 +6,10 @@ use synckit::{Lower, Registry, SyncEvent, registry, sync_aggregate};
 #[sync_aggregate(name = "inspection", events(Signed, Measured), lock = required)]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inspection {
-    /// What is inspected.
+    /// The object of the inspection.
     #[merge(lww)]
     pub title: String,
-    /// How often it has been signed.
+    /// Number of signatures.
     #[merge(counter)]
     pub visits: i64,
     /// The hottest that was measured, in degrees Celsius.
@@ -21,7 +21,7 @@ pub struct Inspection {
 #[derive(SyncEvent, Clone, Debug, PartialEq)]
 #[event(name = "inspection.signed", lock = required)]
 pub struct Signed {
-    /// Who.
+    /// The inspector's name.
     pub by: String,
 }
 
@@ -45,7 +45,7 @@ impl Lower<Measured> for Inspection {
     }
 }
 
-/// What the program knows.
+/// The types of the program.
 pub fn types() -> Registry {
     registry![Inspection]
 }

@@ -1,8 +1,8 @@
 //! Inspections, as the second version of the program has them.
 //!
-//! Added: remarks, and how long a visit took. Those who run the first version read such events
-//! without what they do not know. Changed: temperatures come in the unit of the thermometer. The
-//! first version cannot read those, and keeps them.
+//! Added: remarks and the duration of a visit. The first version reads such events without those
+//! fields. Changed: temperatures carry the unit of the thermometer. The first version cannot read
+//! those events; it keeps them.
 
 use std::collections::BTreeSet;
 
@@ -12,19 +12,19 @@ use synckit::{Lower, Registry, SyncEvent, registry, sync_aggregate};
 #[sync_aggregate(name = "inspection", version = 2, events(Signed, Measured), lock = required)]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inspection {
-    /// What is inspected.
+    /// The object of the inspection.
     #[merge(lww)]
     pub title: String,
-    /// How often it has been signed.
+    /// Number of signatures.
     #[merge(counter)]
     pub visits: i64,
     /// The hottest that was measured, in degrees Celsius.
     #[merge(max)]
     pub hottest: Option<i64>,
-    /// How long all visits took, in minutes.
+    /// Duration of all visits, in minutes.
     #[merge(counter)]
     pub minutes: i64,
-    /// What inspectors found worth saying.
+    /// Remarks of the inspectors.
     #[merge(set)]
     pub remarks: BTreeSet<String>,
 }
@@ -33,11 +33,11 @@ pub struct Inspection {
 #[derive(SyncEvent, Clone, Debug, PartialEq)]
 #[event(name = "inspection.signed", version = 2, lock = required)]
 pub struct Signed {
-    /// Who.
+    /// The inspector's name.
     pub by: String,
-    /// What there was to say.
+    /// A remark, if there was one.
     pub remark: Option<String>,
-    /// How long it took; nothing in events of the first version, which did not ask.
+    /// Duration; 0 in events of the first version, which did not ask.
     #[field(default)]
     pub minutes: u32,
 }
@@ -47,13 +47,13 @@ pub struct Signed {
 #[event(name = "inspection.measured", version = 2, lock = required)]
 #[upcast(from = MeasuredV1, with = in_fahrenheit)]
 pub struct Measured {
-    /// What the thermometer showed.
+    /// Reading of the thermometer.
     pub degrees: i64,
     /// `C` or `F`, as typed by hand.
     pub unit: String,
 }
 
-/// What the first version wrote.
+/// Written by the first version.
 #[derive(SyncEvent, Clone, Debug, PartialEq)]
 #[event(name = "inspection.measured", version = 1, historical)]
 pub struct MeasuredV1 {
@@ -85,7 +85,7 @@ impl Lower<Measured> for Inspection {
     }
 }
 
-/// What the program knows.
+/// The types of the program.
 pub fn types() -> Registry {
     registry![Inspection]
 }

@@ -1,7 +1,7 @@
 //! Inspections, as the third version of the program has them.
 //!
-//! Renamed: who signs is the `inspector`, which nobody notices who runs another version. Changed:
-//! temperatures are stored in degrees Celsius. What cannot be converted is kept, and not applied.
+//! Renamed: `by` is called `inspector`, which other versions do not notice. Changed: temperatures
+//! are stored in degrees Celsius. An event that cannot be converted is kept and not applied.
 
 use std::collections::BTreeSet;
 
@@ -12,19 +12,19 @@ use synckit::{Lower, Registry, SyncEvent, registry, sync_aggregate};
 #[sync_aggregate(name = "inspection", version = 2, events(Signed, Measured), lock = required)]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inspection {
-    /// What is inspected.
+    /// The object of the inspection.
     #[merge(lww)]
     pub title: String,
-    /// How often it has been signed.
+    /// Number of signatures.
     #[merge(counter)]
     pub visits: i64,
     /// The hottest that was measured, in degrees Celsius.
     #[merge(max)]
     pub hottest: Option<i64>,
-    /// How long all visits took, in minutes.
+    /// Duration of all visits, in minutes.
     #[merge(counter)]
     pub minutes: i64,
-    /// What inspectors found worth saying.
+    /// Remarks of the inspectors.
     #[merge(set)]
     pub remarks: BTreeSet<String>,
 }
@@ -33,12 +33,12 @@ pub struct Inspection {
 #[derive(SyncEvent, Clone, Debug, PartialEq)]
 #[event(name = "inspection.signed", version = 3, lock = required)]
 pub struct Signed {
-    /// Who.
+    /// The inspector's name.
     #[field(was = "by")]
     pub inspector: String,
-    /// What there was to say.
+    /// A remark, if there was one.
     pub remark: Option<String>,
-    /// How long it took; nothing in events of the first version, which did not ask.
+    /// Duration; 0 in events of the first version, which did not ask.
     #[field(default)]
     pub minutes: u32,
 }
@@ -52,18 +52,18 @@ pub struct Measured {
     pub celsius: i64,
 }
 
-/// What the second version wrote.
+/// Written by the second version.
 #[derive(SyncEvent, Clone, Debug, PartialEq)]
 #[event(name = "inspection.measured", version = 2, historical)]
 #[upcast(from = MeasuredV1, with = in_fahrenheit)]
 pub struct MeasuredV2 {
-    /// What the thermometer showed.
+    /// Reading of the thermometer.
     pub degrees: i64,
     /// `C` or `F`, as typed by hand.
     pub unit: String,
 }
 
-/// What the first version wrote.
+/// Written by the first version.
 #[derive(SyncEvent, Clone, Debug, PartialEq)]
 #[event(name = "inspection.measured", version = 1, historical)]
 pub struct MeasuredV1 {
@@ -100,7 +100,7 @@ impl Lower<Measured> for Inspection {
     }
 }
 
-/// What the program knows.
+/// The types of the program.
 pub fn types() -> Registry {
     registry![Inspection]
 }
