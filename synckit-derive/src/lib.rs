@@ -11,15 +11,15 @@
 //! 6. `expand` writes the code: the implementation, or an inert one for a mistaken type, so that its
 //!    uses add no errors of their own.
 //!
-//! Every stage reports to one `Ctxt` and goes on, so that all mistakes of a type are reported at
-//! once. `case` and `suggest` are words: names made of names, and guesses for messages.
+//! Every stage reports to one `Ctxt` (in `ctxt`) and goes on, so that all mistakes of a type are
+//! reported at once. `case` and `suggest` are words: names made of names, and guesses for messages.
 
 // Words.
 mod case;
 mod suggest;
-mod ctxt;
 
-// Stages.
+// Stages, behind what all of them report to.
+mod ctxt;
 mod rule;
 mod attr;
 mod ast;

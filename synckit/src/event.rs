@@ -10,6 +10,7 @@ use std::cmp::Ordering;
 use std::fmt::Debug;
 
 use bytes::Bytes;
+use synckit_lock::shape::same;
 
 use crate::id::Name;
 use crate::wire::{Lineage, Reader, Unknown, WireError, Writer};
@@ -406,13 +407,4 @@ impl<Old> Way<Old> {
         };
         Some((self.read)(event, payload).and_then(convert))
     }
-}
-
-/// Whether two texts are the same, at compile time.
-pub(crate) const fn same(a: &[u8], b: &[u8]) -> bool {
-    let mut at = 0;
-    while at < a.len() && at < b.len() && a[at] == b[at] {
-        at += 1;
-    }
-    at == a.len() && at == b.len()
 }

@@ -31,6 +31,7 @@ pub mod registry;
 pub mod sync;
 
 // Edges.
+pub mod locks;
 #[cfg(feature = "runtime")]
 mod time;
 #[cfg(feature = "runtime")]

@@ -27,10 +27,6 @@ use crate::schema::{Published, proto};
 use crate::vector::{VectorClock, VectorFull};
 use crate::wire::{Field, Message, Reader, Unknown, ValueRef, WireError, WireType, Writer};
 
-mod locks;
-
-pub use locks::LockError;
-
 /// Lists the aggregates that a program knows: `registry![Inspection, Airport]`.
 #[macro_export]
 macro_rules! registry {
@@ -143,13 +139,12 @@ impl Registry {
     /// in them.
     pub(crate) fn published(&self) -> Vec<Published> {
         // Two types of one name are both kept: only one of them can agree with the lock.
-        let mut all: BTreeMap<(&str, String), Published> = BTreeMap::new();
+        let mut all: BTreeMap<(String, String), Published> = BTreeMap::new();
         let mut rest: Vec<_> = self.aggregates.values().flat_map(|kind| kind.published()).collect();
         while let Some(published) = rest.pop() {
-            let key = (published.name, published.block());
+            let key = (published.lock.name.clone(), format!("{:?}", published.lock));
             if let btree_map::Entry::Vacant(place) = all.entry(key) {
-                let named = published.named();
-                let schemas = named.iter().filter_map(ValueRef::schema);
+                let schemas = published.named.iter().filter_map(ValueRef::schema);
                 rest.extend(schemas.map(|schema| Published::value(&schema)));
                 place.insert(published);
             }

@@ -5,9 +5,9 @@ use std::{env, fs};
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use synckit_lock::completed;
 
 use crate::lock::locate::Locks;
-use crate::lock::parse::completed;
 
 #[test]
 fn an_event_of_five_fields_fits_on_a_page() {

@@ -4,11 +4,11 @@
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
+use synckit_lock::{MinReader, path};
 
 use super::{number, standing_at};
 use crate::ast::Field;
-use crate::lock::diff::{Demand, MinReader};
-use crate::lock::locate::path;
+use crate::lock::diff::Demand;
 use crate::lock::resolved::{Member, Resolved};
 
 /// Names what the expansion depends on, so that cargo builds the type again when it changes: the
@@ -37,14 +37,14 @@ pub(super) fn lineage(krate: &TokenStream, resolved: &Resolved) -> TokenStream {
     let least = number(resolved.least_reader());
     let package = resolved.package.as_deref().unwrap_or_default();
     let reserved = (!resolved.reserved.is_empty()).then(|| {
-        let each = resolved.reserved.iter().map(|gone| format!("{} {}", gone.slot, gone.name));
+        let each = resolved.reserved.iter().map(ToString::to_string);
         quote!(.reserved(&[#(#each),*]))
     });
     let follows = match &resolved.min_reader {
         MinReader::Is(_) => None,
-        MinReader::Depends(least, _, shapes) => {
+        MinReader::Depends { least, fields } => {
             let least = number(*least);
-            let each = shapes.iter().map(|(slot, shape)| {
+            let each = fields.iter().map(|(slot, shape)| {
                 let slot = slot.to_string();
                 quote!((#slot, #shape))
             });

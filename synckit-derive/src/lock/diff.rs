@@ -5,14 +5,14 @@
 //! follows from the last one, and gets its numbers from there.
 //!
 //! Tokens do not tell what a type is. So the diff says what each field's type has to be, as words
-//! of [`shape`](super::shape), and rustc checks that (`synckit::schema`).
+//! of [`shape`], and rustc checks that (`synckit::schema`).
 
 mod entries;
 #[cfg(test)]
 mod tests;
 
 use self::entries::Matched;
-use super::{Item, Lock, Reserved, Slot, Version, What};
+use synckit_lock::{Item, Lock, MinReader, Reserved, Version, What, shape};
 
 /// What the source says about a type.
 #[derive(Clone, Debug)]
@@ -97,15 +97,6 @@ pub(crate) enum Demand {
     Absent,
 }
 
-/// The lowest version whose readers may apply what is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum MinReader {
-    Is(u32),
-    /// The first where readers of these shapes can read these fields as they are; the second where
-    /// they cannot.
-    Depends(u32, u32, Vec<(Slot, String)>),
-}
-
 /// A contradiction between source and lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
@@ -148,7 +139,7 @@ pub(crate) fn diff(source: &Source, lock: &Lock) -> Diff {
 }
 
 fn another_subject(source: &Source, lock: &Lock) -> String {
-    let path = super::locate::path(&source.name);
+    let path = synckit_lock::path(&source.name);
     let (what, name) = (lock.what.word(), &lock.name);
     if lock.name == source.name {
         let this = source.what.word();
@@ -208,9 +199,10 @@ impl Diff {
         self.min_reader = MinReader::Is(version.min_reader);
         self.reserved.clone_from(&version.reserved);
         self.readable_from = lock.readable_from(version.number);
-        let instead = match source.historical {
-            true => "a historical type is what is locked".to_owned(),
-            false => format!("raise the version: `version = {}`", lock.last().number + 1),
+        let instead = if source.historical {
+            "a historical type is what is locked".to_owned()
+        } else {
+            format!("raise the version: `version = {}`", lock.last().number + 1)
         };
         let what = format!("version {} of `{}`, which is locked", version.number, source.name);
         let matched = Matched::of(source, version);
@@ -279,20 +271,21 @@ impl Diff {
             self.rule(source, index, item);
             let Some(shape) = item.shape.clone() else { continue };
             if !converted {
-                let follows = super::shape::followers(&shape, entry.default);
+                let follows = shape::followers(&shape, entry.default);
                 self.types[index] = Demand::Follows(follows);
             }
             let since = lock.unchanged_since(item.slot, last.number);
             let of_field = vec![(item.slot, shape.clone())];
-            self.since.push(MinReader::Depends(since, source.version, of_field));
+            self.since.push(MinReader::Depends { least: since, fields: of_field });
             shapes.push((item.slot, shape));
         }
         let kept = self.removed(source, last, &matched);
         let added = (0..source.entries.len()).filter(|index| matched.item(*index).is_none());
         let unheard_of = added.filter(|index| source.entries[*index].is_variant).count() > 0;
-        self.min_reader = match kept && (!unheard_of || last.other.is_some()) {
-            true => MinReader::Depends(last.min_reader, source.version, shapes),
-            false => MinReader::Is(source.version),
+        self.min_reader = if kept && (!unheard_of || last.other.is_some()) {
+            MinReader::Depends { least: last.min_reader, fields: shapes }
+        } else {
+            MinReader::Is(source.version)
         };
         if !converted {
             self.readable_from = lock.readable_from(last.number);
@@ -324,7 +317,7 @@ impl Diff {
                 self.find(Place::Name, message);
                 continue;
             }
-            kept &= super::shape::may_be_absent(shape);
+            kept &= shape::may_be_absent(shape);
             self.reserved.push(Reserved { slot: item.slot, name: item.name.clone() });
         }
         if last.other.is_some() && source.other.is_none() {
@@ -384,20 +377,8 @@ fn difference(source: &Source, index: usize, matched: &Matched<'_>) -> Option<St
     }
 }
 
-impl Item {
-    const fn word(&self) -> &'static str {
-        if self.shape.is_some() { "field" } else { "variant" }
-    }
-}
-
 impl Entry {
     const fn word(&self) -> &'static str {
         if self.is_variant { "variant" } else { "field" }
-    }
-}
-
-impl Slot {
-    const fn within(variant: Option<u32>, number: u32) -> Self {
-        Self { variant, number }
     }
 }

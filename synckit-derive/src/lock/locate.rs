@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::{env, fs, io};
 
-/// The folder in the user's package.
-pub(crate) const FOLDER: &str = "schemas";
+use synckit_lock::{FOLDER, file};
 
 /// The locks of the package that is being compiled, and what its environment demands of them.
 pub(crate) struct Locks {
@@ -31,7 +30,7 @@ enum Place {
 impl Locks {
     /// What cargo says.
     pub(crate) fn of_the_environment() -> Self {
-        let is_on = |name: &str| env::var(name).is_ok_and(|value| !matches!(&*value, "" | "0"));
+        let is_on = |name: &str| env::var(name).is_ok_and(|value| synckit_lock::is_on(&value));
         let package = env::var_os("CARGO_MANIFEST_DIR");
         Self {
             place: package
@@ -65,14 +64,4 @@ impl Locks {
             Place::Memory(texts) => Ok(texts.get(&file(name)).cloned()),
         }
     }
-}
-
-/// The name of a type's lock within [`FOLDER`].
-fn file(name: &str) -> String {
-    format!("{name}.lock")
-}
-
-/// A type's lock, from the root of the package.
-pub(crate) fn path(name: &str) -> String {
-    format!("{FOLDER}/{}", file(name))
 }

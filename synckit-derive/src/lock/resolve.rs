@@ -5,11 +5,11 @@ use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 use syn::LitStr;
 use syn::ext::IdentExt as _;
+use synckit_lock::{Lock, What, parse, path};
 
 use super::diff::{Diff, Entry, Place, Source, diff};
-use super::locate::{Locks, path};
+use super::locate::Locks;
 use super::resolved::Resolved;
-use super::{Lock, What, parse};
 use crate::ast::aggregate::{Aggregate, MergedField};
 use crate::ast::event::{Event, Kind, Origin};
 use crate::ast::value::{Body, Value, Variant};
@@ -112,7 +112,7 @@ fn resolve(cx: &Ctxt, locks: &Locks, source: &Source, spots: &Spots<'_>) -> Reso
             return draft;
         }
     };
-    match parse::parse(&text) {
+    match parse(&text) {
         Ok(lock) => {
             let diff = diff(source, &lock);
             demand(cx, locks, source, Some(&lock), spots);

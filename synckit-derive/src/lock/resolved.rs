@@ -1,7 +1,8 @@
 //! What follows for a type from its source and its lock, for the stages behind.
 
-use super::diff::{Demand, Diff, MinReader, Source};
-use super::{Reserved, What};
+use synckit_lock::{MinReader, Reserved, What};
+
+use super::diff::{Demand, Diff, Source};
 
 /// One type, or one kind of event, with everything that its lock decides.
 ///
@@ -105,10 +106,7 @@ impl Resolved {
 
     /// The lowest version whose readers may apply what is written, as far as tokens tell.
     pub(crate) const fn least_reader(&self) -> u32 {
-        match self.min_reader {
-            MinReader::Is(number) => number,
-            MinReader::Depends(..) => self.version,
-        }
+        self.min_reader.without_types(self.version)
     }
 }
 

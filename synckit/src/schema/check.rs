@@ -1,7 +1,8 @@
 //! Checks of shapes that run at compile time. Each is told what to say.
 
-use crate::event::same;
-use crate::wire::{Scalar, Shape};
+use synckit_lock::shape::{Words, split, version_of};
+
+use crate::wire::Shape;
 
 /// Refuses a field whose type is not exactly what is locked.
 #[track_caller]
@@ -37,65 +38,24 @@ pub const fn may_be_absent(shape: Shape, message: &str) {
 
 /// Whether a shape is the one that a lock file says. With `later`, of a named type in that version
 /// or a later one.
-pub(super) const fn fits(shape: &Shape, text: &[u8], later: bool) -> bool {
-    match shape {
-        Shape::Scalar(Scalar::Array(length)) => {
-            let Some(rest) = after(text, b"bytes[") else { return false };
-            let [digits @ .., b']'] = rest else { return false };
-            matches!(number(digits), Some(number) if number == *length as u64)
-        }
-        Shape::Scalar(scalar) => same(scalar.word().as_bytes(), text),
-        Shape::Message(value) | Shape::Enum(value) => {
-            let Some(rest) = after(text, value.name().as_bytes()) else { return false };
-            let Some(version) = after(rest, b"@") else { return false };
-            let Some(version) = number(version) else { return false };
+const fn fits(shape: &Shape, text: &[u8], later: bool) -> bool {
+    match (shape, split(text)) {
+        (Shape::Scalar(scalar), Words::One(word)) => scalar.is(word),
+        (Shape::Message(value) | Shape::Enum(value), Words::One(word)) => {
             let actual = value.version() as u64;
-            version == actual || later && version < actual
-        }
-        Shape::Optional(inner) => inside(text, b"optional ", inner, later),
-        Shape::Repeated(inner) => inside(text, b"list ", inner, later),
-        Shape::Set(inner) => inside(text, b"set ", inner, later),
-        Shape::Map(key, value) => {
-            let Some(rest) = after(text, b"map ") else { return false };
-            let mut at = 0;
-            while at < rest.len() && rest[at] != b' ' {
-                at += 1;
+            match version_of(word, value.name()) {
+                Some(version) => version == actual || later && version < actual,
+                None => false,
             }
-            let (first, second) = rest.split_at(at);
-            fits(key, first, later) && inside(second, b" ", value, later)
         }
-    }
-}
-
-const fn inside(text: &[u8], word: &[u8], inner: &Shape, later: bool) -> bool {
-    match after(text, word) {
-        Some(rest) => fits(inner, rest, later),
-        None => false,
-    }
-}
-
-const fn after<'a>(text: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {
-    if text.len() < start.len() {
-        return None;
-    }
-    let (begins, rest) = text.split_at(start.len());
-    if same(begins, start) { Some(rest) } else { None }
-}
-
-const fn number(digits: &[u8]) -> Option<u64> {
-    let mut number = 0u64;
-    let mut at = 0;
-    if digits.is_empty() || digits.len() > 19 {
-        return None;
-    }
-    while at < digits.len() {
-        if !digits[at].is_ascii_digit() {
-            return None;
+        (Shape::Optional(inner), Words::Optional(words))
+        | (Shape::Repeated(inner), Words::List(words))
+        | (Shape::Set(inner), Words::Set(words)) => fits(inner, words, later),
+        (Shape::Map(key, value), Words::Map(of_key, of_value)) => {
+            fits(key, of_key, later) && fits(value, of_value, later)
         }
-        number = number * 10 + (digits[at] - b'0') as u64;
-        at += 1;
+        _ => false,
     }
-    Some(number)
 }
 
 #[cfg(test)]

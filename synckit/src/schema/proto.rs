@@ -39,7 +39,7 @@ pub(crate) fn proto(kinds: impl IntoIterator<Item = &'static EventKind>) -> Stri
     for (name, kind) in events {
         let doc = format!("The event `{}`, version {}.", kind.name, kind.version);
         let reserved = kind.lineage.map(|lineage| lineage.reserved).unwrap_or_default();
-        file.message(&name, &doc, kind.fields, &gone(reserved, ""));
+        file.message(&name, &doc, kind.fields, &gone(reserved, None));
     }
     for (key, value) in &values {
         if let Some(name) = file.named.get(key).cloned() {
@@ -78,13 +78,11 @@ fn fields_of(value: &ValueSchema) -> impl Iterator<Item = &'static FieldSchema> 
     own.iter().chain(variants.iter().flat_map(|(_, _, fields)| *fields))
 }
 
-/// The number and the name of each reserved field within a variant, such as `2.`, or without one.
-fn gone(reserved: &[&'static str], within: &str) -> Vec<(u32, &'static str)> {
-    let parsed = reserved.iter().filter_map(|reserved| {
-        let (slot, name) = reserved.split_once(' ')?;
-        Some((slot.strip_prefix(within)?.parse().ok()?, name))
-    });
-    parsed.collect()
+/// The number and the name of each field that is gone, in a variant or in none.
+fn gone(reserved: &[&str], variant: Option<u32>) -> Vec<(u32, String)> {
+    let reserved = super::published::reserved(reserved).into_iter();
+    let here = reserved.filter(|reserved| reserved.slot.variant == variant);
+    here.map(|reserved| (reserved.slot.number, reserved.name)).collect()
 }
 
 /// A file that is being written.
@@ -102,7 +100,7 @@ impl File {
         let doc = format!("The value `{}`, version {}.", value.name, value.version);
         match value.parts {
             Parts::Fields(fields) => {
-                self.message(name, &doc, fields, &gone(value.lineage.reserved, ""));
+                self.message(name, &doc, fields, &gone(value.lineage.reserved, None));
             }
             Parts::Numbers(numbers) => self.enumeration(name, &doc, value, numbers),
             Parts::OneOf(_) => self.one_of(name, &doc, value),
@@ -114,13 +112,7 @@ impl File {
         self.text.push('\n');
     }
 
-    fn message(
-        &mut self,
-        name: &str,
-        doc: &str,
-        fields: &[FieldSchema],
-        gone: &[(u32, &'static str)],
-    ) {
+    fn message(&mut self, name: &str, doc: &str, fields: &[FieldSchema], gone: &[(u32, String)]) {
         let mut scope = Names::default();
         let all: Vec<_> = fields.iter().map(|field| scope.take(names::field(field.name))).collect();
         self.line(&format!("\n// {doc}\nmessage {name} {{"));
@@ -198,7 +190,7 @@ impl File {
             scope.take(constant.clone());
             self.line(&format!("  {constant} = {number};"));
         }
-        let gone = gone(value.lineage.reserved, "");
+        let gone = gone(value.lineage.reserved, None);
         let gone = gone.iter().map(|(number, gone)| (*number, names::constant(name, gone)));
         self.reserved(gone, &scope);
         self.line("}");
@@ -216,7 +208,7 @@ impl File {
         }
         let one_of = scope.take("variant".to_owned());
         self.line(&format!("\n// {doc} Exactly one variant is there.\nmessage {name} {{"));
-        let gone_variants = gone(value.lineage.reserved, "");
+        let gone_variants = gone(value.lineage.reserved, None);
         let gone_variants = gone_variants.iter().map(|(slot, gone)| (*slot, names::snake(gone)));
         self.reserved(gone_variants, &scope);
         self.line(&format!("  oneof {one_of} {{"));
@@ -226,7 +218,7 @@ impl File {
         self.line("  }\n}");
         for (number, variant, parts, _, message) in fields {
             let doc = format!("The variant `{variant}` of `{}`.", value.name);
-            let gone = gone(value.lineage.reserved, &format!("{number}."));
+            let gone = gone(value.lineage.reserved, Some(number));
             self.message(&message, &doc, parts, &gone);
         }
     }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use super::lineage::{Lineage, Parts, ValueSchema};
 
+pub use synckit_lock::shape::Scalar;
+
 /// What a field holds: part of a schema. Its text is what lock files say, such as `optional u32`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shape {
@@ -21,63 +23,6 @@ pub enum Shape {
     Set(&'static Shape),
     /// Sorted by key.
     Map(&'static Shape, &'static Shape),
-}
-
-/// A value of a fixed kind, told apart as Rust does: narrow integers are range-checked.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Scalar {
-    /// Exactly that many bytes.
-    Array(usize),
-    /// True or false.
-    Bool,
-    /// Any number of bytes.
-    Bytes,
-    /// A Unicode character.
-    Char,
-    /// A floating-point number of 32 bits.
-    F32,
-    /// A floating-point number of 64 bits.
-    F64,
-    /// A signed integer of 8 bits.
-    I8,
-    /// A signed integer of 16 bits.
-    I16,
-    /// A signed integer of 32 bits.
-    I32,
-    /// A signed integer of 64 bits.
-    I64,
-    /// Text.
-    Text,
-    /// An unsigned integer of 8 bits.
-    U8,
-    /// An unsigned integer of 16 bits.
-    U16,
-    /// An unsigned integer of 32 bits.
-    U32,
-    /// An unsigned integer of 64 bits.
-    U64,
-}
-
-impl Scalar {
-    /// What lock files say; of an array without its length.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Bool => "bool",
-            Self::Array(_) | Self::Bytes => "bytes",
-            Self::Char => "char",
-            Self::F32 => "f32",
-            Self::F64 => "f64",
-            Self::I8 => "i8",
-            Self::I16 => "i16",
-            Self::I32 => "i32",
-            Self::I64 => "i64",
-            Self::Text => "string",
-            Self::U8 => "u8",
-            Self::U16 => "u16",
-            Self::U32 => "u32",
-            Self::U64 => "u64",
-        }
-    }
 }
 
 /// A type with a schema of its own, by name and version. Types refer to each other this way, so

@@ -3,13 +3,13 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::Type;
+use synckit_lock::MinReader;
 
 use super::{Names, checked, payload};
 use crate::ast::Field;
 use crate::ast::aggregate::{Aggregate, MergedField};
 use crate::ast::event::{Body, Content, Event, Kind, Name, Origin, Variant};
 use crate::expand::event::event;
-use crate::lock::diff::MinReader;
 use crate::lock::resolved::Resolved;
 use crate::rule::{Operation, Payload};
 

@@ -1,7 +1,8 @@
 //! Which entry of the source is which item of a version, and the numbers that follow.
 
-use super::{Diff, Entry, Place, Slot, Source};
-use crate::lock::{Item, Lock, Version, What};
+use synckit_lock::{Item, Lock, Slot, Version, What};
+
+use super::{Diff, Entry, Place, Source};
 
 /// For each entry of the source its item.
 pub(super) struct Matched<'a> {
@@ -61,7 +62,7 @@ impl<'a> Matched<'a> {
             return Vec::new();
         }
         let in_a_variant_that_is_there = |item: &&Item| {
-            item.slot.variant.is_none_or(|variant| self.is_taken(Slot::within(None, variant)))
+            item.slot.variant.is_none_or(|variant| self.is_taken(Slot::of(None, variant)))
         };
         let items = self.version.items.iter().filter(|item| !self.is_taken(item.slot));
         items.filter(in_a_variant_that_is_there).collect()
@@ -79,7 +80,7 @@ impl Diff {
                     item.slot.number
                 }
                 (None, Some(number)) => {
-                    let slot = Slot::within(variant, number);
+                    let slot = Slot::of(variant, number);
                     // Two of one number are reported as such.
                     if !matched.is_taken(slot) {
                         self.free_number(index, entry, slot, lock);

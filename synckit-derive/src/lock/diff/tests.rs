@@ -1,7 +1,8 @@
 //! The table of what may become of a published type.
 
+use synckit_lock::{Slot, completed, parse};
+
 use super::*;
-use crate::lock::parse::{completed, parse};
 
 const EVENT: &str = "synckit lock 1\nevent note.moved\nversion 1\nmin_reader 1\n1 from string\n\
                      2 to optional u32\n3 steps u16\nfingerprint ?\n";
@@ -246,14 +247,8 @@ fn the_least_reader_is_computed() {
         diff(&source(&lock, 2, text), &lock).min_reader
     };
     let depends = |shapes: &[(u32, &str)]| {
-        MinReader::Depends(
-            1,
-            2,
-            shapes
-                .iter()
-                .map(|(at, shape)| (Slot::within(None, *at), (*shape).to_owned()))
-                .collect(),
-        )
+        let fields = shapes.iter().map(|(at, shape)| (Slot::of(None, *at), (*shape).to_owned()));
+        MinReader::Depends { least: 1, fields: fields.collect() }
     };
     let all = depends(&[(1, "string"), (2, "optional u32"), (3, "u16")]);
     assert_eq!(least(EVENT, "from; to; steps; via"), all, "added");

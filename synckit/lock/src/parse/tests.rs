@@ -1,6 +1,7 @@
 //! Locks that are read, and locks that are refused with the line.
 
 use super::*;
+use crate::fingerprint::completed;
 
 const NOTE: &str = "\
 synckit lock 1
@@ -28,7 +29,7 @@ fn a_lock_is_read() {
     assert_eq!((last.number, last.min_reader), (2, 1));
     assert_eq!(last.items[1].shape.as_deref(), Some("map string Point@2"));
     assert!(last.items[1].default && !last.items[0].default);
-    assert_eq!(last.reserved[0].slot, Slot { variant: None, number: 2 });
+    assert_eq!(last.reserved[0].slot, Slot::of(None, 2));
 }
 
 #[test]
@@ -36,7 +37,7 @@ fn variants_and_rules_are_read() {
     let text = "synckit lock 1\noneof Outline\nversion 3\nmin_reader 2\nvariant 1 Dot\n\
                 variant 2 Circle\n2.1 radius u32\nfingerprint ?\n";
     let lock = parse(&completed(text)).unwrap();
-    assert_eq!(lock.last().items[2].slot, Slot { variant: Some(2), number: 1 });
+    assert_eq!(lock.last().items[2].slot, Slot::of(Some(2), 1));
     let text = "synckit lock 1\naggregate note\nversion 1\nmin_reader 1\n\
                 1 title string merge lww\nfingerprint ?\n";
     let lock = parse(&completed(text)).unwrap();
@@ -58,6 +59,7 @@ fn what_is_refused_is_refused_at_its_line() {
     // What of the lock is replaced by what, in which line that is found, and what is said.
     let table = [
         ("synckit lock 1", "synckit lock 2", 1, "it has format 2, known here is 1; update synckit"),
+        ("synckit lock 1", "\u{feff}synckit lock 1", 1, "the file begins with a byte-order mark"),
         ("synckit lock 1", "lock", 1, "a lock begins with `synckit lock 1`"),
         ("event note.moved", "note.moved", 2, "the second line says what is locked"),
         ("version 1", "version one", 4, "`one` is not a number"),
@@ -88,10 +90,11 @@ fn what_is_refused_is_refused_at_its_line() {
         ("reserved 2 to", ">>>>>>> mine", 14, "two branches locked different things here"),
     ];
     for (old, new, line, said) in table {
-        let text = match said.contains("was edited") {
+        let text = if said.contains("was edited") {
             // What was locked is edited, the fingerprint is not.
-            true => completed(NOTE).replacen(old, new, 1),
-            false => completed(&NOTE.replacen(old, new, if line > 8 { 9 } else { 1 })),
+            completed(NOTE).replacen(old, new, 1)
+        } else {
+            completed(&NOTE.replacen(old, new, if line > 8 { 9 } else { 1 }))
         };
         let corrupt = parse(&text).expect_err(new);
         assert!(corrupt.problem.starts_with(said), "{new}: {corrupt:?}");

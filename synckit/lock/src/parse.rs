@@ -3,23 +3,34 @@
 
 use std::iter::Peekable;
 
-use super::{Item, Lock, Reserved, Slot, Version, What, shape};
+use crate::fingerprint::Fingerprint;
+use crate::{Item, Lock, NotASlot, Reserved, Slot, Version, What, shape};
 
 /// The format that is understood.
-const FORMAT: &str = "1";
+pub(crate) const FORMAT: &str = "1";
 
 /// Why a text is not a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Corrupt {
-    /// From 1.
-    pub(crate) line: usize,
-    pub(crate) problem: String,
+pub struct Corrupt {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong there, and what to do.
+    pub problem: String,
 }
 
 type Result<T> = std::result::Result<T, Corrupt>;
 
 /// Reads a lock.
-pub(crate) fn parse(text: &str) -> Result<Lock> {
+///
+/// # Errors
+/// When the text is no lock of this format, or was damaged, edited or badly merged.
+pub fn parse(text: &str) -> Result<Lock> {
+    whole(text).map(|(lock, _)| lock)
+}
+
+/// Reads a lock, and its fingerprint over everything.
+pub(crate) fn whole(text: &str) -> Result<(Lock, Fingerprint)> {
+    mark(text)?;
     conflict(text)?;
     let lines = text.lines().enumerate().map(|(index, line)| Line { at: index + 1, text: line });
     let mut lines = lines.filter(|line| !line.words().is_empty()).peekable();
@@ -28,18 +39,27 @@ pub(crate) fn parse(text: &str) -> Result<Lock> {
     header(lines.next().ok_or_else(|| missing("the file is empty"))?)?;
     let subject = lines.next().ok_or_else(|| missing("the file ends after its first line"))?;
     let (what, name) = subject.subject()?;
-    let mut fingerprint = Fingerprint::of(&format!("{} {name}", what.word()));
+    let mut fingerprint = Fingerprint::of(subject.text);
     let mut versions: Vec<Version> = Vec::new();
     while let Some(line) = lines.next() {
         let before = versions.last().map(|version| version.number);
         let number = line.version(before)?;
-        fingerprint.add(&line);
+        fingerprint.add(line.text);
         versions.push(block(what, number, &mut lines, &mut fingerprint, end)?);
     }
     if versions.is_empty() {
         return Err(missing("there is no version in it"));
     }
-    Ok(Lock { what, name, versions })
+    Ok((Lock { what, name, versions }, fingerprint))
+}
+
+fn mark(text: &str) -> Result<()> {
+    if text.starts_with('\u{feff}') {
+        let problem = "the file begins with a byte-order mark, which an editor has added; save it as \
+                       UTF-8 without one";
+        return Err(Corrupt { line: 1, problem: problem.to_owned() });
+    }
+    Ok(())
 }
 
 fn conflict(text: &str) -> Result<()> {
@@ -87,18 +107,18 @@ fn block<'a>(
             if version.min_reader == 0 {
                 return Err(line.corrupt(&format!("version {number} has no `min_reader`")));
             }
-            if *given != fingerprint.text() {
+            if *given != fingerprint.to_string() {
                 let problem = format!(
                     "version {number} or what is above it was edited after it was locked; restore \
                      the file, and put what is meant into a version of its own"
                 );
                 return Err(line.corrupt(&problem));
             }
-            fingerprint.add(&line);
+            fingerprint.add(line.text);
             return Ok(version);
         }
         line.read(what, &mut version)?;
-        fingerprint.add(&line);
+        fingerprint.add(line.text);
     }
 }
 
@@ -144,17 +164,11 @@ impl Line<'_> {
     }
 
     fn number(&self, text: &str) -> Result<u32> {
-        let number = text.parse().ok().filter(|number: &u32| number.to_string() == text);
-        number.ok_or_else(|| self.corrupt(&format!("`{text}` is not a number")))
+        number(text).map_err(|NotASlot| self.corrupt(&format!("`{text}` is not a number")))
     }
 
     fn slot(&self, text: &str) -> Result<Slot> {
-        match text.split_once('.') {
-            Some((variant, number)) => {
-                Ok(Slot { variant: Some(self.number(variant)?), number: self.number(number)? })
-            }
-            None => Ok(Slot { variant: None, number: self.number(text)? }),
-        }
+        text.parse().map_err(|NotASlot| self.corrupt(&format!("`{text}` is not a number")))
     }
 
     /// Adds what the line says to the version.
@@ -177,7 +191,7 @@ impl Line<'_> {
                 version.reserved.push(Reserved { slot, name: (*name).to_owned() });
             }
             ["variant", number, name] if matches!(what, What::Enum | What::OneOf) => {
-                let slot = Slot { variant: None, number: self.number(number)? };
+                let slot = Slot::of(None, self.number(number)?);
                 let slot = self.free(version, slot)?;
                 version.items.push(Item { slot, name: (*name).to_owned(), ..Item::default() });
             }
@@ -208,57 +222,19 @@ impl Line<'_> {
             [rest @ .., "default"] => (rest, true),
             rest => (rest, false),
         };
-        if !shape::is_shape(rest) || rule.is_some() != (what == What::Aggregate) {
+        let shape = rest.join(" ");
+        if !shape::is_shape(&shape) || rule.is_some() != (what == What::Aggregate) {
             let problem = "a field is its number, its name and its shape, as in `1 by string`";
             return Err(self.corrupt(problem));
         }
-        let (name, shape) = (name.to_owned(), Some(rest.join(" ")));
+        let (name, shape) = (name.to_owned(), Some(shape));
         Ok(Item { slot, name, shape, default, rule })
     }
 }
 
-/// The FNV-1a hash of 64 bits over the lines so far, without their blanks. The library computes it
-/// when it writes a lock; a test holds both against each other.
-pub(super) struct Fingerprint(u64);
-
-impl Fingerprint {
-    pub(super) fn of(subject: &str) -> Self {
-        let mut fingerprint = Self(0xcbf2_9ce4_8422_2325);
-        fingerprint.text_line(subject);
-        fingerprint
-    }
-
-    fn add(&mut self, line: &Line<'_>) {
-        self.text_line(&line.words().join(" "));
-    }
-
-    pub(super) fn text_line(&mut self, line: &str) {
-        for byte in line.bytes().chain([b'\n']) {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    pub(super) fn text(&self) -> String {
-        format!("{:016x}", self.0)
-    }
-}
-
-/// Completes a lock whose fingerprints are written as `fingerprint ?`.
-#[cfg(test)]
-pub(crate) fn completed(text: &str) -> String {
-    let subject = text.lines().nth(1).unwrap_or_default();
-    let mut fingerprint =
-        Fingerprint::of(&subject.split_whitespace().collect::<Vec<_>>().join(" "));
-    let mut out = String::new();
-    for (index, line) in text.lines().enumerate() {
-        let line = line.replace("fingerprint ?", &format!("fingerprint {}", fingerprint.text()));
-        out = out + &line + "\n";
-        let words: Vec<_> = line.split_whitespace().collect();
-        if index > 1 && !words.is_empty() {
-            fingerprint.text_line(&words.join(" "));
-        }
-    }
-    out
+/// A number as locks have it: without a sign and without leading zeros.
+pub(crate) fn number(text: &str) -> std::result::Result<u32, NotASlot> {
+    text.parse().ok().filter(|number: &u32| number.to_string() == text).ok_or(NotASlot)
 }
 
 #[cfg(test)]

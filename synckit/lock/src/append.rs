@@ -1,0 +1,150 @@
+//! Appends to locks what they lack. What they hold is never rewritten.
+
+use std::fmt::{self, Write as _};
+
+use crate::fingerprint::Fingerprint;
+use crate::parse::{Corrupt, FORMAT, whole};
+use crate::{Item, Version, What};
+
+/// Why a lock file cannot become current.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It is the lock of another type.
+    Another {
+        /// The kind and the name of the type that it should be of.
+        wanted: String,
+        /// Those of the type that it is of.
+        found: String,
+    },
+    /// It was damaged, edited or badly merged.
+    Corrupt(Corrupt),
+    /// It holds the version, and something else in it.
+    Different {
+        /// The name of the type.
+        name: String,
+        /// The version.
+        version: u32,
+        /// The lines that the lock has and the type has not, and the other way round.
+        lines: String,
+    },
+    /// The version does not follow the last one.
+    Skips {
+        /// The name of the type.
+        name: String,
+        /// The version.
+        version: u32,
+        /// The last one in the lock.
+        last: u32,
+    },
+}
+
+/// The lock file with the version in it: as it is when it has it, and with the version appended
+/// when it is the next one. Line ends become those of Unix.
+///
+/// # Errors
+/// When the file holds something else, or another version follows its last one.
+pub fn append(
+    current: Option<&str>,
+    what: What,
+    name: &str,
+    version: &Version,
+) -> Result<String, Refusal> {
+    let subject = format!("{} {name}", what.word());
+    let Some(current) = current else {
+        let head = format!("synckit lock {FORMAT}\n{subject}");
+        return Ok(with_block(&head, version, Fingerprint::of(&subject)));
+    };
+    let (lock, fingerprint) = whole(current).map_err(Refusal::Corrupt)?;
+    let found = format!("{} {}", lock.what.word(), lock.name);
+    if found != subject {
+        return Err(Refusal::Another { wanted: subject, found });
+    }
+    let current = current.replace("\r\n", "\n");
+    let (name, number, last) = (name.to_owned(), version.number, lock.last().number);
+    match lock.version(number) {
+        Some(held) => match difference(held, version) {
+            None => Ok(current),
+            Some(lines) => Err(Refusal::Different { name, version: number, lines }),
+        },
+        None if number == last + 1 => Ok(with_block(&current, version, fingerprint)),
+        None => Err(Refusal::Skips { name, version: number, last }),
+    }
+}
+
+fn with_block(text: &str, version: &Version, mut fingerprint: Fingerprint) -> String {
+    let block = version.to_string();
+    block.lines().for_each(|line| fingerprint.add(line));
+    format!("{}\n\n{block}  fingerprint {fingerprint}\n", text.trim_end())
+}
+
+/// The lines that differ. Fields may stand in any order: a lock keeps that of the day when it was
+/// written.
+fn difference(held: &Version, wanted: &Version) -> Option<String> {
+    let lines = |version: &Version| -> Vec<String> {
+        let text = version.to_string();
+        let mut lines: Vec<_> = text.lines().map(|line| line.trim().to_owned()).collect();
+        lines.sort();
+        lines
+    };
+    let (held, wanted) = (lines(held), lines(wanted));
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    for line in held.iter().filter(|line| !wanted.contains(line)) {
+        let _ = write!(out, "\n  - {line}");
+    }
+    for line in wanted.iter().filter(|line| !held.contains(line)) {
+        let _ = write!(out, "\n  + {line}");
+    }
+    (held != wanted).then_some(out)
+}
+
+/// The version's block but the fingerprint.
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "version {}", self.number)?;
+        writeln!(f, "  min_reader {}", self.min_reader)?;
+        self.items.iter().try_for_each(|item| writeln!(f, "  {item}"))?;
+        self.other.iter().try_for_each(|other| writeln!(f, "  other {other}"))?;
+        self.reserved.iter().try_for_each(|reserved| writeln!(f, "  reserved {reserved}"))
+    }
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { slot, name, .. } = self;
+        let Some(shape) = &self.shape else { return write!(f, "variant {slot} {name}") };
+        write!(f, "{slot} {name} {shape}")?;
+        if self.default {
+            f.write_str(" default")?;
+        }
+        self.rule.iter().try_for_each(|rule| write!(f, " merge {rule}"))
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Another { wanted, found } => {
+                write!(f, "it is the lock of the {found}, not of the {wanted}; rename one of them")
+            }
+            Self::Corrupt(Corrupt { line, problem }) => write!(f, "line {line}: {problem}"),
+            Self::Different { name, version, lines } => write!(
+                f,
+                "version {version} of `{name}` is locked and is not rewritten; raise the version, \
+                 or take the block out as long as nobody has it{lines}"
+            ),
+            Self::Skips { name, version, last } => write!(
+                f,
+                "version {version} of `{name}` does not follow version {last}, the last in the lock; \
+                 write `version = {}`",
+                last + 1
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! What is appended, and what is refused.
+
+use super::*;
+use crate::Slot;
+use crate::parse;
+
+const FIRST: &str = "\
+synckit lock 1
+event note.moved
+
+version 1
+  min_reader 1
+  1 from string
+  2 steps u16
+  fingerprint f47fb9fa97470427
+";
+
+#[test]
+fn the_first_version_makes_the_file() {
+    assert_eq!(moved(None, &version(1, &["from string", "steps u16"])).unwrap(), FIRST);
+}
+
+#[test]
+fn what_is_there_stays_as_it_is() {
+    let version = version(1, &["from string", "steps u16"]);
+    assert_eq!(moved(Some(FIRST), &version).unwrap(), FIRST);
+    let with_other_blanks = FIRST.replace("  1 from string\n", "1  from\tstring\n\n");
+    assert_eq!(moved(Some(&with_other_blanks), &version).unwrap(), with_other_blanks);
+    let with_other_line_ends = FIRST.replace('\n', "\r\n");
+    assert_eq!(moved(Some(&with_other_line_ends), &version).unwrap(), FIRST);
+}
+
+#[test]
+fn fields_of_a_held_version_stand_in_any_order() {
+    let mut version = version(1, &["from string", "steps u16"]);
+    version.items.reverse();
+    assert_eq!(moved(Some(FIRST), &version).unwrap(), FIRST);
+}
+
+#[test]
+fn the_next_version_is_appended() {
+    let next = version(2, &["from string", "steps u16", "via optional string default"]);
+    let second = moved(Some(FIRST), &next).unwrap();
+    assert!(second.starts_with(FIRST.trim_end()), "{second}");
+    assert!(second.contains("\n\nversion 2\n  min_reader 1\n  1 from string\n"), "{second}");
+    assert_eq!(parse(&second).unwrap().last(), &next);
+}
+
+#[test]
+fn everything_that_a_version_holds_is_printed_and_read() {
+    let version = Version {
+        items: vec![
+            Item { slot: Slot::of(None, 0), name: "Good".to_owned(), ..Item::default() },
+            Item { slot: Slot::of(None, 2), name: "Bad".to_owned(), ..Item::default() },
+        ],
+        reserved: vec!["1 Mixed".parse().unwrap()],
+        other: Some("Unheard".to_owned()),
+        ..version(1, &[])
+    };
+    let text = append(None, What::Enum, "Mood", &version).unwrap();
+    assert!(text.contains("  variant 2 Bad\n  other Unheard\n  reserved 1 Mixed\n"), "{text}");
+    assert_eq!(parse(&text).unwrap().last(), &version);
+}
+
+#[test]
+fn what_is_locked_is_not_rewritten() {
+    let refused = moved(Some(FIRST), &version(1, &["from string", "steps u32"])).unwrap_err();
+    let why = refused.to_string();
+    assert!(why.contains("is locked and is not rewritten; raise the version"), "{why}");
+    assert!(why.ends_with("\n  - 2 steps u16\n  + 2 steps u32"), "{why}");
+}
+
+#[test]
+fn a_version_does_not_skip_another() {
+    let refused = moved(Some(FIRST), &version(3, &["from string"])).unwrap_err();
+    let name = "note.moved".to_owned();
+    assert_eq!(refused, Refusal::Skips { name, version: 3, last: 1 });
+}
+
+#[test]
+fn the_lock_of_another_type_is_refused() {
+    let other = append(None, What::Value, "Note", &version(1, &["from string"])).unwrap();
+    let refused = moved(Some(&other), &version(1, &["from string"])).unwrap_err();
+    let said = "it is the lock of the value Note, not of the event note.moved; rename one of them";
+    assert_eq!(refused.to_string(), said);
+}
+
+#[test]
+fn what_was_edited_is_not_gone_on_with() {
+    let edited = FIRST.replace("steps u16", "steps u32");
+    let refused = moved(Some(&edited), &version(2, &["from string"])).unwrap_err();
+    assert!(matches!(refused, Refusal::Corrupt(Corrupt { line: 8, .. })), "{refused}");
+}
+
+fn moved(current: Option<&str>, version: &Version) -> Result<String, Refusal> {
+    append(current, What::Event, "note.moved", version)
+}
+
+/// Fields such as `steps u16 default`, numbered from 1.
+fn version(number: u32, fields: &[&str]) -> Version {
+    let item = |(number, text): (u32, &&str)| {
+        let (text, default) = match text.strip_suffix(" default") {
+            Some(text) => (text, true),
+            None => (*text, false),
+        };
+        let (name, shape) = text.split_once(' ').unwrap();
+        let (slot, name) = (Slot::of(None, number), name.to_owned());
+        Item { slot, name, shape: Some(shape.to_owned()), default, rule: None }
+    };
+    let items = (1..).zip(fields).map(item).collect();
+    Version { number, min_reader: 1, items, ..Version::default() }
+}

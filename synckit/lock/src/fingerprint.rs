@@ -1,0 +1,48 @@
+//! The fingerprint: what is above it in a lock cannot be edited unnoticed.
+
+use std::fmt;
+
+/// The FNV-1a hash of 64 bits over the lines so far, without their blanks. It guards against
+/// slips, not against whoever computes it anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fingerprint(u64);
+
+impl Fingerprint {
+    /// Of a lock whose second line is this.
+    pub(crate) fn of(subject: &str) -> Self {
+        let mut fingerprint = Self(0xcbf2_9ce4_8422_2325);
+        fingerprint.add(subject);
+        fingerprint
+    }
+
+    /// Adds a line.
+    pub(crate) fn add(&mut self, line: &str) {
+        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        for byte in line.bytes().chain([b'\n']) {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// Completes a lock whose fingerprints are written as `fingerprint ?`.
+///
+/// For tests, which write locks by hand.
+#[doc(hidden)]
+pub fn completed(text: &str) -> String {
+    let mut fingerprint = Fingerprint::of(text.lines().nth(1).unwrap_or_default());
+    let mut out = String::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.replace("fingerprint ?", &format!("fingerprint {fingerprint}"));
+        out = out + &line + "\n";
+        if index > 1 && !line.trim().is_empty() {
+            fingerprint.add(&line);
+        }
+    }
+    out
+}

@@ -1,0 +1,113 @@
+//! From a type's descriptor to the model of its lock file.
+
+use synckit_lock::{Item, MinReader, Reserved, Slot, What};
+
+use crate::aggregate::FieldRule;
+use crate::event::EventKind;
+use crate::wire::{FieldSchema, Lineage, Parts, ValueRef, ValueSchema};
+
+/// One version of a type, as its lock file would have it.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    /// The package that has the lock file.
+    pub(crate) package: &'static str,
+    /// The version.
+    pub(crate) lock: synckit_lock::Published,
+    /// The value types that it names.
+    pub(crate) named: Vec<ValueRef>,
+}
+
+impl Published {
+    /// A kind of event with a lock file of its own.
+    pub(crate) fn event(kind: &EventKind) -> Option<Self> {
+        let items = kind.fields.iter().map(|field| item(None, field)).collect();
+        let named = named(kind.fields);
+        Some(Self::of(What::Event, kind.name, kind.version, kind.lineage?, items, named))
+    }
+
+    /// The fields of an aggregate.
+    pub(crate) fn aggregate(
+        name: &'static str,
+        version: u32,
+        rules: &[FieldRule],
+        lineage: Lineage,
+    ) -> Self {
+        let merged =
+            |rule: &FieldRule| Item { rule: Some(rule.rule.to_owned()), ..item(None, &rule.field) };
+        let items = rules.iter().map(merged).collect();
+        let named = rules.iter().flat_map(|rule| rule.field.shape.named()).collect();
+        Self::of(What::Aggregate, name, version, lineage, items, named)
+    }
+
+    /// A value type.
+    pub(crate) fn value(schema: &ValueSchema) -> Self {
+        let variant = |number: u32, name: &str| Item {
+            slot: Slot::of(None, number),
+            name: name.to_owned(),
+            ..Item::default()
+        };
+        let (what, items, named) = match schema.parts {
+            Parts::Fields(fields) => {
+                let items = fields.iter().map(|field| item(None, field)).collect();
+                (What::Value, items, named(fields))
+            }
+            Parts::Numbers(numbers) => {
+                let items = numbers.iter().map(|(number, name)| variant(*number, name)).collect();
+                (What::Enum, items, Vec::new())
+            }
+            Parts::OneOf(variants) => {
+                let (mut items, mut names) = (Vec::new(), Vec::new());
+                for (number, name, fields) in variants {
+                    items.push(variant(*number, name));
+                    items.extend(fields.iter().map(|field| item(Some(*number), field)));
+                    names.extend(named(fields));
+                }
+                (What::OneOf, items, names)
+            }
+        };
+        Self::of(what, schema.name, schema.version, schema.lineage, items, named)
+    }
+
+    fn of(
+        what: What,
+        name: &str,
+        number: u32,
+        lineage: Lineage,
+        items: Vec<Item>,
+        named: Vec<ValueRef>,
+    ) -> Self {
+        let min_reader = match lineage.follows {
+            None => MinReader::Is(lineage.min_reader),
+            Some((least, fields)) => MinReader::depends(least, number, fields),
+        };
+        let lock = synckit_lock::Published {
+            what,
+            name: name.to_owned(),
+            number,
+            min_reader,
+            items,
+            reserved: reserved(lineage.reserved),
+            other: lineage.other.map(str::to_owned),
+        };
+        Self { package: lineage.package, lock, named }
+    }
+}
+
+/// Fields that are gone. A text that names none, which no macro writes, is passed over.
+pub(super) fn reserved(texts: &[&str]) -> Vec<Reserved> {
+    texts.iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+fn item(variant: Option<u32>, field: &FieldSchema) -> Item {
+    Item {
+        slot: Slot::of(variant, field.number),
+        name: field.name.to_owned(),
+        shape: Some(field.shape.to_string()),
+        default: field.default,
+        rule: None,
+    }
+}
+
+fn named(fields: &[FieldSchema]) -> Vec<ValueRef> {
+    fields.iter().flat_map(|field| field.shape.named()).collect()
+}
