@@ -115,7 +115,7 @@ pub struct Item {
     pub slot: Slot,
     /// The name.
     pub name: String,
-    /// The [shape](shape) of a field; `None` for a variant.
+    /// The [shape] of a field; `None` for a variant.
     pub shape: Option<String>,
     /// Whether bytes without the field are read with the type's default.
     pub default: bool,
