@@ -1,8 +1,8 @@
 ::core::compile_error! {
-    "field `by` cannot have number 0: numbers go from 1 to 536870911; give it another #[field(…)]"
+    "invalid number 0 of field `by`: numbers go from 1 to 536870911; give it another #[field(…)]"
 }
 ::core::compile_error! {
-    "a name has a-z, 0-9, `_`, `.` and `-`, this has `S`; write \"signed\""
+    "unexpected character `S` in a name, expected a-z, 0-9, `_`, `.` or `-`; write \"signed\""
 }
 #[automatically_derived]
 impl ::synckit::event::SyncEvent for Signed {

@@ -18,7 +18,7 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, Ident, Lit, LitInt, LitStr, Meta, Path, Token};
 
 use crate::ctxt::Ctxt;
-use crate::suggest::{did_you_mean, list};
+use crate::suggest::{did_you_mean, one_of};
 
 /// One part of a helper attribute.
 pub(crate) enum Entry {
@@ -56,10 +56,7 @@ pub(crate) fn entries(cx: &Ctxt, attrs: &[Attribute], helper: &str, example: &st
             Meta::List(meta) if !meta.tokens.is_empty() => {
                 all.extend(parse(cx, meta.tokens.clone()));
             }
-            _ => cx.error(
-                attr,
-                format!("#[{helper}] says something in parentheses, such as {example}"),
-            ),
+            _ => cx.error(attr, format!("expected arguments: {example}")),
         }
     }
     all
@@ -74,7 +71,7 @@ pub(crate) fn parse(cx: &Ctxt, tokens: TokenStream) -> Vec<Entry> {
             let entry = cx.ok(Entry::parse(input));
             let rest = until_comma(input)?;
             if entry.is_some() && !rest.is_empty() {
-                cx.error(rest, "put a comma before this");
+                cx.error(rest, "expected `,` before this");
             }
             all.extend(entry);
             input.parse::<Option<Token![,]>>()?;
@@ -100,9 +97,10 @@ impl Entry {
         let key = input.call(Ident::parse_any)?;
         if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
-            let value = match input.peek(Lit) {
-                true => input.parse::<Lit>()?.to_token_stream(),
-                false => until_comma(input)?,
+            let value = if input.peek(Lit) {
+                input.parse::<Lit>()?.to_token_stream()
+            } else {
+                until_comma(input)?
             };
             return Ok(Self::Keyed(key, Given::Value(value)));
         }
@@ -131,27 +129,26 @@ impl ToTokens for Entry {
 /// Keeps what a key is given, which is once.
 fn fill<T>(cx: &Ctxt, slot: &mut Option<T>, key: &Ident, value: Option<T>) {
     if slot.is_some() {
-        cx.error(key, format!("`{key}` is given twice; keep one"));
+        cx.error(key, format!("duplicate key `{key}`; keep one"));
     } else {
         *slot = value;
     }
 }
 
 /// Reports a key that is not in place here.
-fn unknown(cx: &Ctxt, key: &Ident, attribute: &str, here: &[&str]) {
+fn unknown(cx: &Ctxt, key: &Ident, here: &[&str]) {
     let typed = key.unraw().to_string();
-    let guess = did_you_mean(&typed, here);
-    let known = list(here);
-    cx.error(key, format!("{attribute} does not take `{typed}` here, it takes {known}{guess}"));
+    let (expected, guess) = (one_of(here), did_you_mean(&typed, here));
+    cx.error(key, format!("unknown key `{typed}`, expected {expected}{guess}"));
 }
 
 /// Reports a literal where a key belongs.
-fn stray(cx: &Ctxt, literal: &Lit, attribute: &str, here: &[&str]) {
+fn stray(cx: &Ctxt, literal: &Lit, here: &[&str]) {
     let message = match literal {
         Lit::Str(text) if here.contains(&"name") => {
-            format!("say what this is: `name = {}`", text.token())
+            format!("expected a key before the value: `name = {}`", text.token())
         }
-        _ => format!("{attribute} takes {} here", list(here)),
+        _ => format!("expected {}, found a literal", one_of(here)),
     };
     cx.error(literal, message);
 }
@@ -162,7 +159,7 @@ fn text(cx: &Ctxt, key: &Ident, given: &Given) -> Option<LitStr> {
         _ => None,
     };
     if parsed.is_none() {
-        cx.error(spot(key, given), format!("write a text: `{key} = \"…\"`"));
+        cx.error(spot(key, given), format!("expected a string literal: `{key} = \"…\"`"));
     }
     parsed
 }
@@ -182,7 +179,7 @@ fn version(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Version> {
     let parsed = literal.and_then(|at| Some(Version { number: at.base10_parse().ok()?, at }));
     let parsed = parsed.filter(|version| version.number > 0);
     if parsed.is_none() {
-        let message = format!("versions are whole numbers from 1 to {}: `{key} = 1`", u32::MAX);
+        let message = format!("expected a whole number from 1 to {}: `{key} = 1`", u32::MAX);
         cx.error(spot(key, given), message);
     }
     parsed
@@ -195,7 +192,7 @@ fn lock(cx: &Ctxt, key: &Ident, given: &Given) -> Option<()> {
         _ => false,
     };
     if !required {
-        cx.error(spot(key, given), "write `lock = required`, or leave it out");
+        cx.error(spot(key, given), "expected `lock = required`, or no `lock`");
     }
     required.then_some(())
 }
@@ -204,7 +201,7 @@ fn flag(cx: &Ctxt, key: &Ident, given: &Given) -> Option<()> {
     if matches!(given, Given::Nothing) {
         return Some(());
     }
-    cx.error(spot(key, given), format!("`{key}` stands alone: write just `{key}`"));
+    cx.error(spot(key, given), format!("unexpected value, `{key}` takes none: write `{key}`"));
     None
 }
 
@@ -218,7 +215,10 @@ fn krate(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Path> {
         _ => None,
     };
     if parsed.is_none() {
-        cx.error(spot(key, given), "write where synckit is found: `crate = path::to::synckit`");
+        cx.error(
+            spot(key, given),
+            "expected the path where synckit is found: `crate = path::to::synckit`",
+        );
     }
     parsed
 }

@@ -144,7 +144,7 @@ pub fn sync_aggregate(arguments: TokenStream, item: TokenStream) -> TokenStream 
     match syn::parse(item.clone()) {
         Ok(input) => aggregate(&Locks::of_the_environment(), arguments.into(), input).into(),
         Err(_) => {
-            let message = "#[sync_aggregate(…)] goes above a struct with named fields";
+            let message = "expected a struct with named fields below #[sync_aggregate(…)]";
             let error = syn::Error::new(proc_macro2::Span::call_site(), message);
             let (error, item) = (error.into_compile_error(), TokenStream2::from(item));
             quote!(#error #item).into()

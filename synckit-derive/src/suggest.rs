@@ -10,6 +10,15 @@ pub(crate) fn list(words: &[&str]) -> String {
     }
 }
 
+/// `one of `a`, `b`, or `c``, as rustc lists what it expected.
+pub(crate) fn one_of(words: &[&str]) -> String {
+    let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.as_slice() {
+        [first @ .., last] if first.len() > 1 => format!("one of {}, or {last}", first.join(", ")),
+        few => few.join(" or "),
+    }
+}
+
 /// The word that was probably meant, if one is near enough.
 pub(crate) fn nearest<'a>(typed: &str, words: &[&'a str]) -> Option<&'a str> {
     let near_enough = 1 + typed.chars().count() / 4;
@@ -62,6 +71,9 @@ mod tests {
 
     #[test]
     fn lists_read_as_prose() {
+        assert_eq!(one_of(&["a"]), "`a`");
+        assert_eq!(one_of(&["a", "b"]), "`a` or `b`");
+        assert_eq!(one_of(&["a", "b", "c"]), "one of `a`, `b`, or `c`");
         assert_eq!(list(&["a"]), "`a`");
         assert_eq!(list(&["a", "b", "c"]), "`a`, `b` and `c`");
     }

@@ -27,7 +27,7 @@ pub(crate) fn generics(cx: &Ctxt, ident: &Ident, generics: &Generics) {
             GenericParam::Const(_) => ("const parameter", "write the number it stands for"),
         };
         let message = format!(
-            "`{ident}` cannot have a {what}: what is stored and sent is one concrete type; \
+            "unexpected {what} of `{ident}`: what is stored and sent is one concrete type; \
              {instead}"
         );
         cx.error(parameter, message);
@@ -35,6 +35,7 @@ pub(crate) fn generics(cx: &Ctxt, ident: &Ident, generics: &Generics) {
 }
 
 pub(crate) fn value(cx: &Ctxt, value: &Value<'_>, resolved: &Resolved) {
+    name::of_value(cx, &value.name, value.ident, &value.name_at);
     let members = &resolved.members;
     match &value.body {
         ValueBody::Struct(of_struct) => fields(cx, of_struct, members),
@@ -52,7 +53,7 @@ fn variants(
     check: fn(u32) -> Option<String>,
 ) {
     if variants.is_empty() {
-        cx.error(ident, format!("`{ident}` has no values; give it a variant"));
+        cx.error(ident, format!("expected a variant: `{ident}` has no values"));
     }
     let mut numbers = Numbers::of("variant", "value", check);
     for (variant, member) in variants.iter().zip(members) {

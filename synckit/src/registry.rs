@@ -66,6 +66,14 @@ pub enum RegistryError {
         /// Why not.
         source: IdError,
     },
+    /// A name that only synckit's own events have. Take one that does not begin with `synckit.`.
+    #[error(
+        "`{name}` is reserved for synckit itself; take a name that does not begin with `synckit.`"
+    )]
+    Reserved {
+        /// The name.
+        name: &'static str,
+    },
 }
 
 impl Registry {
@@ -80,8 +88,7 @@ impl Registry {
     pub fn with<A: Aggregate>(mut self) -> Self {
         let kinds = A::Event::KINDS.iter().map(|kind| kind.name);
         for name in kinds.clone().chain([A::NAME]) {
-            let problem = Name::new(name).map_err(|source| RegistryError::Name { name, source });
-            self.problems.extend(problem.err());
+            self.problems.extend(problem_with(name));
         }
         let mut seen = BTreeSet::new();
         let twice = kinds.filter(|name| !seen.insert(*name));
@@ -189,6 +196,13 @@ impl Registry {
             None => read::<NotRegistered>(bytes),
         }
     }
+}
+
+fn problem_with(name: &'static str) -> Option<RegistryError> {
+    if synckit_lock::is_reserved(name) {
+        return Some(RegistryError::Reserved { name });
+    }
+    Name::new(name).map_err(|source| RegistryError::Name { name, source }).err()
 }
 
 /// An aggregate type without its type.
@@ -485,5 +499,17 @@ impl StateHasher {
 
     pub(crate) fn finish(self) -> [u8; 32] {
         *self.0.finalize().as_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_synckit_itself_are_refused() {
+        let reserved = |name| problem_with(name) == Some(RegistryError::Reserved { name });
+        assert!(reserved("synckit") && reserved("synckit.refused"));
+        assert_eq!(problem_with("synckit_note.renamed"), None);
     }
 }

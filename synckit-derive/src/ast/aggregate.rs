@@ -52,7 +52,7 @@ impl<'a> Aggregate<'a> {
         if attr.name.is_none() && !attr.mistaken {
             let proposed = snake(&ident.unraw().to_string());
             let message = format!(
-                "`{ident}` has no name in stored bytes; \
+                "missing name of `{ident}` in stored bytes; \
                  write #[sync_aggregate(name = \"{proposed}\")]"
             );
             cx.error(ident, message);
@@ -85,7 +85,7 @@ fn fields<'a>(cx: &Ctxt, input: &'a DeriveInput) -> Vec<MergedField<'a>> {
             }
             _ => {
                 let message = format!(
-                    "an aggregate has named fields, each with a merge rule: \
+                    "expected named fields, each with a merge rule: \
                      `struct {ident} {{ #[merge(lww)] title: String }}`"
                 );
                 cx.error(ident, message);
@@ -94,8 +94,8 @@ fn fields<'a>(cx: &Ctxt, input: &'a DeriveInput) -> Vec<MergedField<'a>> {
         },
         Data::Enum(_) | Data::Union(_) => {
             let message = format!(
-                "an aggregate is a struct; make `{ident}` a value with #[derive(SyncValue)] \
-                 and put it into a field"
+                "expected a struct; make `{ident}` a value with #[derive(SyncValue)] and put it \
+                 into a field of an aggregate"
             );
             cx.error(ident, message);
             Vec::new()
@@ -112,7 +112,7 @@ impl<'a> MergedField<'a> {
         let read = Self { ident, ty: &field.ty, rule, rule_at };
         if syn::parse_str::<Ident>(&read.variant_text("Set")).is_err() {
             let message = format!(
-                "no variant can be named after `{}`; let the field's name begin with a letter",
+                "expected a field name that begins with a letter: no variant can be named after `{}`",
                 read.ident
             );
             cx.error(read.ident, message);

@@ -13,7 +13,7 @@ use crate::case::snake;
 use crate::ctxt::Ctxt;
 
 /// Where an event that is converted from older ones goes.
-const WRAP: &str = "make the event a struct that says it, and let a variant with #[event(flatten)] \
+const WRAP: &str = "give it to a struct, and let a variant with #[event(flatten)] \
                     wrap it";
 
 /// A type of events.
@@ -133,14 +133,15 @@ impl<'a> Event<'a> {
             Data::Enum(data) => {
                 Upcast::refuse(cx, &input.attrs, WRAP);
                 if data.variants.is_empty() {
-                    cx.error(ident, format!("`{ident}` has no kinds of event; give it a variant"));
+                    cx.error(ident, format!("expected a variant: `{ident}` has no kinds of event"));
                 }
                 let variants = data.variants.iter();
                 let read = variants.filter_map(|variant| Variant::read(cx, ident, &attr, variant));
                 Body::Enum { variants: read.collect(), prefix: attr.name }
             }
             Data::Union(data) => {
-                let message = "a union does not say which of its fields is there; use an enum";
+                let message =
+                    "unexpected union: nothing says which of its fields is there; use an enum";
                 cx.error(data.union_token, message);
                 Body::Union
             }
@@ -158,7 +159,7 @@ impl<'a> Kind<'a> {
             cx.error(
                 ident,
                 format!(
-                    "`{ident}` has no name in stored bytes; add #[event(name = \"{proposed}\")]"
+                    "missing name of `{ident}` in stored bytes; add #[event(name = \"{proposed}\")]"
                 ),
             );
         }
@@ -235,7 +236,7 @@ fn without_prefix(cx: &Ctxt, family: &Ident, variant: &Ident) {
     let proposed = snake(&family.unraw().to_string());
     let proposed = proposed.strip_suffix("_event").unwrap_or(&proposed);
     let message = format!(
-        "`{variant}` has no name in stored bytes; add #[event(name = \"{proposed}\")] to \
+        "missing name of `{variant}` in stored bytes; add #[event(name = \"{proposed}\")] to \
          `{family}`, which names all its variants, or a name to this variant"
     );
     cx.error(variant, message);
@@ -252,7 +253,7 @@ impl<'a> Content<'a> {
         for (key, at) in said {
             if let Some(at) = at {
                 let message = format!(
-                    "a flattened variant has the {key} of the event it wraps; remove `{key}`"
+                    "unexpected key `{key}`: a flattened variant has the {key} of the event it wraps"
                 );
                 cx.error(at, message);
             }
@@ -270,7 +271,7 @@ impl<'a> Content<'a> {
             }
             _ => {
                 let message =
-                    format!("a flattened variant wraps one event type: `{ident}({ident})`");
+                    format!("expected one unnamed field, the event type: `{ident}({ident})`");
                 cx.error(ident, message);
                 None
             }

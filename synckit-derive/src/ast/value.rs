@@ -55,14 +55,15 @@ impl<'a> Value<'a> {
             }
             Data::Enum(data) => Body::OneOf(variants(cx, data, &mut other)),
             Data::Union(data) => {
-                let message = "a union does not say which of its fields is there; use an enum";
+                let message =
+                    "unexpected union: nothing says which of its fields is there; use an enum";
                 cx.error(data.union_token, message);
                 Body::Union
             }
         };
         if let (Body::OneOf(_), Some(other)) = (&body, &other) {
             let message = format!(
-                "`{other}` can stand for unknown numbers only in an enum without data; remove `other`"
+                "unexpected key `other`: `{other}` can stand for unknown numbers only in an enum without data"
             );
             cx.error(other, message);
         }
@@ -116,7 +117,7 @@ fn variants<'a>(cx: &Ctxt, data: &'a DataEnum, other: &mut Option<&'a Ident>) ->
         if let (Some((_, discriminant)), None) = (&variant.discriminant, &attr.number) {
             let discriminant = discriminant.to_token_stream();
             let message = format!(
-                "a discriminant is not written; add #[value({discriminant})] to write this number"
+                "discriminants are not encoded; add #[value({discriminant})] to encode this number"
             );
             cx.error(&discriminant, message);
         }
@@ -137,11 +138,11 @@ fn is_for_unknown_numbers<'a>(
     let types: Vec<_> = variant.fields.iter().map(|field| field.ty.to_token_stream()).collect();
     let is_tuple = matches!(&variant.fields, Fields::Unnamed(_));
     if !(is_tuple && types.len() == 1 && types[0].to_string() == "u32") {
-        let message = format!("the variant for unknown numbers holds the number: `{ident}(u32)`");
+        let message = format!("expected one unnamed field, the unknown number: `{ident}(u32)`");
         cx.error(at, message);
     }
     if let Some(first) = other.replace(ident) {
-        let message = format!("`{first}` stands for unknown numbers; keep one `other`");
+        let message = format!("duplicate key `other`: `{first}` has it; keep one");
         cx.error(at, message);
     }
 }

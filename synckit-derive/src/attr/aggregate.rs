@@ -9,7 +9,6 @@ use super::{Entry, Given, Version, fill, krate, lock, parse, spot, stray, text, 
 use crate::ctxt::Ctxt;
 
 const KEYS: &[&str] = &["name", "version", "events", "lock", "crate"];
-const ATTRIBUTE: &str = "#[sync_aggregate(…)]";
 
 /// What the arguments say.
 #[derive(Default)]
@@ -31,7 +30,7 @@ impl AggregateAttr {
         for entry in parse(cx, arguments) {
             let (key, given) = match entry {
                 Entry::Literal(literal) => {
-                    stray(cx, &literal, ATTRIBUTE, KEYS);
+                    stray(cx, &literal, KEYS);
                     continue;
                 }
                 Entry::Keyed(key, given) => (key, given),
@@ -42,7 +41,7 @@ impl AggregateAttr {
                 "events" => fill(cx, &mut read.events, &key, paths(cx, &key, &given)),
                 "lock" => fill(cx, &mut read.lock, &key, lock(cx, &key, &given)),
                 "crate" => fill(cx, &mut read.krate, &key, krate(cx, &key, &given)),
-                _ => unknown(cx, &key, ATTRIBUTE, KEYS),
+                _ => unknown(cx, &key, KEYS),
             }
         }
         read.mistaken = cx.count() > before;
@@ -59,7 +58,7 @@ fn paths(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Vec<Path>> {
         _ => None,
     };
     if parsed.is_none() {
-        cx.error(spot(key, given), "list the types of domain events: `events(Signed, Closed)`");
+        cx.error(spot(key, given), "expected a list of event types: `events(Signed, Closed)`");
     }
     parsed.map(|paths| paths.into_iter().collect())
 }

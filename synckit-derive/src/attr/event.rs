@@ -49,13 +49,13 @@ impl EventAttr {
         for entry in entries(cx, attrs, "event", EXAMPLE) {
             let (key, given) = match entry {
                 Entry::Literal(literal) => {
-                    stray(cx, &literal, "#[event(…)]", keys);
+                    stray(cx, &literal, keys);
                     continue;
                 }
                 Entry::Keyed(key, given) => (key, given),
             };
             match key.to_string().as_str() {
-                typed if !keys.contains(&typed) => unknown(cx, &key, "#[event(…)]", keys),
+                typed if !keys.contains(&typed) => unknown(cx, &key, keys),
                 "name" => fill(cx, &mut read.name, &key, text(cx, &key, &given)),
                 "version" => fill(cx, &mut read.version, &key, version(cx, &key, &given)),
                 "commutes" => fill(cx, &mut read.commutes, &key, flag(cx, &key, &given)),

@@ -1,4 +1,4 @@
-//! Helper attributes that stand where they say nothing.
+//! Helper attributes in places where they mean nothing.
 
 use syn::Attribute;
 
@@ -7,6 +7,6 @@ use crate::ctxt::Ctxt;
 /// Reports them.
 pub(crate) fn refuse(cx: &Ctxt, attrs: &[Attribute], helper: &str, instead: &str) {
     for attr in attrs.iter().filter(|attr| attr.path().is_ident(helper)) {
-        cx.error(attr, format!("#[{helper}(…)] says nothing here; {instead}"));
+        cx.error(attr, format!("unexpected attribute #[{helper}(…)]; {instead}"));
     }
 }

@@ -26,7 +26,7 @@ impl Upcast {
         for entry in entries(cx, attrs, "upcast", EXAMPLE) {
             let (key, given) = match entry {
                 Entry::Literal(literal) => {
-                    stray(cx, &literal, "#[upcast(…)]", KEYS);
+                    stray(cx, &literal, KEYS);
                     continue;
                 }
                 Entry::Keyed(key, given) => (key, given),
@@ -34,11 +34,11 @@ impl Upcast {
             match key.to_string().as_str() {
                 "from" => fill(cx, &mut from, &key, path(cx, &key, &given)),
                 "with" => fill(cx, &mut with, &key, path(cx, &key, &given)),
-                _ => unknown(cx, &key, "#[upcast(…)]", KEYS),
+                _ => unknown(cx, &key, KEYS),
             }
         }
         if from.is_none() && cx.count() == before {
-            let message = format!("say which type the old events have: {EXAMPLE}");
+            let message = format!("missing key `from`, the type of the old events: {EXAMPLE}");
             cx.error(place.to_token_stream(), message);
         }
         from.map(|from| Self { from, with })
@@ -60,7 +60,7 @@ fn path(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Path> {
     if parsed.is_none() {
         let what =
             if key == "from" { "a type: `from = Old`" } else { "a function: `with = convert`" };
-        cx.error(spot(key, given), format!("write the path of {what}"));
+        cx.error(spot(key, given), format!("expected the path of {what}"));
     }
     parsed
 }

@@ -24,7 +24,7 @@ impl ValueAttr {
         for entry in entries(cx, attrs, "value", "#[value(version = 2)]") {
             let (key, given) = match entry {
                 Entry::Literal(literal) => {
-                    stray(cx, &literal, "#[value(…)]", KEYS);
+                    stray(cx, &literal, KEYS);
                     continue;
                 }
                 Entry::Keyed(key, given) => (key, given),
@@ -34,7 +34,7 @@ impl ValueAttr {
                 "version" => fill(cx, &mut read.version, &key, version(cx, &key, &given)),
                 "lock" => fill(cx, &mut read.lock, &key, lock(cx, &key, &given)),
                 "crate" => fill(cx, &mut read.krate, &key, krate(cx, &key, &given)),
-                _ => unknown(cx, &key, "#[value(…)]", KEYS),
+                _ => unknown(cx, &key, KEYS),
             }
         }
         read
@@ -70,7 +70,7 @@ impl MemberAttr {
         for entry in entries(cx, attrs, helper, &example) {
             match &entry {
                 Entry::Literal(Lit::Int(_)) if read.number.is_some() => {
-                    cx.error(&entry, format!("a {what} has one number; keep one of them"));
+                    cx.error(&entry, format!("duplicate number of a {what}; keep one"));
                 }
                 Entry::Literal(Lit::Int(number)) => read.number = Some(number.clone()),
                 Entry::Keyed(key, given) if keys.contains(&key.to_string().as_str()) => {
@@ -85,7 +85,7 @@ impl MemberAttr {
                 }
                 _ => {
                     let keys = list(keys);
-                    let message = format!("write a number, such as {example}, or one of {keys}");
+                    let message = format!("expected a number, as in {example}, or one of {keys}");
                     cx.error(&entry, message);
                 }
             }

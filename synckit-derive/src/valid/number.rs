@@ -36,16 +36,16 @@ impl Numbers {
         let Self { what, helper, check, taken } = self;
         if let Some(problem) = check(number) {
             let number = match number {
-                u32::MAX => "this number".to_owned(),
+                u32::MAX => "number".to_owned(),
                 number => format!("number {number}"),
             };
             let message = format!(
-                "{what} `{name}` cannot have {number}: {problem}; give it another #[{helper}(…)]"
+                "invalid {number} of {what} `{name}`: {problem}; give it another #[{helper}(…)]"
             );
             cx.error(at, message);
         } else if let Some(other) = taken.insert(number, name.to_owned()) {
             let message = format!(
-                "{what}s `{other}` and `{name}` both have number {number}; \
+                "duplicate number {number} of {what}s `{other}` and `{name}`; \
                  give one of them another #[{helper}(…)]"
             );
             cx.error(at, message);

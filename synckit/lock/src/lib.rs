@@ -62,6 +62,15 @@ pub fn path(name: &str) -> String {
     format!("{FOLDER}/{}", file(name))
 }
 
+/// The names that only synckit's own events and aggregates have: this one, and those that begin
+/// with it and a dot.
+pub const RESERVED: &str = "synckit";
+
+/// Whether a name in stored bytes is [`RESERVED`].
+pub fn is_reserved(name: &str) -> bool {
+    name.split('.').next() == Some(RESERVED)
+}
+
 /// Whether a variable such as `SYNCKIT_BLESS` is on: set, and to none of the words for off.
 pub fn is_on(value: &str) -> bool {
     !["", "0", "false", "no", "off"].contains(&value.trim().to_ascii_lowercase().as_str())
