@@ -259,3 +259,57 @@ impl std::error::Error for LockError {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use synckit_lock::{MinReader, What};
+
+    use super::*;
+
+    #[test]
+    fn files_of_one_name_are_told_before_anything_is_written() {
+        let [value, event] = [published(What::Value, "Paid"), published(What::Event, "paid")];
+        let problems = duplicates(Path::new("schemas"), &[&value, &event]);
+        let said: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        let expected = "schemas/paid.lock would be the lock of two types, the value `Paid`, version 1, \
+                        and the event `paid`, version 1; give one of them another name";
+        assert_eq!(said, [expected]);
+    }
+
+    #[test]
+    fn all_files_are_written_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let in_place = |name: &str| (folder.path().join(name), format!("the text of {name}"));
+        let no_place = (folder.path().join("gone").join("b.lock"), String::new());
+        assert!(put(folder.path(), &[in_place("a.lock"), no_place]).is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        put(folder.path(), &[in_place("a.lock"), in_place("b.lock")]).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn those_who_bless_at_the_same_time_do_not_meet() {
+        let folder = tempfile::tempdir().unwrap();
+        let change = [(folder.path().join("a.lock"), "the same text".to_owned())];
+        let bless = || put(folder.path(), &change).is_ok();
+        let all = std::thread::scope(|scope| {
+            let each: Vec<_> = (0..16).map(|_| scope.spawn(bless)).collect();
+            each.into_iter().map(|each| each.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!(all, [true; 16]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    fn published(what: What, name: &str) -> Published {
+        let lock = Version {
+            what,
+            name: name.to_owned(),
+            number: 1,
+            min_reader: MinReader::Is(1),
+            items: Vec::new(),
+            reserved: Vec::new(),
+            other: None,
+        };
+        Published { package: "", lock, named: Vec::new() }
+    }
+}

@@ -288,3 +288,26 @@ impl fmt::Display for NotASlot {
 }
 
 impl std::error::Error for NotASlot {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_off_are_off() {
+        assert!(["1", "true", "yes"].into_iter().all(is_on));
+        assert!(["", "0", "false", "False", "no", "off"].into_iter().all(|value| !is_on(value)));
+    }
+
+    #[test]
+    fn slots_and_reserved_fields_are_read_as_they_are_printed() {
+        for text in ["3", "2.1", "0"] {
+            assert_eq!(text.parse::<Slot>().unwrap().to_string(), text);
+        }
+        assert_eq!("4 pages".parse::<Reserved>().unwrap().to_string(), "4 pages");
+        for text in ["", "03", "1.", "+1", "1.2.3"] {
+            assert_eq!(text.parse::<Slot>(), Err(NotASlot), "{text}");
+        }
+        assert_eq!("pages".parse::<Reserved>(), Err(NotASlot));
+    }
+}
