@@ -5,18 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use crate::block::Block;
 use crate::error::Error;
 use crate::id::{Position, ReplicaId, SpaceId, StoreIdentity};
 use crate::log::Source;
+use crate::platform::{self, Stopwatch, Tasks, WallClock};
 use crate::store::{Append, Batch, EventStore, StoreError, StoreErrorKind};
 use crate::sync::{
     Config, Effect, Frame, Input, Now, Progress, Recollection, Session, SessionError,
 };
-use crate::time::WallClock;
 use crate::transport::{Connection, FrameReceiver, FrameSender};
 
 /// Frames that wait to be sent before no more of the log is read.
@@ -49,15 +47,15 @@ impl Driver {
     pub(crate) async fn run(self, config: Config, connection: Connection) -> Driven {
         let Connection { sender, receiver } = connection;
         let (frames, to_send) = mpsc::channel(1);
-        let mut writing = JoinSet::new();
+        let mut writing = Tasks::new();
         writing.spawn(write(sender, to_send));
         let peer = self.peer.clone();
         let mut running = Running {
             session: Session::new(config),
             driver: self,
-            begun: Instant::now(),
-            reads: JoinSet::new(),
-            commits: JoinSet::new(),
+            begun: Stopwatch::start(),
+            reads: Tasks::new(),
+            commits: Tasks::new(),
             outbox: VecDeque::new(),
             held_load: None,
             stopping: false,
@@ -80,9 +78,9 @@ impl Driver {
 struct Running {
     session: Session,
     driver: Driver,
-    begun: Instant,
-    reads: JoinSet<Result<Input, StoreError>>,
-    commits: JoinSet<Result<Input, StoreError>>,
+    begun: Stopwatch,
+    reads: Tasks<Result<Input, StoreError>>,
+    commits: Tasks<Result<Input, StoreError>>,
     outbox: VecDeque<Frame>,
     held_load: Option<Position>,
     stopping: bool,
@@ -138,7 +136,7 @@ impl Running {
         receiver: &mut dyn FrameReceiver,
         frames: &mpsc::Sender<Frame>,
     ) -> Option<Input> {
-        let deadline = self.session.deadline().map(|deadline| self.begun + deadline);
+        let deadline = self.session.deadline();
         tokio::select! {
             permit = frames.reserve(), if !self.outbox.is_empty() => {
                 match (permit, self.outbox.pop_front()) {
@@ -159,7 +157,7 @@ impl Running {
             }),
             Some(done) = self.reads.join_next() => Some(self.task_done(done)),
             Some(done) = self.commits.join_next() => Some(self.task_done(done)),
-            () = sleep_until(deadline) => Some(Input::DeadlinePassed),
+            () = self.begun.reaches(deadline) => Some(Input::DeadlinePassed),
             () = stopped(&mut self.driver.stop), if !self.stopping => {
                 self.stopping = true;
                 Some(Input::Stop)
@@ -255,7 +253,7 @@ impl Running {
                 }
             }
         };
-        let _ = tokio::time::timeout(CLOSE_WITHIN, send_all).await;
+        let _ = platform::within(CLOSE_WITHIN, send_all).await;
     }
 }
 
@@ -273,19 +271,12 @@ async fn write(mut sender: Box<dyn FrameSender>, mut frames: mpsc::Receiver<Fram
 }
 
 /// Waits until what was sent has been written and the peer has closed its side, but not for long.
-async fn drain(receiver: &mut dyn FrameReceiver, mut writing: JoinSet<()>) {
+async fn drain(receiver: &mut dyn FrameReceiver, mut writing: Tasks<()>) {
     let closing = async {
         while writing.join_next().await.is_some() {}
         while let Ok(Some(_)) = receiver.receive().await {}
     };
-    let _ = tokio::time::timeout(CLOSE_WITHIN, closing).await;
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
+    let _ = platform::within(CLOSE_WITHIN, closing).await;
 }
 
 /// Waits until the session is to end, also because nobody is left who could say so.

@@ -1,6 +1,6 @@
 //! What a caller gets when something did not work.
 
-use crate::event::EncodeError;
+use crate::event::{DecodeError, EncodeError};
 use crate::failure::{Failure, failure};
 use crate::id::IdError;
 use crate::registry::RegistryError;
@@ -52,6 +52,9 @@ pub enum ErrorKind {
     /// A session with a peer failed. The error tells whose move it is.
     #[error("{0}")]
     Session(SessionError),
+    /// A replica of this space runs over the store already. Use a clone of it, or close it first.
+    #[error("a replica of this space runs over this store already; clone it, or close it first")]
+    SpaceInUse,
     /// The store failed. The kind tells whose move it is.
     #[error("{0}")]
     Store(StoreErrorKind),
@@ -72,6 +75,7 @@ impl ErrorKind {
             Self::Randomness => "randomness",
             Self::Registry(_) => "registry.invalid",
             Self::Session(error) => error.code(),
+            Self::SpaceInUse => "replica.space_in_use",
             Self::Store(kind) => kind.code(),
             Self::Transport(kind) => kind.code(),
         }
@@ -82,7 +86,7 @@ impl ErrorKind {
     pub const fn is_retryable(&self) -> bool {
         match self {
             // Addresses become free, and entropy arrives while programs run.
-            Self::Busy | Self::Listen | Self::Randomness => true,
+            Self::Busy | Self::Listen | Self::Randomness | Self::SpaceInUse => true,
             Self::Closed | Self::EditTooLarge(_) | Self::Invalid(_) | Self::Registry(_) => false,
             Self::Session(error) => error.is_retryable(),
             Self::Store(kind) => kind.is_retryable(),
@@ -119,6 +123,9 @@ pub enum Invalid {
     /// It cannot be an identifier.
     #[error("{0}")]
     Id(#[from] IdError),
+    /// This program cannot apply the events of its own edit.
+    #[error("this program cannot apply what it writes: {0}")]
+    Unreadable(#[from] DecodeError),
 }
 
 impl Error {

@@ -12,13 +12,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
 
 use crate::driver::{Driven, Driver};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::lease::Lease;
+use crate::platform::{self, Tasks, WallClock};
 use crate::store::EventStore;
 use crate::sync::{Config, Progress, Role, Until};
-use crate::time::WallClock;
 use crate::transport::{Acceptor, ChannelListener, Connection, TransportError, TransportErrorKind};
 
 mod builder;
@@ -42,11 +42,13 @@ pub struct Hub {
 
 struct Core {
     store: Arc<dyn EventStore>,
+    /// `None` once the hub is closed.
+    lease: Mutex<Option<Lease>>,
     clock: WallClock,
     clock_ahead_max: Duration,
     takes_relayed: bool,
     places: Arc<Semaphore>,
-    sessions: Mutex<JoinSet<()>>,
+    sessions: Mutex<Tasks<()>>,
     stop: watch::Sender<bool>,
 }
 
@@ -84,7 +86,15 @@ impl Hub {
     /// When the store could not be closed; everything acknowledged is safe all the same.
     pub async fn close(&self) -> Result<(), Error> {
         self.end_sessions().await;
-        Ok(self.core.store.close().await?)
+        self.release().await
+    }
+
+    async fn release(&self) -> Result<(), Error> {
+        let lease = self.core.lease.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match lease {
+            Some(lease) => Ok(lease.release().await?),
+            None => Err(Error::new("close the hub", ErrorKind::Closed)),
+        }
     }
 
     /// Ends the sessions and takes no more.
@@ -95,7 +105,7 @@ impl Hub {
             std::mem::take(&mut *sessions)
         };
         let ended = async { while sessions.join_next().await.is_some() {} };
-        if tokio::time::timeout(END_WITHIN, ended).await.is_err() {
+        if platform::within(END_WITHIN, ended).await.is_none() {
             tracing::warn!("sessions did not end in time and were cut off");
         }
     }
@@ -143,8 +153,8 @@ impl Core {
     }
 
     fn config(&self) -> Result<Config, Error> {
-        let mut nonce = [0; 32];
-        getrandom::fill(&mut nonce).map_err(|error| Error::randomness("begin a session", error))?;
+        let nonce = platform::random();
+        let nonce = nonce.map_err(|error| Error::randomness("begin a session", error))?;
         Ok(Config {
             role: Role::Acceptor,
             store: self.store.identity(),

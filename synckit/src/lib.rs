@@ -30,10 +30,13 @@ pub mod registry;
 // Conversation.
 pub mod sync;
 
+// A replica, without its edges.
+mod replica_core;
+
 // Edges.
 pub mod locks;
 #[cfg(feature = "runtime")]
-mod time;
+mod platform;
 #[cfg(feature = "runtime")]
 mod failure;
 #[cfg(feature = "runtime")]
@@ -44,6 +47,8 @@ pub mod transport;
 mod error;
 
 // Runtime.
+#[cfg(feature = "runtime")]
+mod lease;
 #[cfg(feature = "runtime")]
 mod driver;
 #[cfg(feature = "runtime")]
@@ -65,6 +70,6 @@ pub use error::{EditLimit, Error, ErrorKind, Invalid};
 #[cfg(feature = "runtime")]
 pub use hub::Hub;
 #[cfg(feature = "runtime")]
-pub use replica::Replica;
+pub use platform::WallClock;
 #[cfg(feature = "runtime")]
-pub use time::WallClock;
+pub use replica::Replica;

@@ -513,3 +513,42 @@ mod tests {
         assert_eq!(problem_with("synckit_note.renamed"), None);
     }
 }
+
+#[cfg(test)]
+mod bare {
+    use super::*;
+
+    /// A kind of aggregate that is nothing but a state.
+    #[derive(Debug)]
+    struct Bare<S>(PhantomData<fn() -> S>);
+
+    impl Registry {
+        /// With a state that tests fold, without an aggregate's type.
+        pub(crate) fn with_bare<S: Fold>(mut self, name: &'static str) -> Self {
+            self.aggregates.insert(name, Arc::new(Bare::<S>(PhantomData)));
+            self
+        }
+    }
+
+    impl<S: Fold> Kind for Bare<S> {
+        fn describe(&self) -> String {
+            String::new()
+        }
+
+        fn published(&self) -> Vec<Published> {
+            Vec::new()
+        }
+
+        fn events(&self) -> &'static [EventKind] {
+            &[]
+        }
+
+        fn fresh(&self) -> Box<dyn State> {
+            Box::new(Folded::<S>::default())
+        }
+
+        fn read(&self, bytes: &[u8]) -> Result<Box<dyn State>, WireError> {
+            read::<S>(bytes)
+        }
+    }
+}

@@ -1,18 +1,18 @@
 //! The replica: where an application edits, reads and watches its aggregates, online or not.
 
-mod author;
 mod builder;
-mod cache;
 mod engine;
 mod link;
 mod watchers;
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 
-pub use author::COMMIT_EVENTS_MAX;
+pub use crate::replica_core::COMMIT_EVENTS_MAX;
 pub use builder::ReplicaBuilder;
 pub use link::{Link, LinkState, LinkStatus, LinkTrouble, SyncReport};
 
@@ -22,11 +22,12 @@ use crate::envelope::Metadata;
 use crate::error::{Error, ErrorKind};
 use crate::event::{DecodeError, EventRef, encode};
 use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId};
+use crate::lease::{Lease, OpenedBy};
+use crate::platform::{self, WallClock};
 use crate::registry::{Registry, State, StateHasher};
+use crate::replica_core::{Input, ReplicaCore};
 use crate::store::{EventStore, LIST_ROWS_MAX};
-use crate::time::WallClock;
-use author::Draft;
-use engine::{Engine, Request, Shared};
+use engine::{Engine, Shared};
 use link::Peers;
 
 /// A replica of one space: typed aggregates over a store of its own.
@@ -37,12 +38,27 @@ use link::Peers;
 /// the folded states, which makes the next opening quicker, and releases the file.
 #[derive(Clone)]
 pub struct Replica {
-    shared: Arc<Shared>,
-    requests: mpsc::Sender<Request>,
-    folded: watch::Receiver<Position>,
+    running: Arc<Running>,
     registry: Arc<Registry>,
-    clock: WallClock,
     peers: Peers,
+}
+
+/// A running replica; dropping the last handle ends it.
+#[derive(Debug)]
+struct Running(Arc<Shared>);
+
+impl Deref for Running {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
 }
 
 /// What an edit became.
@@ -93,34 +109,44 @@ impl Replica {
 
     async fn open(
         store: Arc<dyn EventStore>,
+        opened_by: OpenedBy,
         space: SpaceId,
         registry: Registry,
         clock: WallClock,
     ) -> Result<Self, Error> {
-        registry
-            .check()
-            .map_err(|error| Error::new("open a replica", ErrorKind::Registry(error)))?;
-        let (known, wall) = (Arc::new(registry.clone()), clock.clone());
-        let engine = Engine::open(store, space, registry, clock).await?;
-        let (shared, folded) = (engine.shared(), engine.folded());
-        let (requests, queue) = mpsc::channel(engine::REQUESTS_MAX);
-        tokio::spawn(engine.run(queue));
-        Ok(Self { shared, requests, folded, registry: known, clock: wall, peers: Peers::default() })
+        let attempted = format!("open a replica of space `{space}`");
+        let invalid = |error| Error::new(attempted.clone(), ErrorKind::Registry(error));
+        registry.check().map_err(invalid)?;
+        let lease = Lease::of_space(Arc::clone(&store), opened_by, space.clone());
+        let taken = |_| Error::new(attempted.clone(), ErrorKind::SpaceInUse);
+        let lease = lease.map_err(taken)?;
+
+        let fingerprint = registry.fingerprint();
+        let mark = store.checkpoint(&space).await?;
+        let stored = mark.filter(|mark| mark.fingerprint == fingerprint).map(|m| m.position);
+        let author = store.key().id();
+        let core = ReplicaCore::new(space.clone(), author, registry.clone(), stored);
+        let shared = Arc::new(Shared::new(store, space, clock, core));
+        platform::spawn(Engine::new(Arc::clone(&shared), fingerprint).run(lease));
+        let running = Arc::new(Running(shared));
+        let replica = Self { running, registry: Arc::new(registry), peers: Peers::default() };
+        replica.catch_up().await?;
+        Ok(replica)
     }
 
     /// Who this replica is.
     pub fn id(&self) -> ReplicaId {
-        self.shared.store.key().id()
+        self.running.store.key().id()
     }
 
     /// The space that it holds.
     pub fn space(&self) -> &SpaceId {
-        &self.shared.space
+        &self.running.space
     }
 
     /// The store below it.
     pub fn store(&self) -> &Arc<dyn EventStore> {
-        &self.shared.store
+        &self.running.store
     }
 
     /// Creates an aggregate under a fresh key (a UUID of version 7, which sorts by time of
@@ -142,16 +168,20 @@ impl Replica {
     /// Edits an aggregate. All that `change` records becomes one commit: every replica applies it
     /// whole or not at all. An aggregate that does not exist yet begins to.
     ///
-    /// Edits made at the same time by several tasks become durable together, in no particular
-    /// order; an edit that is awaited before the next begins comes before it.
+    /// `change` runs once, as soon as it is this edit's turn, and while no other edit of this
+    /// replica runs: of several tasks that edit, each builds on what those before it made. It must
+    /// not wait for anything. Edits made while others are being written become durable together.
     ///
     /// When this returns, the edit is durable, and reads show it. Cancelling it leaves open whether
-    /// the edit takes effect. An edit that records nothing writes nothing.
+    /// the edit takes effect. An edit that records nothing writes nothing; one that fails leaves no
+    /// trace.
     ///
     /// # Errors
     /// When the store fails ([`ErrorKind::Store`]: the disk is full, say; the edit then did not
     /// take effect, unless the kind is `Io`, which leaves it open), the type is not registered
-    /// ([`ErrorKind::Registry`]), or the edit is too large.
+    /// ([`ErrorKind::Registry`]), the edit is too large ([`ErrorKind::EditTooLarge`]), or this
+    /// program cannot apply the edit's own events, because its code panics on them, say
+    /// ([`ErrorKind::Invalid`]).
     pub async fn edit<A: Aggregate>(
         &self,
         id: &Id<A>,
@@ -172,16 +202,15 @@ impl Replica {
     ) -> Result<Edited, Error> {
         self.check_open("edit an aggregate")?;
         let aggregate = self.aggregate_id(id)?;
-        let events = record(change).iter().map(encode).collect::<Result<Vec<_>, _>>();
-        let events = events.map_err(|error| Error::invalid(format!("edit {aggregate}"), error))?;
-        let count = events.len();
-        if count == 0 {
-            return Ok(Edited { events: 0, last: None });
-        }
-        let draft = Draft { aggregate, events, metadata: metadata.clone() };
-        draft.check()?;
-        let last = self.ask("edit an aggregate", |reply| Request::Edit(draft, reply)).await?;
-        Ok(Edited { events: count, last: Some(last) })
+        let make = |_newest: Option<&dyn State>| {
+            let events = record(change).iter().map(encode).collect::<Result<Vec<_>, _>>();
+            let invalid = |error| Error::invalid(format!("edit {aggregate}"), error);
+            let events = events.map_err(invalid)?;
+            let count = events.len();
+            Ok((events, count))
+        };
+        let (last, events) = self.running.edit(&aggregate, metadata, make).await?;
+        Ok(Edited { events, last })
     }
 
     /// The aggregate as this replica sees it; `None` when no event of it is held.
@@ -191,17 +220,17 @@ impl Replica {
     pub async fn get<A: Aggregate>(&self, id: &Id<A>) -> Result<Option<A>, Error> {
         self.check_open("read an aggregate")?;
         let aggregate = self.aggregate_id(id)?;
-        let (cached, reads_store) = {
-            let cache = self.shared.cache();
-            (cache.with(&aggregate, shown::<A>), cache.reads_store())
+        let reads_store = {
+            let core = self.running.core();
+            if let Some(state) = core.state(&aggregate) {
+                return Ok(shown::<A>(state));
+            }
+            core.reads_store()
         };
-        if let Some(shown) = cached {
-            return Ok(shown);
+        if !reads_store {
+            return Ok(None);
         }
-        let stored = match reads_store {
-            true => self.shared.store.state(&self.shared.space, &aggregate).await?,
-            false => None,
-        };
+        let stored = self.running.store.state(&self.running.space, &aggregate).await?;
         let Some(bytes) = stored else { return Ok(None) };
         self.shown(&aggregate.kind, &bytes)
     }
@@ -241,7 +270,7 @@ impl Replica {
     pub fn watch<A: Aggregate>(&self, id: &Id<A>) -> Result<Watch<A>, Error> {
         let aggregate = self.aggregate_id(id)?;
         let closed = || Error::new("watch an aggregate", ErrorKind::Closed);
-        let changes = self.shared.watchers.subscribe(&aggregate).ok_or_else(closed)?;
+        let changes = self.running.watchers.subscribe(&aggregate).ok_or_else(closed)?;
         Ok(Watch { replica: self.clone(), id: id.clone(), changes, due: true })
     }
 
@@ -254,8 +283,43 @@ impl Replica {
     /// # Errors
     /// When the store fails.
     pub async fn conflicts(&self, skip: u64) -> Result<Vec<Conflict>, Error> {
-        self.checkpoint().await?;
-        Ok(self.shared.store.conflicts(&self.shared.space, skip).await?)
+        self.check_open("list conflicts")?;
+        loop {
+            let (mut unsaved, in_store, saves) = {
+                let core = self.running.core();
+                (core.conflicts().to_vec(), core.reads_store(), core.saves())
+            };
+            let (mut listed, stored) =
+                if in_store { self.stored_conflicts(skip).await? } else { (Vec::new(), 0) };
+            if self.running.core().saves() != saves {
+                // What was unsaved may be among those stored by now.
+                continue;
+            }
+            let seen = usize::try_from(skip.saturating_sub(stored)).unwrap_or(usize::MAX);
+            unsaved.drain(..seen.min(unsaved.len()));
+            unsaved.truncate(LIST_ROWS_MAX - listed.len());
+            listed.append(&mut unsaved);
+            return Ok(listed);
+        }
+    }
+
+    /// A page of the stored conflicts after the first `skip`, and how many there are unless the page
+    /// is full.
+    async fn stored_conflicts(&self, skip: u64) -> Result<(Vec<Conflict>, u64), Error> {
+        let (store, space) = (&self.running.store, &self.running.space);
+        let page = store.conflicts(space, skip).await?;
+        if !page.is_empty() || skip == 0 {
+            let stored = skip + page.len() as u64;
+            return Ok((page, stored));
+        }
+        let mut stored = 0;
+        loop {
+            let more = store.conflicts(space, stored).await?.len() as u64;
+            if more == 0 {
+                return Ok((page, stored));
+            }
+            stored += more;
+        }
     }
 
     /// The events after a position that this program parks, with the reason of each: at most
@@ -270,12 +334,15 @@ impl Replica {
         self.check_open("list parked events")?;
         let (mut parked, mut through) = (Vec::new(), after);
         loop {
-            let page = self.shared.store.read_after(self.space(), through).await?;
+            let page = self.running.store.read_after(self.space(), through).await?;
             if page.blocks.is_empty() {
                 return Ok(parked);
             }
             for (position, entry) in page.blocks.iter().flat_map(|log| log.after(through)) {
-                let Some(reason) = self.registry.parks(&entry) else { continue };
+                let panicked = self.running.core().panicked(position).cloned();
+                let Some(reason) = panicked.or_else(|| self.registry.parks(&entry)) else {
+                    continue;
+                };
                 let (dot, aggregate) = (entry.dot(), entry.aggregate().clone());
                 let event = entry.event().clone();
                 parked.push(Parked { position, dot, aggregate, event, reason });
@@ -322,8 +389,8 @@ impl Replica {
     /// When the store cannot be read.
     pub async fn status(&self) -> Result<ReplicaStatus, Error> {
         self.check_open("read the status")?;
-        let (store, space) = (&self.shared.store, &self.shared.space);
-        let tally = self.shared.cache().tally();
+        let (store, space) = (&self.running.store, &self.running.space);
+        let tally = self.running.core().tally();
         let frontier = store.frontier(space).await?;
         Ok(ReplicaStatus {
             events: store.head(space).await?,
@@ -339,7 +406,7 @@ impl Replica {
     /// # Errors
     /// When the store fails.
     pub async fn checkpoint(&self) -> Result<(), Error> {
-        self.ask("store states", Request::Checkpoint).await
+        self.running.ask("store states", Input::Checkpoint).await
     }
 
     /// Ends links, stores what is folded, and releases the store. Other handles then get
@@ -349,8 +416,8 @@ impl Replica {
     /// When the end could not be written; everything acknowledged is safe all the same.
     pub async fn close(self) -> Result<(), Error> {
         self.peers.end_all().await;
-        self.shared.watchers.close();
-        self.ask("close the replica", Request::Close).await
+        self.running.watchers.close();
+        self.running.ask("close the replica", |ticket| Input::Close(Some(ticket))).await
     }
 
     /// Waits until reads show everything that the log holds by now: what a session has committed is
@@ -360,22 +427,11 @@ impl Replica {
     /// When the store fails.
     pub async fn catch_up(&self) -> Result<(), Error> {
         self.check_open("fold the log")?;
-        let head = self.shared.store.head(&self.shared.space).await?;
-        if *self.folded.borrow() >= head {
+        let head = self.running.store.head(&self.running.space).await?;
+        if self.running.core().folded() >= head {
             return Ok(());
         }
-        self.ask("fold the log", |reply| Request::CatchUp(head, reply)).await
-    }
-
-    async fn ask<T>(
-        &self,
-        attempted: &str,
-        request: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Request,
-    ) -> Result<T, Error> {
-        let (reply, answer) = oneshot::channel();
-        let closed = || Error::new(attempted, ErrorKind::Closed);
-        self.requests.send(request(reply)).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        self.running.ask("fold the log", |ticket| Input::CatchUp(ticket, head)).await
     }
 
     /// States of a type after a key: those in memory stand for those stored.
@@ -386,24 +442,22 @@ impl Replica {
         limit: usize,
         read: impl Fn(&dyn State) -> T,
     ) -> Result<Vec<(Key, Listed<T>)>, Error> {
-        let reads_store = self.shared.cache().reads_store();
-        let stored = match reads_store {
-            true => self.shared.store.states(&self.shared.space, kind, after, limit).await?,
-            false => Vec::new(),
-        };
-        // A full page says nothing about what is stored beyond it.
-        let end = (stored.len() == limit).then(|| stored.last().map(|(key, _)| key.clone()));
-        let mut rows: std::collections::BTreeMap<_, _> =
-            stored.into_iter().map(|(key, bytes)| (key, Listed::Stored(bytes))).collect();
-        let cache = self.shared.cache();
-        let cached = cache.after(kind, after).take_while(|(id, _)| match &end {
-            Some(Some(end)) => id.key <= *end,
-            _ => true,
-        });
-        // Fewer than `limit` stored rows: all of them are here, and any state in memory may belong
-        // among them.
-        rows.extend(cached.map(|(id, state)| (id.key.clone(), Listed::Cached(read(state)))));
-        Ok(rows.into_iter().take(limit).collect())
+        loop {
+            let (reads_store, evictions) = {
+                let core = self.running.core();
+                (core.reads_store(), core.evictions())
+            };
+            let stored = if reads_store {
+                self.running.store.states(&self.running.space, kind, after, limit).await?
+            } else {
+                Vec::new()
+            };
+            let core = self.running.core();
+            // What was in memory before the store was read is either stored there or here still.
+            if core.evictions() == evictions {
+                return Ok(merged(stored, core.listed(kind, after), limit, read));
+            }
+        }
     }
 
     fn kind_of<A: Aggregate>(&self) -> Result<Name, Error> {
@@ -419,7 +473,7 @@ impl Replica {
 
     /// Refuses what is asked of a replica that was closed.
     fn check_open(&self, attempted: &str) -> Result<(), Error> {
-        if self.shared.watchers.are_closed() {
+        if self.running.watchers.are_closed() {
             return Err(Error::new(attempted, ErrorKind::Closed));
         }
         Ok(())
@@ -484,6 +538,23 @@ impl<A: Aggregate> Watch<A> {
 enum Listed<T> {
     Cached(T),
     Stored(bytes::Bytes),
+}
+
+/// The first `limit` rows: those in memory stand for those stored.
+fn merged<'a, T>(
+    stored: Vec<(Key, bytes::Bytes)>,
+    in_memory: impl Iterator<Item = (&'a AggregateId, &'a dyn State)>,
+    limit: usize,
+    read: impl Fn(&dyn State) -> T,
+) -> Vec<(Key, Listed<T>)> {
+    // A full page says nothing about what is stored beyond it; a page that is not full holds all
+    // there is, and any state in memory may belong among it.
+    let end = stored.last().filter(|_| stored.len() == limit).map(|(key, _)| key.clone());
+    let stored = stored.into_iter().map(|(key, bytes)| (key, Listed::Stored(bytes)));
+    let mut rows: BTreeMap<_, _> = stored.collect();
+    let in_memory = in_memory.take_while(|(id, _)| end.as_ref().is_none_or(|end| id.key <= *end));
+    rows.extend(in_memory.map(|(id, state)| (id.key.clone(), Listed::Cached(read(state)))));
+    rows.into_iter().take(limit).collect()
 }
 
 /// The value that a state shows, if any event was folded into it.

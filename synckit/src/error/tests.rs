@@ -102,6 +102,7 @@ fn every_kind() -> Vec<ErrorKind> {
         ErrorKind::Listen,
         ErrorKind::Randomness,
         ErrorKind::Registry(RegistryError::Duplicate { name: "note" }),
+        ErrorKind::SpaceInUse,
     ];
     kinds.extend(sessions().map(ErrorKind::Session));
     kinds.extend(stores().map(ErrorKind::Store));

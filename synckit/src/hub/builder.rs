@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
 
 use super::{Core, HUB_SESSIONS_MAX, Hub};
 use crate::clock::CLOCK_AHEAD_MAX;
 use crate::error::Error;
+use crate::lease::{Lease, OpenedBy};
+use crate::platform::{Tasks, WallClock};
 use crate::store::{EventStore, MemoryStore};
-use crate::time::WallClock;
 
 /// Says what a hub is to be.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ impl HubBuilder {
     #[cfg(feature = "redb")]
     pub async fn open(self, path: impl Into<std::path::PathBuf>) -> Result<Hub, Error> {
         let options = crate::store::RedbOptions::hub();
-        Ok(self.over(crate::store::open_redb(path.into(), options).await?))
+        Ok(self.with(crate::store::open_redb(path.into(), options).await?, OpenedBy::Builder))
     }
 
     /// Opens the hub over a fresh store in memory.
@@ -80,18 +80,25 @@ impl HubBuilder {
     /// # Errors
     /// When the system gives no randomness.
     pub fn in_memory(self) -> Result<Hub, Error> {
-        Ok(self.over(Arc::new(MemoryStore::new()?)))
+        Ok(self.with(Arc::new(MemoryStore::new()?), OpenedBy::Builder))
     }
 
-    /// Opens the hub over a store.
+    /// Opens the hub over a store, which it may share with replicas. Closing the hub does not close
+    /// the store.
     pub fn over(self, store: Arc<dyn EventStore>) -> Hub {
+        self.with(store, OpenedBy::Caller)
+    }
+
+    fn with(self, store: Arc<dyn EventStore>, opened_by: OpenedBy) -> Hub {
+        let lease = Lease::of_hub(Arc::clone(&store), opened_by);
         let core = Core {
             store,
+            lease: Mutex::new(Some(lease)),
             clock: self.clock,
             clock_ahead_max: self.clock_ahead_max,
             takes_relayed: self.takes_relayed,
             places: Arc::new(Semaphore::new(self.sessions_max)),
-            sessions: Mutex::new(JoinSet::new()),
+            sessions: Mutex::new(Tasks::new()),
             stop: watch::Sender::new(false),
         };
         Hub { core: Arc::new(core) }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use super::Hub;
 use crate::error::{Error, ErrorKind};
+use crate::platform::{self, Task};
 use crate::transport::TransportError;
 use crate::transport::grpc::{self, ServerLimits};
 
@@ -18,7 +18,7 @@ pub struct RunningHub {
     hub: Hub,
     address: SocketAddr,
     stop: watch::Sender<bool>,
-    server: JoinHandle<Result<(), TransportError>>,
+    server: Task<Result<(), TransportError>>,
 }
 
 impl Hub {
@@ -40,7 +40,7 @@ impl Hub {
         let acceptor = Arc::new(self.clone());
         let limits = ServerLimits::default();
         let server = grpc::serve(listener, acceptor, limits, shutdown);
-        let server = tokio::spawn(server);
+        let server = platform::spawn(server);
         Ok(RunningHub { hub: self, address, stop, server })
     }
 }
@@ -70,7 +70,7 @@ impl RunningHub {
         self.stop.send_replace(true);
         self.hub.end_sessions().await;
         let served = self.server.await;
-        self.hub.core.store.close().await?;
+        self.hub.release().await?;
         match served {
             Ok(result) => Ok(result?),
             Err(_) => Err(Error::new("serve a port", ErrorKind::Closed)),

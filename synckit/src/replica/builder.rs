@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::Replica;
 use crate::error::Error;
 use crate::id::SpaceId;
+use crate::lease::OpenedBy;
+use crate::platform::WallClock;
 use crate::registry::Registry;
 use crate::store::{EventStore, MemoryStore};
-use crate::time::WallClock;
 
 /// Says what a replica is to be: which types, which space, which store.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +48,8 @@ impl ReplicaBuilder {
     #[cfg(feature = "redb")]
     pub async fn open(self, path: impl Into<std::path::PathBuf>) -> Result<Replica, Error> {
         let options = crate::store::RedbOptions::default();
-        self.over(crate::store::open_redb(path.into(), options).await?).await
+        let store = crate::store::open_redb(path.into(), options).await?;
+        self.with(store, OpenedBy::Builder).await
     }
 
     /// Opens the replica over a fresh store in memory.
@@ -55,14 +57,21 @@ impl ReplicaBuilder {
     /// # Errors
     /// When the system gives no randomness, or the registry contradicts itself.
     pub async fn in_memory(self) -> Result<Replica, Error> {
-        self.over(Arc::new(MemoryStore::new()?)).await
+        self.with(Arc::new(MemoryStore::new()?), OpenedBy::Builder).await
     }
 
-    /// Opens the replica over a store.
+    /// Opens the replica over a store, which several replicas of different spaces and a hub may
+    /// share. Closing the replica does not close the store.
     ///
     /// # Errors
-    /// When the store cannot be read, or the registry contradicts itself.
+    /// When the store cannot be read, the registry contradicts itself, or
+    /// [`ErrorKind::SpaceInUse`](crate::ErrorKind::SpaceInUse) while a replica of the same space
+    /// runs over the store.
     pub async fn over(self, store: Arc<dyn EventStore>) -> Result<Replica, Error> {
-        Replica::open(store, self.space, self.registry, self.clock).await
+        self.with(store, OpenedBy::Caller).await
+    }
+
+    async fn with(self, store: Arc<dyn EventStore>, by: OpenedBy) -> Result<Replica, Error> {
+        Replica::open(store, by, self.space, self.registry, self.clock).await
     }
 }

@@ -1,372 +1,376 @@
-//! The engine of a replica: the one task that writes its edits and folds its log.
-//!
-//! Edits that wait at the same time become one commit of the store (group commit). An edit is
-//! answered once it is durable *and* folded, so whoever made it reads it.
+//! The engine of a replica: carries out what its core asks for, and tells it what happened. Decides
+//! nothing.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
+use tokio::sync::{Notify, oneshot};
 
-use super::author::{Author, Draft};
-use super::cache::Cache;
 use super::watchers::Watchers;
-use crate::error::{Error, ErrorKind};
+use crate::block::Block;
+use crate::envelope::Metadata;
+use crate::error::{EditLimit, Error, ErrorKind, Invalid};
+use crate::event::EncodedEvent;
 use crate::id::{AggregateId, Dot, Position, SpaceId};
-use crate::log::{LogBlock, Page, Source};
-use crate::registry::Registry;
+use crate::lease::Lease;
+use crate::log::Source;
+use crate::platform::{Stopwatch, Tasks, WallClock};
+use crate::registry::State;
+use crate::replica_core::{
+    Admission, Draft, EditRefusal, Effect, Input, Reading, ReplicaCore, Settlement, Ticket,
+};
 use crate::store::{
     Append, Batch, Checkpoint, CheckpointMark, EventStore, StoreError, StoreErrorKind,
 };
-use crate::time::WallClock;
 
-/// Requests that wait for the engine before the next caller waits.
-pub(super) const REQUESTS_MAX: usize = 1_024;
-/// Most edits of one group commit.
-const GROUP_EDITS_MAX: usize = 1_024;
-/// Most bytes of payload of one group commit; the edit that crosses the line is taken along.
-const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Changed states are stored when nothing has been folded for this long.
-const CHECKPOINT_IDLE_AFTER: Duration = Duration::from_secs(1);
-
-/// What the engine is asked.
-#[derive(Debug)]
-pub(super) enum Request {
-    /// Commit an edit.
-    Edit(Draft, oneshot::Sender<Result<Dot, Error>>),
-    /// Fold at least up to this position.
-    CatchUp(Position, oneshot::Sender<Result<(), Error>>),
-    /// Store what is unsaved.
-    Checkpoint(oneshot::Sender<Result<(), Error>>),
-    /// Store what is unsaved, and end.
-    Close(oneshot::Sender<Result<(), Error>>),
-}
-
-/// What the engine shares with those who read.
+/// What the handles of a replica share with its engine.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) store: Arc<dyn EventStore>,
     pub(super) space: SpaceId,
+    pub(super) clock: WallClock,
     pub(super) watchers: Watchers,
-    cache: RwLock<Cache>,
+    core: RwLock<ReplicaCore>,
+    begun: Stopwatch,
+    answers: Mutex<Answers>,
+    /// The core may have something to do.
+    work: Notify,
+}
+
+/// Those who wait for the core.
+#[derive(Debug, Default)]
+struct Answers {
+    waiting: BTreeMap<Ticket, oneshot::Sender<Result<(), Trouble>>>,
+    tickets: u64,
+}
+
+/// What a store said when it failed, for all who wait.
+#[derive(Clone, Debug)]
+struct Trouble {
+    kind: StoreErrorKind,
+    said: String,
 }
 
 impl Shared {
-    pub(super) fn cache(&self) -> RwLockReadGuard<'_, Cache> {
-        self.cache.read().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn new(
+        store: Arc<dyn EventStore>,
+        space: SpaceId,
+        clock: WallClock,
+        core: ReplicaCore,
+    ) -> Self {
+        Self {
+            store,
+            space,
+            clock,
+            watchers: Watchers::default(),
+            core: RwLock::new(core),
+            begun: Stopwatch::start(),
+            answers: Mutex::default(),
+            work: Notify::new(),
+        }
     }
 
-    fn cache_mut(&self) -> RwLockWriteGuard<'_, Cache> {
-        self.cache.write().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn core(&self) -> RwLockReadGuard<'_, ReplicaCore> {
+        // Code of the application's that may panic runs before the core is changed.
+        self.core.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn core_mut(&self) -> RwLockWriteGuard<'_, ReplicaCore> {
+        self.core.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, input: Input) {
+        self.core_mut().handle(self.begun.elapsed(), input);
+    }
+
+    /// Makes an edit of what `make` gives for the newest state, and waits until it is durable and
+    /// folded. `make` runs once, while nobody else edits.
+    pub(super) async fn edit<T>(
+        &self,
+        aggregate: &AggregateId,
+        metadata: &Metadata,
+        make: impl FnOnce(Option<&dyn State>) -> Result<(Vec<EncodedEvent>, T), Error>,
+    ) -> Result<(Option<Dot>, T), Error> {
+        let attempted = format!("edit {aggregate}");
+        let closed = || Error::new(attempted.clone(), ErrorKind::Closed);
+        let (staged, answer, value) = loop {
+            let turn = {
+                let mut core = self.core_mut();
+                let (ticket, turn) = self.ticket();
+                match core.admit(self.begun.elapsed(), ticket, aggregate) {
+                    Admission::Closed => return Err(closed()),
+                    Admission::Waits => turn,
+                    Admission::Ready => {
+                        let (events, value) = make(core.newest(aggregate))?;
+                        if events.is_empty() {
+                            return Ok((None, value));
+                        }
+                        let (aggregate, metadata) = (aggregate.clone(), metadata.clone());
+                        let draft = Draft { aggregate, events, metadata };
+                        let staged = core.stage(ticket, draft, self.clock.now());
+                        break (
+                            staged.map_err(|refusal| refused(&attempted, refusal))?,
+                            turn,
+                            value,
+                        );
+                    }
+                }
+            };
+            self.work.notify_one();
+            self.wait(&attempted, turn).await?;
+        };
+        self.work.notify_one();
+        self.wait(&attempted, answer).await?;
+        Ok((Some(staged), value))
+    }
+
+    /// Waits until the core has done what it is asked for.
+    pub(super) async fn ask(
+        &self,
+        attempted: &str,
+        input: impl FnOnce(Ticket) -> Input,
+    ) -> Result<(), Error> {
+        let answer = {
+            let mut core = self.core_mut();
+            if core.is_closed() {
+                return Err(Error::new(attempted, ErrorKind::Closed));
+            }
+            let (ticket, answer) = self.ticket();
+            core.handle(self.begun.elapsed(), input(ticket));
+            answer
+        };
+        self.work.notify_one();
+        self.wait(attempted, answer).await
+    }
+
+    /// Nobody is left who could use the replica.
+    pub(super) fn abandon(&self) {
+        self.tell(Input::Close(None));
+        self.work.notify_one();
+    }
+
+    async fn wait(
+        &self,
+        attempted: &str,
+        answer: oneshot::Receiver<Result<(), Trouble>>,
+    ) -> Result<(), Error> {
+        let answer = answer.await.map_err(|_| Error::new(attempted, ErrorKind::Closed))?;
+        answer.map_err(|Trouble { kind, said }| {
+            Error::from(StoreError::new(attempted, kind).caused_by(said))
+        })
+    }
+
+    fn ticket(&self) -> (Ticket, oneshot::Receiver<Result<(), Trouble>>) {
+        let (sender, answer) = oneshot::channel();
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.tickets += 1;
+        let ticket = Ticket(answers.tickets);
+        answers.waiting.insert(ticket, sender);
+        (ticket, answer)
+    }
+
+    fn answer(&self, tickets: Vec<Ticket>, result: &Result<(), Trouble>) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        for waiting in tickets.iter().filter_map(|ticket| answers.waiting.remove(ticket)) {
+            // Whoever has given up waiting needs no answer.
+            let _ = waiting.send(result.clone());
+        }
+    }
+
+    /// Those who are still waiting are told that it is over.
+    fn end(&self) {
+        self.watchers.close();
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.waiting.clear();
     }
 }
 
+fn refused(attempted: &str, refusal: EditRefusal) -> Error {
+    let kind = match refusal {
+        EditRefusal::EventTooLarge(most) => ErrorKind::EditTooLarge(EditLimit::PayloadBytes(most)),
+        EditRefusal::NotAdmitted => ErrorKind::Busy,
+        EditRefusal::TooLarge(most) => ErrorKind::EditTooLarge(EditLimit::CommitBytes(most)),
+        EditRefusal::TooManyEvents(most) => ErrorKind::EditTooLarge(EditLimit::Events(most)),
+        EditRefusal::Unreadable(reason) => ErrorKind::Invalid(Invalid::Unreadable(reason)),
+    };
+    Error::new(attempted, kind)
+}
+
+/// The one task that carries out effects.
 #[derive(Debug)]
 pub(super) struct Engine {
     shared: Arc<Shared>,
-    author: Author,
-    clock: WallClock,
     fingerprint: [u8; 32],
-    folded: watch::Sender<Position>,
-    /// The author's place is to be read from the store before the next edit: a commit failed.
-    in_doubt: bool,
+    tasks: Tasks<Done>,
+    commit_trouble: Result<(), Trouble>,
+    read_trouble: Result<(), Trouble>,
+    save_trouble: Result<(), Trouble>,
 }
 
+/// What became of an effect.
+type Done = Result<Input, (Input, StoreError)>;
+
 impl Engine {
-    /// Opens the states over a log and catches them up with it.
-    pub(super) async fn open(
-        store: Arc<dyn EventStore>,
-        space: SpaceId,
-        registry: Registry,
-        clock: WallClock,
-    ) -> Result<Self, Error> {
-        let fingerprint = registry.fingerprint();
-        let mark = store.checkpoint(&space).await?;
-        let stored = mark.filter(|mark| mark.fingerprint == fingerprint).map(|m| m.position);
-        let replica = store.key().id();
-        let head = store.replica_head(&space, &replica).await?;
-        let author = Author::new(space.clone(), replica, head);
-        let cache = RwLock::new(Cache::new(registry, stored));
-        let watchers = Watchers::default();
-        let shared = Arc::new(Shared { store, space, watchers, cache });
-        let folded = watch::Sender::new(Position::START);
-        let mut engine = Self { shared, author, clock, fingerprint, folded, in_doubt: false };
-        engine.fold_log().await?;
-        Ok(engine)
+    pub(super) fn new(shared: Arc<Shared>, fingerprint: [u8; 32]) -> Self {
+        Self {
+            shared,
+            fingerprint,
+            tasks: Tasks::new(),
+            commit_trouble: Ok(()),
+            read_trouble: Ok(()),
+            save_trouble: Ok(()),
+        }
     }
 
-    pub(super) fn shared(&self) -> Arc<Shared> {
-        Arc::clone(&self.shared)
-    }
-
-    pub(super) fn folded(&self) -> watch::Receiver<Position> {
-        self.folded.subscribe()
-    }
-
-    /// Serves requests until it is closed or nobody is left to ask.
-    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
-        let mut idle_since = Instant::now();
+    /// Serves the core until it has ended.
+    pub(super) async fn run(mut self, lease: Lease) {
+        let shared = Arc::clone(&self.shared);
         loop {
-            let past = self.position();
-            let dirty = self.shared.cache().is_dirty();
-            let store = Arc::clone(&self.shared.store);
+            let next = shared.core_mut().poll();
+            if let Some(effect) = next {
+                let Some((closing, settlement)) = self.carry_out(effect) else { continue };
+                let stored = self.outcome(settlement);
+                let released = lease.release().await.map_err(|error| trouble(&error));
+                shared.answer(closing, &stored.and(released));
+                return shared.end();
+            }
+            let deadline = shared.core().deadline();
             tokio::select! {
-                request = requests.recv() => {
-                    let Some(request) = request else { break };
-                    if self.serve(request, &mut requests).await {
-                        return;
+                Some(done) = self.tasks.join_next() => match done {
+                    Ok(Ok(input)) => shared.tell(input),
+                    Ok(Err((input, error))) => self.failed(input, &error),
+                    Err(error) => {
+                        tracing::error!(%error, "a store panicked; the replica ends");
+                        return shared.end();
                     }
-                    idle_since = Instant::now();
-                }
-                moved = store.moved(&self.shared.space, past) => {
-                    let folded = match moved {
-                        Ok(_) => self.fold_log().await,
-                        Err(error) => Err(error.into()),
-                    };
-                    if let Err(error) = folded {
-                        if matches!(error.kind(), ErrorKind::Closed) {
-                            break;
-                        }
-                        tracing::warn!(%error, "the log could not be folded; trying again");
-                        tokio::time::sleep(CHECKPOINT_IDLE_AFTER).await;
-                    }
-                    idle_since = Instant::now();
-                }
-                () = tokio::time::sleep_until(idle_since + CHECKPOINT_IDLE_AFTER), if dirty => {
-                    if let Err(error) = self.checkpoint().await {
-                        tracing::warn!(%error, "states could not be stored; trying again");
-                    }
-                    idle_since = Instant::now();
-                }
-            }
-        }
-        let _ = self.checkpoint().await;
-    }
-
-    /// Serves a request, and the edits that wait behind it; true when it was the last.
-    async fn serve(&mut self, first: Request, requests: &mut mpsc::Receiver<Request>) -> bool {
-        let mut edits = Vec::new();
-        let mut bytes = 0;
-        let mut next = Some(first);
-        while let Some(request) = next.take() {
-            match request {
-                Request::Edit(draft, reply) => {
-                    bytes += draft.events.iter().map(|event| event.payload.len()).sum::<usize>();
-                    edits.push((draft, reply));
-                    if edits.len() < GROUP_EDITS_MAX && bytes < GROUP_BYTES_MAX {
-                        next = requests.try_recv().ok();
-                    }
-                }
-                other => {
-                    self.commit_edits(std::mem::take(&mut edits)).await;
-                    return self.serve_other(other).await;
-                }
-            }
-        }
-        self.commit_edits(edits).await;
-        false
-    }
-
-    async fn serve_other(&mut self, request: Request) -> bool {
-        // Whoever has given up waiting needs no answer.
-        match request {
-            Request::CatchUp(position, reply) => {
-                let result = match self.position() < position {
-                    true => self.fold_log().await,
-                    false => Ok(()),
-                };
-                let _ = reply.send(result);
-                false
-            }
-            Request::Checkpoint(reply) => {
-                let _ = reply.send(self.checkpoint().await);
-                false
-            }
-            Request::Close(reply) => {
-                let stored = self.checkpoint().await;
-                let closed = self.shared.store.close().await.map_err(Error::from);
-                let _ = reply.send(stored.and(closed));
-                true
-            }
-            Request::Edit(draft, reply) => {
-                self.commit_edits(vec![(draft, reply)]).await;
-                false
+                },
+                () = shared.work.notified() => {}
+                () = shared.begun.reaches(deadline) => shared.tell(Input::DeadlinePassed),
             }
         }
     }
 
-    /// Commits edits together, and answers each.
-    async fn commit_edits(&mut self, edits: Vec<(Draft, oneshot::Sender<Result<Dot, Error>>)>) {
-        if edits.is_empty() {
-            return;
+    /// Carries out an effect; who waits for the end when it was the last one.
+    fn carry_out(&mut self, effect: Effect) -> Option<(Vec<Ticket>, Settlement)> {
+        match effect {
+            Effect::Changed(changed) => self.shared.watchers.notify(&changed),
+            Effect::Commit(blocks) => self.commit(blocks),
+            Effect::End(tickets, settlement) => return Some((tickets, settlement)),
+            Effect::Load(aggregates) => self.load(aggregates),
+            Effect::ReadHeads => self.read_heads(),
+            Effect::ReadLog(after) => self.read_log(after),
+            Effect::Save(unsaved) => {
+                // States that were folded past a panic are not to be trusted by the next opening.
+                let fingerprint = if unsaved.is_sound { self.fingerprint } else { UNSOUND };
+                self.save(Checkpoint {
+                    mark: CheckpointMark { position: unsaved.position, fingerprint },
+                    replaces_all: unsaved.replaces_all,
+                    states: unsaved.states,
+                    conflicts: unsaved.conflicts,
+                });
+            }
+            Effect::Settled(tickets, settlement) => {
+                self.shared.answer(tickets, &self.outcome(settlement));
+            }
+            Effect::Watch(past) => self.watch(past),
         }
-        let mut replies = Vec::new();
-        let drafts = edits.into_iter().map(|(draft, reply)| {
-            replies.push(reply);
-            draft
-        });
-        let results = self.commit_drafts(drafts.collect()).await;
-        for (reply, result) in replies.into_iter().zip(results) {
-            let _ = reply.send(result);
+        None
+    }
+
+    fn outcome(&self, settlement: Settlement) -> Result<(), Trouble> {
+        match settlement {
+            Settlement::Done => Ok(()),
+            Settlement::CommitFailed => self.commit_trouble.clone(),
+            Settlement::ReadFailed => self.read_trouble.clone(),
+            Settlement::SaveFailed => self.save_trouble.clone(),
         }
     }
 
-    async fn commit_drafts(&mut self, drafts: Vec<Draft>) -> Vec<Result<Dot, Error>> {
-        let prepared = self.prepare(&drafts).await;
-        let attempted: Vec<_> = drafts.iter().map(Draft::attempted).collect();
-        let fail_all = |error: &StoreError| {
-            let kind = error.kind().clone();
-            attempted
-                .iter()
-                .map(|attempted| {
-                    Err(Error::from(
-                        StoreError::new(attempted.clone(), kind.clone())
-                            .caused_by(error.to_string()),
-                    ))
-                })
-                .collect()
-        };
-        if let Err(error) = prepared {
-            return fail_all(&error);
+    fn failed(&mut self, input: Input, error: &StoreError) {
+        tracing::warn!(%error, "the store of a replica failed");
+        let told = Err(trouble(error));
+        match input {
+            Input::CommitFailed => self.commit_trouble = told,
+            Input::SaveFailed => self.save_trouble = told,
+            _ => self.read_trouble = told,
         }
-        let (results, drafted) = {
-            let cache = self.shared.cache();
-            let mut drafting = self.author.draft();
-            let results: Vec<_> = drafts
-                .into_iter()
-                .map(|draft| {
-                    let causes = cache.causes(&draft.aggregate, &self.shared.store.key().id());
-                    drafting.add(draft, causes, self.clock.now())
-                })
-                .collect();
-            (results, drafting.finish())
-        };
-        if drafted.blocks.is_empty() {
-            return results;
+        self.shared.tell(input);
+        if *error.kind() == StoreErrorKind::Closed {
+            self.shared.tell(Input::Close(None));
         }
+    }
+
+    fn commit(&mut self, blocks: Vec<Block>) {
         let append = |block| Append { block, source: Source::Local };
         let batch = Batch {
-            append: drafted.blocks.iter().cloned().map(append).collect(),
+            append: blocks.into_iter().map(append).collect(),
             ..Batch::new(self.shared.space.clone())
         };
-        let committed = match self.shared.store.commit(batch).await {
-            Ok(committed) => committed,
-            Err(error) => {
-                self.in_doubt = true;
-                return fail_all(&error);
-            }
-        };
-        self.author.committed(drafted.head);
-        let start = Position(committed.head.0 - committed.appended);
-        if let Err(error) = self.fold_own(drafted.blocks, start).await {
-            // Durable all the same: the states catch up when the log can be read again.
-            tracing::warn!(%error, "committed edits could not be folded; trying again");
-        }
-        results
+        let store = Arc::clone(&self.shared.store);
+        self.tasks.spawn(async move {
+            let committed = store.commit(batch).await;
+            let committed = committed.map_err(|error| (Input::CommitFailed, error))?;
+            Ok(Input::Committed { head: committed.head, appended: committed.appended })
+        });
     }
 
-    /// Makes sure that the author's place is known, and that the states which edits build on are in
-    /// memory.
-    async fn prepare(&mut self, drafts: &[Draft]) -> Result<(), StoreError> {
-        let (store, space) = (&self.shared.store, &self.shared.space);
-        if self.in_doubt {
-            self.author.committed(store.replica_head(space, &store.key().id()).await?);
-            self.in_doubt = false;
-        }
-        let aggregates: BTreeSet<_> = drafts.iter().map(|draft| draft.aggregate.clone()).collect();
-        let absent = {
-            let cache = self.shared.cache();
-            aggregates.into_iter().filter(|id| !cache.contains(id)).collect()
-        };
-        self.load(absent).await
-    }
-
-    async fn load(&self, aggregates: Vec<AggregateId>) -> Result<(), StoreError> {
-        let (store, space) = (&self.shared.store, &self.shared.space);
-        let reads_store = self.shared.cache().reads_store();
-        for aggregate in aggregates {
-            let stored = match reads_store {
-                true => store.state(space, &aggregate).await?,
-                false => None,
-            };
-            let corrupt = |error| {
-                StoreError::new("read a stored state", StoreErrorKind::Corrupt).caused_by(error)
-            };
-            self.shared.cache_mut().insert(aggregate, stored.as_deref()).map_err(corrupt)?;
-        }
-        Ok(())
-    }
-
-    /// Folds blocks just committed, without reading them again when nothing else came in between.
-    async fn fold_own(
-        &mut self,
-        blocks: Vec<crate::block::Block>,
-        mut start: Position,
-    ) -> Result<(), Error> {
-        if start != self.position() {
-            return self.fold_log().await;
-        }
-        for block in blocks {
-            let log = LogBlock { start, block, source: Source::Local };
-            start = log.end();
-            self.fold(&log).await?;
-        }
-        Ok(())
-    }
-
-    /// Folds the log up to its head.
-    async fn fold_log(&mut self) -> Result<(), Error> {
-        loop {
-            let (store, space) = (&self.shared.store, &self.shared.space);
-            let Page { blocks, .. } = store.read_after(space, self.position()).await?;
-            if blocks.is_empty() {
-                self.folded.send_replace(self.position());
-                return Ok(());
-            }
-            for log in &blocks {
-                self.fold(log).await?;
-            }
-        }
-    }
-
-    async fn fold(&self, log: &LogBlock) -> Result<(), Error> {
-        let absent = self.shared.cache().absent(&log.block);
-        self.load(absent).await?;
-        let changed = self.shared.cache_mut().fold(log);
-        self.shared.watchers.notify(&changed);
-        self.folded.send_replace(self.position());
-        if self.shared.cache().is_full() {
-            self.checkpoint().await?;
-        }
-        Ok(())
-    }
-
-    /// Stores what is unsaved.
-    async fn checkpoint(&self) -> Result<(), Error> {
-        let unsaved = {
-            let cache = self.shared.cache();
-            if !cache.is_dirty() {
-                return Ok(());
-            }
-            cache.unsaved()
-        };
-        let unsaved = unsaved.map_err(|error| Error::invalid("store states", error))?;
-        let mark = CheckpointMark { position: unsaved.position, fingerprint: self.fingerprint };
-        let checkpoint = Checkpoint {
-            mark,
-            replaces_all: unsaved.replaces_all,
-            states: unsaved.states,
-            conflicts: unsaved.conflicts,
-        };
+    fn save(&mut self, checkpoint: Checkpoint) {
         let batch = Batch { checkpoint: Some(checkpoint), ..Batch::new(self.shared.space.clone()) };
-        self.shared.store.commit(batch).await?;
-        self.shared.cache_mut().saved();
-        Ok(())
+        let store = Arc::clone(&self.shared.store);
+        self.tasks.spawn(async move {
+            let saved = store.commit(batch).await;
+            saved.map(|_| Input::Saved).map_err(|error| (Input::SaveFailed, error))
+        });
     }
 
-    fn position(&self) -> Position {
-        self.shared.cache().folded()
+    fn load(&mut self, aggregates: Vec<AggregateId>) {
+        let (store, space) = (Arc::clone(&self.shared.store), self.shared.space.clone());
+        self.read(Reading::States, async move {
+            let mut loaded = Vec::new();
+            for aggregate in aggregates {
+                let stored = store.state(&space, &aggregate).await?;
+                loaded.push((aggregate, stored));
+            }
+            Ok(Input::Loaded(loaded))
+        });
     }
+
+    fn read_heads(&mut self) {
+        let (store, space) = (Arc::clone(&self.shared.store), self.shared.space.clone());
+        self.read(Reading::Heads, async move {
+            let author = store.replica_head(&space, &store.key().id()).await?;
+            Ok(Input::Heads(author, store.head(&space).await?))
+        });
+    }
+
+    fn read_log(&mut self, after: Position) {
+        let (store, space) = (Arc::clone(&self.shared.store), self.shared.space.clone());
+        self.read(
+            Reading::Log,
+            async move { Ok(Input::Page(store.read_after(&space, after).await?)) },
+        );
+    }
+
+    fn watch(&mut self, past: Position) {
+        let (store, space) = (Arc::clone(&self.shared.store), self.shared.space.clone());
+        self.read(
+            Reading::Watch,
+            async move { Ok(Input::LogMoved(store.moved(&space, past).await?)) },
+        );
+    }
+
+    fn read<F>(&mut self, reading: Reading, read: F)
+    where
+        F: Future<Output = Result<Input, StoreError>> + Send + 'static,
+    {
+        self.tasks
+            .spawn(async move { read.await.map_err(|error| (Input::ReadFailed(reading), error)) });
+    }
+}
+
+/// The fingerprint of no registry.
+const UNSOUND: [u8; 32] = [0; 32];
+
+fn trouble(error: &StoreError) -> Trouble {
+    Trouble { kind: error.kind().clone(), said: error.to_string() }
 }

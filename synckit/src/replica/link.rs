@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -11,6 +11,7 @@ use super::Replica;
 use crate::clock::UnixMillis;
 use crate::driver::{Driven, Driver};
 use crate::error::{Error, ErrorKind};
+use crate::platform::{self, Stopwatch};
 use crate::sync::frame::GoodbyeCode;
 use crate::sync::{Backoff, Config, Progress, Role, SessionError, Until};
 use crate::transport::{IntoTransport, Transport};
@@ -88,7 +89,7 @@ pub struct LinkTrouble {
 pub struct Link {
     status: watch::Receiver<LinkStatus>,
     stop: Arc<watch::Sender<bool>>,
-    task: tokio::task::JoinHandle<()>,
+    task: platform::Task<()>,
 }
 
 /// The peers that a replica is syncing with, by address: one sync at a time with each.
@@ -119,7 +120,7 @@ impl Replica {
     /// trying again may help.
     pub async fn sync_once(&self, peer: impl IntoTransport) -> Result<SyncReport, Error> {
         self.check_open("sync")?;
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         let transport = peer.into_transport()?;
         let active = self.peers.enter(transport.address())?;
         let progress = watch::Sender::new(Progress::default());
@@ -161,7 +162,7 @@ impl Replica {
         });
         let replica = self.clone();
         let task =
-            tokio::spawn(async move { replica.keep_in_sync(transport, active, updates).await });
+            platform::spawn(async move { replica.keep_in_sync(transport, active, updates).await });
         Ok(Link { status, stop, task })
     }
 
@@ -173,7 +174,7 @@ impl Replica {
     ) {
         let mut backoff = Backoff::default();
         let mut stopped = active.stop.subscribe();
-        let mut since = self.clock.now();
+        let mut since = self.running.clock.now();
         while !*active.stop.borrow() {
             updates.send_modify(|status| {
                 status.state = LinkState::Connecting;
@@ -184,7 +185,7 @@ impl Replica {
             if *active.stop.borrow() {
                 break;
             }
-            let at = self.clock.now();
+            let at = self.running.clock.now();
             if updates.borrow().state == LinkState::Live {
                 since = at;
             }
@@ -200,7 +201,7 @@ impl Replica {
                 }
             });
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                () = platform::sleep(pause) => {}
                 _ = stopped.wait_for(|stop| *stop) => {}
             }
         }
@@ -248,9 +249,9 @@ impl Replica {
                 return Err(Error::new(attempted, ErrorKind::Closed));
             }
         };
-        let store = Arc::clone(&self.shared.store);
+        let store = Arc::clone(&self.running.store);
         let config = Config {
-            role: Role::Initiator(self.shared.space.clone()),
+            role: Role::Initiator(self.running.space.clone()),
             store: store.identity(),
             key: store.key().clone(),
             nonce: nonce()?,
@@ -263,7 +264,7 @@ impl Replica {
         };
         let driver = Driver {
             store,
-            clock: self.clock.clone(),
+            clock: self.running.clock.clone(),
             peer: transport.address().to_owned(),
             progress,
             stop,
@@ -344,7 +345,7 @@ impl Peers {
         }
         let mut active = self.0.subscribe();
         let ended = active.wait_for(ActiveSyncs::is_empty);
-        let _ = tokio::time::timeout(END_WITHIN, ended).await;
+        let _ = platform::within(END_WITHIN, ended).await;
     }
 }
 
@@ -357,16 +358,10 @@ impl Drop for ActiveSync {
 }
 
 fn nonce() -> Result<[u8; 32], Error> {
-    let mut nonce = [0; 32];
-    getrandom::fill(&mut nonce).map_err(|error| Error::randomness("begin a session", error))?;
-    Ok(nonce)
+    platform::random().map_err(|error| Error::randomness("begin a session", error))
 }
 
 /// Random enough to keep replicas from waiting in step.
 fn random() -> u64 {
-    let mut bytes = [0; 8];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => u64::from_le_bytes(bytes),
-        Err(_) => 0,
-    }
+    platform::random().map_or(0, u64::from_le_bytes)
 }

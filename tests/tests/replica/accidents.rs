@@ -10,6 +10,7 @@ use synckit::clock::UnixMillis;
 use synckit::event::DecodeError;
 use synckit::id::Position;
 use synckit::replica::LinkState;
+use synckit::store::{EventStore, MemoryStore};
 use synckit::{
     Error, ErrorKind, Hub, Id, Lower, Replica, SyncEvent, WallClock, registry, sync_aggregate,
 };
@@ -180,6 +181,107 @@ async fn events_on_which_a_reader_panics_are_parked_there_and_stop_nothing_else(
     };
     assert!(message.contains("hours of a human life"), "{message}");
     bob.sync_once(way).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_program_that_was_mended_folds_what_it_panicked_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_hub, way) = hub();
+    let ann = Replica::builder().registry(registry![sound::Job]).in_memory().await.unwrap();
+    let odd = Id::<sound::Job>::named("odd").unwrap();
+    ann.edit(&odd, |it| it.emit(Worked { hours: i64::MAX })).await.unwrap();
+    ann.sync_once(way.clone()).await.unwrap();
+    let path = folder.path().join("bob.redb");
+    let bob = Replica::builder().registry(registry![Job]).open(&path).await.unwrap();
+    bob.sync_once(way).await.unwrap();
+    assert_eq!(bob.status().await.unwrap().parked, 1);
+    bob.close().await.unwrap();
+
+    let bob = Replica::builder().registry(registry![sound::Job]).open(&path).await.unwrap();
+    assert_eq!(bob.status().await.unwrap().parked, 0);
+    assert_eq!(bob.get(&odd).await.unwrap(), ann.get(&odd).await.unwrap());
+    assert_eq!(bob.state_hash().await.unwrap(), ann.state_hash().await.unwrap());
+}
+
+#[tokio::test]
+async fn an_edit_on_which_its_own_program_panics_is_refused_before_anything_is_written() {
+    let ann = Replica::builder().registry(registry![Job]).in_memory().await.unwrap();
+    ann.edit(&job("odd"), |it| it.seconds.add(1)).await.unwrap();
+    let refused = ann.edit(&job("odd"), |it| it.emit(Worked { hours: i64::MAX })).await;
+    let error = refused.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Invalid(_)), "{error}");
+    assert!(error.to_string().contains("hours of a human life"), "{error}");
+    assert_eq!(ann.status().await.unwrap().own_events, 1);
+    ann.edit(&job("odd"), |it| it.seconds.add(1)).await.unwrap();
+    assert_eq!(ann.get(&job("odd")).await.unwrap().unwrap().seconds, 2);
+}
+
+#[tokio::test]
+async fn a_second_replica_of_a_space_over_one_store_is_refused_by_name() {
+    let builder = || Replica::builder().registry(registry![Note]);
+    let one = builder().in_memory().await.unwrap();
+    let error = builder().over(Arc::clone(one.store())).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::SpaceInUse, "{error}");
+    one.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
+    assert!(one.store().forks(one.space()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn replicas_and_a_hub_that_share_a_store_close_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("all.redb");
+    let builder =
+        |space: &str| Replica::builder().registry(registry![Note]).space(space.parse().unwrap());
+    let one = builder("team-1").open(&path).await.unwrap();
+    let two = builder("team-2").over(Arc::clone(one.store())).await.unwrap();
+    let hub = Hub::builder().over(Arc::clone(one.store()));
+    one.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
+    one.close().await.unwrap();
+    two.edit(&note("n"), |it| it.visits.add(2)).await.unwrap();
+
+    let guest = builder("team-1").in_memory().await.unwrap();
+    guest.sync_once(way_to(&hub)).await.unwrap();
+    assert_eq!(read(&guest, &note("n")).await.visits, 1);
+    let again = builder("team-1").over(Arc::clone(two.store())).await.unwrap();
+    assert_eq!(read(&again, &note("n")).await.visits, 1);
+    again.close().await.unwrap();
+    hub.close().await.unwrap();
+    assert_eq!(read(&two, &note("n")).await.visits, 2);
+
+    // The last user closes what a builder opened: the file is free.
+    two.close().await.unwrap();
+    builder("team-1").open(&path).await.unwrap().close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_was_handed_over_outlives_its_replicas() {
+    let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new().unwrap());
+    for visits in 1..4 {
+        let ann = Replica::builder().registry(registry![Note]).over(Arc::clone(&store));
+        let ann = ann.await.unwrap();
+        ann.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
+        assert_eq!(read(&ann, &note("n")).await.visits, visits);
+        ann.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn listing_conflicts_writes_nothing() {
+    let (_hub, way) = hub();
+    let (ann, bob) = (replica().await, replica().await);
+    ann.edit(&note("n"), |it| it.title.set("ann's")).await.unwrap();
+    bob.edit(&note("n"), |it| it.title.set("bob's")).await.unwrap();
+    for replica in [&ann, &bob] {
+        replica.sync_once(way.clone()).await.unwrap();
+    }
+    let store = bob.store();
+    assert_eq!(store.checkpoint(bob.space()).await.unwrap(), None);
+    let met = bob.conflicts(0).await.unwrap();
+    assert_eq!((met.len(), bob.conflicts(1).await.unwrap().len()), (1, 0));
+    assert_eq!(store.checkpoint(bob.space()).await.unwrap(), None);
+    bob.checkpoint().await.unwrap();
+    assert_eq!(bob.conflicts(0).await.unwrap(), met);
+    assert!(bob.conflicts(1).await.unwrap().is_empty());
 }
 
 fn job(name: &str) -> Id<Job> {

@@ -3,7 +3,7 @@
 mod ending;
 mod flow;
 mod handshake;
-mod ledger;
+pub(crate) mod ledger;
 mod planted;
 mod resume;
 mod seat;

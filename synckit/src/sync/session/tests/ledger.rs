@@ -26,6 +26,9 @@ pub(super) struct Ledger {
     pub(super) blocks: Vec<LogBlock>,
     pub(super) frontier: Frontier,
     pub(super) cursors: BTreeMap<StoreId, (u64, Position)>,
+    /// Stored states, and the position that they reflect.
+    pub(super) states: BTreeMap<AggregateId, Bytes>,
+    pub(super) mark: Option<Position>,
     /// Most blocks that one read returns.
     pub(super) page_blocks_max: usize,
     clock: HybridClock,
@@ -44,6 +47,8 @@ impl Ledger {
             blocks: Vec::new(),
             frontier: Frontier::new(),
             cursors: BTreeMap::new(),
+            states: BTreeMap::new(),
+            mark: None,
             page_blocks_max: usize::MAX,
             clock: HybridClock::default(),
         }
@@ -115,6 +120,17 @@ impl Ledger {
         peer: StoreIdentity,
         cursor: Position,
     ) -> Result<u64, Refusal> {
+        let appended = self.admit(blocks, Source::Peer(source))?;
+        self.cursors.insert(peer.id, (peer.epoch, cursor));
+        Ok(appended)
+    }
+
+    /// Commits what this replica wrote; how many of the events were new.
+    pub(super) fn commit_own(&mut self, blocks: &[Block]) -> Result<u64, Refusal> {
+        self.admit(blocks, Source::Local)
+    }
+
+    fn admit(&mut self, blocks: &[Block], source: Source) -> Result<u64, Refusal> {
         let before = self.head();
         let mut staging = Staging::new(&*self);
         for block in blocks {
@@ -124,9 +140,8 @@ impl Ledger {
             })?;
         }
         for block in staging.finish().0 {
-            self.append(block, Source::Peer(source));
+            self.append(block, source);
         }
-        self.cursors.insert(peer.id, (peer.epoch, cursor));
         Ok(self.head().0 - before.0)
     }
 

@@ -1,4 +1,4 @@
-//! Mistakes planted into the driver of the simulated world: each is found, so the world would find
+//! Mistakes planted into the driver and the engine of the simulated world: each is found, so the world would find
 //! the like of it.
 
 use super::world::{Bug, live};
@@ -49,6 +49,36 @@ fn a_position_ahead_of_what_was_sent_is_found() {
 #[test]
 fn sending_by_author_instead_of_in_causal_order_is_found() {
     assert_found(Bug::SendsByAuthor, "not causally ordered");
+}
+
+#[test]
+fn an_edit_acknowledged_before_its_commit_is_found() {
+    assert_found(Bug::AcksEditsBeforeCommit, "which is not durable");
+}
+
+#[test]
+fn an_author_that_does_not_ask_after_a_failed_commit_is_found() {
+    assert_found(Bug::ForgetsDoubt, "writes what its log refuses");
+}
+
+#[test]
+fn an_edit_lost_from_its_group_is_found() {
+    assert_found(Bug::LosesGroupMember, "which is not durable");
+}
+
+#[test]
+fn a_checkpoint_marked_ahead_of_its_states_is_found() {
+    assert_found(Bug::MarkRunsAhead, "than its log gives");
+}
+
+#[test]
+fn a_checkpoint_in_part_is_found() {
+    assert_found(Bug::SavesInPart, "than its log gives");
+}
+
+#[test]
+fn a_replica_that_is_not_woken_is_found() {
+    assert_found(Bug::DeskOversleeps, "does not fold its log");
 }
 
 /// The bug breaks a promise, and this is what is said of it.

@@ -2,11 +2,14 @@
 //! repeats, with crashes at every point. Everything is drawn from one seed, so a seed is a story
 //! that can be told again.
 //!
-//! Sessions are the product's; what drives them here is a model of the real driver. What is judged,
+//! Sessions and replica cores are the product's; what drives them here is a model of the real
+//! driver and the real engine. What is judged,
 //! and how, is in [`audit`]; what a seed decides is in [`plan`].
 
 mod audit;
 mod carry;
+mod desk;
+mod notebook;
 mod plan;
 mod rng;
 
@@ -14,9 +17,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use self::audit::{Audit, Sound};
+use self::desk::{Desk, Errand};
 use self::plan::{Plan, TROUBLE_ENDS};
 use self::rng::{Rng, mix};
 use super::ledger::Ledger;
@@ -26,7 +28,6 @@ use crate::clock::{CLOCK_AHEAD_MAX, UnixMillis};
 use crate::envelope::Frontier;
 use crate::id::{Position, StoreIdentity};
 use crate::sync::{Config, Frame, Input, Now, Role, Session, Until};
-use crate::vector::VectorClock;
 
 pub(super) use self::plan::Bug;
 
@@ -95,6 +96,8 @@ struct World {
 
 struct Node {
     ledger: Ledger,
+    /// The replica core of a node that writes and is up.
+    desk: Option<Desk>,
     up: bool,
     incarnation: u64,
     /// How far its clock is ahead of the world's, in milliseconds.
@@ -135,12 +138,14 @@ enum Happening {
     Arrives(Place, Frame),
     Crashes(usize),
     Cut { edge: usize },
+    DeskTold(usize, u64, crate::replica_core::Input),
     Dials { edge: usize, again: bool },
     HangsUp(Place),
     Partitioned { edge: usize, until: u64 },
     Persists(Place, Persist),
     Recalls(Place, StoreIdentity, Option<Position>, Frontier),
     Restarts(usize),
+    Runs(usize, u64, Errand),
     Stops(usize),
     Told(Place, Input),
     TimesOut(Place),
@@ -160,7 +165,8 @@ impl World {
         let nodes = (0..plan.nodes).map(|nth| {
             let mut ledger = Ledger::named(NAMES[nth]);
             ledger.page_blocks_max = plan.page_blocks_max;
-            Node { ledger, up: true, incarnation: 0, skew: rng.up_to(60_000) }
+            let desk = plan.writers.contains(&nth).then(|| Desk::over(&ledger, 0));
+            Node { ledger, desk, up: true, incarnation: 0, skew: rng.up_to(60_000) }
         });
         Self {
             nodes: nodes.collect(),
@@ -180,10 +186,14 @@ impl World {
 
     fn live(&mut self) -> Sound {
         self.schedule_troubles();
+        for node in 0..self.nodes.len() {
+            self.work_at(node)?;
+        }
         self.run_until(TROUBLE_ENDS)?;
         self.heal();
         self.converge()?;
         self.fall_silent()?;
+        self.shows_its_log()?;
         self.audit.kept_promises()
     }
 
@@ -290,6 +300,9 @@ impl World {
             Happening::Arrives(place, frame) => self.arrives(place, frame)?,
             Happening::Crashes(node) => self.crash(node),
             Happening::Cut { edge } => self.cut_edge(edge),
+            Happening::DeskTold(node, incarnation, input) => {
+                self.desk_told(node, incarnation, input)?;
+            }
             Happening::Dials { edge, again } => self.dial(edge, again)?,
             Happening::HangsUp(place) => self.tell(place, Input::Disconnected)?,
             Happening::Partitioned { edge, until } => {
@@ -300,7 +313,10 @@ impl World {
             Happening::Recalls(place, peer, cursor, frontier) => {
                 self.recalled(place, peer, cursor, frontier)?;
             }
-            Happening::Restarts(node) => self.nodes[node].up = true,
+            Happening::Restarts(node) => self.restart(node)?,
+            Happening::Runs(node, incarnation, errand) => {
+                self.runs(node, incarnation, errand)?;
+            }
             Happening::Stops(edge) => {
                 let of_edge = |place: &Place| self.connections[place.connection].edge == edge;
                 let places: Vec<_> = self.places().into_iter().filter(of_edge).collect();
@@ -316,22 +332,14 @@ impl World {
         Ok(())
     }
 
-    /// A commit of a few events by someone who has seen everything here, or nothing.
-    fn write(&mut self, node: usize) -> Sound {
-        if !self.nodes[node].up {
-            return Ok(());
-        }
-        let wall = self.wall(node);
-        let saw_everything = self.rng.per_mille(800);
-        let events = self.rng.between(1, 4);
-        let payloads: Vec<_> =
-            (0..events).map(|_| Bytes::copy_from_slice(&self.rng.next().to_le_bytes())).collect();
-        let ledger = &mut self.nodes[node].ledger;
-        let context = if saw_everything { ledger.seen() } else { VectorClock::new() };
-        ledger.write(wall, &context, &payloads);
-        self.report.events += events;
-        self.audit.wrote(&self.nodes[node].ledger);
-        self.log_grew(node)
+    /// A node begins again with what is durable.
+    fn restart(&mut self, node: usize) -> Sound {
+        let now = self.now;
+        let writes = self.plan.writers.contains(&node);
+        let restarted = &mut self.nodes[node];
+        restarted.up = true;
+        restarted.desk = writes.then(|| Desk::over(&restarted.ledger, now));
+        self.work_at(node)
     }
 
     /// Opens a connection, unless there is one, or none can be.
@@ -408,6 +416,7 @@ impl World {
         }
         self.report.crashes += 1;
         self.nodes[node].up = false;
+        self.nodes[node].desk = None;
         self.nodes[node].incarnation += 1;
         for place in self.places() {
             if self.end(place).node == node && self.end(place).session.take().is_some() {
@@ -498,6 +507,8 @@ impl Happening {
             Self::Told(place, _) => [11, at(place), 0],
             Self::TimesOut(place) => [12, at(place), 0],
             Self::Writes(node) => [13, *node as u64, 0],
+            Self::DeskTold(node, incarnation, _) => [14, *node as u64, *incarnation],
+            Self::Runs(node, incarnation, _) => [15, *node as u64, *incarnation],
         }
     }
 }

@@ -34,15 +34,13 @@ impl Audit {
         Self { written: BTreeMap::new(), logs: (0..nodes).map(|_| Log::default()).collect() }
     }
 
-    /// A node's author has made events: nobody may ever hold others under their names.
-    pub(super) fn wrote(&mut self, ledger: &Ledger) {
-        let replica = ledger.replica();
-        let chains = self.written.entry(replica).or_default();
-        let block = &ledger.blocks.last().unwrap().block;
-        let mut chain = chains.last().copied().unwrap_or(Chain::START);
-        for entry in block.entries() {
-            chain = entry.head_after(&chain).chain;
-            chains.push(chain);
+    /// A node's author has made the events of these blocks: nobody may ever hold others under their
+    /// names.
+    pub(super) fn wrote(&mut self, ledger: &Ledger, first_block: usize) {
+        let chains = self.written.entry(ledger.replica()).or_default();
+        for entry in ledger.blocks[first_block..].iter().flat_map(|log| log.block.entries()) {
+            let before = chains.last().copied().unwrap_or(Chain::START);
+            chains.push(entry.head_after(&before).chain);
         }
     }
 

@@ -218,6 +218,7 @@ impl World {
                 self.wake(place);
             }
         }
+        self.wake_desk(node);
         Ok(())
     }
 
@@ -249,11 +250,11 @@ impl World {
         Ok(())
     }
 
-    fn store_delay(&mut self) -> u64 {
+    pub(super) fn store_delay(&mut self) -> u64 {
         self.rng.up_to(self.plan.store_delay_max)
     }
 
-    fn has(&self, bug: Bug) -> bool {
+    pub(super) fn has(&self, bug: Bug) -> bool {
         self.plan.bug == Some(bug)
     }
 }

@@ -6,25 +6,37 @@ use super::rng::Rng;
 /// Troubles end at this time, in milliseconds.
 pub(super) const TROUBLE_ENDS: u64 = 20_000;
 
-/// A mistake that a driver of sessions could make.
+/// A mistake that a driver of sessions or the engine of a replica could make.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in super::super) enum Bug {
     /// `Committed` is said when the commit begins.
     AcksBeforeCommit,
+    /// Edits are told that they are committed when the commit begins.
+    AcksEditsBeforeCommit,
     /// The cursor is stored in a transaction of its own, before the events.
     CursorBeforeEvents,
+    /// A replica is not told when the log moves.
+    DeskOversleeps,
     /// A commit of several blocks loses the last one.
     DropsLastBlock,
+    /// Where an author's events stand is not asked again after a failed commit.
+    ForgetsDoubt,
     /// What is held already is appended again.
     ForgetsDedupe,
+    /// A group commit loses the last of its blocks now and then.
+    LosesGroupMember,
     /// Frames without events, which tell what was passed over, are not sent.
     LosesThrough,
     /// Nobody is told when the log moves.
     LosesWakeUps,
+    /// A checkpoint claims to reflect the log up to its head.
+    MarkRunsAhead,
     /// Frames of one connection overtake each other.
     ReordersFrames,
     /// A read of the log claims to reach its head.
     RunsAhead,
+    /// A checkpoint leaves out a state.
+    SavesInPart,
     /// A part of the log is sent by author instead of in log order.
     SendsByAuthor,
 }

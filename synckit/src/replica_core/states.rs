@@ -1,20 +1,21 @@
 //! The states of a replica's aggregates: a checkpointed cache over the log.
 //!
-//! States are folded in memory and written to the store now and then, with the position that they
-//! reflect. They can lag behind the log, and are caught up from it; they never lead it.
+//! States are folded in memory and stored now and then, with the position that they reflect. They
+//! can lag behind the log, and are caught up from it; they never lead it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use bytes::Bytes;
 
-use crate::block::{Block, Entry};
+use crate::block::{self, Block};
 use crate::clock::Hlc;
 use crate::conflict::{Conflict, Conflicts};
-use crate::id::{AggregateId, Key, Name, Position, ReplicaId};
+use crate::event::DecodeError;
+use crate::id::{AggregateId, Key, Name, Position};
 use crate::log::LogBlock;
 use crate::registry::{Outcome, Registry, State};
-use crate::vector::VectorClock;
 use crate::wire::WireError;
 
 /// States in memory whose changes are not stored yet, in bytes, before they are written.
@@ -28,7 +29,7 @@ const STATE_BYTES: usize = 512;
 
 /// The states in memory, and how far they have been folded.
 #[derive(Debug)]
-pub(super) struct Cache {
+pub(super) struct States {
     registry: Registry,
     states: BTreeMap<AggregateId, Cached>,
     folded: Position,
@@ -36,35 +37,55 @@ pub(super) struct Cache {
     clean_bytes: usize,
     conflicts: Vec<Conflict>,
     tally: Tally,
-    /// Stored states were folded under another registry: they are not read, and replaced as a
-    /// whole.
+    /// Why events were parked on which the application's code panicked.
+    panicked: BTreeMap<Position, DecodeError>,
+    /// Stored states were folded under another registry, or cannot be read: they are not read, and
+    /// replaced as a whole.
     stale: bool,
+    saving: Option<Saving>,
+    /// Grows when states leave memory.
+    evictions: u64,
+    /// Grows when states were stored.
+    saves: u64,
+}
+
+/// What is being stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Saving {
+    through: Position,
+    conflicts: usize,
 }
 
 /// What was met while folding since the replica was opened.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct Tally {
-    pub(super) conflicts: u64,
-    pub(super) parked: u64,
+pub(crate) struct Tally {
+    pub(crate) conflicts: u64,
+    pub(crate) parked: u64,
 }
 
 #[derive(Debug)]
 struct Cached {
     state: Box<dyn State>,
     weight: usize,
-    dirty: bool,
+    /// Where the log stood when the state last changed, unless that is stored.
+    unsaved: Option<Position>,
 }
 
 /// What is to be stored.
 #[derive(Debug)]
-pub(super) struct Unsaved {
-    pub(super) position: Position,
-    pub(super) replaces_all: bool,
-    pub(super) states: Vec<(AggregateId, Bytes)>,
-    pub(super) conflicts: Vec<Conflict>,
+pub(crate) struct Unsaved {
+    /// What the states reflect.
+    pub(crate) position: Position,
+    /// Whether the application's code panicked on no event. Otherwise the next opening replays the
+    /// log: by then that code may be mended.
+    pub(crate) is_sound: bool,
+    /// Whether what is stored is replaced as a whole.
+    pub(crate) replaces_all: bool,
+    pub(crate) states: Vec<(AggregateId, Bytes)>,
+    pub(crate) conflicts: Vec<Conflict>,
 }
 
-impl Cache {
+impl States {
     /// Nothing in memory. `stored` is the position that the stored states reflect, if they can be
     /// used.
     pub(super) const fn new(registry: Registry, stored: Option<Position>) -> Self {
@@ -79,7 +100,11 @@ impl Cache {
             clean_bytes: 0,
             conflicts: Vec::new(),
             tally: Tally { conflicts: 0, parked: 0 },
+            panicked: BTreeMap::new(),
             stale: stored.is_none(),
+            saving: None,
+            evictions: 0,
+            saves: 0,
         }
     }
 
@@ -100,13 +125,29 @@ impl Cache {
         self.states.contains_key(aggregate)
     }
 
-    /// What `read` makes of a state in memory.
-    pub(super) fn with<T>(
-        &self,
-        aggregate: &AggregateId,
-        read: impl FnOnce(&dyn State) -> T,
-    ) -> Option<T> {
-        self.states.get(aggregate).map(|cached| read(cached.state.as_ref()))
+    /// Counts how often states left memory.
+    pub(super) const fn evictions(&self) -> u64 {
+        self.evictions
+    }
+
+    /// Counts how often states were stored.
+    pub(super) const fn saves(&self) -> u64 {
+        self.saves
+    }
+
+    /// Why the event at a position is parked, when the application's code panicked on it.
+    pub(super) fn panicked(&self, position: Position) -> Option<&DecodeError> {
+        self.panicked.get(&position)
+    }
+
+    /// The conflicts that are not stored.
+    pub(super) fn conflicts(&self) -> &[Conflict] {
+        &self.conflicts
+    }
+
+    /// A state in memory.
+    pub(super) fn get(&self, aggregate: &AggregateId) -> Option<&dyn State> {
+        self.states.get(aggregate).map(|cached| cached.state.as_ref())
     }
 
     /// Aggregates of `block` whose states must be put into memory before it is folded.
@@ -114,7 +155,18 @@ impl Cache {
         block.aggregates().iter().filter(|id| !self.contains(id)).cloned().collect()
     }
 
+    /// Puts states of aggregates into memory that have no event yet.
+    pub(super) fn begin(&mut self, aggregates: impl IntoIterator<Item = AggregateId>) {
+        for aggregate in aggregates {
+            let state = self.registry.fresh(&aggregate.kind);
+            self.put(aggregate, state, 0);
+        }
+    }
+
     /// Puts a state into memory as it was stored; a fresh one when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
     pub(super) fn insert(
         &mut self,
         aggregate: AggregateId,
@@ -124,15 +176,17 @@ impl Cache {
             Some(bytes) => self.registry.read(&aggregate.kind, bytes)?,
             None => self.registry.fresh(&aggregate.kind),
         };
-        let weight = STATE_BYTES + stored.map_or(0, <[u8]>::len);
-        self.clean_bytes += weight;
-        self.states.entry(aggregate).or_insert(Cached { state, weight, dirty: false });
+        self.put(aggregate, state, stored.map_or(0, <[u8]>::len));
         Ok(())
     }
 
-    /// What an author who sees this state has seen of the aggregate, and its latest clock reading.
-    pub(super) fn causes(&self, id: &AggregateId, author: &ReplicaId) -> (VectorClock, Hlc) {
-        self.with(id, |state| (state.context(author), state.latest())).unwrap_or_default()
+    /// A state that is in memory is newer and stays.
+    fn put(&mut self, aggregate: AggregateId, state: Box<dyn State>, bytes: usize) {
+        if let Entry::Vacant(vacant) = self.states.entry(aggregate) {
+            let weight = STATE_BYTES + bytes;
+            self.clean_bytes += weight;
+            vacant.insert(Cached { state, weight, unsaved: None });
+        }
     }
 
     /// Folds a block that begins at or before the position reached. Its aggregates' states must be
@@ -142,7 +196,7 @@ impl Cache {
     /// aggregate's state is what it would be had the event been parked in the first place.
     pub(super) fn fold(&mut self, log: &LogBlock) -> BTreeSet<AggregateId> {
         let mut folds = BTreeMap::new();
-        for (_, entry) in log.after(self.folded) {
+        for (position, entry) in log.after(self.folded) {
             let aggregate = entry.aggregate();
             let Some(cached) = self.states.get_mut(aggregate) else { continue };
             let fold = folds.entry(aggregate).or_insert_with(|| BlockFold::of(cached));
@@ -150,22 +204,22 @@ impl Cache {
             match fold.add(cached, &entry, &mut conflicts) {
                 Outcome::Known => continue,
                 Outcome::Folded => {}
-                Outcome::Parked(reason) | Outcome::Panicked(reason) => {
+                Outcome::Parked(_) => self.tally.parked += 1,
+                Outcome::Panicked(reason) => {
                     self.tally.parked += 1;
-                    tracing::warn!(dot = %entry.dot(), %aggregate, %reason, "an event is parked");
+                    self.panicked.insert(position, reason);
                 }
-                Outcome::TooManyWriters(reason) => {
-                    tracing::error!(dot = %entry.dot(), %aggregate, %reason, "an event is not folded");
-                }
+                // Counted as parked: its aggregate has more writers than a state tells apart.
+                Outcome::TooManyWriters(_) => self.tally.parked += 1,
             }
             fold.changed = true;
             let grown = entry.payload().len();
-            cached.weight += grown;
-            self.dirty_bytes += grown;
-            if !std::mem::replace(&mut cached.dirty, true) {
+            if cached.unsaved.replace(log.end()).is_none() {
                 self.clean_bytes = self.clean_bytes.saturating_sub(cached.weight);
                 self.dirty_bytes += cached.weight;
             }
+            cached.weight += grown;
+            self.dirty_bytes += grown;
             let found = conflicts.into_found();
             self.tally.conflicts += found.len() as u64;
             self.conflicts.extend(found);
@@ -185,34 +239,57 @@ impl Cache {
         self.dirty_bytes > 0 || (self.stale && self.folded > Position::START)
     }
 
-    /// Everything that is unsaved; it stays so until [`Cache::saved`].
-    pub(super) fn unsaved(&self) -> Result<Unsaved, WireError> {
-        let dirty = self.states.iter().filter(|(_, cached)| cached.dirty);
-        let states = dirty
+    /// Whether more is unsaved than may be, so that folding waits until it is stored.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.dirty_bytes > 2 * DIRTY_BYTES_MAX || self.conflicts.len() > 2 * CONFLICTS_MAX
+    }
+
+    /// Everything that is unsaved; it stays so until [`States::saved`]. Folding may go on meanwhile.
+    pub(super) fn save(&mut self) -> Result<Unsaved, WireError> {
+        let unsaved = self.states.iter().filter(|(_, cached)| cached.unsaved.is_some());
+        let states = unsaved
             .map(|(id, cached)| Ok((id.clone(), cached.state.bytes()?)))
             .collect::<Result<_, WireError>>()?;
+        self.saving = Some(Saving { through: self.folded, conflicts: self.conflicts.len() });
         Ok(Unsaved {
             position: self.folded,
+            is_sound: self.panicked.is_empty(),
             replaces_all: self.stale,
             states,
             conflicts: self.conflicts.clone(),
         })
     }
 
-    /// What [`Cache::unsaved`] gave is stored. Nothing may have been folded in between.
-    pub(super) fn saved(&mut self) {
-        self.states.values_mut().for_each(|cached| cached.dirty = false);
-        self.conflicts.clear();
-        self.clean_bytes += std::mem::take(&mut self.dirty_bytes);
+    /// What [`States::save`] gave is stored. States that `keep` does not accept may leave memory.
+    pub(super) fn saved(&mut self, keep: impl Fn(&AggregateId) -> bool) {
+        let Some(Saving { through, conflicts }) = self.saving.take() else { return };
+        for cached in self.states.values_mut() {
+            if cached.unsaved.is_some_and(|changed| changed <= through) {
+                cached.unsaved = None;
+                self.dirty_bytes = self.dirty_bytes.saturating_sub(cached.weight);
+                self.clean_bytes += cached.weight;
+            }
+        }
+        self.conflicts.drain(..conflicts);
+        self.saves += 1;
         self.stale = false;
         if self.clean_bytes > CACHE_BYTES_MAX {
-            self.states.clear();
-            self.clean_bytes = 0;
+            self.states.retain(|id, cached| cached.unsaved.is_some() || keep(id));
+            let left = self.states.values().filter(|cached| cached.unsaved.is_none());
+            self.clean_bytes = left.map(|cached| cached.weight).sum();
+            self.evictions += 1;
         }
     }
 
+    /// Stored states cannot be read: all are folded from the log again.
+    pub(super) fn start_over(&mut self) {
+        let registry = std::mem::take(&mut self.registry);
+        let (evictions, saves) = (self.evictions + 1, self.saves + 1);
+        *self = Self { evictions, saves, ..Self::new(registry, None) };
+    }
+
     /// The states in memory of a type's aggregates after a key.
-    pub(super) fn after<'a>(
+    pub(super) fn listed<'a>(
         &'a self,
         kind: &Name,
         key: Option<&Key>,
@@ -236,7 +313,7 @@ impl Cache {
 /// application's code panics.
 struct BlockFold<'a> {
     before: Box<dyn State>,
-    folded: Vec<(Entry<'a>, bool)>,
+    folded: Vec<(block::Entry<'a>, bool)>,
     changed: bool,
 }
 
@@ -248,7 +325,7 @@ impl<'a> BlockFold<'a> {
     fn add(
         &mut self,
         cached: &mut Cached,
-        entry: &Entry<'a>,
+        entry: &block::Entry<'a>,
         conflicts: &mut Conflicts<'_>,
     ) -> Outcome {
         let outcome = cached.state.fold(entry, conflicts);

@@ -1,0 +1,574 @@
+//! The core of a replica: a state machine that turns edits into commits and a log into states.
+//!
+//! A [`ReplicaCore`] decides and does nothing else: no async, no clock, no randomness, no I/O.
+//! Whoever drives it tells what happened ([`ReplicaCore::handle`]) and carries out what it asks for
+//! ([`ReplicaCore::poll`]).
+//!
+//! - *Persist, then acknowledge*: an edit is answered once its commit is durable and folded.
+//! - *No lost update*: an edit is made against the newest state, which includes edits that are not
+//!   durable yet, and takes its final numbers at once. Readers see durable state only.
+//! - *Group commit*: edits made while a commit is under way become durable together with the next.
+//! - *Doubt*: after a failed commit nobody knows what the log holds. All edits made on top of it are
+//!   dropped, and none is made before the log has been asked and folded.
+//! - States lag behind the log and never lead it, in memory and in the store.
+
+mod edits;
+mod exchange;
+mod states;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+pub(crate) use edits::{Draft, EditRefusal};
+pub(crate) use exchange::{Effect, Input, Reading, Settlement, Ticket};
+pub(crate) use states::Tally;
+
+use crate::clock::UnixMillis;
+use crate::conflict::Conflict;
+use crate::envelope::Head;
+use crate::event::DecodeError;
+use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId};
+use crate::log::{LogBlock, Page, Source};
+use crate::registry::{Registry, State};
+use edits::Edits;
+use states::States;
+
+/// Most events of one edit.
+pub const COMMIT_EVENTS_MAX: usize = 1_024;
+/// Changed states are stored when nothing has been folded for this long.
+const CHECKPOINT_IDLE_AFTER: Duration = Duration::from_secs(1);
+/// A store that could not be read is asked again after this long, or when somebody waits for it.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Most states of one [`Effect::Load`].
+const LOAD_STATES_MAX: usize = 4_096;
+
+/// The state of a replica, and what it does next.
+#[derive(Debug)]
+pub(crate) struct ReplicaCore {
+    edits: Edits,
+    states: States,
+    doubt: Doubt,
+    /// Blocks to fold next.
+    incoming: VecDeque<LogBlock>,
+    /// How many events the log is known to hold.
+    log_head: Position,
+    under_way: UnderWay,
+    waiting: Waiting,
+    /// A checkpoint is due.
+    save_due: bool,
+    idle_since: Duration,
+    retry_at: Option<Duration>,
+    phase: Phase,
+    effects: VecDeque<Effect>,
+}
+
+/// Whether it is known what the log holds of the author's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Doubt {
+    /// The log is to be asked.
+    Open,
+    /// It has been asked; states must reflect it up to here before anything is built on them.
+    Until(Position),
+    None,
+}
+
+/// Effects that are not answered yet.
+#[derive(Debug, Default)]
+struct UnderWay {
+    commit: bool,
+    heads: bool,
+    load: bool,
+    log: bool,
+    save: bool,
+    watch: bool,
+}
+
+/// Who waits for what.
+#[derive(Debug, Default)]
+struct Waiting {
+    edits: Vec<(Ticket, AggregateId)>,
+    catch_ups: Vec<(Ticket, Position)>,
+    /// Answered by the save that begins next, and by the one under way.
+    saves: Vec<Ticket>,
+    saving: Vec<Ticket>,
+    close: Vec<Ticket>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Open,
+    /// No edit is taken any more; what is staged is committed, and what is folded is stored.
+    Closing,
+    Closed,
+}
+
+/// Whether an edit may be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Admission {
+    /// Now.
+    Ready,
+    /// Once the ticket is answered; ask again then.
+    Waits,
+    /// Never again.
+    Closed,
+}
+
+impl ReplicaCore {
+    /// Opens an author's states over a log. `stored` is the position that the stored states
+    /// reflect, if they can be used.
+    pub(crate) fn new(
+        space: SpaceId,
+        author: ReplicaId,
+        registry: Registry,
+        stored: Option<Position>,
+    ) -> Self {
+        let mut core = Self {
+            edits: Edits::new(space, author),
+            states: States::new(registry, stored),
+            doubt: Doubt::Open,
+            incoming: VecDeque::new(),
+            log_head: stored.unwrap_or(Position::START),
+            under_way: UnderWay::default(),
+            waiting: Waiting::default(),
+            save_due: false,
+            idle_since: Duration::ZERO,
+            retry_at: None,
+            phase: Phase::Open,
+            effects: VecDeque::new(),
+        };
+        core.proceed(Duration::ZERO);
+        core
+    }
+
+    /// Advances by one input, `now` after the core was made. Call [`ReplicaCore::poll`] until it
+    /// returns `None` before waiting.
+    pub(crate) fn handle(&mut self, now: Duration, input: Input) {
+        if self.phase == Phase::Closed {
+            return;
+        }
+        match input {
+            Input::CatchUp(ticket, position) => {
+                self.waiting.catch_ups.push((ticket, position));
+                self.log_head = self.log_head.max(position);
+                self.retry_at = None;
+            }
+            Input::Checkpoint(ticket) => {
+                self.waiting.saves.push(ticket);
+                self.save_due = true;
+            }
+            Input::Close(ticket) => {
+                self.waiting.close.extend(ticket);
+                self.phase = Phase::Closing;
+                self.save_due = true;
+            }
+            Input::Committed { head, appended } => self.committed(head, appended),
+            Input::CommitFailed => self.commit_failed(),
+            Input::DeadlinePassed => self.deadline_passed(now),
+            Input::Loaded(loaded) => self.loaded(loaded),
+            Input::LogMoved(head) => {
+                self.under_way.watch = false;
+                self.log_head = self.log_head.max(head);
+            }
+            Input::Page(page) => self.page(page),
+            Input::ReadFailed(reading) => self.read_failed(now, reading),
+            Input::Heads(author, log) => self.heads(author, log),
+            Input::Saved => self.saved(),
+            Input::SaveFailed => self.save_failed(now),
+        }
+        self.proceed(now);
+    }
+
+    /// The next thing to do. A group commit takes everything staged by the time it is polled.
+    pub(crate) fn poll(&mut self) -> Option<Effect> {
+        if let Some(effect) = self.effects.pop_front() {
+            return Some(effect);
+        }
+        if self.under_way.commit || self.phase == Phase::Closed {
+            return None;
+        }
+        let blocks = self.edits.next_group()?;
+        self.under_way.commit = true;
+        Some(Effect::Commit(blocks))
+    }
+
+    /// When [`Input::DeadlinePassed`] is due, in time since the core was made.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        let saves = self.phase == Phase::Open && self.states.is_dirty() && !self.under_way.save;
+        let idle = saves.then(|| self.idle_since + CHECKPOINT_IDLE_AFTER);
+        [idle, self.retry_at].into_iter().flatten().min()
+    }
+
+    /// Asks for a turn to edit an aggregate.
+    pub(crate) fn admit(
+        &mut self,
+        now: Duration,
+        ticket: Ticket,
+        aggregate: &AggregateId,
+    ) -> Admission {
+        if self.phase != Phase::Open {
+            return Admission::Closed;
+        }
+        if self.is_admitted(aggregate) {
+            return Admission::Ready;
+        }
+        self.waiting.edits.push((ticket, aggregate.clone()));
+        self.retry_at = None;
+        self.proceed(now);
+        Admission::Waits
+    }
+
+    /// The state that an edit is made against: with everything staged, durable or not.
+    pub(crate) fn newest(&self, aggregate: &AggregateId) -> Option<&dyn State> {
+        self.edits.newest(aggregate).or_else(|| self.states.get(aggregate))
+    }
+
+    /// Makes an edit that was admitted. Returns the name of its last event; the ticket is answered
+    /// when it is durable and folded, or has failed.
+    ///
+    /// # Errors
+    /// When the edit can never be stored or folded. Nothing of it is left.
+    pub(crate) fn stage(
+        &mut self,
+        ticket: Ticket,
+        draft: Draft,
+        wall: UnixMillis,
+    ) -> Result<Dot, EditRefusal> {
+        let durable = self.states.get(&draft.aggregate).ok_or(EditRefusal::NotAdmitted)?;
+        self.edits.stage(ticket, draft, durable, wall)
+    }
+
+    /// Whether nothing more is taken.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.phase != Phase::Open
+    }
+
+    /// How far the states reflect the log.
+    pub(crate) const fn folded(&self) -> Position {
+        self.states.folded()
+    }
+
+    /// The durable state of an aggregate, if it is in memory.
+    pub(crate) fn state(&self, aggregate: &AggregateId) -> Option<&dyn State> {
+        self.states.get(aggregate)
+    }
+
+    /// Whether states that are not in memory may be in the store.
+    pub(crate) const fn reads_store(&self) -> bool {
+        self.states.reads_store()
+    }
+
+    /// Counts how often states left memory: what was read from the store beside them is read again
+    /// when this has changed.
+    pub(crate) const fn evictions(&self) -> u64 {
+        self.states.evictions()
+    }
+
+    /// The states in memory of a type's aggregates after a key.
+    pub(crate) fn listed<'a>(
+        &'a self,
+        kind: &Name,
+        after: Option<&Key>,
+    ) -> impl Iterator<Item = (&'a AggregateId, &'a dyn State)> {
+        self.states.listed(kind, after)
+    }
+
+    /// The conflicts that are not stored yet.
+    pub(crate) fn conflicts(&self) -> &[Conflict] {
+        self.states.conflicts()
+    }
+
+    /// Counts the checkpoints: what was unsaved may be stored when this has changed.
+    pub(crate) const fn saves(&self) -> u64 {
+        self.states.saves()
+    }
+
+    /// Why the event at a position is parked, when the application's code panicked on it.
+    pub(crate) fn panicked(&self, position: Position) -> Option<&DecodeError> {
+        self.states.panicked(position)
+    }
+
+    /// What was met while folding.
+    pub(crate) const fn tally(&self) -> Tally {
+        self.states.tally()
+    }
+
+    fn committed(&mut self, head: Position, appended: u64) {
+        self.under_way.commit = false;
+        if appended != self.edits.committing_events() {
+            // Somebody else has written under this author's name.
+            return self.drop_edits();
+        }
+        let mut start = Position(head.0 - appended);
+        let joins = self.incoming.back().map_or(self.states.folded(), LogBlock::end) == start;
+        let blocks = self.edits.committed(head);
+        self.log_head = self.log_head.max(head);
+        if joins {
+            for block in blocks {
+                let log = LogBlock { start, block, source: Source::Local };
+                start = log.end();
+                self.incoming.push_back(log);
+            }
+        }
+    }
+
+    fn commit_failed(&mut self) {
+        self.under_way.commit = false;
+        self.drop_edits();
+    }
+
+    fn drop_edits(&mut self) {
+        let dropped = self.edits.drop_all();
+        self.settle(dropped, Settlement::CommitFailed);
+        self.doubt = Doubt::Open;
+    }
+
+    fn heads(&mut self, author: Head, log: Position) {
+        self.under_way.heads = false;
+        self.edits.begin_at(author);
+        self.log_head = self.log_head.max(log);
+        self.doubt = Doubt::Until(log);
+    }
+
+    fn loaded(&mut self, loaded: Vec<(AggregateId, Option<bytes::Bytes>)>) {
+        self.under_way.load = false;
+        if !self.states.reads_store() {
+            // Asked for before the states were started over.
+            return;
+        }
+        for (aggregate, stored) in loaded {
+            if self.states.insert(aggregate, stored.as_deref()).is_err() {
+                self.states.start_over();
+                self.incoming.clear();
+                return;
+            }
+        }
+    }
+
+    fn page(&mut self, page: Page) {
+        self.under_way.log = false;
+        self.log_head = self.log_head.max(page.head);
+        // Own commits may have been put there meanwhile; what is doubled is passed over.
+        self.incoming.extend(page.blocks);
+    }
+
+    fn read_failed(&mut self, now: Duration, reading: Reading) {
+        match reading {
+            Reading::Heads => self.under_way.heads = false,
+            Reading::Log => self.under_way.log = false,
+            Reading::States => self.under_way.load = false,
+            Reading::Watch => self.under_way.watch = false,
+        }
+        self.retry_at = Some(now + RETRY_AFTER);
+        let edits = std::mem::take(&mut self.waiting.edits).into_iter().map(|(ticket, _)| ticket);
+        let catch_ups = std::mem::take(&mut self.waiting.catch_ups);
+        let failed = edits.chain(catch_ups.into_iter().map(|(ticket, _)| ticket)).collect();
+        self.settle(failed, Settlement::ReadFailed);
+        // Durable all the same: the states catch up when the log can be read again.
+        let durable = self.edits.durable_tickets();
+        self.settle(durable, Settlement::Done);
+    }
+
+    fn saved(&mut self) {
+        self.under_way.save = false;
+        let (edits, waiting) = (&self.edits, &self.waiting.edits);
+        self.states.saved(|aggregate| {
+            edits.overlays(aggregate) || waiting.iter().any(|(_, wanted)| wanted == aggregate)
+        });
+        let saved = std::mem::take(&mut self.waiting.saving);
+        self.settle(saved, Settlement::Done);
+    }
+
+    fn save_failed(&mut self, now: Duration) {
+        self.under_way.save = false;
+        self.idle_since = now;
+        let failed = std::mem::take(&mut self.waiting.saving);
+        self.settle(failed, Settlement::SaveFailed);
+        if self.phase == Phase::Closing {
+            self.end(Settlement::SaveFailed);
+        }
+    }
+
+    fn deadline_passed(&mut self, now: Duration) {
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.retry_at = None;
+        }
+        if self.states.is_dirty() && now >= self.idle_since + CHECKPOINT_IDLE_AFTER {
+            self.save_due = true;
+        }
+    }
+
+    /// Does what can be done now, and asks for what is needed for more.
+    fn proceed(&mut self, now: Duration) {
+        if self.phase == Phase::Closed {
+            return;
+        }
+        self.fold_incoming(now);
+        self.settle_folded();
+        self.leave_doubt();
+        self.ask_heads();
+        self.ask_states();
+        self.ask_log();
+        self.admit_waiting();
+        self.save(now);
+        self.close();
+    }
+
+    fn fold_incoming(&mut self, now: Duration) {
+        while let Some(log) = self.incoming.pop_front() {
+            if log.start > self.states.folded() {
+                // What lies between was folded away with an unreadable state: it is read again.
+                self.incoming.clear();
+                return;
+            }
+            let absent = self.states.absent(&log.block);
+            if !absent.is_empty() && self.states.reads_store() {
+                self.incoming.push_front(log);
+                return;
+            }
+            self.states.begin(absent);
+            let changed = self.states.fold(&log);
+            self.rebase(&log, &changed);
+            if !changed.is_empty() {
+                self.idle_since = now;
+                self.effects.push_back(Effect::Changed(changed));
+            }
+        }
+    }
+
+    /// Puts what is staged on top of what somebody else has changed below it.
+    fn rebase(&mut self, log: &LogBlock, changed: &BTreeSet<AggregateId>) {
+        if log.source == Source::Local {
+            return;
+        }
+        for aggregate in changed {
+            if let Some(state) = self.states.get(aggregate) {
+                self.edits.rebase(aggregate, state);
+            }
+        }
+    }
+
+    fn settle_folded(&mut self) {
+        let folded = self.states.folded();
+        let mut done = self.edits.folded(folded);
+        let (caught_up, behind) = std::mem::take(&mut self.waiting.catch_ups)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(_, position)| *position <= folded);
+        self.waiting.catch_ups = behind;
+        done.extend(caught_up.into_iter().map(|(ticket, _)| ticket));
+        self.settle(done, Settlement::Done);
+    }
+
+    fn leave_doubt(&mut self) {
+        if matches!(self.doubt, Doubt::Until(log) if self.states.folded() >= log) {
+            self.doubt = Doubt::None;
+        }
+    }
+
+    fn ask_heads(&mut self) {
+        let asks = self.doubt == Doubt::Open && !self.under_way.heads && self.retry_at.is_none();
+        if asks {
+            self.under_way.heads = true;
+            self.effects.push_back(Effect::ReadHeads);
+        }
+    }
+
+    /// Asks for the states that the next block and waiting edits need.
+    fn ask_states(&mut self) {
+        if self.under_way.load || self.retry_at.is_some() {
+            return;
+        }
+        let of_block = self.incoming.front().map(|log| self.states.absent(&log.block));
+        let mut absent: BTreeSet<_> = of_block.into_iter().flatten().collect();
+        let edits = self.waiting.edits.iter().map(|(_, aggregate)| aggregate);
+        absent.extend(edits.filter(|id| !self.states.contains(id)).cloned());
+        if !self.states.reads_store() {
+            return self.states.begin(absent);
+        }
+        let absent: Vec<_> = absent.into_iter().take(LOAD_STATES_MAX).collect();
+        if absent.is_empty() {
+            return;
+        }
+        self.under_way.load = true;
+        self.effects.push_back(Effect::Load(absent));
+    }
+
+    fn ask_log(&mut self) {
+        if self.retry_at.is_some() {
+            return;
+        }
+        let lacks = self.incoming.is_empty() && self.states.folded() < self.log_head;
+        if lacks && !self.under_way.log && !self.states.is_overfull() {
+            self.under_way.log = true;
+            self.effects.push_back(Effect::ReadLog(self.states.folded()));
+        }
+        if !self.under_way.watch && self.phase == Phase::Open {
+            self.under_way.watch = true;
+            self.effects.push_back(Effect::Watch(self.log_head));
+        }
+    }
+
+    fn is_admitted(&self, aggregate: &AggregateId) -> bool {
+        self.doubt == Doubt::None && !self.edits.is_full() && self.states.contains(aggregate)
+    }
+
+    fn admit_waiting(&mut self) {
+        if self.waiting.edits.is_empty() {
+            return;
+        }
+        let closed = self.is_closed();
+        let (admitted, waiting) = std::mem::take(&mut self.waiting.edits)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(_, aggregate)| closed || self.is_admitted(aggregate));
+        self.waiting.edits = waiting;
+        self.settle(admitted.into_iter().map(|(ticket, _)| ticket).collect(), Settlement::Done);
+    }
+
+    fn save(&mut self, now: Duration) {
+        if self.under_way.save || !(self.save_due || self.states.is_full()) {
+            return;
+        }
+        if self.phase == Phase::Closing && !self.is_at_rest() {
+            return;
+        }
+        self.save_due = false;
+        self.waiting.saving.append(&mut self.waiting.saves);
+        if !self.states.is_dirty() {
+            let saved = std::mem::take(&mut self.waiting.saving);
+            return self.settle(saved, Settlement::Done);
+        }
+        match self.states.save() {
+            Ok(unsaved) => {
+                self.under_way.save = true;
+                self.effects.push_back(Effect::Save(unsaved));
+            }
+            Err(_) => self.save_failed(now),
+        }
+    }
+
+    /// Ends once everything staged is durable and everything folded is stored.
+    fn close(&mut self) {
+        let rests = self.is_at_rest() && !self.under_way.save && !self.save_due;
+        if self.phase == Phase::Closing && rests {
+            self.end(Settlement::Done);
+        }
+    }
+
+    /// Whether no edit is on its way any more.
+    fn is_at_rest(&self) -> bool {
+        self.edits.are_durable() && !self.under_way.commit
+    }
+
+    fn end(&mut self, settlement: Settlement) {
+        self.phase = Phase::Closed;
+        let durable = self.edits.durable_tickets();
+        self.settle(durable, Settlement::Done);
+        let waiting = std::mem::take(&mut self.waiting.close);
+        self.effects.push_back(Effect::End(waiting, settlement));
+    }
+
+    fn settle(&mut self, tickets: Vec<Ticket>, settlement: Settlement) {
+        if !tickets.is_empty() {
+            self.effects.push_back(Effect::Settled(tickets, settlement));
+        }
+    }
+}

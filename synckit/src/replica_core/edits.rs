@@ -1,0 +1,317 @@
+//! Edits between being made and being durable.
+//!
+//! An edit takes its final numbers when it is made, on top of those made before it. Later edits see
+//! what it does (the overlay); readers see it once it is durable. When a commit fails, nothing is
+//! left of it and of all edits made on top of it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::COMMIT_EVENTS_MAX;
+use super::exchange::Ticket;
+use crate::block::{BLOCK_BYTES_MAX, Block, BlockPacker};
+use crate::clock::{HybridClock, UnixMillis};
+use crate::conflict::Conflicts;
+use crate::envelope::{Envelope, Head, Metadata, PAYLOAD_BYTES_MAX};
+use crate::event::{DecodeError, EncodedEvent};
+use crate::id::{AggregateId, Dot, Position, ReplicaId, SpaceId};
+use crate::registry::{Outcome, State};
+use crate::vector::VectorClock;
+
+/// Most edits of one group commit.
+const GROUP_EDITS_MAX: usize = 1_024;
+/// Bytes of payload of one group commit; the edit that reaches the line is the last of its group.
+const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of payload that are not durable before further edits wait.
+const STAGED_BYTES_MAX: usize = 2 * GROUP_BYTES_MAX;
+/// Edits that are not durable before further ones wait.
+const STAGED_EDITS_MAX: usize = 4 * GROUP_EDITS_MAX;
+
+/// One edit, encoded.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub(crate) aggregate: AggregateId,
+    pub(crate) events: Vec<EncodedEvent>,
+    pub(crate) metadata: Metadata,
+}
+
+/// Why an edit is refused. Nothing of it is left.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum EditRefusal {
+    /// An event with more bytes than any block takes.
+    #[error("an event has at most {0} bytes")]
+    EventTooLarge(usize),
+    /// More bytes than any block takes.
+    #[error("at most {0} bytes")]
+    TooLarge(usize),
+    /// More events than one commit takes.
+    #[error("at most {0} events")]
+    TooManyEvents(usize),
+    /// It was not admitted.
+    #[error("the edit has not been admitted")]
+    NotAdmitted,
+    /// Its author's program cannot fold its own events.
+    #[error("{0}")]
+    Unreadable(DecodeError),
+}
+
+/// An edit that is not durable yet.
+#[derive(Debug)]
+struct StagedEdit {
+    /// Who waits for it; `None` once answered.
+    ticket: Option<Ticket>,
+    aggregate: AggregateId,
+    commit: Vec<Envelope>,
+    /// The edit packed by itself.
+    block: Block,
+    /// Where the author's events stand before it.
+    before: Head,
+    bytes: usize,
+}
+
+/// The author's edits that are not durable yet, and where its events stand.
+#[derive(Debug)]
+pub(super) struct Edits {
+    space: SpaceId,
+    author: ReplicaId,
+    /// Where the author's events stand after everything staged.
+    head: Head,
+    staged: VecDeque<StagedEdit>,
+    committing: Vec<StagedEdit>,
+    /// The blocks of the edits that are being committed.
+    group: Vec<Block>,
+    /// Groups that are durable and not yet part of the states, each with the position that it ends
+    /// at or before.
+    unfolded: VecDeque<(Position, Vec<StagedEdit>)>,
+    bytes: usize,
+    overlay: BTreeMap<AggregateId, Overlaid>,
+}
+
+/// The state of an aggregate after the edits that are not durable yet.
+#[derive(Debug)]
+struct Overlaid {
+    state: Box<dyn State>,
+    edits: usize,
+}
+
+impl Edits {
+    pub(super) const fn new(space: SpaceId, author: ReplicaId) -> Self {
+        Self {
+            space,
+            author,
+            head: Head::START,
+            staged: VecDeque::new(),
+            committing: Vec::new(),
+            group: Vec::new(),
+            unfolded: VecDeque::new(),
+            bytes: 0,
+            overlay: BTreeMap::new(),
+        }
+    }
+
+    /// The author's events stand here in the log, and nothing is staged.
+    pub(super) const fn begin_at(&mut self, head: Head) {
+        self.head = head;
+    }
+
+    /// Whether everything staged is durable.
+    pub(super) fn are_durable(&self) -> bool {
+        self.staged.is_empty() && self.committing.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= STAGED_BYTES_MAX
+            || self.staged.len() + self.committing.len() >= STAGED_EDITS_MAX
+    }
+
+    /// The state after the edits staged so far, if any of them is of this aggregate.
+    pub(super) fn newest(&self, aggregate: &AggregateId) -> Option<&dyn State> {
+        self.overlay.get(aggregate).map(|overlaid| overlaid.state.as_ref())
+    }
+
+    pub(super) fn overlays(&self, aggregate: &AggregateId) -> bool {
+        self.overlay.contains_key(aggregate)
+    }
+
+    /// Stages an edit whose author saw `durable` and what is staged on top of it. Returns the name
+    /// of its last event.
+    pub(super) fn stage(
+        &mut self,
+        ticket: Ticket,
+        draft: Draft,
+        durable: &dyn State,
+        wall: UnixMillis,
+    ) -> Result<Dot, EditRefusal> {
+        draft.check()?;
+        let bytes = draft.events.iter().map(|event| event.payload.len()).sum();
+        let aggregate = draft.aggregate.clone();
+        let mut state = self.newest(&aggregate).unwrap_or(durable).duplicate();
+        let commit = self.envelopes(draft, state.as_ref(), wall);
+        let before = self.head;
+        let mut packer = BlockPacker::new(self.space.clone());
+        let packed = packer.push_commit(&before, &commit);
+        let after = packed.map_err(|_| EditRefusal::TooLarge(BLOCK_BYTES_MAX))?;
+        let block = packer.finish().ok_or(EditRefusal::TooLarge(BLOCK_BYTES_MAX))?;
+        try_fold(state.as_mut(), &block)?;
+
+        let edits = self.overlay.get(&aggregate).map_or(1, |overlaid| overlaid.edits + 1);
+        self.overlay.insert(aggregate.clone(), Overlaid { state, edits });
+        self.head = after;
+        self.bytes += bytes;
+        self.staged.push_back(StagedEdit {
+            ticket: Some(ticket),
+            aggregate,
+            commit,
+            block,
+            before,
+            bytes,
+        });
+        Ok(after.dot(self.author))
+    }
+
+    /// The next group to commit, if there is one and none is under way.
+    pub(super) fn next_group(&mut self) -> Option<Vec<Block>> {
+        if self.staged.is_empty() || !self.committing.is_empty() {
+            return None;
+        }
+        let mut bytes = 0;
+        while let Some(edit) = self.staged.pop_front() {
+            bytes += edit.bytes;
+            self.committing.push(edit);
+            if self.committing.len() >= GROUP_EDITS_MAX || bytes >= GROUP_BYTES_MAX {
+                break;
+            }
+        }
+        self.group = pack(&self.space, &self.committing);
+        Some(self.group.clone())
+    }
+
+    /// How many events are being committed.
+    pub(super) fn committing_events(&self) -> u64 {
+        self.group.iter().map(|block| block.len() as u64).sum()
+    }
+
+    /// The group is durable, and ends at `through` or before. Returns its blocks.
+    pub(super) fn committed(&mut self, through: Position) -> Vec<Block> {
+        let edits = std::mem::take(&mut self.committing);
+        self.bytes -= edits.iter().map(|edit| edit.bytes).sum::<usize>();
+        self.unfolded.push_back((through, edits));
+        std::mem::take(&mut self.group)
+    }
+
+    /// The states reflect the log up to a position: durable edits up to there are overlaid no
+    /// longer. Returns those who wait for them.
+    pub(super) fn folded(&mut self, through: Position) -> Vec<Ticket> {
+        let mut tickets = Vec::new();
+        while self.unfolded.front().is_some_and(|(end, _)| *end <= through) {
+            let Some((_, edits)) = self.unfolded.pop_front() else { break };
+            for edit in edits {
+                tickets.extend(edit.ticket);
+                let Some(overlaid) = self.overlay.get_mut(&edit.aggregate) else { continue };
+                overlaid.edits -= 1;
+                if overlaid.edits == 0 {
+                    self.overlay.remove(&edit.aggregate);
+                }
+            }
+        }
+        tickets
+    }
+
+    /// The log cannot be read: those who wait for durable edits are answered all the same, each
+    /// once.
+    pub(super) fn durable_tickets(&mut self) -> Vec<Ticket> {
+        let edits = self.unfolded.iter_mut().flat_map(|(_, edits)| edits);
+        edits.filter_map(|edit| edit.ticket.take()).collect()
+    }
+
+    /// A commit failed: all that is not durable is dropped. Those who wait for it.
+    pub(super) fn drop_all(&mut self) -> Vec<Ticket> {
+        self.bytes = 0;
+        self.group.clear();
+        self.overlay.clear();
+        let dropped = self.committing.drain(..).chain(self.staged.drain(..));
+        dropped.filter_map(|edit| edit.ticket).collect()
+    }
+
+    /// Somebody else's events have changed the durable state below what is staged.
+    pub(super) fn rebase(&mut self, aggregate: &AggregateId, durable: &dyn State) {
+        let Some(overlaid) = self.overlay.get_mut(aggregate) else { return };
+        let mut state = durable.duplicate();
+        let durable = self.unfolded.iter().flat_map(|(_, edits)| edits);
+        let edits = durable.chain(&self.committing).chain(&self.staged);
+        for edit in edits.filter(|edit| edit.aggregate == *aggregate) {
+            // Its events are in the log before long; what they do to this state is found then.
+            let mut tried = state.duplicate();
+            if try_fold(tried.as_mut(), &edit.block).is_ok() {
+                state = tried;
+            }
+        }
+        overlaid.state = state;
+    }
+
+    fn envelopes(&self, draft: Draft, seen: &dyn State, wall: UnixMillis) -> Vec<Envelope> {
+        let mut clock = HybridClock::after(self.head.hlc);
+        clock.observe(seen.latest());
+        let (hlc, context) = (clock.tick(wall), seen.context(&self.author));
+        let (replica, count) = (self.author, draft.events.len());
+        let events = draft.events.into_iter().zip(self.head.seq + 1..);
+        events
+            .enumerate()
+            .map(|(index, (event, seq))| Envelope {
+                dot: Dot { replica, seq },
+                aggregate: draft.aggregate.clone(),
+                event: event.event,
+                hlc,
+                context: if event.commutes { VectorClock::new() } else { context.clone() },
+                last: index + 1 == count,
+                metadata: draft.metadata.clone(),
+                extensions: bytes::Bytes::new(),
+                payload: event.payload,
+            })
+            .collect()
+    }
+}
+
+impl Draft {
+    /// Refuses what could never be stored.
+    fn check(&self) -> Result<(), EditRefusal> {
+        if self.events.len() > COMMIT_EVENTS_MAX {
+            return Err(EditRefusal::TooManyEvents(COMMIT_EVENTS_MAX));
+        }
+        if self.events.iter().any(|event| event.payload.len() > PAYLOAD_BYTES_MAX) {
+            return Err(EditRefusal::EventTooLarge(PAYLOAD_BYTES_MAX));
+        }
+        Ok(())
+    }
+}
+
+/// Folds an edit of the author's own into a state that is thrown away when that fails.
+fn try_fold(state: &mut dyn State, block: &Block) -> Result<(), EditRefusal> {
+    for entry in block.entries() {
+        match state.fold(&entry, &mut Conflicts::new(entry.aggregate())) {
+            Outcome::Parked(reason) | Outcome::Panicked(reason) => {
+                return Err(EditRefusal::Unreadable(reason));
+            }
+            Outcome::Folded | Outcome::Known | Outcome::TooManyWriters(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Packs a group: few blocks, however many edits.
+fn pack(space: &SpaceId, edits: &[StagedEdit]) -> Vec<Block> {
+    if let [edit] = edits {
+        return vec![edit.block.clone()];
+    }
+    let mut blocks = Vec::new();
+    let mut packer = BlockPacker::new(space.clone());
+    for edit in edits {
+        if packer.push_commit(&edit.before, &edit.commit).is_err() {
+            let full = std::mem::replace(&mut packer, BlockPacker::new(space.clone()));
+            blocks.extend(full.finish());
+            // Each edit fits into an empty block: it was packed by itself when it was staged.
+            let _ = packer.push_commit(&edit.before, &edit.commit);
+        }
+    }
+    blocks.extend(packer.finish());
+    blocks
+}

@@ -1,0 +1,102 @@
+//! What a replica's core is told, and what it asks for.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+
+use super::states::Unsaved;
+use crate::block::Block;
+use crate::envelope::Head;
+use crate::id::{AggregateId, Position};
+use crate::log::Page;
+
+/// Names one caller who waits for something.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Ticket(pub(crate) u64);
+
+/// Something that happened.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Somebody waits until states reflect the log up to a position.
+    CatchUp(Ticket, Position),
+    /// Somebody waits until what is folded is stored.
+    Checkpoint(Ticket),
+    /// The replica is to end; nobody may wait for it.
+    Close(Option<Ticket>),
+    /// Answers [`Effect::Commit`]: durable. The log then holds `head` events, `appended` of them
+    /// new.
+    Committed {
+        /// How many events the log holds.
+        head: Position,
+        /// How many of them this commit appended.
+        appended: u64,
+    },
+    /// Answers [`Effect::Commit`]: the store failed, which leaves open whether it is durable.
+    CommitFailed,
+    /// The time of [`deadline`](super::ReplicaCore::deadline) has come.
+    DeadlinePassed,
+    /// Answers [`Effect::Load`]: states as they are stored, if they are.
+    Loaded(Vec<(AggregateId, Option<Bytes>)>),
+    /// Answers [`Effect::Watch`].
+    LogMoved(Position),
+    /// Answers [`Effect::ReadLog`].
+    Page(Page),
+    /// Answers any effect that reads: the store failed.
+    ReadFailed(Reading),
+    /// Answers [`Effect::ReadHeads`]: how far the author's events are held, and after that how many
+    /// events the log holds.
+    Heads(Head, Position),
+    /// Answers [`Effect::Save`]: durable.
+    Saved,
+    /// Answers [`Effect::Save`]: the store failed.
+    SaveFailed,
+}
+
+/// What is to be done. Of each kind that is answered, one is under way at a time.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Tell those who watch these aggregates.
+    Changed(BTreeSet<AggregateId>),
+    /// Append these blocks of the author's, in one transaction.
+    Commit(Vec<Block>),
+    /// Everything is over.
+    End(Vec<Ticket>, Settlement),
+    /// Read stored states.
+    Load(Vec<AggregateId>),
+    /// Read how far the author's events are held, then how many events the log holds.
+    ReadHeads,
+    /// Read the log after this position.
+    ReadLog(Position),
+    /// Store states and the position that they reflect, in one transaction.
+    Save(Unsaved),
+    /// Answer those who wait.
+    Settled(Vec<Ticket>, Settlement),
+    /// Say when the log holds more than this.
+    Watch(Position),
+}
+
+/// What a store is asked to read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reading {
+    /// [`Effect::ReadHeads`].
+    Heads,
+    /// [`Effect::ReadLog`].
+    Log,
+    /// [`Effect::Load`].
+    States,
+    /// [`Effect::Watch`].
+    Watch,
+}
+
+/// What those who wait are told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Settlement {
+    /// It is done; an edit that waited for its turn may try again.
+    Done,
+    /// A commit failed.
+    CommitFailed,
+    /// The store could not be read.
+    ReadFailed,
+    /// States could not be stored.
+    SaveFailed,
+}

@@ -1,0 +1,357 @@
+//! A node's replica core at work on its ledger: edits that race, slow reads, checkpoints, commits
+//! that fail or were durable although they were said to have failed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::audit::Sound;
+use super::notebook::{Notebook, notebook, numbers, reference, written};
+use super::{Bug, Happening, Node, World};
+use crate::block::Block;
+use crate::envelope::{Head, Metadata};
+use crate::id::{AggregateId, Dot, Position};
+use crate::replica_core::{
+    Admission, Draft, Effect, Input, Reading, ReplicaCore, Settlement, Ticket,
+};
+use crate::sync::session::tests::ledger::Ledger;
+
+/// The core of a running replica, and those who wait for it.
+pub(super) struct Desk {
+    core: ReplicaCore,
+    began: u64,
+    tickets: u64,
+    /// Edits that wait for their turn.
+    turns: BTreeMap<Ticket, Wish>,
+    /// Edits that are made and not answered: what they wrote.
+    made: BTreeMap<Ticket, (Wish, Dot)>,
+    watching: Option<Position>,
+    timer: Option<Duration>,
+    /// The author's head when the core began, for a driver that never asks again.
+    first_head: Head,
+}
+
+/// What somebody wants to write into a notebook.
+#[derive(Clone)]
+pub(super) struct Wish {
+    aggregate: AggregateId,
+    added: Vec<u64>,
+}
+
+/// Work for a store.
+pub(super) enum Errand {
+    Commit(Vec<Block>),
+    Load(Vec<AggregateId>),
+    ReadHeads,
+    ReadLog(Position),
+    Save(Position, Vec<(AggregateId, bytes::Bytes)>),
+}
+
+impl Desk {
+    pub(super) fn over(ledger: &Ledger, now: u64) -> Self {
+        let (space, author) = (ledger.space.clone(), ledger.replica());
+        Self {
+            core: ReplicaCore::new(space, author, Notebook::registry(), ledger.mark),
+            began: now,
+            tickets: 0,
+            turns: BTreeMap::new(),
+            made: BTreeMap::new(),
+            watching: None,
+            timer: None,
+            first_head: ledger.frontier.head(&author),
+        }
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    /// Whether the states reflect everything that the ledger holds.
+    pub(super) fn is_caught_up(&self, ledger: &Ledger) -> bool {
+        self.core.folded() == ledger.head() && self.turns.is_empty() && self.made.is_empty()
+    }
+}
+
+impl World {
+    /// Several people want to write at once: into the notebook of this node, or into that of all.
+    pub(super) fn write(&mut self, node: usize) -> Sound {
+        if !self.nodes[node].up {
+            return Ok(());
+        }
+        for _ in 0..self.rng.between(1, 3) {
+            let own = self.rng.per_mille(500).then(|| self.nodes[node].ledger.replica());
+            let events = self.rng.between(1, 3);
+            let added = (0..events).map(|_| self.rng.next()).collect();
+            self.wish(node, Wish { aggregate: notebook(own), added })?;
+        }
+        self.work_at(node)
+    }
+
+    fn wish(&mut self, node: usize, wish: Wish) -> Sound {
+        let wall = self.wall(node);
+        let now = self.now;
+        let Some(desk) = &mut self.nodes[node].desk else { return Ok(()) };
+        let ticket = desk.ticket();
+        let elapsed = Duration::from_millis(now - desk.began);
+        match desk.core.admit(elapsed, ticket, &wish.aggregate) {
+            Admission::Closed => Err(format!("node {node} is closed")),
+            Admission::Waits => {
+                desk.turns.insert(ticket, wish);
+                Ok(())
+            }
+            Admission::Ready => {
+                let list = desk.core.newest(&wish.aggregate).map(Notebook::list);
+                let events = written(&list.unwrap_or_default(), &wish.added);
+                self.report.events += events.len() as u64;
+                let draft =
+                    Draft { aggregate: wish.aggregate.clone(), events, metadata: Metadata::new() };
+                let dot = desk.core.stage(ticket, draft, wall);
+                let dot = dot.map_err(|refusal| format!("node {node} refuses: {refusal}"))?;
+                desk.made.insert(ticket, (wish, dot));
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells a core what happened, unless its node crashed meanwhile.
+    pub(super) fn desk_told(&mut self, node: usize, incarnation: u64, input: Input) -> Sound {
+        if self.nodes[node].incarnation != incarnation {
+            return Ok(());
+        }
+        let now = self.now;
+        let Some(desk) = &mut self.nodes[node].desk else { return Ok(()) };
+        if matches!(input, Input::DeadlinePassed) {
+            desk.timer = None;
+        }
+        desk.core.handle(Duration::from_millis(now - desk.began), input);
+        self.work_at(node)
+    }
+
+    /// Carries out what a core asks for; its node may crash after any of it.
+    pub(super) fn work_at(&mut self, node: usize) -> Sound {
+        while let Some(effect) = self.nodes[node].desk.as_mut().and_then(|desk| desk.core.poll()) {
+            match effect {
+                Effect::Changed(_) => {}
+                Effect::Commit(blocks) => self.errand(node, Errand::Commit(blocks)),
+                Effect::End(..) => return Err(format!("node {node} ended unasked")),
+                Effect::Load(aggregates) => self.errand(node, Errand::Load(aggregates)),
+                Effect::ReadHeads => self.errand(node, Errand::ReadHeads),
+                Effect::ReadLog(after) => self.errand(node, Errand::ReadLog(after)),
+                Effect::Save(unsaved) => {
+                    self.reflects(node, unsaved.position, &unsaved.states)?;
+                    self.errand(node, Errand::Save(unsaved.position, unsaved.states));
+                }
+                Effect::Settled(tickets, settlement) => {
+                    for ticket in tickets {
+                        self.settled(node, ticket, settlement)?;
+                    }
+                }
+                Effect::Watch(past) => {
+                    if let Some(desk) = &mut self.nodes[node].desk {
+                        desk.watching = Some(past);
+                    }
+                    self.wake_desk(node);
+                }
+            }
+            if self.rng.per_mille(self.plan.crash_per_mille) {
+                self.crash(node);
+            }
+        }
+        self.set_desk_timer(node);
+        Ok(())
+    }
+
+    fn set_desk_timer(&mut self, node: usize) {
+        let incarnation = self.nodes[node].incarnation;
+        let Some(desk) = &mut self.nodes[node].desk else { return };
+        let deadline = desk.core.deadline();
+        if let Some(deadline) = deadline.filter(|deadline| desk.timer != Some(*deadline)) {
+            desk.timer = Some(deadline);
+            let at = desk.began + u64::try_from(deadline.as_millis()).unwrap();
+            let input = Input::DeadlinePassed;
+            self.queue(at.max(self.now), Happening::DeskTold(node, incarnation, input));
+        }
+    }
+
+    fn errand(&mut self, node: usize, errand: Errand) {
+        self.work += 1;
+        let incarnation = self.nodes[node].incarnation;
+        if let (Errand::Commit(blocks), true) = (&errand, self.has(Bug::AcksEditsBeforeCommit)) {
+            let appended = blocks.iter().map(|block| block.len() as u64).sum();
+            let head = Position(self.nodes[node].ledger.head().0 + appended);
+            let input = Input::Committed { head, appended };
+            self.queue_in(0, Happening::DeskTold(node, incarnation, input));
+        }
+        let delay = self.store_delay();
+        self.queue_in(delay, Happening::Runs(node, incarnation, errand));
+    }
+
+    /// A store does what it was asked to, unless its node crashed meanwhile.
+    pub(super) fn runs(&mut self, node: usize, incarnation: u64, errand: Errand) -> Sound {
+        if self.nodes[node].incarnation != incarnation {
+            return Ok(());
+        }
+        let fails = !self.healed && self.rng.per_mille(self.plan.store_fails_per_mille);
+        // What is said to have failed may be durable all the same.
+        let nothing = fails && self.rng.per_mille(500);
+        let ledger = &self.nodes[node].ledger;
+        let input = match errand {
+            Errand::Load(_) if fails => Input::ReadFailed(Reading::States),
+            Errand::ReadHeads if fails => Input::ReadFailed(Reading::Heads),
+            Errand::ReadLog(_) if fails => Input::ReadFailed(Reading::Log),
+            Errand::Commit(_) if nothing => Input::CommitFailed,
+            Errand::Save(..) if nothing => Input::SaveFailed,
+            Errand::Load(aggregates) => Input::Loaded(
+                aggregates
+                    .into_iter()
+                    .map(|id| (id.clone(), ledger.states.get(&id).cloned()))
+                    .collect(),
+            ),
+            Errand::ReadHeads => {
+                let desk = self.nodes[node].desk.as_ref().unwrap();
+                let held = ledger.frontier.head(&ledger.replica());
+                let stale = self.has(Bug::ForgetsDoubt);
+                Input::Heads(if stale { desk.first_head } else { held }, ledger.head())
+            }
+            Errand::ReadLog(after) => Input::Page(ledger.read_after(after)),
+            Errand::Commit(blocks) => self.commit_edits(node, blocks, fails)?,
+            Errand::Save(position, states) => self.save_states(node, position, states, fails),
+        };
+        if self.rng.per_mille(self.plan.crash_after_commit_per_mille) {
+            self.crash(node);
+        }
+        let early = self.has(Bug::AcksEditsBeforeCommit);
+        if !(early && matches!(input, Input::Committed { .. })) {
+            let delay = self.store_delay();
+            self.queue_in(delay, Happening::DeskTold(node, incarnation, input));
+        }
+        Ok(())
+    }
+
+    fn commit_edits(
+        &mut self,
+        node: usize,
+        blocks: Vec<Block>,
+        fails: bool,
+    ) -> Result<Input, String> {
+        let lossy = self.has(Bug::LosesGroupMember);
+        let ledger = &mut self.nodes[node].ledger;
+        let first = ledger.blocks.len();
+        let told = blocks.iter().map(|block| block.len() as u64).sum();
+        let kept = blocks.len() - usize::from(lossy && told % 4 == 0);
+        let appended = ledger
+            .commit_own(&blocks[..kept])
+            .map_err(|refusal| format!("node {node} writes what its log refuses: {refusal}"))?;
+        let appended = if lossy { told } else { appended };
+        let head = ledger.head();
+        self.audit.wrote(&self.nodes[node].ledger, first);
+        self.builds_on_what_was(node, first)?;
+        self.log_grew(node)?;
+        Ok(if fails { Input::CommitFailed } else { Input::Committed { head, appended } })
+    }
+
+    fn save_states(
+        &mut self,
+        node: usize,
+        position: Position,
+        mut states: Vec<(AggregateId, bytes::Bytes)>,
+        fails: bool,
+    ) -> Input {
+        if self.has(Bug::SavesInPart) {
+            states.pop();
+        }
+        let runs_ahead = self.has(Bug::MarkRunsAhead);
+        let ledger = &mut self.nodes[node].ledger;
+        ledger.states.extend(states);
+        ledger.mark = Some(if runs_ahead { ledger.head() } else { position });
+        if fails { Input::SaveFailed } else { Input::Saved }
+    }
+
+    /// Whoever edits has been answered.
+    fn settled(&mut self, node: usize, ticket: Ticket, settlement: Settlement) -> Sound {
+        let Some(desk) = &mut self.nodes[node].desk else { return Ok(()) };
+        if let Some(wish) = desk.turns.remove(&ticket) {
+            return match settlement {
+                Settlement::Done => self.wish(node, wish),
+                _ => Ok(()),
+            };
+        }
+        let Some((wish, dot)) = desk.made.remove(&ticket) else { return Ok(()) };
+        if settlement != Settlement::Done {
+            return Ok(());
+        }
+        let ledger = &self.nodes[node].ledger;
+        let entries = ledger.blocks.iter().flat_map(|log| log.block.entries());
+        let held = entries.into_iter().find(|entry| entry.dot() == dot);
+        if held.is_none_or(|entry| !numbers(&entry.payload()).ends_with(&wish.added)) {
+            return Err(format!("node {node} acknowledged edit {dot}, which is not durable"));
+        }
+        Ok(())
+    }
+
+    /// What an author writes into a notebook that only it writes holds all that stood there.
+    fn builds_on_what_was(&self, node: usize, first: usize) -> Sound {
+        let ledger = &self.nodes[node].ledger;
+        let own = notebook(Some(ledger.replica()));
+        let before = ledger.blocks.get(first).map_or(ledger.head(), |log| log.start);
+        let list_at = |through| {
+            let states = reference(&ledger.blocks, through);
+            states.get(&own).map(|state| Notebook::list(state.as_ref())).unwrap_or_default()
+        };
+        let (was, is) = (list_at(before), list_at(ledger.head()));
+        if is.starts_with(&was) {
+            return Ok(());
+        }
+        Err(format!("node {node} lost an update"))
+    }
+
+    /// States are what the log up to their position makes them.
+    fn reflects(
+        &self,
+        node: usize,
+        position: Position,
+        states: &[(AggregateId, bytes::Bytes)],
+    ) -> Sound {
+        let expected = reference(&self.nodes[node].ledger.blocks, position);
+        for (id, bytes) in states {
+            let right = expected.get(id).map(|state| state.bytes().unwrap());
+            if right.as_ref() != Some(bytes) {
+                return Err(format!("node {node} stores another state of {id} than its log gives"));
+            }
+        }
+        Ok(())
+    }
+
+    /// In the end every core shows what its log gives, whether read from memory or from the store.
+    pub(super) fn shows_its_log(&self) -> Sound {
+        for (node, Node { ledger, desk, .. }) in self.nodes.iter().enumerate() {
+            let Some(desk) = desk else { continue };
+            if !desk.is_caught_up(ledger) {
+                return Err(format!("node {node} does not fold its log"));
+            }
+            for (id, expected) in reference(&ledger.blocks, ledger.head()) {
+                let shown = match desk.core.state(&id) {
+                    Some(state) => Some(state.bytes().unwrap()),
+                    None => ledger.states.get(&id).cloned(),
+                };
+                if shown != Some(expected.bytes().unwrap()) {
+                    return Err(format!("node {node} shows another {id} than its log gives"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn wake_desk(&mut self, node: usize) {
+        let head = self.nodes[node].ledger.head();
+        let incarnation = self.nodes[node].incarnation;
+        let sleeps = self.has(Bug::DeskOversleeps);
+        let Some(desk) = &mut self.nodes[node].desk else { return };
+        if sleeps || desk.watching.is_none_or(|past| past >= head) {
+            return;
+        }
+        desk.watching = None;
+        let delay = self.store_delay();
+        self.queue_in(delay, Happening::DeskTold(node, incarnation, Input::LogMoved(head)));
+    }
+}
