@@ -17,8 +17,6 @@ use crate::sync::{
 };
 use crate::transport::{Connection, FrameReceiver, FrameSender};
 
-/// Frames that wait to be sent before no more of the log is read.
-const OUTBOX_FRAMES_MAX: usize = 8;
 /// How long the peer may take to read the last frames and close its side.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -57,7 +55,6 @@ impl Driver {
             reads: Tasks::new(),
             commits: Tasks::new(),
             outbox: VecDeque::new(),
-            held_load: None,
             stopping: false,
             failure: None,
         };
@@ -81,8 +78,9 @@ struct Running {
     begun: Stopwatch,
     reads: Tasks<Result<Input, StoreError>>,
     commits: Tasks<Result<Input, StoreError>>,
+    /// What waits to be sent. The session's window bounds it: events that are not acknowledged, and
+    /// an acknowledgement for each commit of what the peer may have sent.
     outbox: VecDeque<Frame>,
-    held_load: Option<Position>,
     stopping: bool,
     failure: Option<Error>,
 }
@@ -115,18 +113,13 @@ impl Running {
     fn carry_out(&mut self) -> Option<Result<(), SessionError>> {
         while let Some(effect) = self.session.poll() {
             match effect {
-                Effect::Send(frame) => self.queue(frame),
+                Effect::Send(frame) => self.outbox.push_back(frame),
                 Effect::Recall { space, peer, replica } => self.recall(space, peer, replica),
-                Effect::Load(after) => self.held_load = Some(after),
+                Effect::Load(after) => self.load(after),
                 Effect::Watch(past) => self.watch(past),
                 Effect::Commit { blocks, cursor } => self.commit(blocks, cursor),
                 Effect::End(result) => return Some(result),
             }
-        }
-        if self.outbox.len() < OUTBOX_FRAMES_MAX
-            && let Some(after) = self.held_load.take()
-        {
-            self.load(after);
         }
         None
     }
@@ -155,8 +148,8 @@ impl Running {
                     Input::Disconnected
                 }
             }),
-            Some(done) = self.reads.join_next() => Some(self.task_done(done)),
-            Some(done) = self.commits.join_next() => Some(self.task_done(done)),
+            Some(done) = self.reads.join_next() => Some(self.task_done(done.ok())),
+            Some(done) = self.commits.join_next() => Some(self.task_done(done.ok())),
             () = self.begun.reaches(deadline) => Some(Input::DeadlinePassed),
             () = stopped(&mut self.driver.stop), if !self.stopping => {
                 self.stopping = true;
@@ -165,29 +158,18 @@ impl Running {
         }
     }
 
-    fn task_done(
-        &mut self,
-        done: Result<Result<Input, StoreError>, tokio::task::JoinError>,
-    ) -> Input {
+    fn task_done(&mut self, done: Option<Result<Input, StoreError>>) -> Input {
         match done {
-            Ok(Ok(input)) => input,
-            Ok(Err(error)) => match error.kind() {
+            Some(Ok(input)) => input,
+            Some(Err(error)) => match error.kind() {
                 StoreErrorKind::Refused(refusal) => Input::Refused(refusal.clone()),
                 _ => {
                     self.failure = Some(error.into());
                     Input::StoreFailed
                 }
             },
-            Err(_) => Input::StoreFailed,
-        }
-    }
-
-    /// Later acknowledgements stand for earlier ones, so they take no room in the queue.
-    fn queue(&mut self, frame: Frame) {
-        if let (Frame::Ack(ack), Some(Frame::Ack(last))) = (&frame, self.outbox.back_mut()) {
-            *last = *ack;
-        } else {
-            self.outbox.push_back(frame);
+            // The store panicked.
+            None => Input::StoreFailed,
         }
     }
 
@@ -199,8 +181,6 @@ impl Running {
                 Some(_) => Default::default(),
                 None => store.frontier(&space).await?,
             };
-            // The head is read after the cursor: what is committed in between is sent, never passed
-            // over.
             Ok(Input::Recalled(Box::new(Recollection {
                 cursor,
                 frontier,

@@ -37,8 +37,9 @@ pub enum Input {
 pub enum Effect {
     /// Send a frame.
     Send(Frame),
-    /// Look up what is known of the peer, and answer with [`Input::Recalled`]. May be asked a
-    /// second time.
+    /// Look up what is known of the peer, and answer with [`Input::Recalled`]. Read the cursor first
+    /// and the log's head last: what is committed in between is then sent and never passed over.
+    /// May be asked a second time.
     Recall {
         /// The space that the session is about.
         space: SpaceId,
