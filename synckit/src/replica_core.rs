@@ -294,11 +294,12 @@ impl ReplicaCore {
 
     fn committed(&mut self, head: Position, appended: u64) {
         self.under_way.commit = false;
-        if appended != self.edits.committing_events() {
-            // Somebody else has written under this author's name.
+        let start = head.0.checked_sub(appended).map(Position);
+        let whole = appended == self.edits.committing_events();
+        let Some(mut start) = start.filter(|_| whole) else {
+            // Somebody else has written under this author's name: nothing is acknowledged.
             return self.drop_edits();
-        }
-        let mut start = Position(head.0 - appended);
+        };
         let joins = self.incoming.back().map_or(self.states.folded(), LogBlock::end) == start;
         let blocks = self.edits.committed(head);
         self.log_head = self.log_head.max(head);

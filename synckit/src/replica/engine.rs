@@ -40,12 +40,15 @@ pub(super) struct Shared {
 /// Those who wait for the core.
 #[derive(Debug, Default)]
 struct Answers {
-    waiting: BTreeMap<Ticket, oneshot::Sender<Result<(), Trouble>>>,
+    waiting: BTreeMap<Ticket, oneshot::Sender<Answer>>,
     tickets: u64,
 }
 
+/// What became of what somebody waits for.
+type Answer = Result<(), Arc<Trouble>>;
+
 /// What a store said when it failed, for all who wait.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Trouble {
     kind: StoreErrorKind,
     said: String,
@@ -149,18 +152,15 @@ impl Shared {
         self.work.notify_one();
     }
 
-    async fn wait(
-        &self,
-        attempted: &str,
-        answer: oneshot::Receiver<Result<(), Trouble>>,
-    ) -> Result<(), Error> {
+    async fn wait(&self, attempted: &str, answer: oneshot::Receiver<Answer>) -> Result<(), Error> {
         let answer = answer.await.map_err(|_| Error::new(attempted, ErrorKind::Closed))?;
-        answer.map_err(|Trouble { kind, said }| {
-            Error::from(StoreError::new(attempted, kind).caused_by(said))
+        answer.map_err(|trouble| {
+            let Trouble { kind, said } = &*trouble;
+            StoreError::new(attempted, kind.clone()).caused_by(said.clone()).into()
         })
     }
 
-    fn ticket(&self) -> (Ticket, oneshot::Receiver<Result<(), Trouble>>) {
+    fn ticket(&self) -> (Ticket, oneshot::Receiver<Answer>) {
         let (sender, answer) = oneshot::channel();
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.tickets += 1;
@@ -169,7 +169,7 @@ impl Shared {
         (ticket, answer)
     }
 
-    fn answer(&self, tickets: Vec<Ticket>, result: &Result<(), Trouble>) {
+    fn answer(&self, tickets: Vec<Ticket>, result: &Answer) {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         for waiting in tickets.iter().filter_map(|ticket| answers.waiting.remove(ticket)) {
             // Whoever has given up waiting needs no answer.
@@ -202,9 +202,9 @@ pub(super) struct Engine {
     shared: Arc<Shared>,
     fingerprint: [u8; 32],
     tasks: Tasks<Done>,
-    commit_trouble: Result<(), Trouble>,
-    read_trouble: Result<(), Trouble>,
-    save_trouble: Result<(), Trouble>,
+    commit_trouble: Answer,
+    read_trouble: Answer,
+    save_trouble: Answer,
 }
 
 /// What became of an effect.
@@ -277,7 +277,7 @@ impl Engine {
         None
     }
 
-    fn outcome(&self, settlement: Settlement) -> Result<(), Trouble> {
+    fn outcome(&self, settlement: Settlement) -> Answer {
         match settlement {
             Settlement::Done => Ok(()),
             Settlement::CommitFailed => self.commit_trouble.clone(),
@@ -371,6 +371,6 @@ impl Engine {
 /// The fingerprint of no registry.
 const UNSOUND: [u8; 32] = [0; 32];
 
-fn trouble(error: &StoreError) -> Trouble {
-    Trouble { kind: error.kind().clone(), said: error.to_string() }
+fn trouble(error: &StoreError) -> Arc<Trouble> {
+    Arc::new(Trouble { kind: error.kind().clone(), said: error.to_string() })
 }
