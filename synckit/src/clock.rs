@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// How far ahead of a hub's wall clock an event may be to be admitted: 5 minutes.
+/// The most that an admitted event may be ahead of a hub's wall clock: 5 minutes.
 pub const CLOCK_AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// Milliseconds since the Unix epoch, as far as 48 bits reach (the year 10889).
@@ -33,7 +33,7 @@ impl UnixMillis {
         Self::new(self.0.saturating_add(millis))
     }
 
-    /// How long after `earlier` this time is; zero when it is before.
+    /// The time from `earlier` to this; zero when this is before.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }

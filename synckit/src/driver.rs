@@ -17,10 +17,10 @@ use crate::sync::{
 };
 use crate::transport::{Connection, FrameReceiver, FrameSender};
 
-/// How long the peer may take to read the last frames and close its side.
+/// The peer may take this long to read the last frames and close its side.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
-/// What a session is driven with.
+/// Everything that a session is driven with.
 #[derive(Debug)]
 pub(crate) struct Driver {
     pub(crate) store: Arc<dyn EventStore>,
@@ -33,7 +33,7 @@ pub(crate) struct Driver {
     pub(crate) stop: watch::Receiver<bool>,
 }
 
-/// What came of a session.
+/// The result of a session.
 #[derive(Debug)]
 pub(crate) struct Driven {
     pub(crate) progress: Progress,
@@ -78,7 +78,7 @@ struct Running {
     begun: Stopwatch,
     reads: Tasks<Result<Input, StoreError>>,
     commits: Tasks<Result<Input, StoreError>>,
-    /// What waits to be sent. The session's window bounds it: events that are not acknowledged, and
+    /// Frames to send. The session's window bounds them: events that are not acknowledged, and
     /// an acknowledgement for each commit of what the peer may have sent.
     outbox: VecDeque<Frame>,
     stopping: bool,

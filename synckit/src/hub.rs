@@ -31,7 +31,7 @@ pub use server::RunningHub;
 
 /// Sessions that a hub serves at the same time unless told otherwise.
 pub const HUB_SESSIONS_MAX: usize = 1_024;
-/// How long closing a hub waits for its sessions to end.
+/// Closing a hub waits this long for its sessions to end.
 const END_WITHIN: Duration = Duration::from_secs(10);
 
 /// A hub over a store. Cloning gives another handle to the same hub.
@@ -72,7 +72,7 @@ impl Hub {
         &self.core.store
     }
 
-    /// How many sessions are open.
+    /// The number of open sessions.
     pub fn sessions(&self) -> usize {
         let mut sessions = self.core.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         while sessions.try_join_next().is_some() {}

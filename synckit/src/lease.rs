@@ -1,4 +1,4 @@
-//! Who uses an open store.
+//! Leases: the users of an open store.
 //!
 //! A store outlives its users: replicas of several spaces and a hub share one, and closing one of
 //! them does not close the others. Whoever opened the store closes it: a store that a builder opened
@@ -22,7 +22,7 @@ struct InUse {
     spaces: BTreeSet<SpaceId>,
 }
 
-/// Who opened a store, and so closes it.
+/// The one who opened a store, and so closes it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum OpenedBy {
     /// A builder; nobody else knows of it unless it is handed on.

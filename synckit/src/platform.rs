@@ -14,7 +14,7 @@ pub(crate) type Tasks<T> = tokio::task::JoinSet<T>;
 /// A task that goes on when this is dropped.
 pub(crate) type Task<T> = tokio::task::JoinHandle<T>;
 
-/// Where replicas and hubs read the time of day.
+/// The clock from which replicas and hubs read the time of day.
 #[derive(Clone)]
 pub struct WallClock(Arc<dyn Fn() -> UnixMillis + Send + Sync>);
 
@@ -61,7 +61,7 @@ impl Stopwatch {
         self.0.elapsed()
     }
 
-    /// Waits until so much time has passed since the start; for ever when there is no such time.
+    /// Waits until so much time has passed since the start; without end when there is no such time.
     pub(crate) async fn reaches(&self, elapsed: Option<Duration>) {
         match elapsed {
             Some(elapsed) => tokio::time::sleep_until(self.0 + elapsed).await,

@@ -61,10 +61,10 @@ impl Drop for Running {
     }
 }
 
-/// What an edit became.
+/// The result of an edit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Edited {
-    /// How many events were made; none when the edit recorded nothing.
+    /// The number of events made; 0 when the edit recorded nothing.
     pub events: usize,
     /// The last of them.
     pub last: Option<Dot>,
@@ -77,22 +77,22 @@ pub struct Parked {
     pub position: Position,
     /// The event.
     pub dot: Dot,
-    /// What it is about.
+    /// The aggregate that it is about.
     pub aggregate: AggregateId,
-    /// Which event it is, in which version.
+    /// The event's name and version.
     pub event: EventRef,
-    /// Why it is parked, and what would change that.
+    /// The reason, and what would change that.
     pub reason: DecodeError,
 }
 
-/// How a replica stands.
+/// The status of a replica.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReplicaStatus {
-    /// How many events its log holds.
+    /// Events that its log holds.
     pub events: Position,
-    /// How many of them are its own.
+    /// Events of its own.
     pub own_events: u64,
-    /// How many replicas wrote them.
+    /// Replicas that wrote them.
     pub replicas: usize,
     /// Conflicts met since it was opened.
     pub conflicts: u64,
@@ -134,7 +134,7 @@ impl Replica {
         Ok(replica)
     }
 
-    /// Who this replica is.
+    /// The replica's id: its public key.
     pub fn id(&self) -> ReplicaId {
         self.running.store.key().id()
     }
@@ -277,7 +277,7 @@ impl Replica {
     /// Conflicts that merging met, in the order in which they were met, after the first `skip`; at
     /// most [`LIST_ROWS_MAX`].
     ///
-    /// They are what *this* replica met: of three writes apart from each other, replicas that
+    /// They are what *this* replica met: of three concurrent writes, replicas that
     /// received them in different order record different pairs, while they agree on what holds.
     ///
     /// # Errors
@@ -383,7 +383,7 @@ impl Replica {
         Ok(hasher.finish())
     }
 
-    /// How the replica stands.
+    /// Reads the replica's status.
     ///
     /// # Errors
     /// When the store cannot be read.

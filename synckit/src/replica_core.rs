@@ -50,7 +50,7 @@ pub(crate) struct ReplicaCore {
     doubt: Doubt,
     /// Blocks to fold next.
     incoming: VecDeque<LogBlock>,
-    /// How many events the log is known to hold.
+    /// Events that the log is known to hold.
     log_head: Position,
     under_way: UnderWay,
     waiting: Waiting,
@@ -62,7 +62,7 @@ pub(crate) struct ReplicaCore {
     effects: VecDeque<Effect>,
 }
 
-/// Whether it is known what the log holds of the author's.
+/// Knowledge of what the log holds of the author's events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Doubt {
     /// The log is to be asked.
@@ -83,7 +83,7 @@ struct UnderWay {
     watch: bool,
 }
 
-/// Who waits for what.
+/// Callers that wait, by what they wait for.
 #[derive(Debug, Default)]
 struct Waiting {
     edits: Vec<(Ticket, AggregateId)>,
@@ -102,7 +102,7 @@ enum Phase {
     Closed,
 }
 
-/// Whether an edit may be made.
+/// The answer to a request to edit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Admission {
     /// Now.
@@ -237,12 +237,12 @@ impl ReplicaCore {
         self.edits.stage(ticket, draft, durable, wall)
     }
 
-    /// Whether nothing more is taken.
+    /// True when nothing more is taken.
     pub(crate) fn is_closed(&self) -> bool {
         self.phase != Phase::Open
     }
 
-    /// How far the states reflect the log.
+    /// The position of the log that the states reflect.
     pub(crate) const fn folded(&self) -> Position {
         self.states.folded()
     }
@@ -252,7 +252,7 @@ impl ReplicaCore {
         self.states.get(aggregate)
     }
 
-    /// Whether states that are not in memory may be in the store.
+    /// True when states that are not in memory may be in the store.
     pub(crate) const fn reads_store(&self) -> bool {
         self.states.reads_store()
     }
@@ -282,12 +282,12 @@ impl ReplicaCore {
         self.states.saves()
     }
 
-    /// Why the event at a position is parked, when the application's code panicked on it.
+    /// The reason of an event's parking, when the application's code panicked on it.
     pub(crate) fn panicked(&self, position: Position) -> Option<&DecodeError> {
         self.states.panicked(position)
     }
 
-    /// What was met while folding.
+    /// Counts of what folding met.
     pub(crate) const fn tally(&self) -> Tally {
         self.states.tally()
     }
@@ -554,7 +554,7 @@ impl ReplicaCore {
         }
     }
 
-    /// Whether no edit is on its way any more.
+    /// True when no edit is on its way any more.
     fn is_at_rest(&self) -> bool {
         self.edits.are_durable() && !self.under_way.commit
     }

@@ -33,14 +33,14 @@ impl Default for HubBuilder {
 }
 
 impl HubBuilder {
-    /// Where the time of day is read; the system's clock if nothing is given.
+    /// Sets the source of the time of day; the system's clock by default.
     #[must_use]
     pub fn wall_clock(mut self, clock: WallClock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How far ahead of the hub's clock an event may be; [`CLOCK_AHEAD_MAX`] if nothing is given.
+    /// Bounds how far ahead of the hub's clock an event may be; [`CLOCK_AHEAD_MAX`] by default.
     #[must_use]
     pub const fn clock_ahead_max(mut self, bound: Duration) -> Self {
         self.clock_ahead_max = bound;
@@ -48,7 +48,7 @@ impl HubBuilder {
     }
 
     /// Lets replicas send what they have from others, not only their own events; otherwise they are
-    /// not asked for it. Choose it where every replica is trusted, and a hub that begins anew
+    /// not asked for it. Choose it where every replica is trusted, and a hub that begins empty
     /// is to be filled by whoever comes first.
     #[must_use]
     pub const fn takes_relayed(mut self) -> Self {
@@ -56,7 +56,7 @@ impl HubBuilder {
         self
     }
 
-    /// How many sessions are served at the same time; [`HUB_SESSIONS_MAX`] if nothing is given.
+    /// Bounds the sessions served at the same time; [`HUB_SESSIONS_MAX`] by default.
     /// Further ones are told to try again later.
     #[must_use]
     pub fn sessions_max(mut self, sessions: usize) -> Self {

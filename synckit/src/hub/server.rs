@@ -46,7 +46,7 @@ impl Hub {
 }
 
 impl RunningHub {
-    /// Where it listens.
+    /// The address that it listens on.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }

@@ -33,7 +33,7 @@ impl ReplicaBuilder {
         self
     }
 
-    /// Where the time of day is read; the system's clock if nothing is given.
+    /// Sets the source of the time of day; the system's clock by default.
     #[must_use]
     pub fn wall_clock(mut self, clock: WallClock) -> Self {
         self.clock = clock;

@@ -23,7 +23,7 @@ use crate::store::{
     Append, Batch, Checkpoint, CheckpointMark, EventStore, StoreError, StoreErrorKind,
 };
 
-/// What the handles of a replica share with its engine.
+/// State that the handles of a replica share with its engine.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) store: Arc<dyn EventStore>,
@@ -44,10 +44,10 @@ struct Answers {
     tickets: u64,
 }
 
-/// What became of what somebody waits for.
+/// The outcome of what somebody waits for.
 type Answer = Result<(), Arc<Trouble>>;
 
-/// What a store said when it failed, for all who wait.
+/// A store's failure, for all who wait.
 #[derive(Debug)]
 struct Trouble {
     kind: StoreErrorKind,
@@ -207,7 +207,7 @@ pub(super) struct Engine {
     save_trouble: Answer,
 }
 
-/// What became of an effect.
+/// The outcome of an effect.
 type Done = Result<Input, (Input, StoreError)>;
 
 impl Engine {

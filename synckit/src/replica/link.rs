@@ -16,10 +16,10 @@ use crate::sync::frame::GoodbyeCode;
 use crate::sync::{Backoff, Config, Progress, Role, SessionError, Until};
 use crate::transport::{IntoTransport, Transport};
 
-/// How long closing a replica waits for its syncs to end.
+/// Closing a replica waits this long for its syncs to end.
 const END_WITHIN: Duration = Duration::from_secs(5);
 
-/// What one sync did.
+/// The result of one sync.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct SyncReport {
     /// Events sent and acknowledged: durable at the peer.
@@ -34,7 +34,7 @@ pub struct SyncReport {
     pub took: Duration,
 }
 
-/// What a link is doing.
+/// The state of a link.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum LinkState {
@@ -48,34 +48,34 @@ pub enum LinkState {
     Waiting {
         /// Failures in a row.
         failures: u32,
-        /// How long it waits.
+        /// The length of the pause.
         pause: Duration,
     },
     /// Ended by the application.
     Ended,
 }
 
-/// How a link stands.
+/// The status of a link.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct LinkStatus {
-    /// What it is doing.
+    /// Its state.
     pub state: LinkState,
-    /// How far the session under way has come, or how far the last one came.
+    /// The progress of the session under way, or of the last one.
     pub progress: Progress,
     /// Sessions begun so far.
     pub sessions: u64,
-    /// What keeps it from being live; `None` once it is live again.
+    /// The trouble that keeps it from being live; `None` once it is live again.
     pub trouble: Option<LinkTrouble>,
 }
 
-/// What keeps a link from being live. The link goes on trying.
+/// Trouble that keeps a link from being live. The link goes on trying.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct LinkTrouble {
-    /// What went wrong last, whose move it is and what to do, with its causes.
+    /// The last error with its causes: what went wrong, and what to do.
     pub error: String,
-    /// Whether trying again may succeed without anyone doing anything. The link tries either way.
+    /// True when trying again may succeed without anyone doing anything. The link tries either way.
     pub is_retryable: bool,
     /// When the link was last live, or when it was made if it never was, by this machine's clock.
     pub since: UnixMillis,
@@ -274,7 +274,7 @@ impl Replica {
 }
 
 impl Link {
-    /// How the link stands.
+    /// The link's status.
     pub fn status(&self) -> LinkStatus {
         self.status.borrow().clone()
     }
@@ -337,7 +337,7 @@ impl Peers {
         Ok(ActiveSync { peers: self.clone(), address: address.to_owned(), stop })
     }
 
-    /// Ends all syncs and waits until they have ended, but not for ever: a sync that nobody polls
+    /// Ends all syncs and waits until they have ended, but not without end: a sync that nobody polls
     /// cannot end.
     pub(super) async fn end_all(&self) {
         for stop in self.0.borrow().values() {

@@ -1,4 +1,4 @@
-//! Who waits for which aggregate to change.
+//! Watchers of aggregates.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ pub(super) struct Watchers(Mutex<Watched>);
 #[derive(Debug, Default)]
 struct Watched {
     by_aggregate: BTreeMap<AggregateId, watch::Sender<u64>>,
-    /// How many are watched when the forgotten ones are looked for next: twice as many as were left
+    /// The number of aggregates at which forgotten ones are looked for: twice as many as were left
     /// the last time, so that looking costs each subscription the same.
     sweep_at: usize,
     closed: bool,
@@ -56,7 +56,7 @@ impl Watchers {
         watched.by_aggregate.clear();
     }
 
-    /// Whether no more changes follow.
+    /// True when no more changes follow.
     pub(super) fn are_closed(&self) -> bool {
         self.lock().closed
     }

@@ -34,7 +34,7 @@ pub(crate) struct Draft {
     pub(crate) metadata: Metadata,
 }
 
-/// Why an edit is refused. Nothing of it is left.
+/// The reason of a refused edit. Nothing of the edit is left.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum EditRefusal {
     /// An event with more bytes than any block takes.
@@ -57,13 +57,13 @@ pub(crate) enum EditRefusal {
 /// An edit that is not durable yet.
 #[derive(Debug)]
 struct StagedEdit {
-    /// Who waits for it; `None` once answered.
+    /// The caller that waits for it; `None` once answered.
     ticket: Option<Ticket>,
     aggregate: AggregateId,
     commit: Vec<Envelope>,
     /// The edit packed by itself.
     block: Block,
-    /// Where the author's events stand before it.
+    /// The head of the author's events before it.
     before: Head,
     bytes: usize,
 }
@@ -73,7 +73,7 @@ struct StagedEdit {
 pub(super) struct Edits {
     space: SpaceId,
     author: ReplicaId,
-    /// Where the author's events stand after everything staged.
+    /// The head of the author's events after everything staged.
     head: Head,
     staged: VecDeque<StagedEdit>,
     committing: Vec<StagedEdit>,
@@ -113,7 +113,7 @@ impl Edits {
         self.head = head;
     }
 
-    /// Whether everything staged is durable.
+    /// True when everything staged is durable.
     pub(super) fn are_durable(&self) -> bool {
         self.staged.is_empty() && self.committing.is_empty()
     }
@@ -185,7 +185,7 @@ impl Edits {
         Some(self.group.clone())
     }
 
-    /// How many events are being committed.
+    /// The number of events that are being committed.
     pub(super) fn committing_events(&self) -> u64 {
         self.group.iter().map(|block| block.len() as u64).sum()
     }

@@ -1,4 +1,4 @@
-//! What a replica's core is told, and what it asks for.
+//! The inputs and effects of a replica's core.
 
 use std::collections::BTreeSet;
 
@@ -26,9 +26,9 @@ pub(crate) enum Input {
     /// Answers [`Effect::Commit`]: durable. The log then holds `head` events, `appended` of them
     /// new.
     Committed {
-        /// How many events the log holds.
+        /// Events that the log holds.
         head: Position,
-        /// How many of them this commit appended.
+        /// Events that this commit appended.
         appended: u64,
     },
     /// Answers [`Effect::Commit`]: the store failed, which leaves open whether it is durable.
@@ -52,7 +52,7 @@ pub(crate) enum Input {
     SaveFailed,
 }
 
-/// What is to be done. Of each kind that is answered, one is under way at a time.
+/// Something to do. Of each kind that is answered, one is under way at a time.
 #[derive(Debug)]
 pub(crate) enum Effect {
     /// Tell those who watch these aggregates.
@@ -75,7 +75,7 @@ pub(crate) enum Effect {
     Watch(Position),
 }
 
-/// What a store is asked to read.
+/// The subject of a read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reading {
     /// [`Effect::ReadHeads`].
@@ -88,7 +88,7 @@ pub(crate) enum Reading {
     Watch,
 }
 
-/// What those who wait are told.
+/// The answer to those who wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Settlement {
     /// It is done; an edit that waited for its turn may try again.

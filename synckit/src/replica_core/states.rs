@@ -24,7 +24,7 @@ pub(super) const DIRTY_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub(super) const CONFLICTS_MAX: usize = 4_096;
 /// States in memory, in bytes, before those that are stored are dropped.
 const CACHE_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// What a state takes besides the events folded into it, roughly.
+/// Bytes that a state takes besides the events folded into it, roughly.
 const STATE_BYTES: usize = 512;
 
 /// The states in memory, and how far they have been folded.
@@ -37,7 +37,7 @@ pub(super) struct States {
     clean_bytes: usize,
     conflicts: Vec<Conflict>,
     tally: Tally,
-    /// Why events were parked on which the application's code panicked.
+    /// Reasons of events on which the application's code panicked.
     panicked: BTreeMap<Position, DecodeError>,
     /// Stored states were folded under another registry, or cannot be read: they are not read, and
     /// replaced as a whole.
@@ -49,14 +49,14 @@ pub(super) struct States {
     saves: u64,
 }
 
-/// What is being stored.
+/// The extent of a save under way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Saving {
     through: Position,
     conflicts: usize,
 }
 
-/// What was met while folding since the replica was opened.
+/// Counts of what folding met since the replica was opened.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Tally {
     pub(crate) conflicts: u64,
@@ -67,19 +67,19 @@ pub(crate) struct Tally {
 struct Cached {
     state: Box<dyn State>,
     weight: usize,
-    /// Where the log stood when the state last changed, unless that is stored.
+    /// The log's position when the state last changed, unless that is stored.
     unsaved: Option<Position>,
 }
 
-/// What is to be stored.
+/// States to store.
 #[derive(Debug)]
 pub(crate) struct Unsaved {
-    /// What the states reflect.
+    /// The position that the states reflect.
     pub(crate) position: Position,
-    /// Whether the application's code panicked on no event. Otherwise the next opening replays the
+    /// True when the application's code panicked on no event. Otherwise the next opening replays the
     /// log: by then that code may be mended.
     pub(crate) is_sound: bool,
-    /// Whether what is stored is replaced as a whole.
+    /// True when everything stored before is replaced.
     pub(crate) replaces_all: bool,
     pub(crate) states: Vec<(AggregateId, Bytes)>,
     pub(crate) conflicts: Vec<Conflict>,
@@ -116,7 +116,7 @@ impl States {
         self.tally
     }
 
-    /// Whether states that are not in memory may be in the store.
+    /// True when states that are not in memory may be in the store.
     pub(super) const fn reads_store(&self) -> bool {
         !self.stale
     }
@@ -135,7 +135,7 @@ impl States {
         self.saves
     }
 
-    /// Why the event at a position is parked, when the application's code panicked on it.
+    /// The reason of an event's parking, when the application's code panicked on it.
     pub(super) fn panicked(&self, position: Position) -> Option<&DecodeError> {
         self.panicked.get(&position)
     }
@@ -229,17 +229,17 @@ impl States {
         changed.map(|(aggregate, _)| aggregate.clone()).collect()
     }
 
-    /// Whether enough is unsaved to be written before more is folded.
+    /// True when enough is unsaved to be stored soon.
     pub(super) fn is_full(&self) -> bool {
         self.dirty_bytes > DIRTY_BYTES_MAX || self.conflicts.len() > CONFLICTS_MAX
     }
 
-    /// Whether anything is unsaved.
+    /// True when anything is unsaved.
     pub(super) fn is_dirty(&self) -> bool {
         self.dirty_bytes > 0 || (self.stale && self.folded > Position::START)
     }
 
-    /// Whether more is unsaved than may be, so that folding waits until it is stored.
+    /// True when more is unsaved than may be, so that folding waits until it is stored.
     pub(super) fn is_overfull(&self) -> bool {
         self.dirty_bytes > 2 * DIRTY_BYTES_MAX || self.conflicts.len() > 2 * CONFLICTS_MAX
     }
@@ -260,7 +260,7 @@ impl States {
         })
     }
 
-    /// What [`States::save`] gave is stored. States that `keep` does not accept may leave memory.
+    /// Takes note that what [`States::save`] gave is stored. States that `keep` refuses may leave memory.
     pub(super) fn saved(&mut self, keep: impl Fn(&AggregateId) -> bool) {
         let Some(Saving { through, conflicts }) = self.saving.take() else { return };
         for cached in self.states.values_mut() {
@@ -309,7 +309,7 @@ impl States {
     }
 }
 
-/// What a block does to one aggregate, so that it can be done again without an event on which the
+/// The effect of a block on one aggregate, to be replayed without an event on which the
 /// application's code panics.
 struct BlockFold<'a> {
     before: Box<dyn State>,

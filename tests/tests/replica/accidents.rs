@@ -1,4 +1,4 @@
-//! Accidents that every fleet has: nothing is stuck for ever, nothing is silently different.
+//! Accidents that every fleet has: nothing stays stuck, nothing is silently different.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -340,7 +340,7 @@ fn clock(millis: &Arc<AtomicU64>) -> WallClock {
     WallClock::new(move || UnixMillis::new(millis.load(Ordering::SeqCst)))
 }
 
-/// What a future gives at once; it is cancelled if it does not.
+/// Polls a future once, and cancels it if it has no value yet.
 async fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     poll_fn(|context| {

@@ -1,4 +1,4 @@
-//! What the stories are about: a note that replicas edit, and the places they do it in.
+//! The cast of the stories: a note, and the replicas that edit it.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -58,12 +58,12 @@ impl Ledger {
         self.key.id()
     }
 
-    /// How many events the log holds.
+    /// Events that the log holds.
     pub(super) fn head(&self) -> Position {
         self.blocks.last().map_or(Position::START, LogBlock::end)
     }
 
-    /// What is held of every other replica: what an author may have seen.
+    /// The events held of every other replica: what an author may have seen.
     pub(super) fn seen(&self) -> VectorClock {
         let mut seen = VectorClock::new();
         for (replica, head) in self.frontier.iter().filter(|(id, _)| **id != self.replica()) {
@@ -176,7 +176,7 @@ impl Ledger {
         (*epoch == peer.epoch && *cursor > Position::START).then_some(*cursor)
     }
 
-    /// What is known of a peer.
+    /// Reads what is known of a peer.
     pub(super) fn recall(&self, peer: &StoreIdentity, replica: &ReplicaId) -> Recollection {
         let cursor = self.cursor(peer);
         Recollection {

@@ -6,7 +6,7 @@ use std::env;
 
 use super::world::{Report, live};
 
-/// How many seeds an ordinary run of the tests lives through.
+/// Seeds of an ordinary run of the tests.
 const SEEDS: u64 = 300;
 
 #[test]

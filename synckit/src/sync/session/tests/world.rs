@@ -35,14 +35,14 @@ pub(super) use self::plan::Bug;
 const CONVERGES_WITHIN: u64 = 120_000;
 /// After everything has converged, the last cut connection has been noticed within this time.
 const SETTLES_WITHIN: u64 = 100_000;
-/// How long it is watched that nothing is sent in vain.
+/// It is watched this long that nothing is sent in vain.
 const SILENCE: u64 = 40_000;
 /// A session that is to end when it has caught up lives no longer than this without troubles.
 const CATCHES_UP_WITHIN: u64 = 30_000;
 /// Most things that are under way at any moment: frames, answers, timers.
 const UNDER_WAY_MAX: usize = 2_000;
 
-/// What came of a seed.
+/// The result of a seed.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Report {
     /// A hash over everything that happened.
@@ -100,7 +100,7 @@ struct Node {
     desk: Option<Desk>,
     up: bool,
     incarnation: u64,
-    /// How far its clock is ahead of the world's, in milliseconds.
+    /// Milliseconds that its clock is ahead of the world's.
     skew: u64,
 }
 
@@ -438,7 +438,7 @@ impl World {
         }
     }
 
-    /// What is in flight is lost. Each side notices at a time of its own.
+    /// Loses what is in flight. Each side notices at a time of its own.
     fn cut(&mut self, connection: usize) {
         if std::mem::replace(&mut self.connections[connection].is_cut, true) {
             return;
@@ -490,7 +490,7 @@ impl World {
 }
 
 impl Happening {
-    /// What tells it from others in a trace.
+    /// Numbers that tell it from others in a trace.
     fn numbers(&self) -> [u64; 3] {
         let at = |place: &Place| (place.connection * 2 + place.side) as u64;
         match self {

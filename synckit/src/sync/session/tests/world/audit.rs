@@ -8,7 +8,7 @@ use crate::id::{Position, ReplicaId};
 use crate::sync::SessionError;
 use crate::sync::frame::GoodbyeCode;
 
-/// Whether the world is still sound; why not.
+/// Ok while the world is sound; why it is not.
 pub(super) type Sound = Result<(), String>;
 
 /// Everything that the invariants are judged by. Knows nothing of sessions.

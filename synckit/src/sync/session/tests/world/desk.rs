@@ -30,7 +30,7 @@ pub(super) struct Desk {
     first_head: Head,
 }
 
-/// What somebody wants to write into a notebook.
+/// Numbers that somebody wants to write into a notebook.
 #[derive(Clone)]
 pub(super) struct Wish {
     aggregate: AggregateId,
@@ -66,7 +66,7 @@ impl Desk {
         Ticket(self.tickets)
     }
 
-    /// Whether the states reflect everything that the ledger holds.
+    /// True when the states reflect everything that the ledger holds.
     pub(super) fn is_caught_up(&self, ledger: &Ledger) -> bool {
         self.core.folded() == ledger.head() && self.turns.is_empty() && self.made.is_empty()
     }
@@ -289,7 +289,7 @@ impl World {
         Ok(())
     }
 
-    /// What an author writes into a notebook that only it writes holds all that stood there.
+    /// A notebook that only its author writes keeps all that stood there.
     fn builds_on_what_was(&self, node: usize, first: usize) -> Sound {
         let ledger = &self.nodes[node].ledger;
         let own = notebook(Some(ledger.replica()));

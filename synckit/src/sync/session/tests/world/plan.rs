@@ -19,7 +19,7 @@ pub(in super::super) enum Bug {
     DeskOversleeps,
     /// A commit of several blocks loses the last one.
     DropsLastBlock,
-    /// Where an author's events stand is not asked again after a failed commit.
+    /// The author's head is not read again after a failed commit.
     ForgetsDoubt,
     /// What is held already is appended again.
     ForgetsDedupe,
