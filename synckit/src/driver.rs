@@ -43,7 +43,7 @@ pub(crate) struct Driven {
 impl Driver {
     /// Runs a session to its end. Cancellation-safe: what was committed is committed.
     pub(crate) async fn run(self, config: Config, connection: Connection) -> Driven {
-        let Connection { sender, receiver } = connection;
+        let Connection { sender, receiver, .. } = connection;
         let (frames, to_send) = mpsc::channel(1);
         let mut writing = Tasks::new();
         writing.spawn(write(sender, to_send));

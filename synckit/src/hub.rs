@@ -141,7 +141,7 @@ impl Core {
         let driver = Driver {
             store: Arc::clone(&self.store),
             clock: self.clock.clone(),
-            peer: "a replica".to_owned(),
+            peer: connection.peer.to_string(),
             progress: watch::Sender::new(Progress::default()),
             stop: self.stop.subscribe(),
         };

@@ -1,26 +1,38 @@
-//! How frames reach a peer: the seam that every transport implements.
+//! Carrying frames to a peer: the seam that every transport implements.
 //!
 //! A transport moves [`Frame`]s in order between two sides and nothing else: it knows no events, no
-//! acknowledgement and no retry. A transport of your own passes
-//! `synckit::testing::transport_contract!` (feature `testing`).
+//! acknowledgement and no retry. [`Frame::encode`] and [`Frame::decode`] are the bytes of a frame,
+//! the same for every transport. One of your own passes `synckit::testing::transport_contract!`
+//! (feature `testing`).
+//!
+//! An address such as `http://hub:7700` names a transport by its scheme.
 
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::failure::{Failure, failure};
 use crate::sync::Frame;
-use crate::sync::frame::FrameError;
-use crate::sync::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX};
 
+mod address;
 mod channel;
+mod error;
 #[cfg(feature = "grpc")]
 pub mod grpc;
+mod peer;
 
 pub use channel::{ChannelListener, ChannelTransport, channel};
+pub use error::{Answer, TransportError, TransportErrorKind};
 #[cfg(feature = "grpc")]
 pub use grpc::GrpcTransport;
+pub use peer::{Credentials, PeerInfo, TlsIdentity};
+
+/// What opens `http://host:port`.
+#[cfg(feature = "grpc")]
+const HTTP: Result<address::Open, &str> = Ok(grpc::open);
+#[cfg(not(feature = "grpc"))]
+const HTTP: Result<address::Open, &str> =
+    Err("use a transport of your own, or build with the feature `grpc`");
 
 /// A way to reach one peer.
 #[async_trait]
@@ -32,17 +44,28 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Opens a connection. Cancellation-safe.
     ///
     /// # Errors
-    /// When the peer cannot be reached or does not speak this protocol.
+    /// [`TransportErrorKind::Unreachable`] when nobody is there, [`TransportErrorKind::NotAHub`]
+    /// when somebody else is, [`TransportErrorKind::Busy`] when the peer takes no more.
     async fn connect(&self) -> Result<Connection, TransportError>;
 }
 
-/// An open connection: two independent directions.
+/// An open connection: two independent directions, and what is known of the peer.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Connection {
     /// Towards the peer.
     pub sender: Box<dyn FrameSender>,
     /// From the peer.
     pub receiver: Box<dyn FrameReceiver>,
+    /// What is known of the peer, for whoever accepts the connection.
+    pub peer: PeerInfo,
+}
+
+impl Connection {
+    /// A connection of two directions to a peer.
+    pub fn new(sender: impl FrameSender, receiver: impl FrameReceiver, peer: PeerInfo) -> Self {
+        Self { sender: Box::new(sender), receiver: Box::new(receiver), peer }
+    }
 }
 
 /// The direction towards the peer.
@@ -53,10 +76,12 @@ pub trait FrameSender: fmt::Debug + Send + 'static {
     /// frame.
     ///
     /// # Errors
-    /// When the connection is gone, or the frame is larger than [`FRAME_BYTES_MAX`].
+    /// [`TransportErrorKind::Lost`] when the connection is gone,
+    /// [`TransportErrorKind::FrameTooLarge`] when [`Frame::check_size`] refuses the frame; the
+    /// connection then goes on.
     async fn send(&mut self, frame: Frame) -> Result<(), TransportError>;
 
-    /// Says that no more frames follow. What was handed over still arrives.
+    /// Ends this direction: no more frames follow. What was handed over still arrives.
     ///
     /// # Errors
     /// When the connection is gone.
@@ -69,11 +94,12 @@ pub trait FrameReceiver: fmt::Debug + Send + 'static {
     /// The next frame; `None` after the peer's last one. Cancellation-safe.
     ///
     /// # Errors
-    /// When the connection is gone, or what arrived is no frame.
+    /// [`TransportErrorKind::Lost`] when the connection is gone, [`TransportErrorKind::Malformed`]
+    /// when what arrived is no frame. Nothing follows an error.
     async fn receive(&mut self) -> Result<Option<Frame>, TransportError>;
 }
 
-/// What a listening transport hands its connections to, such as a [`Hub`](crate::Hub).
+/// Takes the connections of a listening transport, such as a [`Hub`](crate::Hub).
 pub trait Acceptor: fmt::Debug + Send + Sync + 'static {
     /// Takes a connection and serves it in a task of its own. Returns at once.
     ///
@@ -82,12 +108,12 @@ pub trait Acceptor: fmt::Debug + Send + Sync + 'static {
     fn accept(&self, connection: Connection) -> Result<(), TransportError>;
 }
 
-/// What can be given as a peer to sync with: a transport, or an address that names one.
+/// A peer to sync with: a transport, or an address that names one by its scheme.
 pub trait IntoTransport {
     /// The transport.
     ///
     /// # Errors
-    /// When an address is malformed.
+    /// When an address is malformed, or no transport of this build has its scheme.
     fn into_transport(self) -> Result<Arc<dyn Transport>, TransportError>;
 }
 
@@ -100,79 +126,5 @@ impl IntoTransport for Arc<dyn Transport> {
 impl<T: Transport> IntoTransport for T {
     fn into_transport(self) -> Result<Arc<dyn Transport>, TransportError> {
         Ok(Arc::new(self))
-    }
-}
-
-/// Why a connection could not be made or was lost.
-pub struct TransportError(pub(crate) Box<Failure<TransportErrorKind>>);
-
-failure!(TransportError, TransportErrorKind, pub);
-
-impl TransportError {
-    /// Of a frame that [`Frame::encode`] refuses.
-    pub fn unsendable(reason: FrameError) -> Self {
-        Self::new("send a frame", TransportErrorKind::FrameTooLarge).caused_by(reason)
-    }
-
-    /// Of bytes that [`Frame::decode`] refuses.
-    pub fn malformed(reason: FrameError) -> Self {
-        Self::new("receive a frame", TransportErrorKind::Malformed).caused_by(reason)
-    }
-}
-
-/// What went wrong with a connection, and whose move it is.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TransportErrorKind {
-    /// The address cannot be understood. Write it as shown.
-    #[error("the address is not valid: {expected}")]
-    Address {
-        /// What it should look like.
-        expected: &'static str,
-    },
-    /// The peer takes no more connections. Try again later.
-    #[error("the peer takes no more connections; try again later")]
-    Busy,
-    /// A frame is larger than fits.
-    #[error(
-        "a frame is larger than the {FRAME_BYTES_MAX} bytes and {FRAME_BLOCKS_MAX} blocks allowed"
-    )]
-    FrameTooLarge,
-    /// The connection was lost. Connect again.
-    #[error("the connection was lost; connect again")]
-    Lost,
-    /// What arrived is no frame of this protocol.
-    #[error("what arrived is no frame of this protocol; the sender is faulty")]
-    Malformed,
-    /// Something answers there, but not a synckit hub. Check the address and the port.
-    #[error("something answers there, but it is not a synckit hub; check the address and the port")]
-    NotAHub,
-    /// Nobody can be reached there. Check the address, and that the hub runs.
-    #[error("nobody answers there; check the address, and that the hub is running")]
-    Unreachable,
-}
-
-impl TransportErrorKind {
-    /// The kind's code; see [the table](crate::docs::errors).
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Address { .. } => "transport.address",
-            Self::Busy => "transport.busy",
-            Self::FrameTooLarge => "transport.frame_too_large",
-            Self::Lost => "transport.lost",
-            Self::Malformed => "transport.malformed",
-            Self::NotAHub => "transport.not_a_hub",
-            Self::Unreachable => "transport.unreachable",
-        }
-    }
-
-    /// Whether the same call may succeed later without a change to this program or to what it was
-    /// given. What answers at an address changes: a sign-in page of a network, a proxy during a
-    /// deployment, a hub that is upgraded.
-    pub const fn is_retryable(&self) -> bool {
-        match self {
-            Self::Busy | Self::Lost | Self::Malformed | Self::NotAHub | Self::Unreachable => true,
-            Self::Address { .. } | Self::FrameTooLarge => false,
-        }
     }
 }

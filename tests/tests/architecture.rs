@@ -101,6 +101,13 @@ fn the_libraries_of_grpc_are_named_only_where_grpc_is() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// The seam is as small as it looks: a transport needs no more than this, tests included.
+#[test]
+fn a_transport_of_ones_own_takes_at_most_150_lines() {
+    let lines = read(&root().join("tests/tests/transport/toy.rs")).lines().count();
+    assert!(lines <= 150, "{lines}");
+}
+
 #[test]
 fn tasks_time_and_randomness_of_the_runtime_stand_behind_the_platform_module() {
     let forbidden = ["tokio::spawn", "tokio::time", "tokio::task", "getrandom::fill", "JoinSet"];

@@ -4,11 +4,17 @@
 mod contract;
 #[path = "transport/drain.rs"]
 mod drain;
+#[path = "transport/known_peers.rs"]
+mod known_peers;
 #[path = "transport/limits.rs"]
 mod limits;
+#[path = "transport/over_a_toy.rs"]
+mod over_a_toy;
 #[path = "transport/server.rs"]
 mod server;
 #[path = "transport/strange_clients.rs"]
 mod strange_clients;
 #[path = "transport/strange_servers.rs"]
 mod strange_servers;
+#[path = "transport/toy.rs"]
+mod toy;

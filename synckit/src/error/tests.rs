@@ -9,6 +9,7 @@ use crate::id::{Dot, Name, ReplicaId};
 use crate::log::Refusal;
 use crate::sync::Violation;
 use crate::sync::frame::GoodbyeCode;
+use crate::transport::Answer;
 
 #[test]
 fn every_kind_stands_in_the_table_of_codes_with_what_it_says_about_trying_again() {
@@ -153,7 +154,9 @@ fn transports() -> impl Iterator<Item = TransportErrorKind> {
         TransportErrorKind::FrameTooLarge,
         TransportErrorKind::Lost,
         TransportErrorKind::Malformed,
-        TransportErrorKind::NotAHub,
+        TransportErrorKind::NotAHub { answer: Answer::http(302, Some(b"text/html")) },
+        TransportErrorKind::SchemeNotBuiltIn { scheme: "ws", instead: "use http://host:port" },
+        TransportErrorKind::SchemeUnknown,
         TransportErrorKind::Unreachable,
     ]
     .into_iter()

@@ -305,6 +305,7 @@ impl From<Head> for HeldHead {
 
 /// Where to resume in a log.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Resume {
     /// After this position: the cursor that was committed together with the events before it.
     After(Position),

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use super::{
-    Connection, FrameReceiver, FrameSender, Transport, TransportError, TransportErrorKind,
+    Connection, FrameReceiver, FrameSender, PeerInfo, Transport, TransportError, TransportErrorKind,
 };
 use crate::sync::Frame;
 
@@ -56,10 +56,10 @@ impl Transport for ChannelTransport {
 }
 
 fn connection(sender: mpsc::Sender<Frame>, receiver: mpsc::Receiver<Frame>) -> Connection {
-    Connection {
-        sender: Box::new(ChannelSender { frames: Some(sender) }),
-        receiver: Box::new(ChannelReceiver { frames: receiver }),
-    }
+    let sender = ChannelSender { frames: Some(sender) };
+    let receiver = ChannelReceiver { frames: receiver };
+    // Both ends are this process.
+    Connection::new(sender, receiver, PeerInfo::unknown())
 }
 
 #[derive(Debug)]

@@ -24,6 +24,7 @@ mod service;
 mod status;
 mod streams;
 
+pub(super) use address::open;
 pub use client::GrpcTransport;
 pub use server::{ServerLimits, hardened, serve, service};
 pub use service::SyncService;

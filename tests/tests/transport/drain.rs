@@ -45,7 +45,7 @@ async fn sessions_that_do_not_end_are_cut_off() {
     let (acceptor, mut accepted) = queue();
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async { drop(stopped.await) };
-    let limits = ServerLimits { drain_within: Duration::from_millis(100), ..Default::default() };
+    let limits = ServerLimits::with(|limits| limits.drain_within = Duration::from_millis(100));
     let server = tokio::spawn(grpc::serve(listener, acceptor, limits, shutdown));
     let mut ours = transport(address).connect().await.unwrap();
     let _theirs = accepted.next().await;
@@ -59,7 +59,7 @@ async fn sessions_that_do_not_end_are_cut_off() {
 #[tokio::test]
 async fn a_connection_ends_at_its_age() {
     let limits =
-        ServerLimits { connection_age_max: Duration::from_millis(500), ..Default::default() };
+        ServerLimits::with(|limits| limits.connection_age_max = Duration::from_millis(500));
     let mut server = super::server::Server::with(limits).await;
     let (mut ours, _theirs) = server.connect().await.unwrap();
     let error = soon("the end of the session", ours.receiver.receive()).await.unwrap_err();

@@ -82,7 +82,7 @@ async fn headers_have_a_limit() {
 
 #[tokio::test]
 async fn a_connection_has_no_more_sessions_than_it_may() {
-    let limits = ServerLimits { streams_per_connection_max: 3, ..ServerLimits::default() };
+    let limits = ServerLimits::with(|limits| limits.streams_per_connection_max = 3);
     let mut server = Server::with(limits).await;
     let (mut client, _connection) = raw_client(&server).await;
     let mut open = Vec::new();
@@ -214,7 +214,7 @@ async fn has_room_at_last(body: &mut h2::SendStream<Bytes>, bytes: usize) -> boo
 }
 
 /// A client that sends what it is told to.
-async fn raw_client(
+pub(crate) async fn raw_client(
     server: &Server,
 ) -> (h2::client::SendRequest<Bytes>, tokio::task::JoinHandle<Result<(), h2::Error>>) {
     let stream = TcpStream::connect(server.address).await.unwrap();
@@ -223,7 +223,7 @@ async fn raw_client(
     (client.ready().await.unwrap(), connection)
 }
 
-fn post() -> http::request::Builder {
+pub(crate) fn post() -> http::request::Builder {
     http::Request::builder()
         .method("POST")
         .uri("http://hub/synckit.v1.SyncService/Sync")

@@ -46,8 +46,7 @@ async fn half_a_preface_and_then_silence_does_not_keep_others_out() {
 
 #[tokio::test]
 async fn those_who_do_not_call_are_closed() {
-    let limits =
-        ServerLimits { greeting_within: Duration::from_millis(500), ..ServerLimits::default() };
+    let limits = ServerLimits::with(|limits| limits.greeting_within = Duration::from_millis(500));
     let mut server = Server::with(limits).await;
     let settled = [PREFACE, &EMPTY_SETTINGS].concat();
     let mut silent = Vec::new();
@@ -65,7 +64,7 @@ async fn those_who_do_not_call_are_closed() {
 #[tokio::test]
 async fn those_who_call_may_then_be_silent() {
     let greeting_within = Duration::from_millis(500);
-    let limits = ServerLimits { greeting_within, ..ServerLimits::default() };
+    let limits = ServerLimits::with(|limits| limits.greeting_within = greeting_within);
     let mut server = Server::with(limits).await;
     let (mut ours, mut theirs) = server.connect().await.unwrap();
     let silence = tokio::time::timeout(greeting_within * 3, ours.receiver.receive()).await;
@@ -76,13 +75,13 @@ async fn those_who_call_may_then_be_silent() {
 
 #[tokio::test]
 async fn when_all_places_are_taken_others_are_told_to_come_later() {
-    let limits = ServerLimits { connections_max: 3, ..ServerLimits::default() };
+    let limits = ServerLimits::with(|limits| limits.connections_max = 3);
     assert_busy_at_three(limits).await;
 }
 
 #[tokio::test]
 async fn one_peer_cannot_take_all_places() {
-    let limits = ServerLimits { connections_per_peer_max: 3, ..ServerLimits::default() };
+    let limits = ServerLimits::with(|limits| limits.connections_per_peer_max = 3);
     assert_busy_at_three(limits).await;
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use synckit::transport::{GrpcTransport, IntoTransport, Transport, TransportErrorKind};
+use synckit::transport::{Answer, GrpcTransport, IntoTransport, Transport, TransportErrorKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -58,29 +58,32 @@ async fn one_who_hangs_up_is_lost() {
 
 #[tokio::test]
 async fn servers_of_other_protocols_are_not_hubs() {
-    for banner in [
-        &b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"[..],
-        b"SSH-2.0-OpenSSH_9.9\r\n",
-        b"220 mail.example ESMTP\r\n",
-        b"\x15\x03\x01\x00\x02\x02\x46",
-        b"no",
-        b"\0",
+    let portal = b"HTTP/1.1 302 Found\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n";
+    for (banner, answer) in [
+        (&portal[..], Answer::http(302, Some(b"text/html"))),
+        (b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", Answer::http(400, None)),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", Answer::other(b"SSH-2.0-OpenSSH_9.9\r\n")),
+        (b"220 mail.example ESMTP\r\n", Answer::other(b"220 mail.example ESMTP\r\n")),
+        (b"\x15\x03\x01\x00\x02\x02\x46", Answer::other(b"\x15\x03\x01\x00\x02\x02\x46")),
+        (b"no", Answer::other(b"no")),
+        (b"\0", Answer::other(b"\0")),
     ] {
-        let answer = move |mut stream: TcpStream| async move {
+        let said = move |mut stream: TcpStream| async move {
             stream.write_all(banner).await.unwrap();
             stream.shutdown().await.unwrap();
             let _ = stream.read_to_end(&mut Vec::new()).await;
         };
-        let address = somebody(answer).await;
+        let address = somebody(said).await;
         for _ in 0..10 {
-            assert_eq!(kind_of_failure(address).await, TransportErrorKind::NotAHub, "{banner:?}");
+            let answer = answer.clone();
+            assert_eq!(kind_of_failure(address).await, TransportErrorKind::NotAHub { answer });
         }
     }
 }
 
 #[tokio::test]
 async fn a_web_server_that_waits_for_a_whole_request_is_not_a_hub() {
-    let answer = |mut stream: TcpStream| async move {
+    let said = |mut stream: TcpStream| async move {
         let mut request = Vec::new();
         while !request.ends_with(b"\r\n\r\n") {
             request.push(stream.read_u8().await.unwrap());
@@ -89,25 +92,34 @@ async fn a_web_server_that_waits_for_a_whole_request_is_not_a_hub() {
         stream.write_all(page).await.unwrap();
         let _ = stream.read_to_end(&mut Vec::new()).await;
     };
-    assert_eq!(kind_of_failure(somebody(answer).await).await, TransportErrorKind::NotAHub);
+    let answer = Answer::http(505, None);
+    let kind = kind_of_failure(somebody(said).await).await;
+    assert_eq!(kind, TransportErrorKind::NotAHub { answer });
 }
 
+/// Names and values.
+type Headers = &'static [(&'static str, &'static str)];
+
 #[tokio::test]
-async fn an_http2_server_without_the_service_is_not_a_hub() {
-    let cases: [(u16, &[(&str, &str)]); 5] = [
-        (404, &[]),
-        (403, &[]),
-        (200, &[("content-type", "text/html")]),
-        (200, &[("content-type", "application/grpc"), ("grpc-status", "12")]),
-        (200, &[]),
+async fn what_an_http2_server_without_the_service_answers_is_told_and_may_change() {
+    let cases: [(u16, Headers, &str); 6] = [
+        (404, &[], "HTTP status 404"),
+        (403, &[], "HTTP status 403"),
+        (500, &[("content-type", "text/plain")], "HTTP status 500 and content of type text/plain"),
+        (200, &[("content-type", "text/html")], "HTTP status 200 and content of type text/html"),
+        (200, &[("content-type", "application/grpc"), ("grpc-status", "12")], "gRPC status 12"),
+        (200, &[], "HTTP status 200"),
     ];
-    for (code, headers) in cases {
+    for (code, headers, told) in cases {
         let address = http2_server(code, headers).await;
-        assert_eq!(
-            kind_of_failure(address).await,
-            TransportErrorKind::NotAHub,
-            "{code} {headers:?}"
+        let error = soon("an error", transport(address).connect()).await.unwrap_err();
+        assert_eq!(error.code(), "transport.not_a_hub", "{code} {headers:?}");
+        let expected = format!(
+            "connect to http://{address}: not a synckit hub but something else answers there, with {told}; check the \
+             address, or try again once whatever stands before the hub lets through"
         );
+        assert_eq!(error.to_string(), expected);
+        assert!(error.is_retryable());
     }
 }
 
@@ -198,7 +210,7 @@ fn an_address_is_a_peer() {
     assert!(!error.is_retryable());
 }
 
-async fn http2_server(code: u16, headers: &'static [(&'static str, &'static str)]) -> SocketAddr {
+async fn http2_server(code: u16, headers: Headers) -> SocketAddr {
     somebody(move |stream| async move {
         let mut connection = h2::server::handshake(stream).await.unwrap();
         while let Some(Ok((_request, mut respond))) = connection.accept().await {

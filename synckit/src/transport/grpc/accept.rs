@@ -60,7 +60,7 @@ pub(super) async fn accept(
             tracing::debug!(%peer, %error, "small frames may be delayed");
         }
         let ending = ending(jittered(limits.connection_age_max), stopped.clone());
-        let guarded = Guarded::new(stream, limits.greeting_within, ending, slot);
+        let guarded = Guarded::new((stream, peer), limits.greeting_within, ending, slot);
         if accepted.send(Ok(guarded)).await.is_err() {
             return;
         }

@@ -1,6 +1,7 @@
 //! What answers a call: gRPC, or something else that speaks HTTP/2, such as a proxy whose hub is
 //! down.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tonic::Status;
@@ -8,6 +9,8 @@ use tonic::body::Body;
 use tonic::codegen::http::{HeaderMap, Request, Response, StatusCode};
 use tonic::codegen::{BoxFuture, Service, StdError};
 use tonic::transport::Channel;
+
+use crate::transport::Answer;
 
 /// A channel whose answers are gRPC, or errors.
 #[derive(Clone, Debug)]
@@ -34,16 +37,26 @@ impl Service<Request<Body>> for Checked {
     }
 }
 
+/// An answer by HTTP that is not gRPC: the source of the status that is made of it.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer was {0}, not gRPC")]
+pub(super) struct NotGrpc(pub(super) Answer);
+
 /// What an answer means that is not gRPC.
 fn refusal(code: StatusCode, headers: &HeaderMap) -> Option<Status> {
     let kind = headers.get("content-type").map_or(&b""[..], |kind| kind.as_bytes());
     if code == StatusCode::OK && kind.starts_with(b"application/grpc") {
         return None;
     }
-    let said = format!("answered with HTTP status {}, not with gRPC", code.as_u16());
-    Some(match code.as_u16() {
+    let status = code.as_u16();
+    let said = NotGrpc(Answer::http(status, (!kind.is_empty()).then_some(kind)));
+    Some(match status {
         // Of the proxy before the hub: too many, or the hub does not answer it.
-        429 | 502 | 503 | 504 => Status::unavailable(said),
-        _ => Status::unimplemented(said),
+        429 | 502 | 503 | 504 => Status::unavailable(said.to_string()),
+        _ => {
+            let mut status = Status::unimplemented(said.to_string());
+            status.set_source(Arc::new(said));
+            status
+        }
     })
 }

@@ -10,7 +10,7 @@ use tonic::transport::Endpoint;
 use super::answer::Checked;
 use super::connector::{Connector, Impression, Seen};
 use super::{HEADER_LIST_BYTES_MAX, address, service, status, streams};
-use crate::transport::{Connection, Transport, TransportError, TransportErrorKind};
+use crate::transport::{Connection, PeerInfo, Transport, TransportError, TransportErrorKind};
 
 /// How long a connection may take, from the look-up of the name to the hub's answer.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -75,7 +75,9 @@ impl GrpcTransport {
         let channel = self.endpoint.connect_with_connector(connector).await?;
         let (sender, outgoing) = streams::sender();
         let incoming = service::call(Checked(channel), outgoing).await?;
-        Ok(sender.with(incoming))
+        let mut peer = PeerInfo::unknown();
+        peer.address = seen.address();
+        Ok(sender.with(incoming, peer))
     }
 }
 

@@ -5,6 +5,7 @@
 //! section 3.4).
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
@@ -17,11 +18,17 @@ use tokio::net::TcpStream;
 use tonic::codegen::{BoxFuture, Service, StdError};
 use tonic::transport::Uri;
 
+use crate::transport::Answer;
+
+const CONTENT_TYPE: &[u8] = b"content-type:";
 /// Length of an HTTP/2 frame header.
 const HEADER_BYTES: usize = 9;
 
+/// Bytes that are kept of what does not speak HTTP/2: enough for the head of an HTTP/1 answer.
+const FOREIGN_BYTES_MAX: usize = 1024;
+
 /// What is known of the other side.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Impression {
     /// There was no connection.
     Absent,
@@ -30,7 +37,7 @@ pub(super) enum Impression {
     /// It speaks HTTP/2.
     Http2,
     /// It speaks something else.
-    Foreign,
+    Foreign(Answer),
 }
 
 /// What has been seen of the other side, shared with its connection.
@@ -39,19 +46,26 @@ pub(super) struct Seen(Arc<Facts>);
 
 #[derive(Default, Debug)]
 struct Facts {
-    connected: OnceLock<()>,
-    speaks_http2: OnceLock<bool>,
+    /// With whom.
+    connected: OnceLock<Option<SocketAddr>>,
+    /// HTTP/2, or what else was said.
+    spoke: OnceLock<Result<(), Answer>>,
 }
 
 impl Seen {
     /// The impression so far.
     pub(super) fn impression(&self) -> Impression {
-        match (self.0.connected.get(), self.0.speaks_http2.get()) {
+        match (self.0.connected.get(), self.0.spoke.get()) {
             (None, _) => Impression::Absent,
-            (Some(()), None) => Impression::Silent,
-            (Some(()), Some(true)) => Impression::Http2,
-            (Some(()), Some(false)) => Impression::Foreign,
+            (Some(_), None) => Impression::Silent,
+            (Some(_), Some(Ok(()))) => Impression::Http2,
+            (Some(_), Some(Err(answer))) => Impression::Foreign(answer.clone()),
         }
+    }
+
+    /// The address of the other end.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.0.connected.get().copied().flatten()
     }
 }
 
@@ -86,7 +100,7 @@ impl Service<Uri> for Connector {
         let seen = self.seen.clone();
         Box::pin(async move {
             let stream = connecting.await?.into_inner();
-            seen.0.connected.get_or_init(|| ());
+            seen.0.connected.get_or_init(|| stream.peer_addr().ok());
             Ok(TokioIo::new(Watched { stream, seen, head: Vec::with_capacity(HEADER_BYTES) }))
         })
     }
@@ -103,21 +117,45 @@ pub(super) struct Watched {
 impl Watched {
     /// Looks at bytes that have arrived; none means that no more will.
     fn look_at(&mut self, arrived: &[u8]) -> io::Result<()> {
-        if self.seen.0.speaks_http2.get() == Some(&true) {
+        if self.seen.0.spoke.get() == Some(&Ok(())) {
             return Ok(());
         }
-        let missing = HEADER_BYTES - self.head.len();
+        let missing = FOREIGN_BYTES_MAX - self.head.len();
         self.head.extend(arrived.iter().take(missing));
-        let verdict = match begins_http2(&self.head) {
-            true if self.head.len() == HEADER_BYTES => true,
-            true if !arrived.is_empty() || self.head.is_empty() => return Ok(()),
-            _ => false,
+        let header = &self.head[..self.head.len().min(HEADER_BYTES)];
+        let spoke = if !begins_http2(header) {
+            Err(answer(&self.head))
+        } else if header.len() == HEADER_BYTES {
+            Ok(())
+        } else if !arrived.is_empty() || header.is_empty() {
+            return Ok(());
+        } else {
+            Err(answer(&self.head))
         };
-        if *self.seen.0.speaks_http2.get_or_init(|| verdict) {
+        if self.seen.0.spoke.get_or_init(|| spoke).is_ok() {
+            self.head = Vec::new();
             return Ok(());
         }
         Err(io::Error::new(io::ErrorKind::InvalidData, "the other side does not speak HTTP/2"))
     }
+}
+
+/// What the first bytes of another protocol say.
+fn answer(said: &[u8]) -> Answer {
+    let mut lines = said.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let status = lines.next().and_then(http1_status);
+    let Some(status) = status else { return Answer::other(said) };
+    let content_type = lines.take_while(|line| !line.is_empty()).find_map(|line| {
+        let (name, value) = line.split_at_checked(CONTENT_TYPE.len())?;
+        name.eq_ignore_ascii_case(CONTENT_TYPE).then(|| value.trim_ascii())
+    });
+    Answer::http(status, content_type)
+}
+
+/// The status in the first line of an HTTP/1 answer.
+fn http1_status(line: &[u8]) -> Option<u16> {
+    let line = std::str::from_utf8(line.strip_prefix(b"HTTP/1.")?).ok()?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Whether these can be the first bytes of a SETTINGS frame: its length has three bytes of which
@@ -177,6 +215,20 @@ impl AsyncWrite for Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_in_http1_is_told_by_its_status_and_type() {
+        let portal = b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Type: text/html\r\n\r\nx";
+        assert_eq!(answer(portal), Answer::http(302, Some(b"text/html")));
+        assert_eq!(answer(b"HTTP/1.0 400 Bad Request\r\n\r\n"), Answer::http(400, None));
+        let body = b"HTTP/1.1 200 OK\r\n\r\nContent-Type: no header";
+        assert_eq!(answer(body), Answer::http(200, None));
+        assert_eq!(
+            answer(b"SSH-2.0-x\r\n").to_string(),
+            r"another protocol that begins `SSH-2.0-x\r\n`"
+        );
+        assert_eq!(answer(b"HTTP/1.1 odd\n"), Answer::other(b"HTTP/1.1 odd\n"));
+    }
 
     #[test]
     fn only_a_settings_frame_begins_http2() {

@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +32,7 @@ pub(super) struct Guarded {
     stream: TcpStream,
     /// `None` after a session has begun.
     arrival: Option<Arrival>,
-    called: Called,
+    caller: Caller,
     /// `None` after it has resolved.
     ending: Option<Ending>,
     _slot: Slot,
@@ -44,25 +45,38 @@ struct Arrival {
     deadline: Pin<Box<Sleep>>,
 }
 
-/// Whether a client has called. The service finds it among the extensions of a request.
-#[derive(Clone, Default, Debug)]
-pub(super) struct Called(Arc<AtomicBool>);
+/// A client, and whether it has called. The service finds it among the extensions of a request.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    address: SocketAddr,
+    called: Arc<AtomicBool>,
+}
 
-impl Called {
+impl Caller {
     /// Notes that the client has called.
-    pub(super) fn note(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    pub(super) fn called(&self) {
+        self.called.store(true, Ordering::Relaxed);
+    }
+
+    /// The address of its end of the connection.
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
     }
 }
 
 impl Guarded {
     /// Gives the client `within` for its first bytes, and again for its first call.
-    pub(super) fn new(stream: TcpStream, within: Duration, ending: Ending, slot: Slot) -> Self {
+    pub(super) fn new(
+        (stream, address): (TcpStream, SocketAddr),
+        within: Duration,
+        ending: Ending,
+        slot: Slot,
+    ) -> Self {
         let deadline = Box::pin(tokio::time::sleep(within));
         Self {
             stream,
             arrival: Some(Arrival { preface_missing: PREFACE_BYTES, within, deadline }),
-            called: Called::default(),
+            caller: Caller { address, called: Arc::default() },
             ending: Some(ending),
             _slot: slot,
         }
@@ -78,7 +92,7 @@ impl Guarded {
         if arrival.deadline.as_mut().poll(cx).is_pending() {
             return Ok(());
         }
-        if self.called.0.load(Ordering::Relaxed) {
+        if self.caller.called.load(Ordering::Relaxed) {
             self.arrival = None;
             return Ok(());
         }
@@ -108,10 +122,10 @@ impl fmt::Debug for Guarded {
 }
 
 impl Connected for Guarded {
-    type ConnectInfo = Called;
+    type ConnectInfo = Caller;
 
-    fn connect_info(&self) -> Called {
-        self.called.clone()
+    fn connect_info(&self) -> Caller {
+        self.caller.clone()
     }
 }
 

@@ -43,9 +43,10 @@ const PENDING_RESETS_MAX: usize = 20;
 /// Streams that may be reset because of a client's errors (CVE-2025-8671).
 const ERROR_RESETS_MAX: usize = 64;
 
-/// What a server bounds. Change what you need: `ServerLimits { connections_max: 64,
-/// ..Default::default() }`.
+/// Bounds of a server. Change what you need: `ServerLimits::with(|limits| limits.connections_max =
+/// 64)`.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct ServerLimits {
     /// Connections at the same time (768). Keep it below the number of files that the process may
     /// open.
@@ -69,6 +70,15 @@ pub struct ServerLimits {
     pub connection_age_max: Duration,
     /// How long sessions may take to end when the server stops (10 seconds).
     pub drain_within: Duration,
+}
+
+impl ServerLimits {
+    /// The default limits with a change.
+    pub fn with(change: impl FnOnce(&mut Self)) -> Self {
+        let mut limits = Self::default();
+        change(&mut limits);
+        limits
+    }
 }
 
 impl Default for ServerLimits {

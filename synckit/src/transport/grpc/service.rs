@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Ready, ready};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -13,14 +14,15 @@ use tonic::body::Body;
 use tonic::client::{Grpc as GrpcClient, GrpcService};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::codegen::{Body as HttpBody, BoxFuture, BoxStream, Service, StdError, http};
+use tonic::metadata::MetadataMap;
 use tonic::server::{Grpc as GrpcServer, NamedService, StreamingService};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::codec::FrameBytes;
-use super::guard::Called;
+use super::guard::Caller;
 use super::streams::{self, Outgoing};
 use super::{MESSAGE_BYTES_MAX, status};
-use crate::transport::Acceptor;
+use crate::transport::{Acceptor, Credentials, PeerInfo};
 
 /// The path of the call `Sync`.
 const SYNC: &str = "/synckit.v1.SyncService/Sync";
@@ -85,11 +87,12 @@ impl StreamingService<Bytes> for Sessions {
 
     /// Answers with headers at once: they tell the client that the session is open.
     fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
-        if let Some(called) = request.extensions().get::<Called>() {
-            called.note();
-        }
+        let caller = request.extensions().get::<Caller>();
+        caller.inspect(|caller| caller.called());
+        let address = caller.map(Caller::address).or_else(|| request.remote_addr());
+        let peer = peer(address, request.metadata());
         let (sender, outgoing) = streams::sender();
-        let connection = sender.with(request.into_inner());
+        let connection = sender.with(request.into_inner(), peer);
         if let Err(error) = self.0.accept(connection) {
             tracing::debug!(%error, "session refused");
             return ready(Err(status::refusal(&error)));
@@ -97,6 +100,14 @@ impl StreamingService<Bytes> for Sessions {
         let frames: Self::ResponseStream = Box::pin(ReceiverStream::new(outgoing).map(Ok));
         ready(Ok(Response::new(frames)))
     }
+}
+
+fn peer(address: Option<SocketAddr>, metadata: &MetadataMap) -> PeerInfo {
+    let credentials = metadata.get("authorization").and_then(|text| text.to_str().ok());
+    let mut peer = PeerInfo::unknown();
+    peer.address = address;
+    peer.credentials = credentials.map(Credentials::new);
+    peer
 }
 
 /// Makes the call on a channel: frames there, frames back.

@@ -2,28 +2,33 @@
 
 use tonic::{Code, Status};
 
+use super::answer::NotGrpc;
 use super::connector::Impression;
-use crate::transport::{TransportError, TransportErrorKind};
+use crate::transport::{Answer, TransportError, TransportErrorKind};
 
 /// Why no session could be opened: by what was seen of the other side, and what it answered.
 pub(super) fn connecting(seen: Impression, answer: Option<&Status>) -> TransportErrorKind {
     match (seen, answer) {
         (Impression::Absent, _) => TransportErrorKind::Unreachable,
-        (Impression::Foreign, _) => TransportErrorKind::NotAHub,
+        (Impression::Foreign(answer), _) => TransportErrorKind::NotAHub { answer },
         (Impression::Silent, _) | (Impression::Http2, None) => TransportErrorKind::Lost,
         (Impression::Http2, Some(status)) => answered(status),
     }
 }
 
-/// A status without a source came over the wire; one with a source was made here, of a failed
-/// connection.
+/// A status without a source came over the wire; one with a source was made here, of an answer that
+/// is not gRPC or of a failed connection.
 fn answered(status: &Status) -> TransportErrorKind {
-    let on_the_wire = std::error::Error::source(status).is_none();
-    match status.code() {
-        Code::ResourceExhausted => TransportErrorKind::Busy,
-        Code::Unavailable if on_the_wire => TransportErrorKind::Busy,
-        _ if on_the_wire => TransportErrorKind::NotAHub,
-        _ => TransportErrorKind::Lost,
+    let source = std::error::Error::source(status);
+    if let Some(NotGrpc(answer)) = source.and_then(|source| source.downcast_ref()) {
+        return TransportErrorKind::NotAHub { answer: answer.clone() };
+    }
+    match (status.code(), source) {
+        (Code::ResourceExhausted, _) | (Code::Unavailable, None) => TransportErrorKind::Busy,
+        (code, None) => {
+            TransportErrorKind::NotAHub { answer: Answer::Grpc { status: code.into() } }
+        }
+        (_, Some(_)) => TransportErrorKind::Lost,
     }
 }
 

@@ -14,7 +14,7 @@ use tonic::Streaming;
 use super::{FRAMES_QUEUED_MAX, status};
 use crate::sync::Frame;
 use crate::transport::{
-    Connection, FrameReceiver, FrameSender, TransportError, TransportErrorKind,
+    Connection, FrameReceiver, FrameSender, PeerInfo, TransportError, TransportErrorKind,
 };
 
 /// How long what was handed over may take to arrive after both directions have been dropped.
@@ -37,10 +37,10 @@ pub(super) struct GrpcSender {
 
 impl GrpcSender {
     /// A connection of this direction and the other one.
-    pub(super) fn with(self, frames: Streaming<Bytes>) -> Connection {
+    pub(super) fn with(self, frames: Streaming<Bytes>, peer: PeerInfo) -> Connection {
         let finished = Arc::clone(&self.finished);
         let receiver = GrpcReceiver { frames: Some(frames), finished };
-        Connection { sender: Box::new(self), receiver: Box::new(receiver) }
+        Connection::new(self, receiver, peer)
     }
 }
 
