@@ -1,4 +1,4 @@
-//! What a caller gets when something did not work.
+//! The error of replicas and hubs.
 
 use crate::event::{DecodeError, EncodeError};
 use crate::failure::{Failure, failure};
@@ -24,7 +24,7 @@ pub struct Error(Box<Failure<ErrorKind>>);
 
 failure!(Error, ErrorKind, pub(crate));
 
-/// What went wrong, and whose move it is.
+/// A kind of failure: its docs say whose move it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -81,7 +81,7 @@ impl ErrorKind {
         }
     }
 
-    /// Whether the same call may succeed later without a change to this program, to what it was
+    /// Tells that the same call may succeed later without a change to this program, to what it was
     /// given, or to its files.
     pub const fn is_retryable(&self) -> bool {
         match self {
@@ -110,7 +110,7 @@ pub enum EditLimit {
     PayloadBytes(usize),
 }
 
-/// Why a value cannot be used.
+/// The reason why a value cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Invalid {

@@ -11,7 +11,7 @@ use std::fmt;
 /// A cause of any type.
 pub(crate) type Cause = Box<dyn StdError + Send + Sync>;
 
-/// What stands behind an error.
+/// The content of an error.
 pub(crate) struct Failure<K> {
     pub(crate) attempted: String,
     pub(crate) kind: K,
@@ -98,12 +98,12 @@ macro_rules! failure {
                 self
             }
 
-            /// What was attempted.
+            /// The call that failed, as people say it.
             pub fn attempted(&self) -> &str {
                 &self.0.attempted
             }
 
-            /// What went wrong.
+            /// The kind of failure.
             pub const fn kind(&self) -> &$kind {
                 &self.0.kind
             }
@@ -114,7 +114,7 @@ macro_rules! failure {
                 self.0.kind.code()
             }
 
-            /// Whether the same call may succeed later without a change to this program, to what
+            /// Tells that the same call may succeed later without a change to this program, to what
             /// it was given, or to its files. False for programming errors.
             pub const fn is_retryable(&self) -> bool {
                 self.0.kind.is_retryable()

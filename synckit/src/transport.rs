@@ -27,7 +27,7 @@ pub use error::{Answer, TransportError, TransportErrorKind};
 pub use grpc::GrpcTransport;
 pub use peer::{Credentials, PeerInfo, TlsIdentity};
 
-/// What opens `http://host:port`.
+/// Opens `http://host:port`.
 #[cfg(feature = "grpc")]
 const HTTP: Result<address::Open, &str> = Ok(grpc::open);
 #[cfg(not(feature = "grpc"))]
@@ -57,7 +57,7 @@ pub struct Connection {
     pub sender: Box<dyn FrameSender>,
     /// From the peer.
     pub receiver: Box<dyn FrameReceiver>,
-    /// What is known of the peer, for whoever accepts the connection.
+    /// The peer as far as the transport knows it, for whoever accepts the connection.
     pub peer: PeerInfo,
 }
 

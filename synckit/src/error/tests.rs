@@ -81,7 +81,7 @@ fn texts_are_as_they_were() {
     assert_eq!(texts, std::fs::read_to_string(golden).unwrap());
 }
 
-/// What `docs/errors.md` says: whether each code may be tried again.
+/// The codes of `docs/errors.md`, each with its word about trying again.
 fn documented() -> BTreeMap<&'static str, bool> {
     include_str!("../../docs/errors.md")
         .lines()

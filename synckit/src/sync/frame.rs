@@ -77,13 +77,13 @@ macro_rules! frames {
 }
 
 frames! {
-    /// Who speaks, and about which space.
+    /// A greeting: the speaker and the space.
     1 Hello(Greeting),
     /// Proof of the speaker's key, and where to resume in the other's log.
     2 Start(Start),
     /// A part of the speaker's log.
     3 Events(Events),
-    /// What of the other's log is committed.
+    /// An acknowledgement of what is committed of the other's log.
     4 Ack(Ack),
     /// The end of the session.
     5 Goodbye(Goodbye),
@@ -152,7 +152,7 @@ impl Frame {
 }
 
 message! {
-    /// Who speaks, and about which space.
+    /// A greeting: the speaker and the space.
     #[derive(Clone, PartialEq, Eq, Debug)]
     #[non_exhaustive]
     pub struct Hello {
@@ -166,14 +166,14 @@ message! {
         5 space: SpaceId,
         /// 32 random bytes, so that nobody can answer with an old signature.
         6 nonce: [u8; 32],
-        /// Whether the speaker sends its log.
+        /// Set when the speaker sends its log.
         7 sends: bool,
-        /// Whether the speaker receives the other's log.
+        /// Set when the speaker receives the other's log.
         8 receives: bool,
         /// The fingerprint of the speaker's schemas and merge rules; `None` for a hub, which has
         /// none.
         9 fingerprint: Option<[u8; 32]>,
-        /// Whether the speaker takes events of other replicas than the one it speaks with. To one
+        /// Set when the speaker takes events of other replicas than the one it speaks with. To one
         /// that does not, only one's own are sent.
         10 takes_relayed: bool,
     }
@@ -215,7 +215,7 @@ impl Greeting {
         &self.bytes
     }
 
-    /// What a side signs to prove its key: a hash over both greetings and its role.
+    /// The message that a side signs to prove its key: a hash over both greetings and its role.
     ///
     /// The hash is BLAKE3 in key derivation mode with the context `synckit 2026 session handshake`,
     /// over the bytes of the initiator's greeting and then of the acceptor's, each after its length
@@ -266,11 +266,11 @@ message! {
     pub struct Start {
         /// Ed25519 signature over [`Greeting::transcript`].
         1 signature: [u8; 64],
-        /// Where to resume in the other's log.
+        /// The place to resume in the other's log.
         2 resume: Resume,
-        /// How far the speaker holds the events of the *other's* replica.
+        /// The head up to which the speaker holds the events of the *other's* replica.
         4 holds_of_you: HeldHead,
-        /// How many events the speaker's log holds.
+        /// The number of events that the speaker's log holds.
         5 head: Position,
     }
 }
@@ -303,7 +303,7 @@ impl From<Head> for HeldHead {
     }
 }
 
-/// Where to resume in a log.
+/// A place to resume in a log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Resume {
@@ -322,7 +322,7 @@ message! {
         /// The position in the speaker's log that this frame reaches. It may pass over events that
         /// the other needs not be sent.
         1 through: Position,
-        /// How many events the speaker's log holds, so that the other can tell how much is to come.
+        /// The number of events that the speaker's log holds, so that the other can tell how much is to come.
         2 head: Position,
         /// Blocks in log order.
         3 blocks: Vec<Bytes>,
@@ -337,7 +337,7 @@ impl Events {
 }
 
 message! {
-    /// What of the other's log is committed.
+    /// An acknowledgement of what is committed of the other's log.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     #[non_exhaustive]
     pub struct Ack {
@@ -358,14 +358,14 @@ message! {
     #[derive(Clone, PartialEq, Eq, Debug)]
     #[non_exhaustive]
     pub struct Goodbye {
-        /// Why.
+        /// The reason.
         1 code: GoodbyeCode,
         /// For people; at most 1,024 bytes, and cut where it is longer.
         2 message: String,
     }
 }
 
-/// Why a side ends the session.
+/// The reason why a side ends the session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum GoodbyeCode {

@@ -1,4 +1,4 @@
-//! What every transport promises, as tests.
+//! The promises of every transport, as tests.
 //!
 //! [`transport_contract!`](crate::testing::transport_contract) makes one test of each function
 //! here. They ask for nothing but what [`Transport`], [`FrameSender`] and [`FrameReceiver`] say.
@@ -197,7 +197,7 @@ pub async fn a_sender_waits_for_a_peer_that_does_not_read(mut rig: Rig) {
     }
 }
 
-/// What was handed over before the end arrives, and then the end, also when nobody waits for it.
+/// Frames handed over before the end arrive, and then the end, also when nobody waits for it.
 pub async fn finishing_delivers_what_was_handed_over(mut rig: Rig) {
     for we_send in [true, false] {
         let (ours, theirs) = rig.connect().await;
@@ -280,8 +280,7 @@ pub async fn a_cancelled_receive_loses_nothing(mut rig: Rig) {
     assert!(arrived == frames, "{} of {} frames arrived", arrived.len(), frames.len());
 }
 
-/// Where nobody is, connecting fails as [`TransportErrorKind::Unreachable`], and may be tried
-/// again.
+/// Connecting to nobody fails as [`TransportErrorKind::Unreachable`], and may be tried again.
 pub async fn connecting_to_nobody_fails_as_unreachable(rig: Rig) {
     let error = rig.nobody.connect().await.expect_err("an error");
     assert_eq!(error.kind(), &TransportErrorKind::Unreachable);

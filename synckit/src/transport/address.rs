@@ -9,9 +9,9 @@ pub(super) type Open = fn(&str) -> Result<Arc<dyn Transport>, TransportError>;
 
 /// A kind of address.
 struct Scheme {
-    /// What stands before `://`.
+    /// The text before `://`.
     name: &'static str,
-    /// What opens it, or what to do instead.
+    /// Opens such an address, or says what to do instead.
     open: Result<Open, &'static str>,
 }
 
@@ -47,7 +47,7 @@ fn open(address: &str) -> Result<Arc<dyn Transport>, TransportError> {
     opener(address)?(address)
 }
 
-/// What opens an address, by its scheme.
+/// Finds the function that opens an address, by its scheme.
 pub(super) fn opener(address: &str) -> Result<Open, TransportError> {
     if address.contains('@') {
         // The text is not repeated: errors end up in logs.

@@ -1,4 +1,4 @@
-//! What can go wrong with a connection, and what answered where no hub is.
+//! Failures of connections, and the answers of those who are no hub.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ const CONTENT_TYPE_BYTES_MAX: usize = 64;
 /// Bytes that are kept of another protocol's greeting.
 const GREETING_BYTES_MAX: usize = 16;
 
-/// Why a connection could not be made or was lost.
+/// The error of a connection that could not be made or was lost.
 pub struct TransportError(pub(crate) Box<Failure<TransportErrorKind>>);
 
 failure!(TransportError, TransportErrorKind, pub);
@@ -29,14 +29,14 @@ impl TransportError {
     }
 }
 
-/// What went wrong with a connection, and whose move it is.
+/// A kind of failure of a connection: its docs say whose move it is.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportErrorKind {
     /// The address cannot be understood. Write it as shown.
     #[error("the address is not valid: {expected}")]
     Address {
-        /// What it should look like.
+        /// The form that it should have.
         expected: &'static str,
     },
     /// The peer takes no more connections. Try again later.
@@ -50,7 +50,8 @@ pub enum TransportErrorKind {
     /// The connection was lost. Connect again.
     #[error("the connection was lost; connect again")]
     Lost,
-    /// What arrived is no frame of this protocol. Repair the sender, or what stands in between.
+    /// The bytes that arrived are no frame of this protocol. Repair the sender, or what stands in
+    /// between.
     #[error("what arrived is no frame of this protocol; the sender is faulty")]
     Malformed,
     /// Something answers there, but not a synckit hub. Check the address; where a proxy or a
@@ -60,7 +61,7 @@ pub enum TransportErrorKind {
          whatever stands before the hub lets through"
     )]
     NotAHub {
-        /// What it answered.
+        /// Its answer.
         answer: Answer,
     },
     /// The address's scheme is known, and no transport of this build opens it.
@@ -68,7 +69,7 @@ pub enum TransportErrorKind {
     SchemeNotBuiltIn {
         /// The scheme.
         scheme: &'static str,
-        /// What to do.
+        /// The thing to do instead.
         instead: &'static str,
     },
     /// No transport has the address's scheme. Use one that is known, or a transport of your own.
@@ -95,7 +96,7 @@ impl TransportErrorKind {
         }
     }
 
-    /// Whether the same call may succeed later without a change to this program or to what it was
+    /// Tells that the same call may succeed later without a change to this program or to what it was
     /// given. What answers at an address changes: a sign-in page of a network, a proxy during a
     /// deployment, a hub that is upgraded.
     pub const fn is_retryable(&self) -> bool {
@@ -113,7 +114,7 @@ impl TransportErrorKind {
     }
 }
 
-/// What answered where a hub was expected. Its text is the peer's: cut, and safe to print.
+/// An answer from something that is not a hub. Its text is the peer's: cut, and safe to print.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Answer {
@@ -131,7 +132,7 @@ pub enum Answer {
     },
     /// Another protocol.
     Other {
-        /// How it began.
+        /// Its first bytes.
         greeting: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What a transport knows of the peer at the other end of a connection.
+//! The peer at the other end of a connection, as far as a transport knows it.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// What is known of a peer before it has said anything: for whoever admits it.
+/// A peer before it has said anything, for whoever admits it.
 ///
 /// Nothing here is proved by the session: it is as good as the transport that says it. A peer
 /// proves its replica's key in the session itself.
@@ -74,7 +74,7 @@ impl TlsIdentity {
     }
 }
 
-/// What a peer shows to be let in, such as `Bearer …`. Never shown in logs.
+/// The text that a peer shows to be let in, such as `Bearer …`. Never shown in logs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials(Arc<str>);
 

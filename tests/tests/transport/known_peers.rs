@@ -1,4 +1,4 @@
-//! What each end of a connection knows of the other.
+//! Each end of a connection knows something of the other.
 
 use synckit::transport::{Transport, channel};
 

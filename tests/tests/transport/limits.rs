@@ -196,7 +196,7 @@ async fn unread_frames_of_fourteen_bytes_do_not_kill_a_connection() {
     assert!(!connection.is_finished());
 }
 
-/// Whether the window has room for so many bytes, or gets it within a moment.
+/// Waits a moment for the window to have room for so many bytes.
 async fn has_room(body: &mut h2::SendStream<Bytes>, bytes: usize) -> bool {
     let moment = Duration::from_millis(300);
     tokio::time::timeout(moment, has_room_at_last(body, bytes)).await.unwrap_or(false)

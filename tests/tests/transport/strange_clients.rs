@@ -1,4 +1,4 @@
-//! What strangers do on the hub's port neither kills nor blocks it.
+//! Strangers on the hub's port neither kill nor block it.
 
 use std::time::Duration;
 

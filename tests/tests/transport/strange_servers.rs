@@ -1,4 +1,4 @@
-//! What the client says about whoever answers at a hub's address.
+//! The client tells who answers at a hub's address.
 
 use std::net::SocketAddr;
 use std::time::Duration;

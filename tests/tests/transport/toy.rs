@@ -91,7 +91,7 @@ impl FrameSender for Sender {
 #[derive(Debug)]
 struct Receiver {
     from: OwnedReadHalf,
-    /// What has been read and not yet returned: so a cancelled call loses nothing.
+    /// Bytes read and not yet returned: so a cancelled call loses nothing.
     read: BytesMut,
     ended: bool,
 }

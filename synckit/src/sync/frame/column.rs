@@ -196,7 +196,7 @@ impl Column for Vec<Bytes> {
 }
 
 message! {
-    /// Which incarnation of which store.
+    /// A store's identity, as a message.
     #[derive(Debug)]
     struct Store {
         1 id: StoreId,

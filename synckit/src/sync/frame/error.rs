@@ -4,7 +4,7 @@ use crate::id::IdError;
 use crate::sync::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX};
 use crate::wire::WireError;
 
-/// Why bytes are no frame, or a frame has no bytes: where, and what is wrong there.
+/// The reason why bytes are no frame, or a frame has no bytes, and the field to blame.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{at}: {reason}")]
 pub struct FrameError {
@@ -32,13 +32,13 @@ impl FrameError {
         self.at
     }
 
-    /// What is wrong there.
+    /// The fault that was found there.
     pub const fn reason(&self) -> &Unsound {
         &self.reason
     }
 }
 
-/// What is wrong with a frame.
+/// A fault of a frame.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unsound {
@@ -84,9 +84,9 @@ pub enum Unsound {
     TooMany {
         /// Of what.
         what: &'static str,
-        /// How many fit.
+        /// The most that fit.
         max: usize,
-        /// How many there are.
+        /// The number found.
         found: usize,
     },
     /// No kind of frame that this version knows.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::error::{FrameError, Unsound};
 use crate::wire::{Reader, Unknown, WireType, Writer};
 
-/// What travels as a message: as the body of a frame, or within another message.
+/// A message: the body of a frame, or a part of another message.
 pub(super) trait Message: Sized {
     /// Appends the fields.
     fn write_fields(&self, out: &mut Writer);
@@ -18,7 +18,7 @@ pub(super) trait Message: Sized {
     fn read_fields(bytes: &Bytes) -> Result<Self, FrameError>;
 }
 
-/// What a row of a table can hold.
+/// A type that a row of a table can have.
 pub(super) trait Column: Sized {
     /// Appends the field under its number.
     fn write(&self, number: u32, out: &mut Writer);

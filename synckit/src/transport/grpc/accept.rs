@@ -14,14 +14,14 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use super::ServerLimits;
 use super::guard::{Ending, Guarded};
 
-/// How long to wait before accepting again when the system has no more sockets to give.
+/// Pause before accepting again when the system has no more sockets to give.
 const BACK_OFF: Duration = Duration::from_millis(200);
 /// Connections that are being told at the same time that there is no room. Others are just closed.
 const REFUSALS_MAX: usize = 32;
-/// How long telling one may take.
+/// Longest time that telling one may take.
 const REFUSE_WITHIN: Duration = Duration::from_secs(1);
 
-/// What a server says that has no room: an empty SETTINGS frame, and GOAWAY with ENHANCE_YOUR_CALM
+/// The words of a server that has no room: an empty SETTINGS frame, and GOAWAY with ENHANCE_YOUR_CALM
 /// (RFC 9113, sections 6.5, 6.8 and 7), which gRPC reads as RESOURCE_EXHAUSTED.
 const NO_ROOM: [u8; 26] = [
     0, 0, 0, 4, 0, 0, 0, 0, 0, //
@@ -167,7 +167,7 @@ impl Drop for Slot {
     }
 }
 
-/// What counts as one peer: an IPv4 address, or an IPv6 network of 64 bits, which is what one
+/// The unit that counts as one peer: an IPv4 address, or an IPv6 network of 64 bits, which is what one
 /// customer is given.
 fn one_peer(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

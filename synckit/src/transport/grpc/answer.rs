@@ -1,4 +1,4 @@
-//! What answers a call: gRPC, or something else that speaks HTTP/2, such as a proxy whose hub is
+//! Answers to a call: gRPC, or something else that speaks HTTP/2, such as a proxy whose hub is
 //! down.
 
 use std::sync::Arc;
@@ -42,7 +42,7 @@ impl Service<Request<Body>> for Checked {
 #[error("the answer was {0}, not gRPC")]
 pub(super) struct NotGrpc(pub(super) Answer);
 
-/// What an answer means that is not gRPC.
+/// Reads an answer that is not gRPC.
 fn refusal(code: StatusCode, headers: &HeaderMap) -> Option<Status> {
     let kind = headers.get("content-type").map_or(&b""[..], |kind| kind.as_bytes());
     if code == StatusCode::OK && kind.starts_with(b"application/grpc") {

@@ -12,11 +12,11 @@ use super::connector::{Connector, Impression, Seen};
 use super::{HEADER_LIST_BYTES_MAX, address, service, status, streams};
 use crate::transport::{Connection, PeerInfo, Transport, TransportError, TransportErrorKind};
 
-/// How long a connection may take, from the look-up of the name to the hub's answer.
+/// Longest time that a connection may take, from the look-up of the name to the hub's answer.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// After how long a quiet connection is asked whether it is still there.
 const PING_EVERY: Duration = Duration::from_secs(20);
-/// How long the answer may take.
+/// Longest time that the answer may take.
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 /// Bytes of one stream that may be on their way here.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
@@ -107,7 +107,7 @@ impl Transport for GrpcTransport {
     }
 }
 
-/// Why a connection was not opened.
+/// The reason why a connection was not opened.
 #[derive(Debug)]
 enum Failure {
     Connection(tonic::transport::Error),

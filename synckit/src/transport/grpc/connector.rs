@@ -27,7 +27,7 @@ const HEADER_BYTES: usize = 9;
 /// Bytes that are kept of what does not speak HTTP/2: enough for the head of an HTTP/1 answer.
 const FOREIGN_BYTES_MAX: usize = 1024;
 
-/// What is known of the other side.
+/// An impression of the other side.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Impression {
     /// There was no connection.
@@ -40,7 +40,7 @@ pub(super) enum Impression {
     Foreign(Answer),
 }
 
-/// What has been seen of the other side, shared with its connection.
+/// Facts seen of the other side, shared with its connection.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Seen(Arc<Facts>);
 
@@ -140,7 +140,7 @@ impl Watched {
     }
 }
 
-/// What the first bytes of another protocol say.
+/// Reads the first bytes of another protocol.
 fn answer(said: &[u8]) -> Answer {
     let mut lines = said.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let status = lines.next().and_then(http1_status);
@@ -158,7 +158,7 @@ fn http1_status(line: &[u8]) -> Option<u16> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Whether these can be the first bytes of a SETTINGS frame: its length has three bytes of which
+/// Tells that these can be the first bytes of a SETTINGS frame: its length has three bytes of which
 /// the first is 0, and is followed by the type 4, flags, and the stream 0.
 fn begins_http2(head: &[u8]) -> bool {
     head.iter().enumerate().all(|(at, byte)| match at {

@@ -21,15 +21,15 @@ const CONNECTIONS_MAX: usize = 768;
 const CONNECTIONS_PER_PEER_MAX: usize = 128;
 /// Sessions on one connection. Our own client has one.
 const STREAMS_PER_CONNECTION_MAX: u32 = 32;
-/// How long a client may take to its first bytes, and from there to its call.
+/// Longest time to a client's first bytes, and from there to its call.
 const GREETING_WITHIN: Duration = Duration::from_secs(5);
 /// After how long a quiet connection is asked whether it is still there.
 const PING_EVERY: Duration = Duration::from_secs(20);
-/// How long the answer may take.
+/// Longest time that the answer may take.
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 /// Age of a connection at which it is ended.
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3_600);
-/// How long sessions may take to end when the server stops.
+/// Longest time that sessions may take to end when the server stops.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Bytes of one stream that may be on their way here.
@@ -57,18 +57,18 @@ pub struct ServerLimits {
     pub connections_per_peer_max: usize,
     /// Sessions at the same time on one connection (32).
     pub streams_per_connection_max: u32,
-    /// How long a client may take to its first bytes, and from there to its first call (5
+    /// Longest time to a client's first bytes, and from there to its first call (5
     /// seconds).
     pub greeting_within: Duration,
     /// After how long a quiet connection is asked whether it is still there (20 seconds).
     pub ping_every: Duration,
-    /// How long it may take to answer that (10 seconds).
+    /// Longest time to the answer (10 seconds).
     pub pong_within: Duration,
     /// Age at which a connection is ended (1 hour, and up to an eighth less by chance), so that
     /// load spreads over several hubs again. Sessions on it are lost, and resume on the next
     /// connection.
     pub connection_age_max: Duration,
-    /// How long sessions may take to end when the server stops (10 seconds).
+    /// Longest time that sessions may take to end when the server stops (10 seconds).
     pub drain_within: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What tonic reports, as transport errors.
+//! Reports of tonic, as transport errors.
 
 use tonic::{Code, Status};
 
@@ -6,7 +6,7 @@ use super::answer::NotGrpc;
 use super::connector::Impression;
 use crate::transport::{Answer, TransportError, TransportErrorKind};
 
-/// Why no session could be opened: by what was seen of the other side, and what it answered.
+/// The reason why no session could be opened: by what was seen of the other side, and what it answered.
 pub(super) fn connecting(seen: Impression, answer: Option<&Status>) -> TransportErrorKind {
     match (seen, answer) {
         (Impression::Absent, _) => TransportErrorKind::Unreachable,
@@ -32,7 +32,7 @@ fn answered(status: &Status) -> TransportErrorKind {
     }
 }
 
-/// Why no more frames come.
+/// The reason why no more frames come.
 pub(super) fn receiving(status: Status) -> TransportError {
     let made_here = std::error::Error::source(&status).is_some();
     let kind = match status.code() {
@@ -47,7 +47,7 @@ pub(super) fn receiving(status: Status) -> TransportError {
     TransportError::new("receive a frame", kind).caused_by(status)
 }
 
-/// What a peer is told whose connection was not accepted.
+/// The answer to a peer whose connection was not accepted.
 pub(super) fn refusal(error: &TransportError) -> Status {
     match error.kind() {
         TransportErrorKind::Busy => Status::resource_exhausted(error.kind().to_string()),

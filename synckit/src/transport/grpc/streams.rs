@@ -17,7 +17,8 @@ use crate::transport::{
     Connection, FrameReceiver, FrameSender, PeerInfo, TransportError, TransportErrorKind,
 };
 
-/// How long what was handed over may take to arrive after both directions have been dropped.
+/// Longest time that frames handed over may take to arrive after both directions have been
+/// dropped.
 const LINGER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Frames on their way into a gRPC stream.
@@ -74,7 +75,7 @@ struct GrpcReceiver {
     /// `None` after the last frame, and after an error: behind one the place in the stream is
     /// lost.
     frames: Option<Streaming<Bytes>>,
-    /// Whether the other direction has ended as it should.
+    /// Set when the other direction has ended as it should.
     finished: Arc<AtomicBool>,
 }
 
