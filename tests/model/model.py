@@ -1,0 +1,398 @@
+"""Executable specification of logs, cursors, frontiers, forks, refusals and stamps.
+
+What a store keeps is a grow-only set of signed commits in an append-only, causally ordered log.
+States are a function of that set. README.md states the rules by number; `OFF` switches rules off,
+and sim.py then finds a counterexample.
+"""
+from hashlib import blake2b
+
+OFF = set()         # rules switched off
+MODE = set()        # "interim": hubs admit every stamp. "hubless": no hub exists
+BOUND = 5           # how far a stamp may be ahead of a hub's clock
+BRANCHES_MAX = 3    # live branches of a key that hubs admit
+WAITS_MAX = 3       # sessions in which a hub lets a commit wait
+
+
+def on(rule):
+    return rule not in OFF
+
+
+def digest_of(*parts):
+    """A hash that is the same in every run of Python."""
+    return int.from_bytes(blake2b(repr(parts).encode(), digest_size=8).digest(), "big")
+
+
+def root_of(key):
+    return digest_of("chain", key)
+
+
+class Commit:
+    """What its author signed. `id` is the chain value; `seq` the number of the last event."""
+    __slots__ = "key seq prev agg ops hlc ctx nonce uids seen made leaf id".split()
+    tomb = False
+
+    def __init__(self, key, seq, prev, agg, ops, hlc, ctx, nonce,
+                 uids=(), seen=frozenset(), made=0):
+        self.key, self.seq, self.prev, self.agg, self.ops = key, seq, prev, agg, ops
+        self.hlc, self.ctx, self.nonce = hlc, ctx, nonce
+        self.uids, self.seen, self.made = uids, seen, made      # the oracle's: not on the wire
+        self.leaf = self.leaf_of()
+        self.id = digest_of(prev, self.leaf)
+
+    def leaf_of(self):
+        return digest_of(self.key, self.seq, self.agg, self.ops, self.hlc, self.ctx, self.nonce)
+
+    @property
+    def base(self):
+        return self.seq - len(self.ops)
+
+    @property
+    def bad(self):
+        return self.agg is not None and any(op[-1] == "bad" for op in self.ops)
+
+
+class Tomb:
+    """A refused commit without its payload: enough to continue the chain."""
+    __slots__ = "key seq base prev leaf id".split()
+    tomb, agg, ops, ctx, uids = True, None, (), (), ()
+
+    def __init__(self, c):
+        self.key, self.seq, self.base, self.prev = c.key, c.seq, c.base, c.prev
+        self.leaf, self.id = c.leaf, c.id
+
+
+class World:
+    """What cryptography and operators give: who signed what, which keys are hubs'."""
+
+    def __init__(self):
+        self.minted, self.hub_keys, self.next, self.now = {}, set(), 1, 10_000
+        self.edits = []                             # the oracle's: the events of each edit
+
+    def token(self):
+        self.next += 1
+        return self.next
+
+    def mint(self, c):
+        return self.minted.setdefault(c.id, c)
+
+
+class Lie(Exception):
+    """A forged or withheld commit."""
+
+
+class Gap(Exception):
+    """A commit needs one that is not held."""
+
+
+class Store:
+    SETS = "log digest commits cursors source refused clamps own acked waits".split()
+    NESTED = "kids heads agg_heads closed".split()
+    SINGLE = "key own_head used_elsewhere folded".split()
+
+    def __init__(self, world, name, hub=False):
+        self.world, self.name, self.hub, self.offset = world, name, hub, 0
+        self.log, self.digest = [], [digest_of("log")]      # ids in order; the digest after each
+        self.commits, self.kids, self.heads = {}, {}, {}    # kids: (key, parent) -> ids
+        self.folded, self.agg_heads = 0, {}         # how far states reflect the log; newest commits
+        self.cursors = {}                           # peer key -> (position in its log, digest)
+        self.source = {}                            # only read with `session_marks` switched off
+        self.refused, self.clamps, self.closed = set(), {}, {}     # from the control events held
+        self.waits = {}                             # hub: key -> how often its commits waited
+        self.own, self.acked = set(), set()
+        self.new_key()
+        self.open()
+
+    # Files
+
+    def snapshot(self):
+        snap = {f: getattr(self, f).copy() for f in self.SETS}
+        snap |= {f: {k: v.copy() for k, v in getattr(self, f).items()} for f in self.NESTED}
+        return snap | {f: getattr(self, f) for f in self.SINGLE}
+
+    def load(self, snap):
+        for f in self.SETS:
+            setattr(self, f, snap[f].copy())
+        for f in self.NESTED:
+            setattr(self, f, {k: v.copy() for k, v in snap[f].items()})
+        for f in self.SINGLE:
+            setattr(self, f, snap[f])
+
+    def new_key(self):
+        self.fold_through(len(self.log))            # its commits so far are another author's
+        self.key, self.own_head, self.used_elsewhere = self.world.token(), None, False
+        if self.hub:
+            self.world.hub_keys.add(self.key)
+
+    def open(self, same_file=True):
+        self.nonce = self.world.token() if on("nonce") else 0
+        if not same_file and on("token"):
+            self.new_key()
+
+    # Reading
+
+    def clock(self):
+        return max(0, self.world.now + self.offset)
+
+    def path(self, i):
+        """The ids of a commit and of all before it on its chain, last first."""
+        while i in self.commits:
+            yield i
+            i = self.commits[i].prev
+
+    def covered(self, prev, ctx):
+        """What an author saw: its own path, and of each anchor's path the events up to a number."""
+        for i in self.path(prev):
+            yield i
+        for anchor, seq in ctx:
+            if on("context_chain"):
+                ids = self.path(anchor)
+            else:                                   # number alone: whatever branch it lies on
+                key = self.commits[anchor].key
+                ids = [i for i in self.log if self.commits[i].key == key]
+            for i in ids:
+                if self.commits[i].seq <= seq or not on("context_number"):
+                    yield i
+
+    def stamp(self, i):
+        c = self.commits[i]
+        return None if c.agg is None else min(c.hlc, self.clamps.get(i, c.hlc))
+
+    def past_stamp(self, prev, ctx, agg):
+        """The highest stamp in force that an author saw in an aggregate."""
+        ids = self.covered(prev, ctx)
+        return max((self.stamp(i) for i in ids if self.commits[i].agg == agg), default=0)
+
+    def is_void(self, c):
+        """Whether a hub has closed the key before this commit."""
+        return c.key in self.closed and c.id not in self.closed[c.key]
+
+    def is_refused(self, c):
+        return c.id in self.refused or (c.key, c.seq) in self.refused or self.is_void(c)
+
+    def forks(self):
+        return {place for place, ids in self.kids.items() if len(ids) > 1}
+
+    def live_branches(self, key):
+        forks = (ids for (of, _), ids in self.kids.items() if of == key)
+        live = (sum(not self.is_void(self.commits[i]) for i in ids) for ids in forks)
+        return 1 + sum(count - 1 for count in live if count > 1)
+
+    # Writing
+
+    def author(self, agg, ops, hlc, ctx, uids=(), seen=frozenset()):
+        if self.used_elsewhere and on("new_key"):
+            self.new_key()
+        prev, seq = self.own_head or (root_of(self.key), 0)
+        c = Commit(self.key, seq + len(ops), prev, agg, ops, hlc, ctx, self.nonce, uids, seen,
+                   self.world.now)
+        c = self.world.mint(c)
+        if c.id not in self.commits:                # held already: only without the nonce
+            self.own_head = (c.id, c.seq)
+            self.own.add(c.id)
+            self.append(c)
+        return c
+
+    def edit(self, agg, ops, uids):
+        """One edit of an application: never refused because of a clock."""
+        if self.used_elsewhere and on("new_key"):
+            self.new_key()
+        self.acked.update(uids)
+        prev = self.own_head[0] if self.own_head else root_of(self.key)
+        ctx = self.context(agg, set(self.path(prev)))
+        past = self.past_stamp(prev, ctx, agg) if on("stamp_after_past") else 0
+        seen = set(self.log[:self.folded]) | set(self.path(prev))
+        seen = frozenset(u for i in seen for u in self.commits[i].uids)
+        return self.author(agg, ops, max(self.clock(), 1 + past), ctx, uids, seen)
+
+    def context(self, agg, own_path):
+        """The newest commits folded there, each as a number on the path to an anchor."""
+        rows = []
+        for i in self.agg_heads.get(agg, set()) - own_path:
+            key, seq = self.commits[i].key, self.commits[i].seq
+            anchor = min(h for h in self.heads[key] if i in self.path(h))
+            rows.append((anchor, seq))
+        return tuple(sorted(rows))
+
+    def fold_through(self, position):
+        """States follow the log, at their own pace."""
+        for i in self.log[self.folded:position]:
+            c = self.commits[i]
+            if c.agg is None:
+                continue
+            newest = self.agg_heads.setdefault(c.agg, set())
+            newest.difference_update(list(self.path(c.prev)))
+            newest.add(i)
+        self.folded = max(self.folded, position)
+
+    def append(self, c):
+        self.log.append(c.id)
+        self.digest.append(digest_of(self.digest[-1], c.key, c.seq, c.id))
+        self.commits[c.id] = c
+        self.kids.setdefault((c.key, c.prev), set()).add(c.id)
+        heads = self.heads.setdefault(c.key, set())
+        heads.discard(c.prev)
+        heads.add(c.id)
+        if not c.tomb and c.agg is None and c.key in self.world.hub_keys:
+            self.obey(*c.ops[0])
+
+    def obey(self, kind, what, value=None):
+        """A control event of a certified hub. Each only ever takes away: no order matters."""
+        if kind == "refuse":
+            self.refused.add(what)
+        elif kind == "clamp":
+            was = self.clamps.get(what, value)
+            self.clamps[what] = min(was, value) if on("clamp_min") else was
+        elif kind == "close":
+            live = {i for head in value for i in self.path(head)}
+            self.closed[what] = self.closed.get(what, live) & live
+            self.used_elsewhere |= what == self.key
+
+    # Frontier
+
+    def frontier(self):
+        """Of every branch the head, and the commits 1, 2, 4 … before it."""
+        if not on("frontier_chain"):
+            return {k: max(self.commits[h].seq for h in hs) for k, hs in self.heads.items() if hs}
+        out = set()
+        for head in (h for hs in self.heads.values() for h in hs):
+            path = list(self.path(head))
+            steps = [0] + [1 << n for n in range(len(path).bit_length())]
+            out.update(path[n] for n in steps if n < len(path))
+        return out
+
+    def held_by(self, frontier):
+        """What of this log a peer holds: what lies behind a commit of its frontier."""
+        if not on("frontier_chain"):
+            return {i for i, c in self.commits.items() if c.seq <= frontier.get(c.key, 0)}
+        held = set()
+        for i in frontier:
+            for j in self.path(i):
+                if j in held:
+                    break
+                held.add(j)
+        return held
+
+    # Receiving
+
+    def verify(self, m):
+        """A signature vouches for a chain value; the content has to hash to it."""
+        if not m.tomb and on("signatures") and m.leaf_of() != m.leaf:
+            raise Lie("content")
+        if digest_of(m.prev, m.leaf) != m.id:
+            raise Lie("chain")
+        signed = self.world.minted.get(m.id)
+        if on("signatures") and (signed is None or (signed.key, signed.seq) != (m.key, m.seq)):
+            raise Lie("signature")
+        if m.tomb and not self.is_refused(m) and on("tomb_needs_refusal"):
+            raise Lie("payload withheld")
+
+    def receive(self, m, peer_key, peer_clock, blocked, rng):
+        """Takes one commit. False: it waits (`blocked` grows), and is to be offered again."""
+        if m.id in self.commits:
+            return True
+        self.verify(m)
+        first = m.prev == root_of(m.key)
+        if first != (m.base == 0):
+            raise Lie("number")
+        needs = [anchor for anchor, _ in m.ctx] + ([] if first else [m.prev])
+        if any(i in blocked for i in needs):
+            blocked.add(m.id)
+            return False
+        if any(i not in self.commits for i in needs):
+            raise Gap(f"{self.name} lacks what {m.key}:{m.seq} needs")
+        if not first:
+            parent = self.commits[m.prev]
+            if (parent.key, parent.seq) != (m.key, m.base):
+                raise Lie("spliced")
+        if self.kids.get((m.key, m.prev)) and not on("branches"):
+            blocked.add(m.id)
+            return False
+        if self.hub and m.agg is not None and not self.admit(m, peer_clock, blocked):
+            return False
+        if m.key == self.key and m.id not in self.own:
+            self.used_elsewhere = True
+        if self.is_refused(m) and not m.tomb and rng.random() < .5:
+            m = Tomb(m)
+        self.append(m)
+        self.source[m.id] = peer_key
+        return True
+
+    def admit(self, m, peer_clock, blocked):
+        """At hubs only. Control events go into the log before the commit that they name."""
+        rivals = self.kids.get((m.key, m.prev)) and not self.is_void(m)
+        if rivals and on("cap") and self.live_branches(m.key) >= BRANCHES_MAX:
+            live = sorted(h for h in self.heads[m.key] if not self.is_void(self.commits[h]))
+            ctx = tuple((h, self.commits[h].seq) for h in live)
+            self.author(None, (("close", m.key, tuple(live)),), 0, ctx)
+        if self.is_refused(m):
+            return True
+        if m.bad and (self.key + m.uids[0]) % 3:
+            what = m.id if on("refuse_by_chain") else (m.key, m.seq)
+            self.author(None, (("refuse", what),), 0, ())
+            return True
+        return "interim" in MODE or self.admit_stamp(m, peer_clock, blocked)
+
+    def admit_stamp(self, m, peer_clock, blocked):
+        past = self.past_stamp(m.prev, m.ctx, m.agg)
+        at = min(m.hlc, self.clamps.get(m.id, m.hlc))
+        if at <= max(self.clock(), past) + BOUND:
+            self.waits.pop(m.key, None)
+            return True
+        waited = self.waits.get(m.key, 0)
+        # Ahead of one of two clocks: nobody knows which is wrong.
+        if at <= max(peer_clock, past) + BOUND and (waited < WAITS_MAX or not on("wait_bounded")):
+            self.waits[m.key] = waited + 1
+            blocked.add(m.id)
+            return False
+        at = max(self.clock(), past + 1) if on("clamp_after_past") else self.clock()
+        self.author(None, (("clamp", m.id, at),), 0, ())
+        return True
+
+
+def session(a, b, rng, cut=0.0, stats=None, meanwhile=lambda: None):
+    """Both directions at once, frame by frame. True if it ran to the end and nothing waits."""
+    if a is b:
+        return True
+    keys = {a: a.key, b: b.key}                     # a session goes on under the key it began with
+    arrived, streams, clean = {a: set(), b: set()}, [], True
+    for s, r in ((a, b), (b, a)):
+        position, digest = r.cursors.get(keys[s], (0, None))
+        known = digest is not None and position < len(s.digest)
+        # If it does not fit, the receiver says what it holds, and the session goes on.
+        fits = known and (s.digest[position] == digest or not on("cursor_digest"))
+        if stats is not None:
+            stats["cursor" if fits else "rewind" if position else "frontier"] += 1
+        held = None if fits else s.held_by(r.frontier())
+        streams.append([s, r, position if fits else 0, held, set()])
+    while any(t[2] < len(t[0].log) for t in streams):
+        t = rng.choice([t for t in streams if t[2] < len(t[0].log)])
+        s, r, position, held, blocked = t
+        frame, count = [], rng.randint(1, 6)
+        while position < len(s.log) and len(frame) < count:
+            i = s.log[position]
+            position += 1
+            skip = i in arrived[s]
+            if not on("session_marks"):             # a durable mark of where a commit came from
+                skip = held is None and s.source.get(i) == keys[r]
+            if not skip and i not in (held or ()):
+                frame.append(s.commits[i])
+        if rng.random() < cut:
+            return False                            # sent, never committed
+        try:
+            for m in frame:
+                if r.receive(m, keys[s], s.clock(), blocked, rng):
+                    arrived[r].add(m.id)
+                else:
+                    clean = False
+        except Gap:
+            r.cursors.pop(keys[s], None)            # by frontier the next time
+            if stats is not None:
+                stats["gap"] += 1
+            return False
+        t[2] = position
+        if not blocked or not on("cursor_waits"):   # no cursor passes what waits
+            r.cursors[keys[s]] = (position, s.digest[position])
+        if rng.random() < cut:
+            return False                            # committed, never acknowledged
+        meanwhile()
+    return clean
