@@ -63,6 +63,7 @@ impl Drop for Running {
 
 /// The result of an edit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Edited {
     /// The number of events made; 0 when the edit recorded nothing.
     pub events: usize,
@@ -72,6 +73,7 @@ pub struct Edited {
 
 /// An event that this program cannot apply.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Parked {
     /// Its place in the log: pass it to [`Replica::parked`] to go on behind it.
     pub position: Position,
@@ -87,6 +89,7 @@ pub struct Parked {
 
 /// The status of a replica.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct ReplicaStatus {
     /// Events that its log holds.
     pub events: Position,

@@ -21,6 +21,7 @@ const END_WITHIN: Duration = Duration::from_secs(5);
 
 /// The result of one sync.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
 pub struct SyncReport {
     /// Events sent and acknowledged: durable at the peer.
     pub pushed: u64,
