@@ -65,19 +65,18 @@ impl Office {
     pub(crate) async fn entered(&self) -> Result<BTreeSet<String>, Failure> {
         let (store, own) = (self.replica.store(), self.replica.id());
         let mut entered = BTreeSet::new();
-        let mut next = 1;
+        let mut after = Position::START;
         loop {
-            let page = store.read_replica(self.replica.space(), &own, next).await?;
-            let entries = page.blocks.iter().flat_map(|log| log.block.entries());
-            let mut last = None;
-            for entry in entries.filter(|entry| entry.dot().replica == own) {
-                entered.extend(entry.metadata().get(REPORT).map(str::to_owned));
-                last = Some(entry.dot().seq);
+            let page = store.read_after(self.replica.space(), after).await?;
+            if page.blocks.is_empty() {
+                return Ok(entered);
             }
-            match last {
-                Some(last) if last >= next => next = last + 1,
-                _ => return Ok(entered),
+            for (_, entry) in page.blocks.iter().flat_map(|log| log.after(after)) {
+                if entry.dot().replica == own {
+                    entered.extend(entry.metadata().get(REPORT).map(str::to_owned));
+                }
             }
+            after = page.through;
         }
     }
 

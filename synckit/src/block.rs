@@ -122,6 +122,11 @@ impl Block {
         &self.aggregates
     }
 
+    /// The causal contexts of the events, each once.
+    pub(crate) fn contexts(&self) -> impl Iterator<Item = &VectorClock> {
+        self.contexts.iter()
+    }
+
     /// The events in order.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> + DoubleEndedIterator {
         self.entries.iter().map(|header| Entry { block: self, header })

@@ -23,7 +23,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// Everything that a session is driven with.
 #[derive(Debug)]
 pub(crate) struct Driver {
-    pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) store: Arc<EventStore>,
     pub(crate) clock: WallClock,
     /// The peer's address, for errors.
     pub(crate) peer: String,

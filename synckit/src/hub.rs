@@ -41,7 +41,7 @@ pub struct Hub {
 }
 
 struct Core {
-    store: Arc<dyn EventStore>,
+    store: Arc<EventStore>,
     /// `None` once the hub is closed.
     lease: Mutex<Option<Lease>>,
     clock: WallClock,
@@ -68,7 +68,7 @@ impl Hub {
     }
 
     /// The store below it.
-    pub fn store(&self) -> &Arc<dyn EventStore> {
+    pub fn store(&self) -> &Arc<EventStore> {
         &self.core.store
     }
 

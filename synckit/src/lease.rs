@@ -5,21 +5,19 @@
 //! is closed with its last user, one that was handed over stays open. A space of a store has one
 //! running replica at a time, because two would give the same numbers to different events.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::id::SpaceId;
-use crate::store::{EventStore, StoreError};
+use crate::store::{Claim, EventStore, StoreError, StoreErrorKind};
 
 /// The stores in use in this process.
 static IN_USE: Mutex<Vec<InUse>> = Mutex::new(Vec::new());
 
 #[derive(Debug)]
 struct InUse {
-    store: Weak<dyn EventStore>,
+    store: Weak<EventStore>,
     opened_here: bool,
     users: usize,
-    spaces: BTreeSet<SpaceId>,
 }
 
 /// The one who opened a store, and so closes it.
@@ -34,8 +32,9 @@ pub(crate) enum OpenedBy {
 /// The use of a store, until it is released or dropped.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    store: Arc<dyn EventStore>,
-    space: Option<SpaceId>,
+    store: Arc<EventStore>,
+    /// Keeps other replicas from the space; `None` for a hub, or when the store is closed.
+    _claim: Option<Claim>,
 }
 
 /// The space has a running replica.
@@ -45,24 +44,26 @@ pub(crate) struct SpaceTaken;
 impl Lease {
     /// For a replica of a space.
     pub(crate) fn of_space(
-        store: Arc<dyn EventStore>,
+        store: Arc<EventStore>,
         opened_by: OpenedBy,
-        space: SpaceId,
+        space: &SpaceId,
     ) -> Result<Self, SpaceTaken> {
+        let claim = match store.claim(space) {
+            Ok(claim) => Some(claim),
+            Err(error) if *error.kind() == StoreErrorKind::Claimed => return Err(SpaceTaken),
+            // The replica's first read says that the store is closed.
+            Err(_) => None,
+        };
         let mut in_use = lock();
-        let entry = entry(&mut in_use, &store, opened_by);
-        if !entry.spaces.insert(space.clone()) {
-            return Err(SpaceTaken);
-        }
-        entry.users += 1;
-        Ok(Self { store, space: Some(space) })
+        entry(&mut in_use, &store, opened_by).users += 1;
+        Ok(Self { store, _claim: claim })
     }
 
     /// For a hub, which writes under nobody's name.
-    pub(crate) fn of_hub(store: Arc<dyn EventStore>, opened_by: OpenedBy) -> Self {
+    pub(crate) fn of_hub(store: Arc<EventStore>, opened_by: OpenedBy) -> Self {
         let mut in_use = lock();
         entry(&mut in_use, &store, opened_by).users += 1;
-        Self { store, space: None }
+        Self { store, _claim: None }
     }
 
     /// Ends the use, and closes the store if a builder opened it and nobody else uses it.
@@ -83,30 +84,27 @@ impl Drop for Lease {
         let mut in_use = lock();
         if let Some(entry) = in_use.iter_mut().find(|entry| entry.is_of(&self.store)) {
             entry.users -= 1;
-            if let Some(space) = &self.space {
-                entry.spaces.remove(space);
-            }
         }
         in_use.retain(|entry| entry.users > 0);
     }
 }
 
 impl InUse {
-    fn is_of(&self, store: &Arc<dyn EventStore>) -> bool {
+    fn is_of(&self, store: &Arc<EventStore>) -> bool {
         std::ptr::addr_eq(self.store.as_ptr(), Arc::as_ptr(store))
     }
 }
 
 fn entry<'a>(
     in_use: &'a mut Vec<InUse>,
-    store: &Arc<dyn EventStore>,
+    store: &Arc<EventStore>,
     opened_by: OpenedBy,
 ) -> &'a mut InUse {
     let found = in_use.iter().position(|entry| entry.is_of(store));
     let index = found.unwrap_or_else(|| {
         let opened_here = opened_by == OpenedBy::Builder;
         let store = Arc::downgrade(store);
-        in_use.push(InUse { store, opened_here, users: 0, spaces: BTreeSet::new() });
+        in_use.push(InUse { store, opened_here, users: 0 });
         in_use.len() - 1
     });
     &mut in_use[index]

@@ -111,7 +111,7 @@ impl Replica {
     }
 
     async fn open(
-        store: Arc<dyn EventStore>,
+        store: Arc<EventStore>,
         opened_by: OpenedBy,
         space: SpaceId,
         registry: Registry,
@@ -120,7 +120,7 @@ impl Replica {
         let attempted = format!("open a replica of space `{space}`");
         let invalid = |error| Error::new(attempted.clone(), ErrorKind::Registry(error));
         registry.check().map_err(invalid)?;
-        let lease = Lease::of_space(Arc::clone(&store), opened_by, space.clone());
+        let lease = Lease::of_space(Arc::clone(&store), opened_by, &space);
         let taken = |_| Error::new(attempted.clone(), ErrorKind::SpaceInUse);
         let lease = lease.map_err(taken)?;
 
@@ -148,7 +148,7 @@ impl Replica {
     }
 
     /// The store below it.
-    pub fn store(&self) -> &Arc<dyn EventStore> {
+    pub fn store(&self) -> &Arc<EventStore> {
         &self.running.store
     }
 

@@ -1,201 +1,61 @@
-//! Where events live: the seam that every back end implements.
+//! Stores: where events live.
 //!
 //! A store keeps, for each space, a log of blocks, the frontier that says exactly which events the
 //! log holds, the cursors that say how far peers' logs have been followed, and a checkpoint of
 //! materialized aggregate states. There is one way to write, [`EventStore::commit`], and it is
 //! atomic and durable.
 //!
-//! What a log admits is decided by [`log::Staging`](crate::log::Staging), the same for every back
-//! end. A back end of your own passes `synckit::testing::store_contract!` (feature `testing`).
+//! [`EventStore`] is the same for every back end, which only keeps [`Rows`]: sorted tables of byte
+//! strings. In here:
+//! - `rows`: the seam that a back end implements;
+//! - `encoding`, `seal`, `record`, `identity`: what stands in rows, byte for byte;
+//! - `view`: which rows answer a question, and what they say;
+//! - `ledger`, `space`: admission, and what is remembered of spaces;
+//! - `queue`, `watch`: group commit, and waking readers;
+//! - `memory`, `redb`: back ends.
 
 use std::fmt;
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::block::Block;
 use crate::conflict::Conflict;
-use crate::envelope::{Frontier, Head};
 use crate::failure::{Failure, failure};
-use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId, StoreIdentity};
-use crate::key::ReplicaKey;
-use crate::log::{Page, Refusal, Source};
+use crate::id::{AggregateId, Position, ReplicaId, SpaceId, StoreIdentity};
+use crate::log::Refusal;
 
+mod encoding;
+mod event_store;
+mod identity;
+mod ledger;
 mod memory;
+#[cfg(feature = "testing")]
+mod prune;
+mod queue;
 mod record;
 #[cfg(feature = "redb")]
 mod redb;
+mod rows;
+mod seal;
+mod space;
+mod view;
 mod watch;
 
-pub use memory::MemoryStore;
+pub use crate::log::Append;
+pub use event_store::{Claim, EventStore};
+pub use memory::MemoryRows;
+#[cfg(feature = "testing")]
+pub(crate) use prune::sealed_value;
+#[cfg(feature = "redb")]
+pub use redb::RedbOptions;
 #[cfg(all(feature = "redb", feature = "testing"))]
 pub use redb::{ENTROPY_LEN, Medium};
-#[cfg(feature = "redb")]
-pub use redb::{RedbOptions, RedbStore};
+pub use rows::{Change, Guard, KeyRange, Read, Row, Rows, Table, WriteSet};
 
 /// Most rows that one listing returns.
 pub const LIST_ROWS_MAX: usize = 4_096;
 /// Most bytes of new blocks that one batch carries.
 pub const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// A store of events.
-///
-/// Methods may be called at the same time from many tasks. Dropping a returned future cancels
-/// waiting, not writing: a commit that was under way may still take effect, and committing the same
-/// events again is harmless.
-#[async_trait]
-pub trait EventStore: fmt::Debug + Send + Sync + 'static {
-    /// Which incarnation of which store this is. Positions and cursors are bound to it.
-    fn identity(&self) -> StoreIdentity;
-
-    /// The key pair that was made with the store.
-    fn key(&self) -> &ReplicaKey;
-
-    /// Writes a batch: all of it or nothing. When this returns, the batch is durable: it survives a
-    /// crash of the process and of the machine. Events that are held already are passed over.
-    ///
-    /// # Errors
-    /// [`StoreErrorKind::Refused`] when the log's rules refuse a block; a fork is recorded before
-    /// that. Any other kind leaves open whether the batch was written; committing it again
-    /// settles that.
-    async fn commit(&self, batch: Batch) -> Result<Committed, StoreError>;
-
-    /// The log after a position, in order: at least one block if there is one, then as many as fit
-    /// into [`READ_BYTES_MAX`](crate::log::READ_BYTES_MAX). The first block may begin before
-    /// `after`.
-    ///
-    /// A reader never sees a position that could later be preceded by another event.
-    ///
-    /// # Errors
-    /// When the store cannot be read or what it holds is damaged. Damage is never returned as data.
-    async fn read_after(&self, space: &SpaceId, after: Position) -> Result<Page, StoreError>;
-
-    /// The blocks that hold a replica's events from `from_seq` on, in log order, limited as in
-    /// [`EventStore::read_after`]. Blocks may hold other events too.
-    ///
-    /// # Errors
-    /// As in [`EventStore::read_after`].
-    async fn read_replica(
-        &self,
-        space: &SpaceId,
-        replica: &ReplicaId,
-        from_seq: u64,
-    ) -> Result<Page, StoreError>;
-
-    /// The blocks after a position that hold events of an aggregate, limited as in
-    /// [`EventStore::read_after`]. Blocks may hold other events too.
-    ///
-    /// # Errors
-    /// As in [`EventStore::read_after`].
-    async fn read_aggregate(
-        &self,
-        space: &SpaceId,
-        aggregate: &AggregateId,
-        after: Position,
-    ) -> Result<Page, StoreError>;
-
-    /// How many events the log of a space holds; 0 when the space is not known.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    async fn head(&self, space: &SpaceId) -> Result<Position, StoreError>;
-
-    /// Waits until the log of a space holds more than `past` events, and returns how many it then
-    /// holds. Cancellation-safe.
-    ///
-    /// # Errors
-    /// When the store cannot be read or is closed.
-    async fn moved(&self, space: &SpaceId, past: Position) -> Result<Position, StoreError>;
-
-    /// Exactly which events the log of a space holds.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    async fn frontier(&self, space: &SpaceId) -> Result<Frontier, StoreError>;
-
-    /// How far one replica's events are held.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    async fn replica_head(&self, space: &SpaceId, replica: &ReplicaId) -> Result<Head, StoreError>;
-
-    /// How far the log of a peer's store has been followed. `None` when it never was, or when the
-    /// peer's store has another epoch by now.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    async fn cursor(
-        &self,
-        space: &SpaceId,
-        peer: &StoreIdentity,
-    ) -> Result<Option<Position>, StoreError>;
-
-    /// The position and the schema fingerprint of the states held, if any were ever written.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    async fn checkpoint(&self, space: &SpaceId) -> Result<Option<CheckpointMark>, StoreError>;
-
-    /// The stored state of an aggregate.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    async fn state(
-        &self,
-        space: &SpaceId,
-        aggregate: &AggregateId,
-    ) -> Result<Option<Bytes>, StoreError>;
-
-    /// The stored states of a type's aggregates, ascending by key, after a key; at most `limit` and
-    /// never more than [`LIST_ROWS_MAX`] rows.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    async fn states(
-        &self,
-        space: &SpaceId,
-        kind: &Name,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Vec<(Key, Bytes)>, StoreError>;
-
-    /// Conflicts recorded with checkpoints, in the order in which they were met; at most
-    /// [`LIST_ROWS_MAX`] after the first `skip`.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    async fn conflicts(&self, space: &SpaceId, skip: u64) -> Result<Vec<Conflict>, StoreError>;
-
-    /// The forks that were refused, in the order in which they were met: what was held of an
-    /// author, and the block that contradicts it. A store keeps at most [`LIST_ROWS_MAX`] of
-    /// them, and at most [`BATCH_BYTES_MAX`] bytes of their blocks; who forks more often has
-    /// been proved to.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    async fn forks(&self, space: &SpaceId) -> Result<Vec<ForkProof>, StoreError>;
-
-    /// Finishes what was begun and releases the store's resources. Later calls fail with
-    /// [`StoreErrorKind::Closed`].
-    ///
-    /// # Errors
-    /// When the end could not be written; everything committed is safe all the same.
-    async fn close(&self) -> Result<(), StoreError>;
-}
-
-/// Opens a redb file without keeping the runtime's threads waiting.
-#[cfg(feature = "redb")]
-pub(crate) async fn open_redb(
-    path: std::path::PathBuf,
-    options: RedbOptions,
-) -> Result<std::sync::Arc<dyn EventStore>, StoreError> {
-    let attempted = format!("open {}", path.display());
-    let opened = tokio::task::spawn_blocking(move || RedbStore::open(path, options)).await;
-    match opened {
-        Ok(store) => Ok(std::sync::Arc::new(store?)),
-        Err(panicked) => Err(StoreError::new(attempted, StoreErrorKind::Io).caused_by(panicked)),
-    }
-}
 
 /// Everything that one transaction writes.
 #[derive(Clone, Debug)]
@@ -215,15 +75,6 @@ impl Batch {
     pub const fn new(space: SpaceId) -> Self {
         Self { space, append: Vec::new(), cursor: None, checkpoint: None }
     }
-}
-
-/// A block to append and where it came from.
-#[derive(Clone, Debug)]
-pub struct Append {
-    /// The block.
-    pub block: Block,
-    /// Where it came from.
-    pub source: Source,
 }
 
 /// Materialized states and the position that they reflect.
@@ -274,6 +125,40 @@ pub struct StoreError(pub(crate) Box<Failure<StoreErrorKind>>);
 
 failure!(StoreError, StoreErrorKind, pub);
 
+impl StoreError {
+    /// The same error with another description of what was attempted.
+    #[must_use]
+    pub fn attempting(mut self, attempted: impl Into<String>) -> Self {
+        self.0.attempted = attempted.into();
+        self
+    }
+
+    /// An error that several callers are told of.
+    pub(crate) fn shared(error: Arc<Self>) -> Self {
+        let kind = error.kind().clone();
+        Self::new(error.0.attempted.clone(), kind).caused_by(Shared(error))
+    }
+}
+
+/// The cause of an error that several callers are told of.
+#[derive(Debug)]
+struct Shared(Arc<StoreError>);
+
+impl fmt::Display for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.0.source() {
+            Some(source) => write!(f, "{source}"),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl std::error::Error for Shared {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.0.source().and_then(|source| source.source())
+    }
+}
+
 /// What went wrong in a store, and whose move it is.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -281,15 +166,26 @@ pub enum StoreErrorKind {
     /// The batch is larger than a store takes. Split it.
     #[error("the batch is larger than {BATCH_BYTES_MAX} bytes; split it")]
     BatchTooLarge,
+    /// Another replica of this process writes the space. Use that one, or close it first.
+    #[error("another replica of this process writes this space; use that one, or close it first")]
+    Claimed,
     /// The store was closed. Open it again.
     #[error("the store is closed; open it again")]
     Closed,
+    /// Other processes wrote at the same time, again and again. Retry.
+    #[error("other processes wrote at the same time; try again")]
+    Contended,
     /// What is stored is damaged. Restore the file, or sync a fresh one from a peer.
     #[error("what is stored is damaged; restore the file or sync a fresh one from a peer")]
     Corrupt,
     /// No space is left. Free some; the store recovers by itself.
     #[error("the disk is full; free some space, nothing acknowledged is lost")]
     DiskFull,
+    /// The file was deleted, replaced or cut while it was open. Put it back and open it again.
+    #[error(
+        "the file was deleted, replaced or cut while it was open; put it back and open it again"
+    )]
+    Gone,
     /// The system refused an operation. Retry, and look at the cause.
     #[error("the system refused; see the cause")]
     Io,
@@ -307,6 +203,9 @@ pub enum StoreErrorKind {
     /// Not a store of synckit's. Choose another file.
     #[error("it is not a synckit store; choose another file or remove it")]
     NotAStore,
+    /// This process has the store open already. Share that one.
+    #[error("this process has it open already; share that store with `EventStore::share`")]
+    OpenHere,
     /// The system gives no random numbers, which a store's key needs. Try again once it does.
     #[error("the system gives no random numbers; try again once it does")]
     Randomness,
@@ -320,13 +219,17 @@ impl StoreErrorKind {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::BatchTooLarge => "store.batch_too_large",
+            Self::Claimed => "store.claimed",
             Self::Closed => "store.closed",
+            Self::Contended => "store.contended",
             Self::Corrupt => "store.corrupt",
             Self::DiskFull => "store.disk_full",
+            Self::Gone => "store.gone",
             Self::Io => "store.io",
             Self::Locked => "store.locked",
             Self::NewerFormat { .. } => "store.newer_format",
             Self::NotAStore => "store.not_a_store",
+            Self::OpenHere => "store.open_here",
             Self::Randomness => "store.randomness",
             Self::Refused(_) => "store.refused",
         }
@@ -336,12 +239,19 @@ impl StoreErrorKind {
     /// given, or to its files.
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::DiskFull | Self::Io | Self::Locked | Self::Randomness => true,
+            Self::Claimed
+            | Self::Contended
+            | Self::DiskFull
+            | Self::Io
+            | Self::Locked
+            | Self::OpenHere
+            | Self::Randomness => true,
             // What is missing may have come from elsewhere by then.
             Self::Refused(refusal) => matches!(refusal, Refusal::NotCausal { .. }),
             Self::BatchTooLarge
             | Self::Closed
             | Self::Corrupt
+            | Self::Gone
             | Self::NewerFormat { .. }
             | Self::NotAStore => false,
         }

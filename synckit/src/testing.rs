@@ -4,7 +4,7 @@
 //! - [`store_contract!`] tries a store of your own on everything that
 //!   [`EventStore`](crate::store::EventStore) promises.
 //! - [`transport_contract!`] does the same for a [`Transport`](crate::transport::Transport).
-//! - [`faults`] puts a disk under a [`RedbStore`](crate::store::RedbStore) that fails when it is
+//! - [`faults`] puts a disk under a [store](crate::store::EventStore) that fails when it is
 //!   told to.
 //!
 //! Nothing in here belongs into a program that is shipped: it panics where a test would fail.

@@ -12,3 +12,5 @@ mod golden;
 mod opening;
 #[path = "store/support.rs"]
 mod support;
+#[path = "store/toy.rs"]
+mod toy;

@@ -136,12 +136,16 @@ fn stores() -> impl Iterator<Item = StoreErrorKind> {
     let dot = Dot { replica: ReplicaId::from_bytes([1; 32]), seq: 7 };
     [
         StoreErrorKind::BatchTooLarge,
+        StoreErrorKind::Claimed,
+        StoreErrorKind::Contended,
         StoreErrorKind::Corrupt,
         StoreErrorKind::DiskFull,
+        StoreErrorKind::Gone,
         StoreErrorKind::Io,
         StoreErrorKind::Locked,
         StoreErrorKind::NewerFormat { found: 9, known: 1 },
         StoreErrorKind::NotAStore,
+        StoreErrorKind::OpenHere,
         StoreErrorKind::Refused(Refusal::ClockBack { dot }),
     ]
     .into_iter()

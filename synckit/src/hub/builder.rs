@@ -10,7 +10,7 @@ use crate::clock::CLOCK_AHEAD_MAX;
 use crate::error::Error;
 use crate::lease::{Lease, OpenedBy};
 use crate::platform::{Tasks, WallClock};
-use crate::store::{EventStore, MemoryStore};
+use crate::store::EventStore;
 
 /// Says what a hub is to be.
 #[derive(Clone, Debug)]
@@ -72,7 +72,10 @@ impl HubBuilder {
     #[cfg(feature = "redb")]
     pub async fn open(self, path: impl Into<std::path::PathBuf>) -> Result<Hub, Error> {
         let options = crate::store::RedbOptions::hub();
-        Ok(self.with(crate::store::open_redb(path.into(), options).await?, OpenedBy::Builder))
+        Ok(self.with(
+            Arc::new(EventStore::open_blocking(path.into(), options).await?),
+            OpenedBy::Builder,
+        ))
     }
 
     /// Opens the hub over a fresh store in memory.
@@ -80,16 +83,16 @@ impl HubBuilder {
     /// # Errors
     /// When the system gives no randomness.
     pub fn in_memory(self) -> Result<Hub, Error> {
-        Ok(self.with(Arc::new(MemoryStore::new()?), OpenedBy::Builder))
+        Ok(self.with(Arc::new(EventStore::in_memory()?), OpenedBy::Builder))
     }
 
     /// Opens the hub over a store, which it may share with replicas. Closing the hub does not close
     /// the store.
-    pub fn over(self, store: Arc<dyn EventStore>) -> Hub {
+    pub fn over(self, store: Arc<EventStore>) -> Hub {
         self.with(store, OpenedBy::Caller)
     }
 
-    fn with(self, store: Arc<dyn EventStore>, opened_by: OpenedBy) -> Hub {
+    fn with(self, store: Arc<EventStore>, opened_by: OpenedBy) -> Hub {
         let lease = Lease::of_hub(Arc::clone(&store), opened_by);
         let core = Core {
             store,

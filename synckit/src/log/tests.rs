@@ -3,12 +3,14 @@
 mod admission;
 mod overlap;
 
-use std::convert::Infallible;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
 use super::*;
+use crate::block::BlockPacker;
 use crate::clock::{Hlc, UnixMillis};
+use crate::envelope::{Envelope, Head};
 use crate::event::EventRef;
 use crate::id::{AggregateId, Key, Name};
 use crate::vector::VectorClock;
@@ -22,26 +24,8 @@ struct Shelf {
     blocks: Vec<Block>,
     heads: BTreeMap<ReplicaId, Head>,
     other_replicas: usize,
-}
-
-impl Held for Shelf {
-    type Error = Infallible;
-
-    fn head(&self, replica: &ReplicaId) -> Result<Head, Infallible> {
-        Ok(self.heads.get(replica).copied().unwrap_or(Head::START))
-    }
-
-    fn chain_at(&self, dot: Dot) -> Result<Chain, Infallible> {
-        Ok(self
-            .blocks
-            .iter()
-            .find_map(|block| block.chain_at(dot))
-            .expect("asked for what is held"))
-    }
-
-    fn replicas(&self) -> Result<usize, Infallible> {
-        Ok(self.heads.len() + self.other_replicas)
-    }
+    /// Blocks that were pruned, counted from the first.
+    pruned: usize,
 }
 
 impl Shelf {
@@ -54,18 +38,52 @@ impl Shelf {
 
     /// Admits a batch and appends it, or changes nothing. Returns how many blocks each one added.
     fn receive(&mut self, batch: &[Block]) -> Result<Vec<usize>, Refusal> {
-        let mut staging = Staging::new(&*self);
-        let mut added = Vec::new();
-        for block in batch {
-            match staging.admit(&space(), block) {
-                Ok(blocks) => added.push(blocks),
-                Err(AdmitError::Refused(refusal)) => return Err(refusal),
+        // Sources tell which block of the batch an appended one comes from.
+        let source = |index: usize| {
+            let name = blake3::hash(&index.to_be_bytes());
+            Source::Peer(ReplicaId::from_bytes(*name.as_bytes()))
+        };
+        let append = |(index, block): (usize, &Block)| Append {
+            block: block.clone(),
+            source: source(index),
+        };
+        let append: Vec<_> = batch.iter().enumerate().map(append).collect();
+        let space = space();
+        let mut admission = Admission::new(&space, &append);
+        for _round in 0..2 {
+            for question in admission.questions() {
+                admission.answer(self.answer(question));
             }
         }
-        let (blocks, heads) = staging.finish();
-        self.blocks.extend(blocks);
-        self.heads.extend(heads);
+        assert!(admission.questions().is_empty(), "two rounds are enough");
+        let admitted = admission.decide(self.end()).map_err(|refused| refused.refusal)?;
+        let count =
+            |index| admitted.blocks.iter().filter(|log| log.source == source(index)).count();
+        let added = (0..batch.len()).map(count).collect();
+        self.heads.extend(admitted.heads);
+        for log in admitted.blocks {
+            assert_eq!(log.start, self.end());
+            self.blocks.push(log.block);
+        }
         Ok(added)
+    }
+
+    fn answer(&self, question: Question) -> Answer {
+        match question {
+            Question::Head(replica) => {
+                let head = self.heads.get(&replica).copied().unwrap_or(Head::START);
+                Answer::Head(replica, head)
+            }
+            Question::Writers => Answer::Writers(self.heads.len() + self.other_replicas),
+            Question::Chain(dot) => {
+                let held = self.blocks.iter().skip(self.pruned);
+                Answer::Chain(dot, held.filter_map(|block| block.chain_at(dot)).next())
+            }
+        }
+    }
+
+    fn end(&self) -> Position {
+        Position(self.blocks.iter().map(|block| block.len() as u64).sum())
     }
 
     fn events(&self) -> Vec<Envelope> {

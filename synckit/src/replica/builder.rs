@@ -8,7 +8,7 @@ use crate::id::SpaceId;
 use crate::lease::OpenedBy;
 use crate::platform::WallClock;
 use crate::registry::Registry;
-use crate::store::{EventStore, MemoryStore};
+use crate::store::EventStore;
 
 /// Says what a replica is to be: which types, which space, which store.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +48,7 @@ impl ReplicaBuilder {
     #[cfg(feature = "redb")]
     pub async fn open(self, path: impl Into<std::path::PathBuf>) -> Result<Replica, Error> {
         let options = crate::store::RedbOptions::default();
-        let store = crate::store::open_redb(path.into(), options).await?;
+        let store = Arc::new(EventStore::open_blocking(path.into(), options).await?);
         self.with(store, OpenedBy::Builder).await
     }
 
@@ -57,7 +57,7 @@ impl ReplicaBuilder {
     /// # Errors
     /// When the system gives no randomness, or the registry contradicts itself.
     pub async fn in_memory(self) -> Result<Replica, Error> {
-        self.with(Arc::new(MemoryStore::new()?), OpenedBy::Builder).await
+        self.with(Arc::new(EventStore::in_memory()?), OpenedBy::Builder).await
     }
 
     /// Opens the replica over a store, which several replicas of different spaces and a hub may
@@ -67,11 +67,11 @@ impl ReplicaBuilder {
     /// When the store cannot be read, the registry contradicts itself, or
     /// [`ErrorKind::SpaceInUse`](crate::ErrorKind::SpaceInUse) while a replica of the same space
     /// runs over the store.
-    pub async fn over(self, store: Arc<dyn EventStore>) -> Result<Replica, Error> {
+    pub async fn over(self, store: Arc<EventStore>) -> Result<Replica, Error> {
         self.with(store, OpenedBy::Caller).await
     }
 
-    async fn with(self, store: Arc<dyn EventStore>, by: OpenedBy) -> Result<Replica, Error> {
+    async fn with(self, store: Arc<EventStore>, by: OpenedBy) -> Result<Replica, Error> {
         Replica::open(store, by, self.space, self.registry, self.clock).await
     }
 }

@@ -26,7 +26,7 @@ use crate::store::{
 /// State that the handles of a replica share with its engine.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) store: Arc<dyn EventStore>,
+    pub(super) store: Arc<EventStore>,
     pub(super) space: SpaceId,
     pub(super) clock: WallClock,
     pub(super) watchers: Watchers,
@@ -56,7 +56,7 @@ struct Trouble {
 
 impl Shared {
     pub(super) fn new(
-        store: Arc<dyn EventStore>,
+        store: Arc<EventStore>,
         space: SpaceId,
         clock: WallClock,
         core: ReplicaCore,

@@ -8,7 +8,7 @@ use super::ForkProof;
 use crate::clock::Hlc;
 use crate::conflict::{Conflict, Write};
 use crate::id::{AggregateId, Dot, Key, Name, ReplicaId};
-use crate::wire::{Field, Message, Reader, WireError, WireType, Writer};
+use crate::wire::{self, Field, Message, Reader, WireError, WireType, Writer};
 
 impl Message for Conflict {
     fn write_fields(&self, out: &mut Writer) {
@@ -68,13 +68,13 @@ impl Message for ForkProof {
 }
 
 /// What makes a conflict the same as another: its field and its two writes, whichever of them
-/// holds.
-pub(super) type ConflictId = (AggregateId, String, [Dot; 2]);
+/// holds. Numbers alone would not do: two branches of an author may both have one.
+pub(super) type ConflictId = (AggregateId, String, [Vec<u8>; 2]);
 
-pub(super) fn conflict_id(conflict: &Conflict) -> ConflictId {
-    let mut dots = [conflict.winner.dot, conflict.loser.dot];
-    dots.sort_unstable();
-    (conflict.aggregate.clone(), conflict.field.clone(), dots)
+pub(super) fn conflict_id(conflict: &Conflict) -> Result<ConflictId, WireError> {
+    let mut writes = [wire::encode(&conflict.winner)?, wire::encode(&conflict.loser)?];
+    writes.sort_unstable();
+    Ok((conflict.aggregate.clone(), conflict.field.clone(), writes))
 }
 
 const fn invalid(expected: &'static str) -> WireError {
@@ -82,9 +82,10 @@ const fn invalid(expected: &'static str) -> WireError {
 }
 
 fn read_nested<M: Message>(number: u32, input: &mut Reader<'_>) -> Result<M, WireError> {
-    match input.take(number, WireType::Len)? {
-        true => input.nested(M::read_fields),
-        false => Err(WireError::Missing { number }),
+    if input.take(number, WireType::Len)? {
+        input.nested(M::read_fields)
+    } else {
+        Err(WireError::Missing { number })
     }
 }
 
@@ -100,7 +101,6 @@ fn bytes_field(bytes: &[u8], number: u32, out: &mut Writer) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire;
 
     fn conflict() -> Conflict {
         let write = |n: u8| Write {
@@ -137,6 +137,7 @@ mod tests {
         let (one, mut other) = (conflict(), conflict());
         std::mem::swap(&mut other.winner, &mut other.loser);
         assert_eq!(conflict_id(&one), conflict_id(&other));
+        assert!(conflict_id(&one).is_ok());
         other.field = "verdict".into();
         assert_ne!(conflict_id(&one), conflict_id(&other));
     }

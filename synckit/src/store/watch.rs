@@ -27,11 +27,6 @@ impl LogWatch {
         }
     }
 
-    /// The store was closed.
-    pub(super) fn notify_all(&self) {
-        self.lock().retain(|_, waiters| waiters.send(()).is_ok());
-    }
-
     /// Sees every notification from here on.
     pub(super) fn subscribe(&self, space: &SpaceId) -> watch::Receiver<()> {
         let mut spaces = self.lock();

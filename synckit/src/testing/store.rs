@@ -1,10 +1,12 @@
-//! What every [`EventStore`] keeps to, as tests to run on a store of your own.
+//! The contract of stores: tests to run on an [`EventStore`] over rows of your own.
 //!
 //! ```
-//! # use synckit::store::MemoryStore;
-//! # use std::sync::Arc;
+//! use std::sync::Arc;
+//!
+//! use synckit::store::{EventStore, MemoryRows};
+//!
 //! async fn make() -> synckit::testing::store::Store {
-//!     Arc::new(MemoryStore::new().expect("a store"))
+//!     Arc::new(EventStore::over(MemoryRows::new()).await.expect("a store"))
 //! }
 //! synckit::testing::store_contract!(make);
 //! ```
@@ -25,16 +27,22 @@ mod append;
 mod checkpoint;
 mod concurrent;
 mod durable;
+mod pruned;
 mod read;
+mod rows;
+mod shared;
 
 pub use append::*;
 pub use checkpoint::*;
 pub use concurrent::*;
 pub use durable::*;
+pub use pruned::*;
 pub use read::*;
+pub use rows::*;
+pub use shared::*;
 
 /// A store on trial.
-pub type Store = Arc<dyn EventStore>;
+pub type Store = Arc<EventStore>;
 
 /// Makes a test of every promise of [`EventStore`].
 ///
@@ -53,6 +61,7 @@ macro_rules! __store_contract {
             closing_finishes_what_was_begun,
             everything_committed_is_there_after_reopening,
             refused_batches_leave_nothing_behind_after_reopening,
+            what_was_pruned_stays_so_after_reopening,
             writing_goes_on_after_reopening,
         }
     };
@@ -77,10 +86,13 @@ macro_rules! __store_contract {
             a_redelivered_event_neither_fails_nor_blocks_later_writes,
             a_refused_batch_does_not_disturb_those_beside_it,
             a_refused_block_takes_its_batch_with_it,
-            a_replicas_events_are_found_from_any_number,
+            a_guard_that_does_not_hold_writes_nothing,
+            a_log_that_begins_later_is_read_from_there,
+            a_log_that_begins_later_is_written_to,
+            a_space_is_claimed_by_one_at_a_time,
+            a_store_is_open_until_its_last_use_is_closed,
             a_waiter_wakes_when_the_log_of_its_space_moves,
-            an_aggregates_events_are_found_after_any_position,
-            an_aggregates_events_are_found_in_a_long_log,
+            another_process_that_writes_is_noticed,
             an_event_before_its_cause_is_refused,
             blocks_of_one_batch_build_on_each_other,
             closing_wakes_those_who_wait_and_ends_all_use,
@@ -89,6 +101,8 @@ macro_rules! __store_contract {
             reading_after_any_position_gives_exactly_the_rest,
             reading_gives_pages_that_join_up,
             reading_past_the_end_gives_nothing,
+            rows_are_read_by_range_floor_and_limits,
+            rows_are_removed_by_range,
             spaces_do_not_see_each_other,
             states_are_listed_by_key_in_pages,
             states_stay_until_they_are_replaced,

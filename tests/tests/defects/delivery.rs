@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use synckit::replica::LinkState;
-use synckit::store::{RedbOptions, RedbStore};
+use synckit::store::{EventStore, RedbOptions};
 use synckit::testing::faults::FaultyDisk;
 use synckit::transport::channel;
 use synckit::{Hub, Id};
@@ -36,7 +36,7 @@ async fn defect_01_replicas_that_wrote_offline_lose_nothing() {
 #[tokio::test]
 async fn defect_05_what_the_hub_could_not_store_is_not_acknowledged() {
     let disk = FaultyDisk::new();
-    let store = RedbStore::open_on(Arc::new(disk.clone()), RedbOptions::hub()).unwrap();
+    let store = EventStore::open_on(Arc::new(disk.clone()), RedbOptions::hub()).unwrap();
     let hub = Hub::builder().over(Arc::new(store));
     let way = way_to(&hub);
     let (ann, bob) = (office().await, office().await);

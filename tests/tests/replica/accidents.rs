@@ -10,7 +10,7 @@ use synckit::clock::UnixMillis;
 use synckit::event::DecodeError;
 use synckit::id::Position;
 use synckit::replica::LinkState;
-use synckit::store::{EventStore, MemoryStore};
+use synckit::store::EventStore;
 use synckit::{
     Error, ErrorKind, Hub, Id, Lower, Replica, SyncEvent, WallClock, registry, sync_aggregate,
 };
@@ -255,7 +255,7 @@ async fn replicas_and_a_hub_that_share_a_store_close_one_by_one() {
 
 #[tokio::test]
 async fn a_store_that_was_handed_over_outlives_its_replicas() {
-    let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new().unwrap());
+    let store = Arc::new(EventStore::in_memory().unwrap());
     for visits in 1..4 {
         let ann = Replica::builder().registry(registry![Note]).over(Arc::clone(&store));
         let ann = ann.await.unwrap();

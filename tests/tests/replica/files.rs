@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use synckit::event::DecodeError;
 use synckit::id::Position;
-use synckit::store::{RedbOptions, RedbStore, StoreErrorKind};
+use synckit::store::{EventStore, RedbOptions, StoreErrorKind};
 use synckit::testing::faults::FaultyDisk;
 use synckit::{ErrorKind, Hub, Replica, registry, sync_aggregate};
 
@@ -98,14 +98,14 @@ async fn a_file_in_use_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let _ann = replica_in(folder.path(), "ann").await;
     let again = Replica::builder().open(folder.path().join("ann.redb")).await.unwrap_err();
-    assert_eq!(*again.kind(), ErrorKind::Store(StoreErrorKind::Locked));
+    assert_eq!(*again.kind(), ErrorKind::Store(StoreErrorKind::OpenHere));
     assert!(again.to_string().contains("ann.redb"), "{again}");
 }
 
 #[tokio::test]
 async fn a_replica_whose_disk_is_full_says_so_and_goes_on_when_there_is_space() {
     let disk = FaultyDisk::new();
-    let store = RedbStore::open_on(Arc::new(disk.clone()), RedbOptions::default()).unwrap();
+    let store = EventStore::open_on(Arc::new(disk.clone()), RedbOptions::default()).unwrap();
     let ann = Replica::builder().registry(registry![Note]).over(Arc::new(store)).await.unwrap();
     ann.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
     disk.full_at(0);

@@ -1,9 +1,9 @@
-//! Every store keeps the contract of `EventStore`.
+//! The contract of stores, over every back end.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use synckit::store::{MemoryStore, RedbOptions, RedbStore};
+use synckit::store::{EventStore, MemoryRows, RedbOptions};
 use synckit::testing::store::Store;
 use synckit::testing::store_contract;
 
@@ -11,7 +11,7 @@ mod in_memory {
     use super::*;
 
     async fn make() -> Store {
-        Arc::new(MemoryStore::new().unwrap())
+        Arc::new(EventStore::over(MemoryRows::new()).await.unwrap())
     }
     store_contract!(make);
 }
@@ -20,7 +20,7 @@ mod in_a_file {
     use super::*;
 
     async fn open(path: PathBuf) -> Store {
-        Arc::new(RedbStore::open(path, RedbOptions::default()).unwrap())
+        Arc::new(EventStore::open(path, RedbOptions::default()).unwrap())
     }
     store_contract!(durable: open);
 }
@@ -29,7 +29,7 @@ mod of_a_hub {
     use super::*;
 
     async fn open(path: PathBuf) -> Store {
-        Arc::new(RedbStore::open(path, RedbOptions::hub()).unwrap())
+        Arc::new(EventStore::open(path, RedbOptions::hub()).unwrap())
     }
     store_contract!(durable: open);
 }

@@ -1,7 +1,7 @@
 //! Power failures, full disks and failing ones, at every operation that there is.
 
 use synckit::id::{Position, SpaceId};
-use synckit::store::{Batch, EventStore, RedbOptions, RedbStore, StoreErrorKind};
+use synckit::store::{Batch, EventStore, RedbOptions, StoreErrorKind};
 use synckit::testing::Author;
 use synckit::testing::faults::{FaultyDisk, Leftover};
 
@@ -179,14 +179,14 @@ async fn recovers(disk: &FaultyDisk, options: &RedbOptions, acknowledged: usize,
     holds_all(&store).await;
 }
 
-async fn commit_all(store: &RedbStore, batches: &[Batch]) {
+async fn commit_all(store: &EventStore, batches: &[Batch]) {
     for batch in batches {
         store.commit(batch.clone()).await.unwrap();
     }
 }
 
 /// Commits the story in order until a batch fails, in the one way that it may; how many did not.
-async fn commit_each(store: &RedbStore, expected: StoreErrorKind) -> usize {
+async fn commit_each(store: &EventStore, expected: StoreErrorKind) -> usize {
     for (acknowledged, batch) in story().0.into_iter().enumerate() {
         if let Err(error) = store.commit(batch).await {
             assert_eq!(error.kind(), &expected, "{error:?}");
@@ -197,7 +197,7 @@ async fn commit_each(store: &RedbStore, expected: StoreErrorKind) -> usize {
     STORY_LEN
 }
 
-async fn holds_all(store: &RedbStore) {
+async fn holds_all(store: &EventStore) {
     let (_, ann) = story();
     let space = SpaceId::default();
     assert_eq!(store.head(&space).await.unwrap(), Position(3 * STORY_LEN as u64));

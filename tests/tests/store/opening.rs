@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadableDatabase, TableDefinition};
 use synckit::id::Position;
-use synckit::store::{EventStore, RedbOptions, RedbStore, StoreError, StoreErrorKind};
+use synckit::store::{EventStore, RedbOptions, StoreError, StoreErrorKind};
 use synckit::testing::{Author, batch};
 use tempfile::TempDir;
 
@@ -47,7 +47,7 @@ async fn a_second_open_is_refused_until_the_first_is_closed_or_dropped() {
     let folder = Folder::new();
     let first = folder.open().unwrap();
     let error = folder.open().unwrap_err();
-    assert_eq!(error.kind(), &StoreErrorKind::Locked);
+    assert_eq!(error.kind(), &StoreErrorKind::OpenHere);
     assert!(error.to_string().contains("store"), "names the file: {error}");
     first.close().await.unwrap();
     let second = folder.open().unwrap();
@@ -75,7 +75,7 @@ fn stores_made_at_the_same_moment_become_one() {
     let opened = results.iter().filter(|result| result.is_ok()).count();
     assert_eq!(opened, 1);
     for error in results.iter().filter_map(|result| result.as_ref().err()) {
-        assert_eq!(error.kind(), &StoreErrorKind::Locked, "{error:?}");
+        assert_eq!(error.kind(), &StoreErrorKind::OpenHere, "{error:?}");
     }
     assert_eq!(folder.files(), ["store"]);
 }
@@ -117,10 +117,10 @@ fn a_file_of_a_later_version_is_refused_by_its_number() {
     let folder = Folder::new();
     folder.open().unwrap();
     // The seal is part of what every version keeps: BLAKE3 over the table, the key and the content.
-    let row = seal(0, b"format", &2u32.to_be_bytes());
+    let row = seal(0, b"format", &3u32.to_be_bytes());
     write_row(&folder.path(), META, b"format", &row);
     let error = folder.open().unwrap_err();
-    assert_eq!(error.kind(), &StoreErrorKind::NewerFormat { found: 2, known: 1 });
+    assert_eq!(error.kind(), &StoreErrorKind::NewerFormat { found: 3, known: 2 });
 }
 
 #[test]
@@ -148,12 +148,51 @@ async fn a_row_in_anothers_place_is_noticed() {
     assert_eq!(error.kind(), &StoreErrorKind::Corrupt);
 }
 
+#[tokio::test]
+async fn nothing_is_acknowledged_into_a_file_that_was_deleted() {
+    let (folder, mut ann) = (Folder::new(), Author::new(1));
+    let store = folder.open().unwrap();
+    store.commit(batch([&ann.write("1")])).await.unwrap();
+    fs::remove_file(folder.path()).unwrap();
+    for _ in 0..2 {
+        let error = store.commit(batch([&ann.clone().write("2")])).await.unwrap_err();
+        assert_eq!(error.kind(), &StoreErrorKind::Gone, "{error:?}");
+    }
+    let error = store.read_after(ann.space(), Position::START).await.unwrap_err();
+    assert_eq!(error.kind(), &StoreErrorKind::Gone, "{error:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nothing_is_acknowledged_into_a_file_that_was_replaced() {
+    let (folder, mut ann) = (Folder::new(), Author::new(1));
+    let store = folder.open().unwrap();
+    store.commit(batch([&ann.write("1")])).await.unwrap();
+    let copy = folder.0.path().join("backup");
+    fs::copy(folder.path(), &copy).unwrap();
+    fs::rename(&copy, folder.path()).unwrap();
+    let error = store.commit(batch([&ann.write("2")])).await.unwrap_err();
+    assert_eq!(error.kind(), &StoreErrorKind::Gone, "{error:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_into_a_file_that_was_cut() {
+    let (folder, mut ann) = (Folder::new(), Author::new(1));
+    let store = folder.open().unwrap();
+    store.commit(batch([&ann.write("1")])).await.unwrap();
+    let length = fs::metadata(folder.path()).unwrap().len();
+    fs::OpenOptions::new().write(true).open(folder.path()).unwrap().set_len(length / 2).unwrap();
+    let error = store.commit(batch([&ann.write("2")])).await.unwrap_err();
+    let kind = error.kind();
+    assert!(matches!(kind, StoreErrorKind::Gone | StoreErrorKind::Corrupt), "{error:?}");
+}
+
 #[test]
 fn a_missing_folder_and_a_folder_in_the_files_place_are_named() {
     let folder = Folder::new();
     let missing = folder.0.path().join("nowhere").join("store");
     for path in [missing.as_path(), folder.0.path()] {
-        let error = RedbStore::open(path, RedbOptions::default()).unwrap_err();
+        let error = EventStore::open(path, RedbOptions::default()).unwrap_err();
         assert_eq!(error.kind(), &StoreErrorKind::Io, "{error:?}");
         assert!(error.to_string().contains(&path.display().to_string()), "{error}");
         assert!(std::error::Error::source(&error).is_some());
@@ -172,8 +211,8 @@ impl Folder {
         self.0.path().join("store")
     }
 
-    fn open(&self) -> Result<RedbStore, StoreError> {
-        RedbStore::open(self.path(), RedbOptions::default())
+    fn open(&self) -> Result<EventStore, StoreError> {
+        EventStore::open(self.path(), RedbOptions::default())
     }
 
     fn files(&self) -> Vec<String> {

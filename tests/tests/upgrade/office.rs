@@ -81,7 +81,7 @@ impl Office {
 }
 
 /// A store's log of a replica's space, as canonical envelopes.
-pub(crate) async fn log(store: &Arc<dyn EventStore>, of: &Replica) -> Vec<Vec<u8>> {
+pub(crate) async fn log(store: &Arc<EventStore>, of: &Replica) -> Vec<Vec<u8>> {
     let page = store.read_after(of.space(), Position::START).await.unwrap();
     assert_eq!(page.through, page.head, "the log fits into a page");
     let entries = page.blocks.iter().flat_map(|log| log.block.entries());

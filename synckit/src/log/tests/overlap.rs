@@ -42,6 +42,17 @@ fn a_block_of_which_nothing_is_held_is_kept_as_it_came() {
 }
 
 #[test]
+fn what_was_pruned_is_passed_over_when_it_is_received_again() {
+    let mut ann = Author::new(1);
+    let [first, second] = [ann.write(&["milk"], &[]), ann.write(&["bread"], &[])];
+    let third = ann.write(&["tea"], &[]);
+    let mut shelf = Shelf::holding(&[&first, &second]);
+    shelf.pruned = 1;
+    assert_eq!(shelf.receive(&[pack(&[&first]), pack(&[&second, &third])]), Ok(vec![0, 1]));
+    assert_eq!(shelf.end(), Position(3));
+}
+
+#[test]
 fn of_a_partial_overlap_the_rest_is_packed_anew_with_equal_envelopes() {
     let [mut ann, mut bob] = [Author::new(1), Author::new(2)];
     let held = ann.write(&["milk", "bread"], &[]);

@@ -5,20 +5,19 @@
 //! file again when the next read or write arrives. What was acknowledged before is in the file.
 
 use std::ops::Bound;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use redb::{
-    BackendError, Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend,
-    WriteTransaction,
-};
+use redb::{BackendError, Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend};
 
 use super::RedbOptions;
-use super::fault::{FORMAT, Fault, guarded};
-use super::medium::{ENTROPY_LEN, Medium};
-use super::rows::{IdentityRow, meta, read_number};
-use super::table::Table;
+use super::fault::{Fault, guarded};
+use super::medium::Medium;
+use super::table;
 use crate::id::StoreId;
-use crate::key::ReplicaKey;
+use crate::store::encoding::IdentityRow;
+use crate::store::identity;
+use crate::store::rows::{Read, Row, WriteSet};
 
 /// The first bytes of every redb file.
 const REDB_MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1a, 0x0a, 0xa9, 0x0d, 0x0a];
@@ -31,6 +30,8 @@ pub(super) struct Engine {
     id: StoreId,
     /// Transactions hold it shared; opening again and closing hold it alone.
     slot: RwLock<Slot>,
+    /// The file was deleted, replaced or cut: what is read from it is not to be built on.
+    gone: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -39,14 +40,6 @@ struct Slot {
     /// Counts the handles there have been, so that a failed one is replaced once.
     generation: u64,
     closed: bool,
-}
-
-/// What a write wants to become of its transaction.
-pub(super) enum Verdict<T> {
-    /// To be made durable.
-    Commit(T),
-    /// To be thrown away: nothing was written.
-    Abort(T),
 }
 
 impl Engine {
@@ -65,30 +58,40 @@ impl Engine {
         };
         let (handle, identity) = opened;
         let slot = Slot { handle: Some(handle), generation: 0, closed: false };
-        Ok((Self { medium, options, id: identity.id, slot: RwLock::new(slot) }, identity))
+        let (slot, gone) = (RwLock::new(slot), AtomicBool::new(false));
+        Ok((Self { medium, options, id: identity.id, slot, gone }, identity))
     }
 
-    /// Reads from one consistent state of the store.
-    pub(super) fn read<T>(
-        &self,
-        read: impl Fn(&ReadTransaction) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        self.with_handle(|database| read(&database.begin_read()?))
+    /// Answers reads from one state of the file.
+    pub(super) fn read(&self, reads: &[Read]) -> Result<Vec<Vec<Row>>, Fault> {
+        self.with_handle(|database| table::read(&database.begin_read()?, reads))
     }
 
-    /// Writes a transaction. `write` may be called a second time, after the file was opened again.
-    pub(super) fn write<T>(
-        &self,
-        mut write: impl FnMut(&WriteTransaction) -> Result<Verdict<T>, Fault>,
-    ) -> Result<T, Fault> {
+    /// Writes a transaction; may begin a second time, after the file was opened again.
+    pub(super) fn write(&self, write: &WriteSet) -> Result<(), Fault> {
+        self.verify()?;
         self.with_handle(|database| {
             let mut txn = database.begin_write()?;
             txn.set_two_phase_commit(self.options.two_phase);
-            match write(&txn)? {
-                Verdict::Commit(value) => txn.commit().map(|()| value).map_err(Into::into),
-                Verdict::Abort(value) => txn.abort().map(|()| value).map_err(Into::into),
-            }
-        })
+            table::write(&txn, write)?;
+            Ok(txn.commit()?)
+        })?;
+        // Nothing is acknowledged that stands in a file which nobody finds again.
+        self.verify()
+    }
+
+    /// Gives the handle up for good when the file is not where it was opened, or not whole.
+    fn verify(&self) -> Result<(), Fault> {
+        let verified = self.medium.verify();
+        if verified.is_err() {
+            self.gone.store(true, Ordering::Release);
+        }
+        verified.map_err(Fault::Gone)
+    }
+
+    /// The file's name in messages.
+    pub(super) fn name(&self) -> String {
+        self.medium.name()
     }
 
     /// Releases the file. Waits for reads under way.
@@ -122,6 +125,9 @@ impl Engine {
         let generation = slot.generation;
         let result = match &slot.handle {
             _ if slot.closed => Err(Fault::Closed),
+            _ if self.gone.load(Ordering::Acquire) => {
+                Err(Fault::Gone(std::io::ErrorKind::NotFound.into()))
+            }
             None => Err(Fault::NoHandle),
             Some(handle) => guarded(|| operation(handle)),
         };
@@ -200,29 +206,25 @@ fn check_magic(backend: &Backend) -> Result<(), Fault> {
     if length >= magic.len() as u64 {
         backend.read(0, &mut magic).map_err(|error| system(error.into()))?;
     }
-    match magic == REDB_MAGIC {
-        true => Ok(()),
-        false => Err(Fault::NotAStore("it does not begin as a redb file does")),
+    if magic == REDB_MAGIC {
+        Ok(())
+    } else {
+        Err(Fault::NotAStore("it does not begin as a redb file does"))
     }
 }
 
 fn read_identity(txn: &ReadTransaction) -> Result<IdentityRow, Fault> {
     let foreign = Fault::NotAStore("it is a redb file, but not one of synckit's");
-    let meta = match Table::META.of(txn) {
+    let found = match table::read(txn, &identity::reads()) {
         Err(Fault::Redb(
             redb::Error::TableDoesNotExist(_)
             | redb::Error::TableTypeMismatch { .. }
             | redb::Error::TableIsMultimap(_)
             | redb::Error::TypeDefinitionChanged { .. },
         )) => return Err(foreign),
-        table => table?,
+        found => found?,
     };
-    let format = read_number(&meta.get(meta::FORMAT)?.ok_or(foreign)?)?;
-    if format > FORMAT {
-        return Err(Fault::NewerFormat(format));
-    }
-    let identity = meta.get(meta::IDENTITY)?;
-    IdentityRow::read(&identity.ok_or(Fault::damaged("the store's identity is missing"))?)
+    identity::read(&found).map_err(Fault::Identity)?.ok_or(foreign)
 }
 
 /// Makes a store under a temporary name and publishes it; `None` when the name has been taken by
@@ -232,35 +234,22 @@ fn create(
     options: &RedbOptions,
 ) -> Result<Option<(Database, IdentityRow)>, Fault> {
     let system = |error| Fault::System("create the file", error);
-    let identity = fresh_identity(medium.entropy().map_err(Fault::Randomness)?);
+    let made = identity::from_entropy(&medium.entropy().map_err(Fault::Randomness)?);
     let backend = Backend(medium.create().map_err(system)?);
     let database = guarded(|| {
         let database = options.builder().create_with_backend(backend)?;
         let mut txn = database.begin_write()?;
         txn.set_two_phase_commit(true);
-        for table in Table::ALL {
-            table.of_mut(&txn)?;
-        }
-        let mut meta = Table::META.of_mut(&txn)?;
-        meta.put(meta::FORMAT, &[&FORMAT.to_be_bytes()])?;
-        meta.put(meta::IDENTITY, &[&identity.write()])?;
-        meta.put(meta::SPACES, &[&0u32.to_be_bytes()])?;
-        drop(meta);
+        table::create_all(&txn)?;
+        table::write(&txn, &identity::founding(&made))?;
         txn.commit()?;
         Ok(database)
     })?;
     match medium.publish() {
-        Ok(()) => Ok(Some((database, identity))),
+        Ok(()) => Ok(Some((database, made))),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(None),
         Err(error) => Err(system(error)),
     }
-}
-
-fn fresh_identity(entropy: [u8; ENTROPY_LEN]) -> IdentityRow {
-    let (mut id, mut seed) = ([0; StoreId::LEN], [0; ReplicaKey::SEED_LEN]);
-    id.copy_from_slice(&entropy[..StoreId::LEN]);
-    seed.copy_from_slice(&entropy[StoreId::LEN..]);
-    IdentityRow { id: StoreId::from_bytes(id), epoch: 1, seed }
 }
 
 impl RedbOptions {

@@ -3,24 +3,25 @@
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
-use crate::block::BlockError;
-use crate::id::IdError;
+use crate::store::seal::Damage;
 use crate::store::{StoreError, StoreErrorKind};
-use crate::wire::WireError;
 
 /// Why an operation on the file did not succeed.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// The store was closed.
     Closed,
+    /// A guarded row is not as it was expected to be.
+    Contended,
     /// What was read contradicts its checksum or its neighbours.
-    Damaged(&'static str, Option<Box<dyn std::error::Error + Send + Sync>>),
+    Damaged(Damage),
+    /// The file is not where it was opened, or not all of it.
+    Gone(io::Error),
+    /// The store's own rows refuse it.
+    Identity(StoreError),
     /// There is no open handle: the last attempt to open the file again failed.
     NoHandle,
-    /// Written by a later version.
-    NewerFormat(u32),
     /// Not a file of ours.
     NotAStore(&'static str),
     /// The system gave no random numbers.
@@ -33,14 +34,7 @@ pub(super) enum Fault {
     System(&'static str, io::Error),
 }
 
-/// The highest format number that this version reads, and the one it writes.
-pub(super) const FORMAT: u32 = 1;
-
 impl Fault {
-    pub(super) const fn damaged(what: &'static str) -> Self {
-        Self::Damaged(what, None)
-    }
-
     /// Whether the handle cannot be used any more, while a newly opened one may work.
     pub(super) const fn handle_is_dead(&self) -> bool {
         use redb::Error;
@@ -51,18 +45,13 @@ impl Fault {
         )
     }
 
-    /// Whether the file, not the system, is to blame.
-    pub(super) fn is_damage(&self) -> bool {
-        self.kind() == StoreErrorKind::Corrupt
-    }
-
     fn kind(&self) -> StoreErrorKind {
         match self {
             Self::Closed => StoreErrorKind::Closed,
-            Self::Damaged(..) | Self::Panicked(_) => StoreErrorKind::Corrupt,
-            Self::NewerFormat(found) => {
-                StoreErrorKind::NewerFormat { found: *found, known: FORMAT }
-            }
+            Self::Contended => StoreErrorKind::Contended,
+            Self::Damaged(_) | Self::Panicked(_) => StoreErrorKind::Corrupt,
+            Self::Gone(_) => StoreErrorKind::Gone,
+            Self::Identity(error) => error.kind().clone(),
             Self::NoHandle => StoreErrorKind::Io,
             Self::NotAStore(_) => StoreErrorKind::NotAStore,
             Self::Randomness(_) => StoreErrorKind::Randomness,
@@ -72,18 +61,10 @@ impl Fault {
     }
 
     pub(super) fn into_store_error(self, attempted: impl Into<String>) -> StoreError {
-        Arc::new(self).to_store_error(attempted)
-    }
-}
-
-/// Tells several callers of one fault.
-pub(super) trait ToStoreError {
-    fn to_store_error(&self, attempted: impl Into<String>) -> StoreError;
-}
-
-impl ToStoreError for Arc<Fault> {
-    fn to_store_error(&self, attempted: impl Into<String>) -> StoreError {
-        StoreError::new(attempted, self.kind()).caused_by(Self::clone(self))
+        match self {
+            Self::Identity(error) => error.attempting(attempted),
+            fault => StoreError::new(attempted, fault.kind()).caused_by(fault),
+        }
     }
 }
 
@@ -119,9 +100,10 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("the store was closed"),
-            Self::Damaged(what, None) => f.write_str(what),
-            Self::Damaged(what, Some(cause)) => write!(f, "{what}: {cause}"),
-            Self::NewerFormat(found) => write!(f, "the file has format {found}"),
+            Self::Contended => f.write_str("a row is not as it was"),
+            Self::Damaged(damage) => damage.fmt(f),
+            Self::Gone(error) => error.fmt(f),
+            Self::Identity(error) => error.fmt(f),
             Self::NoHandle => f.write_str("the file could not be opened again after a failure"),
             Self::NotAStore(why) => f.write_str(why),
             Self::Panicked(message) => write!(f, "the file's structure is damaged: {message}"),
@@ -136,8 +118,9 @@ impl std::error::Error for Fault {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Redb(error) => Some(error),
-            Self::System(_, error) => Some(error),
-            Self::Damaged(_, Some(cause)) => Some(cause.as_ref()),
+            Self::Gone(error) | Self::System(_, error) => Some(error),
+            Self::Damaged(damage) => damage.source(),
+            Self::Identity(error) => error.source(),
             _ => None,
         }
     }
@@ -154,19 +137,10 @@ macro_rules! from_redb {
 }
 from_redb!(CommitError, DatabaseError, StorageError, TableError, TransactionError);
 
-macro_rules! from_damage {
-    ($($error:ident => $what:literal),* $(,)?) => {$(
-        impl From<$error> for Fault {
-            fn from(error: $error) -> Self {
-                Self::Damaged($what, Some(Box::new(error)))
-            }
-        }
-    )*};
-}
-from_damage! {
-    BlockError => "a stored block cannot be read",
-    IdError => "a stored name is not valid",
-    WireError => "a stored record cannot be read",
+impl From<Damage> for Fault {
+    fn from(damage: Damage) -> Self {
+        Self::Damaged(damage)
+    }
 }
 
 /// Runs `operation` on redb. redb does not promise to survive a file that was damaged behind its

@@ -5,15 +5,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::StorageBackend;
-use redb::backends::FileBackend;
 
-use crate::id::{StoreId, hex};
-use crate::key::ReplicaKey;
+use super::file::{FileKey, Opened, StoreFile, is_open_here};
 
-/// Bytes of randomness that make a store: its id and the seed of its key.
-pub const ENTROPY_LEN: usize = StoreId::LEN + ReplicaKey::SEED_LEN;
+use crate::id::hex;
+use crate::store::identity::ENTROPY_LEN;
 
 /// Where a store's file is kept.
 ///
@@ -42,6 +41,20 @@ pub trait Medium: fmt::Debug + Send + Sync + 'static {
     /// `AlreadyExists` when the name is taken, or when the system refuses.
     fn publish(&self) -> io::Result<()>;
 
+    /// Checks that the open file is still where it was opened, and still whole. Asked after every
+    /// commit, before it is acknowledged.
+    ///
+    /// # Errors
+    /// When it was deleted, replaced or cut.
+    fn verify(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// True when this process has the file open.
+    fn is_open_here(&self) -> bool {
+        false
+    }
+
     /// Random bytes.
     ///
     /// # Errors
@@ -60,6 +73,8 @@ pub(super) struct FileMedium {
     temporary: PathBuf,
     /// What the names of the path's temporary files begin with.
     temporary_prefix: String,
+    /// The file that was opened last.
+    opened: Mutex<Option<Arc<Opened>>>,
 }
 
 impl FileMedium {
@@ -72,7 +87,15 @@ impl FileMedium {
         let count = MADE.fetch_add(1, Ordering::Relaxed);
         let unique = hex(&[std::process::id().to_be_bytes(), low_half(count)].concat());
         let temporary = folder(path).join(format!("{temporary_prefix}{unique}"));
-        Self { path: path.to_owned(), temporary, temporary_prefix }
+        let opened = Mutex::default();
+        Self { path: path.to_owned(), temporary, temporary_prefix, opened }
+    }
+
+    fn watch(&self, file: File) -> io::Result<Box<dyn StorageBackend>> {
+        let file = StoreFile::new(file, &self.path)?;
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        *opened = Some(file.opened());
+        Ok(Box::new(file))
     }
 
     /// Removes what other processes left when they crashed while they made the store. Only when
@@ -98,7 +121,7 @@ impl Medium for FileMedium {
         match OpenOptions::new().read(true).write(true).open(&self.path) {
             Ok(file) => {
                 self.remove_left_over();
-                backend(file).map(Some)
+                self.watch(file).map(Some)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -111,7 +134,7 @@ impl Medium for FileMedium {
         // The file holds the replica's secret key.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        backend(options.open(&self.temporary)?)
+        self.watch(options.open(&self.temporary)?)
     }
 
     fn publish(&self) -> io::Result<()> {
@@ -130,12 +153,26 @@ impl Medium for FileMedium {
         self.remove_left_over();
         Ok(())
     }
-}
 
-fn backend(file: File) -> io::Result<Box<dyn StorageBackend>> {
-    FileBackend::new(file)
-        .map(|backend| Box::new(backend) as Box<dyn StorageBackend>)
-        .map_err(io::Error::other)
+    fn verify(&self) -> io::Result<()> {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(opened) = opened.as_ref() else {
+            return Ok(());
+        };
+        let found = fs::metadata(&self.path)?;
+        if FileKey::of(&found, &self.path) != *opened.key() {
+            return Err(io::Error::other("another file has taken its place"));
+        }
+        if found.len() < opened.length() {
+            return Err(io::Error::other("it is shorter than it was"));
+        }
+        Ok(())
+    }
+
+    fn is_open_here(&self) -> bool {
+        let found = fs::metadata(&self.path);
+        found.is_ok_and(|found| is_open_here(&FileKey::of(&found, &self.path)))
+    }
 }
 
 fn folder(path: &Path) -> &Path {

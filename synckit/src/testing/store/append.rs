@@ -14,7 +14,6 @@ pub async fn a_fresh_store_is_empty(store: Store) {
     assert!(store.frontier(&space).await.unwrap().is_empty());
     assert_eq!(store.replica_head(&space, &ann.id()).await.unwrap().seq, 0);
     assert!(store.read_after(&space, Position::START).await.unwrap().blocks.is_empty());
-    assert!(store.read_replica(&space, &ann.id(), 1).await.unwrap().blocks.is_empty());
     assert_eq!(store.checkpoint(&space).await.unwrap(), None);
     assert_eq!(store.cursor(&space, &store.identity()).await.unwrap(), None);
     assert!(store.states(&space, &ann.aggregate().kind, None, 10).await.unwrap().is_empty());

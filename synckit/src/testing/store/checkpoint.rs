@@ -31,6 +31,8 @@ pub async fn states_stay_until_they_are_replaced(store: Store) {
     assert_eq!(listed(&store, None, 10).await, [("a", "1"), ("b", "2")].map(owned));
     assert_eq!(store.state(&space, &note("b")).await.unwrap(), Some("2".into()));
     assert_eq!(store.state(&space, &note("c")).await.unwrap(), None);
+    let together = store.states_of(&space, &["b", "c", "a"].map(note)).await.unwrap();
+    assert_eq!(together, [Some("2".into()), None, Some("1".into())]);
     checkpoint(&store, 3, true, &[("c", "3")], &[]).await;
     assert_eq!(listed(&store, None, 10).await, [owned(("c", "3"))]);
     assert_eq!(store.state(&space, &note("a")).await.unwrap(), None);

@@ -53,9 +53,10 @@ pub async fn a_refused_batch_does_not_disturb_those_beside_it(store: Store) {
             let faulty = seed % 2 == 0;
             let sent = if faulty { batch([&second]) } else { batch([&first, &second]) };
             let result = store.commit(sent).await;
-            match faulty {
-                true => assert!(matches!(refusal(result), Refusal::Gap { .. })),
-                false => assert_eq!(result.unwrap().appended, 2),
+            if faulty {
+                assert!(matches!(refusal(result), Refusal::Gap { .. }));
+            } else {
+                assert_eq!(result.unwrap().appended, 2);
             }
         });
     }
@@ -153,8 +154,8 @@ pub async fn closing_wakes_those_who_wait_and_ends_all_use(store: Store) {
         timeout(PATIENCE, waiting).await.unwrap().unwrap(),
         store.commit(batch([&ann.write("2")])).await.map(drop),
         store.read_after(&space, Position::START).await.map(drop),
-        store.read_replica(&space, &ann.id(), 1).await.map(drop),
-        store.read_aggregate(&space, ann.aggregate(), Position::START).await.map(drop),
+        store.share().map(drop),
+        store.claim(&space).map(drop),
         store.head(&space).await.map(drop),
         store.moved(&space, Position::START).await.map(drop),
         store.frontier(&space).await.map(drop),
@@ -162,6 +163,7 @@ pub async fn closing_wakes_those_who_wait_and_ends_all_use(store: Store) {
         store.cursor(&space, &store.identity()).await.map(drop),
         store.checkpoint(&space).await.map(drop),
         store.state(&space, ann.aggregate()).await.map(drop),
+        store.states_of(&space, &[ann.aggregate().clone()]).await.map(drop),
         store.states(&space, &ann.aggregate().kind, None, 1).await.map(drop),
         store.conflicts(&space, 0).await.map(drop),
         store.forks(&space).await.map(drop),

@@ -1,19 +1,20 @@
 //! The simplest store that keeps its promises: a log in memory that counts as durable.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
 use bytes::Bytes;
 
 use crate::block::{Block, BlockPacker};
 use crate::clock::{HybridClock, UnixMillis};
-use crate::envelope::{Chain, Envelope, Frontier, Head, Metadata};
+use crate::envelope::{Envelope, Frontier, Metadata};
 use crate::event::EventRef;
 use crate::id::{
     AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId, StoreId, StoreIdentity,
 };
 use crate::key::ReplicaKey;
-use crate::log::{AdmitError, Held, LogBlock, Page, READ_BYTES_MAX, Refusal, Source, Staging};
+use crate::log::{
+    Admission, Answer, Append, LogBlock, Page, Question, READ_BYTES_MAX, Refusal, Source,
+};
 use crate::sync::Recollection;
 use crate::vector::VectorClock;
 
@@ -132,15 +133,15 @@ impl Ledger {
 
     fn admit(&mut self, blocks: &[Block], source: Source) -> Result<u64, Refusal> {
         let before = self.head();
-        let mut staging = Staging::new(&*self);
-        for block in blocks {
-            staging.admit(&self.space, block).map_err(|error| {
-                let AdmitError::Refused(refusal) = error;
-                refusal
-            })?;
+        let append = |block: &Block| Append { block: block.clone(), source };
+        let append: Vec<_> = blocks.iter().map(append).collect();
+        let mut admission = Admission::new(&self.space, &append);
+        while let Some(question) = admission.questions().first() {
+            admission.answer(self.answer(*question));
         }
-        for block in staging.finish().0 {
-            self.append(block, source);
+        let admitted = admission.decide(before).map_err(|refused| refused.refusal)?;
+        for log in admitted.blocks {
+            self.append(log.block, log.source);
         }
         Ok(self.head().0 - before.0)
     }
@@ -158,7 +159,7 @@ impl Ledger {
     /// The log after a position.
     pub(super) fn read_after(&self, after: Position) -> Page {
         let first = self.blocks.partition_point(|block| block.end() <= after);
-        let mut page = Page { blocks: Vec::new(), through: after, head: self.head() };
+        let mut page = Page { head: self.head(), ..Page::empty(after) };
         let mut bytes = 0;
         for block in self.blocks[first..].iter().take(self.page_blocks_max) {
             bytes += block.block.bytes().len();
@@ -176,6 +177,16 @@ impl Ledger {
         (*epoch == peer.epoch && *cursor > Position::START).then_some(*cursor)
     }
 
+    fn answer(&self, question: Question) -> Answer {
+        match question {
+            Question::Head(replica) => Answer::Head(replica, self.frontier.head(&replica)),
+            Question::Writers => Answer::Writers(self.frontier.len()),
+            Question::Chain(dot) => {
+                Answer::Chain(dot, self.blocks.iter().find_map(|log| log.block.chain_at(dot)))
+            }
+        }
+    }
+
     /// Reads what is known of a peer.
     pub(super) fn recall(&self, peer: &StoreIdentity, replica: &ReplicaId) -> Recollection {
         let cursor = self.cursor(peer);
@@ -186,23 +197,6 @@ impl Ledger {
             own_head: self.frontier.head(&self.replica()),
             head: self.head(),
         }
-    }
-}
-
-impl Held for Ledger {
-    type Error = Infallible;
-
-    fn head(&self, replica: &ReplicaId) -> Result<Head, Infallible> {
-        Ok(self.frontier.head(replica))
-    }
-
-    fn chain_at(&self, dot: Dot) -> Result<Chain, Infallible> {
-        let held = self.blocks.iter().find_map(|log| log.block.chain_at(dot));
-        Ok(held.unwrap_or(Chain::START))
-    }
-
-    fn replicas(&self) -> Result<usize, Infallible> {
-        Ok(self.frontier.len())
     }
 }
 

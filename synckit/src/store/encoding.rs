@@ -1,22 +1,25 @@
-//! Keys and contents of rows, byte for byte as `docs/storage.md` describes them. Numbers are
+//! Encodings of rows: keys and contents, byte for byte as `docs/storage.md` describes them. Numbers are
 //! big-endian.
 
 use bytes::Bytes;
 
-use super::fault::Fault;
+use super::CheckpointMark;
+use super::rows::{KeyRange, Row, Table};
+use super::seal::{Damage, unseal};
 use crate::block::{BLOCK_CHECKSUM_LEN, BLOCK_MAGIC, Block};
 use crate::clock::Hlc;
 use crate::envelope::{Chain, Head};
-use crate::id::{AggregateId, Key, Name, Position, ReplicaId, StoreId};
+use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId, StoreId};
 use crate::key::ReplicaKey;
 use crate::log::{LogBlock, Source};
-use crate::store::CheckpointMark;
 use crate::wire::{Reader, Unknown, WireError};
 
 /// Length of a block's source in its row.
 pub(super) const SOURCE_LEN: usize = 1 + ReplicaId::LEN;
 /// How many first bytes of a block identify all of it.
 pub(super) const BLOCK_HEADER_LEN: usize = BLOCK_MAGIC.len() + BLOCK_CHECKSUM_LEN;
+/// The number of an author's first branch.
+const FIRST_BRANCH: u32 = 0;
 /// Length of the hash that stands for a longer key.
 const HASH_LEN: usize = 16;
 
@@ -30,6 +33,11 @@ pub(super) mod meta {
     pub(crate) const SPACES: &[u8] = b"spaces";
 }
 
+/// The key of the space's rows in the tables `spaces` and `names`.
+pub(super) fn space_key(space: &SpaceId) -> &[u8] {
+    space.as_str().as_bytes()
+}
+
 /// A space's number in keys: shorter than its name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct SpaceNumber(pub(super) u32);
@@ -38,6 +46,16 @@ impl SpaceNumber {
     /// The prefix of the space's keys.
     pub(super) const fn prefix(self) -> [u8; 4] {
         self.0.to_be_bytes()
+    }
+
+    /// The range of the space's keys.
+    pub(super) fn range(self) -> KeyRange {
+        KeyRange::prefix(&self.prefix())
+    }
+
+    /// The range of the space's keys from one on.
+    pub(super) fn range_from(self, from: Vec<u8>) -> KeyRange {
+        KeyRange { from, ..self.range() }
     }
 
     pub(super) fn key(self, parts: &[&[u8]]) -> Vec<u8> {
@@ -50,12 +68,18 @@ impl SpaceNumber {
         self.key(&[&start.to_be_bytes()])
     }
 
-    pub(super) fn head(self, replica: &ReplicaId) -> Vec<u8> {
+    /// The prefix of an author's rows.
+    pub(super) fn author(self, replica: &ReplicaId) -> Vec<u8> {
         self.key(&[replica.as_bytes()])
     }
 
-    pub(super) fn run(self, replica: &ReplicaId, first_seq: u64) -> Vec<u8> {
-        self.key(&[replica.as_bytes(), &first_seq.to_be_bytes()])
+    pub(super) fn head(self, replica: &ReplicaId) -> Vec<u8> {
+        self.key(&[replica.as_bytes(), &FIRST_BRANCH.to_be_bytes()])
+    }
+
+    /// A number alone does not name a run: two branches of an author may both have it.
+    pub(super) fn run(self, replica: &ReplicaId, first_seq: u64, start: u64) -> Vec<u8> {
+        self.key(&[replica.as_bytes(), &first_seq.to_be_bytes(), &start.to_be_bytes()])
     }
 
     pub(super) fn cursor(self, peer: &StoreId) -> Vec<u8> {
@@ -83,52 +107,32 @@ impl SpaceNumber {
         }
         self.key(&[&hasher.finalize().as_bytes()[..HASH_LEN]])
     }
-
-    /// The prefix of an aggregate's rows in the index.
-    pub(super) fn aggregate(self, aggregate: &AggregateId) -> Vec<u8> {
-        self.hashed(&[aggregate.kind.as_str().as_bytes(), aggregate.key.as_bytes()])
-    }
-}
-
-/// The first key after all that begin with `prefix`; empty when there is none.
-pub(super) fn after_prefix(prefix: &[u8]) -> Vec<u8> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if let Some(next) = last.checked_add(1) {
-            end.push(next);
-            break;
-        }
-    }
-    end
 }
 
 /// The last eight bytes of a key as a number.
-pub(super) fn last_number(key: &[u8]) -> Result<u64, Fault> {
-    let number = key.last_chunk().ok_or(Fault::damaged("a key is too short"))?;
+pub(super) fn last_number(key: &[u8]) -> Result<u64, Damage> {
+    let number = key.last_chunk().ok_or(Damage::new("a key is too short"))?;
     Ok(u64::from_be_bytes(*number))
 }
 
 /// The key of the aggregate whose state a row holds.
-pub(super) fn state_key(key: &[u8], prefix: &[u8]) -> Result<Key, Fault> {
+pub(super) fn state_key(key: &[u8], prefix: &[u8]) -> Result<Key, Damage> {
     Ok(Key::new(key.strip_prefix(prefix).unwrap_or_default())?)
 }
 
 /// The replica that a row of the table `heads` is about.
-pub(super) fn head_replica(key: &[u8]) -> Result<ReplicaId, Fault> {
-    Ok(ReplicaId::try_from(key.get(4..).unwrap_or_default())?)
+pub(super) fn head_replica(key: &[u8]) -> Result<ReplicaId, Damage> {
+    Ok(ReplicaId::try_from(key.get(4..4 + ReplicaId::LEN).unwrap_or_default())?)
 }
 
 /// Reads a row of fixed numbers to its end.
 fn fixed<T>(
     content: &Bytes,
     read: impl FnOnce(&mut Reader<'_>) -> Result<T, WireError>,
-) -> Result<T, Fault> {
+) -> Result<T, Damage> {
     let mut input = Reader::new(content, Unknown::Refuse);
     let row = read(&mut input)?;
-    match input.is_empty() {
-        true => Ok(row),
-        false => Err(Fault::damaged("a row is longer than its contents")),
-    }
+    if input.is_empty() { Ok(row) } else { Err(Damage::new("a row is longer than its contents")) }
 }
 
 fn int32(input: &mut Reader<'_>) -> Result<u32, WireError> {
@@ -140,13 +144,8 @@ fn int64(input: &mut Reader<'_>) -> Result<u64, WireError> {
 }
 
 /// A lone number: the format, how many spaces there are.
-pub(super) fn read_number(content: &Bytes) -> Result<u32, Fault> {
+pub(super) fn read_number(content: &Bytes) -> Result<u32, Damage> {
     fixed(content, int32)
-}
-
-/// How far the index of aggregates reaches.
-pub(super) fn read_position(content: &Bytes) -> Result<u64, Fault> {
-    fixed(content, int64)
 }
 
 /// Who the store is.
@@ -157,7 +156,7 @@ pub(super) struct IdentityRow {
 }
 
 impl IdentityRow {
-    pub(super) fn read(content: &Bytes) -> Result<Self, Fault> {
+    pub(super) fn read(content: &Bytes) -> Result<Self, Damage> {
         fixed(content, |input| {
             let id = StoreId::from_bytes(input.array()?);
             Ok(Self { id, epoch: int64(input)?, seed: input.array()? })
@@ -173,18 +172,18 @@ impl IdentityRow {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct SpaceRow {
     pub(super) number: SpaceNumber,
-    /// How many events its log holds.
-    pub(super) events: u64,
-    /// How many rows it has in `heads`.
-    pub(super) replicas: u32,
-    /// How many rows it has in `cursors`.
-    pub(super) cursors: u32,
-    /// How many conflicts are recorded.
+    /// Begin of its log: what stood before was pruned.
+    pub(super) begins: u64,
+    /// End of its log.
+    pub(super) ends: u64,
+    /// Rows in `heads`.
+    pub(super) authors: u32,
+    /// Recorded conflicts.
     pub(super) conflicts: u64,
-    /// How many forks are recorded, and the bytes of their blocks.
+    /// Recorded forks, and the bytes of their blocks.
     pub(super) forks: u32,
     pub(super) fork_bytes: u64,
-    /// What its states reflect.
+    /// The mark that its states reflect.
     pub(super) mark: Option<CheckpointMark>,
 }
 
@@ -192,9 +191,9 @@ impl SpaceRow {
     pub(super) const fn empty(number: SpaceNumber) -> Self {
         Self {
             number,
-            events: 0,
-            replicas: 0,
-            cursors: 0,
+            begins: 0,
+            ends: 0,
+            authors: 0,
             conflicts: 0,
             forks: 0,
             fork_bytes: 0,
@@ -202,13 +201,13 @@ impl SpaceRow {
         }
     }
 
-    pub(super) fn read(content: &Bytes) -> Result<Self, Fault> {
+    pub(super) fn read(content: &Bytes) -> Result<Self, Damage> {
         fixed(content, |input| {
             Ok(Self {
                 number: SpaceNumber(int32(input)?),
-                events: int64(input)?,
-                replicas: int32(input)?,
-                cursors: int32(input)?,
+                begins: int64(input)?,
+                ends: int64(input)?,
+                authors: int32(input)?,
                 conflicts: int64(input)?,
                 forks: int32(input)?,
                 fork_bytes: int64(input)?,
@@ -224,9 +223,9 @@ impl SpaceRow {
         };
         [
             &self.number.prefix()[..],
-            &self.events.to_be_bytes(),
-            &self.replicas.to_be_bytes(),
-            &self.cursors.to_be_bytes(),
+            &self.begins.to_be_bytes(),
+            &self.ends.to_be_bytes(),
+            &self.authors.to_be_bytes(),
             &self.conflicts.to_be_bytes(),
             &self.forks.to_be_bytes(),
             &self.fork_bytes.to_be_bytes(),
@@ -238,7 +237,7 @@ impl SpaceRow {
     }
 }
 
-pub(super) fn read_head(content: &Bytes) -> Result<Head, Fault> {
+pub(super) fn read_head(content: &Bytes) -> Result<Head, Damage> {
     fixed(content, |input| {
         let (seq, hlc) = (int64(input)?, Hlc::from_bits(int64(input)?));
         Ok(Head { seq, hlc, chain: Chain::from_bytes(input.array()?) })
@@ -250,33 +249,23 @@ pub(super) fn write_head(head: &Head) -> Vec<u8> {
     [&seq[..], &hlc, head.chain.as_bytes()].concat()
 }
 
-/// Where a replica's run of events is.
+/// The place of a run of an author's events.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RunRow {
-    pub(super) first_seq: u64,
     pub(super) last_seq: u64,
-    /// Where the block begins that holds them.
+    /// Begin of the block that holds them.
     pub(super) start: u64,
 }
 
 impl RunRow {
-    pub(super) fn read(key: &[u8], content: &Bytes) -> Result<Self, Fault> {
-        let first_seq = last_number(key)?;
-        fixed(content, |input| {
-            Ok(Self { first_seq, last_seq: int64(input)?, start: int64(input)? })
-        })
-    }
-
-    pub(super) fn write(&self) -> [u8; 16] {
-        let mut content = [0; 16];
-        content[..8].copy_from_slice(&self.last_seq.to_be_bytes());
-        content[8..].copy_from_slice(&self.start.to_be_bytes());
-        content
+    pub(super) fn read(key: &[u8], content: &Bytes) -> Result<Self, Damage> {
+        let start = last_number(key)?;
+        fixed(content, |input| Ok(Self { last_seq: int64(input)?, start }))
     }
 }
 
 /// How far a peer's log has been followed: the peer's epoch and the position.
-pub(super) fn read_cursor(content: &Bytes) -> Result<(u64, Position), Fault> {
+pub(super) fn read_cursor(content: &Bytes) -> Result<(u64, Position), Damage> {
     fixed(content, |input| Ok((int64(input)?, Position(int64(input)?))))
 }
 
@@ -300,16 +289,30 @@ pub(super) fn write_source(source: Source) -> [u8; SOURCE_LEN] {
     content
 }
 
+/// A row's content, once its seal has been checked.
+pub(super) fn content(table: Table, row: &Row) -> Result<Bytes, Damage> {
+    unseal(table, &row.key, &row.value)
+}
+
+/// The content of the only row that was read, if there is one.
+pub(super) fn only(table: Table, rows: &[Row]) -> Result<Option<Bytes>, Damage> {
+    rows.first().map(|row| content(table, row)).transpose()
+}
+
 /// A block in its place. Shares the row's memory.
-pub(super) fn read_log(key: &[u8], content: &Bytes) -> Result<LogBlock, Fault> {
+pub(super) fn read_log(row: &Row) -> Result<LogBlock, Damage> {
+    read_block(&row.key, &content(Table::Log, row)?)
+}
+
+fn read_block(key: &[u8], content: &Bytes) -> Result<LogBlock, Damage> {
     let start = Position(last_number(key)?);
     let Some((source, _)) = content.split_first_chunk::<SOURCE_LEN>() else {
-        return Err(Fault::damaged("a block's row is too short"));
+        return Err(Damage::new("a block's row is too short"));
     };
     let source = match (source[0], ReplicaId::try_from(&source[1..])?) {
         (0, _) => Source::Local,
         (1, replica) => Source::Peer(replica),
-        _ => return Err(Fault::damaged("a block's source is not known")),
+        _ => return Err(Damage::new("a block's source is not known")),
     };
     let block = Block::parse(content.slice(SOURCE_LEN..))?;
     Ok(LogBlock { start, block, source })

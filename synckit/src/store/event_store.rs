@@ -1,0 +1,476 @@
+//! The open store: what replicas, hubs and sessions hold.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::encoding::{IdentityRow, SpaceNumber, SpaceRow};
+use super::ledger::Ledger;
+use super::memory::MemoryRows;
+use super::rows::{Read, Row, Rows, Table};
+use super::seal::Damage;
+use super::{
+    Batch, CheckpointMark, Committed, ForkProof, StoreError, StoreErrorKind, identity, view,
+};
+use crate::conflict::Conflict;
+use crate::envelope::{Frontier, Head};
+use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId, StoreId, StoreIdentity};
+use crate::key::ReplicaKey;
+use crate::log::Page;
+
+/// An open store of events, over the [`Rows`] of a back end.
+///
+/// Several replicas and a hub can use one open store: [`EventStore::share`] gives each a use of its
+/// own. Closing one ends that use only; the store is released when the last use is closed or
+/// dropped. Dropping the last use does what closing does, without waiting for commits under way.
+///
+/// Methods may be called at the same time from many tasks. Dropping a returned future cancels
+/// waiting, not writing: a commit that was under way may still take effect, and committing the same
+/// events again is harmless.
+pub struct EventStore {
+    core: Arc<Core>,
+    /// True once this use is closed.
+    closed: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+struct Core {
+    identity: StoreIdentity,
+    key: ReplicaKey,
+    ledger: Ledger,
+    /// Open uses.
+    uses: AtomicUsize,
+    /// Claimed spaces.
+    claims: Mutex<std::collections::BTreeSet<SpaceId>>,
+}
+
+impl EventStore {
+    /// Opens the store that is kept in rows, and makes one where there are none.
+    ///
+    /// # Errors
+    /// - [`StoreErrorKind::NewerFormat`] when a later version wrote it;
+    /// - [`StoreErrorKind::Corrupt`] when its identity is damaged;
+    /// - those of the rows.
+    pub async fn over(rows: impl Rows) -> Result<Self, StoreError> {
+        let attempted = |error: StoreError| error.attempting("open the store");
+        let rows: Arc<dyn Rows> = Arc::new(rows);
+        Self::open_rows(rows).await.map_err(attempted)
+    }
+
+    async fn open_rows(rows: Arc<dyn Rows>) -> Result<Self, StoreError> {
+        if let Some(found) = identity::read(&rows.read(identity::reads()).await?)? {
+            return Ok(Self::founded(rows, &found));
+        }
+        let made = identity::from_entropy(&random()?);
+        match rows.write(identity::founding(&made)).await {
+            Ok(()) => Ok(Self::founded(rows, &made)),
+            // Another process has made it in the meantime: theirs it is.
+            Err(error) if *error.kind() == StoreErrorKind::Contended => {
+                let found = identity::read(&rows.read(identity::reads()).await?)?;
+                let missing = Damage::new("the store's identity is missing");
+                Ok(Self::founded(rows, &found.ok_or(missing)?))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens a fresh store in memory, with a random identity and key.
+    ///
+    /// # Errors
+    /// When the system gives no randomness.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let made = identity::from_entropy(&random()?);
+        Ok(Self::made_in_memory(&made))
+    }
+
+    /// Opens a fresh store in memory with a given identity and key seed, for tests that must repeat
+    /// exactly.
+    pub fn in_memory_as(id: StoreId, seed: &[u8; ReplicaKey::SEED_LEN]) -> Self {
+        Self::made_in_memory(&IdentityRow { id, epoch: 1, seed: *seed })
+    }
+
+    fn made_in_memory(made: &IdentityRow) -> Self {
+        let rows = MemoryRows::holding(identity::founding(made));
+        Self::founded(Arc::new(rows), made)
+    }
+
+    /// The store in rows that hold its identity.
+    pub(super) fn founded(rows: Arc<dyn Rows>, found: &IdentityRow) -> Self {
+        let core = Core {
+            identity: StoreIdentity { id: found.id, epoch: found.epoch },
+            key: ReplicaKey::from_seed(&found.seed),
+            ledger: Ledger::new(rows),
+            uses: AtomicUsize::new(1),
+            claims: Mutex::default(),
+        };
+        Self { core: Arc::new(core), closed: watch::Sender::new(false) }
+    }
+
+    /// Another use of the same open store.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Closed`] when this use is closed.
+    pub fn share(&self) -> Result<Self, StoreError> {
+        self.check_open("share a store")?;
+        self.core.uses.fetch_add(1, Ordering::AcqRel);
+        Ok(Self { core: Arc::clone(&self.core), closed: watch::Sender::new(false) })
+    }
+
+    /// Claims the right to write events of a space under the store's key, which one replica at a
+    /// time has. It is given back when the claim is dropped.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Claimed`] while another claim on the space is held.
+    pub fn claim(&self, space: &SpaceId) -> Result<Claim, StoreError> {
+        let attempted = || format!("claim space `{space}`");
+        self.check_open(&attempted())?;
+        let mut claims = self.core.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        if claims.insert(space.clone()) {
+            Ok(Claim { core: Arc::clone(&self.core), space: space.clone() })
+        } else {
+            Err(StoreError::new(attempted(), StoreErrorKind::Claimed))
+        }
+    }
+
+    /// Names the store and its incarnation. Positions and cursors are bound to it.
+    pub fn identity(&self) -> StoreIdentity {
+        self.core.identity
+    }
+
+    /// The key pair that was made with the store.
+    pub fn key(&self) -> &ReplicaKey {
+        &self.core.key
+    }
+
+    /// Writes a batch: all of it or nothing. When this returns, the batch is durable: it survives a
+    /// crash of the process and of the machine. Events that are held already are passed over.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Refused`] when the log's rules refuse a block; a fork is recorded before
+    /// that. Any other kind leaves open whether the batch was written; committing it again
+    /// settles that.
+    pub async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        let events: usize = batch.append.iter().map(|append| append.block.len()).sum();
+        let attempted = || format!("append {events} events to space `{}`", batch.space);
+        self.check_open("append events")?;
+        let committed = self.core.ledger.commit(&batch).await;
+        committed.map_err(|error| error.attempting(attempted()))
+    }
+
+    /// Reads the log after a position, in order: at least one block if there is one, then as many
+    /// as fit into [`READ_BYTES_MAX`](crate::log::READ_BYTES_MAX). The first block may begin
+    /// before `after`; it begins later only where the log itself does ([`Page::begins`]).
+    ///
+    /// A reader never sees a position that could later be preceded by another event.
+    ///
+    /// # Errors
+    /// When the store cannot be read or what it holds is damaged. Damage is never returned as data.
+    pub async fn read_after(&self, space: &SpaceId, after: Position) -> Result<Page, StoreError> {
+        let read = |number| vec![view::log_read(number, after)];
+        let page =
+            |row: &SpaceRow, rows: &[Vec<Row>]| view::page(row, after, first(rows)).map(Some);
+        let page = self.read("read the log", space, read, page).await?;
+        Ok(page.unwrap_or(Page::empty(after)))
+    }
+
+    /// The end of a space's log; [`Position::START`] when the space is not known.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn head(&self, space: &SpaceId) -> Result<Position, StoreError> {
+        self.check_open("read the log's head")?;
+        let ledger = &self.core.ledger;
+        let known = ledger.spaces.get(space).and_then(|space| space.ends());
+        if let (Some(ends), false) = (known, ledger.rows().is_shared()) {
+            return Ok(ends);
+        }
+        let head = |row: &SpaceRow, _: &[Vec<Row>]| Ok(Position(row.ends));
+        self.read("read the log's head", space, |_| Vec::new(), head).await
+    }
+
+    /// Waits until the log of a space ends after `past`, and returns where it then ends.
+    /// Cancellation-safe.
+    ///
+    /// # Errors
+    /// When the store cannot be read or is closed.
+    pub async fn moved(&self, space: &SpaceId, past: Position) -> Result<Position, StoreError> {
+        let queue = &self.core.ledger.queue;
+        let mut moves = queue.watch().subscribe(space);
+        let mut closed = self.closed.subscribe();
+        loop {
+            let head = self.head(space).await?;
+            if head > past {
+                return Ok(head);
+            }
+            tokio::select! {
+                _ = moves.changed() => {}
+                () = queue.rows().changed() => {}
+                _ = closed.changed() => {}
+            }
+        }
+    }
+
+    /// Exactly which events the log of a space holds, or held before they were pruned.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn frontier(&self, space: &SpaceId) -> Result<Frontier, StoreError> {
+        let read = |number| vec![view::heads_read(number)];
+        let frontier = |row: &SpaceRow, rows: &[Vec<Row>]| {
+            let mut frontier = Frontier::new();
+            for (replica, head) in view::heads(row, first(rows))? {
+                let many = |_| Damage::new("a space has too many authors");
+                frontier.set(replica, head).map_err(many)?;
+            }
+            Ok(frontier)
+        };
+        self.read("read the frontier", space, read, frontier).await
+    }
+
+    /// How far one replica's events are held.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn replica_head(
+        &self,
+        space: &SpaceId,
+        replica: &ReplicaId,
+    ) -> Result<Head, StoreError> {
+        let read = |number: SpaceNumber| vec![Read::get(Table::Heads, &number.head(replica))];
+        let head = |_: &SpaceRow, rows: &[Vec<Row>]| view::head(first(rows));
+        let head = self.read("read a replica's head", space, read, head).await?;
+        Ok(head.unwrap_or(Head::START))
+    }
+
+    /// How far the log of a peer's store has been followed. `None` when it never was, or when the
+    /// peer's store has another epoch by now.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn cursor(
+        &self,
+        space: &SpaceId,
+        peer: &StoreIdentity,
+    ) -> Result<Option<Position>, StoreError> {
+        let read = |number: SpaceNumber| vec![Read::get(Table::Cursors, &number.cursor(&peer.id))];
+        let cursor = |_: &SpaceRow, rows: &[Vec<Row>]| view::cursor(peer, first(rows));
+        self.read("read a cursor", space, read, cursor).await
+    }
+
+    /// The position and the schema fingerprint of the states held, if any were ever written.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn checkpoint(&self, space: &SpaceId) -> Result<Option<CheckpointMark>, StoreError> {
+        let mark = |row: &SpaceRow, _: &[Vec<Row>]| Ok(row.mark.clone());
+        self.read("read the checkpoint", space, |_| Vec::new(), mark).await
+    }
+
+    /// The stored state of an aggregate.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn state(
+        &self,
+        space: &SpaceId,
+        aggregate: &AggregateId,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let read = |number| vec![view::state_read(number, aggregate)];
+        let state = |_: &SpaceRow, rows: &[Vec<Row>]| view::state(first(rows));
+        self.read("read a state", space, read, state).await
+    }
+
+    /// The stored states of several aggregates, in their order, in one read.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn states_of(
+        &self,
+        space: &SpaceId,
+        aggregates: &[AggregateId],
+    ) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let read = |number| aggregates.iter().map(|id| view::state_read(number, id)).collect();
+        let states = |_: &SpaceRow, rows: &[Vec<Row>]| {
+            rows.iter().map(|rows| view::state(rows)).collect::<Result<Vec<_>, _>>()
+        };
+        let mut states = self.read("read states", space, read, states).await?;
+        states.resize(aggregates.len(), None);
+        Ok(states)
+    }
+
+    /// The stored states of a type's aggregates, ascending by key, after a key; at most `limit` and
+    /// never more than [`LIST_ROWS_MAX`](super::LIST_ROWS_MAX) rows.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn states(
+        &self,
+        space: &SpaceId,
+        kind: &Name,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Bytes)>, StoreError> {
+        let read = |number| vec![view::states_read(number, kind, after, limit)];
+        let states =
+            |row: &SpaceRow, rows: &[Vec<Row>]| view::states(row.number, kind, first(rows));
+        self.read("list states", space, read, states).await
+    }
+
+    /// Conflicts recorded with checkpoints, in the order in which they were met; at most
+    /// [`LIST_ROWS_MAX`](super::LIST_ROWS_MAX) after the first `skip`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn conflicts(&self, space: &SpaceId, skip: u64) -> Result<Vec<Conflict>, StoreError> {
+        let read = |number| vec![view::conflicts_read(number, skip)];
+        let conflicts = |row: &SpaceRow, rows: &[Vec<Row>]| view::conflicts(row, skip, first(rows));
+        self.read("list conflicts", space, read, conflicts).await
+    }
+
+    /// The forks that were refused, in the order in which they were met: what was held of an
+    /// author, and the block that contradicts it. A store keeps at most
+    /// [`LIST_ROWS_MAX`](super::LIST_ROWS_MAX) of them, and at most
+    /// [`BATCH_BYTES_MAX`](super::BATCH_BYTES_MAX) bytes of their blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn forks(&self, space: &SpaceId) -> Result<Vec<ForkProof>, StoreError> {
+        let read = |number: SpaceNumber| vec![Read::range(Table::Forks, number.range())];
+        let forks = |row: &SpaceRow, rows: &[Vec<Row>]| view::forks(row, first(rows));
+        self.read("list forks", space, read, forks).await
+    }
+
+    /// Ends this use: later calls through it fail with [`StoreErrorKind::Closed`]. The last use
+    /// finishes what was begun and releases what the back end holds open.
+    ///
+    /// # Errors
+    /// When the end could not be written; everything committed is safe all the same.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        if self.closed.send_replace(true) {
+            return Err(StoreError::new("close the store", StoreErrorKind::Closed));
+        }
+        let ledger = &self.core.ledger;
+        ledger.settle().await;
+        if self.core.uses.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return Ok(());
+        }
+        ledger.rows().close().await.map_err(|error| error.attempting("close the store"))
+    }
+
+    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "a seam for tests"))]
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.core.ledger
+    }
+
+    fn check_open(&self, attempted: &str) -> Result<(), StoreError> {
+        if *self.closed.borrow() {
+            Err(StoreError::new(attempted, StoreErrorKind::Closed))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Reads from a space and says what the rows mean; the default when the space is not known.
+    async fn read<T: Default>(
+        &self,
+        attempted: &'static str,
+        space: &SpaceId,
+        reads: impl FnOnce(SpaceNumber) -> Vec<Read>,
+        interpret: impl FnOnce(&SpaceRow, &[Vec<Row>]) -> Result<T, Damage>,
+    ) -> Result<T, StoreError> {
+        self.check_open(attempted)?;
+        let found = self.core.read(space, reads, interpret).await;
+        found.map_err(|error| error.attempting(attempted))
+    }
+}
+
+impl Core {
+    async fn read<T: Default>(
+        &self,
+        space: &SpaceId,
+        reads: impl FnOnce(SpaceNumber) -> Vec<Read>,
+        interpret: impl FnOnce(&SpaceRow, &[Vec<Row>]) -> Result<T, Damage>,
+    ) -> Result<T, StoreError> {
+        let number = match self.ledger.spaces.get(space).and_then(|space| space.number()) {
+            Some(number) => number,
+            None => match self.number(space).await? {
+                Some(number) => number,
+                None => return Ok(T::default()),
+            },
+        };
+        let mut all: Vec<_> = view::space_reads(space).into();
+        let own = all.len();
+        all.extend(reads(number));
+        let found = self.ledger.rows().read(all).await?;
+        let missing = || Damage::new("a space's row is missing");
+        let row = view::space_row(&found)?.filter(|row| row.number == number);
+        let rows = found.get(own..).unwrap_or_default();
+        Ok(interpret(&row.ok_or_else(missing)?, rows)?)
+    }
+
+    /// The number of a space that is not remembered; `None` when there is no such space.
+    async fn number(&self, id: &SpaceId) -> Result<Option<SpaceNumber>, StoreError> {
+        let found = self.ledger.rows().read(view::space_reads(id).into()).await?;
+        let row = view::space_row(&found)?;
+        Ok(row.map(|row| {
+            self.ledger.spaces.of(id).has_number(row.number);
+            row.number
+        }))
+    }
+}
+
+impl Drop for EventStore {
+    fn drop(&mut self) {
+        if !*self.closed.borrow() {
+            self.core.uses.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+impl fmt::Debug for EventStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (rows, uses) = (self.core.ledger.rows(), self.core.uses.load(Ordering::Relaxed));
+        f.debug_struct("EventStore")
+            .field("rows", &rows)
+            .field("uses", &uses)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The right to write events of a space under the store's key.
+#[derive(Debug)]
+pub struct Claim {
+    core: Arc<Core>,
+    space: SpaceId,
+}
+
+impl Claim {
+    /// The space.
+    pub const fn space(&self) -> &SpaceId {
+        &self.space
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut claims = self.core.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        claims.remove(&self.space);
+    }
+}
+
+fn first(rows: &[Vec<Row>]) -> &[Row] {
+    rows.first().map_or(&[], Vec::as_slice)
+}
+
+fn random() -> Result<[u8; identity::ENTROPY_LEN], StoreError> {
+    let mut bytes = [0; identity::ENTROPY_LEN];
+    getrandom::fill(&mut bytes).map_err(|source| {
+        StoreError::new("make a store's identity", StoreErrorKind::Randomness).caused_by(source)
+    })?;
+    Ok(bytes)
+}

@@ -1,0 +1,66 @@
+//! The rows that make empty tables a store: its format, its identity and its secret key.
+
+use bytes::Bytes;
+
+use super::encoding::{IdentityRow, meta, only, read_number};
+use super::rows::{Change, Guard, Read, Row, Table, WriteSet};
+use super::seal::{Damage, sealed};
+use super::{StoreError, StoreErrorKind};
+use crate::id::StoreId;
+use crate::key::ReplicaKey;
+
+/// The highest format number that this version reads, and the one it writes.
+pub(super) const FORMAT: u32 = 2;
+/// Bytes of randomness that make a store: its id and the seed of its key.
+pub const ENTROPY_LEN: usize = StoreId::LEN + ReplicaKey::SEED_LEN;
+
+/// The identity that random bytes make.
+pub(super) fn from_entropy(entropy: &[u8; ENTROPY_LEN]) -> IdentityRow {
+    let (mut id, mut seed) = ([0; StoreId::LEN], [0; ReplicaKey::SEED_LEN]);
+    id.copy_from_slice(&entropy[..StoreId::LEN]);
+    seed.copy_from_slice(&entropy[StoreId::LEN..]);
+    IdentityRow { id: StoreId::from_bytes(id), epoch: 1, seed }
+}
+
+/// The first write to empty tables.
+pub(super) fn founding(identity: &IdentityRow) -> WriteSet {
+    let put = |key: &[u8], content: &[u8]| Change::Put {
+        table: Table::Meta,
+        key: key.to_vec(),
+        value: sealed(Table::Meta, key, &[content]),
+    };
+    let changes = vec![
+        put(meta::FORMAT, &FORMAT.to_be_bytes()),
+        put(meta::IDENTITY, &identity.write()),
+        put(meta::SPACES, &0u32.to_be_bytes()),
+    ];
+    let nothing = Guard { table: Table::Meta, key: meta::FORMAT.to_vec(), expected: None };
+    WriteSet { guards: vec![nothing], changes }
+}
+
+/// The reads that [`read`] interprets.
+pub(super) fn reads() -> Vec<Read> {
+    [meta::FORMAT, meta::IDENTITY].map(|key| Read::get(Table::Meta, key)).into()
+}
+
+/// The store's identity; `None` when there is no store yet.
+pub(super) fn read(rows: &[Vec<Row>]) -> Result<Option<IdentityRow>, StoreError> {
+    let [format, identity] = rows else {
+        return Err(Damage::new("a read was not answered").into());
+    };
+    let Some(format) = only(Table::Meta, format)? else {
+        return Ok(None);
+    };
+    let format = read_number(&format)?;
+    if format > FORMAT {
+        let kind = StoreErrorKind::NewerFormat { found: format, known: FORMAT };
+        return Err(StoreError::new("read the store's format", kind));
+    }
+    if format < FORMAT {
+        return Err(StoreError::new("read the store's format", StoreErrorKind::NotAStore)
+            .caused_by(Damage::new("its format was never released")));
+    }
+    let identity: Option<Bytes> = only(Table::Meta, identity)?;
+    let missing = Damage::new("the store's identity is missing");
+    Ok(Some(IdentityRow::read(&identity.ok_or(missing)?)?))
+}

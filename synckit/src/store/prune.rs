@@ -1,0 +1,53 @@
+//! Pruning, for tests: a log whose first rows are gone.
+
+use bytes::Bytes;
+
+use super::encoding::{SpaceRow, content, last_number, space_key};
+use super::event_store::EventStore;
+use super::rows::{Change, Guard, KeyRange, Read, Rows, Table, WriteSet};
+use super::seal::{Damage, sealed};
+use super::{StoreError, view};
+use crate::id::{Position, SpaceId};
+
+/// A value with the seal of its row.
+pub(crate) fn sealed_value(table: Table, key: &[u8], content: &[u8]) -> Bytes {
+    sealed(table, key, &[content])
+}
+
+impl EventStore {
+    /// The rows below the store, to write to them as another process would.
+    pub fn rows(&self) -> &dyn Rows {
+        self.ledger().rows()
+    }
+
+    /// Drops the blocks of a log that end at or before a position; returns where the log then
+    /// begins. To be called while nothing else writes.
+    ///
+    /// # Errors
+    /// When the space is not known, or the rows cannot be read or written.
+    pub async fn prune(&self, space: &SpaceId, before: Position) -> Result<Position, StoreError> {
+        let found = self.rows().read(view::space_reads(space).into()).await?;
+        let unknown = || Damage::new("there is no such space");
+        let mut row: SpaceRow = view::space_row(&found)?.ok_or_else(unknown)?;
+        let expected = found.first().and_then(|rows| rows.first()).map(|row| row.value.clone());
+        let log = Read::range(Table::Log, row.number.range());
+        for found in self.rows().read(vec![log]).await?.iter().flatten() {
+            content(Table::Log, found)?;
+            let start = last_number(&found.key)?;
+            row.begins = if start <= before.0 { start } else { row.begins };
+        }
+        if before.0 >= row.ends {
+            row.begins = row.ends;
+        }
+        let (number, key) = (row.number, space_key(space).to_vec());
+        let range = KeyRange { from: number.log(0), to: number.log(row.begins) };
+        let value = sealed(Table::Spaces, &key, &[&row.write()]);
+        let guard = Guard { table: Table::Spaces, key: key.clone(), expected };
+        let changes = vec![
+            Change::Remove { table: Table::Log, range },
+            Change::Put { table: Table::Spaces, key, value },
+        ];
+        self.rows().write(WriteSet { guards: vec![guard], changes }).await?;
+        Ok(Position(row.begins))
+    }
+}

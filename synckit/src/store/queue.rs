@@ -1,0 +1,273 @@
+//! Group commit: batches that wait together become durable together.
+//!
+//! The cost of a write is the disk's or the network's, whatever it holds. Staged batches wait in
+//! order; a task takes what waits, up to a limit, writes it at once, and answers. When a write
+//! fails, everything staged on top of it is told to begin again from what is stored.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::encoding::SpaceNumber;
+use super::rows::{Change, Rows, Table, WriteSet};
+use super::space::Space;
+use super::watch::LogWatch;
+use super::{StoreError, StoreErrorKind};
+use crate::id::{Position, SpaceId};
+
+/// Most bytes that wait to be written; further callers wait for room.
+const QUEUE_BYTES_MAX: u32 = 64 * 1024 * 1024;
+/// Least weight of a batch in bytes, so that the number of waiting batches is bounded as well.
+const BATCH_BYTES_MIN: u32 = 64 * 1024;
+/// Most batches of one write.
+const GROUP_BATCHES_MAX: usize = 256;
+/// How many bytes a write has when it takes no further batch.
+const GROUP_BYTES_ENOUGH: usize = 16 * 1024 * 1024;
+
+/// Batches on their way into the rows.
+#[derive(Debug)]
+pub(super) struct Queue {
+    rows: Arc<dyn Rows>,
+    watch: LogWatch,
+    room: Arc<Semaphore>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Waiting>,
+    /// A task is writing.
+    writing: bool,
+    /// Counts failed writes: what was staged under another number is not on top of what is stored.
+    generation: u64,
+    /// Numbered spaces, staged ones included.
+    spaces: Option<u32>,
+}
+
+/// A batch that was admitted and is to be written.
+#[derive(Debug)]
+pub(super) struct Staged {
+    pub(super) id: SpaceId,
+    pub(super) space: Arc<Space>,
+    pub(super) write: WriteSet,
+    /// End of the log once it is written.
+    pub(super) ends: Position,
+    /// True when it appends to the log.
+    pub(super) appends: bool,
+    /// The number of numbered spaces with it, if it numbers one.
+    pub(super) spaces: Option<u32>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    staged: Staged,
+    bytes: usize,
+    reply: oneshot::Sender<Written>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// The outcome of a staged batch.
+#[derive(Clone, Debug)]
+pub(super) enum Written {
+    /// It is durable.
+    Durably,
+    /// It was not written, because something below it was not. Stage it again.
+    Not,
+    /// It failed; whether it was written is open.
+    Failed(Arc<StoreError>),
+}
+
+impl Queue {
+    pub(super) fn new(rows: Arc<dyn Rows>) -> Self {
+        let room = Arc::new(Semaphore::new(QUEUE_BYTES_MAX as usize));
+        Self { rows, watch: LogWatch::new(), room, state: Mutex::default() }
+    }
+
+    pub(super) fn rows(&self) -> &dyn Rows {
+        &*self.rows
+    }
+
+    pub(super) const fn watch(&self) -> &LogWatch {
+        &self.watch
+    }
+
+    /// Waits until there is room for a batch of so many bytes.
+    pub(super) async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let permits = bytes.clamp(BATCH_BYTES_MIN, QUEUE_BYTES_MAX);
+        Arc::clone(&self.room).acquire_many_owned(permits).await.ok()
+    }
+
+    /// Counts failed writes.
+    pub(super) fn generation(&self) -> u64 {
+        self.lock().generation
+    }
+
+    /// The number of numbered spaces, if a staged batch has numbered one.
+    pub(super) fn spaces(&self) -> Option<u32> {
+        self.lock().spaces
+    }
+
+    /// Queues a batch that was staged under a generation; `None` when that has passed.
+    pub(super) fn push(
+        self: &Arc<Self>,
+        staged: Staged,
+        generation: u64,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> Option<oneshot::Receiver<Written>> {
+        let (reply, answer) = oneshot::channel();
+        let bytes = staged.write.changes.iter().map(size).sum();
+        let mut state = self.lock();
+        if state.generation != generation {
+            return None;
+        }
+        state.spaces = staged.spaces.or(state.spaces);
+        state.waiting.push_back(Waiting { staged, bytes, reply, _room: room });
+        if !std::mem::replace(&mut state.writing, true) {
+            let writing = Writing { queue: Arc::clone(self), done: false };
+            tokio::spawn(writing.run());
+        }
+        Some(answer)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is locked.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what waits, up to the limits of one write; ends the task when nothing does.
+    fn gather(&self) -> Vec<Waiting> {
+        let mut state = self.lock();
+        let (mut group, mut bytes) = (Vec::new(), 0);
+        while group.len() < GROUP_BATCHES_MAX
+            && bytes < GROUP_BYTES_ENOUGH
+            && let Some(next) = state.waiting.pop_front()
+        {
+            bytes += next.bytes;
+            group.push(next);
+        }
+        state.writing = !group.is_empty();
+        group
+    }
+
+    async fn write(&self, group: Vec<Waiting>) {
+        let sets = group.iter().map(|waiting| &waiting.staged.write);
+        let merged = merge(sets);
+        let written =
+            if merged.changes.is_empty() { Ok(()) } else { self.rows.write(merged).await };
+        match written {
+            Ok(()) => group.into_iter().for_each(|waiting| self.succeed(waiting)),
+            // Damage that one batch met must not keep the others from being written.
+            Err(error) if group.len() > 1 && *error.kind() == StoreErrorKind::Corrupt => {
+                for waiting in group {
+                    Box::pin(self.write(vec![waiting])).await;
+                }
+            }
+            Err(error) => self.fail(group, error),
+        }
+    }
+
+    /// Wakes readers and tells the caller what is durable by now.
+    fn succeed(&self, Waiting { staged, reply, .. }: Waiting) {
+        staged.space.written(staged.ends);
+        if let Some(number) = staged.spaces.and_then(|spaces| spaces.checked_sub(1)) {
+            staged.space.has_number(SpaceNumber(number));
+        }
+        if staged.appends {
+            self.watch.notify(&staged.id);
+        }
+        let _ = reply.send(Written::Durably);
+    }
+
+    /// Tells the callers of a failed write, and those who built on it.
+    fn fail(&self, group: Vec<Waiting>, error: StoreError) {
+        let above = {
+            let mut state = self.lock();
+            state.generation += 1;
+            state.spaces = None;
+            std::mem::take(&mut state.waiting)
+        };
+        let failed = match error.kind() {
+            StoreErrorKind::Contended => Written::Not,
+            _ => Written::Failed(Arc::new(error)),
+        };
+        for waiting in group {
+            waiting.staged.space.forget_end();
+            let _ = waiting.reply.send(failed.clone());
+        }
+        for waiting in above {
+            let _ = waiting.reply.send(Written::Not);
+        }
+    }
+}
+
+/// The task that writes what waits.
+struct Writing {
+    queue: Arc<Queue>,
+    done: bool,
+}
+
+impl Writing {
+    async fn run(mut self) {
+        loop {
+            let group = self.queue.gather();
+            if group.is_empty() {
+                self.done = true;
+                return;
+            }
+            self.queue.write(group).await;
+        }
+    }
+}
+
+/// When the runtime ends in the middle of a write, those who wait learn that nobody answers.
+impl Drop for Writing {
+    fn drop(&mut self) {
+        if !self.done {
+            let mut state = self.queue.lock();
+            state.writing = false;
+            state.generation += 1;
+            state.spaces = None;
+            state.waiting.clear();
+        }
+    }
+}
+
+/// One write of several: of guards on a row the first counts, of puts the last.
+fn merge<'a>(sets: impl Iterator<Item = &'a WriteSet>) -> WriteSet {
+    let mut merged = WriteSet::default();
+    let mut guarded: BTreeMap<(Table, &[u8]), ()> = BTreeMap::new();
+    let mut places: BTreeMap<(Table, &[u8]), usize> = BTreeMap::new();
+    for set in sets {
+        for guard in &set.guards {
+            if guarded.insert((guard.table, &guard.key), ()).is_none() {
+                merged.guards.push(guard.clone());
+            }
+        }
+        for change in &set.changes {
+            match change {
+                Change::Put { table, key, .. } => match places.get(&(*table, key.as_slice())) {
+                    Some(place) => merged.changes[*place] = change.clone(),
+                    None => {
+                        places.insert((*table, key), merged.changes.len());
+                        merged.changes.push(change.clone());
+                    }
+                },
+                // What was put before it may be removed: it does not move behind it.
+                Change::Remove { .. } => {
+                    places.clear();
+                    merged.changes.push(change.clone());
+                }
+            }
+        }
+    }
+    merged
+}
+
+fn size(change: &Change) -> usize {
+    match change {
+        Change::Put { key, value, .. } => key.len() + value.len(),
+        Change::Remove { .. } => 0,
+    }
+}

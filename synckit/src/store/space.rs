@@ -1,0 +1,107 @@
+//! Spaces in memory: a cache of durable and staged rows.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::Mutex as AsyncMutex;
+
+use super::encoding::{SpaceNumber, SpaceRow};
+use crate::envelope::Head;
+use crate::id::{Position, ReplicaId, SpaceId};
+
+/// Most spaces that are remembered.
+const SPACES_MAX: usize = 4_096;
+/// Most heads of authors that are remembered.
+const HEADS_MAX: usize = 65_536;
+
+/// One space.
+#[derive(Debug, Default)]
+pub(super) struct Space {
+    number: OnceLock<SpaceNumber>,
+    /// Durable end of the log; 0 when that is not known.
+    ends: AtomicU64,
+    /// The state that the next batch builds on. Held while a batch is admitted, so batches of a space are
+    /// admitted and queued one after the other.
+    pub(super) known: AsyncMutex<Option<Known>>,
+}
+
+/// A space's rows, staged batches included.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) row: SpaceRow,
+    /// The row as it stands or is staged; `None` when the space is not there yet.
+    pub(super) stored: Option<Bytes>,
+    pub(super) heads: BTreeMap<ReplicaId, Head>,
+    /// The number of failed writes when it was read.
+    pub(super) generation: u64,
+}
+
+impl Space {
+    /// The space's number, once it has been read or written.
+    pub(super) fn number(&self) -> Option<SpaceNumber> {
+        self.number.get().copied()
+    }
+
+    /// Remembers a number that was read or written. Numbers never change.
+    pub(super) fn has_number(&self, number: SpaceNumber) {
+        let _ = self.number.set(number);
+    }
+
+    /// The durable end of the log, if that is known.
+    pub(super) fn ends(&self) -> Option<Position> {
+        Some(Position(self.ends.load(Ordering::Acquire))).filter(|end| *end > Position::START)
+    }
+
+    /// The log durably reaches this position.
+    pub(super) fn written(&self, ends: Position) {
+        self.ends.fetch_max(ends.0, Ordering::AcqRel);
+    }
+
+    /// A write failed: where the log ends is to be read.
+    pub(super) fn forget_end(&self) {
+        self.ends.store(0, Ordering::Release);
+    }
+}
+
+/// The spaces that are remembered.
+#[derive(Debug, Default)]
+pub(super) struct Spaces(Mutex<BTreeMap<SpaceId, Arc<Space>>>);
+
+impl Spaces {
+    /// A space; nothing is known of it when it is new here.
+    pub(super) fn of(&self, id: &SpaceId) -> Arc<Space> {
+        let mut spaces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(space) = spaces.get(id) {
+            return Arc::clone(space);
+        }
+        if spaces.len() >= SPACES_MAX {
+            forget_unused(&mut spaces);
+        }
+        Arc::clone(spaces.entry(id.clone()).or_default())
+    }
+
+    /// A space that is remembered.
+    pub(super) fn get(&self, id: &SpaceId) -> Option<Arc<Space>> {
+        let spaces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        spaces.get(id).map(Arc::clone)
+    }
+
+    /// Keeps within the limit of heads.
+    pub(super) fn trim(&self) {
+        let mut spaces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let heads = |space: &Arc<Space>| {
+            let known = space.known.try_lock();
+            known.map_or(0, |known| known.as_ref().map_or(0, |known| known.heads.len()))
+        };
+        if spaces.values().map(heads).sum::<usize>() > HEADS_MAX {
+            forget_unused(&mut spaces);
+        }
+    }
+}
+
+/// Forgets spaces that nobody uses. Whoever uses one, or has staged a batch for it, holds it.
+fn forget_unused(spaces: &mut BTreeMap<SpaceId, Arc<Space>>) {
+    spaces.retain(|_, space| Arc::strong_count(space) > 1);
+}

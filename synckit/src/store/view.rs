@@ -1,0 +1,238 @@
+//! Reading: which rows answer a question, and what they say.
+//!
+//! Every question is answered from one state of the rows, together with the row of its space. Rows
+//! are checked against each other, not only against their seals: blocks must follow one another
+//! without a gap and reach as far as the space's row says, and heads and conflicts are counted. A
+//! row that damage made unfindable is noticed so.
+
+use bytes::Bytes;
+
+use super::encoding::{
+    RunRow, SpaceNumber, SpaceRow, content, head_replica, only, read_cursor, read_head, read_log,
+    space_key, state_key,
+};
+use super::rows::{KeyRange, Read, Row, Table};
+use super::seal::Damage;
+use super::{ForkProof, LIST_ROWS_MAX};
+use crate::block::BLOCK_BYTES_MAX;
+use crate::conflict::Conflict;
+use crate::envelope::Head;
+use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId, StoreIdentity};
+use crate::log::{LogBlock, Page, READ_BYTES_MAX};
+use crate::vector::VECTOR_REPLICAS_MAX;
+use crate::wire;
+
+/// Most blocks of one page of a log.
+const PAGE_ROWS_MAX: usize = 4_096;
+/// Most bytes of a block's row besides the block.
+const ROW_OVERHEAD_BYTES: usize = 64;
+
+/// The reads that find a space.
+pub(super) fn space_reads(space: &SpaceId) -> [Read; 2] {
+    [Table::Spaces, Table::Names].map(|table| Read::get(table, space_key(space)))
+}
+
+/// The space's row; `None` when the space is not known.
+pub(super) fn space_row(rows: &[Vec<Row>]) -> Result<Option<SpaceRow>, Damage> {
+    let [row, name, ..] = rows else {
+        return Err(Damage::new("a read was not answered"));
+    };
+    match only(Table::Spaces, row)? {
+        Some(content) => SpaceRow::read(&content).map(Some),
+        None if only(Table::Names, name)?.is_some() => Err(Damage::new("a space's row is missing")),
+        None => Ok(None),
+    }
+}
+
+/// The read of the log after a position.
+pub(super) fn log_read(number: SpaceNumber, after: Position) -> Read {
+    Read {
+        floor: Some(number.log(0)),
+        rows_max: PAGE_ROWS_MAX,
+        bytes_max: READ_BYTES_MAX,
+        ..Read::range(Table::Log, number.range_from(number.log(after.0)))
+    }
+}
+
+/// The page that the rows of [`log_read`] make.
+pub(super) fn page(space: &SpaceRow, after: Position, rows: &[Row]) -> Result<Page, Damage> {
+    let page = empty_page(space, after);
+    if after.0.max(space.begins) >= space.ends {
+        return Ok(page);
+    }
+    let missing = || Damage::new("a block of the log is missing");
+    let mut next = None;
+    let blocks = rows.iter().map(|row| {
+        let block = read_log(row)?;
+        let follows = match next {
+            Some(next) => block.start == next,
+            None => begins_rightly(space, after, &block),
+        };
+        if !follows {
+            return Err(missing());
+        }
+        if block.end().0 > space.ends {
+            return Err(Damage::new("the log is longer than it should be"));
+        }
+        next = Some(block.end());
+        Ok(block)
+    });
+    let page = page.fill(blocks)?;
+    let bytes: usize = rows.iter().map(|row| row.value.len()).sum();
+    let room = READ_BYTES_MAX.saturating_sub(BLOCK_BYTES_MAX + ROW_OVERHEAD_BYTES);
+    let cut = rows.len() >= PAGE_ROWS_MAX || bytes > room;
+    if page.blocks.is_empty() || (page.through.0 < space.ends && !cut) {
+        return Err(missing());
+    }
+    Ok(page)
+}
+
+/// A page without blocks of a space's log.
+pub(super) const fn empty_page(space: &SpaceRow, after: Position) -> Page {
+    Page {
+        blocks: Vec::new(),
+        begins: Position(space.begins),
+        through: after,
+        head: Position(space.ends),
+    }
+}
+
+/// True when a block is the first one after a position.
+fn begins_rightly(space: &SpaceRow, after: Position, block: &LogBlock) -> bool {
+    let holds = block.start <= after && block.end() > after;
+    holds || (after.0 < space.begins && block.start.0 == space.begins)
+}
+
+/// The read of the block that begins at a position.
+pub(super) fn block_read(number: SpaceNumber, start: u64) -> Read {
+    Read::get(Table::Log, &number.log(start))
+}
+
+/// The block that begins at a position of the log.
+pub(super) fn block(rows: &[Row]) -> Result<LogBlock, Damage> {
+    read_log(rows.first().ok_or(Damage::new("a block of the log is missing"))?)
+}
+
+/// The read of the run that holds an author's event.
+pub(super) fn run_read(number: SpaceNumber, dot: Dot) -> Read {
+    let range = KeyRange { from: number.run(&dot.replica, dot.seq, u64::MAX), to: Vec::new() };
+    let floor = Some(number.author(&dot.replica));
+    Read { floor, rows_max: 1, ..Read::range(Table::Runs, range) }
+}
+
+/// The run that holds an author's event, which the log is known to hold.
+pub(super) fn run(number: SpaceNumber, dot: Dot, rows: &[Row]) -> Result<RunRow, Damage> {
+    let missing = Damage::new("a run of an author's events is missing");
+    let Some(row) = rows.first().filter(|row| row.key.starts_with(&number.author(&dot.replica)))
+    else {
+        return Err(missing);
+    };
+    let run = RunRow::read(&row.key, &content(Table::Runs, row)?)?;
+    if row.key <= number.run(&dot.replica, dot.seq, u64::MAX) && dot.seq <= run.last_seq {
+        Ok(run)
+    } else {
+        Err(missing)
+    }
+}
+
+/// The read of all heads of a space.
+pub(super) fn heads_read(number: SpaceNumber) -> Read {
+    Read { rows_max: VECTOR_REPLICAS_MAX + 1, ..Read::range(Table::Heads, number.range()) }
+}
+
+/// The heads of a space's authors, all of them.
+pub(super) fn heads(space: &SpaceRow, rows: &[Row]) -> Result<Vec<(ReplicaId, Head)>, Damage> {
+    if u32::try_from(rows.len()) != Ok(space.authors) {
+        return Err(Damage::new("an author's head is missing"));
+    }
+    let head = |row: &Row| Ok((head_replica(&row.key)?, read_head(&content(Table::Heads, row)?)?));
+    rows.iter().map(head).collect::<Result<_, Damage>>()
+}
+
+/// An author's head.
+pub(super) fn head(rows: &[Row]) -> Result<Option<Head>, Damage> {
+    only(Table::Heads, rows)?.map(|content| read_head(&content)).transpose()
+}
+
+/// An aggregate's state.
+pub(super) fn state(rows: &[Row]) -> Result<Option<Bytes>, Damage> {
+    only(Table::States, rows)
+}
+
+/// The cursor in a peer's log.
+pub(super) fn cursor(peer: &StoreIdentity, rows: &[Row]) -> Result<Option<Position>, Damage> {
+    let Some(content) = only(Table::Cursors, rows)? else {
+        return Ok(None);
+    };
+    let (epoch, position) = read_cursor(&content)?;
+    Ok((epoch == peer.epoch).then_some(position))
+}
+
+/// The read of a type's states after a key.
+pub(super) fn states_read(
+    number: SpaceNumber,
+    kind: &Name,
+    after: Option<&Key>,
+    limit: usize,
+) -> Read {
+    let mut range = KeyRange::prefix(&number.states(kind));
+    if let Some(after) = after {
+        // The least key greater than `after`.
+        range.from.extend_from_slice(after.as_bytes());
+        range.from.push(0);
+    }
+    Read { rows_max: limit.min(LIST_ROWS_MAX), ..Read::range(Table::States, range) }
+}
+
+/// States with their keys.
+pub(super) fn states(
+    number: SpaceNumber,
+    kind: &Name,
+    rows: &[Row],
+) -> Result<Vec<(Key, Bytes)>, Damage> {
+    let prefix = number.states(kind);
+    let state = |row: &Row| Ok((state_key(&row.key, &prefix)?, content(Table::States, row)?));
+    rows.iter().map(state).collect()
+}
+
+/// The read of an aggregate's state.
+pub(super) fn state_read(number: SpaceNumber, aggregate: &AggregateId) -> Read {
+    Read::get(Table::States, &number.state(aggregate))
+}
+
+/// The read of the conflicts behind the first `skip`.
+pub(super) fn conflicts_read(number: SpaceNumber, skip: u64) -> Read {
+    let range = number.range_from(number.conflict(skip));
+    Read { rows_max: LIST_ROWS_MAX, ..Read::range(Table::Conflicts, range) }
+}
+
+/// Conflicts in the order of recording.
+pub(super) fn conflicts(
+    space: &SpaceRow,
+    skip: u64,
+    rows: &[Row],
+) -> Result<Vec<Conflict>, Damage> {
+    let end = space.conflicts.min(skip.saturating_add(LIST_ROWS_MAX as u64));
+    let expected = (skip..end).map(|index| space.number.conflict(index));
+    if !rows.iter().map(|row| &row.key).eq(expected.collect::<Vec<_>>().iter()) {
+        return Err(Damage::new("a recorded conflict is missing"));
+    }
+    rows.iter().map(|row| Ok(wire::decode(&content(Table::Conflicts, row)?)?)).collect()
+}
+
+/// Proofs of forks, in the order of recording.
+pub(super) fn forks(space: &SpaceRow, rows: &[Row]) -> Result<Vec<ForkProof>, Damage> {
+    let mut forks = Vec::new();
+    for row in rows {
+        let content = content(Table::Forks, row)?;
+        let Some((index, proof)) = content.split_first_chunk() else {
+            return Err(Damage::new("a recorded fork is too short"));
+        };
+        forks.push((u32::from_be_bytes(*index), wire::decode(proof)?));
+    }
+    forks.sort_unstable_by_key(|(index, _)| *index);
+    if !forks.iter().map(|(index, _)| *index).eq(0..space.forks) {
+        return Err(Damage::new("a recorded fork is missing"));
+    }
+    Ok(forks.into_iter().map(|(_, proof)| proof).collect())
+}
