@@ -4,7 +4,7 @@ What a store keeps is a grow-only set of signed commits in an append-only, causa
 States are a function of that set. README.md states the rules by number; `OFF` switches rules off,
 and sim.py then finds a counterexample.
 """
-from hashlib import blake2b
+from commits import Commit, Tomb, World, digest_of, root_of
 
 OFF = set()         # rules switched off
 MODE = set()        # "interim": hubs admit every stamp. "hubless": no hub exists
@@ -15,65 +15,6 @@ WAITS_MAX = 3       # sessions in which a hub lets a commit wait
 
 def on(rule):
     return rule not in OFF
-
-
-def digest_of(*parts):
-    """A hash that is the same in every run of Python."""
-    return int.from_bytes(blake2b(repr(parts).encode(), digest_size=8).digest(), "big")
-
-
-def root_of(key):
-    return digest_of("chain", key)
-
-
-class Commit:
-    """What its author signed. `id` is the chain value; `seq` the number of the last event."""
-    __slots__ = "key seq prev agg ops hlc ctx nonce uids seen made leaf id".split()
-    tomb = False
-
-    def __init__(self, key, seq, prev, agg, ops, hlc, ctx, nonce,
-                 uids=(), seen=frozenset(), made=0):
-        self.key, self.seq, self.prev, self.agg, self.ops = key, seq, prev, agg, ops
-        self.hlc, self.ctx, self.nonce = hlc, ctx, nonce
-        self.uids, self.seen, self.made = uids, seen, made      # the oracle's: not on the wire
-        self.leaf = self.leaf_of()
-        self.id = digest_of(prev, self.leaf)
-
-    def leaf_of(self):
-        return digest_of(self.key, self.seq, self.agg, self.ops, self.hlc, self.ctx, self.nonce)
-
-    @property
-    def base(self):
-        return self.seq - len(self.ops)
-
-    @property
-    def bad(self):
-        return self.agg is not None and any(op[-1] == "bad" for op in self.ops)
-
-
-class Tomb:
-    """A refused commit without its payload: enough to continue the chain."""
-    __slots__ = "key seq base prev leaf id".split()
-    tomb, agg, ops, ctx, uids = True, None, (), (), ()
-
-    def __init__(self, c):
-        self.key, self.seq, self.base, self.prev = c.key, c.seq, c.base, c.prev
-        self.leaf, self.id = c.leaf, c.id
-
-
-class World:
-    """What cryptography and operators give: who signed what, which keys are hubs'."""
-
-    def __init__(self):
-        self.minted, self.hub_keys, self.next, self.now = {}, set(), 1, 10_000
-        self.edits = []                             # the oracle's: the events of each edit
-
-    def token(self):
-        self.next += 1
-        return self.next
-
-    def mint(self, c):
-        return self.minted.setdefault(c.id, c)
 
 
 class Lie(Exception):
@@ -127,6 +68,18 @@ class Store:
         self.nonce = self.world.token() if on("nonce") else 0
         if not same_file and on("token"):
             self.new_key()
+        if not on("own_line"):
+            self.take_back()
+
+    def take_back(self):
+        """Not a rule: continues the branch of its key that it met first, whoever wrote it."""
+        ids = [i for i in self.log if self.commits[i].key == self.key]
+        following = root_of(self.key)
+        while following is not None:
+            head = following
+            following = next((i for i in ids if self.commits[i].prev == head), None)
+        if ids:
+            self.own_head, self.used_elsewhere = (head, self.commits[head].seq), False
 
     # Reading
 
@@ -200,7 +153,7 @@ class Store:
         prev = self.own_head[0] if self.own_head else root_of(self.key)
         ctx = self.context(agg, set(self.path(prev)))
         past = self.past_stamp(prev, ctx, agg) if on("stamp_after_past") else 0
-        seen = set(self.log[:self.folded]) | set(self.path(prev))
+        seen = set(self.log[:self.folded]) | self.own.intersection(self.path(prev))
         seen = frozenset(u for i in seen for u in self.commits[i].uids)
         return self.author(agg, ops, max(self.clock(), 1 + past), ctx, uids, seen)
 

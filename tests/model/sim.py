@@ -3,7 +3,8 @@ import random
 from collections import Counter
 
 import model
-from model import Commit, Gap, Lie, Store, Tomb, World, root_of, session
+from commits import Commit, Tomb, World, root_of
+from model import Gap, Lie, Store, session
 from states import Fold
 
 AGGREGATES = ("A", "B")
@@ -295,11 +296,11 @@ class Sim:
 
 
 def histories(first, count, deadline, mix=None):
-    """Runs seeds until the count or the deadline is reached. Yields (seed, statistics or error)."""
+    """Runs seeds up to a count or a deadline. Yields each with its statistics or its error."""
     for seed in range(first, first + count):
         if deadline():
             return
         try:
             yield seed, Sim(seed, mix).run()
-        except (Wrong, Lie, Gap) as error:
+        except Exception as error:                  # a mistake of the model too needs its seed
             yield seed, error
