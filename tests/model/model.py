@@ -243,6 +243,9 @@ class Store:
         """Takes one commit. False: it waits (`blocked` grows), and is to be offered again."""
         if m.id in self.commits:
             return True
+        if m.tomb and blocked and not self.is_refused(m) and on("tomb_needs_refusal"):
+            blocked.add(m.id)                       # its refusal may be among what waits
+            return False
         self.verify(m)
         first = m.prev == root_of(m.key)
         if first != (m.base == 0):
