@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use synckit::aggregate::record;
 use synckit::envelope::Metadata;
-use synckit::event::Recorder;
 use synckit::id::{Position, SpaceId};
 use synckit::replica::{Link, LinkStatus};
-use synckit::{Aggregate, Edit, Id, Replica, registry};
+use synckit::{Edit, Id, Replica, registry};
 use tokio::task::JoinSet;
 
 use super::airport::Airport;
@@ -190,11 +190,8 @@ impl Office {
 
 /// Counts the events that entering the reports makes.
 pub(crate) fn events_of<'a>(reports: impl IntoIterator<Item = &'a Report>) -> u64 {
-    let recorder = Recorder::new();
-    for report in reports {
-        report.enter(&mut Airport::ops(&recorder));
-    }
-    recorder.into_events().len() as u64
+    let entered = record::<Airport>(|airport| reports.into_iter().for_each(|it| it.enter(airport)));
+    entered.map_or(0, |events| events.len() as u64)
 }
 
 /// Waits until the link has met a trouble other than the one told already.

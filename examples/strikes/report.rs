@@ -1,8 +1,8 @@
 //! One report of a strike: a row of the file, checked, and what it does to its airport.
 
-use synckit::Id;
+use synckit::{Edit, Id};
 
-use super::airport::{Airport, AirportOps, Damage};
+use super::airport::{Airport, Damage};
 use super::date::Date;
 
 /// The columns of a file of reports, in their order.
@@ -100,7 +100,7 @@ impl Report {
     /// Nothing is read here, and nothing is compared: `raise` and `lower` only say what was seen,
     /// and merging finds out whether that was the greatest or the first. So it does not matter
     /// what this office knows already.
-    pub(crate) fn enter(&self, airport: &mut AirportOps<'_>) {
+    pub(crate) fn enter(&self, airport: &Edit<'_, Airport>) {
         airport.strikes.add(1);
         if self.cost > 0 {
             airport.cost_total.add(self.cost);

@@ -11,7 +11,7 @@ pub(crate) mod event;
 pub(crate) mod value;
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt as _;
 use syn::{Fields, Index, LitInt, LitStr, Member, Path, Type};
 
@@ -97,10 +97,19 @@ impl<'a> Field<'a> {
     }
 
     /// The only, unnamed field of a generated variant.
-    pub(crate) fn generated(ty: &'a Type, told: bool) -> Self {
+    pub(crate) fn unnamed(name: &str, ty: &'a Type, told: bool) -> Self {
+        Self::generated(Member::Unnamed(Index::from(0)), name, ty, told)
+    }
+
+    /// A named field of a generated variant.
+    pub(crate) fn named(name: &str, ty: &'a Type, told: bool) -> Self {
+        Self::generated(Member::Named(format_ident!("{name}")), name, ty, told)
+    }
+
+    fn generated(member: Member, name: &str, ty: &'a Type, told: bool) -> Self {
         Self {
-            member: Member::Unnamed(Index::from(0)),
-            name: "value".to_owned(),
+            member,
+            name: name.to_owned(),
             ty,
             told,
             number: Numbered { given: None, at: TokenStream::new() },

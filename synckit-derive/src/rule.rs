@@ -1,168 +1,241 @@
-//! The merge rules: what each of them generates for a field.
+//! The merge rules that `#[merge(…)]` names, and what each of them generates for a field.
 //!
-//! The generator knows no rule by name. A rule is one row of [`RULES`], and its work is done by the
+//! The generator knows no rule by name. A rule is one row of [`ROWS`]; its work is done by the
 //! library types that the row names, all in `synckit::merge`.
 
-/// One merge rule.
-pub(crate) struct Rule {
-    /// As in `#[merge(…)]`.
-    pub(crate) name: &'static str,
-    /// The library's trait that the field's type must implement.
-    pub(crate) bound: &'static str,
-    /// The library's mergeable state, generic over the field's type.
-    pub(crate) state: &'static str,
-    /// The library's handle in an edit, generic over the event type.
-    pub(crate) ops: &'static str,
-    /// Whether the handle is generic over the field's type as well.
-    pub(crate) ops_are_typed: bool,
-    /// The operations, in the order in which the handle's constructor takes their variants.
-    pub(crate) operations: &'static [Operation],
+mod fit;
+mod operation;
+
+pub(crate) use operation::Operation;
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens as _, format_ident, quote};
+use syn::Path;
+
+use crate::case::snake;
+
+/// A merge rule with its arguments.
+pub(crate) enum Rule {
+    /// A row of [`ROWS`].
+    Plain(&'static Row),
+    /// `map(rule)`
+    Map(Box<Rule>),
+    /// `rule = path`: a rule that the library does not know.
+    Custom(Path),
 }
 
-/// One operation of a rule: a variant of the event enum and a method that folds it.
-pub(crate) struct Operation {
-    /// What the variant's name ends with.
-    pub(crate) variant: &'static str,
-    /// What the event's name ends with.
-    pub(crate) event: &'static str,
-    /// What the variant carries.
-    pub(crate) payload: Payload,
-    /// The method of the state.
-    pub(crate) method: &'static str,
-    /// What the method is told.
-    pub(crate) fold: Fold,
-    /// Whether the event is stored without a causal context.
-    pub(crate) commutes: bool,
+/// A rule of the library.
+pub(crate) struct Row {
+    /// The name in `#[merge(…)]`.
+    name: &'static str,
+    /// The library's marker.
+    marker: &'static str,
+    /// The library's operations.
+    op: &'static str,
+    /// The operations, as variants of `op` and of the event enum.
+    steps: &'static [Step],
+    /// The fields that it merges.
+    fields: Fields,
+    /// The part it can play in a map.
+    in_map: InMap,
+}
+
+/// One operation.
+struct Step {
+    /// The variant of the operation, and the end of the event's variant.
+    variant: &'static str,
+    /// The end of the event's name.
+    event: &'static str,
+    carries: Carries,
+    /// Set when the event is stored without a causal context.
+    commutes: bool,
     /// The variant's documentation, `{}` standing for the field.
-    pub(crate) doc: &'static str,
+    doc: &'static str,
 }
 
-/// What an operation's variant carries.
-pub(crate) enum Payload {
+/// The value that an operation carries.
+#[derive(Clone, Copy)]
+enum Carries {
     /// A value of the field's type.
     Field,
-    /// An associated type of the field's type: an item of the rule's `bound`.
-    Associated(&'static str),
-    /// `i64`, whatever the field's type.
+    /// The `T` of an `Option<T>`, or a value of the field's type.
+    Inner,
+    /// The `T` of a `BTreeSet<T>`.
+    Element,
+    /// An `i64`.
     I64,
 }
 
-/// What a state's method is told.
-#[derive(Clone, Copy)]
-pub(crate) enum Fold {
-    /// The payload.
-    Value,
-    /// The payload and the event's stamp.
-    ValueAt,
-    /// The field's name, the payload, the stamp, and where to note conflicts.
-    Deciding,
+/// The fields that a rule merges.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fields {
+    Any,
+    Ordered,
+    Integer,
+    Set,
 }
 
-/// The rules there are.
-pub(crate) const RULES: &[Rule] = &[
-    Rule {
+/// The part that a rule can play in a map.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum InMap {
+    /// It cannot say what a removal had seen.
+    None,
+    /// A removal's context says what it had seen.
+    Bare,
+    /// A removal carries what it had seen, as this type.
+    Carries(&'static str),
+}
+
+const ROWS: &[Row] = &[
+    Row {
         name: "lww",
-        bound: "LwwField",
-        state: "Lww",
-        ops: "LwwOps",
-        ops_are_typed: true,
-        operations: &[Operation {
+        marker: "Lww",
+        op: "LwwOp",
+        steps: &[Step {
             variant: "Set",
             event: "set",
-            payload: Payload::Field,
-            method: "set",
-            fold: Fold::Deciding,
+            carries: Carries::Field,
             commutes: false,
-            doc: "`{}` was set.",
+            doc: "{} was set.",
         }],
+        fields: Fields::Any,
+        in_map: InMap::Bare,
     },
-    Rule {
+    Row {
         name: "max",
-        bound: "ExtremeField",
-        state: "Max",
-        ops: "MaxOps",
-        ops_are_typed: true,
-        operations: &[Operation {
+        marker: "Max",
+        op: "MaxOp",
+        steps: &[Step {
             variant: "Raised",
             event: "raised",
-            payload: Payload::Associated("Value"),
-            method: "raise",
-            fold: Fold::Value,
+            carries: Carries::Inner,
             commutes: true,
-            doc: "`{}` was raised to at least this.",
+            doc: "{} was raised to at least this.",
         }],
+        fields: Fields::Ordered,
+        in_map: InMap::None,
     },
-    Rule {
+    Row {
         name: "min",
-        bound: "ExtremeField",
-        state: "Min",
-        ops: "MinOps",
-        ops_are_typed: true,
-        operations: &[Operation {
+        marker: "Min",
+        op: "MinOp",
+        steps: &[Step {
             variant: "Lowered",
             event: "lowered",
-            payload: Payload::Associated("Value"),
-            method: "lower",
-            fold: Fold::Value,
+            carries: Carries::Inner,
             commutes: true,
-            doc: "`{}` was lowered to at most this.",
+            doc: "{} was lowered to at most this.",
         }],
+        fields: Fields::Ordered,
+        in_map: InMap::None,
     },
-    Rule {
+    Row {
         name: "counter",
-        bound: "CounterField",
-        state: "Counter",
-        ops: "CounterOps",
-        ops_are_typed: false,
-        operations: &[Operation {
+        marker: "Counter",
+        op: "CounterOp",
+        steps: &[Step {
             variant: "Added",
             event: "added",
-            payload: Payload::I64,
-            method: "add",
-            fold: Fold::Value,
+            carries: Carries::I64,
             commutes: true,
-            doc: "An amount was added to `{}`.",
+            doc: "An amount was added to {}.",
         }],
+        fields: Fields::Integer,
+        in_map: InMap::Carries("CounterSeen"),
     },
-    Rule {
+    Row {
         name: "set",
-        bound: "SetField",
-        state: "AddWinsSet",
-        ops: "SetOps",
-        ops_are_typed: true,
-        operations: &[
-            Operation {
+        marker: "Set",
+        op: "SetOp",
+        steps: &[
+            Step {
                 variant: "Inserted",
                 event: "inserted",
-                payload: Payload::Associated("Element"),
-                method: "insert",
-                fold: Fold::ValueAt,
+                carries: Carries::Element,
                 commutes: true,
-                doc: "An element was put into `{}`.",
+                doc: "An element was put into {}.",
             },
-            Operation {
+            Step {
                 variant: "Removed",
                 event: "removed",
-                payload: Payload::Associated("Element"),
-                method: "remove",
-                fold: Fold::ValueAt,
+                carries: Carries::Element,
                 commutes: false,
-                doc: "An element was taken out of `{}`.",
+                doc: "An element was taken out of {}.",
             },
         ],
+        fields: Fields::Set,
+        in_map: InMap::Bare,
     },
 ];
 
 /// Rules that the design has and this version lacks: told apart from misspellings.
 pub(crate) const PLANNED: &[&str] =
-    &["fww", "grow_set", "flag", "map", "multi", "list", "text", "with", "resolve"];
+    &["fww", "grow_set", "flag", "multi", "list", "text", "with", "resolve"];
 
 /// The names of the rules there are.
 pub(crate) fn names() -> Vec<&'static str> {
-    RULES.iter().map(|rule| rule.name).collect()
+    ROWS.iter().map(|row| row.name).chain(["map"]).collect()
 }
 
-/// The rule of that name.
-pub(crate) fn find(name: &str) -> Option<&'static Rule> {
-    RULES.iter().find(|rule| rule.name == name)
+/// The rule of that name, when it takes no argument.
+pub(crate) fn find(name: &str) -> Option<Rule> {
+    ROWS.iter().find(|row| row.name == name).map(Rule::Plain)
+}
+
+impl Rule {
+    /// The rule as lock files name it.
+    pub(crate) fn law(&self) -> String {
+        match self {
+            Self::Plain(row) => row.name.to_owned(),
+            Self::Map(inner) => format!("map({})", inner.law()),
+            Self::Custom(path) => format!("rule({})", custom_name(path)),
+        }
+    }
+
+    /// The marker type.
+    pub(crate) fn marker(&self, krate: &TokenStream) -> TokenStream {
+        match self {
+            Self::Plain(row) => {
+                let marker = format_ident!("{}", row.marker);
+                quote!(#krate::merge::#marker)
+            }
+            Self::Map(inner) => {
+                let inner = inner.marker(krate);
+                quote!(#krate::merge::Map<#inner>)
+            }
+            Self::Custom(path) => path.to_token_stream(),
+        }
+    }
+
+    /// The message for a rule that cannot merge the entries of a map.
+    pub(crate) fn refused_in_map(&self) -> Option<String> {
+        let law = self.law();
+        match self {
+            Self::Plain(row) if row.in_map == InMap::None => Some(format!(
+                "`map({law})` is not available: a removal could not tell which values of `{law}` \
+                 it had seen; entries are merged by `lww`, `counter`, `set` or `map(…)`"
+            )),
+            Self::Map(inner) if matches!(inner.in_map(), InMap::Carries(_)) => Some(format!(
+                "`map({law})` is not available: a removal of a whole map of counters would have to \
+                 carry all their sums; make the pair of keys one key of `{law}`"
+            )),
+            Self::Custom(_) => {
+                Some("entries are merged by `lww`, `counter`, `set` or `map(…)`".to_owned())
+            }
+            Self::Plain(_) | Self::Map(_) => None,
+        }
+    }
+
+    fn in_map(&self) -> InMap {
+        match self {
+            Self::Plain(row) => row.in_map,
+            Self::Map(_) => InMap::Bare,
+            Self::Custom(_) => InMap::None,
+        }
+    }
+}
+
+/// The name of a rule that the library does not know: its marker's, in snake case.
+pub(crate) fn custom_name(path: &Path) -> String {
+    path.segments.last().map(|last| snake(&last.ident.to_string())).unwrap_or_default()
 }

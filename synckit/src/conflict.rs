@@ -1,13 +1,14 @@
-//! Conflicts: what merging decided between values that were written apart from each other.
+//! Conflicts: decisions of merging between concurrent writes.
 //!
-//! A conflict is recorded whenever one write beats another whose author had not seen it, so nothing
+//! A conflict is recorded whenever one write beats a concurrent write of another value, so nothing
 //! is decided silently.
+
+use std::fmt;
 
 use bytes::Bytes;
 
 use crate::clock::Hlc;
 use crate::id::{AggregateId, Dot};
-use crate::vector::Stamp;
 use crate::wire::{Field, Reader, Unknown, WireError, Writer};
 
 /// One side of a conflict.
@@ -26,9 +27,9 @@ pub struct Write {
 pub struct Conflict {
     /// Where.
     pub aggregate: AggregateId,
-    /// The field's name.
+    /// The field's name; an entry of a map as in `readings["kitchen"]`.
     pub field: String,
-    /// The merge rule that decided, by its name in `#[merge(…)]`.
+    /// The merge rule that decided, as in `#[merge(…)]`.
     pub rule: String,
     /// The write that holds.
     pub winner: Write,
@@ -49,15 +50,17 @@ impl<'a> Conflicts<'a> {
         Self { aggregate, found: Vec::new() }
     }
 
-    /// Notes that of two writes apart from each other the first holds.
-    pub(crate) fn note(&mut self, field: &'static str, rule: &str, winner: Write, loser: Write) {
-        self.found.push(Conflict {
-            aggregate: self.aggregate.clone(),
-            field: field.to_owned(),
-            rule: rule.to_owned(),
-            winner,
-            loser,
-        });
+    /// Notes that of two concurrent writes of a field, decided by a rule, the first holds.
+    pub fn note(
+        &mut self,
+        field: impl fmt::Display,
+        rule: impl fmt::Display,
+        winner: Write,
+        loser: Write,
+    ) {
+        let (field, rule) = (field.to_string(), rule.to_string());
+        let aggregate = self.aggregate.clone();
+        self.found.push(Conflict { aggregate, field, rule, winner, loser });
     }
 
     /// What was found.
@@ -78,14 +81,11 @@ impl Write {
         Ok(value)
     }
 
-    pub(crate) fn new<T: Field>(value: &T, (hlc, dot): (Hlc, Dot)) -> Self {
+    /// The write of a value by an event with that clock reading.
+    pub fn new<T: Field>(value: &T, hlc: Hlc, dot: Dot) -> Self {
         let mut out = Writer::new();
         value.write_field(1, &mut out);
         // A value that came out of an event is never nested too deep to be written.
         Self { dot, hlc, value: out.finish().unwrap_or_default().into() }
-    }
-
-    pub(crate) fn by<T: Field>(value: &T, at: &Stamp<'_>) -> Self {
-        Self::new(value, at.order())
     }
 }

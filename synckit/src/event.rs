@@ -5,7 +5,6 @@
 //! encoding of the fields.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::fmt::Debug;
 
@@ -152,35 +151,6 @@ impl UpcastError {
     /// With a reason for whoever looks at what is parked.
     pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
         Self { reason: reason.into() }
-    }
-}
-
-/// Collects the events of one edit in the order in which they are made.
-#[derive(Debug)]
-pub struct Recorder<E> {
-    events: RefCell<Vec<E>>,
-}
-
-impl<E> Default for Recorder<E> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<E> Recorder<E> {
-    /// Nothing recorded.
-    pub const fn new() -> Self {
-        Self { events: RefCell::new(Vec::new()) }
-    }
-
-    /// Adds an event.
-    pub fn record(&self, event: E) {
-        self.events.borrow_mut().push(event);
-    }
-
-    /// What was recorded.
-    pub fn into_events(self) -> Vec<E> {
-        self.events.into_inner()
     }
 }
 

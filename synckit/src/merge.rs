@@ -1,51 +1,48 @@
-//! Merge rules: how each field of an aggregate resolves what replicas did to it apart from each
-//! other.
+//! Merge rules: types that say how concurrent edits of a field resolve.
 //!
-//! A rule is a state that folds operations. Every state here is a function of the *set* of
+//! A rule is a marker type that implements [`Rule<F>`](Rule) for every field type `F` that it can
+//! merge. A rule folds operations into a state, and every state is a function of the *set* of
 //! operations folded, so replicas that hold the same events hold the same bytes. Folding is total:
-//! it cannot fail, and it sees no clock, no randomness and no I/O. What it may use is the
-//! [`Stamp`](crate::vector::Stamp) of the event that carries the operation.
+//! it cannot fail, and it has no clock, no randomness and no I/O. It may use what [`At`] says of the
+//! operation: its id, its clock reading, and what its author had seen.
 //!
-//! | rule | field | operations | resolves by |
-//! |---|---|---|---|
-//! | [`Lww`] | any field with a default | set | the greatest stamp; concurrent overwrites are recorded |
-//! | [`Max`], [`Min`] | ordered values, `Option` of them | raise, lower | the greatest or least value |
-//! | [`Counter`] | `i64` | add | the sum, each addition once |
-//! | [`AddWinsSet`] | `BTreeSet` | insert, remove | a removal takes away only what its author had seen |
+//! | rule | marker | field | operations | resolves by |
+//! |---|---|---|---|---|
+//! | `lww` | [`Lww`] | any field with a default | set | the greatest stamp; concurrent overwrites are recorded |
+//! | `max`, `min` | [`Max`], [`Min`] | ordered values, `Option` of them | raise, lower | the greatest or least value |
+//! | `counter` | [`Counter`] | `i64` | add | the sum, each addition once |
+//! | `set` | [`Set`] | `BTreeSet` | insert, remove | a removal takes away only what its author had seen |
+//! | `map(rule)` | [`Map`] | `BTreeMap` | those of the entries, remove | entries by their own rule; a removal resets what its author had seen |
+//!
+//! [`docs::merge`](crate::docs::merge) explains each rule, and how to write one.
 
+mod bytes;
 mod counter;
 mod extreme;
+mod handle;
+mod heads;
 mod lww;
+mod map;
+mod op;
+mod rule;
 mod set;
 
-pub use counter::{Counter, CounterField, CounterOps};
-pub use extreme::{ExtremeField, Max, MaxOps, Min, MinOps};
-pub use lww::{Lww, LwwField, LwwOps};
-pub use set::{AddWinsSet, SetField, SetOps};
-pub(crate) use set::{read_dot, write_dot};
+pub use counter::{Counter, CounterField, CounterOp, CounterSeen, CounterState};
+pub use extreme::{ExtremeField, ExtremeState, Max, MaxOp, Min, MinOp};
+pub use handle::{Field, Reads, Scalar, Writes};
+pub use heads::{Head, Heads};
+pub use lww::{Lww, LwwField, LwwOp};
+pub use map::{Map, MapField, MapOp, MapState};
+pub use op::{At, OpId, Place};
+pub use rule::{AnyField, AnyState, EntryRule, Law, MergeState, Op, Rule};
+pub use set::{Set, SetField, SetOp, SetState};
 
-use std::fmt::Debug;
-
-use crate::wire::{Reader, Value, WireError, Writer};
-
-/// What every rule's state can do beside folding: be stored as a field of the aggregate's state.
-pub trait MergeState: Clone + Debug + Default + PartialEq {
-    /// Writes the state under `number`, or nothing when no operation has been folded.
-    fn write_field(&self, number: u32, out: &mut Writer);
-
-    /// Reads what [`MergeState::write_field`] wrote.
-    ///
-    /// # Errors
-    /// When the bytes are not canonical.
-    fn read_field(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError>;
-}
-
-/// A value's canonical bytes: they tell values apart that their type calls equal.
-fn encoded<T: Value>(value: &T) -> Result<Vec<u8>, WireError> {
-    let mut out = Writer::new();
-    value.write(&mut out);
-    out.finish()
-}
+pub(crate) use bytes::{read_dot, write_dot};
+#[doc(hidden)]
+pub use handle::Root;
+#[doc(hidden)]
+pub use rule::{Entry, custom, field, fits};
+pub(crate) use rule::{Slot, shown};
 
 #[cfg(test)]
 mod tests;

@@ -9,23 +9,21 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::fmt;
-use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::aggregate::{Aggregate, AggregateState};
+use crate::aggregate::{Aggregate, Fields};
 use crate::block::Entry;
 use crate::clock::Hlc;
 use crate::conflict::Conflicts;
 use crate::envelope::CONTEXT_REPLICAS_MAX;
 use crate::event::{self, DecodeError, EventKind, SyncEvent};
 use crate::id::{AggregateId, Dot, IdError, Name, ReplicaId};
-use crate::merge::{read_dot, write_dot};
+use crate::merge::{AnyField, read_dot, write_dot};
 use crate::schema::{Published, proto};
-use crate::vector::{VectorClock, VectorFull};
-use crate::wire::{Field, Message, Reader, Unknown, ValueRef, WireError, WireType, Writer};
+use crate::vector::{Stamp, VectorClock, VectorFull};
+use crate::wire::{Field, Lineage, Reader, Unknown, ValueRef, WireError, WireType, Writer};
 
 /// Lists the aggregates that a program knows: `registry![Inspection, Airport]`.
 #[macro_export]
@@ -38,7 +36,7 @@ macro_rules! registry {
 /// The aggregates that a program knows.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
-    aggregates: BTreeMap<&'static str, Arc<dyn Kind>>,
+    aggregates: BTreeMap<&'static str, Kind>,
     problems: Vec<RegistryError>,
 }
 
@@ -93,7 +91,7 @@ impl Registry {
         let mut seen = BTreeSet::new();
         let twice = kinds.filter(|name| !seen.insert(*name));
         self.problems.extend(twice.map(|name| RegistryError::Duplicate { name }));
-        if self.aggregates.insert(A::NAME, Arc::new(Typed::<A>(PhantomData))).is_some() {
+        if self.aggregates.insert(A::NAME, Kind::of::<A>()).is_some() {
             self.problems.push(RegistryError::Duplicate { name: A::NAME });
         }
         self
@@ -108,7 +106,7 @@ impl Registry {
     }
 
     /// A hash over all names, versions, fields and merge rules. States folded under another
-    /// fingerprint are folded anew.
+    /// fingerprint are replaced by replaying the log.
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_derive_key("synckit 2026 registry fingerprint");
         for kind in self.aggregates.values() {
@@ -139,7 +137,7 @@ impl Registry {
     /// assert!(text.contains("message NoteTitleSet {\n  string value = 1;\n}"), "{text}");
     /// ```
     pub fn proto(&self) -> String {
-        proto(self.aggregates.values().flat_map(|kind| kind.events()))
+        proto(self.aggregates.values().flat_map(|kind| kind.events))
     }
 
     /// What the types say for lock files, each once: aggregates, their events, and the value types
@@ -183,17 +181,22 @@ impl Registry {
 
     /// The state of an aggregate before its first event.
     pub(crate) fn fresh(&self, name: &Name) -> Box<dyn State> {
-        match self.aggregates.get(name.as_str()) {
-            Some(kind) => kind.fresh(),
-            None => Box::new(Folded::<NotRegistered>::default()),
-        }
+        Box::new(self.folded(name))
     }
 
     /// A state as it was stored.
     pub(crate) fn read(&self, name: &Name, bytes: &[u8]) -> Result<Box<dyn State>, WireError> {
+        let mut state = self.folded(name);
+        let mut input = Reader::new(bytes, Unknown::Refuse);
+        state.read_fields(&mut input)?;
+        input.finish()?;
+        Ok(Box::new(state))
+    }
+
+    fn folded(&self, name: &Name) -> Folded {
         match self.aggregates.get(name.as_str()) {
-            Some(kind) => kind.read(bytes),
-            None => read::<NotRegistered>(bytes),
+            Some(kind) => Folded::new(kind.fields, kind.fold),
+            None => Folded::new(&[], unknown),
         }
     }
 }
@@ -206,45 +209,58 @@ fn problem_with(name: &'static str) -> Option<RegistryError> {
 }
 
 /// An aggregate type without its type.
-trait Kind: fmt::Debug + Send + Sync {
-    fn describe(&self) -> String;
-    fn published(&self) -> Vec<Published>;
-    fn events(&self) -> &'static [EventKind];
-    fn fresh(&self) -> Box<dyn State>;
-    fn read(&self, bytes: &[u8]) -> Result<Box<dyn State>, WireError>;
+#[derive(Clone, Copy, Debug)]
+struct Kind {
+    name: &'static str,
+    version: u32,
+    fields: &'static [&'static dyn AnyField],
+    events: &'static [EventKind],
+    lineage: Lineage,
+    fold: Folding,
 }
 
-#[derive(Debug)]
-struct Typed<A>(PhantomData<fn() -> A>);
+/// Folds an event into the fields of its aggregate.
+pub(crate) type Folding =
+    fn(&mut Fields, &Entry<'_>, &mut Conflicts<'_>) -> Result<(), DecodeError>;
 
-impl<A: Aggregate> Kind for Typed<A> {
+impl Kind {
+    const fn of<A: Aggregate>() -> Self {
+        Self {
+            name: A::NAME,
+            version: A::VERSION,
+            fields: A::FIELDS,
+            events: A::Event::KINDS,
+            lineage: A::LINEAGE,
+            fold: fold::<A>,
+        }
+    }
+
     /// Every part is delimited by its debug form, so no two descriptions are alike by accident.
     fn describe(&self) -> String {
         let kind = |kind: &EventKind| (kind.name, kind.version, kind.fields);
-        let kinds: Vec<_> = A::Event::KINDS.iter().map(kind).collect();
-        format!("{:?} {} {:?} {kinds:?}", A::NAME, A::VERSION, A::RULES)
-    }
-
-    fn events(&self) -> &'static [EventKind] {
-        A::Event::KINDS
+        let kinds: Vec<_> = self.events.iter().map(kind).collect();
+        format!("{:?} {} {:?} {kinds:?}", self.name, self.version, self.fields)
     }
 
     fn published(&self) -> Vec<Published> {
-        let own = Published::aggregate(A::NAME, A::VERSION, A::RULES, A::LINEAGE);
-        A::Event::KINDS.iter().filter_map(Published::event).chain([own]).collect()
-    }
-
-    fn fresh(&self) -> Box<dyn State> {
-        Box::new(Folded::<A::State>::default())
-    }
-
-    fn read(&self, bytes: &[u8]) -> Result<Box<dyn State>, WireError> {
-        read::<A::State>(bytes)
+        let own = Published::aggregate(self.name, self.version, self.fields, self.lineage);
+        self.events.iter().filter_map(Published::event).chain([own]).collect()
     }
 }
 
-fn read<S: Fold>(bytes: &[u8]) -> Result<Box<dyn State>, WireError> {
-    Ok(Box::new(crate::wire::decode_with::<Folded<S>>(bytes, Unknown::Refuse)?))
+fn fold<A: Aggregate>(
+    fields: &mut Fields,
+    entry: &Entry<'_>,
+    conflicts: &mut Conflicts<'_>,
+) -> Result<(), DecodeError> {
+    let event = event::decode::<A::Event>(entry.event(), &entry.payload())?;
+    fields.fold::<A>(event, &entry.stamp(), conflicts);
+    Ok(())
+}
+
+/// The state of an aggregate whose type is not registered knows no event: all are parked.
+fn unknown(_: &mut Fields, entry: &Entry<'_>, _: &mut Conflicts<'_>) -> Result<(), DecodeError> {
+    Err(DecodeError::Unknown { name: entry.event().name.clone() })
 }
 
 /// The state of one aggregate without its type.
@@ -267,8 +283,11 @@ pub(crate) trait State: fmt::Debug + Send + Sync {
     /// The canonical bytes.
     fn bytes(&self) -> Result<Bytes, WireError>;
 
-    /// The typed state, as `&A::State`.
-    fn typed(&self) -> &dyn Any;
+    /// The fields' states.
+    fn fields(&self) -> &Fields;
+
+    /// The stamp of the next event of an author that sees this state, for an edit to build on.
+    fn next(&self, author: ReplicaId) -> Stamp<'_>;
 }
 
 /// What became of an event.
@@ -287,67 +306,27 @@ pub(crate) enum Outcome {
     TooManyWriters(VectorFull),
 }
 
-/// What folds events into a typed state.
-pub(crate) trait Fold:
-    Message + Clone + fmt::Debug + Default + Send + Sync + 'static
-{
-    fn fold(&mut self, entry: &Entry<'_>, conflicts: &mut Conflicts<'_>)
-    -> Result<(), DecodeError>;
-}
-
-impl<S: AggregateState> Fold for S
-where
-    S::Event: SyncEvent,
-{
-    fn fold(
-        &mut self,
-        entry: &Entry<'_>,
-        conflicts: &mut Conflicts<'_>,
-    ) -> Result<(), DecodeError> {
-        let event = event::decode(entry.event(), &entry.payload())?;
-        self.apply(&event, &entry.stamp(), conflicts);
-        Ok(())
-    }
-}
-
-/// The state of an aggregate whose type is not registered: nothing but what is parked.
-#[derive(Clone, Debug, Default)]
-struct NotRegistered;
-
-impl Message for NotRegistered {
-    fn write_fields(&self, _: &mut Writer) {}
-
-    fn read_fields(_: &mut Reader<'_>) -> Result<Self, WireError> {
-        Ok(Self)
-    }
-}
-
-impl Fold for NotRegistered {
-    fn fold(&mut self, entry: &Entry<'_>, _: &mut Conflicts<'_>) -> Result<(), DecodeError> {
-        Err(DecodeError::Unknown { name: entry.event().name.clone() })
-    }
-}
-
-/// A typed state together with what has been folded into it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Folded<S> {
+/// The fields of an aggregate together with what has been folded into them.
+#[derive(Clone, Debug)]
+pub(crate) struct Folded {
     seen: VectorClock,
     /// Of each replica, the first event that this program is too old for: contexts stop before it,
     /// because whoever sees this state does not see that event.
     parked_from: BTreeMap<ReplicaId, u64>,
     parked: u64,
     latest: Hlc,
-    state: S,
+    fields: Fields,
+    folding: Folding,
 }
 
-impl<S: Fold> State for Folded<S> {
+impl State for Folded {
     fn fold(&mut self, entry: &Entry<'_>, conflicts: &mut Conflicts<'_>) -> Outcome {
         if let Some(outcome) = self.met(entry) {
             return outcome;
         }
         // The application's code runs in here and nowhere else: its upcasters, its lowering, its
         // orders. What a panic leaves of the state is thrown away by whoever asked.
-        let fold = AssertUnwindSafe(|| self.state.fold(entry, conflicts));
+        let fold = AssertUnwindSafe(|| (self.folding)(&mut self.fields, entry, conflicts));
         match catch_unwind(fold) {
             Ok(Ok(())) => Outcome::Folded,
             Ok(Err(error)) => {
@@ -393,15 +372,34 @@ impl<S: Fold> State for Folded<S> {
     }
 
     fn bytes(&self) -> Result<Bytes, WireError> {
-        crate::wire::encode(self).map(Bytes::from)
+        let mut out = Writer::new();
+        self.write_fields(&mut out);
+        out.finish().map(Bytes::from)
     }
 
-    fn typed(&self) -> &dyn Any {
-        &self.state
+    fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    fn next(&self, author: ReplicaId) -> Stamp<'_> {
+        let dot = Dot { replica: author, seq: self.seen.get(&author).saturating_add(1) };
+        let hlc = Hlc::from_bits(self.latest.to_bits().saturating_add(1));
+        Stamp { dot, hlc, context: &self.seen }
     }
 }
 
-impl<S> Folded<S> {
+impl Folded {
+    fn new(fields: &'static [&'static dyn AnyField], folding: Folding) -> Self {
+        Self {
+            seen: VectorClock::new(),
+            parked_from: BTreeMap::new(),
+            parked: 0,
+            latest: Hlc::ZERO,
+            fields: Fields::new(fields),
+            folding,
+        }
+    }
+
     /// Counts an event as met; the outcome when there is nothing to apply.
     fn met(&mut self, entry: &Entry<'_>) -> Option<Outcome> {
         if self.seen.contains(entry.dot()) {
@@ -431,7 +429,7 @@ fn message_of(panic: &(dyn Any + Send)) -> Cow<'static, str> {
     }
 }
 
-impl<S: Message> Message for Folded<S> {
+impl Folded {
     fn write_fields(&self, out: &mut Writer) {
         for dot in self.seen.iter() {
             out.tag(1, WireType::Len);
@@ -444,24 +442,22 @@ impl<S: Message> Message for Folded<S> {
         }
         self.parked.write_field(4, out);
         out.tag(5, WireType::Len);
-        out.enclosed(|out| self.state.write_fields(out));
+        out.enclosed(|out| self.fields.write(out));
     }
 
-    fn read_fields(input: &mut Reader<'_>) -> Result<Self, WireError> {
-        let mut seen = VectorClock::new();
+    fn read_fields(&mut self, input: &mut Reader<'_>) -> Result<(), WireError> {
         for dot in read_dots(1, input)? {
             let full = |_| WireError::Invalid { expected: "vector clock" };
-            seen.advance(dot).map_err(full)?;
+            self.seen.advance(dot).map_err(full)?;
         }
-        let latest = Hlc::from_bits(u64::read_field(2, input)?);
-        let parked_from =
+        self.latest = Hlc::from_bits(u64::read_field(2, input)?);
+        self.parked_from =
             read_dots(3, input)?.into_iter().map(|dot| (dot.replica, dot.seq)).collect();
-        let parked = u64::read_field(4, input)?;
+        self.parked = u64::read_field(4, input)?;
         if !input.take(5, WireType::Len)? {
             return Err(WireError::Missing { number: 5 });
         }
-        let state = input.enclosed(S::read_fields)?;
-        Ok(Self { seen, parked_from, parked, latest, state })
+        input.enclosed(|input| self.fields.read(input))
     }
 }
 
@@ -503,6 +499,22 @@ impl StateHasher {
 }
 
 #[cfg(test)]
+impl Registry {
+    /// With fields that tests fold, without an aggregate's type.
+    pub(crate) fn with_bare(
+        mut self,
+        name: &'static str,
+        fields: &'static [&'static dyn AnyField],
+        fold: Folding,
+    ) -> Self {
+        let lineage = Lineage::of("", 1);
+        let kind = Kind { name, version: 1, fields, events: &[], lineage, fold };
+        self.aggregates.insert(name, kind);
+        self
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -511,44 +523,5 @@ mod tests {
         let reserved = |name| problem_with(name) == Some(RegistryError::Reserved { name });
         assert!(reserved("synckit") && reserved("synckit.refused"));
         assert_eq!(problem_with("synckit_note.renamed"), None);
-    }
-}
-
-#[cfg(test)]
-mod bare {
-    use super::*;
-
-    /// A kind of aggregate that is nothing but a state.
-    #[derive(Debug)]
-    struct Bare<S>(PhantomData<fn() -> S>);
-
-    impl Registry {
-        /// With a state that tests fold, without an aggregate's type.
-        pub(crate) fn with_bare<S: Fold>(mut self, name: &'static str) -> Self {
-            self.aggregates.insert(name, Arc::new(Bare::<S>(PhantomData)));
-            self
-        }
-    }
-
-    impl<S: Fold> Kind for Bare<S> {
-        fn describe(&self) -> String {
-            String::new()
-        }
-
-        fn published(&self) -> Vec<Published> {
-            Vec::new()
-        }
-
-        fn events(&self) -> &'static [EventKind] {
-            &[]
-        }
-
-        fn fresh(&self) -> Box<dyn State> {
-            Box::new(Folded::<S>::default())
-        }
-
-        fn read(&self, bytes: &[u8]) -> Result<Box<dyn State>, WireError> {
-            read::<S>(bytes)
-        }
     }
 }

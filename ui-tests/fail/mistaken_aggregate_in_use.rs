@@ -1,5 +1,4 @@
-use synckit::aggregate::{Aggregate, Id};
-use synckit::event::Recorder;
+use synckit::aggregate::{Id, record};
 use synckit::sync_aggregate;
 
 #[sync_aggregate(name = "inspection", version = 0)]
@@ -12,9 +11,7 @@ struct Inspection {
 }
 
 fn main() {
-    let recorder = Recorder::new();
-    Inspection::ops(&recorder).title.set("x");
+    let _ = record::<Inspection>(|it| it.title.set("x"));
     let _: Option<Id<Inspection>> = None;
     let _ = InspectionEvent::TitleSet("x".into());
-    let _ = InspectionState::default();
 }

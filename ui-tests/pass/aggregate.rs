@@ -1,10 +1,10 @@
 //! Every merge rule: what is generated, what it is called, and what creating records.
 #![deny(warnings, missing_docs)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use synckit::aggregate::Aggregate;
-use synckit::event::{Recorder, SyncEvent, decode, encode};
+use synckit::aggregate::{Aggregate, Fields, record};
+use synckit::event::{SyncEvent, decode, encode};
 use synckit::{SyncValue, sync_aggregate};
 
 #[derive(SyncValue, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -31,19 +31,31 @@ struct Inspection {
     visits: i64,
     #[merge(set)]
     tags: BTreeSet<String>,
+    #[merge(map(lww))]
+    readings: BTreeMap<String, f64>,
+    #[merge(map(counter))]
+    stock: BTreeMap<String, i64>,
+    #[merge(map(map(set)))]
+    groups: BTreeMap<u8, BTreeMap<u8, BTreeSet<String>>>,
 }
 
 fn main() {
     assert_eq!((Inspection::NAME, Inspection::VERSION), ("inspection", 2));
-    let rules: Vec<_> = Inspection::RULES.iter().map(|rule| (rule.field.name, rule.rule)).collect();
+    let rules: Vec<_> = Inspection::FIELDS
+        .iter()
+        .map(|field| (field.schema().name, field.law().to_string()))
+        .collect();
     assert_eq!(
         rules,
         [
-            ("title", "lww"),
-            ("severity", "max"),
-            ("first_seen", "min"),
-            ("visits", "counter"),
-            ("tags", "set")
+            ("title", "lww".to_owned()),
+            ("severity", "max".to_owned()),
+            ("first_seen", "min".to_owned()),
+            ("visits", "counter".to_owned()),
+            ("tags", "set".to_owned()),
+            ("readings", "map(lww)".to_owned()),
+            ("stock", "map(counter)".to_owned()),
+            ("groups", "map(map(set))".to_owned()),
         ]
     );
     let kinds: Vec<_> =
@@ -58,6 +70,14 @@ fn main() {
             ("inspection.visits_added", true),
             ("inspection.tags_inserted", true),
             ("inspection.tags_removed", false),
+            ("inspection.readings_entry_set", false),
+            ("inspection.readings_removed", false),
+            ("inspection.stock_entry_added", true),
+            ("inspection.stock_removed", false),
+            ("inspection.groups_entry_entry_inserted", true),
+            ("inspection.groups_entry_entry_removed", false),
+            ("inspection.groups_entry_removed", false),
+            ("inspection.groups_removed", false),
         ]
     );
     assert!(InspectionEvent::KINDS.iter().all(|kind| kind.version == 2));
@@ -69,22 +89,38 @@ fn main() {
         first_seen: Some(Day(3)),
         visits: 2,
         tags: ["a".to_owned()].into(),
+        readings: [("kitchen".to_owned(), 20.5)].into(),
+        stock: [("bolts".to_owned(), 7)].into(),
+        groups: [(1, [(2, ["x".to_owned()].into())].into())].into(),
     };
-    let recorder = Recorder::new();
-    let mut ops = Inspection::ops(&recorder);
-    inspection.create(&mut ops);
-    ops.tags.remove("a");
-    let events = recorder.into_events();
-    assert_eq!(events.len(), 6);
-    assert!(matches!(&events[0], InspectionEvent::TitleSet(title) if title == "Boiler B"));
-    assert!(matches!(events[1], InspectionEvent::SeverityRaised(Severity::High)));
-    assert!(matches!(events[2], InspectionEvent::FirstSeenLowered(Day(3))));
-    assert!(matches!(events[3], InspectionEvent::VisitsAdded(2)));
-    assert!(matches!(&events[5], InspectionEvent::TagsRemoved(tag) if tag == "a"));
+    let recorded = record::<Inspection>(|it| {
+        it.create(&inspection);
+        it.tags.remove("a");
+        it.stock.remove("bolts");
+        assert_eq!((it.title.len(), *it.visits, it.tags.contains("a")), (8, 2, false));
+        assert_eq!(it.readings.get("kitchen"), Some(20.5));
+        assert_eq!(*it.readings.entry("kitchen"), 20.5);
+        assert!(it.groups.entry(1).entry(2).contains("x") && !it.stock.contains_key("bolts"));
+    });
+    let events: Vec<InspectionEvent> = recorded
+        .unwrap()
+        .iter()
+        .map(|event| decode(&event.event, &event.payload).unwrap())
+        .collect();
+    assert_eq!(events.len(), 11);
+    assert!(matches!(events[0], InspectionEvent::Created));
+    assert!(matches!(&events[1], InspectionEvent::TitleSet(title) if title == "Boiler B"));
+    assert!(matches!(events[2], InspectionEvent::SeverityRaised(Severity::High)));
+    assert!(matches!(events[3], InspectionEvent::FirstSeenLowered(Day(3))));
+    assert!(matches!(events[4], InspectionEvent::VisitsAdded(2)));
+    assert!(matches!(&events[6], InspectionEvent::ReadingsEntrySet { key, value: 20.5 } if key == "kitchen"));
+    assert!(matches!(&events[7], InspectionEvent::StockEntryAdded { key, value: 7 } if key == "bolts"));
+    assert!(matches!(&events[8], InspectionEvent::GroupsEntryEntryInserted { key: 1, key_2: 2, value } if value == "x"));
+    assert!(matches!(&events[9], InspectionEvent::TagsRemoved(tag) if tag == "a"));
     for event in events.into_iter().chain([Inspection::created()]) {
         let encoded = encode(&event).unwrap();
         let again: InspectionEvent = decode(&encoded.event, &encoded.payload).unwrap();
         assert_eq!(format!("{event:?}"), format!("{again:?}"));
     }
-    assert_eq!(Inspection::from_state(&InspectionState::default()), Inspection::default());
+    assert_eq!(Fields::of::<Inspection>().show::<Inspection>(), Inspection::default());
 }

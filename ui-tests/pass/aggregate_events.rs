@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use synckit::aggregate::{Aggregate, AggregateState, Lower};
+use synckit::aggregate::{Fields, Lower};
 use synckit::clock::Hlc;
 use synckit::conflict::Conflicts;
 use synckit::event::{decode, encode};
 use synckit::id::{AggregateId, Dot, Key, Name, ReplicaId};
 use synckit::vector::{Stamp, VectorClock};
-use synckit::{SyncEvent, sync_aggregate, wire};
+use synckit::wire::{Reader, Unknown, Writer};
+use synckit::{SyncEvent, sync_aggregate};
 
 mod signing {
     use synckit::SyncEvent;
@@ -57,14 +58,14 @@ fn main() {
     let signed: InspectionEvent = decode(&encoded.event, &encoded.payload).unwrap();
     assert!(matches!(&signed, InspectionEvent::Signed(signed) if signed.by == "ada"));
 
-    let mut state = InspectionState::default();
+    let mut state = Fields::of::<Inspection>();
     let id = AggregateId { kind: Name::new("inspection").unwrap(), key: Key::new(b"7").unwrap() };
     let mut conflicts = Conflicts::new(&id);
     let context = VectorClock::new();
     let events = [signed, InspectionEvent::SignaturesAdded(2), Closed.into()];
-    for (seq, event) in (1..).zip(&events) {
+    for (seq, event) in (1..).zip(events) {
         let dot = Dot { replica: ReplicaId::from_bytes([1; 32]), seq };
-        state.apply(
+        state.fold::<Inspection>(
             event,
             &Stamp { dot, hlc: Hlc::from_bits(seq), context: &context },
             &mut conflicts,
@@ -72,7 +73,10 @@ fn main() {
     }
     let expected =
         Inspection { open: Some(false), signatures: 3, signers: ["ada".to_owned()].into() };
-    assert_eq!(Inspection::from_state(&state), expected);
-    let stored = wire::encode(&state).unwrap();
-    assert_eq!(wire::decode::<InspectionState>(&stored).unwrap(), state);
+    assert_eq!(state.show::<Inspection>(), expected);
+    let mut stored = Writer::new();
+    state.write(&mut stored);
+    let mut again = Fields::of::<Inspection>();
+    again.read(&mut Reader::new(&stored.finish().unwrap(), Unknown::Refuse)).unwrap();
+    assert_eq!(again, state);
 }

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use synckit::aggregate::{Aggregate, Lower};
-use synckit::event::{Recorder, decode, encode};
+use synckit::aggregate::{Lower, record};
+use synckit::event::{decode, encode};
 use synckit::{SyncEvent, SyncValue, sync_aggregate};
 
 fn main() {
@@ -38,7 +38,6 @@ fn main() {
     let moved = Moved { to: Point { x: 1, y: 2 } };
     let encoded = encode(&moved).unwrap();
     assert_eq!(decode::<Moved>(&encoded.event, &encoded.payload), Ok(moved));
-    let recorder = Recorder::new();
-    Pin::default().create(&mut Pin::ops(&recorder));
-    assert!(recorder.into_events().is_empty());
+    let recorded = record::<Pin>(|it| it.create(&Pin::default())).unwrap();
+    assert_eq!(recorded.len(), 2, "that it exists, and the place, though it is the default");
 }

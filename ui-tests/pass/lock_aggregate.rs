@@ -41,12 +41,12 @@ struct Next {
 }
 
 fn main() {
-    let numbers = |rules: &[synckit::aggregate::FieldRule]| {
-        rules.iter().map(|rule| (rule.field.number, rule.field.name)).collect::<Vec<_>>()
+    let numbers = |fields: &[&dyn synckit::merge::AnyField]| {
+        fields.iter().map(|field| (field.schema().number, field.schema().name)).collect::<Vec<_>>()
     };
-    assert_eq!(numbers(Trip::RULES), [(1, "title"), (2, "visits"), (3, "tags")]);
+    assert_eq!(numbers(Trip::FIELDS), [(1, "title"), (2, "visits"), (3, "tags")]);
     let next = [(1, "title"), (2, "colour"), (3, "pages"), (4, "copies")];
-    assert_eq!(numbers(Next::RULES), next);
+    assert_eq!(numbers(Next::FIELDS), next);
     for kind in AlbumEvent::KINDS {
         let since = if kind.name == "album.pages_raised" { 2 } else { 1 };
         assert_eq!((kind.version, kind.min_reader), (2, since), "{}", kind.name);

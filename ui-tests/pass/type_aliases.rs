@@ -1,32 +1,34 @@
-//! A rule asks what a type is, not how it is spelled.
+//! Types under other names: rules that take any type, or whose operations do not name its parts.
 #![deny(warnings)]
 
-use synckit::aggregate::Aggregate;
-use synckit::event::Recorder;
+use synckit::aggregate::record;
+use synckit::event::decode;
 use synckit::sync_aggregate;
 
-type Tags = std::collections::BTreeSet<String>;
-type Seen = Option<u64>;
+type Seen = u64;
+type Tag = String;
 type Count = i64;
 
 #[sync_aggregate(name = "inspection")]
 #[derive(Clone, Debug, Default)]
 struct Inspection {
     #[merge(min)]
-    seen: Seen,
+    seen: Option<Seen>,
     #[merge(counter)]
     count: Count,
     #[merge(set)]
-    tags: Tags,
+    tags: std::collections::BTreeSet<Tag>,
 }
 
 fn main() {
-    let recorder = Recorder::new();
-    let mut ops = Inspection::ops(&recorder);
-    ops.seen.lower(3u64);
-    ops.tags.insert("a");
-    ops.count.add(2);
-    let events = recorder.into_events();
+    let recorded = record::<Inspection>(|it| {
+        it.seen.lower(3u64);
+        it.tags.insert("a");
+        it.count.add(2);
+    });
+    let events = recorded.unwrap();
+    let events: Vec<InspectionEvent> =
+        events.iter().map(|event| decode(&event.event, &event.payload).unwrap()).collect();
     assert!(matches!(events[0], InspectionEvent::SeenLowered(3)));
     assert!(matches!(&events[1], InspectionEvent::TagsInserted(tag) if tag == "a"));
     assert!(matches!(events[2], InspectionEvent::CountAdded(2)));

@@ -53,9 +53,10 @@ mod closed {
 }
 
 fn main() {
-    let recorder = synckit::event::Recorder::new();
-    closed::Inspection::ops(&recorder).visits.add(1);
-    let events: Vec<closed::InspectionEvent> = recorder.into_events();
-    assert!(matches!(events[..], [closed::InspectionEvent::VisitsAdded(1)]));
+    let recorded = synckit::aggregate::record::<closed::Inspection>(|it| it.visits.add(1));
+    let events = recorded.unwrap();
+    let event: closed::InspectionEvent =
+        synckit::event::decode(&events[0].event, &events[0].payload).unwrap();
+    assert!(matches!(event, closed::InspectionEvent::VisitsAdded(1)));
     assert_eq!(closed::notes(), open::Inspection::NAME.replace("inspection", "note"));
 }

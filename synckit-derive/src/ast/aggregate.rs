@@ -33,9 +33,12 @@ pub(crate) struct Aggregate<'a> {
 pub(crate) struct MergedField<'a> {
     pub(crate) ident: &'a Ident,
     pub(crate) ty: &'a Type,
-    pub(crate) rule: &'static Rule,
+    pub(crate) rule: Rule,
     /// The place of mistakes about the rule.
     pub(crate) rule_at: TokenStream,
+    pub(crate) operations: Vec<Operation>,
+    /// Why the rule does not merge the type, if its spelling tells. There are no operations then.
+    pub(crate) refused: Option<String>,
 }
 
 /// A type in `events(…)`.
@@ -59,14 +62,16 @@ impl<'a> Aggregate<'a> {
         }
         let before = cx.count();
         let mut taken = Taken::default();
-        let fields = fields(cx, input).into_iter().filter(|field| taken.by_field(cx, field));
+        let krate = krate(attr.krate.as_ref());
+        let fields =
+            fields(cx, input, &krate).into_iter().filter(|field| taken.by_field(cx, field));
         let fields: Vec<_> = fields.collect();
         let partial = cx.count() > before;
         let events = attr.events.into_iter().flatten().filter_map(DomainEvent::of);
         Self {
             ident,
             vis: &input.vis,
-            krate: krate(attr.krate.as_ref()),
+            krate,
             name: attr.name,
             history: History::of(attr.version, attr.lock.is_some()),
             fields,
@@ -76,13 +81,15 @@ impl<'a> Aggregate<'a> {
     }
 }
 
-fn fields<'a>(cx: &Ctxt, input: &'a DeriveInput) -> Vec<MergedField<'a>> {
+fn fields<'a>(cx: &Ctxt, input: &'a DeriveInput, krate: &TokenStream) -> Vec<MergedField<'a>> {
     let ident = &input.ident;
     match &input.data {
         Data::Struct(data) => match &data.fields {
-            Fields::Named(fields) if !fields.named.is_empty() => {
-                fields.named.iter().filter_map(|field| MergedField::read(cx, field)).collect()
-            }
+            Fields::Named(fields) if !fields.named.is_empty() => fields
+                .named
+                .iter()
+                .filter_map(|field| MergedField::read(cx, field, krate))
+                .collect(),
             _ => {
                 let message = format!(
                     "expected named fields, each with a merge rule: \
@@ -104,12 +111,17 @@ fn fields<'a>(cx: &Ctxt, input: &'a DeriveInput) -> Vec<MergedField<'a>> {
 }
 
 impl<'a> MergedField<'a> {
-    fn read(cx: &Ctxt, field: &'a syn::Field) -> Option<Self> {
+    fn read(cx: &Ctxt, field: &'a syn::Field, krate: &TokenStream) -> Option<Self> {
         let ident = field.ident.as_ref()?;
         attr::merge::refuse_cfg(cx, &field.attrs, ident);
         let rule = attr::merge::read(cx, &field.attrs, ident)?;
         let rule_at = attr::merge::place(&field.attrs, ident);
-        let read = Self { ident, ty: &field.ty, rule, rule_at };
+        let (ty, refused) = (&field.ty, rule.refuses(&field.ty));
+        let operations = match &refused {
+            Some(_) => Vec::new(),
+            None => rule.operations(krate, ty),
+        };
+        let read = Self { ident, ty, rule, rule_at, operations, refused };
         if syn::parse_str::<Ident>(&read.variant_text("Set")).is_err() {
             let message = format!(
                 "expected a field name that begins with a letter: no variant can be named after `{}`",
@@ -133,7 +145,7 @@ impl<'a> MergedField<'a> {
 
     /// The variant of an operation.
     pub(crate) fn variant(&self, operation: &Operation) -> Ident {
-        format_ident!("{}", self.variant_text(operation.variant), span = self.ident.span())
+        format_ident!("{}", self.variant_text(&operation.variant), span = self.ident.span())
     }
 
     /// The last part of the name of an operation's event.

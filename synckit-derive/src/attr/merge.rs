@@ -10,7 +10,7 @@ use crate::rule::{self, Rule};
 use crate::suggest::{did_you_mean, list};
 
 /// The field's merge rule. A mistake is reported, and so is a field without a rule.
-pub(crate) fn read(cx: &Ctxt, attrs: &[Attribute], field: &Ident) -> Option<&'static Rule> {
+pub(crate) fn read(cx: &Ctxt, attrs: &[Attribute], field: &Ident) -> Option<Rule> {
     if !attrs.iter().any(|attr| attr.path().is_ident("merge")) {
         let rules = list(&rule::names());
         let message =
@@ -26,22 +26,35 @@ pub(crate) fn read(cx: &Ctxt, attrs: &[Attribute], field: &Ident) -> Option<&'st
     named(cx, &first)
 }
 
-/// Where a mistake about the rule is.
+/// The place of mistakes about the rule.
 pub(crate) fn place(attrs: &[Attribute], field: &Ident) -> TokenStream {
     let attr = attrs.iter().find(|attr| attr.path().is_ident("merge"));
     let rule = attr.and_then(|attr| attr.meta.require_list().ok()).map(|list| list.tokens.clone());
     rule.unwrap_or_else(|| field.to_token_stream())
 }
 
-fn named(cx: &Ctxt, entry: &Entry) -> Option<&'static Rule> {
+fn named(cx: &Ctxt, entry: &Entry) -> Option<Rule> {
     let names = rule::names();
     let Entry::Keyed(key, given) = entry else {
-        cx.error(entry, format!("write the name of a merge rule: {}", list(&names)));
+        cx.error(entry, format!("expected the name of a merge rule: {}", list(&names)));
         return None;
     };
     let typed = key.to_string();
-    let known = rule::find(&typed);
-    match (known, given) {
+    match (typed.as_str(), given) {
+        ("map", Given::List(inner)) => return of_entries(cx, key, inner),
+        ("map", _) => {
+            let message = "expected the rule of the entries: `map(lww)`, `map(counter)`";
+            cx.error(entry, message);
+            return None;
+        }
+        ("rule", Given::Value(path)) => return custom(cx, path),
+        ("rule", _) => {
+            cx.error(entry, "expected the marker type of a rule: `rule = path::Marker`");
+            return None;
+        }
+        _ => {}
+    }
+    match (rule::find(&typed), given) {
         (Some(rule), Given::Nothing) => return Some(rule),
         (Some(_), Given::List(inner)) if typed == "set" && inner.to_string() == "remove_wins" => {
             cx.error(entry, unavailable("set(remove_wins)", &names));
@@ -57,6 +70,33 @@ fn named(cx: &Ctxt, entry: &Entry) -> Option<&'static Rule> {
         }
     }
     None
+}
+
+/// The rule `map(inner)`.
+fn of_entries(cx: &Ctxt, key: &Ident, inner: &TokenStream) -> Option<Rule> {
+    let mut entries = super::parse(cx, inner.clone()).into_iter();
+    let (first, more) = (entries.next(), entries.next());
+    let Some(first) = first.filter(|_| more.is_none()) else {
+        cx.error(key, "expected one rule for the entries: `map(lww)`");
+        return None;
+    };
+    let rule = named(cx, &first)?;
+    if let Some(message) = rule.refused_in_map() {
+        cx.error(&first, message);
+        return None;
+    }
+    Some(Rule::Map(Box::new(rule)))
+}
+
+/// A rule that the library does not know.
+fn custom(cx: &Ctxt, path: &TokenStream) -> Option<Rule> {
+    match syn::parse2(path.clone()) {
+        Ok(path) => Some(Rule::Custom(path)),
+        Err(_) => {
+            cx.error(path, "expected the marker type of a rule: `rule = path::Marker`");
+            None
+        }
+    }
 }
 
 fn unavailable(rule: &str, names: &[&str]) -> String {

@@ -1,60 +1,188 @@
-//! The event enum, the state and the handles around an aggregate.
+//! The event enum and the handles around an aggregate, and the implementations that tie them.
+//!
+//! Users see the enum and the handles; everything else stands in one `const _` block.
 
 mod checked;
 mod events;
 mod ops;
-mod state;
 
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use super::history::{self, OF_AGGREGATE, Subject};
-use super::number;
+use super::{number, standing_at};
 use crate::ast::aggregate::{Aggregate, MergedField};
 use crate::lock::resolved::Resolved;
-use crate::rule::{Operation, Payload};
+use crate::rule::{Operation, Rule, custom_name};
 
-/// What is generated beside the struct.
+/// Expands everything beside the struct.
 pub(crate) fn aggregate(aggregate: &Aggregate<'_>, resolved: &Resolved) -> TokenStream {
-    let field = aggregate.fields.iter().map(|field| field.ident);
-    let value = quote!(Self { #(#field: state.#field.value(),)* });
-    around(aggregate, resolved, &value)
+    let fields = Tabled::of(aggregate, resolved);
+    let each = fields.iter().map(|field| field.shown(aggregate));
+    let refused = aggregate.fields.iter().filter(|field| field.refused.is_some());
+    let refused = refused.map(|field| field.ident);
+    let value = quote!(Self { #(#each,)* #(#refused: ::core::unreachable!(),)* });
+    around(aggregate, resolved, &fields, &value)
 }
 
-/// What stands in for a mistaken aggregate: the types, with the fields that were understood. A
-/// value of it is never made.
+/// Expands the same for a mistaken aggregate, with the fields that were understood: its values
+/// cannot be made.
 pub(super) fn inert(aggregate: &Aggregate<'_>, resolved: &Resolved) -> TokenStream {
-    around(aggregate, resolved, &quote!(::core::unreachable!()))
+    let fields = Tabled::of(aggregate, resolved);
+    around(aggregate, resolved, &fields, &quote!(::core::unreachable!()))
 }
 
-/// `value` makes the struct of `state`.
-fn around(aggregate: &Aggregate<'_>, resolved: &Resolved, value: &TokenStream) -> TokenStream {
+fn around(
+    aggregate: &Aggregate<'_>,
+    resolved: &Resolved,
+    fields: &[Tabled<'_>],
+    value: &TokenStream,
+) -> TokenStream {
     let names = Names::of(aggregate);
-    let parts = [
-        events::events(aggregate, resolved, &names),
-        state::state(aggregate, resolved, &names),
-        ops::ops(aggregate, &names),
-        checked::checks(aggregate, &names),
-        implementation(aggregate, resolved, &names, value),
-    ];
-    parts.into_iter().collect()
+    let events = events::declaration(aggregate, &names);
+    let ops = ops::ops(aggregate, &names);
+    let gates = checked::gates(aggregate);
+    let handles = ops::constructor(aggregate, &names, fields);
+    let implementation = implementation(aggregate, resolved, &names, fields, value);
+    let codec = events::implementation(aggregate, resolved, &names);
+    let history = history_of(aggregate, resolved);
+    // A refused field has an error of its own, and no value.
+    let is_refused = aggregate.fields.iter().any(|field| field.refused.is_some());
+    let quiet = is_refused.then(|| quote!(#[allow(unreachable_code)]));
+    quote! {
+        #events
+        #ops
+        #quiet
+        const _: () = {
+            #gates
+            #handles
+            #implementation
+            #codec
+            #history
+        };
+    }
 }
 
 /// The generated types.
 struct Names {
     event: Ident,
-    state: Ident,
     ops: Ident,
 }
 
 impl Names {
     fn of(aggregate: &Aggregate<'_>) -> Self {
         let ident = &aggregate.ident;
-        Self {
-            event: format_ident!("{ident}Event"),
-            state: format_ident!("{ident}State"),
-            ops: format_ident!("{ident}Ops"),
+        Self { event: format_ident!("{ident}Event"), ops: format_ident!("{ident}Ops") }
+    }
+}
+
+/// A field and its place in the table, which ascends by number.
+struct Tabled<'a> {
+    field: &'a MergedField<'a>,
+    number: u32,
+    place: Literal,
+}
+
+impl<'a> Tabled<'a> {
+    /// The fields in the order of the struct.
+    fn of(aggregate: &'a Aggregate<'a>, resolved: &Resolved) -> Vec<Self> {
+        let members = aggregate.fields.iter().zip(&resolved.members);
+        let merged: Vec<_> = members.filter(|(field, _)| field.refused.is_none()).collect();
+        let place = |number| merged.iter().filter(|(_, other)| other.number < number).count();
+        let tabled = merged.iter().map(|(field, member)| Self {
+            field,
+            number: member.number,
+            place: Literal::usize_unsuffixed(place(member.number)),
+        });
+        tabled.collect()
+    }
+
+    /// `F, R`
+    fn types(&self, aggregate: &Aggregate<'_>) -> TokenStream {
+        let ty = checked::gated(self.field, self.field.ty);
+        let marker = marker(aggregate, self.field);
+        quote!(#ty, #marker)
+    }
+
+    fn entry(&self, aggregate: &Aggregate<'_>) -> TokenStream {
+        let krate = &aggregate.krate;
+        let (types, name, number) = (self.types(aggregate), self.field.name(), number(self.number));
+        let Rule::Custom(path) = &self.field.rule else {
+            return quote!(&#krate::merge::field::<#types>(#number, #name));
+        };
+        let rule = custom_name(path);
+        let message = format!(
+            "the law of this rule has to be named after its marker: `Law::custom(\"{rule}\", …)`"
+        );
+        quote_spanned! {path.span()=>
+            &#krate::merge::custom::<#types>(#number, #name, #rule, #message)
+        }
+    }
+
+    fn shown(&self, aggregate: &Aggregate<'_>) -> TokenStream {
+        let (ident, place, types) = (self.field.ident, &self.place, self.types(aggregate));
+        quote!(#ident: fields.value::<#types>(#place))
+    }
+
+    fn created(&self, aggregate: &Aggregate<'_>) -> TokenStream {
+        let (ident, place, types) = (self.field.ident, &self.place, self.types(aggregate));
+        quote!(creation.field::<#types>(#place, &self.#ident);)
+    }
+
+    /// The event of an operation.
+    fn event(&self, aggregate: &Aggregate<'_>, event: &Ident) -> TokenStream {
+        let (place, types) = (&self.place, self.types(aggregate));
+        let arms = self.field.operations.iter().map(|operation| {
+            let carried = carried(operation);
+            let value = operation.value(&aggregate.krate, &carried);
+            let made = variant(event, self.field, operation, &carried);
+            quote!(#value => #made,)
+        });
+        quote!(#place => match taken.op::<#types>()? { #(#arms)* },)
+    }
+
+    /// The operations of an event.
+    fn apply(&self, aggregate: &Aggregate<'_>, event: &Ident) -> TokenStream {
+        let (place, types) = (&self.place, self.types(aggregate));
+        let arms = self.field.operations.iter().map(|operation| {
+            let carried = carried(operation);
+            let value = operation.value(&aggregate.krate, &carried);
+            let matched = variant(event, self.field, operation, &carried);
+            quote!(#matched => fold.op::<#types>(#place, #value),)
+        });
+        quote!(#(#arms)*)
+    }
+}
+
+/// The marker of a field's rule, where rustc says so when it does not merge the field's type.
+fn marker(aggregate: &Aggregate<'_>, field: &MergedField<'_>) -> TokenStream {
+    let marker = field.rule.marker(&aggregate.krate);
+    if matches!(field.rule, Rule::Custom(_)) {
+        marker
+    } else {
+        standing_at(field.ty.span(), marker)
+    }
+}
+
+/// Names for what an operation carries: none that a user's field could hide.
+fn carried(operation: &Operation) -> Vec<Ident> {
+    (1..=operation.carries.len()).map(|number| format_ident!("field_{number}")).collect()
+}
+
+/// The variant of an operation, as an expression and as a pattern.
+fn variant(
+    event: &Ident,
+    field: &MergedField<'_>,
+    operation: &Operation,
+    carried: &[Ident],
+) -> TokenStream {
+    let variant = field.variant(operation);
+    match carried {
+        [only] => quote!(#event::#variant(#only)),
+        several => {
+            let name = operation.carries.iter().map(|(name, _)| format_ident!("{name}"));
+            quote!(#event::#variant { #(#name: #several),* })
         }
     }
 }
@@ -63,72 +191,65 @@ fn implementation(
     aggregate: &Aggregate<'_>,
     resolved: &Resolved,
     names: &Names,
+    fields: &[Tabled<'_>],
     value: &TokenStream,
 ) -> TokenStream {
-    let Aggregate { ident, krate, fields, .. } = aggregate;
-    let Names { event, state, ops } = names;
+    let Aggregate { ident, krate, .. } = aggregate;
+    let Names { event, ops } = names;
     let name = aggregate.name.as_ref().map(syn::LitStr::value).unwrap_or_default();
     let version = number(resolved.version);
-    let field: Vec<_> = fields.iter().map(|field| &field.ident).collect();
-    let rules = sorted(aggregate, resolved).into_iter().map(|(field, number)| {
-        let (name, rule) = (field.name(), field.rule.name);
-        let ty = checked::ty(aggregate, field);
-        let shape = quote_spanned!(field.ty.span()=> <#ty as #krate::wire::Field>::SHAPE);
-        quote!(#krate::aggregate::FieldRule::new(#number, #name, #rule, #shape))
-    });
+    let mut sorted: Vec<_> = fields.iter().collect();
+    sorted.sort_by_key(|field| field.number);
+    let table = sorted.into_iter().map(|field| field.entry(aggregate));
     let lineage = history::lineage(krate, resolved);
-    let tracking = history::tracking(&name, resolved);
-    let subject = Subject { krate, ident, name: &name, resolved, instead: OF_AGGREGATE };
-    let checks = fields.iter().zip(&resolved.members).map(|(field, member)| {
-        subject.check(&field.name(), &checked::ty(aggregate, field), &member.demand)
-    });
-    let handle = fields.iter().map(|field| ops::handle(krate, event, field));
-    let create = fields.iter().map(|field| ops::create(aggregate, field));
+    let made = fields.iter().map(|field| field.event(aggregate, event));
+    let applied = fields.iter().map(|field| field.apply(aggregate, event));
+    let lowered = aggregate.events.iter().map(|domain| checked::lower(aggregate, event, domain));
+    let created = fields.iter().map(|field| field.created(aggregate));
     quote! {
         #[automatically_derived]
         impl #krate::aggregate::Aggregate for #ident {
             const NAME: &'static str = #name;
             const VERSION: u32 = #version;
-            const RULES: &'static [#krate::aggregate::FieldRule] = &[#(#rules),*];
+            const FIELDS: &'static [&'static dyn #krate::merge::AnyField] = &[#(#table),*];
             const LINEAGE: #krate::wire::Lineage = #lineage;
             type Event = #event;
-            type State = #state;
             type Ops<'a> = #ops<'a>;
+            type Handles<'a> = #ops<'a, #krate::merge::Reads>;
             fn created() -> #event { #event::Created }
-            fn ops(recorder: &#krate::event::Recorder<#event>) -> #ops<'_> {
-                #ops { #(#field: #handle,)* }
+            fn ops(root: &dyn #krate::merge::Root) -> #ops<'_> { __handles(root) }
+            fn handles(root: &dyn #krate::merge::Root) -> #ops<'_, #krate::merge::Reads> {
+                __handles(root)
             }
-            fn create(&self, ops: &mut #ops<'_>) { #(#create)* }
-            fn from_state(state: &#state) -> Self { #value }
-        }
-        #tracking
-        #(#checks)*
-    }
-}
-
-/// What an operation's variant carries, as a type.
-fn payload(
-    aggregate: &Aggregate<'_>,
-    field: &MergedField<'_>,
-    operation: &Operation,
-) -> TokenStream {
-    match operation.payload {
-        Payload::Field => field.ty.to_token_stream(),
-        Payload::I64 => quote!(i64),
-        Payload::Associated(item) => {
-            let (krate, ty) = (&aggregate.krate, checked::ty(aggregate, field));
-            let (bound, item) = (format_ident!("{}", field.rule.bound), format_ident!("{item}"));
-            quote_spanned!(field.ty.span()=> <#ty as #krate::merge::#bound>::#item)
+            fn event(
+                taken: &mut #krate::aggregate::Taken<'_>,
+            ) -> ::core::option::Option<#event> {
+                ::core::option::Option::Some(match taken.field() {
+                    #(#made)*
+                    _ => return ::core::option::Option::None,
+                })
+            }
+            fn apply(event: #event, fold: &mut #krate::aggregate::Fold<'_, '_>) {
+                match event {
+                    #event::Created => {}
+                    #(#applied)*
+                    #(#lowered)*
+                }
+            }
+            fn create(&self, creation: &#krate::aggregate::Creation<'_>) { #(#created)* }
+            fn from_fields(fields: &#krate::aggregate::Fields) -> Self { #value }
         }
     }
 }
 
-/// The fields with their numbers, ascending by these.
-fn sorted<'a>(
-    aggregate: &'a Aggregate<'a>,
-    resolved: &Resolved,
-) -> Vec<(&'a MergedField<'a>, Literal)> {
-    let mut sorted: Vec<_> = aggregate.fields.iter().zip(&resolved.members).collect();
-    sorted.sort_by_key(|(_, member)| member.number);
-    sorted.into_iter().map(|(field, member)| (field, number(member.number))).collect()
+fn history_of(aggregate: &Aggregate<'_>, resolved: &Resolved) -> TokenStream {
+    let Aggregate { ident, krate, fields, .. } = aggregate;
+    let name = aggregate.name.as_ref().map(syn::LitStr::value).unwrap_or_default();
+    let tracking = history::tracking(&name, resolved);
+    let subject = Subject { krate, ident, name: &name, resolved, instead: OF_AGGREGATE };
+    let checks = fields.iter().zip(&resolved.members).filter(|(field, _)| field.refused.is_none());
+    let checks = checks.map(|(field, member)| {
+        subject.check(&field.name(), &checked::gated(field, field.ty), &member.demand)
+    });
+    quote!(#tracking #(#checks)*)
 }

@@ -80,7 +80,7 @@ fn of_variants(variants: &[Variant<'_>]) -> (Vec<Entry>, Vec<Places>) {
 pub(crate) fn aggregate(cx: &Ctxt, locks: &Locks, aggregate: &Aggregate<'_>) -> Resolved {
     let entry = |field: &MergedField<'_>| Entry {
         name: field.name(),
-        rule: Some(field.rule.name.to_owned()),
+        rule: Some(field.rule.law()),
         ..Entry::default()
     };
     let name = aggregate.name.as_ref().map(LitStr::value).unwrap_or_default();

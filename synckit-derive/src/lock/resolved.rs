@@ -94,12 +94,16 @@ impl Resolved {
 
     /// An event of an aggregate, whose lock covers it: one field or none.
     pub(crate) fn covered(&self, since: &MinReader, fields: usize) -> Self {
-        let field =
-            Member { number: 1, demand: Demand::Free, since: since.clone(), fields: Vec::new() };
+        let member = |number| Member {
+            number,
+            demand: Demand::Free,
+            since: since.clone(),
+            fields: Vec::new(),
+        };
         Self {
             package: None,
             min_reader: since.clone(),
-            members: vec![field; fields],
+            members: (1..).map(member).take(fields).collect(),
             ..self.clone()
         }
     }

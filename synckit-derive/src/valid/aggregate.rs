@@ -14,7 +14,7 @@ pub(crate) fn aggregate(cx: &Ctxt, aggregate: &Aggregate<'_>) {
 
 /// Checks the longest of the names of a field's events: they differ in the last word only.
 fn event_names(cx: &Ctxt, name: &str, field: &MergedField<'_>) {
-    let events = field.rule.operations.iter().map(|operation| field.event(operation));
+    let events = field.operations.iter().map(|operation| field.event(operation));
     if let Some(longest) = events.max_by_key(String::len) {
         let instead = "rename the field or the aggregate";
         name::made(cx, &format!("{name}.{longest}"), field.ident, instead);

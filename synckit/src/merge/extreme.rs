@@ -2,19 +2,20 @@
 
 use std::cmp::Ordering;
 
-use crate::event::{Recorder, SyncEvent};
-use crate::merge::{MergeState, encoded};
-use crate::wire::{Field, Reader, Value, WireError, Writer};
+use crate::conflict::Conflicts;
+use crate::merge::bytes::encoded;
+use crate::merge::{At, Field, Law, MergeState, Rule};
+use crate::wire::{self, Reader, Shape, Value, WireError, Writer};
 
-/// What `#[merge(max)]` and `#[merge(min)]` can stand on: an ordered value with a default, or an
-/// `Option` of an ordered value, which is `None` until someone writes it.
+/// Types that `#[merge(max)]` and `#[merge(min)]` merge: ordered values with a default, and `Option`
+/// of ordered values, which is `None` until someone writes it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be merged by `max` or `min`",
     label = "needs a canonical encoding, a total order and a default",
     note = "derive SyncValue, Ord and Default for the type, or use Option<…>, whose default is None; \
             floating-point numbers have no total order: use an integer in a smaller unit"
 )]
-pub trait ExtremeField: Field {
+pub trait ExtremeField: wire::Field {
     /// The values that are compared.
     type Value: Value + Ord;
 
@@ -26,6 +27,7 @@ pub trait ExtremeField: Field {
     fn to_extreme(&self) -> Option<Self::Value>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Value + Ord + Default> ExtremeField for T {
     type Value = T;
 
@@ -34,10 +36,11 @@ impl<T: Value + Ord + Default> ExtremeField for T {
     }
 
     fn to_extreme(&self) -> Option<T> {
-        (*self != T::default()).then(|| self.clone())
+        Some(self.clone())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Value + Ord> ExtremeField for Option<T> {
     type Value = T;
 
@@ -50,76 +53,88 @@ impl<T: Value + Ord> ExtremeField for Option<T> {
     }
 }
 
+/// The greatest or least value written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExtremeState<T> {
+    extreme: Option<T>,
+}
+
+impl<T> Default for ExtremeState<T> {
+    fn default() -> Self {
+        Self { extreme: None }
+    }
+}
+
+impl<T: Value + Ord> ExtremeState<T> {
+    /// Folds a value, which holds if it stands to the one held as `wanted`.
+    fn write(&mut self, value: T, wanted: Ordering) {
+        let holds = |held| match value.cmp(held) {
+            // Their type calls the values equal; their bytes decide alike on every replica.
+            Ordering::Equal => encoded(&value).ok() > encoded(held).ok(),
+            order => order == wanted,
+        };
+        if self.extreme.as_ref().is_none_or(holds) {
+            self.extreme = Some(value);
+        }
+    }
+}
+
+impl<T: Value> MergeState for ExtremeState<T> {
+    fn write_field(&self, number: u32, out: &mut Writer) {
+        wire::Field::write_field(&self.extreme, number, out);
+    }
+
+    fn read_field(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self { extreme: wire::Field::read_field(number, input)? })
+    }
+}
+
 macro_rules! extreme {
-    ($state:ident, $ops:ident, $method:ident, $which_order:ident, $rule:literal, $which:literal) => {
-        #[doc = concat!("The ", $which, " value ever written.")]
-        #[derive(Clone, Debug, PartialEq)]
-        pub struct $state<F: ExtremeField> {
-            extreme: Option<F::Value>,
-        }
-
-        impl<F: ExtremeField> Default for $state<F> {
-            fn default() -> Self {
-                Self { extreme: None }
-            }
-        }
-
-        impl<F: ExtremeField> $state<F> {
-            /// The field's value.
-            pub fn value(&self) -> F {
-                F::from_extreme(self.extreme.as_ref())
-            }
-
-            #[doc = concat!("Folds a value: it holds if it is the ", $which, " so far.")]
-            pub fn $method(&mut self, value: &F::Value) {
-                let holds = |held| match value.cmp(held) {
-                    // Its type calls the values equal; their bytes still decide alike on every
-                    // replica.
-                    Ordering::Equal => encoded(value).ok() > encoded(held).ok(),
-                    order => order == Ordering::$which_order,
-                };
-                if self.extreme.as_ref().is_none_or(holds) {
-                    self.extreme = Some(value.clone());
-                }
-            }
-        }
-
-        impl<F: ExtremeField> MergeState for $state<F> {
-            fn write_field(&self, number: u32, out: &mut Writer) {
-                self.extreme.write_field(number, out);
-            }
-
-            fn read_field(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
-                Ok(Self { extreme: Field::read_field(number, input)? })
-            }
-        }
-
-        #[doc = concat!("The handle of a `", $rule, "` field in an edit.")]
+    ($marker:ident, $op:ident::$variant:ident, $method:ident, $wanted:ident, $rule:literal, $which:literal) => {
+        #[doc = concat!("The ", $which, " value ever written holds.")]
         #[derive(Debug)]
-        pub struct $ops<'a, E, F: ExtremeField> {
-            recorder: &'a Recorder<E>,
-            write: fn(F::Value) -> E,
+        pub enum $marker {}
+
+        #[doc = concat!("An operation on a `", $rule, "` field.")]
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum $op<T> {
+            /// Writes the value.
+            $variant(T),
         }
 
-        impl<'a, E: SyncEvent, F: ExtremeField> $ops<'a, E, F> {
-            #[doc(hidden)]
-            pub const fn new(recorder: &'a Recorder<E>, write: fn(F::Value) -> E) -> Self {
-                Self { recorder, write }
+        impl<F: ExtremeField> Rule<F> for $marker {
+            const LAW: Law = Law::new($rule);
+            const SHAPE: Shape = F::SHAPE;
+            type Op = $op<F::Value>;
+            type State = ExtremeState<F::Value>;
+
+            fn fold(
+                state: &mut Self::State,
+                $op::$variant(value): Self::Op,
+                _: &At<'_>,
+                _: &mut Conflicts<'_>,
+            ) {
+                state.write(value, Ordering::$wanted);
             }
 
-            #[doc = concat!("Writes a value; the ", $which, " ever written holds.")]
-            pub fn $method(&mut self, value: impl Into<F::Value>) {
-                self.recorder.record((self.write)(value.into()));
+            fn value(state: &Self::State) -> F {
+                F::from_extreme(state.extreme.as_ref())
             }
 
-            #[doc(hidden)]
-            pub fn create(&mut self, value: &F) {
+            fn create(value: &F, record: &mut dyn FnMut(Self::Op)) {
                 if let Some(value) = value.to_extreme() {
-                    self.recorder.record((self.write)(value));
+                    record($op::$variant(value));
                 }
+            }
+        }
+
+        impl<F: ExtremeField, M> Field<'_, F, $marker, M> {
+            #[doc = concat!("Writes a value; the ", $which, " ever written holds.")]
+            pub fn $method(&self, value: impl Into<F::Value>) {
+                self.push($op::$variant(value.into()));
             }
         }
     };
 }
-extreme!(Max, MaxOps, raise, Greater, "max", "greatest");
-extreme!(Min, MinOps, lower, Less, "min", "least");
+extreme!(Max, MaxOp::Raised, raise, Greater, "max", "greatest");
+extreme!(Min, MinOp::Lowered, lower, Less, "min", "least");

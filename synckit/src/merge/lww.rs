@@ -1,116 +1,78 @@
 //! `#[merge(lww)]`: the last write wins.
+//!
+//! The register keeps its concurrent heads and shows the greatest in the total order of
+//! operations. Because clocks agree with causality, a write beats what its author had seen. A write
+//! that beats, or is beaten by, a concurrent write of another value is recorded as a conflict.
 
-use crate::clock::Hlc;
-use crate::conflict::{Conflicts, Write};
-use crate::event::{Recorder, SyncEvent};
-use crate::id::Dot;
-use crate::merge::MergeState;
-use crate::vector::Stamp;
-use crate::wire::{Field, Reader, WireError, WireType, Writer};
+use crate::conflict::Conflicts;
+use crate::merge::{At, EntryRule, Field, Heads, Law, Rule};
+use crate::wire::{self, Shape};
 
-/// What `#[merge(lww)]` can stand on: any field with a default, which it holds until someone sets
-/// it.
+/// The last write wins.
+#[derive(Debug)]
+pub enum Lww {}
+
+/// An operation on an `lww` field.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LwwOp<T> {
+    /// Writes the value.
+    Set(T),
+}
+
+/// Types that `#[merge(lww)]` merges: fields with a default, which they hold until someone sets
+/// them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be merged by `lww`",
     label = "needs a canonical encoding and a default",
-    note = "derive SyncValue and Default for the type; the default is the value of a field no one has set"
+    note = "derive SyncValue and Default for the type; use BTreeMap for HashMap, BTreeSet for HashSet"
 )]
-pub trait LwwField: Field + Default {}
+pub trait LwwField: wire::Field + Default {}
 
-impl<T: Field + Default> LwwField for T {}
+#[diagnostic::do_not_recommend]
+impl<T: wire::Field + Default> LwwField for T {}
 
-/// A last-writer-wins register: the value with the greatest stamp, in the total order of the
-/// space's events.
-///
-/// Because that order contains causality, a write always beats what its author had seen. A write
-/// that beats, or is beaten by, one that its author had *not* seen is recorded as a conflict.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Lww<T> {
-    written: Option<(T, Hlc, Dot)>,
-}
+impl<F: LwwField> Rule<F> for Lww {
+    const LAW: Law = Law::new("lww");
+    const SHAPE: Shape = F::SHAPE;
+    type Op = LwwOp<F>;
+    type State = Heads<F>;
 
-impl<T> Default for Lww<T> {
-    fn default() -> Self {
-        Self { written: None }
-    }
-}
-
-impl<T: LwwField> Lww<T> {
-    /// The value that holds.
-    pub fn value(&self) -> T {
-        self.written.as_ref().map(|(value, ..)| value.clone()).unwrap_or_default()
-    }
-
-    /// Folds a write. Within one event the later write holds.
-    pub fn set(
-        &mut self,
-        field: &'static str,
-        value: &T,
-        at: &Stamp<'_>,
+    fn fold(
+        state: &mut Heads<F>,
+        LwwOp::Set(value): LwwOp<F>,
+        at: &At<'_>,
         conflicts: &mut Conflicts<'_>,
     ) {
-        if let Some((held, hlc, dot)) = &self.written {
-            if (*hlc, *dot) > at.order() {
-                // Logs are causally ordered: the holder's author cannot have seen a write that came
-                // later.
-                conflicts.note(field, "lww", Write::new(held, (*hlc, *dot)), Write::by(value, at));
-                return;
-            }
-            if !at.saw(*dot) {
-                conflicts.note(field, "lww", Write::by(value, at), Write::new(held, (*hlc, *dot)));
-            }
-        }
-        self.written = Some((value.clone(), at.hlc, at.dot));
+        state.write(value, at, conflicts);
+    }
+
+    fn value(state: &Heads<F>) -> F {
+        state.last().map(|head| head.value.clone()).unwrap_or_default()
+    }
+
+    fn create(value: &F, record: &mut dyn FnMut(LwwOp<F>)) {
+        record(LwwOp::Set(value.clone()));
     }
 }
 
-impl<T: LwwField> MergeState for Lww<T> {
-    fn write_field(&self, number: u32, out: &mut Writer) {
-        if let Some((value, hlc, dot)) = &self.written {
-            out.tag(number, WireType::Len);
-            out.enclosed(|out| {
-                hlc.to_bits().write_field(1, out);
-                dot.replica.as_bytes().write_field(2, out);
-                dot.seq.write_field(3, out);
-                value.write_field(4, out);
-            });
-        }
+impl<F: LwwField> EntryRule<F> for Lww {
+    type Seen = ();
+
+    fn seen(_: &Heads<F>) {}
+
+    fn reset(state: &mut Heads<F>, (): &(), at: &At<'_>) {
+        state.forget(at);
     }
 
-    fn read_field(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
-        if !input.take(number, WireType::Len)? {
-            return Ok(Self::default());
-        }
-        input.enclosed(|input| {
-            let hlc = Hlc::from_bits(u64::read_field(1, input)?);
-            let dot = super::read_dot(2, input)?;
-            Ok(Self { written: Some((T::read_field(4, input)?, hlc, dot)) })
-        })
+    fn affirms(_: &LwwOp<F>) -> bool {
+        true
     }
 }
 
-/// The handle of an `lww` field in an edit.
-#[derive(Debug)]
-pub struct LwwOps<'a, E, T> {
-    recorder: &'a Recorder<E>,
-    set: fn(T) -> E,
-}
-
-impl<'a, E: SyncEvent, T: LwwField> LwwOps<'a, E, T> {
-    #[doc(hidden)]
-    pub const fn new(recorder: &'a Recorder<E>, set: fn(T) -> E) -> Self {
-        Self { recorder, set }
-    }
-
-    /// Writes the field. Among writes made apart from each other the last one holds.
-    pub fn set(&mut self, value: impl Into<T>) {
-        self.recorder.record((self.set)(value.into()));
-    }
-
-    #[doc(hidden)]
-    pub fn create(&mut self, value: &T) {
-        if *value != T::default() {
-            self.recorder.record((self.set)(value.clone()));
-        }
+// No bound of the rule: a field that it cannot merge is one error, and not one more at every use.
+impl<F: Clone + 'static, M> Field<'_, F, Lww, M> {
+    /// Writes the field. Of concurrent writes the last one holds.
+    pub fn set(&self, value: impl Into<F>) {
+        self.push(LwwOp::Set(value.into()));
     }
 }

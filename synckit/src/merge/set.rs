@@ -7,19 +7,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{Recorder, SyncEvent};
-use crate::id::{Dot, ReplicaId};
-use crate::merge::{MergeState, encoded};
-use crate::vector::Stamp;
-use crate::wire::{Field, Reader, Value, WireError, WireType, Writer};
+use crate::conflict::Conflicts;
+use crate::id::ReplicaId;
+use crate::merge::bytes::{encoded, read_id, write_id};
+use crate::merge::{At, EntryRule, Field, Law, MergeState, OpId, Reads, Rule};
+use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
 
-/// What `#[merge(set)]` can stand on: `BTreeSet<T>` of values.
+/// An insertion survives removals whose authors had not seen it.
+#[derive(Debug)]
+pub enum Set {}
+
+/// An operation on a `set` field.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SetOp<T> {
+    /// Puts the element into the set.
+    Inserted(T),
+    /// Takes the element out of the set, as far as the author had seen it inserted.
+    Removed(T),
+}
+
+/// Types that `#[merge(set)]` merges: `BTreeSet<T>` of values.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be merged by `set`",
-    label = "a merged set is a `BTreeSet<T>`",
-    note = "write `std::collections::BTreeSet<T>`, with a T that is Ord and has a canonical encoding"
+    label = "needs to be a `BTreeSet<T>` of ordered values",
+    note = "write `BTreeSet<T>`; derive SyncValue and Ord for the elements"
 )]
-pub trait SetField: Field {
+pub trait SetField: wire::Field {
     /// The elements.
     type Element: Value + Ord;
 
@@ -30,6 +43,7 @@ pub trait SetField: Field {
     fn elements(&self) -> impl Iterator<Item = &Self::Element>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Value + Ord> SetField for BTreeSet<T> {
     type Element = T;
 
@@ -47,38 +61,29 @@ impl<T: Value + Ord> SetField for BTreeSet<T> {
 /// Elements that their type calls equal are kept apart by their bytes, so that it does not matter
 /// which of them was folded first; the field shows one of them, and a removal takes all.
 #[derive(Clone, Debug, PartialEq)]
-pub struct AddWinsSet<F: SetField> {
-    insertions: BTreeMap<(F::Element, Vec<u8>), BTreeMap<ReplicaId, u64>>,
+pub struct SetState<T: Ord> {
+    insertions: BTreeMap<(T, Vec<u8>), BTreeMap<ReplicaId, OpId>>,
 }
 
-impl<F: SetField> Default for AddWinsSet<F> {
+impl<T: Ord> Default for SetState<T> {
     fn default() -> Self {
         Self { insertions: BTreeMap::new() }
     }
 }
 
-impl<F: SetField> AddWinsSet<F> {
-    /// The field's value.
-    pub fn value(&self) -> F {
-        F::from_elements(self.insertions.keys().map(|(element, _)| element))
+impl<T: Value + Ord> SetState<T> {
+    fn insert(&mut self, element: T, at: &At<'_>) {
+        let Ok(bytes) = encoded(&element) else { return };
+        let ids = self.insertions.entry((element, bytes)).or_default();
+        ids.insert(at.id().dot.replica, at.id());
     }
 
-    /// Folds an insertion. An element nested too deep to be stored, which no event can carry, is
-    /// passed over.
-    pub fn insert(&mut self, element: &F::Element, at: &Stamp<'_>) {
-        let Ok(bytes) = encoded(element) else { return };
-        let dots = self.insertions.entry((element.clone(), bytes)).or_default();
-        let seq = dots.entry(at.dot.replica).or_default();
-        *seq = at.dot.seq.max(*seq);
-    }
-
-    /// Folds a removal: takes away the insertions that its author had seen.
-    pub fn remove(&mut self, element: &F::Element, at: &Stamp<'_>) {
+    fn remove(&mut self, element: &T, at: &At<'_>) {
         let equal = self.insertions.range_mut((element.clone(), Vec::new())..);
         let mut emptied = Vec::new();
-        for (key, dots) in equal.take_while(|(key, _)| key.0.cmp(element).is_eq()) {
-            dots.retain(|replica, seq| !at.saw(Dot { replica: *replica, seq: *seq }));
-            if dots.is_empty() {
+        for (key, ids) in equal.take_while(|(key, _)| key.0.cmp(element).is_eq()) {
+            ids.retain(|_, id| !at.saw(*id));
+            if ids.is_empty() {
                 emptied.push(key.clone());
             }
         }
@@ -86,22 +91,83 @@ impl<F: SetField> AddWinsSet<F> {
             self.insertions.remove(&key);
         }
     }
+
+    fn contains(&self, element: &T) -> bool {
+        let mut equal = self.insertions.range((element.clone(), Vec::new())..);
+        equal.next().is_some_and(|(key, _)| key.0.cmp(element).is_eq())
+    }
 }
 
-impl<F: SetField> MergeState for AddWinsSet<F> {
+impl<F: SetField> Rule<F> for Set {
+    const LAW: Law = Law::new("set");
+    const SHAPE: Shape = F::SHAPE;
+    type Op = SetOp<F::Element>;
+    type State = SetState<F::Element>;
+
+    fn fold(state: &mut Self::State, op: Self::Op, at: &At<'_>, _: &mut Conflicts<'_>) {
+        match op {
+            SetOp::Inserted(element) => state.insert(element, at),
+            SetOp::Removed(element) => state.remove(&element, at),
+        }
+    }
+
+    fn value(state: &Self::State) -> F {
+        F::from_elements(state.insertions.keys().map(|(element, _)| element))
+    }
+
+    fn create(value: &F, record: &mut dyn FnMut(Self::Op)) {
+        value.elements().for_each(|element| record(SetOp::Inserted(element.clone())));
+    }
+}
+
+impl<F: SetField> EntryRule<F> for Set {
+    type Seen = ();
+
+    fn seen(_: &Self::State) {}
+
+    fn reset(state: &mut Self::State, (): &(), at: &At<'_>) {
+        state.insertions.retain(|_, ids| {
+            ids.retain(|_, id| !at.saw(*id));
+            !ids.is_empty()
+        });
+    }
+
+    fn affirms(op: &Self::Op) -> bool {
+        matches!(op, SetOp::Inserted(_))
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static, M> Field<'_, BTreeSet<T>, Set, M> {
+    /// Puts an element into the set. It stays there against concurrent removals.
+    pub fn insert(&self, element: impl Into<T>) {
+        self.push(SetOp::Inserted(element.into()));
+    }
+
+    /// Takes an element out of the set, as far as this replica has seen it inserted.
+    pub fn remove(&self, element: impl Into<T>) {
+        self.push(SetOp::Removed(element.into()));
+    }
+}
+
+impl<T: Value + Ord> Field<'_, BTreeSet<T>, Set, Reads> {
+    /// True when the set holds the element, this edit's own changes included.
+    pub fn contains(&self, element: impl Into<T>) -> bool {
+        let element = element.into();
+        self.inspect(|state| state.contains(&element))
+    }
+}
+
+impl<T: Value + Ord> MergeState for SetState<T> {
     fn write_field(&self, number: u32, out: &mut Writer) {
         let mut insertions: Vec<_> =
-            self.insertions.iter().map(|((_, bytes), dots)| (bytes, dots)).collect();
+            self.insertions.iter().map(|((_, bytes), ids)| (bytes, ids)).collect();
         insertions.sort_unstable_by_key(|(bytes, _)| *bytes);
-        for (bytes, dots) in insertions {
+        for (bytes, ids) in insertions {
             out.tag(number, WireType::Len);
             out.enclosed(|out| {
-                out.tag(1, F::Element::WIRE);
+                out.tag(1, T::WIRE);
                 out.raw(bytes);
-                for (replica, seq) in dots {
-                    out.tag(2, WireType::Len);
-                    out.enclosed(|out| write_dot(1, Dot { replica: *replica, seq: *seq }, out));
-                }
+                write_ids(2, ids, out);
             });
         }
     }
@@ -111,79 +177,47 @@ impl<F: SetField> MergeState for AddWinsSet<F> {
         let mut last: Option<Vec<u8>> = None;
         let mut present = input.take(number, WireType::Len)?;
         while present {
-            let (element, dots) = input.enclosed(read_insertions::<F::Element>)?;
+            let (element, ids) = input.enclosed(|input| {
+                let element = <T as wire::Field>::read_field(1, input)?;
+                Ok((element, read_ids(2, input)?))
+            })?;
             let bytes = encoded(&element)?;
+            if ids.is_empty() {
+                return Err(WireError::Missing { number: 2 });
+            }
             if last.is_some_and(|last| last >= bytes) {
                 return Err(WireError::Unsorted { number });
             }
             last = Some(bytes.clone());
-            state.insertions.insert((element, bytes), dots);
+            state.insertions.insert((element, bytes), ids);
             present = input.take_again(WireType::Len)?;
         }
         Ok(state)
     }
 }
 
-fn read_insertions<T: Value>(
+/// Writes the last operation of each replica.
+pub(super) fn write_ids(number: u32, ids: &BTreeMap<ReplicaId, OpId>, out: &mut Writer) {
+    for id in ids.values() {
+        out.tag(number, WireType::Len);
+        out.enclosed(|out| write_id(1, *id, out));
+    }
+}
+
+/// Reads what [`write_ids`] wrote.
+pub(super) fn read_ids(
+    number: u32,
     input: &mut Reader<'_>,
-) -> Result<(T, BTreeMap<ReplicaId, u64>), WireError> {
-    let element = T::read_field(1, input)?;
-    let mut dots = BTreeMap::new();
-    let mut present = input.take(2, WireType::Len)?;
+) -> Result<BTreeMap<ReplicaId, OpId>, WireError> {
+    let mut ids = BTreeMap::new();
+    let mut present = input.take(number, WireType::Len)?;
     while present {
-        let dot = input.enclosed(|input| read_dot(1, input))?;
-        if dot.seq == 0 || dots.last_key_value().is_some_and(|(last, _)| *last >= dot.replica) {
-            return Err(WireError::Unsorted { number: 2 });
+        let id = input.enclosed(|input| read_id(1, input))?;
+        if ids.last_key_value().is_some_and(|(last, _)| *last >= id.dot.replica) {
+            return Err(WireError::Unsorted { number });
         }
-        dots.insert(dot.replica, dot.seq);
+        ids.insert(id.dot.replica, id);
         present = input.take_again(WireType::Len)?;
     }
-    if dots.is_empty() { Err(WireError::Missing { number: 2 }) } else { Ok((element, dots)) }
-}
-
-/// The handle of a `set` field in an edit.
-#[derive(Debug)]
-pub struct SetOps<'a, E, F: SetField> {
-    recorder: &'a Recorder<E>,
-    insert: fn(F::Element) -> E,
-    remove: fn(F::Element) -> E,
-}
-
-impl<'a, E: SyncEvent, F: SetField> SetOps<'a, E, F> {
-    #[doc(hidden)]
-    pub const fn new(
-        recorder: &'a Recorder<E>,
-        insert: fn(F::Element) -> E,
-        remove: fn(F::Element) -> E,
-    ) -> Self {
-        Self { recorder, insert, remove }
-    }
-
-    /// Puts an element into the set. It stays there against removals made apart from this
-    /// insertion.
-    pub fn insert(&mut self, element: impl Into<F::Element>) {
-        self.recorder.record((self.insert)(element.into()));
-    }
-
-    /// Takes an element out of the set as far as this replica has seen it inserted.
-    pub fn remove(&mut self, element: impl Into<F::Element>) {
-        self.recorder.record((self.remove)(element.into()));
-    }
-
-    #[doc(hidden)]
-    pub fn create(&mut self, value: &F) {
-        value.elements().for_each(|element| self.insert(element.clone()));
-    }
-}
-
-/// Writes a dot as two fields from `number` on.
-pub(crate) fn write_dot(number: u32, dot: Dot, out: &mut Writer) {
-    dot.replica.as_bytes().write_field(number, out);
-    dot.seq.write_field(number + 1, out);
-}
-
-/// Reads what [`write_dot`] wrote.
-pub(crate) fn read_dot(number: u32, input: &mut Reader<'_>) -> Result<Dot, WireError> {
-    let replica = ReplicaId::from_bytes(<[u8; 32]>::read_field(number, input)?);
-    Ok(Dot { replica, seq: u64::read_field(number + 1, input)? })
+    Ok(ids)
 }

@@ -5,17 +5,19 @@ mod counter;
 mod delivery;
 mod extreme;
 mod lww;
+mod map;
 mod set;
 mod world;
 
 use std::cmp::Ordering;
+use std::marker::PhantomData;
 
 use super::*;
 use crate::clock::Hlc;
 use crate::conflict::{Conflict, Conflicts};
 use crate::id::{AggregateId, Dot, Key, Name, ReplicaId};
 use crate::vector::{Stamp, VectorClock};
-use crate::wire::{Shape, Unknown, WireType};
+use crate::wire::{Reader, Shape, Unknown, Value, WireError, WireType, Writer};
 
 const ANN: u8 = 1;
 const BOB: u8 = 2;
@@ -51,6 +53,40 @@ fn dot(author: u8, seq: u64) -> Dot {
 
 fn note() -> AggregateId {
     AggregateId { kind: Name::new("note").unwrap(), key: Key::new(b"shopping").unwrap() }
+}
+
+/// A field of type `F`, merged by `R`.
+#[derive(Debug)]
+struct Merged<F, R: Rule<F>> {
+    state: R::State,
+    conflicts: Vec<Conflict>,
+    shows: PhantomData<F>,
+}
+
+impl<F, R: Rule<F>> Merged<F, R> {
+    fn new() -> Self {
+        Self { state: R::State::default(), conflicts: Vec::new(), shows: PhantomData }
+    }
+
+    fn fold(&mut self, op: R::Op, at: &Moment) -> &mut Self {
+        self.fold_at(op, at, 0)
+    }
+
+    fn fold_at(&mut self, op: R::Op, at: &Moment, index: u32) -> &mut Self {
+        let aggregate = note();
+        let mut conflicts = Conflicts::new(&aggregate);
+        R::fold(&mut self.state, op, &At::new(at.stamp(), index, "field", &R::LAW), &mut conflicts);
+        self.conflicts.extend(conflicts.into_found());
+        self
+    }
+
+    fn value(&self) -> F {
+        R::value(&self.state)
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        bytes(&self.state)
+    }
 }
 
 /// A state's bytes, as field 1.

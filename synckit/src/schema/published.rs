@@ -2,8 +2,8 @@
 
 use synckit_lock::{Item, MinReader, Reserved, Slot, What};
 
-use crate::aggregate::FieldRule;
 use crate::event::EventKind;
+use crate::merge::AnyField;
 use crate::wire::{FieldSchema, Lineage, Parts, ValueRef, ValueSchema};
 
 /// One version of a type, as its lock file would have it.
@@ -29,13 +29,15 @@ impl Published {
     pub(crate) fn aggregate(
         name: &'static str,
         version: u32,
-        rules: &[FieldRule],
+        fields: &[&dyn AnyField],
         lineage: Lineage,
     ) -> Self {
-        let merged =
-            |rule: &FieldRule| Item { rule: Some(rule.rule.to_owned()), ..item(None, &rule.field) };
-        let items = rules.iter().map(merged).collect();
-        let named = rules.iter().flat_map(|rule| rule.field.shape.named()).collect();
+        let merged = |field: &&dyn AnyField| Item {
+            rule: Some(field.law().to_string()),
+            ..item(None, &field.schema())
+        };
+        let items = fields.iter().map(merged).collect();
+        let named = fields.iter().flat_map(|field| field.schema().shape.named()).collect();
         Self::of(What::Aggregate, name, version, lineage, items, named)
     }
 

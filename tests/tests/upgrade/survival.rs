@@ -55,7 +55,7 @@ async fn an_old_edit_drops_no_field_that_it_does_not_know() {
         minutes: 40,
         remarks: ["leaks".to_owned()].into(),
     };
-    edit_v2(&newer, |edit| synckit::Aggregate::create(&full, edit)).await;
+    edit_v2(&newer, |edit| edit.create(&full)).await;
     newer.sync(&way).await;
     old.sync(&way).await;
     // Everything that it knows is written again.

@@ -11,7 +11,6 @@ use crate::ctxt::Ctxt;
 /// Everything that is named after a field.
 fn names(field: &MergedField<'_>) -> Vec<String> {
     let of_operations = field
-        .rule
         .operations
         .iter()
         .flat_map(|operation| [field.variant(operation).to_string(), field.event(operation)]);

@@ -1,50 +1,70 @@
 //! One check, and one error, for a field whose type does not fit its merge rule.
 //!
-//! Everything around an aggregate needs the type to fit: the event's payload, the state, the
-//! handle, and what is derived for them. Left alone, rustc would report an unfit type at each of
-//! these places. So the type is checked in one constant, and everything else names the type in a
-//! way that depends on the constant, as the items of an array of that length. When the constant has
-//! an error, so has every such type, and rustc says nothing more about a type with an error. When
-//! it has none, the detour leads to the type itself.
+//! A type whose spelling tells that it fits or does not fit is dealt with by
+//! [`rule`](crate::rule). Every other type is checked in one constant, and everything else names it
+//! in a way that depends on the constant, as the items of an array of that length. When the
+//! constant has an error, so has every such type, and rustc says nothing more about a type with an
+//! error. When it has none, the detour leads to the type itself.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Path;
 use syn::spanned::Spanned as _;
 
-use super::Names;
-use crate::ast::aggregate::{Aggregate, MergedField};
+use super::marker;
+use crate::ast::aggregate::{Aggregate, DomainEvent, MergedField};
+use crate::case::camel;
+use crate::rule::Rule;
 
-/// The field's type, provided that it fits the rule.
-pub(super) fn ty(aggregate: &Aggregate<'_>, field: &MergedField<'_>) -> TokenStream {
-    let Names { state, .. } = Names::of(aggregate);
-    let (ty, constant) = (&field.ty, constant(field));
-    quote_spanned!(ty.span()=> <[#ty; #state::#constant] as ::core::iter::IntoIterator>::Item)
+/// True when only rustc can tell that the type fits.
+pub(super) fn is_gated(field: &MergedField<'_>) -> bool {
+    field.refused.is_none() && !field.rule.surely_fits(field.ty)
+}
+
+/// A type that stands for a field, provided that the field's type fits.
+pub(super) fn gated(field: &MergedField<'_>, ty: &impl ToTokens) -> TokenStream {
+    if !is_gated(field) {
+        return ty.to_token_stream();
+    }
+    let gate = gate(field);
+    quote_spanned!(field.ty.span()=> #gate<#ty>)
+}
+
+/// The constants that check types, and the gates that depend on them.
+pub(super) fn gates(aggregate: &Aggregate<'_>) -> TokenStream {
+    let krate = &aggregate.krate;
+    let gates = aggregate.fields.iter().filter(|field| is_gated(field)).map(|field| {
+        let (ty, marker, gate) = (field.ty, marker(aggregate, field), gate(field));
+        let span = match &field.rule {
+            Rule::Custom(path) => path.span(),
+            Rule::Plain(_) | Rule::Map(_) => ty.span(),
+        };
+        let constant = format_ident!("__{}", field.stem().to_uppercase());
+        quote_spanned! {span=>
+            const #constant: usize = #krate::merge::fits::<#ty, #marker>();
+            type #gate<T> = <[T; #constant] as ::core::iter::IntoIterator>::Item;
+        }
+    });
+    quote!(#(#gates)*)
+}
+
+fn gate(field: &MergedField<'_>) -> Ident {
+    format_ident!("__{}", camel(&field.name()))
+}
+
+/// The lowering of a domain event.
+pub(super) fn lower(aggregate: &Aggregate<'_>, event: &Ident, domain: &DomainEvent) -> TokenStream {
+    let DomainEvent { path, variant } = domain;
+    let ty = domain_event(&aggregate.krate, path);
+    // An aggregate that does not implement `Lower` hears so where it lists the event.
+    let mut ident = aggregate.ident.clone();
+    ident.set_span(path.span());
+    let lower = quote_spanned!(path.span()=> lower::<#ident, #ty>);
+    quote!(#event::#variant(event) => fold.#lower(&event),)
 }
 
 /// The type of a domain event, provided that it is one.
-pub(super) fn event(krate: &TokenStream, path: &Path) -> TokenStream {
+fn domain_event(krate: &TokenStream, path: &Path) -> TokenStream {
     let length = quote_spanned!(path.span()=> <#path as #krate::event::SyncEvent>::KINDS.len());
     quote_spanned!(path.span()=> <[#path; #length] as ::core::iter::IntoIterator>::Item)
-}
-
-/// The constants that check the types of the fields.
-pub(super) fn checks(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
-    let Aggregate { krate, fields, .. } = aggregate;
-    let Names { state, .. } = names;
-    let each = fields.iter().map(|field| {
-        let (ty, constant, bound) =
-            (&field.ty, constant(field), format_ident!("{}", field.rule.bound));
-        quote_spanned! {ty.span()=>
-            const #constant: usize = {
-                const fn fits<F: #krate::merge::#bound>() -> usize { 1 }
-                fits::<#ty>()
-            };
-        }
-    });
-    quote!(impl #state { #(#each)* })
-}
-
-fn constant(field: &MergedField<'_>) -> Ident {
-    format_ident!("{}_FITS", field.stem().to_uppercase())
 }

@@ -1,31 +1,40 @@
 //! The typed event enum.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, format_ident, quote};
 use syn::Type;
 use synckit_lock::MinReader;
 
-use super::{Names, checked, payload};
+use super::{Names, checked};
 use crate::ast::Field;
 use crate::ast::aggregate::{Aggregate, MergedField};
 use crate::ast::event::{Body, Content, Event, Kind, Name, Origin, Variant};
 use crate::expand::event::event;
 use crate::lock::resolved::Resolved;
-use crate::rule::{Operation, Payload};
+use crate::rule::Operation;
 
-pub(super) fn events(aggregate: &Aggregate<'_>, resolved: &Resolved, names: &Names) -> TokenStream {
+/// Declares the enum.
+pub(super) fn declaration(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
     let Aggregate { ident, vis, .. } = aggregate;
     let name = &names.event;
     let doc = format!(" What can happen to [`{ident}`].");
     let of_fields = operations(aggregate).map(|(field, operation)| {
-        let (variant, payload) = (field.variant(operation), payload(aggregate, field, operation));
-        let doc = format!(" {}", operation.doc.replace("{}", &field.name()));
-        quote!(#[doc = #doc] #variant(#payload))
+        let variant = field.variant(operation);
+        let doc = format!(" {}", operation.doc.replace("{}", &format!("`{}`", field.name())));
+        let types = operation.carries.iter().map(|(_, ty)| ty);
+        let content = match operation.carries.len() {
+            1 => quote!((#(#types),*)),
+            _ => {
+                let names = operation.carries.iter().map(|(name, _)| format_ident!("{name}"));
+                let docs = operation.carries.iter().map(|(name, _)| carried_doc(name));
+                quote!({ #(#[doc = #docs] #names: #types),* })
+            }
+        };
+        quote!(#[doc = #doc] #variant #content)
     });
     let variant: Vec<_> = aggregate.events.iter().map(|event| &event.variant).collect();
     let path: Vec<_> = aggregate.events.iter().map(|event| &event.path).collect();
     let docs = path.iter().map(|path| format!(" A domain event: `{}`.", spelled(path)));
-    let implementation = implementation(aggregate, resolved, names);
     quote! {
         #[doc = #doc]
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
@@ -36,6 +45,61 @@ pub(super) fn events(aggregate: &Aggregate<'_>, resolved: &Resolved, names: &Nam
             #(#of_fields,)*
             #(#[doc = #docs] #variant(#path),)*
         }
+    }
+}
+
+fn carried_doc(name: &str) -> &'static str {
+    match name {
+        "value" => " The value of the operation.",
+        "seen" => " The sums that the author had seen.",
+        _ => " The entry's key.",
+    }
+}
+
+fn operations<'a>(
+    aggregate: &'a Aggregate<'a>,
+) -> impl Iterator<Item = (&'a MergedField<'a>, &'a Operation)> {
+    let of_field = |field: &'a MergedField<'a>| field.operations.iter().map(move |op| (field, op));
+    aggregate.fields.iter().flat_map(of_field)
+}
+
+/// Implements `SyncEvent` as `#[derive(SyncEvent)]` would, and the conversions of domain events.
+pub(super) fn implementation(
+    aggregate: &Aggregate<'_>,
+    resolved: &Resolved,
+    names: &Names,
+) -> TokenStream {
+    let name = &names.event;
+    let created = Ident::new("Created", name.span());
+    let idents: Vec<_> =
+        operations(aggregate).map(|(field, operation)| field.variant(operation)).collect();
+    let types: Vec<Vec<Type>> =
+        operations(aggregate).map(|(field, operation)| types(field, operation)).collect();
+    let wrapped: Vec<_> =
+        aggregate.events.iter().map(|event| Type::Verbatim(event.path.to_token_stream())).collect();
+    let first = Variant { ident: &created, content: kind(aggregate, "created", true, Vec::new()) };
+    let of_fields = operations(aggregate).zip(idents.iter().zip(&types));
+    let of_fields = of_fields.map(|((field, operation), (ident, types))| {
+        let fields = carried(field, operation, types);
+        let content = kind(aggregate, &field.event(operation), operation.commutes, fields);
+        Variant { ident, content }
+    });
+    let domain = aggregate.events.iter().zip(&wrapped);
+    let domain = domain
+        .map(|(event, ty)| Variant { ident: &event.variant, content: Content::Flattened(ty) });
+    let variants = std::iter::once(first).chain(of_fields).chain(domain).collect();
+    let krate = aggregate.krate.clone();
+    let model = Event { ident: name, krate, body: Body::Enum { prefix: None, variants } };
+    let created = resolved.covered(&MinReader::Is(resolved.first), 0);
+    let of_fields = aggregate.fields.iter().zip(&resolved.members).flat_map(|(field, member)| {
+        let carried = field.operations.iter().map(|operation| operation.carries.len());
+        carried.map(|count| resolved.covered(&member.since, count))
+    });
+    let implementation =
+        event(&model, &std::iter::once(created).chain(of_fields).collect::<Vec<_>>());
+    let path = aggregate.events.iter().map(|event| &event.path);
+    let variant = aggregate.events.iter().map(|event| &event.variant);
+    quote! {
         #implementation
         #(
             #[automatically_derived]
@@ -46,70 +110,42 @@ pub(super) fn events(aggregate: &Aggregate<'_>, resolved: &Resolved, names: &Nam
     }
 }
 
-fn operations<'a>(
-    aggregate: &'a Aggregate<'a>,
-) -> impl Iterator<Item = (&'a MergedField<'a>, &'static Operation)> {
-    aggregate
-        .fields
-        .iter()
-        .flat_map(|field| field.rule.operations.iter().map(move |operation| (field, operation)))
-}
-
-/// The implementation of `SyncEvent` that `#[derive(SyncEvent)]` would have made of the enum. The
-/// lock of the aggregate covers its events.
-fn implementation(aggregate: &Aggregate<'_>, resolved: &Resolved, names: &Names) -> TokenStream {
+fn kind<'a>(
+    aggregate: &Aggregate<'_>,
+    event: &str,
+    commutes: bool,
+    fields: Vec<Field<'a>>,
+) -> Content<'a> {
     let prefix = aggregate.name.as_ref().map(syn::LitStr::value).unwrap_or_default();
-    let created = syn::Ident::new("Created", names.event.span());
-    let idents: Vec<_> =
-        operations(aggregate).map(|(field, operation)| field.variant(operation)).collect();
-    let types: Vec<_> = operations(aggregate)
-        .map(|(field, operation)| carried(aggregate, field, operation))
-        .collect();
-    let wrapped: Vec<_> =
-        aggregate.events.iter().map(|event| Type::Verbatim(event.path.to_token_stream())).collect();
-    let kind = |event: &str, commutes, fields| {
-        Content::Kind(Box::new(Kind {
-            name: Name {
-                text: format!("{prefix}.{event}"),
-                origin: Origin::Made,
-                at: TokenStream::new(),
-            },
-            history: aggregate.history.clone(),
-            commutes,
-            historical: false,
-            upcast: None,
-            converts: false,
-            fields,
-        }))
-    };
-    let first = Variant { ident: &created, content: kind("created", true, Vec::new()) };
-    let of_fields = operations(aggregate).zip(idents.iter().zip(&types));
-    let of_fields = of_fields.map(|((field, operation), (ident, ty))| {
-        // The variant is declared with the field's own type: it alone does not tell that it is
-        // checked.
-        let told = !matches!(operation.payload, Payload::Field);
-        let fields = vec![Field::generated(ty, told)];
-        Variant { ident, content: kind(&field.event(operation), operation.commutes, fields) }
-    });
-    let domain = aggregate.events.iter().zip(&wrapped);
-    let domain = domain
-        .map(|(event, ty)| Variant { ident: &event.variant, content: Content::Flattened(ty) });
-    let variants = std::iter::once(first).chain(of_fields).chain(domain).collect();
-    let krate = aggregate.krate.clone();
-    let model = Event { ident: &names.event, krate, body: Body::Enum { prefix: None, variants } };
-    let created = resolved.covered(&MinReader::Is(resolved.first), 0);
-    let of_fields = aggregate.fields.iter().zip(&resolved.members).flat_map(|(field, member)| {
-        field.rule.operations.iter().map(|_| resolved.covered(&member.since, 1))
-    });
-    event(&model, &std::iter::once(created).chain(of_fields).collect::<Vec<_>>())
+    let text = format!("{prefix}.{event}");
+    Content::Kind(Box::new(Kind {
+        name: Name { text, origin: Origin::Made, at: TokenStream::new() },
+        history: aggregate.history.clone(),
+        commutes,
+        historical: false,
+        upcast: None,
+        converts: false,
+        fields,
+    }))
 }
 
-/// What an operation's variant carries, provided that it fits the rule.
-fn carried(aggregate: &Aggregate<'_>, field: &MergedField<'_>, operation: &Operation) -> Type {
-    Type::Verbatim(match operation.payload {
-        Payload::Field => checked::ty(aggregate, field),
-        Payload::I64 | Payload::Associated(_) => payload(aggregate, field, operation),
-    })
+fn types(field: &MergedField<'_>, operation: &Operation) -> Vec<Type> {
+    let each = operation.carries.iter();
+    each.map(|(_, ty)| Type::Verbatim(checked::gated(field, ty))).collect()
+}
+
+fn carried<'a>(
+    field: &MergedField<'_>,
+    operation: &Operation,
+    types: &'a [Type],
+) -> Vec<Field<'a>> {
+    // A variant declared with the field's own type does not tell that the type is checked.
+    let told = !checked::is_gated(field);
+    let names = operation.carries.iter().map(|(name, _)| name);
+    match types {
+        [only] => names.map(|name| Field::unnamed(name, only, told)).collect(),
+        several => names.zip(several).map(|(name, ty)| Field::named(name, ty, told)).collect(),
+    }
 }
 
 fn spelled(path: &syn::Path) -> String {

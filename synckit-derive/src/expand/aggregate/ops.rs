@@ -1,46 +1,63 @@
-//! The handles of the fields in an edit.
+//! The handles of the fields.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned as _;
 
-use super::{Names, checked};
+use super::{Names, Tabled};
 use crate::ast::aggregate::{Aggregate, MergedField};
 
+/// Declares the handles.
 pub(super) fn ops(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
-    let Aggregate { ident, vis, fields, .. } = aggregate;
+    let Aggregate { ident, vis, krate, fields, .. } = aggregate;
     let name = &names.ops;
-    let doc = format!(" What an edit can do to the fields of [`{ident}`].");
+    let doc = format!(" The fields of [`{ident}`] in an edit.");
     let each = fields.iter().map(|field| {
-        let (ident, ty) = (&field.ident, handle_type(aggregate, &names.event, field));
+        let (ident, ty) = (field.ident, handle(aggregate, field));
         let doc = format!(" Edits `{}`.", field.name());
         quote!(#[doc = #doc] #vis #ident: #ty)
     });
+    // `derive` goes over no type with a macro in it, which a refused field has.
+    let is_refused = fields.iter().any(|field| field.refused.is_some());
+    let debug = (!is_refused).then(|| quote!(#[derive(::core::fmt::Debug)]));
     quote! {
         #[doc = #doc]
-        #[derive(::core::fmt::Debug)]
+        #debug
         #[allow(private_interfaces)]
-        #vis struct #name<'a> { #(#each,)* }
+        #vis struct #name<'a, M = #krate::merge::Writes> { #(#each,)* }
     }
 }
 
-fn handle_type(aggregate: &Aggregate<'_>, event: &Ident, field: &MergedField<'_>) -> TokenStream {
-    let krate = &aggregate.krate;
-    let ops = format_ident!("{}", field.rule.ops);
-    let ty = field.rule.ops_are_typed.then(|| checked::ty(aggregate, field)).into_iter();
-    quote!(#krate::merge::#ops<'a, #event #(, #ty)*>)
+fn handle(aggregate: &Aggregate<'_>, field: &MergedField<'_>) -> TokenStream {
+    let (krate, ty) = (&aggregate.krate, field.ty);
+    let marker = field.rule.marker(krate);
+    // An array whose length is an error is a type about whose uses rustc says nothing.
+    let ty = match &field.refused {
+        Some(message) => quote_spanned!(ty.span()=> [(); { ::core::compile_error!(#message) }]),
+        None => quote!(#ty),
+    };
+    quote!(#krate::merge::Field<'a, #ty, #marker, M>)
 }
 
-/// A handle that records into `recorder`.
-pub(super) fn handle(krate: &TokenStream, event: &Ident, field: &MergedField<'_>) -> TokenStream {
-    let ops = format_ident!("{}", field.rule.ops);
-    let variants = field.rule.operations.iter().map(|operation| field.variant(operation));
-    quote!(#krate::merge::#ops::new(recorder, #(#event::#variants),*))
-}
-
-/// Records what makes a fresh field this one.
-pub(super) fn create(aggregate: &Aggregate<'_>, field: &MergedField<'_>) -> TokenStream {
-    let ident = &field.ident;
-    // Where the handle knows the field's type, so does its method.
-    let ty = (!field.rule.ops_are_typed).then(|| checked::ty(aggregate, field)).into_iter();
-    quote!(ops.#ident.create #(::<#ty>)* (&self.#ident);)
+/// Makes the handles, for lowerings and for edits.
+pub(super) fn constructor(
+    aggregate: &Aggregate<'_>,
+    names: &Names,
+    fields: &[Tabled<'_>],
+) -> TokenStream {
+    let (krate, ops) = (&aggregate.krate, &names.ops);
+    let each = fields.iter().map(|field| {
+        let (ident, place) = (field.field.ident, &field.place);
+        quote!(#ident: #krate::merge::Field::new(root, #place))
+    });
+    let refused = aggregate.fields.iter().filter(|field| field.refused.is_some());
+    let refused = refused.map(|field| {
+        let ident = field.ident;
+        quote!(#ident: ::core::unreachable!())
+    });
+    quote! {
+        fn __handles<M>(root: &dyn #krate::merge::Root) -> #ops<'_, M> {
+            #ops { #(#each,)* #(#refused,)* }
+        }
+    }
 }

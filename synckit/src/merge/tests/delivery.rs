@@ -42,51 +42,65 @@ proptest! {
         history in history(),
         picks in picks(),
     ) {
-        let state = fold(&delivered(&history, &picks)).0;
+        let state = fold(&delivered(&history, &picks)).0.shown();
         let last = titles(&history).into_iter().max_by_key(|(event, _)| event.at.stamp().order());
         let title = last.map(|(_, title)| title.to_string()).unwrap_or_default();
-        prop_assert_eq!(state.title.value(), title);
+        prop_assert_eq!(state.title, title);
         let amounts = history.iter().filter_map(|event| match event.change {
             Change::Visits(amount) => Some(i128::from(amount)),
             _ => None,
         });
         let clamped = amounts.sum::<i128>().clamp(i64::MIN.into(), i64::MAX.into());
-        prop_assert_eq!(i128::from(state.visits.value()), clamped);
+        prop_assert_eq!(i128::from(state.visits), clamped);
         let severities = history.iter().filter_map(|event| match event.change {
             Change::Severity(value) => Some(value),
             _ => None,
         });
-        prop_assert_eq!(state.severity.value(), severities.max().unwrap_or_default());
+        prop_assert_eq!(state.severity, severities.max().unwrap_or_default());
         let earliest = history.iter().filter_map(|event| match event.change {
             Change::Earliest(value) => Some(value),
             _ => None,
         });
-        prop_assert_eq!(state.earliest.value(), earliest.min());
-        prop_assert_eq!(state.tags.value(), tags(&history));
+        prop_assert_eq!(state.earliest, earliest.min());
+        prop_assert_eq!(state.tags, tags(&history));
+        for key in 0..2 {
+            prop_assert_eq!(state.labels.get(&key).cloned(), label(&history, key));
+            prop_assert_eq!(state.held.get(&key).copied(), held(&history, key));
+            prop_assert_eq!(state.groups.get(&key).cloned(), group(&history, key));
+        }
     }
 
     #[test]
-    fn every_overwritten_write_that_nobody_had_seen_is_recorded_once_as_beaten_by_a_later_one(
+    fn every_overwritten_write_that_nobody_had_seen_is_recorded_as_beaten_by_a_later_one(
         history in history(),
         picks in picks(),
     ) {
         let titles: BTreeMap<_, _> =
-            titles(&history).into_iter().map(|(event, _)| (event.at.dot, event)).collect();
+            titles(&history).into_iter().map(|(event, title)| (event.at.dot, (event, title))).collect();
         let (state, conflicts) = fold(&delivered(&history, &picks));
+        let conflicts: Vec<_> =
+            conflicts.iter().filter(|conflict| titles.contains_key(&conflict.loser.dot)).collect();
         let losers: Vec<_> = conflicts.iter().map(|conflict| conflict.loser.dot).collect();
         let distinct: BTreeSet<_> = losers.iter().collect();
         prop_assert_eq!(distinct.len(), losers.len(), "no write is beaten twice");
         for conflict in &conflicts {
-            let [winner, loser] = [&conflict.winner, &conflict.loser].map(|write| titles[&write.dot]);
+            let [(winner, won), (loser, lost)] =
+                [&conflict.winner, &conflict.loser].map(|write| titles[&write.dot]);
             prop_assert!(winner.at.stamp().order() > loser.at.stamp().order());
-            prop_assert!(!winner.saw(loser) && !loser.saw(winner), "the writes were made apart");
+            prop_assert!(!winner.saw(loser) && !loser.saw(winner), "the writes were concurrent");
+            prop_assert_ne!(won, lost, "they wrote different values");
         }
-        let unseen = titles.values().filter(|write| !titles.values().any(|later| later.saw(write)));
-        for write in unseen {
-            let holds = titles.values().all(|other| other.at.stamp().order() <= write.at.stamp().order());
-            prop_assert_eq!(losers.contains(&write.at.dot), !holds);
+        let unseen = titles.values().filter(|(write, _)| !titles.values().any(|(later, _)| later.saw(write)));
+        let values: BTreeSet<_> = titles.values().map(|(_, title)| title).collect();
+        for (write, _) in unseen {
+            let holds = titles.values().all(|(other, _)| other.at.stamp().order() <= write.at.stamp().order());
+            prop_assert!(!holds || !losers.contains(&write.at.dot));
+            // A write of the value that it meets is no conflict.
+            if values.len() == titles.len() {
+                prop_assert_eq!(losers.contains(&write.at.dot), !holds);
+            }
         }
-        prop_assert_eq!(state.title == Lww::default(), titles.is_empty());
+        prop_assert_eq!(state.title == Heads::default(), titles.is_empty());
     }
 }
 
@@ -121,4 +135,52 @@ fn tags(history: &[Event]) -> BTreeSet<u8> {
         _ => None,
     };
     history.iter().filter_map(left).collect()
+}
+
+/// The label is the last write that neither a write nor a removal had seen.
+fn label(history: &[Event], key: u8) -> Option<String> {
+    let of_key = |event: &&Event| matches!(event.change, Change::Label(other, _) | Change::Unlabel(other) if other == key);
+    let mut unseen: Vec<_> = history
+        .iter()
+        .filter(of_key)
+        .filter(|event| !history.iter().filter(of_key).any(|later| later.saw(event)))
+        .collect();
+    unseen.sort_by_key(|event| event.at.stamp().order());
+    unseen.into_iter().rev().find_map(|event| match event.change {
+        Change::Label(_, n) => Some(n.to_string()),
+        _ => None,
+    })
+}
+
+/// The sum of the additions that no removal had seen.
+fn held(history: &[Event], key: u8) -> Option<i64> {
+    let removed = |addition: &Event| {
+        let takes = |event: &&Event| matches!(event.change, Change::Drop(other, _) if other == key);
+        history.iter().filter(takes).any(|removal| removal.saw(addition))
+    };
+    let left = |event: &Event| match event.change {
+        Change::Hold(other, n) if other == key && !removed(event) => Some(n),
+        _ => None,
+    };
+    history.iter().filter_map(left).reduce(|sum, n| sum + n)
+}
+
+/// The elements of which an insertion is left that no removal, of it or of the group, had seen;
+/// none when there is no insertion that no removal of the group had seen.
+fn group(history: &[Event], key: u8) -> Option<BTreeSet<u8>> {
+    let insertions = history.iter().filter_map(|event| match event.change {
+        Change::Group(other, n) if other == key => Some((event, n)),
+        _ => None,
+    });
+    let disbanded = |insertion: &Event| {
+        let takes = |event: &&Event| matches!(event.change, Change::Disband(other) if other == key);
+        history.iter().filter(takes).any(|removal| removal.saw(insertion))
+    };
+    let left = |insertion: &Event, n: u8| {
+        let takes = |event: &&Event| matches!(event.change, Change::Leave(other, m) if (other, m) == (key, n));
+        !history.iter().filter(takes).any(|removal| removal.saw(insertion))
+    };
+    let kept: Vec<_> = insertions.filter(|(event, _)| !disbanded(event)).collect();
+    let elements = kept.iter().filter(|(event, n)| left(event, *n)).map(|(_, n)| *n);
+    (!kept.is_empty()).then(|| elements.collect())
 }

@@ -15,7 +15,7 @@ fn a_field_nobody_wrote_shows_its_default() {
     assert_eq!(max::<u8>(&[]).value(), 0);
     assert_eq!(min::<u8>(&[]).value(), 0);
     assert_eq!(max::<Option<u8>>(&[]).value(), None);
-    assert_eq!(bytes(&min::<u8>(&[])), []);
+    assert_eq!(min::<u8>(&[]).bytes(), []);
 }
 
 #[test]
@@ -34,28 +34,32 @@ fn an_optional_field_is_none_until_it_is_written() {
 #[test]
 fn a_written_default_is_stored() {
     let lowest = min::<u8>(&[0]);
-    assert_eq!(restored::<Min<u8>>(&bytes(&lowest)), Ok(lowest.clone()));
-    assert_ne!(lowest, Min::default());
+    assert_eq!(restored::<ExtremeState<u8>>(&lowest.bytes()), Ok(lowest.state.clone()));
+    assert_ne!(lowest.state, ExtremeState::default());
 }
 
 #[test]
 fn values_that_their_type_calls_equal_are_decided_alike_everywhere() {
     let [upper, lower] = ["Milk", "milk"].map(|text| Caseless(text.into()));
     let orders = [[upper.clone(), lower.clone()], [lower, upper]];
-    let [here, there] = orders.clone().map(|order| bytes(&max::<Caseless>(&order)));
+    let [here, there] = orders.clone().map(|order| max::<Caseless>(&order).bytes());
     assert_eq!(here, there);
-    let [here, there] = orders.map(|order| bytes(&min::<Caseless>(&order)));
+    let [here, there] = orders.map(|order| min::<Caseless>(&order).bytes());
     assert_eq!(here, there);
 }
 
-fn max<F: ExtremeField>(values: &[F::Value]) -> Max<F> {
-    let mut state = Max::default();
-    values.iter().for_each(|value| state.raise(value));
+fn max<F: ExtremeField>(values: &[F::Value]) -> Merged<F, Max> {
+    let mut state = Merged::new();
+    for (seq, value) in (1..).zip(values) {
+        state.fold(MaxOp::Raised(value.clone()), &moment(ANN, seq, seq, &[]));
+    }
     state
 }
 
-fn min<F: ExtremeField>(values: &[F::Value]) -> Min<F> {
-    let mut state = Min::default();
-    values.iter().for_each(|value| state.lower(value));
+fn min<F: ExtremeField>(values: &[F::Value]) -> Merged<F, Min> {
+    let mut state = Merged::new();
+    for (seq, value) in (1..).zip(values) {
+        state.fold(MinOp::Lowered(value.clone()), &moment(ANN, seq, seq, &[]));
+    }
     state
 }

@@ -5,9 +5,9 @@ use crate::wire::{Field, ValueRef};
 
 #[test]
 fn a_field_nobody_wrote_shows_its_default_and_takes_no_bytes() {
-    let title = Lww::<String>::default();
+    let title = fold(&[]);
     assert_eq!(title.value(), "");
-    assert_eq!(bytes(&title), []);
+    assert_eq!(title.bytes(), []);
 }
 
 #[test]
@@ -15,9 +15,9 @@ fn a_write_beats_what_its_author_had_seen_without_a_conflict() {
     let first = (moment(ANN, 1, 10, &[]), "milk");
     let second = (moment(BOB, 1, 11, &[(ANN, 1)]), "bread");
     let own_next = (moment(BOB, 2, 12, &[]), "tea");
-    let (title, conflicts) = fold(&[first, second, own_next]);
+    let title = fold(&[first, second, own_next]);
     assert_eq!(title.value(), "tea");
-    assert_eq!(conflicts, []);
+    assert_eq!(title.conflicts, []);
 }
 
 #[test]
@@ -26,15 +26,15 @@ fn of_two_concurrent_writes_the_later_one_holds_and_the_other_is_recorded() {
     let from_bob = (moment(BOB, 1, 20, &[]), "bread");
     let expected = Conflict {
         aggregate: note(),
-        field: "title".into(),
+        field: "field".into(),
         rule: "lww".into(),
         winner: write(&from_bob),
         loser: write(&from_ann),
     };
     for order in [[&from_ann, &from_bob], [&from_bob, &from_ann]] {
-        let (title, conflicts) = fold(&order.map(Clone::clone));
+        let title = fold(&order.map(Clone::clone));
         assert_eq!(title.value(), "bread");
-        assert_eq!(conflicts, std::slice::from_ref(&expected));
+        assert_eq!(title.conflicts, std::slice::from_ref(&expected));
     }
 }
 
@@ -42,9 +42,9 @@ fn of_two_concurrent_writes_the_later_one_holds_and_the_other_is_recorded() {
 fn two_replicas_with_equal_clocks_agree() {
     let from_ann = (moment(ANN, 1, 10, &[]), "milk");
     let from_bob = (moment(BOB, 1, 10, &[]), "bread");
-    let (here, _) = fold(&[from_ann.clone(), from_bob.clone()]);
-    let (there, _) = fold(&[from_bob, from_ann]);
-    assert_eq!(bytes(&here), bytes(&there));
+    let here = fold(&[from_ann.clone(), from_bob.clone()]);
+    let there = fold(&[from_bob, from_ann]);
+    assert_eq!(here.bytes(), there.bytes());
     assert_eq!(here.value(), "bread", "the greater replica id holds");
 }
 
@@ -53,24 +53,23 @@ fn a_tie_is_decided_by_the_replica_and_never_by_its_event_numbers() {
     let from_ann = (moment(ANN, 900, 10, &[]), "milk");
     let from_bob = (moment(BOB, 1, 10, &[]), "bread");
     for order in [[&from_ann, &from_bob], [&from_bob, &from_ann]] {
-        assert_eq!(fold(&order.map(Clone::clone)).0.value(), "bread");
+        assert_eq!(fold(&order.map(Clone::clone)).value(), "bread");
     }
 }
 
 #[test]
 fn one_authors_writes_at_one_clock_reading_hold_in_their_order() {
-    let (title, conflicts) =
-        fold(&[(moment(ANN, 1, 10, &[]), "milk"), (moment(ANN, 2, 10, &[]), "bread")]);
+    let title = fold(&[(moment(ANN, 1, 10, &[]), "milk"), (moment(ANN, 2, 10, &[]), "bread")]);
     assert_eq!(title.value(), "bread");
-    assert_eq!(conflicts, []);
+    assert_eq!(title.conflicts, []);
 }
 
 #[test]
 fn within_one_event_the_later_write_holds() {
     let at = moment(ANN, 1, 10, &[]);
-    let (title, conflicts) = fold(&[(at.clone(), "milk"), (at, "bread")]);
+    let title = fold(&[(at.clone(), "milk"), (at, "bread")]);
     assert_eq!(title.value(), "bread");
-    assert_eq!(conflicts, []);
+    assert_eq!(title.conflicts, []);
 }
 
 #[test]
@@ -78,9 +77,9 @@ fn a_write_that_settles_a_conflict_adds_none() {
     let from_ann = (moment(ANN, 1, 10, &[]), "milk");
     let from_bob = (moment(BOB, 1, 20, &[]), "bread");
     let settled = (moment(CLEO, 1, 30, &[(ANN, 1), (BOB, 1)]), "both");
-    let (title, conflicts) = fold(&[from_ann, from_bob, settled]);
+    let title = fold(&[from_ann, from_bob, settled]);
     assert_eq!(title.value(), "both");
-    assert_eq!(conflicts.len(), 1);
+    assert_eq!(title.conflicts.len(), 1);
 }
 
 #[test]
@@ -88,10 +87,10 @@ fn seeing_one_write_is_not_seeing_the_other() {
     let from_ann = (moment(ANN, 1, 20, &[]), "milk");
     let from_bob = (moment(BOB, 1, 10, &[]), "bread");
     let unaware = (moment(CLEO, 1, 30, &[(BOB, 1)]), "tea");
-    let (title, conflicts) = fold(&[from_bob, from_ann.clone(), unaware.clone()]);
+    let title = fold(&[from_bob, from_ann.clone(), unaware.clone()]);
     assert_eq!(title.value(), "tea");
-    assert_eq!(conflicts[1].winner, write(&unaware));
-    assert_eq!(conflicts[1].loser, write(&from_ann));
+    assert_eq!(title.conflicts[1].winner, write(&unaware));
+    assert_eq!(title.conflicts[1].loser, write(&from_ann));
 }
 
 #[test]
@@ -101,23 +100,32 @@ fn a_value_as_deep_as_an_event_can_carry_is_stored_and_restored() {
     deepest.write_field(1, &mut payload);
     assert!(payload.finish().is_ok(), "an event can carry it");
     let at = moment(ANN, 1, 10, &[]);
-    let mut state = Lww::<Nest>::default();
-    state.set("tree", &deepest, &at.stamp(), &mut Conflicts::new(&note()));
-    assert_eq!(restored::<Lww<Nest>>(&bytes(&state)).unwrap(), state);
+    let mut tree = Merged::<Nest, Lww>::new();
+    tree.fold(LwwOp::Set(deepest), &at);
+    assert_eq!(restored(&tree.bytes()), Ok(tree.state));
 }
 
-fn fold(writes: &[(Moment, &str)]) -> (Lww<String>, Vec<Conflict>) {
-    let aggregate = note();
-    let mut conflicts = Conflicts::new(&aggregate);
-    let mut state = Lww::default();
-    for (at, value) in writes {
-        state.set("title", &(*value).to_owned(), &at.stamp(), &mut conflicts);
+#[test]
+fn concurrent_writes_of_the_same_value_are_no_conflict() {
+    let from_ann = (moment(ANN, 1, 10, &[]), "milk");
+    let from_bob = (moment(BOB, 1, 20, &[]), "milk");
+    for order in [[&from_ann, &from_bob], [&from_bob, &from_ann]] {
+        assert_eq!(fold(&order.map(Clone::clone)).conflicts, []);
     }
-    (state, conflicts.into_found())
+}
+
+fn fold(writes: &[(Moment, &str)]) -> Merged<String, Lww> {
+    let mut state = Merged::new();
+    for (place, (at, value)) in writes.iter().enumerate() {
+        let earlier = writes[..place].iter().filter(|(other, _)| other.dot == at.dot).count();
+        let index = u32::try_from(earlier).unwrap();
+        state.fold_at(LwwOp::Set((*value).to_owned()), at, index);
+    }
+    state
 }
 
 fn write((at, value): &(Moment, &str)) -> crate::conflict::Write {
-    crate::conflict::Write::by(&(*value).to_owned(), &at.stamp())
+    crate::conflict::Write::new(&(*value).to_owned(), at.hlc, at.dot)
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,18 +7,18 @@ use super::*;
 
 #[test]
 fn a_removal_takes_what_its_author_had_seen() {
-    let mut tags = Tags::default();
-    tags.insert(&milk(), &moment(ANN, 1, 1, &[]).stamp());
-    tags.remove(&milk(), &moment(BOB, 1, 2, &[(ANN, 1)]).stamp());
+    let mut tags = Tags::new();
+    tags.fold(SetOp::Inserted(milk()), &moment(ANN, 1, 1, &[]));
+    tags.fold(SetOp::Removed(milk()), &moment(BOB, 1, 2, &[(ANN, 1)]));
     assert_eq!(tags.value(), BTreeSet::new());
-    assert_eq!(bytes(&tags), [], "and leaves nothing behind");
+    assert_eq!(tags.bytes(), [], "and leaves nothing behind");
 }
 
 #[test]
 fn a_removal_leaves_what_its_author_had_not_seen() {
-    let mut tags = Tags::default();
-    tags.insert(&milk(), &moment(ANN, 1, 1, &[]).stamp());
-    tags.remove(&milk(), &moment(BOB, 1, 9, &[]).stamp());
+    let mut tags = Tags::new();
+    tags.fold(SetOp::Inserted(milk()), &moment(ANN, 1, 1, &[]));
+    tags.fold(SetOp::Removed(milk()), &moment(BOB, 1, 9, &[]));
     assert_eq!(tags.value(), [milk()].into());
 }
 
@@ -28,14 +28,14 @@ fn an_insertion_made_apart_from_the_removal_survives_it() {
     let removal = moment(BOB, 1, 9, &[(ANN, 1)]);
     let again = moment(CLEO, 1, 2, &[(ANN, 1)]);
     for removal_first in [true, false] {
-        let mut tags = Tags::default();
-        tags.insert(&milk(), &first.stamp());
+        let mut tags = Tags::new();
+        tags.fold(SetOp::Inserted(milk()), &first);
         if removal_first {
-            tags.remove(&milk(), &removal.stamp());
-            tags.insert(&milk(), &again.stamp());
+            tags.fold(SetOp::Removed(milk()), &removal);
+            tags.fold(SetOp::Inserted(milk()), &again);
         } else {
-            tags.insert(&milk(), &again.stamp());
-            tags.remove(&milk(), &removal.stamp());
+            tags.fold(SetOp::Inserted(milk()), &again);
+            tags.fold(SetOp::Removed(milk()), &removal);
         }
         assert_eq!(tags.value(), [milk()].into());
     }
@@ -45,74 +45,76 @@ fn an_insertion_made_apart_from_the_removal_survives_it() {
 fn an_author_inserting_again_survives_a_removal_of_the_first_time() {
     let (first, again) = (moment(ANN, 1, 1, &[]), moment(ANN, 2, 2, &[]));
     let removal = moment(BOB, 1, 9, &[(ANN, 1)]);
-    let mut tags = Tags::default();
-    tags.insert(&milk(), &first.stamp());
-    tags.insert(&milk(), &again.stamp());
-    tags.remove(&milk(), &removal.stamp());
+    let mut tags = Tags::new();
+    tags.fold(SetOp::Inserted(milk()), &first);
+    tags.fold(SetOp::Inserted(milk()), &again);
+    tags.fold(SetOp::Removed(milk()), &removal);
     assert_eq!(tags.value(), [milk()].into());
 }
 
 #[test]
 fn of_one_authors_insertions_of_an_element_only_the_last_is_kept() {
-    let mut often = Tags::default();
-    (1..=9).for_each(|seq| often.insert(&milk(), &moment(ANN, seq, seq, &[]).stamp()));
-    let mut once = Tags::default();
-    once.insert(&milk(), &moment(ANN, 9, 9, &[]).stamp());
-    assert_eq!(bytes(&often), bytes(&once));
+    let mut often = Tags::new();
+    for seq in 1..=9 {
+        often.fold(SetOp::Inserted(milk()), &moment(ANN, seq, seq, &[]));
+    }
+    let mut once = Tags::new();
+    once.fold(SetOp::Inserted(milk()), &moment(ANN, 9, 9, &[]));
+    assert_eq!(often.bytes(), once.bytes());
 }
 
 #[test]
 fn a_removal_takes_its_own_authors_insertions() {
-    let mut tags = Tags::default();
-    tags.insert(&milk(), &moment(ANN, 1, 1, &[]).stamp());
-    tags.remove(&milk(), &moment(ANN, 2, 2, &[]).stamp());
+    let mut tags = Tags::new();
+    tags.fold(SetOp::Inserted(milk()), &moment(ANN, 1, 1, &[]));
+    tags.fold(SetOp::Removed(milk()), &moment(ANN, 2, 2, &[]));
     assert_eq!(tags.value(), BTreeSet::new());
 }
 
 #[test]
 fn within_one_event_the_later_operation_holds() {
     let at = moment(ANN, 1, 1, &[]);
-    let mut tags = Tags::default();
-    tags.insert(&milk(), &at.stamp());
-    tags.remove(&milk(), &at.stamp());
+    let mut tags = Tags::new();
+    tags.fold_at(SetOp::Inserted(milk()), &at, 0);
+    tags.fold_at(SetOp::Removed(milk()), &at, 1);
     assert_eq!(tags.value(), BTreeSet::new());
-    tags.insert(&milk(), &at.stamp());
+    tags.fold_at(SetOp::Inserted(milk()), &at, 2);
     assert_eq!(tags.value(), [milk()].into());
 }
 
 #[test]
 fn removing_what_was_never_there_changes_nothing() {
-    let mut tags = Tags::default();
-    tags.remove(&milk(), &moment(ANN, 1, 1, &[]).stamp());
-    assert_eq!(tags, Tags::default());
+    let mut tags = Tags::new();
+    tags.fold(SetOp::Removed(milk()), &moment(ANN, 1, 1, &[]));
+    assert_eq!(tags.bytes(), []);
 }
 
 #[test]
 fn elements_that_their_type_calls_equal_end_alike_everywhere() {
     let [upper, lower] = ["Milk", "milk"].map(|text| Caseless(text.into()));
     let (from_ann, from_bob) = (moment(ANN, 1, 1, &[]), moment(BOB, 1, 1, &[]));
-    let mut here = AddWinsSet::<BTreeSet<Caseless>>::default();
-    here.insert(&upper, &from_ann.stamp());
-    here.insert(&lower, &from_bob.stamp());
-    let mut there = AddWinsSet::<BTreeSet<Caseless>>::default();
-    there.insert(&lower, &from_bob.stamp());
-    there.insert(&upper, &from_ann.stamp());
-    assert_eq!(bytes(&here), bytes(&there));
+    let mut here = Merged::<BTreeSet<Caseless>, Set>::new();
+    here.fold(SetOp::Inserted(upper.clone()), &from_ann);
+    here.fold(SetOp::Inserted(lower.clone()), &from_bob);
+    let mut there = Merged::<BTreeSet<Caseless>, Set>::new();
+    there.fold(SetOp::Inserted(lower.clone()), &from_bob);
+    there.fold(SetOp::Inserted(upper.clone()), &from_ann);
+    assert_eq!(here.bytes(), there.bytes());
     assert_eq!(here.value().len(), 1);
     assert_eq!(here.value().first().map(|one| &one.0), there.value().first().map(|one| &one.0));
-    here.remove(&upper, &moment(CLEO, 1, 2, &[(ANN, 1), (BOB, 1)]).stamp());
+    here.fold(SetOp::Removed(upper.clone()), &moment(CLEO, 1, 2, &[(ANN, 1), (BOB, 1)]));
     assert!(here.value().is_empty(), "a removal takes both");
 }
 
 #[test]
 fn an_element_as_deep_as_an_event_can_carry_is_stored_and_restored() {
-    let mut state = AddWinsSet::<BTreeSet<Nest>>::default();
+    let mut nests = Merged::<BTreeSet<Nest>, Set>::new();
     let at = moment(ANN, 1, 1, &[]);
-    state.insert(&Nest::of_depth(crate::wire::DEPTH_MAX), &at.stamp());
-    assert_eq!(restored(&bytes(&state)), Ok(state.clone()));
-    let before = state.clone();
-    state.insert(&Nest::of_depth(crate::wire::DEPTH_MAX + 1), &at.stamp());
-    assert_eq!(state, before, "one that no event can carry is passed over");
+    nests.fold(SetOp::Inserted(Nest::of_depth(crate::wire::DEPTH_MAX)), &at);
+    assert_eq!(restored(&nests.bytes()), Ok(nests.state.clone()));
+    let before = nests.state.clone();
+    nests.fold(SetOp::Inserted(Nest::of_depth(crate::wire::DEPTH_MAX + 1)), &at);
+    assert_eq!(nests.state, before, "one that no event can carry is passed over");
 }
 
 #[test]
@@ -129,7 +131,9 @@ fn states_that_no_set_writes_are_refused() {
         });
         out.finish().unwrap()
     };
-    let read = |entries: &[Vec<u8>]| restored::<Tags>(&entries.concat()).map(|tags| tags.value());
+    let read = |entries: &[Vec<u8>]| {
+        restored(&entries.concat()).map(|tags| <Set as Rule<BTreeSet<String>>>::value(&tags))
+    };
     let sound = entry("a", &[(ANN, 1), (BOB, 2)]);
     assert_eq!(read(&[sound.clone(), entry("b", &[(ANN, 1)])]).map(|tags| tags.len()), Ok(2));
     assert_eq!(read(&[entry("b", &[(ANN, 1)]), sound.clone()]), Err(unsorted(1)));
@@ -137,10 +141,11 @@ fn states_that_no_set_writes_are_refused() {
     assert_eq!(read(&[entry("a", &[])]), Err(WireError::Missing { number: 2 }));
     assert_eq!(read(&[entry("a", &[(BOB, 1), (ANN, 1)])]), Err(unsorted(2)));
     assert_eq!(read(&[entry("a", &[(ANN, 1), (ANN, 2)])]), Err(unsorted(2)));
-    assert_eq!(read(&[entry("a", &[(ANN, 0)])]), Err(unsorted(2)));
+    let nameless = read(&[entry("a", &[(ANN, 0)])]);
+    assert_eq!(nameless, Err(WireError::Invalid { expected: "operation id" }));
 }
 
-type Tags = AddWinsSet<BTreeSet<String>>;
+type Tags = Merged<BTreeSet<String>, Set>;
 
 fn milk() -> String {
     "milk".into()

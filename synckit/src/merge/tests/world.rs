@@ -1,6 +1,6 @@
 //! Random histories of three replicas that write, and now and then see what another has seen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -11,11 +11,27 @@ use super::*;
 /// An aggregate with a field for each rule.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct State {
-    pub(super) title: Lww<String>,
-    pub(super) visits: Counter<i64>,
-    pub(super) severity: Max<u8>,
-    pub(super) earliest: Min<Option<i16>>,
-    pub(super) tags: AddWinsSet<BTreeSet<u8>>,
+    pub(super) title: Heads<String>,
+    visits: CounterState,
+    severity: ExtremeState<u8>,
+    earliest: ExtremeState<i16>,
+    tags: SetState<u8>,
+    labels: MapState<u8, Heads<String>>,
+    held: MapState<u8, CounterState>,
+    groups: MapState<u8, SetState<u8>>,
+}
+
+/// The values of the fields.
+#[derive(Debug, PartialEq)]
+pub(super) struct Shown {
+    pub(super) title: String,
+    pub(super) visits: i64,
+    pub(super) severity: u8,
+    pub(super) earliest: Option<i16>,
+    pub(super) tags: BTreeSet<u8>,
+    pub(super) labels: BTreeMap<u8, String>,
+    pub(super) held: BTreeMap<u8, i64>,
+    pub(super) groups: BTreeMap<u8, BTreeSet<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -26,6 +42,14 @@ pub(super) enum Change {
     Earliest(i16),
     Insert(u8),
     Remove(u8),
+    Label(u8, u8),
+    Unlabel(u8),
+    Hold(u8, i64),
+    /// Carries what its author had seen, which is filled in when the history is made.
+    Drop(u8, CounterSeen),
+    Group(u8, u8),
+    Leave(u8, u8),
+    Disband(u8),
 }
 
 #[derive(Clone, Debug)]
@@ -37,14 +61,70 @@ pub(super) struct Event {
 impl State {
     pub(super) fn apply(&mut self, event: &Event, conflicts: &mut Conflicts<'_>) {
         let at = event.at.stamp();
-        match &event.change {
-            Change::Title(n) => self.title.set("title", &n.to_string(), &at, conflicts),
-            Change::Visits(amount) => self.visits.add(amount),
-            Change::Severity(value) => self.severity.raise(value),
-            Change::Earliest(value) => self.earliest.lower(value),
-            Change::Insert(tag) => self.tags.insert(tag, &at),
-            Change::Remove(tag) => self.tags.remove(tag, &at),
+        let text = |n: &u8| n.to_string();
+        let bare = |key: &u8| MapOp::Removed { key: *key, seen: () };
+        match event.change.clone() {
+            Change::Title(n) => {
+                fold::<String, Lww>(&mut self.title, LwwOp::Set(text(&n)), at, conflicts);
+            }
+            Change::Visits(n) => {
+                fold::<i64, Counter>(&mut self.visits, CounterOp::Added(n), at, conflicts);
+            }
+            Change::Severity(n) => {
+                fold::<u8, Max>(&mut self.severity, MaxOp::Raised(n), at, conflicts);
+            }
+            Change::Earliest(n) => {
+                fold::<Option<i16>, Min>(&mut self.earliest, MinOp::Lowered(n), at, conflicts);
+            }
+            Change::Insert(n) => {
+                fold::<BTreeSet<u8>, Set>(&mut self.tags, SetOp::Inserted(n), at, conflicts);
+            }
+            Change::Remove(n) => {
+                fold::<BTreeSet<u8>, Set>(&mut self.tags, SetOp::Removed(n), at, conflicts);
+            }
+            Change::Label(key, n) => {
+                let op = MapOp::Entry { key, op: LwwOp::Set(text(&n)) };
+                fold::<BTreeMap<u8, String>, Map<Lww>>(&mut self.labels, op, at, conflicts);
+            }
+            Change::Unlabel(key) => {
+                fold::<BTreeMap<u8, String>, Map<Lww>>(&mut self.labels, bare(&key), at, conflicts);
+            }
+            Change::Hold(key, n) => {
+                let op = MapOp::Entry { key, op: CounterOp::Added(n) };
+                fold::<BTreeMap<u8, i64>, Map<Counter>>(&mut self.held, op, at, conflicts);
+            }
+            Change::Drop(key, seen) => {
+                let op = MapOp::Removed { key, seen };
+                fold::<BTreeMap<u8, i64>, Map<Counter>>(&mut self.held, op, at, conflicts);
+            }
+            Change::Group(key, n) => self.group(MapOp::Entry { key, op: SetOp::Inserted(n) }, at),
+            Change::Leave(key, n) => self.group(MapOp::Entry { key, op: SetOp::Removed(n) }, at),
+            Change::Disband(key) => self.group(MapOp::Removed { key, seen: () }, at),
         }
+    }
+
+    fn group(&mut self, op: MapOp<u8, SetOp<u8>>, at: Stamp<'_>) {
+        let aggregate = note();
+        let conflicts = &mut Conflicts::new(&aggregate);
+        fold::<BTreeMap<u8, BTreeSet<u8>>, Map<Set>>(&mut self.groups, op, at, conflicts);
+    }
+
+    pub(super) fn shown(&self) -> Shown {
+        Shown {
+            title: <Lww as Rule<String>>::value(&self.title),
+            visits: <Counter as Rule<i64>>::value(&self.visits),
+            severity: <Max as Rule<u8>>::value(&self.severity),
+            earliest: <Min as Rule<Option<i16>>>::value(&self.earliest),
+            tags: <Set as Rule<BTreeSet<u8>>>::value(&self.tags),
+            labels: <Map<Lww> as Rule<BTreeMap<u8, String>>>::value(&self.labels),
+            held: <Map<Counter> as Rule<BTreeMap<u8, i64>>>::value(&self.held),
+            groups: <Map<Set> as Rule<BTreeMap<u8, BTreeSet<u8>>>>::value(&self.groups),
+        }
+    }
+
+    /// The sums that a removal of an entry of counters carries.
+    fn seen(&self, key: u8) -> CounterSeen {
+        self.held.entry(&key).map(<Counter as EntryRule<i64>>::seen).unwrap_or_default()
     }
 
     pub(super) fn bytes(&self) -> Vec<u8> {
@@ -54,6 +134,9 @@ impl State {
         self.severity.write_field(3, &mut out);
         self.earliest.write_field(4, &mut out);
         self.tags.write_field(5, &mut out);
+        self.labels.write_field(6, &mut out);
+        self.held.write_field(7, &mut out);
+        self.groups.write_field(8, &mut out);
         out.finish().unwrap()
     }
 
@@ -65,17 +148,37 @@ impl State {
             severity: MergeState::read_field(3, &mut input)?,
             earliest: MergeState::read_field(4, &mut input)?,
             tags: MergeState::read_field(5, &mut input)?,
+            labels: MergeState::read_field(6, &mut input)?,
+            held: MergeState::read_field(7, &mut input)?,
+            groups: MergeState::read_field(8, &mut input)?,
         };
         input.finish()?;
         Ok(state)
     }
 }
 
+fn fold<F, R: Rule<F>>(
+    state: &mut R::State,
+    op: R::Op,
+    at: Stamp<'_>,
+    conflicts: &mut Conflicts<'_>,
+) {
+    R::fold(state, op, &At::new(at, 0, "field", &R::LAW), conflicts);
+}
+
 impl Change {
     /// Whether the event needs no context, because it takes effect independently of what its author
     /// had seen.
     const fn commutes(&self) -> bool {
-        !matches!(self, Self::Title(_) | Self::Remove(_))
+        matches!(
+            self,
+            Self::Visits(_)
+                | Self::Severity(_)
+                | Self::Earliest(_)
+                | Self::Insert(_)
+                | Self::Hold(..)
+                | Self::Group(..)
+        )
     }
 }
 
@@ -92,8 +195,8 @@ pub(super) fn history() -> impl Strategy<Value = Vec<Event>> {
     vec(step, 1..24).prop_map(|steps| {
         let mut seen = [const { VectorClock::new() }; 3];
         let mut clocks = [0; 3];
-        let mut events = Vec::new();
-        for (author, peer, late, change) in steps {
+        let mut events: Vec<Event> = Vec::new();
+        for (author, peer, late, mut change) in steps {
             if let Some(peer) = peer {
                 let of_peer: Vec<_> = seen[peer].iter().collect();
                 of_peer.iter().for_each(|dot| seen[author].advance(*dot).unwrap());
@@ -106,11 +209,24 @@ pub(super) fn history() -> impl Strategy<Value = Vec<Event>> {
             others.filter(|_| !change.commutes()).for_each(|dot| context.advance(dot).unwrap());
             clocks[author] += 1 + late;
             seen[author].advance(dot).unwrap();
+            if let Change::Drop(key, carried) = &mut change {
+                *carried = state_of(&events, &seen[author]).seen(*key);
+            }
             let at = Moment { dot, hlc: Hlc::from_bits(clocks[author]), context };
             events.push(Event { at, change });
         }
         events
     })
+}
+
+/// The state of an author who has seen these of the events.
+fn state_of(events: &[Event], seen: &VectorClock) -> State {
+    let aggregate = note();
+    let mut state = State::default();
+    for event in events.iter().filter(|event| seen.contains(event.at.dot)) {
+        state.apply(event, &mut Conflicts::new(&aggregate));
+    }
+    state
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -122,6 +238,13 @@ fn change() -> impl Strategy<Value = Change> {
         1 => any::<i16>().prop_map(Change::Earliest),
         3 => (0..3_u8).prop_map(Change::Insert),
         3 => (0..3_u8).prop_map(Change::Remove),
+        3 => (0..2_u8, 0..4_u8).prop_map(|(key, n)| Change::Label(key, n)),
+        2 => (0..2_u8).prop_map(Change::Unlabel),
+        4 => (0..2_u8, -3..9_i64).prop_map(|(key, n)| Change::Hold(key, n)),
+        3 => (0..2_u8).prop_map(|key| Change::Drop(key, CounterSeen::default())),
+        2 => (0..2_u8, 0..3_u8).prop_map(|(key, n)| Change::Group(key, n)),
+        1 => (0..2_u8, 0..3_u8).prop_map(|(key, n)| Change::Leave(key, n)),
+        2 => (0..2_u8).prop_map(Change::Disband),
     ]
 }
 

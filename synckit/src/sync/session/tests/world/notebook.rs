@@ -5,67 +5,100 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use crate::aggregate::Fields;
 use crate::block::Entry;
 use crate::conflict::Conflicts;
 use crate::event::{DecodeError, EncodedEvent, EventRef};
 use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId};
 use crate::log::LogBlock;
-use crate::registry::{Fold, Registry, State};
-use crate::wire::{Field, Message, Reader, WireError, Writer};
+use crate::merge::{AnyField, At, Law, MergeState, OpId, Rule, field};
+use crate::registry::{Registry, State};
+use crate::wire::{Field, Reader, Shape, WireError, WireType, Writer};
 
 const KIND: &str = "notebook";
+const FIELDS: &[&dyn AnyField] = &[&field::<Vec<u64>, Notebook>(1, "list")];
+
+/// The rule of the list: the one with the greatest stamp holds.
+pub(super) enum Notebook {}
 
 /// The list with the greatest stamp, and how many events were folded.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Notebook {
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Pages {
     folded: u64,
-    stamp: (u64, Option<Dot>),
+    stamp: (u64, Option<OpId>),
     list: Vec<u64>,
 }
 
 impl Notebook {
     pub(super) fn registry() -> Registry {
-        Registry::new().with_bare::<Self>(KIND)
+        Registry::new().with_bare(KIND, FIELDS, fold)
     }
 
     /// A state's list.
     pub(super) fn list(state: &dyn State) -> Vec<u64> {
-        state.typed().downcast_ref::<Self>().unwrap().list.clone()
+        state.fields().value::<Vec<u64>, Self>(0)
     }
 }
 
-impl Fold for Notebook {
-    fn fold(&mut self, entry: &Entry<'_>, _: &mut Conflicts<'_>) -> Result<(), DecodeError> {
-        self.folded += 1;
-        let stamp = (entry.hlc().to_bits(), Some(entry.dot()));
-        if stamp > self.stamp {
-            self.stamp = stamp;
-            self.list = numbers(&entry.payload());
+fn fold(
+    fields: &mut Fields,
+    entry: &Entry<'_>,
+    conflicts: &mut Conflicts<'_>,
+) -> Result<(), DecodeError> {
+    let list = numbers(&entry.payload());
+    fields.fold_with(&entry.stamp(), conflicts, |fold| fold.op::<Vec<u64>, Notebook>(0, list));
+    Ok(())
+}
+
+impl Rule<Vec<u64>> for Notebook {
+    const LAW: Law = Law::custom("notebook", 1);
+    const SHAPE: Shape = <Vec<u64> as Field>::SHAPE;
+    type Op = Vec<u64>;
+    type State = Pages;
+
+    fn fold(state: &mut Pages, list: Vec<u64>, at: &At<'_>, _: &mut Conflicts<'_>) {
+        state.folded += 1;
+        let stamp = (at.hlc().to_bits(), Some(at.id()));
+        if stamp > state.stamp {
+            (state.stamp, state.list) = (stamp, list);
         }
-        Ok(())
+    }
+
+    fn value(state: &Pages) -> Vec<u64> {
+        state.list.clone()
+    }
+
+    fn create(list: &Vec<u64>, record: &mut dyn FnMut(Vec<u64>)) {
+        record(list.clone());
     }
 }
 
-impl Message for Notebook {
-    fn write_fields(&self, out: &mut Writer) {
-        let (hlc, dot) = self.stamp;
-        self.folded.write_field(1, out);
-        hlc.write_field(2, out);
-        let name = dot.map(|dot| (*dot.replica.as_bytes(), dot.seq)).unwrap_or_default();
-        Bytes::copy_from_slice(&name.0).write_field(3, out);
-        name.1.write_field(4, out);
-        bytes_of(&self.list).write_field(5, out);
+impl MergeState for Pages {
+    fn write_field(&self, number: u32, out: &mut Writer) {
+        let Some(id) = self.stamp.1 else { return };
+        out.tag(number, WireType::Len);
+        out.enclosed(|out| {
+            self.folded.write_field(1, out);
+            self.stamp.0.write_field(2, out);
+            id.dot.replica.as_bytes().write_field(3, out);
+            id.dot.seq.write_field(4, out);
+            bytes_of(&self.list).write_field(5, out);
+        });
     }
 
-    fn read_fields(input: &mut Reader<'_>) -> Result<Self, WireError> {
-        let folded = Field::read_field(1, input)?;
-        let hlc = Field::read_field(2, input)?;
-        let replica = Bytes::read_field(3, input)?;
-        let seq = u64::read_field(4, input)?;
-        let list = numbers(&Bytes::read_field(5, input)?);
-        let replica = ReplicaId::from_bytes(replica[..].try_into().unwrap());
-        let dot = (seq > 0).then_some(Dot { replica, seq });
-        Ok(Self { folded, stamp: (hlc, dot), list })
+    fn read_field(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
+        if !input.take(number, WireType::Len)? {
+            return Ok(Self::default());
+        }
+        input.enclosed(|input| {
+            let folded = Field::read_field(1, input)?;
+            let hlc = Field::read_field(2, input)?;
+            let replica = ReplicaId::from_bytes(Field::read_field(3, input)?);
+            let seq = Field::read_field(4, input)?;
+            let id = OpId { dot: Dot { replica, seq }, index: 0 };
+            let list = numbers(&Bytes::read_field(5, input)?);
+            Ok(Self { folded, stamp: (hlc, Some(id)), list })
+        })
     }
 }
 

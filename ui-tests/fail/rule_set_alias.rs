@@ -1,12 +1,14 @@
 use synckit::sync_aggregate;
 
+type Tags = std::collections::BTreeSet<String>;
+
 #[sync_aggregate(name = "inspection")]
 #[derive(Clone, Debug)]
 struct Inspection {
     #[merge(lww)]
     title: String,
-    #[merge(map(lww))]
-    readings: std::collections::BTreeMap<String, u64>,
+    #[merge(set)]
+    tags: Tags,
 }
 
 fn main() {}

@@ -1,0 +1,188 @@
+//! Types that a rule merges, as far as their spelling tells.
+//!
+//! A type that is spelt as one of the standard library is known to fit or not to fit; a mistake is
+//! then one error, with what to write instead. Any other type is left to rustc.
+
+use quote::ToTokens as _;
+use syn::{GenericArgument, PathArguments, Type};
+
+use super::{Fields, Rule};
+
+const INTEGERS: &[&str] = &["i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"];
+const ORDERED: &[&str] = &["String", "bool", "char"];
+const FLOATS: &[&str] = &["f32", "f64"];
+const NO_VALUES: &[&str] =
+    &["HashMap", "HashSet", "VecDeque", "usize", "isize", "i128", "u128", "Rc", "RefCell"];
+const COLLECTIONS: &[&str] = &["Vec", "BTreeSet", "BTreeMap", "Option", "Box"];
+
+/// An answer to whether a type fits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    Yes,
+    No,
+    /// Only rustc can tell.
+    Unknown,
+}
+
+impl Fit {
+    fn and(self, other: impl FnOnce() -> Self) -> Self {
+        match self {
+            Self::Yes => other(),
+            Self::No => Self::No,
+            Self::Unknown => match other() {
+                Self::No => Self::No,
+                Self::Yes | Self::Unknown => Self::Unknown,
+            },
+        }
+    }
+}
+
+impl Rule {
+    /// True when the spelling tells that the rule merges the type.
+    pub(crate) fn surely_fits(&self, ty: &Type) -> bool {
+        self.fit(ty) == Fit::Yes
+    }
+
+    /// The message for a type whose spelling tells that the rule does not merge it.
+    pub(crate) fn refuses(&self, ty: &Type) -> Option<String> {
+        let text = ty.to_token_stream().to_string().replace(' ', "");
+        let law = self.law();
+        match (self, spelled(ty)) {
+            (Self::Map(inner), Some(("BTreeMap", arguments))) if arguments.len() == 2 => {
+                inner.refuses(arguments[1])
+            }
+            (Self::Map(_), known) => {
+                Some(unspelled(&text, &law, known.is_some(), "BTreeMap<K, V>"))
+            }
+            (Self::Plain(row), known) if row.fields == Fields::Set => match known {
+                Some(("BTreeSet", _)) => None,
+                Some((name, ref arguments)) if name.ends_with("Set") || name == "Vec" => {
+                    let inner = arguments.first().map_or("T".to_owned(), |inner| {
+                        inner.to_token_stream().to_string().replace(' ', "")
+                    });
+                    Some(unspelled(&text, &law, true, &format!("BTreeSet<{inner}>")))
+                }
+                known => Some(unspelled(&text, &law, known.is_some(), "BTreeSet<T>")),
+            },
+            (Self::Plain(_), _) if self.fit(ty) == Fit::No => Some(self.unfit(&text)),
+            (Self::Plain(_) | Self::Custom(_), _) => None,
+        }
+    }
+
+    fn unfit(&self, text: &str) -> String {
+        let Self::Plain(row) = self else { return String::new() };
+        let instead = match row.fields {
+            Fields::Integer => "a counter is an `i64`".to_owned(),
+            Fields::Ordered if text.contains("f32") || text.contains("f64") => {
+                "it has no total order; use an integer in a smaller unit".to_owned()
+            }
+            Fields::Ordered => "it needs a total order and a default".to_owned(),
+            Fields::Any | Fields::Set => match text {
+                "usize" => "its width varies; write `u64`".to_owned(),
+                "isize" => "its width varies; write `i64`".to_owned(),
+                text if text.contains("HashMap") => "write `BTreeMap<K, V>`".to_owned(),
+                text if text.contains("HashSet") => "write `BTreeSet<T>`".to_owned(),
+                _ => "events cannot carry it".to_owned(),
+            },
+        };
+        format!("`{text}` cannot be merged by `{}`: {instead}", row.name)
+    }
+
+    fn fit(&self, ty: &Type) -> Fit {
+        match (self, spelled(ty)) {
+            (Self::Plain(row), Some((name, arguments))) => match row.fields {
+                Fields::Any => field(ty),
+                Fields::Integer if name == "i64" => Fit::Yes,
+                Fields::Integer => Fit::No,
+                Fields::Ordered => match (name, arguments.as_slice()) {
+                    ("Option", [inner]) => ordered(inner),
+                    _ => ordered(ty),
+                },
+                Fields::Set => match (name, arguments.as_slice()) {
+                    ("BTreeSet", [element]) => ordered(element),
+                    _ => Fit::No,
+                },
+            },
+            (Self::Map(inner), Some(("BTreeMap", arguments))) if arguments.len() == 2 => {
+                ordered(arguments[0]).and(|| inner.fit(arguments[1]))
+            }
+            (Self::Plain(_) | Self::Map(_), _) | (Self::Custom(_), _) => Fit::Unknown,
+        }
+    }
+}
+
+/// The message for a collection that is not the one to be spelt.
+fn unspelled(text: &str, law: &str, is_std: bool, instead: &str) -> String {
+    if is_std {
+        format!("`{text}` cannot be merged by `{law}`: write `{instead}`")
+    } else {
+        format!(
+            "`{text}` cannot be merged by `{law}`: write `{instead}` out, the macro cannot see \
+             through another name"
+        )
+    }
+}
+
+/// The fit of a type as a field of events with a default.
+fn field(ty: &Type) -> Fit {
+    match spelled(ty) {
+        Some(("Option" | "Vec", arguments)) if arguments.len() == 1 => value(arguments[0]),
+        Some(("BTreeSet", arguments)) if arguments.len() == 1 => ordered(arguments[0]),
+        Some(("BTreeMap", arguments)) if arguments.len() == 2 => {
+            ordered(arguments[0]).and(|| value(arguments[1]))
+        }
+        Some(_) => value(ty),
+        None => Fit::Unknown,
+    }
+}
+
+/// The fit of a type as a value.
+fn value(ty: &Type) -> Fit {
+    match spelled(ty) {
+        Some((name, _)) if FLOATS.contains(&name) => Fit::Yes,
+        Some(("Box", _)) | None => Fit::Unknown,
+        Some(_) => ordered(ty),
+    }
+}
+
+/// The fit of a type as an ordered value with a default.
+fn ordered(ty: &Type) -> Fit {
+    match spelled(ty) {
+        Some((name, _)) if INTEGERS.contains(&name) || ORDERED.contains(&name) => Fit::Yes,
+        Some(("Box", _)) | None => Fit::Unknown,
+        Some(_) => Fit::No,
+    }
+}
+
+/// The name and the type arguments of a type that is spelt as one of the standard library.
+pub(super) fn spelled(ty: &Type) -> Option<(&'static str, Vec<&Type>)> {
+    let path = match ty {
+        Type::Path(path) if path.qself.is_none() => &path.path,
+        Type::Group(group) => return spelled(&group.elem),
+        Type::Paren(paren) => return spelled(&paren.elem),
+        _ => return None,
+    };
+    let first = path.segments.first()?;
+    let is_std = ["std", "core", "alloc"].iter().any(|std| first.ident == std);
+    let last = path.segments.last().filter(|_| path.segments.len() == 1 || is_std)?;
+    let names = [INTEGERS, ORDERED, FLOATS, NO_VALUES, COLLECTIONS].concat();
+    let name = names.into_iter().find(|name| last.ident == name)?;
+    let arguments = match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => arguments
+            .args
+            .iter()
+            .filter_map(|argument| match argument {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    };
+    Some((name, arguments))
+}
+
+/// The first type argument of a type that is spelt `name<…>`.
+pub(super) fn argument<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
+    let (spelt, arguments) = spelled(ty)?;
+    arguments.first().copied().filter(|_| spelt == name)
+}

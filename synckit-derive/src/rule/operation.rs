@@ -1,0 +1,156 @@
+//! Operations of a field: the events that carry them, and the library's values that they become.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens as _, format_ident, quote};
+use syn::Type;
+
+use super::fit::{argument, spelled};
+use super::{Carries, InMap, Rule};
+
+/// An operation, and the event that carries it.
+#[derive(Clone)]
+pub(crate) struct Operation {
+    /// The end of the variant's name.
+    pub(crate) variant: String,
+    /// The end of the event's name.
+    pub(crate) event: String,
+    /// The names and types of what the event carries.
+    pub(crate) carries: Vec<(String, TokenStream)>,
+    /// Set when the event is stored without a causal context.
+    pub(crate) commutes: bool,
+    /// The variant's documentation, `{}` standing for the field.
+    pub(crate) doc: String,
+    form: Form,
+}
+
+/// The library's value of an operation.
+#[derive(Clone)]
+enum Form {
+    /// The value that the event carries.
+    Itself,
+    /// `op::variant(value)`
+    Plain { op: &'static str, variant: &'static str },
+    /// `MapOp::Entry { key, op }`
+    Entry(Box<Form>),
+    /// `MapOp::Removed { key, seen }`
+    Removed { carries: bool },
+}
+
+impl Operation {
+    /// The library's value as an expression, and as a pattern, over what the event carries.
+    pub(crate) fn value(&self, krate: &TokenStream, carried: &[Ident]) -> TokenStream {
+        self.form.value(krate, carried)
+    }
+}
+
+impl Form {
+    fn value(&self, krate: &TokenStream, carried: &[Ident]) -> TokenStream {
+        let (first, rest) = match carried {
+            [first, rest @ ..] => (first, rest),
+            [] => return TokenStream::new(),
+        };
+        match self {
+            Self::Itself => first.to_token_stream(),
+            Self::Plain { op, variant } => {
+                let (op, variant) = (format_ident!("{op}"), format_ident!("{variant}"));
+                quote!(#krate::merge::#op::#variant(#first))
+            }
+            Self::Entry(inner) => {
+                let inner = inner.value(krate, rest);
+                quote!(#krate::merge::MapOp::Entry { key: #first, op: #inner })
+            }
+            Self::Removed { carries } => {
+                let seen = carries.then(|| rest.first()).flatten();
+                let seen = seen.map_or_else(|| quote!(()), |seen| quote!(#seen));
+                quote!(#krate::merge::MapOp::Removed { key: #first, seen: #seen })
+            }
+        }
+    }
+}
+
+impl Rule {
+    /// The operations on a field of that type. Its spelling has to be one that
+    /// [`Rule::refuses`] does not refuse.
+    pub(crate) fn operations(&self, krate: &TokenStream, ty: &Type) -> Vec<Operation> {
+        match self {
+            Self::Plain(row) => row
+                .steps
+                .iter()
+                .map(|step| Operation {
+                    variant: step.variant.to_owned(),
+                    event: step.event.to_owned(),
+                    carries: vec![("value".to_owned(), step.carries.of(ty))],
+                    commutes: step.commutes,
+                    doc: step.doc.to_owned(),
+                    form: Form::Plain { op: row.op, variant: step.variant },
+                })
+                .collect(),
+            Self::Map(inner) => inner.of_entries(krate, ty),
+            Self::Custom(path) => {
+                let op = quote!(#krate::merge::Op<#ty, #path>);
+                vec![Operation {
+                    variant: "Changed".to_owned(),
+                    event: "changed".to_owned(),
+                    carries: vec![("op".to_owned(), op)],
+                    commutes: false,
+                    doc: "{} was changed.".to_owned(),
+                    form: Form::Itself,
+                }]
+            }
+        }
+    }
+
+    /// The operations on a map whose entries this rule merges.
+    fn of_entries(&self, krate: &TokenStream, ty: &Type) -> Vec<Operation> {
+        let Some(("BTreeMap", arguments)) = spelled(ty) else { return Vec::new() };
+        let [key, value] = arguments.as_slice() else { return Vec::new() };
+        let of_entry = self.operations(krate, value).into_iter().map(|inner| {
+            let keys = inner.carries.iter().filter(|(name, _)| name.starts_with("key")).count();
+            let name = |at: usize| match at {
+                0 => "key".to_owned(),
+                at => format!("key_{}", at + 1),
+            };
+            let renamed = inner
+                .carries
+                .into_iter()
+                .enumerate()
+                .map(|(at, (was, ty))| (if at < keys { name(at + 1) } else { was }, ty));
+            Operation {
+                variant: format!("Entry{}", inner.variant),
+                event: format!("entry_{}", inner.event),
+                carries: std::iter::once((name(0), key.to_token_stream())).chain(renamed).collect(),
+                commutes: inner.commutes,
+                doc: inner.doc.replace("{}", "an entry of {}"),
+                form: Form::Entry(Box::new(inner.form)),
+            }
+        });
+        let seen = match self.in_map() {
+            InMap::Carries(seen) => Some(format_ident!("{seen}")),
+            InMap::Bare | InMap::None => None,
+        };
+        let carried = seen.iter().map(|seen| ("seen".to_owned(), quote!(#krate::merge::#seen)));
+        let removed = Operation {
+            variant: "Removed".to_owned(),
+            event: "removed".to_owned(),
+            carries: std::iter::once(("key".to_owned(), key.to_token_stream()))
+                .chain(carried)
+                .collect(),
+            commutes: false,
+            doc: "An entry was taken out of {}.".to_owned(),
+            form: Form::Removed { carries: seen.is_some() },
+        };
+        of_entry.chain([removed]).collect()
+    }
+}
+
+impl Carries {
+    fn of(self, ty: &Type) -> TokenStream {
+        let inner = match self {
+            Self::I64 => return quote!(i64),
+            Self::Field => None,
+            Self::Inner => argument(ty, "Option"),
+            Self::Element => argument(ty, "BTreeSet"),
+        };
+        inner.unwrap_or(ty).to_token_stream()
+    }
+}

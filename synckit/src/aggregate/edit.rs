@@ -1,0 +1,232 @@
+//! Edits: closures that read the state they build on and record operations.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::Deref;
+
+use super::{Aggregate, Fields};
+use crate::clock::Hlc;
+use crate::conflict::Conflicts;
+use crate::event::{self, EncodeError, EncodedEvent};
+use crate::id::{AggregateId, Dot, Key, Name, ReplicaId};
+use crate::merge::{AnyState, Root, Rule};
+use crate::vector::{Stamp, VectorClock};
+
+/// An edit of one aggregate: the handles of its fields, and [`Edit::emit`] for domain events.
+///
+/// Handles read the state that the edit builds on together with what it has recorded so far. All of
+/// it becomes one commit: every replica applies it whole or not at all.
+pub struct Edit<'a, A: Aggregate> {
+    draft: &'a Draft<'a>,
+    handles: A::Handles<'a>,
+}
+
+/// The events of an edit, and what its closure returned.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Recorded<T> {
+    /// The events, in the order in which they were recorded; an error when one of them is nested
+    /// too deep to be encoded.
+    pub events: Result<Vec<EncodedEvent>, EncodeError>,
+    /// The closure's value.
+    pub value: T,
+}
+
+/// Runs an edit on top of a state. Pure: nothing but the closure runs.
+///
+/// `at` is the stamp that the first event would have: its author, a number after all of the
+/// author's that the state has, a clock reading after the state's, and as context all that has been
+/// folded. It decides what reads within the edit show, and stands in no event.
+///
+/// # Errors
+/// The closure's own; nothing is recorded then.
+pub fn edit<A: Aggregate, T, E>(
+    fields: &Fields,
+    at: &Stamp<'_>,
+    change: impl FnOnce(&mut Edit<'_, A>) -> Result<T, E>,
+) -> Result<Recorded<T>, E> {
+    let draft = Draft::new::<A>(fields, *at);
+    let value = change(&mut Edit { draft: &draft, handles: A::handles(&draft) })?;
+    Ok(Recorded { events: draft.into_events(), value })
+}
+
+/// The events that an edit of a fresh aggregate records.
+///
+/// # Errors
+/// When one of them is nested too deep to be encoded.
+pub fn record<A: Aggregate>(
+    change: impl FnOnce(&mut Edit<'_, A>),
+) -> Result<Vec<EncodedEvent>, EncodeError> {
+    let context = VectorClock::new();
+    let dot = Dot { replica: ReplicaId::from_bytes([0; 32]), seq: 1 };
+    let at = Stamp { dot, hlc: Hlc::ZERO, context: &context };
+    let draft = Draft::new::<A>(&Fields::of::<A>(), at);
+    change(&mut Edit { draft: &draft, handles: A::handles(&draft) });
+    draft.into_events()
+}
+
+impl<A: Aggregate> Edit<'_, A> {
+    /// Records a domain event, or a field event made by hand.
+    pub fn emit(&mut self, event: impl Into<A::Event>) {
+        self.draft.push(event::encode(&event.into()));
+    }
+
+    /// Records what creates this aggregate. All its values count as written, also those that equal
+    /// the default.
+    pub fn create(&mut self, aggregate: &A) {
+        self.emit(A::created());
+        aggregate.create(&Creation { root: self.draft });
+    }
+}
+
+impl<'a, A: Aggregate> Deref for Edit<'a, A> {
+    type Target = A::Handles<'a>;
+
+    fn deref(&self) -> &A::Handles<'a> {
+        &self.handles
+    }
+}
+
+impl<A: Aggregate> fmt::Debug for Edit<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edit").field("recorded", &self.draft.changes()).finish_non_exhaustive()
+    }
+}
+
+/// Records what turns fresh fields into given values.
+#[doc(hidden)]
+pub struct Creation<'a> {
+    root: &'a dyn Root,
+}
+
+impl fmt::Debug for Creation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Creation").finish_non_exhaustive()
+    }
+}
+
+impl Creation<'_> {
+    /// Records what makes the field at that place of the table the value.
+    pub fn field<F, R: Rule<F>>(&self, field: usize, value: &F) {
+        R::create(value, &mut |op| self.root.record(field, &mut Some(op)));
+    }
+}
+
+/// An operation on its way from a handle into an event.
+#[doc(hidden)]
+pub struct Taken<'a> {
+    field: usize,
+    op: &'a mut dyn Any,
+}
+
+impl fmt::Debug for Taken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Taken").field("field", &self.field).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Taken<'a> {
+    pub(super) fn new(field: usize, op: &'a mut dyn Any) -> Self {
+        Self { field, op }
+    }
+
+    /// The field's place in the table.
+    pub const fn field(&self) -> usize {
+        self.field
+    }
+
+    /// The operation, once.
+    pub fn op<F, R: Rule<F>>(&mut self) -> Option<R::Op> {
+        self.op.downcast_mut::<Option<R::Op>>()?.take()
+    }
+}
+
+/// The root behind the handles of an edit. Not generic over the aggregate: two functions know it.
+struct Draft<'a> {
+    at: Stamp<'a>,
+    work: RefCell<Work>,
+    encode: fn(Taken<'_>) -> Option<Result<EncodedEvent, EncodeError>>,
+    fold: fn(&EncodedEvent, &mut Fields, &Stamp<'_>, &mut Conflicts<'_>),
+}
+
+struct Work {
+    events: Vec<EncodedEvent>,
+    error: Option<EncodeError>,
+    /// The state with the first `folded` events, which is brought up to date only for reading.
+    fields: Fields,
+    folded: usize,
+}
+
+impl<'a> Draft<'a> {
+    fn new<A: Aggregate>(fields: &Fields, at: Stamp<'a>) -> Self {
+        let fields = fields.clone();
+        let work = Work { events: Vec::new(), error: None, fields, folded: 0 };
+        Self { at, work: RefCell::new(work), encode: encode::<A>, fold: fold::<A> }
+    }
+
+    fn push(&self, event: Result<EncodedEvent, EncodeError>) {
+        let mut work = self.work.borrow_mut();
+        match event {
+            Ok(event) => work.events.push(event),
+            Err(error) => {
+                work.error.get_or_insert(error);
+            }
+        }
+    }
+
+    fn into_events(self) -> Result<Vec<EncodedEvent>, EncodeError> {
+        let Work { events, error, .. } = self.work.into_inner();
+        error.map_or(Ok(events), Err)
+    }
+}
+
+impl Work {
+    fn catch_up(&mut self, draft: &Draft<'_>) {
+        let Ok(name) = Name::new("edit") else { return };
+        // Conflicts are recorded when the events are folded for good.
+        let nobody = AggregateId { kind: name, key: Key::least() };
+        for (event, place) in self.events.iter().zip(0..).skip(self.folded) {
+            let seq = draft.at.dot.seq.saturating_add(place);
+            let at = Stamp { dot: Dot { seq, ..draft.at.dot }, ..draft.at };
+            (draft.fold)(event, &mut self.fields, &at, &mut Conflicts::new(&nobody));
+        }
+        self.folded = self.events.len();
+    }
+}
+
+impl Root for Draft<'_> {
+    fn record(&self, field: usize, op: &mut dyn Any) {
+        if let Some(event) = (self.encode)(Taken::new(field, op)) {
+            self.push(event);
+        }
+    }
+
+    fn read(&self, field: usize, look: &mut dyn FnMut(Option<&dyn AnyState>)) {
+        let mut work = self.work.borrow_mut();
+        work.catch_up(self);
+        let slot = work.fields.slot(field).clone();
+        // Whoever looks may read other fields.
+        drop(work);
+        look(slot.as_deref());
+    }
+
+    fn changes(&self) -> usize {
+        self.work.borrow().events.len()
+    }
+}
+
+fn encode<A: Aggregate>(mut taken: Taken<'_>) -> Option<Result<EncodedEvent, EncodeError>> {
+    A::event(&mut taken).map(|event| event::encode(&event))
+}
+
+fn fold<A: Aggregate>(
+    event: &EncodedEvent,
+    fields: &mut Fields,
+    at: &Stamp<'_>,
+    conflicts: &mut Conflicts<'_>,
+) {
+    if let Ok(event) = event::decode::<A::Event>(&event.event, &event.payload) {
+        fields.fold::<A>(event, at, conflicts);
+    }
+}

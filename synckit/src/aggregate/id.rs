@@ -1,0 +1,78 @@
+//! Keys of aggregates, typed.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+
+use crate::id::{IdError, Key};
+
+/// The key of an aggregate of type `A`.
+pub struct Id<A> {
+    key: Key,
+    aggregate: PhantomData<fn() -> A>,
+}
+
+impl<A> Id<A> {
+    /// The aggregate with this key.
+    pub const fn new(key: Key) -> Self {
+        Self { key, aggregate: PhantomData }
+    }
+
+    /// The aggregate that a natural key names, such as an airport's code.
+    ///
+    /// # Errors
+    /// When the key is empty or longer than [`KEY_BYTES_MAX`](crate::id::KEY_BYTES_MAX) bytes.
+    pub fn named(key: &str) -> Result<Self, IdError> {
+        Key::new(key.as_bytes()).map(Self::new)
+    }
+
+    /// The key.
+    pub const fn key(&self) -> &Key {
+        &self.key
+    }
+}
+
+impl<A> Clone for Id<A> {
+    fn clone(&self) -> Self {
+        Self::new(self.key.clone())
+    }
+}
+
+impl<A> PartialEq for Id<A> {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl<A> Eq for Id<A> {}
+
+impl<A> PartialOrd for Id<A> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<A> Ord for Id<A> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key.cmp(&other.key)
+    }
+}
+
+impl<A> Hash for Id<A> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key.hash(state);
+    }
+}
+
+impl<A> fmt::Display for Id<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.key.fmt(f)
+    }
+}
+
+impl<A> fmt::Debug for Id<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Id({})", self.key)
+    }
+}

@@ -1,0 +1,171 @@
+//! Handles: a field as an edit or a lowering holds it.
+
+use std::any::Any;
+use std::cell::OnceCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use crate::merge::{AnyState, Counter, Lww, Max, Min, Rule, shown};
+
+/// A field of type `F`, merged by the rule `R`.
+///
+/// In an edit (`M` is [`Reads`]) it shows the value that the edit builds on, the edit's own changes
+/// included. In a [`Lower`](crate::Lower) (`M` is [`Writes`]) it only records.
+///
+/// A rule that is defined outside this crate gives its handle methods by an extension trait over
+/// [`Field::record`] and [`Field::inspect`].
+pub struct Field<'a, F, R, M = Writes> {
+    root: Node<'a>,
+    field: usize,
+    /// A read costs nothing while nothing has been recorded since the one before.
+    values: Values<F>,
+    types: PhantomData<fn() -> (R, M)>,
+}
+
+/// Marks handles that record.
+#[derive(Clone, Copy, Debug)]
+pub enum Writes {}
+
+/// Marks handles that record, and read the state as the edit has it.
+#[derive(Clone, Copy, Debug)]
+pub enum Reads {}
+
+/// The root behind handles: an edit, a lowering, or the entry of a map.
+#[doc(hidden)]
+pub trait Root {
+    /// Takes the operation, an `Option<R::Op>` that holds one.
+    fn record(&self, field: usize, op: &mut dyn Any);
+
+    /// Shows the field's state, `None` while it is the default. A lowering shows nothing: its
+    /// handles cannot ask.
+    fn read(&self, field: usize, look: &mut dyn FnMut(Option<&dyn AnyState>)) {
+        let _ = (field, look);
+    }
+
+    /// The number of changes recorded.
+    fn changes(&self) -> usize {
+        0
+    }
+}
+
+enum Node<'a> {
+    Top(&'a dyn Root),
+    Entry(Box<dyn Root + 'a>),
+}
+
+impl<'a, F, R, M> Field<'a, F, R, M> {
+    /// The field at that place of an aggregate's table.
+    #[doc(hidden)]
+    pub const fn new(root: &'a dyn Root, field: usize) -> Self {
+        Self::at(Node::Top(root), field)
+    }
+
+    /// The entry of a map.
+    pub(super) fn of_entry(root: Box<dyn Root + 'a>) -> Self {
+        Self::at(Node::Entry(root), 0)
+    }
+
+    const fn at(root: Node<'a>, field: usize) -> Self {
+        Self { root, field, values: Values(OnceCell::new()), types: PhantomData }
+    }
+
+    pub(super) fn place(&self) -> (&dyn Root, usize) {
+        match &self.root {
+            Node::Top(root) => (*root, self.field),
+            Node::Entry(root) => (&**root, self.field),
+        }
+    }
+
+    /// Records an operation. Has no bound, so that its callers need none.
+    pub(super) fn push<O: 'static>(&self, op: O) {
+        let (root, field) = self.place();
+        root.record(field, &mut Some(op));
+    }
+
+    /// Records an operation.
+    pub fn record(&self, op: R::Op)
+    where
+        R: Rule<F>,
+    {
+        self.push(op);
+    }
+}
+
+impl<F: 'static, R: Rule<F>> Field<'_, F, R, Reads> {
+    /// Calls `look` on the field's state, the edit's own changes included.
+    pub fn inspect<T>(&self, look: impl Fn(&R::State) -> T) -> T {
+        let (root, field) = self.place();
+        let mut seen = None;
+        root.read(field, &mut |state| {
+            let state = state.and_then(|state| (state as &dyn Any).downcast_ref::<R::State>());
+            seen = state.map(&look);
+        });
+        seen.unwrap_or_else(|| look(&R::State::default()))
+    }
+
+    /// The whole value, the edit's own changes included.
+    pub fn value(&self) -> F {
+        let (root, field) = self.place();
+        let mut value = None;
+        root.read(field, &mut |state| value = Some(shown::<F, R>(state)));
+        value.unwrap_or_else(|| shown::<F, R>(None))
+    }
+}
+
+/// Rules whose field is a single value, so that the handle can be read as that value.
+#[diagnostic::on_unimplemented(
+    message = "a field merged by `{Self}` is not a single value",
+    note = "read it by its own methods, or as a whole with `value()`"
+)]
+pub trait Scalar {}
+
+impl Scalar for Counter {}
+impl Scalar for Lww {}
+impl Scalar for Max {}
+impl Scalar for Min {}
+
+impl<F: 'static, R: Rule<F> + Scalar> Field<'_, F, R, Reads> {
+    /// The value, the edit's own changes included.
+    pub fn get(&self) -> &F {
+        self.values.at(self.place().0.changes(), || self.value())
+    }
+}
+
+impl<F: 'static, R: Rule<F> + Scalar> Deref for Field<'_, F, R, Reads> {
+    type Target = F;
+
+    fn deref(&self) -> &F {
+        self.get()
+    }
+}
+
+impl<F, R, M> fmt::Debug for Field<'_, F, R, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Field").field("field", &self.field).finish_non_exhaustive()
+    }
+}
+
+/// The values that a handle has shown, each with the number of changes recorded by then. Earlier
+/// ones stay, for those who still look at them.
+struct Values<F>(OnceCell<Box<Value<F>>>);
+
+struct Value<F> {
+    changes: usize,
+    value: F,
+    next: Values<F>,
+}
+
+impl<F> Values<F> {
+    fn at(&self, changes: usize, read: impl FnOnce() -> F) -> &F {
+        let mut last = self;
+        while let Some(shown) = last.0.get() {
+            if shown.changes == changes {
+                return &shown.value;
+            }
+            last = &shown.next;
+        }
+        let next = || Box::new(Value { changes, value: read(), next: Self(OnceCell::new()) });
+        &last.0.get_or_init(next).value
+    }
+}

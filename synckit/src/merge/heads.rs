@@ -1,0 +1,111 @@
+//! Concurrent heads: the writes of a register that no other write's author had seen.
+
+use crate::clock::Hlc;
+use crate::conflict::{Conflicts, Write};
+use crate::merge::bytes::{read_id, write_id};
+use crate::merge::{At, MergeState, OpId};
+use crate::wire::{Field, Reader, WireError, WireType, Writer};
+
+/// A write, and when and by whom it was made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head<T> {
+    /// The value written.
+    pub value: T,
+    /// The author's hybrid clock.
+    pub hlc: Hlc,
+    /// The operation.
+    pub id: OpId,
+}
+
+/// The writes that no other operation's author had seen, the greatest in the total order first.
+///
+/// That sentence names no order of arrival, so the heads are a function of the set of operations:
+/// when an operation is folded, everything that its author had seen has been folded. There is at
+/// most one head for each author.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heads<T> {
+    heads: Vec<Head<T>>,
+}
+
+impl<T> Default for Heads<T> {
+    fn default() -> Self {
+        Self { heads: Vec::new() }
+    }
+}
+
+impl<T> Head<T> {
+    const fn order(&self) -> (Hlc, OpId) {
+        (self.hlc, self.id)
+    }
+}
+
+impl<T> Heads<T> {
+    /// The heads, the greatest in the total order first.
+    pub fn iter(&self) -> impl Iterator<Item = &Head<T>> {
+        self.heads.iter()
+    }
+
+    /// The greatest head.
+    pub fn last(&self) -> Option<&Head<T>> {
+        self.heads.first()
+    }
+
+    /// Drops the writes that the author of the operation had seen.
+    pub fn forget(&mut self, at: &At<'_>) {
+        self.heads.retain(|head| !at.saw(head.id));
+    }
+}
+
+impl<T: Field> Heads<T> {
+    /// Folds a write. Notes a conflict when it meets a concurrent write of another value.
+    pub fn write(&mut self, value: T, at: &At<'_>, conflicts: &mut Conflicts<'_>) {
+        let new = Head { value, hlc: at.hlc(), id: at.id() };
+        if let Some(held) = self.last()
+            && !at.saw(held.id)
+        {
+            let [held, written] =
+                [held, &new].map(|head| Write::new(&head.value, head.hlc, head.id.dot));
+            let held_holds = self.last().map(Head::order) > Some(new.order());
+            if held.value != written.value {
+                let (winner, loser) = if held_holds { (held, written) } else { (written, held) };
+                conflicts.note(at.place(), at.law(), winner, loser);
+            }
+        }
+        self.forget(at);
+        let place = self.heads.partition_point(|head| head.order() > new.order());
+        self.heads.insert(place, new);
+    }
+}
+
+impl<T: Field> MergeState for Heads<T> {
+    fn write_field(&self, number: u32, out: &mut Writer) {
+        for head in &self.heads {
+            out.tag(number, WireType::Len);
+            out.enclosed(|out| {
+                head.hlc.to_bits().write_field(1, out);
+                write_id(2, head.id, out);
+                head.value.write_field(5, out);
+            });
+        }
+    }
+
+    fn read_field(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let mut heads: Vec<Head<T>> = Vec::new();
+        let mut present = input.take(number, WireType::Len)?;
+        while present {
+            let head = input.enclosed(|input| {
+                let hlc = Hlc::from_bits(u64::read_field(1, input)?);
+                Ok(Head { hlc, id: read_id(2, input)?, value: T::read_field(5, input)? })
+            })?;
+            let same_author = |other: &Head<T>| other.id.dot.replica == head.id.dot.replica;
+            if heads.last().is_some_and(|last| last.order() <= head.order())
+                || heads.iter().any(same_author)
+            {
+                return Err(WireError::Unsorted { number });
+            }
+            heads.push(head);
+            present = input.take_again(WireType::Len)?;
+        }
+        Ok(Self { heads })
+    }
+}

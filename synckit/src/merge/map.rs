@@ -1,0 +1,292 @@
+//! `#[merge(map(rule))]`: a map whose entries are merged by a rule of their own.
+//!
+//! An entry exists while some operation on it is left that no removal's author had seen. A removal
+//! resets the entry as far as its author had seen it; concurrent edits of the entry survive, and
+//! nothing else does: who edits a removed entry begins afresh.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+use crate::conflict::Conflicts;
+use crate::id::ReplicaId;
+use crate::merge::bytes::encoded;
+use crate::merge::set::{read_ids, write_ids};
+use crate::merge::{AnyState, At, EntryRule, Field, Law, MergeState, OpId, Reads, Root, Rule};
+use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
+
+/// Entries are merged by the rule `R`; a removal resets what its author had seen.
+#[derive(Debug)]
+pub struct Map<R>(PhantomData<fn() -> R>);
+
+/// An operation on a `map` field.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MapOp<K, O, S = ()> {
+    /// Changes an entry.
+    Entry {
+        /// The entry's key.
+        key: K,
+        /// The operation on the entry.
+        op: O,
+    },
+    /// Takes an entry out, as far as the author had seen it.
+    Removed {
+        /// The entry's key.
+        key: K,
+        /// The part of the entry that the author had seen.
+        seen: S,
+    },
+}
+
+/// Types that `#[merge(map(…))]` merges: `BTreeMap<K, V>` with values as keys.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be merged by `map`",
+    label = "needs to be a `BTreeMap<K, V>` with ordered values as keys",
+    note = "write `BTreeMap<K, V>`; derive SyncValue and Ord for the keys"
+)]
+pub trait MapField: 'static {
+    /// The keys.
+    type Key: Value + Ord;
+    /// The entries' type, which the inner rule merges: it need not be a field of events.
+    type Value: 'static;
+
+    /// The field's value.
+    fn from_entries(entries: impl Iterator<Item = (Self::Key, Self::Value)>) -> Self;
+
+    /// The entries to make when an aggregate is created with this field.
+    fn entries(&self) -> impl Iterator<Item = (&Self::Key, &Self::Value)>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<K: Value + Ord, V: 'static> MapField for BTreeMap<K, V> {
+    type Key = K;
+    type Value = V;
+
+    fn from_entries(entries: impl Iterator<Item = (K, V)>) -> Self {
+        entries.collect()
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.iter()
+    }
+}
+
+/// The entries, by their key and its canonical bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MapState<K: Ord, S> {
+    entries: BTreeMap<(K, Vec<u8>), Kept<S>>,
+}
+
+/// An entry: each author's last operation that no removal has taken, and the rule's state.
+#[derive(Clone, Debug, PartialEq)]
+struct Kept<S> {
+    alive: BTreeMap<ReplicaId, OpId>,
+    state: S,
+}
+
+impl<S: MergeState> Kept<S> {
+    fn new() -> Self {
+        Self { alive: BTreeMap::new(), state: S::default() }
+    }
+
+    fn is_left(&self) -> bool {
+        !self.alive.is_empty() || self.state != S::default()
+    }
+}
+
+impl<K: Ord, S> Default for MapState<K, S> {
+    fn default() -> Self {
+        Self { entries: BTreeMap::new() }
+    }
+}
+
+impl<K: Value + Ord, S: MergeState> MapState<K, S> {
+    fn edit(&mut self, key: K, change: impl FnOnce(&K, &mut Kept<S>)) {
+        let Ok(bytes) = encoded(&key) else { return };
+        let place = (key, bytes);
+        let mut kept = self.entries.remove(&place).unwrap_or_else(Kept::new);
+        change(&place.0, &mut kept);
+        if kept.is_left() {
+            self.entries.insert(place, kept);
+        }
+    }
+
+    /// The state of an entry that exists.
+    pub(super) fn entry(&self, key: &K) -> Option<&S> {
+        let kept = self.entries.get(&(key.clone(), encoded(key).ok()?))?;
+        (!kept.alive.is_empty()).then_some(&kept.state)
+    }
+
+    fn existing(&self) -> impl Iterator<Item = (&K, &S)> {
+        let existing = self.entries.iter().filter(|(_, kept)| !kept.alive.is_empty());
+        existing.map(|((key, _), kept)| (key, &kept.state))
+    }
+}
+
+impl<F: MapField, R: EntryRule<F::Value>> Rule<F> for Map<R> {
+    const LAW: Law = Law::nested("map", &R::LAW);
+    const SHAPE: Shape = Shape::Map(&<F::Key as Value>::SHAPE, &R::SHAPE);
+    type Op = MapOp<F::Key, R::Op, R::Seen>;
+    type State = MapState<F::Key, R::State>;
+
+    fn fold(state: &mut Self::State, op: Self::Op, at: &At<'_>, conflicts: &mut Conflicts<'_>) {
+        match op {
+            MapOp::Entry { key, op } => state.edit(key, |key, kept| {
+                if R::affirms(&op) {
+                    kept.alive.insert(at.id().dot.replica, at.id());
+                }
+                R::fold(&mut kept.state, op, &at.entry(key), conflicts);
+            }),
+            MapOp::Removed { key, seen } => state.edit(key, |_, kept| {
+                kept.alive.retain(|_, id| !at.saw(*id));
+                R::reset(&mut kept.state, &seen, at);
+            }),
+        }
+    }
+
+    fn value(state: &Self::State) -> F {
+        F::from_entries(state.existing().map(|(key, state)| (key.clone(), R::value(state))))
+    }
+
+    fn create(value: &F, record: &mut dyn FnMut(Self::Op)) {
+        for (key, value) in value.entries() {
+            R::create(value, &mut |op| record(MapOp::Entry { key: key.clone(), op }));
+        }
+    }
+}
+
+/// Maps nest while a removal needs to carry nothing.
+impl<F: MapField, R: EntryRule<F::Value, Seen = ()>> EntryRule<F> for Map<R> {
+    type Seen = ();
+
+    fn seen(_: &Self::State) {}
+
+    fn reset(state: &mut Self::State, (): &(), at: &At<'_>) {
+        state.entries.retain(|_, kept| {
+            kept.alive.retain(|_, id| !at.saw(*id));
+            R::reset(&mut kept.state, &(), at);
+            kept.is_left()
+        });
+    }
+
+    fn affirms(op: &Self::Op) -> bool {
+        matches!(op, MapOp::Entry { op, .. } if R::affirms(op))
+    }
+}
+
+impl<K: Value + Ord, V: 'static, R: EntryRule<V>, M> Field<'_, BTreeMap<K, V>, Map<R>, M> {
+    /// The entry of a key, whether it exists or not.
+    pub fn entry(&self, key: impl Into<K>) -> Field<'_, V, R, M> {
+        let (root, field) = self.place();
+        let entry = EntryRoot::<K, V, R> { root, field, key: key.into(), types: PhantomData };
+        Field::of_entry(Box::new(entry))
+    }
+}
+
+impl<K: Value + Ord, V: 'static, R: EntryRule<V>> Field<'_, BTreeMap<K, V>, Map<R>, Reads> {
+    /// The value of an entry, this edit's own changes included; `None` when there is none.
+    pub fn get(&self, key: impl Into<K>) -> Option<V> {
+        let key = key.into();
+        self.inspect(|state| state.entry(&key).map(R::value))
+    }
+
+    /// True when there is an entry of that key, this edit's own changes included.
+    pub fn contains_key(&self, key: impl Into<K>) -> bool {
+        let key = key.into();
+        self.inspect(|state| state.entry(&key).is_some())
+    }
+
+    /// Takes an entry out, as far as this replica has seen it.
+    pub fn remove(&self, key: impl Into<K>) {
+        let key = key.into();
+        let seen = self.inspect(|state| match state.entry(&key) {
+            Some(state) => R::seen(state),
+            None => R::seen(&R::State::default()),
+        });
+        self.push(MapOp::<K, R::Op, R::Seen>::Removed { key, seen });
+    }
+}
+
+impl<K, V, R> Field<'_, BTreeMap<K, V>, Map<R>>
+where
+    K: Value + Ord,
+    V: 'static,
+    R: EntryRule<V, Seen = ()>,
+{
+    /// Takes an entry out, as far as the event's author had seen it. A lowering cannot see what a
+    /// counter's removal has to carry, so it removes none of a `map(counter)`.
+    pub fn remove(&self, key: impl Into<K>) {
+        self.push(MapOp::<K, R::Op, ()>::Removed { key: key.into(), seen: () });
+    }
+}
+
+/// An entry, as the place of a field.
+struct EntryRoot<'a, K, V, R> {
+    root: &'a dyn Root,
+    field: usize,
+    key: K,
+    types: PhantomData<fn() -> (V, R)>,
+}
+
+impl<K: Value + Ord, V: 'static, R: EntryRule<V>> Root for EntryRoot<'_, K, V, R> {
+    fn record(&self, _: usize, op: &mut dyn Any) {
+        if let Some(op) = op.downcast_mut::<Option<R::Op>>().and_then(Option::take) {
+            let op = MapOp::<K, R::Op, R::Seen>::Entry { key: self.key.clone(), op };
+            self.root.record(self.field, &mut Some(op));
+        }
+    }
+
+    fn read(&self, _: usize, look: &mut dyn FnMut(Option<&dyn AnyState>)) {
+        self.root.read(self.field, &mut |state| {
+            let state = state.and_then(|state| (state as &dyn Any).downcast_ref());
+            let entry = state.and_then(|state: &MapState<K, R::State>| state.entry(&self.key));
+            look(entry.map(|state| state as &dyn AnyState));
+        });
+    }
+
+    fn changes(&self) -> usize {
+        self.root.changes()
+    }
+}
+
+impl<K: Value + Ord, S: MergeState> MergeState for MapState<K, S> {
+    fn write_field(&self, number: u32, out: &mut Writer) {
+        let mut entries: Vec<_> =
+            self.entries.iter().map(|((_, bytes), kept)| (bytes, kept)).collect();
+        entries.sort_unstable_by_key(|(bytes, _)| *bytes);
+        for (bytes, kept) in entries {
+            out.tag(number, WireType::Len);
+            out.enclosed(|out| {
+                out.tag(1, K::WIRE);
+                out.raw(bytes);
+                write_ids(2, &kept.alive, out);
+                kept.state.write_field(3, out);
+            });
+        }
+    }
+
+    fn read_field(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let mut state = Self::default();
+        let mut last: Option<Vec<u8>> = None;
+        let mut present = input.take(number, WireType::Len)?;
+        while present {
+            let (key, kept) = input.enclosed(|input| {
+                let key = <K as wire::Field>::read_field(1, input)?;
+                let alive = read_ids(2, input)?;
+                Ok((key, Kept { alive, state: S::read_field(3, input)? }))
+            })?;
+            let bytes = encoded(&key)?;
+            if last.is_some_and(|last| last >= bytes) {
+                return Err(WireError::Unsorted { number });
+            }
+            if !kept.is_left() {
+                return Err(WireError::Missing { number: 2 });
+            }
+            last = Some(bytes.clone());
+            state.entries.insert((key, bytes), kept);
+            present = input.take_again(WireType::Len)?;
+        }
+        Ok(state)
+    }
+}

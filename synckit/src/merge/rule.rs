@@ -1,0 +1,251 @@
+//! The contract of a rule, and the form without types in which an aggregate's table holds it.
+
+use std::any::Any;
+use std::fmt::{self, Debug};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::conflict::Conflicts;
+use crate::merge::At;
+use crate::wire::{FieldSchema, Reader, Shape, WireError, Writer};
+
+/// The name of a rule with its arguments, as in lock files, and the version of its semantics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Law {
+    name: &'static str,
+    version: u32,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Plain,
+    Nested(&'static Law),
+    Custom,
+}
+
+impl Law {
+    /// A rule of this crate.
+    pub(crate) const fn new(name: &'static str) -> Self {
+        Self { name, version: 1, kind: Kind::Plain }
+    }
+
+    /// A rule whose entries are merged by `inner`.
+    pub(crate) const fn nested(name: &'static str, inner: &'static Self) -> Self {
+        Self { name, version: 1, kind: Kind::Nested(inner) }
+    }
+
+    /// A rule that is defined outside this crate. `name` is the marker's name in snake case.
+    ///
+    /// Raise `version` whenever the same operations come to another state or value than before:
+    /// replicas then replay their logs.
+    pub const fn custom(name: &'static str, version: u32) -> Self {
+        Self { name, version, kind: Kind::Custom }
+    }
+}
+
+/// `lww`, `map(counter)`, `rule(first_write)`.
+impl fmt::Display for Law {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Kind::Plain => f.write_str(self.name),
+            Kind::Nested(inner) => write!(f, "{}({inner})", self.name),
+            Kind::Custom => write!(f, "rule({})", self.name),
+        }
+    }
+}
+
+/// The state of a field: what its rule keeps of the operations folded.
+pub trait MergeState: Clone + Debug + Default + PartialEq + Send + Sync + 'static {
+    /// Writes the state as fields `number`, or nothing when it is the default.
+    fn write_field(&self, number: u32, out: &mut Writer);
+
+    /// Reads what [`MergeState::write_field`] wrote; the default when nothing was written.
+    ///
+    /// # Errors
+    /// When the bytes are not what a state writes: equal states have equal bytes.
+    fn read_field(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError>;
+}
+
+/// A merge rule for fields of type `F`. Implement it on a marker type.
+///
+/// # Contract
+/// The state after folding is a function of the set of operations folded. Operations arrive in some
+/// order in which each follows everything that its author had seen, and each author's stand in
+/// their own order; each arrives once. A rule must come to the same state in all such orders.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no merge rule for `{F}`",
+    label = "no rule for this type",
+    note = "implement synckit::merge::Rule<{F}> for {Self}"
+)]
+pub trait Rule<F>: 'static {
+    /// Name, arguments and version of the semantics.
+    const LAW: Law;
+    /// The field's shape in schemas and lock files.
+    const SHAPE: Shape;
+    /// An operation on the field.
+    type Op: Clone + Debug + Send + Sync + 'static;
+    /// The state: what is kept of the operations.
+    type State: MergeState;
+
+    /// Folds an operation. Total: whatever the operation, there is a result. A choice between
+    /// concurrent values is noted in `conflicts`.
+    fn fold(state: &mut Self::State, op: Self::Op, at: &At<'_>, conflicts: &mut Conflicts<'_>);
+
+    /// The value that the field shows.
+    fn value(state: &Self::State) -> F;
+
+    /// Records the operations that make a fresh field this one.
+    fn create(value: &F, record: &mut dyn FnMut(Self::Op));
+}
+
+/// A rule that merges the entries of a map: one that can forget what the author of a removal had
+/// seen, and keep the rest.
+pub trait EntryRule<V>: Rule<V> {
+    /// Carried by a removal: the part of the entry that its author had seen. `()` when the context
+    /// says it all.
+    type Seen: Clone + Debug + PartialEq + Send + Sync + 'static;
+
+    /// Says what an author that sees this state has seen.
+    fn seen(state: &Self::State) -> Self::Seen;
+
+    /// Forgets what the author of the removal at `at` had seen.
+    fn reset(state: &mut Self::State, seen: &Self::Seen, at: &At<'_>);
+
+    /// True when the operation makes the entry exist.
+    fn affirms(op: &Self::Op) -> bool;
+}
+
+/// The operations of the rule `R` on fields of type `F`.
+pub type Op<F, R> = <R as Rule<F>>::Op;
+
+/// A state whose type only its field's rule knows.
+pub trait AnyState: Any + Debug + Send + Sync {
+    #[doc(hidden)]
+    fn copy(&self) -> Arc<dyn AnyState>;
+    #[doc(hidden)]
+    fn write_any(&self, number: u32, out: &mut Writer);
+    #[doc(hidden)]
+    fn equals(&self, other: &dyn AnyState) -> bool;
+}
+
+impl<S: MergeState> AnyState for S {
+    fn copy(&self) -> Arc<dyn AnyState> {
+        Arc::new(self.clone())
+    }
+
+    fn write_any(&self, number: u32, out: &mut Writer) {
+        self.write_field(number, out);
+    }
+
+    fn equals(&self, other: &dyn AnyState) -> bool {
+        (other as &dyn Any).downcast_ref() == Some(self)
+    }
+}
+
+/// The state of a field; `None` while it is the default. Copies share it until one is changed.
+pub(crate) type Slot = Option<Arc<dyn AnyState>>;
+
+/// A field of an aggregate, its name, its number and its rule, without types.
+pub trait AnyField: Send + Sync {
+    /// The field's number, name and shape.
+    fn schema(&self) -> FieldSchema;
+
+    /// The law of its rule.
+    fn law(&self) -> &'static Law;
+
+    #[doc(hidden)]
+    fn fold(
+        &self,
+        slot: &mut Option<Arc<dyn AnyState>>,
+        op: &mut dyn Any,
+        at: &At<'_>,
+        conflicts: &mut Conflicts<'_>,
+    );
+
+    #[doc(hidden)]
+    fn read(&self, input: &mut Reader<'_>) -> Result<Option<Arc<dyn AnyState>>, WireError>;
+}
+
+impl Debug for dyn AnyField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FieldSchema { number, name, shape, .. } = self.schema();
+        write!(f, "{number} {name} {shape} merge {:?}", self.law())
+    }
+}
+
+/// A field of type `F`, merged by the rule `R`. Knows no event, so that all aggregates share the
+/// code of equal types and rules.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Entry<F, R> {
+    number: u32,
+    name: &'static str,
+    types: PhantomData<fn() -> (F, R)>,
+}
+
+/// An entry of an aggregate's table of fields.
+#[doc(hidden)]
+pub const fn field<F, R: Rule<F>>(number: u32, name: &'static str) -> Entry<F, R> {
+    Entry { number, name, types: PhantomData }
+}
+
+/// An entry whose rule stands outside this crate, under the name that lock files give it.
+#[doc(hidden)]
+#[allow(clippy::panic, reason = "a panic at compile time is a compile error")]
+pub const fn custom<F, R: Rule<F>>(
+    number: u32,
+    name: &'static str,
+    rule: &'static str,
+    message: &str,
+) -> Entry<F, R> {
+    let is_custom = matches!(R::LAW.kind, Kind::Custom);
+    if !is_custom || !synckit_lock::shape::same(R::LAW.name.as_bytes(), rule.as_bytes()) {
+        panic!("{}", message);
+    }
+    field(number, name)
+}
+
+/// 1 when the rule merges the type; an error of rustc when it does not.
+#[doc(hidden)]
+pub const fn fits<F, R: Rule<F>>() -> usize {
+    1
+}
+
+impl<F: 'static, R: Rule<F>> AnyField for Entry<F, R> {
+    fn schema(&self) -> FieldSchema {
+        FieldSchema::new(self.number, self.name, R::SHAPE)
+    }
+
+    fn law(&self) -> &'static Law {
+        &R::LAW
+    }
+
+    fn fold(&self, slot: &mut Slot, op: &mut dyn Any, at: &At<'_>, conflicts: &mut Conflicts<'_>) {
+        let Some(op) = op.downcast_mut::<Option<R::Op>>().and_then(Option::take) else { return };
+        let shared = slot.get_or_insert_with(|| Arc::new(R::State::default()));
+        if Arc::get_mut(shared).is_none() {
+            *shared = shared.copy();
+        }
+        let state = Arc::get_mut(shared).map(|state| state as &mut dyn Any);
+        if let Some(state) = state.and_then(|state| state.downcast_mut::<R::State>()) {
+            R::fold(state, op, at, conflicts);
+            if *state == R::State::default() {
+                *slot = None;
+            }
+        }
+    }
+
+    fn read(&self, input: &mut Reader<'_>) -> Result<Slot, WireError> {
+        let state = R::State::read_field(self.number, input)?;
+        Ok((state != R::State::default()).then(|| Arc::new(state) as Arc<dyn AnyState>))
+    }
+}
+
+/// The value that a field of this type and rule shows.
+pub(crate) fn shown<F, R: Rule<F>>(state: Option<&dyn AnyState>) -> F {
+    match state.and_then(|state| (state as &dyn Any).downcast_ref::<R::State>()) {
+        Some(state) => R::value(state),
+        None => R::value(&R::State::default()),
+    }
+}
