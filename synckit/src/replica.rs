@@ -1,12 +1,12 @@
 //! The replica: where an application edits, reads and watches its aggregates, online or not.
 
 mod builder;
+mod edit;
 mod engine;
 mod link;
 mod watchers;
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use tokio::sync::watch;
 
 pub use crate::replica_core::COMMIT_EVENTS_MAX;
 pub use builder::ReplicaBuilder;
+pub use edit::Edited;
 pub use link::{Link, LinkState, LinkStatus, LinkTrouble, SyncReport};
 
-use crate::aggregate::{self, Aggregate, Edit, Id, Recorded};
+use crate::aggregate::{Aggregate, Id};
 use crate::conflict::Conflict;
-use crate::envelope::Metadata;
 use crate::error::{Error, ErrorKind};
 use crate::event::{DecodeError, EventRef};
 use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId};
@@ -60,18 +60,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.0.abandon();
     }
-}
-
-/// The result of an edit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Edited<T = ()> {
-    /// The number of events made; 0 when the edit recorded nothing.
-    pub events: usize,
-    /// The last of them.
-    pub last: Option<Dot>,
-    /// The value that the edit's closure returned.
-    pub value: T,
 }
 
 /// An event that this program cannot apply.
@@ -153,134 +141,6 @@ impl Replica {
     /// The store below it.
     pub fn store(&self) -> &Arc<EventStore> {
         &self.running.store
-    }
-
-    /// Creates an aggregate under a fresh key (a UUID of version 7, which sorts by time of
-    /// creation).
-    ///
-    /// # Errors
-    /// Those of [`Replica::edit`].
-    pub async fn create<A: Aggregate>(&self, aggregate: &A) -> Result<Id<A>, Error> {
-        let key = Key::new(uuid::Uuid::now_v7().as_bytes());
-        let id = Id::new(key.map_err(|error| Error::invalid("create an aggregate", error))?);
-        self.edit(&id, |edit: &mut Edit<'_, A>| edit.create(aggregate)).await?;
-        Ok(id)
-    }
-
-    /// Edits an aggregate. All that `change` records becomes one commit: every replica applies it
-    /// whole or not at all. An aggregate that does not exist yet begins to.
-    ///
-    /// `change` runs once, as soon as it is this edit's turn, and while no other edit of this
-    /// replica runs: of several tasks that edit, each builds on what those before it made. It must
-    /// not wait for anything. Edits made while others are being written become durable together.
-    ///
-    /// When this returns, the edit is durable, and reads show it. Cancelling it leaves open whether
-    /// the edit takes effect. An edit that records nothing writes nothing; one that fails leaves no
-    /// trace.
-    ///
-    /// # Errors
-    /// When the store fails ([`ErrorKind::Store`]: the disk is full, say; the edit then did not
-    /// take effect, unless the kind is `Io`, which leaves it open), the type is not registered
-    /// ([`ErrorKind::Registry`]), the edit is too large ([`ErrorKind::EditTooLarge`]), or this
-    /// program cannot apply the edit's own events, because its code panics on them, say
-    /// ([`ErrorKind::Invalid`]).
-    pub async fn edit<A: Aggregate>(
-        &self,
-        id: &Id<A>,
-        change: impl FnOnce(&mut Edit<'_, A>),
-    ) -> Result<Edited, Error> {
-        self.edit_with(id, &Metadata::new(), change).await
-    }
-
-    /// Edits an aggregate with metadata on every event of the edit, such as who made it.
-    ///
-    /// # Errors
-    /// Those of [`Replica::edit`].
-    pub async fn edit_with<A: Aggregate>(
-        &self,
-        id: &Id<A>,
-        metadata: &Metadata,
-        change: impl FnOnce(&mut Edit<'_, A>),
-    ) -> Result<Edited, Error> {
-        let change = |edit: &mut Edit<'_, A>| {
-            change(edit);
-            Ok(())
-        };
-        let edited: Result<_, Infallible> = self.try_edit_with(id, metadata, change).await?;
-        edited.map_err(|never| match never {})
-    }
-
-    /// Edits an aggregate by a closure that returns a value or fails. The outer error is the
-    /// replica's, the inner one the closure's own: the edit then records nothing.
-    ///
-    /// ```
-    /// # use synckit::{Id, Replica, registry, sync_aggregate};
-    /// # #[sync_aggregate(name = "event")]
-    /// # #[derive(Clone, Debug, Default)]
-    /// # struct Event {
-    /// #     #[merge(counter)]
-    /// #     booked: i64,
-    /// # }
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let replica = Replica::builder().registry(registry![Event]).in_memory().await?;
-    /// # let concert = Id::<Event>::named("concert")?;
-    /// let booked = replica.try_edit(&concert, |it| {
-    ///     if *it.booked >= 100 {
-    ///         return Err("sold out");
-    ///     }
-    ///     it.booked.add(1);
-    ///     Ok(*it.booked)
-    /// });
-    /// assert_eq!(booked.await??.value, 1);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// Those of [`Replica::edit`].
-    pub async fn try_edit<A: Aggregate, T, E>(
-        &self,
-        id: &Id<A>,
-        change: impl FnOnce(&mut Edit<'_, A>) -> Result<T, E>,
-    ) -> Result<Result<Edited<T>, E>, Error> {
-        self.try_edit_with(id, &Metadata::new(), change).await
-    }
-
-    /// Edits an aggregate as [`Replica::try_edit`] does, with metadata on every event of the edit.
-    ///
-    /// # Errors
-    /// Those of [`Replica::edit`].
-    pub async fn try_edit_with<A: Aggregate, T, E>(
-        &self,
-        id: &Id<A>,
-        metadata: &Metadata,
-        change: impl FnOnce(&mut Edit<'_, A>) -> Result<T, E>,
-    ) -> Result<Result<Edited<T>, E>, Error> {
-        self.check_open("edit an aggregate")?;
-        let aggregate = self.aggregate_id(id)?;
-        let make = |newest: Option<&dyn State>| {
-            let fresh;
-            let state = match newest {
-                Some(state) => state,
-                None => {
-                    fresh = self.registry.fresh(&aggregate.kind);
-                    &*fresh
-                }
-            };
-            match aggregate::edit(state.fields(), &state.next(self.id()), change) {
-                Ok(Recorded { events, value, .. }) => {
-                    let invalid = |error| Error::invalid(format!("edit {aggregate}"), error);
-                    let events = events.map_err(invalid)?;
-                    let count = events.len();
-                    Ok((events, Ok((count, value))))
-                }
-                // Nothing is recorded, so nothing is written.
-                Err(refused) => Ok((Vec::new(), Err(refused))),
-            }
-        };
-        let (last, made) = self.running.edit(&aggregate, metadata, make).await?;
-        Ok(made.map(|(events, value)| Edited { events, last, value }))
     }
 
     /// The aggregate as this replica sees it; `None` when no event of it is held.
