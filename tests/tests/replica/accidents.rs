@@ -222,6 +222,9 @@ async fn a_second_replica_of_a_space_over_one_store_is_refused_by_name() {
     let one = builder().in_memory().await.unwrap();
     let error = builder().over(Arc::clone(one.store())).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::SpaceInUse, "{error}");
+    let shared = Arc::new(one.store().share().unwrap());
+    let error = builder().over(shared).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::SpaceInUse, "{error}");
     one.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
     assert!(one.store().forks(one.space()).await.unwrap().is_empty());
 }

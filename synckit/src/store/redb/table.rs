@@ -4,6 +4,9 @@
 //! *unfindable*. A read therefore checks the order of what it meets, and where it finds nothing, or
 //! ends, it checks the seals of the rows on both sides.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use bytes::Bytes;
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
@@ -26,30 +29,27 @@ pub(super) fn read(txn: &ReadTransaction, reads: &[Read]) -> Result<Vec<Vec<Row>
     reads.iter().map(|read| select(&txn.open_table(definition(read.table))?, read)).collect()
 }
 
-/// Checks guards and makes changes.
+/// Checks guards and makes changes. Opens each table once.
 pub(super) fn write(txn: &WriteTransaction, write: &WriteSet) -> Result<(), Fault> {
+    let mut tables: BTreeMap<Table, redb::Table<'_, Raw, Raw>> = BTreeMap::new();
     for Guard { table, key, expected } in &write.guards {
-        let rows = txn.open_table(definition(*table))?;
-        let held = select(&rows, &Read::get(*table, key))?.pop();
+        let held = select(opened(&mut tables, txn, *table)?, &Read::get(*table, key))?.pop();
         if held.map(|row| row.value) != *expected {
             return Err(Fault::Contended);
         }
     }
-    // Each table is opened once for the changes in a row that it takes.
-    for changes in write.changes.chunk_by(|one, next| table_of(one) == table_of(next)) {
-        let Some(first) = changes.first() else { continue };
-        let mut rows = txn.open_table(definition(table_of(first)))?;
-        for change in changes {
-            match change {
-                Change::Put { key, value, .. } => {
-                    rows.insert(key.as_slice(), value.as_ref())?;
-                }
-                Change::Remove { range, .. } if range.to.is_empty() => {
-                    rows.retain_in::<&[u8], _>(range.from.as_slice().., |_, _| false)?;
-                }
-                Change::Remove { range, .. } => {
-                    let within = range.from.as_slice()..range.to.as_slice();
-                    rows.retain_in::<&[u8], _>(within, |_, _| false)?;
+    for change in &write.changes {
+        match change {
+            Change::Put { table, key, value } => {
+                opened(&mut tables, txn, *table)?.insert(key.as_slice(), value.as_ref())?;
+            }
+            Change::Remove { table, range } => {
+                let from = range.from.as_slice();
+                let rows = opened(&mut tables, txn, *table)?;
+                if range.to.is_empty() {
+                    rows.retain_in::<&[u8], _>(from.., |_, _| false)?;
+                } else {
+                    rows.retain_in::<&[u8], _>(from..range.to.as_slice(), |_, _| false)?;
                 }
             }
         }
@@ -57,10 +57,15 @@ pub(super) fn write(txn: &WriteTransaction, write: &WriteSet) -> Result<(), Faul
     Ok(())
 }
 
-const fn table_of(change: &Change) -> Table {
-    match change {
-        Change::Put { table, .. } | Change::Remove { table, .. } => *table,
-    }
+fn opened<'o, 't>(
+    tables: &'o mut BTreeMap<Table, redb::Table<'t, Raw, Raw>>,
+    txn: &'t WriteTransaction,
+    table: Table,
+) -> Result<&'o mut redb::Table<'t, Raw, Raw>, Fault> {
+    Ok(match tables.entry(table) {
+        Entry::Occupied(rows) => rows.into_mut(),
+        Entry::Vacant(place) => place.insert(txn.open_table(definition(table))?),
+    })
 }
 
 const fn definition(table: Table) -> TableDefinition<'static, Raw, Raw> {
