@@ -38,34 +38,26 @@ pub struct InspectionOps<'a, M = ::synckit::merge::Writes> {
     pub tags: ::synckit::merge::Field<'a, BTreeSet<String>, ::synckit::merge::Set, M>,
 }
 const _: () = {
-    const __SEVERITY: usize = ::synckit::merge::fits::<
-        Severity,
-        ::synckit::merge::Max,
-    >();
+    use ::synckit::merge as __merge;
+    const __SEVERITY: usize = __merge::fits::<Severity, __merge::Max>();
     type __Severity<T> = <[T; __SEVERITY] as ::core::iter::IntoIterator>::Item;
-    fn __handles<M>(root: &dyn ::synckit::merge::Root) -> InspectionOps<'_, M> {
+    fn __handles<M>(root: &dyn __merge::Root) -> InspectionOps<'_, M> {
         InspectionOps {
-            title: ::synckit::merge::Field::new(root, 0),
-            severity: ::synckit::merge::Field::new(root, 1),
-            visits: ::synckit::merge::Field::new(root, 2),
-            tags: ::synckit::merge::Field::new(root, 3),
+            title: __merge::Field::new(root, 0),
+            severity: __merge::Field::new(root, 1),
+            visits: __merge::Field::new(root, 2),
+            tags: __merge::Field::new(root, 3),
         }
     }
     #[automatically_derived]
     impl ::synckit::aggregate::Aggregate for Inspection {
         const NAME: &'static str = "inspection";
         const VERSION: u32 = 2;
-        const FIELDS: &'static [&'static dyn ::synckit::merge::AnyField] = &[
-            &::synckit::merge::field::<String, ::synckit::merge::Lww>(1, "title"),
-            &::synckit::merge::field::<
-                __Severity<Severity>,
-                ::synckit::merge::Max,
-            >(2, "severity"),
-            &::synckit::merge::field::<i64, ::synckit::merge::Counter>(3, "visits"),
-            &::synckit::merge::field::<
-                BTreeSet<String>,
-                ::synckit::merge::Set,
-            >(4, "tags"),
+        const FIELDS: &'static [&'static dyn __merge::AnyField] = &[
+            &__merge::field::<String, __merge::Lww>(1, "title"),
+            &__merge::field::<__Severity<Severity>, __merge::Max>(2, "severity"),
+            &__merge::field::<i64, __merge::Counter>(3, "visits"),
+            &__merge::field::<BTreeSet<String>, __merge::Set>(4, "tags"),
         ];
         const LINEAGE: ::synckit::wire::Lineage = ::synckit::wire::Lineage::of(
             "inspections",
@@ -73,16 +65,14 @@ const _: () = {
         );
         type Event = InspectionEvent;
         type Ops<'a> = InspectionOps<'a>;
-        type Handles<'a> = InspectionOps<'a, ::synckit::merge::Reads>;
+        type Handles<'a> = InspectionOps<'a, __merge::Reads>;
         fn created() -> InspectionEvent {
             InspectionEvent::Created
         }
-        fn ops(root: &dyn ::synckit::merge::Root) -> InspectionOps<'_> {
+        fn ops(root: &dyn __merge::Root) -> InspectionOps<'_> {
             __handles(root)
         }
-        fn handles(
-            root: &dyn ::synckit::merge::Root,
-        ) -> InspectionOps<'_, ::synckit::merge::Reads> {
+        fn handles(root: &dyn __merge::Root) -> InspectionOps<'_, __merge::Reads> {
             __handles(root)
         }
         fn event(
@@ -91,33 +81,32 @@ const _: () = {
             ::core::option::Option::Some(
                 match taken.field() {
                     0 => {
-                        match taken.op::<String, ::synckit::merge::Lww>()? {
-                            ::synckit::merge::LwwOp::Set(field_1) => {
+                        match taken.op::<String, __merge::Lww>()? {
+                            __merge::LwwOp::Set(field_1) => {
                                 InspectionEvent::TitleSet(field_1)
                             }
                         }
                     }
                     1 => {
-                        match taken.op::<__Severity<Severity>, ::synckit::merge::Max>()?
-                        {
-                            ::synckit::merge::MaxOp::Raised(field_1) => {
+                        match taken.op::<__Severity<Severity>, __merge::Max>()? {
+                            __merge::MaxOp::Raised(field_1) => {
                                 InspectionEvent::SeverityRaised(field_1)
                             }
                         }
                     }
                     2 => {
-                        match taken.op::<i64, ::synckit::merge::Counter>()? {
-                            ::synckit::merge::CounterOp::Added(field_1) => {
+                        match taken.op::<i64, __merge::Counter>()? {
+                            __merge::CounterOp::Added(field_1) => {
                                 InspectionEvent::VisitsAdded(field_1)
                             }
                         }
                     }
                     3 => {
-                        match taken.op::<BTreeSet<String>, ::synckit::merge::Set>()? {
-                            ::synckit::merge::SetOp::Inserted(field_1) => {
+                        match taken.op::<BTreeSet<String>, __merge::Set>()? {
+                            __merge::SetOp::Inserted(field_1) => {
                                 InspectionEvent::TagsInserted(field_1)
                             }
-                            ::synckit::merge::SetOp::Removed(field_1) => {
+                            __merge::SetOp::Removed(field_1) => {
                                 InspectionEvent::TagsRemoved(field_1)
                             }
                         }
@@ -130,34 +119,31 @@ const _: () = {
             match event {
                 InspectionEvent::Created => {}
                 InspectionEvent::TitleSet(field_1) => {
-                    fold.op::<
-                            String,
-                            ::synckit::merge::Lww,
-                        >(0, ::synckit::merge::LwwOp::Set(field_1))
+                    fold.op::<String, __merge::Lww>(0, __merge::LwwOp::Set(field_1))
                 }
                 InspectionEvent::SeverityRaised(field_1) => {
                     fold.op::<
                             __Severity<Severity>,
-                            ::synckit::merge::Max,
-                        >(1, ::synckit::merge::MaxOp::Raised(field_1))
+                            __merge::Max,
+                        >(1, __merge::MaxOp::Raised(field_1))
                 }
                 InspectionEvent::VisitsAdded(field_1) => {
                     fold.op::<
                             i64,
-                            ::synckit::merge::Counter,
-                        >(2, ::synckit::merge::CounterOp::Added(field_1))
+                            __merge::Counter,
+                        >(2, __merge::CounterOp::Added(field_1))
                 }
                 InspectionEvent::TagsInserted(field_1) => {
                     fold.op::<
                             BTreeSet<String>,
-                            ::synckit::merge::Set,
-                        >(3, ::synckit::merge::SetOp::Inserted(field_1))
+                            __merge::Set,
+                        >(3, __merge::SetOp::Inserted(field_1))
                 }
                 InspectionEvent::TagsRemoved(field_1) => {
                     fold.op::<
                             BTreeSet<String>,
-                            ::synckit::merge::Set,
-                        >(3, ::synckit::merge::SetOp::Removed(field_1))
+                            __merge::Set,
+                        >(3, __merge::SetOp::Removed(field_1))
                 }
                 InspectionEvent::Signed(event) => {
                     fold.lower::<
@@ -169,18 +155,17 @@ const _: () = {
             }
         }
         fn create(&self, creation: &::synckit::aggregate::Creation<'_>) {
-            creation.field::<String, ::synckit::merge::Lww>(0, &self.title);
-            creation
-                .field::<__Severity<Severity>, ::synckit::merge::Max>(1, &self.severity);
-            creation.field::<i64, ::synckit::merge::Counter>(2, &self.visits);
-            creation.field::<BTreeSet<String>, ::synckit::merge::Set>(3, &self.tags);
+            creation.field::<String, __merge::Lww>(0, &self.title);
+            creation.field::<__Severity<Severity>, __merge::Max>(1, &self.severity);
+            creation.field::<i64, __merge::Counter>(2, &self.visits);
+            creation.field::<BTreeSet<String>, __merge::Set>(3, &self.tags);
         }
         fn from_fields(fields: &::synckit::aggregate::Fields) -> Self {
             Self {
-                title: fields.value::<String, ::synckit::merge::Lww>(0),
-                severity: fields.value::<__Severity<Severity>, ::synckit::merge::Max>(1),
-                visits: fields.value::<i64, ::synckit::merge::Counter>(2),
-                tags: fields.value::<BTreeSet<String>, ::synckit::merge::Set>(3),
+                title: fields.value::<String, __merge::Lww>(0),
+                severity: fields.value::<__Severity<Severity>, __merge::Max>(1),
+                visits: fields.value::<i64, __merge::Counter>(2),
+                tags: fields.value::<BTreeSet<String>, __merge::Set>(3),
             }
         }
     }
@@ -188,44 +173,22 @@ const _: () = {
     #[allow(deprecated)]
     impl ::synckit::event::SyncEvent for InspectionEvent {
         const KINDS: &'static [::synckit::event::EventKind] = {
-            use ::synckit::wire::field_schema as field;
+            use ::synckit::event::kind;
+            use ::synckit::wire::field_schema_of as of;
             &[
                 ::synckit::event::EventKind::new("inspection.created", 2, &[])
                     .commuting(),
-                ::synckit::event::EventKind::new(
-                    "inspection.title_set",
-                    2,
-                    &[field(1, "value", <String as ::synckit::wire::Field>::SHAPE)],
-                ),
-                ::synckit::event::EventKind::new(
+                kind("inspection.title_set", 2, &[of::<String>(1, "value")]),
+                kind(
                         "inspection.severity_raised",
                         2,
-                        &[
-                            field(
-                                1,
-                                "value",
-                                <__Severity<Severity> as ::synckit::wire::Field>::SHAPE,
-                            ),
-                        ],
+                        &[of::<__Severity<Severity>>(1, "value")],
                     )
                     .commuting(),
-                ::synckit::event::EventKind::new(
-                        "inspection.visits_added",
-                        2,
-                        &[field(1, "value", <i64 as ::synckit::wire::Field>::SHAPE)],
-                    )
+                kind("inspection.visits_added", 2, &[of::<i64>(1, "value")]).commuting(),
+                kind("inspection.tags_inserted", 2, &[of::<String>(1, "value")])
                     .commuting(),
-                ::synckit::event::EventKind::new(
-                        "inspection.tags_inserted",
-                        2,
-                        &[field(1, "value", <String as ::synckit::wire::Field>::SHAPE)],
-                    )
-                    .commuting(),
-                ::synckit::event::EventKind::new(
-                    "inspection.tags_removed",
-                    2,
-                    &[field(1, "value", <String as ::synckit::wire::Field>::SHAPE)],
-                ),
+                kind("inspection.tags_removed", 2, &[of::<String>(1, "value")]),
                 match <Signed as ::synckit::event::SyncEvent>::KINDS {
                     [kind] => *kind,
                     _ => {
@@ -279,33 +242,16 @@ const _: () = {
         ) -> ::core::result::Result<Self, ::synckit::wire::WireError> {
             match kind {
                 0 => ::core::result::Result::Ok(Self::Created {}),
-                1 => {
-                    ::core::result::Result::Ok(Self::TitleSet {
-                        0: ::synckit::wire::Field::read_field(1, input)?,
-                    })
-                }
+                1 => ::synckit::wire::Field::read_field(1, input).map(Self::TitleSet),
                 2 => {
-                    ::core::result::Result::Ok(Self::SeverityRaised {
-                        0: <__Severity<
-                            Severity,
-                        > as ::synckit::wire::Field>::read_field(1, input)?,
-                    })
+                    <__Severity<
+                        Severity,
+                    > as ::synckit::wire::Field>::read_field(1, input)
+                        .map(Self::SeverityRaised)
                 }
-                3 => {
-                    ::core::result::Result::Ok(Self::VisitsAdded {
-                        0: ::synckit::wire::Field::read_field(1, input)?,
-                    })
-                }
-                4 => {
-                    ::core::result::Result::Ok(Self::TagsInserted {
-                        0: ::synckit::wire::Field::read_field(1, input)?,
-                    })
-                }
-                5 => {
-                    ::core::result::Result::Ok(Self::TagsRemoved {
-                        0: ::synckit::wire::Field::read_field(1, input)?,
-                    })
-                }
+                3 => ::synckit::wire::Field::read_field(1, input).map(Self::VisitsAdded),
+                4 => ::synckit::wire::Field::read_field(1, input).map(Self::TagsInserted),
+                5 => ::synckit::wire::Field::read_field(1, input).map(Self::TagsRemoved),
                 6 => {
                     <Signed as ::synckit::event::SyncEvent>::read_payload(0, input)
                         .map(Self::Signed)

@@ -63,9 +63,8 @@ impl ::synckit::event::SyncEvent for NoteEvent {
         match kind {
             0 => ::core::result::Result::Ok(Self::Created {}),
             1 => {
-                ::core::result::Result::Ok(Self::TitleSet {
-                    0: <String as ::synckit::wire::Field>::read_field(1, input)?,
-                })
+                <String as ::synckit::wire::Field>::read_field(1, input)
+                    .map(Self::TitleSet)
             }
             2 => {
                 ::core::result::Result::Ok(Self::Tagged {

@@ -29,6 +29,9 @@ pub(crate) struct Field<'a> {
     /// Whether values tell rustc their type, and something else has seen to it that it is a
     /// `Field`.
     pub(crate) told: bool,
+    /// Whether a macro made it, of a field of an aggregate: its type is known to be a `Field`, or is
+    /// reported where it stands.
+    pub(crate) generated: bool,
     pub(crate) number: Numbered,
     /// The former name.
     pub(crate) was: Option<LitStr>,
@@ -88,6 +91,7 @@ impl<'a> Field<'a> {
                 name,
                 ty: &field.ty,
                 told: false,
+                generated: false,
                 number: Numbered::of(attr.number, place),
                 was: attr.was,
                 default: attr.default.is_some(),
@@ -112,6 +116,7 @@ impl<'a> Field<'a> {
             name: name.to_owned(),
             ty,
             told,
+            generated: true,
             number: Numbered { given: None, at: TokenStream::new() },
             was: None,
             default: false,

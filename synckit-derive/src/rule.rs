@@ -192,16 +192,16 @@ impl Rule {
         }
     }
 
-    /// The marker type.
-    pub(crate) fn marker(&self, krate: &TokenStream) -> TokenStream {
+    /// The marker type; `merge` is the path of the library's module of that name.
+    pub(crate) fn marker(&self, merge: &TokenStream) -> TokenStream {
         match self {
             Self::Plain(row) => {
                 let marker = format_ident!("{}", row.marker);
-                quote!(#krate::merge::#marker)
+                quote!(#merge::#marker)
             }
             Self::Map(inner) => {
-                let inner = inner.marker(krate);
-                quote!(#krate::merge::Map<#inner>)
+                let inner = inner.marker(merge);
+                quote!(#merge::Map<#inner>)
             }
             Self::Custom(path) => path.to_token_stream(),
         }

@@ -35,6 +35,12 @@ pub struct EventKind {
     pub lineage: Option<Lineage>,
 }
 
+/// A kind of event, by a name short enough for expansions.
+#[doc(hidden)]
+pub const fn kind(name: &'static str, version: u32, fields: &'static [FieldSchema]) -> EventKind {
+    EventKind::new(name, version, fields)
+}
+
 impl EventKind {
     /// A kind of event that only readers of the same version may apply.
     pub const fn new(name: &'static str, version: u32, fields: &'static [FieldSchema]) -> Self {

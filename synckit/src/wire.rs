@@ -28,9 +28,9 @@ mod writer;
 pub use field::Field;
 pub use lineage::{Lineage, Parts, ValueSchema};
 pub use reader::{Reader, Unknown};
-#[doc(hidden)]
-pub use shape::field_schema;
 pub use shape::{FieldSchema, Named, Scalar, Shape, ValueRef};
+#[doc(hidden)]
+pub use shape::{field_schema, field_schema_of};
 pub use value::{Value, WireType};
 pub use writer::Writer;
 

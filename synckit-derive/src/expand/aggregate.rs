@@ -19,7 +19,7 @@ use crate::rule::{Operation, Rule, custom_name};
 /// Expands everything beside the struct.
 pub(crate) fn aggregate(aggregate: &Aggregate<'_>, resolved: &Resolved) -> TokenStream {
     let fields = Tabled::of(aggregate, resolved);
-    let each = fields.iter().map(|field| field.shown(aggregate));
+    let each = fields.iter().map(|field| field.shown());
     let refused = aggregate.fields.iter().filter(|field| field.refused.is_some());
     let refused = refused.map(|field| field.ident);
     let value = quote!(Self { #(#each,)* #(#refused: ::core::unreachable!(),)* });
@@ -49,12 +49,14 @@ fn around(
     let history = history_of(aggregate, resolved);
     // A refused field has an error of its own, and no value.
     let is_refused = aggregate.fields.iter().any(|field| field.refused.is_some());
+    let krate = &aggregate.krate;
     let quiet = is_refused.then(|| quote!(#[allow(unreachable_code)]));
     quote! {
         #events
         #ops
         #quiet
         const _: () = {
+            use #krate::merge as __merge;
             #gates
             #handles
             #implementation
@@ -99,43 +101,42 @@ impl<'a> Tabled<'a> {
     }
 
     /// `F, R`
-    fn types(&self, aggregate: &Aggregate<'_>) -> TokenStream {
+    fn types(&self) -> TokenStream {
         let ty = checked::gated(self.field, self.field.ty);
-        let marker = marker(aggregate, self.field);
+        let marker = marker(self.field);
         quote!(#ty, #marker)
     }
 
-    fn entry(&self, aggregate: &Aggregate<'_>) -> TokenStream {
-        let krate = &aggregate.krate;
-        let (types, name, number) = (self.types(aggregate), self.field.name(), number(self.number));
+    fn entry(&self) -> TokenStream {
+        let (types, name, number) = (self.types(), self.field.name(), number(self.number));
         let Rule::Custom(path) = &self.field.rule else {
-            return quote!(&#krate::merge::field::<#types>(#number, #name));
+            return quote!(&__merge::field::<#types>(#number, #name));
         };
         let rule = custom_name(path);
         let message = format!(
             "the law of this rule has to be named after its marker: `Law::custom(\"{rule}\", …)`"
         );
         quote_spanned! {path.span()=>
-            &#krate::merge::custom::<#types>(#number, #name, #rule, #message)
+            &__merge::custom::<#types>(#number, #name, #rule, #message)
         }
     }
 
-    fn shown(&self, aggregate: &Aggregate<'_>) -> TokenStream {
-        let (ident, place, types) = (self.field.ident, &self.place, self.types(aggregate));
+    fn shown(&self) -> TokenStream {
+        let (ident, place, types) = (self.field.ident, &self.place, self.types());
         quote!(#ident: fields.value::<#types>(#place))
     }
 
-    fn created(&self, aggregate: &Aggregate<'_>) -> TokenStream {
-        let (ident, place, types) = (self.field.ident, &self.place, self.types(aggregate));
+    fn created(&self) -> TokenStream {
+        let (ident, place, types) = (self.field.ident, &self.place, self.types());
         quote!(creation.field::<#types>(#place, &self.#ident);)
     }
 
     /// The event of an operation.
-    fn event(&self, aggregate: &Aggregate<'_>, event: &Ident) -> TokenStream {
-        let (place, types) = (&self.place, self.types(aggregate));
+    fn event(&self, event: &Ident) -> TokenStream {
+        let (place, types) = (&self.place, self.types());
         let arms = self.field.operations.iter().map(|operation| {
             let carried = carried(operation);
-            let value = operation.value(&aggregate.krate, &carried);
+            let value = operation.value(&merge(), &carried);
             let made = variant(event, self.field, operation, &carried);
             quote!(#value => #made,)
         });
@@ -143,11 +144,11 @@ impl<'a> Tabled<'a> {
     }
 
     /// The operations of an event.
-    fn apply(&self, aggregate: &Aggregate<'_>, event: &Ident) -> TokenStream {
-        let (place, types) = (&self.place, self.types(aggregate));
+    fn apply(&self, event: &Ident) -> TokenStream {
+        let (place, types) = (&self.place, self.types());
         let arms = self.field.operations.iter().map(|operation| {
             let carried = carried(operation);
-            let value = operation.value(&aggregate.krate, &carried);
+            let value = operation.value(&merge(), &carried);
             let matched = variant(event, self.field, operation, &carried);
             quote!(#matched => fold.op::<#types>(#place, #value),)
         });
@@ -155,9 +156,14 @@ impl<'a> Tabled<'a> {
     }
 }
 
+/// The library's module of rules, by the name that it has in the `const _` block.
+fn merge() -> TokenStream {
+    quote!(__merge)
+}
+
 /// The marker of a field's rule, where rustc says so when it does not merge the field's type.
-fn marker(aggregate: &Aggregate<'_>, field: &MergedField<'_>) -> TokenStream {
-    let marker = field.rule.marker(&aggregate.krate);
+fn marker(field: &MergedField<'_>) -> TokenStream {
+    let marker = field.rule.marker(&merge());
     if matches!(field.rule, Rule::Custom(_)) {
         marker
     } else {
@@ -200,25 +206,25 @@ fn implementation(
     let version = number(resolved.version);
     let mut sorted: Vec<_> = fields.iter().collect();
     sorted.sort_by_key(|field| field.number);
-    let table = sorted.into_iter().map(|field| field.entry(aggregate));
+    let table = sorted.into_iter().map(|field| field.entry());
     let lineage = history::lineage(krate, resolved);
-    let made = fields.iter().map(|field| field.event(aggregate, event));
-    let applied = fields.iter().map(|field| field.apply(aggregate, event));
+    let made = fields.iter().map(|field| field.event(event));
+    let applied = fields.iter().map(|field| field.apply(event));
     let lowered = aggregate.events.iter().map(|domain| checked::lower(aggregate, event, domain));
-    let created = fields.iter().map(|field| field.created(aggregate));
+    let created = fields.iter().map(|field| field.created());
     quote! {
         #[automatically_derived]
         impl #krate::aggregate::Aggregate for #ident {
             const NAME: &'static str = #name;
             const VERSION: u32 = #version;
-            const FIELDS: &'static [&'static dyn #krate::merge::AnyField] = &[#(#table),*];
+            const FIELDS: &'static [&'static dyn __merge::AnyField] = &[#(#table),*];
             const LINEAGE: #krate::wire::Lineage = #lineage;
             type Event = #event;
             type Ops<'a> = #ops<'a>;
-            type Handles<'a> = #ops<'a, #krate::merge::Reads>;
+            type Handles<'a> = #ops<'a, __merge::Reads>;
             fn created() -> #event { #event::Created }
-            fn ops(root: &dyn #krate::merge::Root) -> #ops<'_> { __handles(root) }
-            fn handles(root: &dyn #krate::merge::Root) -> #ops<'_, #krate::merge::Reads> {
+            fn ops(root: &dyn __merge::Root) -> #ops<'_> { __handles(root) }
+            fn handles(root: &dyn __merge::Root) -> #ops<'_, __merge::Reads> {
                 __handles(root)
             }
             fn event(

@@ -15,8 +15,6 @@ use crate::lock::resolved::Resolved;
 struct Parts {
     /// The kinds, in order.
     kinds: Vec<TokenStream>,
-    /// The kinds' fields.
-    fields: usize,
     kind: TokenStream,
     write: TokenStream,
     read: TokenStream,
@@ -42,7 +40,7 @@ pub(crate) fn event(event: &Event<'_>, resolved: &[Resolved]) -> TokenStream {
     let Event { ident, krate, body } = event;
     let no_such_kind = no_such_kind(krate, &text(ident));
     let mut placed = body.kinds().zip(resolved).map(|(kind, resolved)| Placed { kind, resolved });
-    let Parts { kinds, fields, kind, write, read, older } = match body {
+    let Parts { kinds, kind, write, read, older } = match body {
         Body::Struct(_) => match placed.next() {
             Some(placed) if placed.kind.historical => return past(krate, ident, placed),
             Some(placed) => of_struct(krate, placed, &no_such_kind),
@@ -60,11 +58,11 @@ pub(crate) fn event(event: &Event<'_>, resolved: &[Resolved]) -> TokenStream {
         }
         Body::Union => return TokenStream::new(),
     };
-    let kinds = if fields == 0 {
+    let functions = fields::schema_functions(krate, body.kinds().flat_map(|kind| &kind.fields));
+    let kinds = if functions.is_empty() {
         quote!(&[#(#kinds),*])
     } else {
-        let schema_function = fields::schema_function(krate);
-        quote!({ #schema_function &[#(#kinds),*] })
+        quote!({ #functions &[#(#kinds),*] })
     };
     let result = result(krate);
     let history: TokenStream = body
@@ -107,7 +105,12 @@ impl<'a> Placed<'a> {
             let least = number(resolved.least_reader());
             quote!(.readable_by(#least))
         };
-        quote!(#krate::event::EventKind::new(#name, #version, #schema) #commuting #history)
+        let kind = if kind.fields.iter().any(|field| field.generated) {
+            quote!(kind)
+        } else {
+            quote!(#krate::event::EventKind::new)
+        };
+        quote!(#kind(#name, #version, #schema) #commuting #history)
     }
 
     /// What the lock of the kind leaves in the code.
@@ -143,7 +146,6 @@ fn of_struct(krate: &TokenStream, placed: Placed<'_>, no_such_kind: &TokenStream
     let upcast = placed.kind.upcast.as_ref();
     Parts {
         kinds: vec![placed.schema(krate)],
-        fields: fields.len(),
         kind: quote!(0),
         write: fields::write_own(krate, &fields),
         read: quote! {
@@ -202,7 +204,7 @@ fn past(krate: &TokenStream, ident: &Ident, placed: Placed<'_>) -> TokenStream {
     let Placed { kind, .. } = placed;
     let (result, schema, fields) = (result(krate), placed.schema(krate), placed.fields());
     let read = fields::read(krate, &fields);
-    let schema_function = (!fields.is_empty()).then(|| fields::schema_function(krate));
+    let functions = fields::schema_functions(krate, &kind.fields);
     let older = kind.upcast.as_ref().map(|upcast| {
         let convert = convert(krate, placed, upcast);
         quote! {
@@ -219,7 +221,7 @@ fn past(krate: &TokenStream, ident: &Ident, placed: Placed<'_>) -> TokenStream {
         #[automatically_derived]
         #[allow(deprecated)]
         impl #krate::event::PastEvent for #ident {
-            const KIND: #krate::event::EventKind = { #schema_function #schema };
+            const KIND: #krate::event::EventKind = { #functions #schema };
             fn read_payload(input: &mut #krate::wire::Reader<'_>) -> #result {
                 ::core::result::Result::Ok(Self #read)
             }
@@ -237,13 +239,8 @@ fn of_enum(krate: &TokenStream, variants: &[Named<'_>], no_such_kind: &TokenStre
     let ident = variants.iter().map(|(ident, _)| ident);
     let writes = variants.iter().map(|variant| write(krate, variant));
     let reads = variants.iter().map(|variant| read(krate, variant));
-    let fields = variants.iter().map(|(_, placement)| match placement {
-        Placement::Kind(placed) => placed.kind.fields.len(),
-        Placement::Flattened(_) => 0,
-    });
     Parts {
         kinds: variants.iter().map(|(_, placement)| schema(krate, placement)).collect(),
-        fields: fields.sum(),
         kind: quote!(match self { #(Self::#ident { .. } => #index,)* }),
         write: quote!(match self { #(#writes)* }),
         read: quote!(match kind { #(#index => #reads,)* _ => #no_such_kind }),
@@ -292,7 +289,11 @@ fn write(krate: &TokenStream, (ident, placement): &Named<'_>) -> TokenStream {
 fn read(krate: &TokenStream, (ident, placement): &Named<'_>) -> TokenStream {
     match placement {
         Placement::Kind(placed) => {
-            let read = fields::read(krate, &placed.fields());
+            let fields = placed.fields();
+            if let Some(only) = fields::read_only(krate, &fields) {
+                return quote!(#only.map(Self::#ident));
+            }
+            let read = fields::read(krate, &fields);
             quote!(::core::result::Result::Ok(Self::#ident #read))
         }
         Placement::Flattened(ty) => {

@@ -2,11 +2,12 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::Member;
 use syn::spanned::Spanned as _;
 
 use super::number;
 use crate::ast::Field;
-use crate::lock::resolved::Member;
+use crate::lock::resolved;
 
 /// A field with the number that it has.
 #[derive(Clone, Copy)]
@@ -16,7 +17,10 @@ pub(super) struct Numbered<'a> {
 }
 
 /// The fields, ascending by number.
-pub(super) fn numbered<'a>(fields: &'a [Field<'a>], members: &[Member]) -> Vec<Numbered<'a>> {
+pub(super) fn numbered<'a>(
+    fields: &'a [Field<'a>],
+    members: &[resolved::Member],
+) -> Vec<Numbered<'a>> {
     let each = fields.iter().zip(members);
     let mut numbered: Vec<_> =
         each.map(|(field, member)| Numbered { field, number: member.number }).collect();
@@ -94,18 +98,47 @@ pub(super) fn read(krate: &TokenStream, fields: &[Numbered<'_>]) -> TokenStream 
     quote!({ #(#each),* })
 }
 
-/// The schemas of the fields, made by the function that [`schema_function`] declares.
+/// Reads the only field of a tuple, as a `Result`; `None` when there are others.
+pub(super) fn read_only(krate: &TokenStream, fields: &[Numbered<'_>]) -> Option<TokenStream> {
+    let [Numbered { field, number: given }] = fields else { return None };
+    let is_plain = matches!(field.member, Member::Unnamed(_)) && !field.default;
+    let (to_call, number) = (to_call(krate, field), number(*given));
+    is_plain.then(|| quote!(#to_call::read_field(#number, input)))
+}
+
+/// The schemas of the fields, made by the functions that [`schema_functions`] declares.
 pub(super) fn schema(krate: &TokenStream, fields: &[Numbered<'_>]) -> TokenStream {
     let each = fields.iter().map(|numbered| {
         let (field, number) = (numbered.field, number(numbered.number));
         let (as_field, name) = (as_field(krate, field), &field.name);
         let or_default = field.default.then(|| quote!(.or_default()));
+        if field.generated {
+            let ty = field.ty;
+            return quote!(of::<#ty>(#number, #name));
+        }
         quote!(field(#number, #name, #as_field::SHAPE) #or_default)
     });
     quote!(&[#(#each),*])
 }
 
-/// A name short enough for a field's schema to take one line of the expansion.
+/// Names short enough for a field's schema to take one line of the expansion.
+pub(super) fn schema_functions<'a>(
+    krate: &TokenStream,
+    fields: impl IntoIterator<Item = &'a Field<'a>>,
+) -> TokenStream {
+    let (generated, written): (Vec<_>, Vec<_>) =
+        fields.into_iter().partition(|field| field.generated);
+    let field = (!written.is_empty()).then(|| schema_function(krate));
+    let of = (!generated.is_empty()).then(|| {
+        quote! {
+            use #krate::event::kind;
+            use #krate::wire::field_schema_of as of;
+        }
+    });
+    quote!(#field #of)
+}
+
+/// A name short enough for the schema of a field that was written out.
 pub(super) fn schema_function(krate: &TokenStream) -> TokenStream {
     quote!(use #krate::wire::field_schema as field;)
 }

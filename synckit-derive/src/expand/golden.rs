@@ -130,7 +130,8 @@ fn an_aggregate_of_four_fields() {
             }
         }),
     );
-    compare("aggregate.rs", expanded);
+    let text = compare("aggregate.rs", expanded);
+    assert!(text.lines().count() <= 300, "{} lines", text.lines().count());
 }
 
 #[test]

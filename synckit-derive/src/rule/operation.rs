@@ -38,13 +38,13 @@ enum Form {
 
 impl Operation {
     /// The library's value as an expression, and as a pattern, over what the event carries.
-    pub(crate) fn value(&self, krate: &TokenStream, carried: &[Ident]) -> TokenStream {
-        self.form.value(krate, carried)
+    pub(crate) fn value(&self, merge: &TokenStream, carried: &[Ident]) -> TokenStream {
+        self.form.value(merge, carried)
     }
 }
 
 impl Form {
-    fn value(&self, krate: &TokenStream, carried: &[Ident]) -> TokenStream {
+    fn value(&self, merge: &TokenStream, carried: &[Ident]) -> TokenStream {
         let (first, rest) = match carried {
             [first, rest @ ..] => (first, rest),
             [] => return TokenStream::new(),
@@ -53,16 +53,16 @@ impl Form {
             Self::Itself => first.to_token_stream(),
             Self::Plain { op, variant } => {
                 let (op, variant) = (format_ident!("{op}"), format_ident!("{variant}"));
-                quote!(#krate::merge::#op::#variant(#first))
+                quote!(#merge::#op::#variant(#first))
             }
             Self::Entry(inner) => {
-                let inner = inner.value(krate, rest);
-                quote!(#krate::merge::MapOp::Entry { key: #first, op: #inner })
+                let inner = inner.value(merge, rest);
+                quote!(#merge::MapOp::Entry { key: #first, op: #inner })
             }
             Self::Removed { carries } => {
                 let seen = carries.then(|| rest.first()).flatten();
                 let seen = seen.map_or_else(|| quote!(()), |seen| quote!(#seen));
-                quote!(#krate::merge::MapOp::Removed { key: #first, seen: #seen })
+                quote!(#merge::MapOp::Removed { key: #first, seen: #seen })
             }
         }
     }

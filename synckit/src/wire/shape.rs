@@ -145,6 +145,12 @@ pub const fn field_schema(number: u32, name: &'static str, shape: Shape) -> Fiel
     FieldSchema { number, name, shape, default: false }
 }
 
+/// A field of that type.
+#[doc(hidden)]
+pub const fn field_schema_of<F: super::Field>(number: u32, name: &'static str) -> FieldSchema {
+    field_schema(number, name, F::SHAPE)
+}
+
 impl FieldSchema {
     /// A field.
     pub const fn new(number: u32, name: &'static str, shape: Shape) -> Self {

@@ -32,16 +32,15 @@ pub(super) fn gated(field: &MergedField<'_>, ty: &impl ToTokens) -> TokenStream 
 
 /// The constants that check types, and the gates that depend on them.
 pub(super) fn gates(aggregate: &Aggregate<'_>) -> TokenStream {
-    let krate = &aggregate.krate;
     let gates = aggregate.fields.iter().filter(|field| is_gated(field)).map(|field| {
-        let (ty, marker, gate) = (field.ty, marker(aggregate, field), gate(field));
+        let (ty, marker, gate) = (field.ty, marker(field), gate(field));
         let span = match &field.rule {
             Rule::Custom(path) => path.span(),
             Rule::Plain(_) | Rule::Map(_) => ty.span(),
         };
         let constant = format_ident!("__{}", field.stem().to_uppercase());
         quote_spanned! {span=>
-            const #constant: usize = #krate::merge::fits::<#ty, #marker>();
+            const #constant: usize = __merge::fits::<#ty, #marker>();
             type #gate<T> = <[T; #constant] as ::core::iter::IntoIterator>::Item;
         }
     });

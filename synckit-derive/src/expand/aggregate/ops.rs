@@ -30,7 +30,7 @@ pub(super) fn ops(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
 
 fn handle(aggregate: &Aggregate<'_>, field: &MergedField<'_>) -> TokenStream {
     let (krate, ty) = (&aggregate.krate, field.ty);
-    let marker = field.rule.marker(krate);
+    let marker = field.rule.marker(&quote!(#krate::merge));
     // An array whose length is an error is a type about whose uses rustc says nothing.
     let ty = match &field.refused {
         Some(message) => quote_spanned!(ty.span()=> [(); { ::core::compile_error!(#message) }]),
@@ -45,10 +45,10 @@ pub(super) fn constructor(
     names: &Names,
     fields: &[Tabled<'_>],
 ) -> TokenStream {
-    let (krate, ops) = (&aggregate.krate, &names.ops);
+    let ops = &names.ops;
     let each = fields.iter().map(|field| {
         let (ident, place) = (field.field.ident, &field.place);
-        quote!(#ident: #krate::merge::Field::new(root, #place))
+        quote!(#ident: __merge::Field::new(root, #place))
     });
     let refused = aggregate.fields.iter().filter(|field| field.refused.is_some());
     let refused = refused.map(|field| {
@@ -56,7 +56,7 @@ pub(super) fn constructor(
         quote!(#ident: ::core::unreachable!())
     });
     quote! {
-        fn __handles<M>(root: &dyn #krate::merge::Root) -> #ops<'_, M> {
+        fn __handles<M>(root: &dyn __merge::Root) -> #ops<'_, M> {
             #ops { #(#each,)* #(#refused,)* }
         }
     }
