@@ -203,8 +203,11 @@ impl<'a> Reader<'a> {
     /// A length and what stands in that many bytes, at the same depth: what [`Writer::enclosed`]
     /// wrote.
     ///
+    /// # Errors
+    /// Those of `content`, or bytes that `content` leaves over.
+    ///
     /// [`Writer::enclosed`]: super::Writer::enclosed
-    pub(crate) fn enclosed<T>(
+    pub fn enclosed<T>(
         &mut self,
         content: impl FnOnce(&mut Reader<'a>) -> Result<T, WireError>,
     ) -> Result<T, WireError> {

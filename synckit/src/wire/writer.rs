@@ -94,7 +94,7 @@ impl Writer {
 
     /// A length and whatever `content` writes, at the same depth: for what a merge state puts
     /// around the values of events, which may use up the whole depth themselves.
-    pub(crate) fn enclosed(&mut self, content: impl FnOnce(&mut Self)) {
+    pub fn enclosed(&mut self, content: impl FnOnce(&mut Self)) {
         let start = self.out.len();
         content(self);
         let length = self.out.len() - start;

@@ -1,0 +1,9 @@
+//! Merge rules as an application meets them: edits that read, maps, and a rule of its own.
+
+mod rules {
+    mod edits;
+    mod first_write;
+    mod merging;
+    mod own;
+    mod support;
+}
