@@ -185,7 +185,8 @@ pub fn is_shape(text: &str) -> bool {
         Words::One(value) | Words::Optional(value) | Words::List(value) | Words::Set(value) => {
             is_value(value)
         }
-        Words::Map(key, value) => is_value(key) && is_value(value),
+        // The entries of an aggregate's map are whatever their own rule merges.
+        Words::Map(key, value) => is_value(key) && std::str::from_utf8(value).is_ok_and(is_shape),
     }
 }
 
@@ -308,6 +309,14 @@ mod tests {
     fn the_first_follower_is_the_shape_itself() {
         for shape in ["u8", "Point@1", "optional string", "list u8", "set i8", "map u8 u8"] {
             assert_eq!(followers(shape, true)[0], shape);
+        }
+    }
+
+    #[test]
+    fn maps_of_collections_are_shapes_and_stay_what_they_are() {
+        for shape in ["map string set string", "map u8 map u8 i64", "map string optional u8"] {
+            assert!(is_shape(shape), "{shape}");
+            assert_eq!(followers(shape, false), [shape]);
         }
     }
 
