@@ -111,8 +111,7 @@ pub fn sync_value(input: TokenStream) -> TokenStream {
     derive(input, value)
 }
 
-/// Makes a plain struct an aggregate: a domain type that replicas edit apart from each other and
-/// merge.
+/// Makes a plain struct an aggregate: a domain type that replicas edit concurrently and merge.
 ///
 /// ```text
 /// #[sync_aggregate(name = "inspection", version = 2, events(Signed))]
@@ -123,14 +122,15 @@ pub fn sync_value(input: TokenStream) -> TokenStream {
 ///     #[merge(min)]     pub first_seen: Option<u64>,
 ///     #[merge(counter)] pub visits: i64,
 ///     #[merge(set)]     pub tags: BTreeSet<String>,
+///     #[merge(map(lww))] pub readings: BTreeMap<String, f64>,
 /// }
 /// ```
 ///
 /// The struct stays as it is. Beside it appear
 /// - `InspectionEvent`, with a variant for every operation (`TitleSet`, `SeverityRaised`,
-///   `FirstSeenLowered`, `VisitsAdded`, `TagsInserted`, `TagsRemoved`), for the creation, and for
+///   `FirstSeenLowered`, `VisitsAdded`, `TagsInserted`, `TagsRemoved`,
+///   `ReadingsEntrySet`, `ReadingsRemoved`), for the creation, and for
 ///   every type in `events(…)`;
-/// - `InspectionState`, which folds those events and merges;
 /// - `InspectionOps`, the handles through which an edit records them.
 ///
 /// It takes

@@ -23,7 +23,7 @@ fn a_removal_leaves_what_its_author_had_not_seen() {
 }
 
 #[test]
-fn an_insertion_made_apart_from_the_removal_survives_it() {
+fn an_insertion_concurrent_with_the_removal_survives_it() {
     let first = moment(ANN, 1, 1, &[]);
     let removal = moment(BOB, 1, 9, &[(ANN, 1)]);
     let again = moment(CLEO, 1, 2, &[(ANN, 1)]);

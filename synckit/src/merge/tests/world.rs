@@ -188,7 +188,7 @@ impl Event {
     }
 }
 
-/// Events in the order in which they were made. Clocks are often equal and histories often apart.
+/// Events in the order in which they were made. Clocks are often equal and writes often concurrent.
 pub(super) fn history() -> impl Strategy<Value = Vec<Event>> {
     let peer = prop_oneof![2 => Just(None), 1 => (0..3_usize).prop_map(Some)];
     let step = (0..3_usize, peer, prop_oneof![3 => Just(0), 1 => 1..4_u64], change());
