@@ -124,7 +124,10 @@ impl Queue {
         }
         state.spaces = staged.spaces.or(state.spaces);
         state.waiting.push_back(Waiting { staged, bytes, reply, _room: room });
-        if !std::mem::replace(&mut state.writing, true) {
+        let begins = !std::mem::replace(&mut state.writing, true);
+        // A runtime that is ending drops what is spawned at once, which locks the state again.
+        drop(state);
+        if begins {
             let writing = Writing { queue: Arc::clone(self), done: false };
             tokio::spawn(writing.run());
         }
