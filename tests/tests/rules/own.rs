@@ -3,17 +3,17 @@
 use synckit::Hub;
 
 use super::first_write::Claim as _;
-use super::support::{Seat, meet, read, replica, seat};
+use super::support::{Seat, meet, read, replica, replica_behind, seat};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_agree_on_a_rule_of_the_applications_own() {
     let hub = Hub::builder().in_memory().unwrap();
-    let (ann, bob) = (replica().await, replica().await);
+    let (ann, bob) = (replica_behind(1_000).await, replica().await);
     ann.edit(&seat(), |it| it.holder.claim("ann")).await.unwrap();
     bob.edit(&seat(), |it| it.holder.claim("bob")).await.unwrap();
     meet(&hub, &[&ann, &bob]).await;
     assert_eq!(read(&ann, &seat()).await, read(&bob, &seat()).await);
-    assert_eq!(read(&bob, &seat()).await.holder, "ann", "who came first");
+    assert_eq!(read(&bob, &seat()).await.holder, "ann", "the earlier write");
     assert_eq!(ann.state_hash().await.unwrap(), bob.state_hash().await.unwrap());
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use synckit::clock::UnixMillis;
 use synckit::transport::{ChannelTransport, channel};
-use synckit::{Hub, Id, Replica, registry, sync_aggregate};
+use synckit::{Hub, Id, Replica, WallClock, registry, sync_aggregate};
 
 use super::first_write::FirstWrite;
 
@@ -26,6 +27,13 @@ pub(crate) struct Seat {
 
 pub(crate) async fn replica() -> Replica {
     Replica::builder().registry(registry![Seat]).in_memory().await.unwrap()
+}
+
+/// A replica whose clock is this much behind that of the system.
+pub(crate) async fn replica_behind(millis: u64) -> Replica {
+    let clock = move || UnixMillis::new(WallClock::default().now().get() - millis);
+    let builder = Replica::builder().registry(registry![Seat]).wall_clock(WallClock::new(clock));
+    builder.in_memory().await.unwrap()
 }
 
 pub(crate) fn seat() -> Id<Seat> {
