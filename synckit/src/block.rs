@@ -1,26 +1,28 @@
 //! Blocks: envelopes packed for the log and the wire.
 //!
-//! A block holds whole commits of one space in log order. What repeats (replicas, names, keys,
-//! metadata) stands once in tables, so an envelope's header costs a few bytes; each author's
-//! sequence numbers follow from the first. The author packs a block once, and stores and hubs keep
-//! and forward it as it is. Envelopes restored from a block are exactly those packed.
-//! `docs/storage.md` gives the format byte by byte.
+//! A block holds whole commits of one space in log order. What repeats (names, keys, metadata, the
+//! commits that contexts refer to) stands once in tables, so an envelope's header costs a few
+//! bytes; each author's sequence numbers follow from the first. The author packs a block once and
+//! signs its end, and stores and hubs keep and forward it as it is. Envelopes restored from a block
+//! are exactly those packed. `docs/storage.md` gives the format byte by byte.
 //!
 //! A [`Block`] has been checked: its checksum holds, every index points into its table, every name
-//! is valid, and commits are whole and not interleaved.
+//! is valid, and commits are whole and not interleaved. Who wrote it is checked by
+//! [`Block::check_authors`], where blocks come from others.
 
 mod pack;
 mod parse;
 
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
-use crate::envelope::{Chain, Envelope, Head, Metadata, Parts};
+use crate::envelope::{Context, Envelope, LeafHasher, Metadata, Parts, Seen};
 use crate::event::EventRef;
 use crate::id::{AggregateId, Dot, IdError, ReplicaId, SpaceId};
-use crate::vector::{Stamp, VectorClock};
 use crate::wire::WireError;
 
 pub use pack::{BlockFull, BlockPacker};
@@ -30,11 +32,15 @@ pub const BLOCK_EVENTS_MAX: usize = 4_096;
 /// Largest block, in bytes.
 pub const BLOCK_BYTES_MAX: usize = 512 * 1024;
 /// The first four bytes of every block.
-pub const BLOCK_MAGIC: [u8; 4] = *b"SKB1";
-/// Length of the checksum that follows the magic bytes.
+pub const BLOCK_MAGIC: [u8; 4] = *b"SKB2";
+/// The codec of a body that is stored as it is. Other numbers are kept for compressed bodies.
+pub const CODEC_PLAIN: u8 = 0;
+/// Length of the checksum that follows the magic bytes and the codec.
 pub const BLOCK_CHECKSUM_LEN: usize = 16;
+/// Length of a signature.
+pub const SIGNATURE_LEN: usize = 64;
 
-/// A run of one author's events inside a block.
+/// A run of one author's commits inside a block.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Run {
     /// The author.
@@ -45,12 +51,17 @@ pub struct Run {
     pub count: u64,
     /// The author's chain before the first event.
     pub chain_before: Chain,
+    /// Random bits that the author drew for this run: two stores that write under one key never
+    /// write the same commit.
+    pub nonce: u64,
+    /// The author's signature over the chain after the last event.
+    pub signature: [u8; SIGNATURE_LEN],
 }
 
 impl Run {
-    /// Where the author's events stood before the run; the clock reading is not known.
-    pub const fn head_before(&self) -> Head {
-        Head { seq: self.first_seq - 1, hlc: Hlc::ZERO, chain: self.chain_before }
+    /// The commit that the run follows.
+    pub const fn before(&self) -> CommitId {
+        CommitId { author: self.replica, seq: self.first_seq - 1, chain: self.chain_before }
     }
 
     /// The number of the last event.
@@ -59,36 +70,55 @@ impl Run {
     }
 }
 
-/// Packed envelopes, checked.
+/// A commit of a block.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Commit {
+    /// Its name.
+    pub id: CommitId,
+    /// The index of its author's run.
+    pub run: usize,
+    /// The indices of its events.
+    pub entries: Range<usize>,
+}
+
+/// Packed envelopes, checked. Cloning shares them.
 #[derive(Clone, Debug)]
-pub struct Block {
+pub struct Block(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     bytes: Bytes,
     space: SpaceId,
     runs: Vec<Run>,
+    anchors: Vec<CommitId>,
     aggregates: Vec<AggregateId>,
     events: Vec<EventRef>,
     metadata: Vec<Metadata>,
-    contexts: Vec<VectorClock>,
+    /// Rows of all contexts: the anchor and the number.
+    seen: Vec<(usize, u64)>,
     entries: Vec<Header>,
+    /// Hashed when first asked for.
+    commits: OnceLock<Vec<Commit>>,
 }
 
 /// Where an entry's parts are.
 #[derive(Clone, Debug)]
 struct Header {
     run: usize,
-    dot: Dot,
+    seq: u64,
     hlc: Hlc,
     last: bool,
     aggregate: usize,
     event: usize,
     metadata: usize,
-    context: usize,
+    context: Range<usize>,
     extensions: Range<usize>,
     payload: Range<usize>,
 }
 
 impl Block {
-    /// Checks and takes packed bytes.
+    /// Checks and takes packed bytes. Says nothing about who wrote them: see
+    /// [`Block::check_authors`].
     ///
     /// # Errors
     /// When they are not a whole and sound block.
@@ -96,30 +126,58 @@ impl Block {
         parse::parse(bytes)
     }
 
+    /// Checks that every run was signed by its author, and that first runs begin their chains.
+    ///
+    /// # Errors
+    /// [`BlockError::Forged`] with the author in whose name something was written.
+    pub fn check_authors(&self) -> Result<(), BlockError> {
+        let ends = self.ends();
+        let forged = self.0.runs.iter().zip(ends).find(|(run, end)| {
+            let begins = run.first_seq != 1
+                || run.chain_before == Chain::root(&self.0.space, &run.replica);
+            !begins || !end.is_signed(&run.signature)
+        });
+        match forged {
+            Some((run, _)) => Err(BlockError::Forged { author: run.replica }),
+            None => Ok(()),
+        }
+    }
+
     /// The packed bytes.
-    pub const fn bytes(&self) -> &Bytes {
-        &self.bytes
+    pub fn bytes(&self) -> &Bytes {
+        &self.0.bytes
+    }
+
+    /// The checksum that the bytes begin with.
+    pub fn checksum(&self) -> &[u8] {
+        let begin = BLOCK_MAGIC.len() + 1;
+        &self.0.bytes[begin..begin + BLOCK_CHECKSUM_LEN]
     }
 
     /// The space that the events belong to.
-    pub const fn space(&self) -> &SpaceId {
-        &self.space
+    pub fn space(&self) -> &SpaceId {
+        &self.0.space
     }
 
     /// How many events it holds, at least 1.
     #[allow(clippy::len_without_is_empty, reason = "a block is never empty")]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.0.entries.len()
     }
 
-    /// The authors' runs.
+    /// The authors' runs. An author that has forked may have several.
     pub fn runs(&self) -> &[Run] {
-        &self.runs
+        &self.0.runs
+    }
+
+    /// The commits that contexts refer to. The block's authors held them when they wrote it.
+    pub fn anchors(&self) -> &[CommitId] {
+        &self.0.anchors
     }
 
     /// The aggregates that the events are about, each once, in the order of their first events.
     pub fn aggregates(&self) -> &[AggregateId] {
-        &self.aggregates
+        &self.0.aggregates
     }
 
     /// The causal contexts of the events, each once.
@@ -129,44 +187,59 @@ impl Block {
 
     /// The events in order.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> + DoubleEndedIterator {
-        self.entries.iter().map(|header| Entry { block: self, header })
+        self.0.entries.iter().map(|header| Entry { block: &self.0, header })
     }
 
     /// The event at an index.
     pub fn entry(&self, index: usize) -> Option<Entry<'_>> {
-        self.entries.get(index).map(|header| Entry { block: self, header })
+        self.0.entries.get(index).map(|header| Entry { block: &self.0, header })
     }
 
-    /// The author's chain at one of its events, when the block holds it.
-    pub fn chain_at(&self, dot: Dot) -> Option<Chain> {
-        let run = self.runs.iter().find(|run| run.replica == dot.replica)?;
-        if !(run.first_seq..=run.last_seq()).contains(&dot.seq) {
-            return None;
-        }
-        let mut of_run = self.entries().filter(|entry| entry.dot().replica == dot.replica);
-        let mut chain = run.chain_before;
-        for _ in run.first_seq..=dot.seq {
-            chain = of_run.next()?.head_after(&chain).chain;
-        }
-        Some(chain)
+    /// The commits in order, with their names. Hashes the block when it is first called.
+    pub fn commits(&self) -> &[Commit] {
+        self.0.commits.get_or_init(|| self.hash_commits())
     }
 
-    /// Where each author's events stand at the end of this block, if they stood at its runs'
-    /// beginnings before.
-    pub fn heads(&self) -> Vec<(ReplicaId, Head)> {
-        let mut heads: Vec<_> =
-            self.runs.iter().map(|run| (run.replica, run.head_before())).collect();
-        for entry in self.entries() {
-            let head = &mut heads[entry.header.run].1;
-            *head = entry.head_after(&head.chain);
+    /// The commits of one run, in order.
+    pub fn commits_of(&self, run: usize) -> impl Iterator<Item = &Commit> {
+        self.commits().iter().filter(move |commit| commit.run == run)
+    }
+
+    /// The last commit of each run.
+    pub fn ends(&self) -> Vec<CommitId> {
+        let mut ends: Vec<_> = self.0.runs.iter().map(Run::before).collect();
+        for commit in self.commits() {
+            ends[commit.run] = commit.id;
         }
-        heads
+        ends
+    }
+
+    fn hash_commits(&self) -> Vec<Commit> {
+        let mut chains: Vec<_> = self.0.runs.iter().map(|run| run.chain_before).collect();
+        let (mut commits, mut hasher) = (Vec::new(), LeafHasher::default());
+        let mut first = 0;
+        for (index, entry) in self.entries().enumerate() {
+            let run = entry.header.run;
+            let of_run = &self.0.runs[run];
+            if index == first {
+                hasher.begin(of_run.nonce);
+            }
+            hasher.add(entry.parts(), entry.seen());
+            if entry.last() {
+                chains[run] = chains[run].then(&hasher.leaf());
+                let (author, chain) = (of_run.replica, chains[run]);
+                let id = CommitId { author, seq: entry.header.seq, chain };
+                commits.push(Commit { id, run, entries: first..index + 1 });
+                first = index + 1;
+            }
+        }
+        commits
     }
 }
 
 impl PartialEq for Block {
     fn eq(&self, other: &Self) -> bool {
-        self.bytes == other.bytes
+        self.0.bytes == other.0.bytes
     }
 }
 
@@ -175,14 +248,19 @@ impl Eq for Block {}
 /// One event of a block.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    block: &'a Block,
+    block: &'a Inner,
     header: &'a Header,
 }
 
 impl<'a> Entry<'a> {
-    /// The event's name.
-    pub const fn dot(&self) -> Dot {
-        self.header.dot
+    /// The index of its author's run.
+    pub const fn run(&self) -> usize {
+        self.header.run
+    }
+
+    /// Its author and its number. Not a name where the author's events have forked.
+    pub fn dot(&self) -> Dot {
+        Dot { replica: self.block.runs[self.header.run].replica, seq: self.header.seq }
     }
 
     /// The author's hybrid clock.
@@ -200,19 +278,19 @@ impl<'a> Entry<'a> {
         &self.block.aggregates[self.header.aggregate]
     }
 
+    /// The index of its aggregate among the block's.
+    pub const fn aggregate_index(&self) -> usize {
+        self.header.aggregate
+    }
+
     /// Which event it is.
     pub fn event(&self) -> &'a EventRef {
         &self.block.events[self.header.event]
     }
 
-    /// What its author had seen of the aggregate.
-    pub fn context(&self) -> &'a VectorClock {
-        &self.block.contexts[self.header.context]
-    }
-
-    /// The stamp that merging uses.
-    pub fn stamp(&self) -> Stamp<'a> {
-        Stamp { dot: self.dot(), hlc: self.hlc(), context: self.context() }
+    /// Events of the aggregate that its author had seen: the index of an anchor, and the number.
+    pub fn context_rows(&self) -> &'a [(usize, u64)] {
+        &self.block.seen[self.header.context.clone()]
     }
 
     /// Its metadata.
@@ -228,11 +306,11 @@ impl<'a> Entry<'a> {
     /// The whole envelope; payload and extensions share the block's memory.
     pub fn envelope(&self) -> Envelope {
         Envelope {
-            dot: self.header.dot,
+            dot: self.dot(),
             aggregate: self.aggregate().clone(),
             event: self.event().clone(),
             hlc: self.header.hlc,
-            context: self.context().clone(),
+            context: Context::of(self.seen()),
             last: self.header.last,
             metadata: self.metadata().clone(),
             extensions: self.block.bytes.slice(self.header.extensions.clone()),
@@ -240,25 +318,21 @@ impl<'a> Entry<'a> {
         }
     }
 
+    fn seen(&self) -> impl ExactSizeIterator<Item = Seen> + use<'a> {
+        let block = self.block;
+        self.context_rows().iter().map(|(anchor, seq)| Seen { on: block.anchors[*anchor], seq: *seq })
+    }
+
     fn parts(&self) -> Parts<'a> {
         let bytes = &self.block.bytes;
         Parts {
-            dot: self.header.dot,
             aggregate: self.aggregate(),
             event: self.event(),
             hlc: self.header.hlc,
-            context: self.context(),
-            last: self.header.last,
             metadata: self.metadata(),
             extensions: &bytes[self.header.extensions.clone()],
             payload: &bytes[self.header.payload.clone()],
         }
-    }
-
-    /// Where the author's events stand after this one, given the chain before it.
-    pub fn head_after(&self, before: &Chain) -> Head {
-        let chain = self.parts().chain(&self.block.space, before);
-        Head { seq: self.header.dot.seq, hlc: self.header.hlc, chain }
     }
 }
 
@@ -269,6 +343,18 @@ pub enum BlockError {
     /// The checksum does not fit the bytes: they were damaged.
     #[error("the block's checksum does not fit its bytes: they were damaged")]
     Checksum,
+    /// Compressed by a codec that this version does not know. Upgrade this program.
+    #[error("the block is compressed by codec {codec}, which this program does not know; upgrade it")]
+    Codec {
+        /// The codec's number.
+        codec: u8,
+    },
+    /// Something in it was not written by the author that it names.
+    #[error("the block has events in the name of {author:.8} that it did not sign")]
+    Forged {
+        /// The author named.
+        author: ReplicaId,
+    },
     /// A name, key, context or metadata entry is not valid.
     #[error("the block has an invalid identifier: {0}")]
     Id(#[from] IdError),

@@ -1,20 +1,19 @@
 //! The envelope: one event as it is stored and sent.
 //!
-//! An envelope has one canonical form, and that form has one hash. The canonical form is what
-//! hashes are made over; in stores and on the wire envelopes travel packed into
-//! [blocks](crate::block), from which the canonical form is restored exactly. Payload and
-//! extensions are opaque here: nobody but the typed edge reads them, and nobody re-encodes them.
+//! An envelope has one canonical form, from which its commit's [leaf](crate::chain::Leaf) is
+//! hashed. In stores and on the wire envelopes travel packed into [blocks](crate::block), from
+//! which they are restored exactly. Payload and extensions are opaque here: nobody but the typed
+//! edge reads them, and nobody re-encodes them.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use bytes::Bytes;
 
+use crate::chain::{CommitId, Leaf};
 use crate::clock::Hlc;
 use crate::event::EventRef;
-use crate::id::{AggregateId, Dot, ReplicaId, SpaceId, hex};
-use crate::vector::{VectorClock, VectorFull};
-use crate::wire::{Field, WireType, Writer};
+use crate::id::{AggregateId, Dot};
+use crate::wire::Writer;
 
 /// Largest payload, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
@@ -24,9 +23,9 @@ pub const METADATA_ENTRIES_MAX: usize = 16;
 pub const METADATA_BYTES_MAX: usize = 1_024;
 /// Most bytes of header extensions of one event.
 pub const EXTENSIONS_BYTES_MAX: usize = 4_096;
-/// Most replicas that an event's causal context names. A context that would name more is shortened,
-/// and then errs towards "concurrent".
-pub const CONTEXT_REPLICAS_MAX: usize = 1_024;
+/// Most rows of an event's causal context. A context that would have more is shortened, and then
+/// errs towards "concurrent".
+pub const CONTEXT_ROWS_MAX: usize = 1_024;
 
 /// One event with everything that others need to store, order, forward and apply it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,9 +38,8 @@ pub struct Envelope {
     pub event: EventRef,
     /// The author's hybrid clock.
     pub hlc: Hlc,
-    /// What the author had seen of the aggregate; empty when the event needs none. Does not name
-    /// the author.
-    pub context: VectorClock,
+    /// Events of the aggregate that the author had seen; empty when the event needs none.
+    pub context: Context,
     /// Whether it is the last event of its commit. A commit is never applied in part.
     pub last: bool,
     /// Small strings for whoever reads the history: actor, trace id.
@@ -52,180 +50,119 @@ pub struct Envelope {
     pub payload: Bytes,
 }
 
-impl Envelope {
-    /// The hash of a replica's events up to and including this one, given the hash up to the one
-    /// before.
-    pub fn chain(&self, space: &SpaceId, before: &Chain) -> Chain {
-        self.parts().chain(space, before)
+/// Events of an aggregate that an author had seen, one row per branch of an author.
+///
+/// The author's own earlier events are implied.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Context(Vec<Seen>);
+
+/// One row of a [`Context`]: the events of an author up to a number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Seen {
+    /// A commit of that author which the event's author held. Tells which branch is meant where
+    /// the author's events have forked.
+    pub on: CommitId,
+    /// The number of the last event seen, at most `on.seq`.
+    pub seq: u64,
+}
+
+impl Context {
+    /// Nothing seen.
+    pub const fn new() -> Self {
+        Self(Vec::new())
     }
 
-    /// Writes the canonical form, a protobuf message (see `docs/storage.md`).
-    pub fn write_canonical(&self, space: &SpaceId, out: &mut Writer) {
-        self.parts().write_canonical(space, out);
+    /// Takes rows, sorts them, and drops what is no row: number 0, or one beyond its commit.
+    pub fn of(rows: impl IntoIterator<Item = Seen>) -> Self {
+        let mut rows: Vec<_> =
+            rows.into_iter().filter(|row| (1..=row.on.seq).contains(&row.seq)).collect();
+        // Of two rows on one path the longer says what the other does.
+        rows.sort_unstable_by_key(|row| (row.on, std::cmp::Reverse(row.seq)));
+        rows.dedup_by_key(|row| row.on);
+        Self(rows)
     }
 
-    fn parts(&self) -> Parts<'_> {
-        Parts {
-            dot: self.dot,
-            aggregate: &self.aggregate,
-            event: &self.event,
-            hlc: self.hlc,
-            context: &self.context,
-            last: self.last,
-            metadata: &self.metadata,
-            extensions: &self.extensions,
-            payload: &self.payload,
-        }
+    /// The rows, ascending by author.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Seen> {
+        self.0.iter()
+    }
+
+    /// How many rows there are.
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing was seen.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
-/// The parts of an envelope, wherever they are.
+/// The parts of an envelope that its commit's leaf covers, wherever they are, the context left out.
+/// Author and number are covered by the chain, the end of the commit by the leaf.
+#[derive(Clone, Copy)]
 pub(crate) struct Parts<'a> {
-    pub(crate) dot: Dot,
     pub(crate) aggregate: &'a AggregateId,
     pub(crate) event: &'a EventRef,
     pub(crate) hlc: Hlc,
-    pub(crate) context: &'a VectorClock,
-    pub(crate) last: bool,
     pub(crate) metadata: &'a Metadata,
     pub(crate) extensions: &'a [u8],
     pub(crate) payload: &'a [u8],
 }
 
-impl Parts<'_> {
-    pub(crate) fn chain(&self, space: &SpaceId, before: &Chain) -> Chain {
-        let mut out = Writer::new();
-        out.raw(&before.0);
-        self.write_canonical(space, &mut out);
-        // Headers are flat: they cannot be nested too deep.
-        Chain(*blake3::hash(&out.finish().unwrap_or_default()).as_bytes())
+/// Hashes the events of one commit into its leaf. Reuses its buffer from commit to commit.
+#[derive(Debug, Default)]
+pub(crate) struct LeafHasher(Writer);
+
+impl LeafHasher {
+    /// Begins a commit written under a nonce.
+    pub(crate) fn begin(&mut self, nonce: u64) {
+        self.0.clear();
+        self.0.raw(&nonce.to_le_bytes());
     }
 
-    fn write_canonical(&self, space: &SpaceId, out: &mut Writer) {
-        text_field(space.as_str(), 1, out);
-        self.dot.replica.as_bytes().write_field(2, out);
-        self.dot.seq.write_field(3, out);
-        text_field(self.aggregate.kind.as_str(), 4, out);
-        bytes_field(self.aggregate.key.as_bytes(), 5, out);
-        text_field(self.event.name.as_str(), 6, out);
-        self.event.version.write_field(7, out);
-        self.event.min_reader.write_field(8, out);
-        self.hlc.to_bits().write_field(9, out);
-        for dot in self.context.iter() {
-            out.tag(10, WireType::Len);
-            out.nested(|out| {
-                dot.replica.as_bytes().write_field(1, out);
-                dot.seq.write_field(2, out);
-            });
+    /// Adds an event: every part is fixed in length or preceded by its length, so no two commits
+    /// have the same bytes.
+    pub(crate) fn add(&mut self, parts: Parts<'_>, context: impl ExactSizeIterator<Item = Seen>) {
+        let out = &mut self.0;
+        out.bytes(parts.aggregate.kind.as_str().as_bytes());
+        out.bytes(parts.aggregate.key.as_bytes());
+        out.bytes(parts.event.name.as_str().as_bytes());
+        out.varint(u64::from(parts.event.version));
+        out.varint(u64::from(parts.event.min_reader));
+        out.raw(&parts.hlc.to_bits().to_le_bytes());
+        out.varint(context.len() as u64);
+        for Seen { on, seq } in context {
+            out.raw(on.author.as_bytes());
+            out.varint(on.seq);
+            out.raw(on.chain.as_bytes());
+            out.varint(seq);
         }
-        self.last.write_field(11, out);
-        self.metadata.0.write_field(12, out);
-        if !self.extensions.is_empty() {
-            bytes_field(self.extensions, 13, out);
+        out.varint(parts.metadata.len() as u64);
+        for (key, value) in parts.metadata.iter() {
+            out.bytes(key.as_bytes());
+            out.bytes(value.as_bytes());
         }
-        bytes_field(self.payload, 14, out);
-    }
-}
-
-fn text_field(text: &str, number: u32, out: &mut Writer) {
-    bytes_field(text.as_bytes(), number, out);
-}
-
-fn bytes_field(bytes: &[u8], number: u32, out: &mut Writer) {
-    out.tag(number, WireType::Len);
-    out.bytes(bytes);
-}
-
-/// The running BLAKE3 hash over a replica's events in a space: two stores with the same hash at the
-/// same number hold the same events of that replica.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Chain([u8; Self::LEN]);
-
-impl Chain {
-    /// Length in bytes.
-    pub const LEN: usize = 32;
-    /// Before a replica's first event.
-    pub const START: Self = Self([0; Self::LEN]);
-
-    /// Takes 32 bytes.
-    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
-        Self(bytes)
+        out.bytes(parts.extensions);
+        out.bytes(parts.payload);
     }
 
-    /// The 32 bytes.
-    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Chain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(&self.0[..4]))
-    }
-}
-
-/// How far a store holds one replica's events.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Head {
-    /// The number of the last event held; 0 when none is.
-    pub seq: u64,
-    /// That event's clock reading.
-    pub hlc: Hlc,
-    /// The hash over all events up to it.
-    pub chain: Chain,
-}
-
-impl Head {
-    /// Nothing held.
-    pub const START: Self = Self { seq: 0, hlc: Hlc::ZERO, chain: Chain::START };
-
-    /// The name of the last event held, of which `replica` is the author.
-    pub const fn dot(&self, replica: ReplicaId) -> Dot {
-        Dot { replica, seq: self.seq }
-    }
-}
-
-/// Exactly what a store holds of a space: the head of every replica's events.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Frontier(BTreeMap<ReplicaId, Head>);
-
-impl Frontier {
-    /// Nothing held.
-    pub const fn new() -> Self {
-        Self(BTreeMap::new())
+    /// Adds an event that is not packed.
+    pub(crate) fn add_envelope(&mut self, envelope: &Envelope) {
+        let parts = Parts {
+            aggregate: &envelope.aggregate,
+            event: &envelope.event,
+            hlc: envelope.hlc,
+            metadata: &envelope.metadata,
+            extensions: &envelope.extensions,
+            payload: &envelope.payload,
+        };
+        self.add(parts, envelope.context.iter().copied());
     }
 
-    /// How far the events of `replica` are held.
-    pub fn head(&self, replica: &ReplicaId) -> Head {
-        self.0.get(replica).copied().unwrap_or(Head::START)
-    }
-
-    /// Sets how far the events of `replica` are held.
-    ///
-    /// # Errors
-    /// When the replica would be one too many for a [`VectorClock`]; the frontier is then left as
-    /// it was.
-    pub fn set(&mut self, replica: ReplicaId, head: Head) -> Result<(), VectorFull> {
-        if self.0.len() >= crate::vector::VECTOR_REPLICAS_MAX && !self.0.contains_key(&replica) {
-            return Err(VectorFull);
-        }
-        self.0.insert(replica, head);
-        Ok(())
-    }
-
-    /// The heads, ascending by replica.
-    pub fn iter(&self) -> impl Iterator<Item = (&ReplicaId, &Head)> {
-        self.0.iter()
-    }
-
-    /// How many replicas have events here.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether nothing is held.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// The leaf of the events added since [`LeafHasher::begin`].
+    pub(crate) fn leaf(&self) -> Leaf {
+        Leaf::of(self.0.written())
     }
 }
 

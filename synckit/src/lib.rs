@@ -12,12 +12,14 @@
 // Facts.
 pub mod id;
 pub mod key;
+pub mod chain;
 pub mod clock;
 pub mod vector;
 pub mod wire;
 pub mod event;
 pub mod envelope;
 pub mod block;
+pub mod branch;
 
 // Agreement.
 pub mod log;

@@ -1,20 +1,31 @@
 //! Logs: sequences of blocks, and the rules by which every store appends to them.
 //!
-//! A log holds the blocks of one space. It may begin after position 0, when what stood before was
-//! pruned; positions never change. It admits a block only if
-//! - each author's events follow the last one held without a gap, and continue the same chain of
-//!   hashes,
-//! - each author's clock readings do not go back,
+//! A log of a space is a sequence of blocks, and only ever grows. It may begin after position 0, when
+//! what stood before was pruned; positions never change. Whatever the back end, it admits a block
+//! only if
+//! - each run of commits follows a commit of its author that is held, and continues its chain,
 //! - everything that an event's author had seen stands before it (the log is causally ordered),
-//! - a space keeps to its number of writing replicas.
+//! - a space keeps to its number of branches.
 //!
-//! Events held already are passed over: receiving twice is no error. The same name with other
-//! contents is a *fork*, refused and reported with what proves it.
+//! Commits held already are passed over: receiving twice is no error. A run that leaves its author's
+//! chain before the end is a *fork*: the author's key was used by two stores. Both branches are
+//! kept, and merge like any concurrent work.
+//!
+//! Admission asks nobody: [`Admission::decide`] either decides or says what it needs to know, so
+//! that a store answers all questions of a batch at once.
 
-use crate::block::{Block, Entry};
-use crate::envelope::Chain;
-use crate::id::{Dot, Position, ReplicaId, SpaceId};
-use crate::vector::VECTOR_REPLICAS_MAX;
+use std::fmt;
+
+use crate::block::{Block, BlockPacker, Entry, SIGNATURE_LEN};
+use crate::branch::{Branch, BranchNo, Branches};
+use crate::chain::{Chain, CommitId};
+use crate::envelope::Envelope;
+use crate::id::{Dot, Position, ReplicaId, SpaceId, hex};
+use crate::vector::{VECTOR_REPLICAS_MAX, VectorClock};
+
+mod admission;
+
+pub use admission::{Admission, Admitted, Answers, Decision, Question};
 
 mod admission;
 
@@ -64,15 +75,6 @@ impl Page {
     }
 }
 
-/// A block to append and where it came from.
-#[derive(Clone, Debug)]
-pub struct Append {
-    /// The block.
-    pub block: Block,
-    /// Where it came from.
-    pub source: Source,
-}
-
 /// A block in its place in a log.
 #[derive(Clone, Debug)]
 pub struct LogBlock {
@@ -80,8 +82,12 @@ pub struct LogBlock {
     pub start: Position,
     /// The block.
     pub block: Block,
-    /// Where it came from.
-    pub source: Source,
+    /// The branch of each of the block's runs.
+    pub branches: Vec<BranchNo>,
+    /// The branch of each of the block's anchors.
+    pub anchors: Vec<BranchNo>,
+    /// The digest of the log up to the block's end.
+    pub digest: Digest,
 }
 
 impl LogBlock {
@@ -90,68 +96,131 @@ impl LogBlock {
         Position(self.start.0 + self.block.len() as u64)
     }
 
+    /// The place behind it.
+    pub fn cursor(&self) -> Cursor {
+        Cursor { position: self.end(), digest: self.digest }
+    }
+
     /// Its events after a position of the log, each with the position that it ends at.
     pub fn after(&self, position: Position) -> impl Iterator<Item = (Position, Entry<'_>)> {
         let before = position.0.saturating_sub(self.start.0);
         let skipped = usize::try_from(before).unwrap_or(usize::MAX);
         (self.start.0 + 1..).map(Position).zip(self.block.entries()).skip(skipped)
     }
+
+    /// An event under the identity that it has in merging.
+    pub fn dot(&self, branches: &Branches, entry: &Entry<'_>) -> Dot {
+        branches.dot(self.branches[entry.run()], entry.dot().seq)
+    }
+
+    /// What an event's author had seen of the aggregate, under the identities of merging. The
+    /// author's own earlier events on the same branch are implied. A clock that is full errs
+    /// towards "concurrent".
+    pub fn context(&self, branches: &Branches, entry: &Entry<'_>) -> VectorClock {
+        let mut clock = VectorClock::new();
+        for (anchor, seq) in entry.context_rows() {
+            let _ = branches.see(&mut clock, self.anchors[*anchor], *seq);
+        }
+        let no = self.branches[entry.run()];
+        // Where the author has forked, its earlier events count under other identities.
+        let forked = |branch: &Branch| branch.leaves.is_some() || !branch.forks.is_empty();
+        if branches.get(no).is_some_and(forked) {
+            let _ = branches.see(&mut clock, no, entry.dot().seq);
+        }
+        clock
+    }
+
+    /// Whether all its events are covered by what somebody holds.
+    pub fn is_covered(&self, held: &crate::branch::Coverage) -> bool {
+        let mut runs = self.block.runs().iter().zip(&self.branches);
+        runs.all(|(run, branch)| held.covers(*branch, run.last_seq()))
+    }
 }
 
-/// Where a block came from.
+/// A hash over a log up to a place where a block ends: two logs with the same one at the same
+/// position are the same up to there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest([u8; Self::LEN]);
+
+impl Digest {
+    /// Length in bytes.
+    pub const LEN: usize = 32;
+    /// Before the first event.
+    pub const START: Self = Self([0; Self::LEN]);
+
+    /// After a block that follows this digest.
+    #[must_use]
+    pub fn then(&self, block: &Block) -> Self {
+        let mut hasher = blake3::Hasher::new_keyed(b"synckit 2026 digest of a log....");
+        hasher.update(&self.0).update(block.checksum());
+        Self(*hasher.finalize().as_bytes())
+    }
+
+    /// Takes 32 bytes.
+    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0[..4]))
+    }
+}
+
+/// A place in a log that proves itself: a log in which the position has another digest is another
+/// log, or the same one after it was restored from a copy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cursor {
+    /// How many events lie before it.
+    pub position: Position,
+    /// The digest of the log up to there.
+    pub digest: Digest,
+}
+
+impl Cursor {
+    /// Before the first event of any log.
+    pub const START: Self = Self { position: Position::START, digest: Digest::START };
+}
+
+/// A block to append and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// The block.
+    pub block: Block,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// Where a block comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Source {
     /// Written by this store's replica.
     Local,
-    /// Received from the replica that a session was with.
-    Peer(ReplicaId),
+    /// Received from a peer.
+    Peer,
 }
 
 /// Why a log does not admit a block. Nothing of the block is appended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// An author's clock goes back from one event to the next.
+    /// Something that comes before an event is not held. The sender took it for held: it resends
+    /// from what the receiver's frontier says.
     #[error(
-        "the clock of {dot} is before that of its author's previous event; the sender is faulty"
+        "{} was written after {missing:?}, which is not here; the sender must resume by frontier",
+        after.dot()
     )]
-    ClockBack {
-        /// The event.
-        dot: Dot,
-    },
-    /// The same events with other contents are held already.
-    #[error(
-        "events of replica {:.8} up to {} are held with other contents: its store was copied or restored \
-         from an older copy; give the copy a fresh store",
-        dot.replica, dot.seq
-    )]
-    Fork {
-        /// The last event held of that author among those that differ.
-        dot: Dot,
-        /// The chain held there.
-        held: Chain,
-        /// The chain received there.
-        received: Chain,
-    },
-    /// Events between those held and those received are missing.
-    #[error("events of replica {replica:.8} from {expected} to {} are missing; the sender must resend from there", received - 1)]
-    Gap {
-        /// The author.
-        replica: ReplicaId,
-        /// The first number not held.
-        expected: u64,
-        /// The first number received.
-        received: u64,
-    },
-    /// An event's author had seen an event that is not held.
-    #[error(
-        "{dot} was made after {missing}, which is not here; the sender's log is not causally ordered"
-    )]
-    NotCausal {
-        /// The event.
-        dot: Dot,
-        /// What its author had seen.
-        missing: Dot,
+    Missing {
+        /// The commit that cannot be appended.
+        after: CommitId,
+        /// What it follows, or what its author had seen.
+        missing: CommitId,
     },
     /// A part of a block that does not fit into a block of its own.
     #[error("a commit is packed tighter than any author may pack it; the sender is faulty")]
@@ -164,9 +233,37 @@ pub enum Refusal {
         /// The block's space.
         found: SpaceId,
     },
-    /// One writing replica too many.
+    /// One branch too many.
     #[error("the space has its maximum of {VECTOR_REPLICAS_MAX} writing replicas; split it")]
     TooManyReplicas,
+}
+
+/// Packs the commits of a block that are not held yet, in the block's order. Each run keeps its end,
+/// so its signature holds.
+fn repack(block: &Block, fresh: &[bool]) -> Result<Option<Block>, Refusal> {
+    let mut packer = BlockPacker::new(block.space().clone());
+    let mut before: Vec<_> = block.runs().iter().map(crate::block::Run::before).collect();
+    for (commit, fresh) in block.commits().iter().zip(fresh) {
+        if *fresh {
+            let envelopes: Vec<Envelope> = commit
+                .entries
+                .clone()
+                .filter_map(|index| block.entry(index))
+                .map(|entry| entry.envelope())
+                .collect();
+            let nonce = block.runs()[commit.run].nonce;
+            packer
+                .push_commit(&before[commit.run], nonce, &envelopes)
+                .map_err(|_| Refusal::Oversized)?;
+        }
+        before[commit.run] = commit.id;
+    }
+    let ends = block.ends();
+    let signature = |end: &CommitId| {
+        let run = ends.iter().position(|id| id == end).and_then(|run| block.runs().get(run));
+        run.map_or([0; SIGNATURE_LEN], |run| run.signature)
+    };
+    Ok(packer.finish(signature))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::aggregate::{Aggregate, Fields};
 use crate::block::Entry;
 use crate::clock::Hlc;
 use crate::conflict::Conflicts;
-use crate::envelope::CONTEXT_REPLICAS_MAX;
+use crate::envelope::CONTEXT_ROWS_MAX;
 use crate::event::{self, DecodeError, EventKind, SyncEvent};
 use crate::id::{AggregateId, Dot, IdError, Name, ReplicaId};
 use crate::merge::{AnyField, read_dot, write_dot};
@@ -165,7 +165,9 @@ impl Registry {
     /// Why this program parks an event; `None` when it can apply it.
     pub(crate) fn parks(&self, entry: &Entry<'_>) -> Option<DecodeError> {
         let aggregate = entry.aggregate();
-        match self.fresh(&aggregate.kind).fold(entry, &mut Conflicts::new(aggregate)) {
+        let context = VectorClock::new();
+        let at = Stamp { dot: entry.dot(), hlc: entry.hlc(), context: &context };
+        match self.fresh(&aggregate.kind).fold(&at, entry, &mut Conflicts::new(aggregate)) {
             Outcome::Parked(reason) | Outcome::Panicked(reason) => Some(reason),
             Outcome::Folded | Outcome::Known | Outcome::TooManyWriters(_) => None,
         }
@@ -221,7 +223,7 @@ struct Kind {
 
 /// Folds an event into the fields of its aggregate.
 pub(crate) type Folding =
-    fn(&mut Fields, &Entry<'_>, &mut Conflicts<'_>) -> Result<(), DecodeError>;
+    fn(&mut Fields, &Stamp<'_>, &Entry<'_>, &mut Conflicts<'_>) -> Result<(), DecodeError>;
 
 impl Kind {
     const fn of<A: Aggregate>() -> Self {
@@ -250,26 +252,37 @@ impl Kind {
 
 fn fold<A: Aggregate>(
     fields: &mut Fields,
+    at: &Stamp<'_>,
     entry: &Entry<'_>,
     conflicts: &mut Conflicts<'_>,
 ) -> Result<(), DecodeError> {
     let event = event::decode::<A::Event>(entry.event(), &entry.payload())?;
-    fields.fold::<A>(event, &entry.stamp(), conflicts);
+    fields.fold::<A>(event, at, conflicts);
     Ok(())
 }
 
 /// The state of an aggregate whose type is not registered knows no event: all are parked.
-fn unknown(_: &mut Fields, entry: &Entry<'_>, _: &mut Conflicts<'_>) -> Result<(), DecodeError> {
+fn unknown(
+    _: &mut Fields,
+    _: &Stamp<'_>,
+    entry: &Entry<'_>,
+    _: &mut Conflicts<'_>,
+) -> Result<(), DecodeError> {
     Err(DecodeError::Unknown { name: entry.event().name.clone() })
 }
 
 /// The state of one aggregate without its type.
 pub(crate) trait State: fmt::Debug + Send + Sync {
     /// Folds an event. Folding one again changes nothing.
-    fn fold(&mut self, entry: &Entry<'_>, conflicts: &mut Conflicts<'_>) -> Outcome;
+    fn fold(
+        &mut self,
+        at: &Stamp<'_>,
+        entry: &Entry<'_>,
+        conflicts: &mut Conflicts<'_>,
+    ) -> Outcome;
 
     /// Counts an event as met without applying it.
-    fn park(&mut self, entry: &Entry<'_>) -> Outcome;
+    fn park(&mut self, at: &Stamp<'_>) -> Outcome;
 
     /// A copy, to try a fold on or to return to.
     fn duplicate(&self) -> Box<dyn State>;
@@ -320,19 +333,24 @@ pub(crate) struct Folded {
 }
 
 impl State for Folded {
-    fn fold(&mut self, entry: &Entry<'_>, conflicts: &mut Conflicts<'_>) -> Outcome {
-        if let Some(outcome) = self.met(entry) {
+    fn fold(
+        &mut self,
+        at: &Stamp<'_>,
+        entry: &Entry<'_>,
+        conflicts: &mut Conflicts<'_>,
+    ) -> Outcome {
+        if let Some(outcome) = self.met(at) {
             return outcome;
         }
         // The application's code runs in here and nowhere else: its upcasters, its lowering, its
         // orders. What a panic leaves of the state is thrown away by whoever asked.
-        let fold = AssertUnwindSafe(|| (self.folding)(&mut self.fields, entry, conflicts));
+        let fold = AssertUnwindSafe(|| (self.folding)(&mut self.fields, at, entry, conflicts));
         match catch_unwind(fold) {
             Ok(Ok(())) => Outcome::Folded,
             Ok(Err(error)) => {
                 // What an upcaster refuses is no later event that this program is too old for: its
                 // users have seen all that there is to see.
-                self.count_parked(entry.dot(), !matches!(error, DecodeError::Upcast { .. }));
+                self.count_parked(at.dot, !matches!(error, DecodeError::Upcast { .. }));
                 Outcome::Parked(error)
             }
             Err(panic) => {
@@ -342,9 +360,9 @@ impl State for Folded {
         }
     }
 
-    fn park(&mut self, entry: &Entry<'_>) -> Outcome {
-        self.met(entry).unwrap_or_else(|| {
-            self.count_parked(entry.dot(), true);
+    fn park(&mut self, at: &Stamp<'_>) -> Outcome {
+        self.met(at).unwrap_or_else(|| {
+            self.count_parked(at.dot, true);
             Outcome::Folded
         })
     }
@@ -356,7 +374,7 @@ impl State for Folded {
     fn context(&self, author: &ReplicaId) -> VectorClock {
         let mut context = VectorClock::new();
         let others = self.seen.iter().filter(|dot| dot.replica != *author);
-        for dot in others.take(CONTEXT_REPLICAS_MAX) {
+        for dot in others.take(CONTEXT_ROWS_MAX) {
             let seq = match self.parked_from.get(&dot.replica) {
                 Some(parked) => dot.seq.min(parked - 1),
                 None => dot.seq,
@@ -401,14 +419,14 @@ impl Folded {
     }
 
     /// Counts an event as met; the outcome when there is nothing to apply.
-    fn met(&mut self, entry: &Entry<'_>) -> Option<Outcome> {
-        if self.seen.contains(entry.dot()) {
+    fn met(&mut self, at: &Stamp<'_>) -> Option<Outcome> {
+        if self.seen.contains(at.dot) {
             return Some(Outcome::Known);
         }
-        if let Err(full) = self.seen.advance(entry.dot()) {
+        if let Err(full) = self.seen.advance(at.dot) {
             return Some(Outcome::TooManyWriters(full));
         }
-        self.latest = self.latest.max(entry.hlc());
+        self.latest = self.latest.max(at.hlc);
         None
     }
 

@@ -5,14 +5,17 @@ use std::hash::Hash;
 
 use bytes::Bytes;
 
-use super::{BLOCK_BYTES_MAX, BLOCK_EVENTS_MAX, BLOCK_MAGIC, Block, checksum};
+use super::{
+    BLOCK_BYTES_MAX, BLOCK_EVENTS_MAX, BLOCK_MAGIC, Block, CODEC_PLAIN, SIGNATURE_LEN, checksum,
+};
+use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
 use crate::envelope::{
-    CONTEXT_REPLICAS_MAX, Chain, EXTENSIONS_BYTES_MAX, Envelope, Head, Metadata, PAYLOAD_BYTES_MAX,
+    CONTEXT_ROWS_MAX, Context, EXTENSIONS_BYTES_MAX, Envelope, LeafHasher, Metadata,
+    PAYLOAD_BYTES_MAX,
 };
 use crate::event::EventRef;
 use crate::id::{AggregateId, Name, ReplicaId, SpaceId};
-use crate::vector::VectorClock;
 use crate::wire::Writer;
 
 /// The commit does not fit into this block any more; into an empty one it may, unless an event is
@@ -25,18 +28,26 @@ pub struct BlockFull;
 #[derive(Debug)]
 pub struct BlockPacker {
     space: SpaceId,
-    runs: Vec<(ReplicaId, u64, Head)>,
-    chains_before: Vec<Chain>,
-    replicas: Table<ReplicaId>,
+    runs: Vec<Growing>,
+    anchors: Table<CommitId>,
     names: Table<Name>,
     aggregates: Table<AggregateId>,
     events: Table<EventRef>,
     metadata: Table<Metadata>,
     entries: Writer,
+    hasher: LeafHasher,
     count: usize,
     last_hlc: Hlc,
-    last_context: VectorClock,
+    last_context: Context,
     bytes_max: usize,
+}
+
+/// A run that commits are added to.
+#[derive(Debug)]
+struct Growing {
+    before: CommitId,
+    nonce: u64,
+    end: CommitId,
 }
 
 /// The flags that begin an entry.
@@ -60,7 +71,7 @@ const ENTRY: usize = VARINT + 3 + 7 * INDEX;
 /// The table rows that a commit adds to a block.
 #[derive(Default)]
 struct Fresh<'a> {
-    replicas: HashSet<ReplicaId>,
+    anchors: HashSet<CommitId>,
     names: HashSet<&'a Name>,
     aggregates: HashSet<&'a AggregateId>,
     events: HashSet<&'a EventRef>,
@@ -74,16 +85,16 @@ impl BlockPacker {
         Self {
             space,
             runs: Vec::new(),
-            chains_before: Vec::new(),
-            replicas: Table::new(),
+            anchors: Table::new(),
             names: Table::new(),
             aggregates: Table::new(),
             events: Table::new(),
             metadata: Table::new(),
             entries: Writer::new(),
+            hasher: LeafHasher::default(),
             count: 0,
             last_hlc: Hlc::ZERO,
-            last_context: VectorClock::new(),
+            last_context: Context::new(),
             bytes_max,
         }
     }
@@ -100,14 +111,19 @@ impl BlockPacker {
 
     /// Packs a commit: one author's consecutive events, of which the last is marked so.
     ///
-    /// `before` is where the author's events stood before it; it matters only for the author's
-    /// first commit in the block. Returns where they stand after it.
+    /// `before` is the commit that it follows, `nonce` random bits that the author drew for the
+    /// run. Returns the commit's name.
     ///
     /// # Errors
     /// When it does not fit, or a part of an event is larger than its named maximum; nothing is
     /// packed then. A commit that fits beside others fits into an empty block too.
-    pub fn push_commit(&mut self, before: &Head, commit: &[Envelope]) -> Result<Head, BlockFull> {
-        let size = self.size_bound(commit);
+    pub fn push_commit(
+        &mut self,
+        before: &CommitId,
+        nonce: u64,
+        commit: &[Envelope],
+    ) -> Result<CommitId, BlockFull> {
+        let size = self.size_bound(before, nonce, commit);
         let fits = self.count + commit.len() <= BLOCK_EVENTS_MAX
             && self.bytes_max + size <= BLOCK_BYTES_MAX
             && commit.iter().all(within_limits);
@@ -115,31 +131,41 @@ impl BlockPacker {
             return Err(BlockFull);
         }
         self.bytes_max += size;
-        let mut head = *before;
+        let run = self.run_after(before, nonce).unwrap_or_else(|| {
+            self.runs.push(Growing { before: *before, nonce, end: *before });
+            self.runs.len() - 1
+        });
+        self.hasher.begin(nonce);
         for envelope in commit {
-            head = self.push(head, envelope);
+            self.hasher.add_envelope(envelope);
+            self.write_entry(run, envelope);
         }
-        Ok(head)
+        self.count += commit.len();
+        let chain = before.chain.then(&self.hasher.leaf());
+        let end = CommitId { seq: before.seq + commit.len() as u64, chain, ..*before };
+        self.runs[run].end = end;
+        Ok(end)
+    }
+
+    fn run_after(&self, before: &CommitId, nonce: u64) -> Option<usize> {
+        self.runs.iter().position(|run| run.end == *before && run.nonce == nonce)
     }
 
     /// No fewer bytes than the commit adds to the block, the table rows that it adds included once.
-    fn size_bound(&self, commit: &[Envelope]) -> usize {
-        const RUN: usize = ReplicaId::LEN + VARINT + Chain::LEN;
+    fn size_bound(&self, before: &CommitId, nonce: u64, commit: &[Envelope]) -> usize {
+        const ANCHOR: usize = ReplicaId::LEN + VARINT + Chain::LEN;
+        const RUN: usize = ANCHOR + size_of::<u64>() + SIGNATURE_LEN;
         let mut fresh = Fresh::default();
         let mut last_context = &self.last_context;
-        let mut bound = match commit.first() {
-            Some(first) if !self.runs.iter().any(|(id, ..)| *id == first.dot.replica) => RUN,
-            _ => 0,
-        };
+        let mut bound = if self.run_after(before, nonce).is_some() { 0 } else { RUN };
         for envelope in commit {
             bound += ENTRY + envelope.extensions.len() + envelope.payload.len();
             bound += self.rows_bound(envelope, &mut fresh);
             if !envelope.context.is_empty() && envelope.context != *last_context {
                 last_context = &envelope.context;
-                for dot in envelope.context.iter() {
-                    let row =
-                        !self.replicas.has(&dot.replica) && fresh.replicas.insert(dot.replica);
-                    bound += INDEX + VARINT + if row { ReplicaId::LEN } else { 0 };
+                for seen in envelope.context.iter() {
+                    let row = !self.anchors.has(&seen.on) && fresh.anchors.insert(seen.on);
+                    bound += INDEX + VARINT + if row { ANCHOR } else { 0 };
                 }
             }
         }
@@ -165,20 +191,6 @@ impl BlockPacker {
                 INDEX + metadata.iter().map(|(k, v)| k.len() + v.len() + 2 * INDEX).sum::<usize>();
         }
         bound
-    }
-    fn push(&mut self, before: Head, envelope: &Envelope) -> Head {
-        let author = envelope.dot.replica;
-        let run = self.runs.iter().position(|(id, ..)| *id == author).unwrap_or_else(|| {
-            self.runs.push((author, envelope.dot.seq, before));
-            self.chains_before.push(before.chain);
-            self.runs.len() - 1
-        });
-        let chain = envelope.chain(&self.space, &self.runs[run].2.chain);
-        let head = Head { seq: envelope.dot.seq, hlc: envelope.hlc, chain };
-        self.runs[run].2 = head;
-        self.count += 1;
-        self.write_entry(run, envelope);
-        head
     }
 
     fn write_entry(&mut self, run: usize, envelope: &Envelope) {
@@ -206,9 +218,9 @@ impl BlockPacker {
         out.varint(event);
         if flags & flag::CONTEXT != 0 {
             out.varint(envelope.context.len() as u64);
-            for dot in envelope.context.iter() {
-                out.varint(self.replicas.index(&dot.replica));
-                out.varint(dot.seq);
+            for seen in envelope.context.iter() {
+                out.varint(self.anchors.index(&seen.on));
+                out.varint(seen.seq);
             }
         }
         if flags & flag::METADATA != 0 {
@@ -224,20 +236,30 @@ impl BlockPacker {
         }
     }
 
-    /// The block; `None` when nothing was packed.
-    pub fn finish(mut self) -> Option<Block> {
+    /// The block; `None` when nothing was packed. `sign` gives the author's signature over the last
+    /// commit of each run.
+    pub fn finish(
+        mut self,
+        mut sign: impl FnMut(&CommitId) -> [u8; SIGNATURE_LEN],
+    ) -> Option<Block> {
         if self.count == 0 {
             return None;
         }
         let mut body = Writer::new();
         body.bytes(self.space.as_str().as_bytes());
         body.varint(self.runs.len() as u64);
-        for ((replica, first_seq, _), chain) in self.runs.iter().zip(&self.chains_before) {
-            body.raw(replica.as_bytes());
-            body.varint(*first_seq);
-            body.raw(chain.as_bytes());
+        for Growing { before, nonce, end } in &self.runs {
+            body.raw(before.author.as_bytes());
+            body.varint(before.seq + 1);
+            body.raw(before.chain.as_bytes());
+            body.raw(&nonce.to_le_bytes());
+            body.raw(&sign(end));
         }
-        table(&mut body, &self.replicas, |out, id| out.raw(id.as_bytes()));
+        table(&mut body, &self.anchors, |out, anchor| {
+            out.raw(anchor.author.as_bytes());
+            out.varint(anchor.seq);
+            out.raw(anchor.chain.as_bytes());
+        });
         table(&mut body, &self.names, |out, name| out.bytes(name.as_str().as_bytes()));
         let names = &mut self.names;
         table(&mut body, &self.aggregates, |out, aggregate| {
@@ -260,7 +282,7 @@ impl BlockPacker {
         // Nothing above is nested, so nothing can be nested too deep.
         body.raw(&self.entries.finish().unwrap_or_default());
         let body = body.finish().unwrap_or_default();
-        let bytes = [&BLOCK_MAGIC[..], &checksum(&body), &body].concat();
+        let bytes = [&BLOCK_MAGIC[..], &[CODEC_PLAIN], &checksum(&body), &body].concat();
         let block = Block::parse(Bytes::from(bytes));
         debug_assert!(block.is_ok(), "a commit was packed that is none: {block:?}");
         block.ok()
@@ -270,7 +292,7 @@ impl BlockPacker {
 fn within_limits(envelope: &Envelope) -> bool {
     envelope.payload.len() <= PAYLOAD_BYTES_MAX
         && envelope.extensions.len() <= EXTENSIONS_BYTES_MAX
-        && envelope.context.len() <= CONTEXT_REPLICAS_MAX
+        && envelope.context.len() <= CONTEXT_ROWS_MAX
 }
 
 fn table<T>(out: &mut Writer, table: &Table<T>, mut write: impl FnMut(&mut Writer, &T)) {

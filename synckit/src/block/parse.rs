@@ -1,25 +1,30 @@
 //! Checking a block's bytes and finding its parts.
 
 use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
 use super::pack::flag;
 use super::{
-    BLOCK_BYTES_MAX, BLOCK_CHECKSUM_LEN, BLOCK_EVENTS_MAX, BLOCK_MAGIC, Block, BlockError, Header,
-    Run, checksum,
+    BLOCK_BYTES_MAX, BLOCK_CHECKSUM_LEN, BLOCK_EVENTS_MAX, BLOCK_MAGIC, Block, BlockError,
+    CODEC_PLAIN, Header, Inner, Run, checksum,
 };
+use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
 use crate::envelope::{
-    CONTEXT_REPLICAS_MAX, Chain, EXTENSIONS_BYTES_MAX, METADATA_ENTRIES_MAX, Metadata,
-    PAYLOAD_BYTES_MAX,
+    CONTEXT_ROWS_MAX, EXTENSIONS_BYTES_MAX, METADATA_ENTRIES_MAX, Metadata, PAYLOAD_BYTES_MAX,
 };
 use crate::event::EventRef;
-use crate::id::{AggregateId, Dot, Key, Name, ReplicaId, SpaceId};
-use crate::vector::{VECTOR_REPLICAS_MAX, VectorClock};
+use crate::id::{AggregateId, Key, Name, ReplicaId, SpaceId};
+use crate::vector::VECTOR_REPLICAS_MAX;
 use crate::wire::{Reader, Unknown, WireError};
 
-const HEADER_LEN: usize = BLOCK_MAGIC.len() + BLOCK_CHECKSUM_LEN;
+const CHECKSUM_AT: usize = BLOCK_MAGIC.len() + 1;
+const HEADER_LEN: usize = CHECKSUM_AT + BLOCK_CHECKSUM_LEN;
+/// Leaves room for a whole block, so that adding to a sequence number cannot overflow.
+const SEQ_MAX: u64 = u64::MAX - BLOCK_EVENTS_MAX as u64;
 
 pub(super) fn parse(bytes: Bytes) -> Result<Block, BlockError> {
     if bytes.len() > BLOCK_BYTES_MAX {
@@ -28,8 +33,11 @@ pub(super) fn parse(bytes: Bytes) -> Result<Block, BlockError> {
     if bytes.len() < HEADER_LEN || bytes[..BLOCK_MAGIC.len()] != BLOCK_MAGIC {
         return Err(BlockError::NotABlock);
     }
+    if bytes[BLOCK_MAGIC.len()] != CODEC_PLAIN {
+        return Err(BlockError::Codec { codec: bytes[BLOCK_MAGIC.len()] });
+    }
     let body = bytes.slice(HEADER_LEN..);
-    if checksum(&body) != bytes[BLOCK_MAGIC.len()..HEADER_LEN] {
+    if checksum(&body) != bytes[CHECKSUM_AT..HEADER_LEN] {
         return Err(BlockError::Checksum);
     }
     let mut input = Reader::new(&body, Unknown::Refuse);
@@ -78,7 +86,7 @@ fn number<T: TryFrom<u64>>(input: &mut Reader<'_>, target: &'static str) -> Resu
 struct Tables {
     space: SpaceId,
     runs: Vec<Run>,
-    replicas: Vec<ReplicaId>,
+    anchors: Vec<CommitId>,
     aggregates: Vec<AggregateId>,
     events: Vec<EventRef>,
     metadata: Vec<Metadata>,
@@ -88,11 +96,7 @@ impl Tables {
     fn read(input: &mut Reader<'_>) -> Result<Self, BlockError> {
         let space = SpaceId::new(text(input)?)?;
         let runs = rows(input, BLOCK_EVENTS_MAX, read_run)?;
-        if runs.iter().map(|run| run.replica).collect::<HashSet<_>>().len() != runs.len() {
-            return Err(inconsistent("an author has two runs"));
-        }
-        let replicas =
-            rows(input, VECTOR_REPLICAS_MAX, |input| Ok(ReplicaId::from_bytes(input.array()?)))?;
+        let anchors = rows(input, VECTOR_REPLICAS_MAX, read_anchor)?;
         let names = rows(input, 2 * BLOCK_EVENTS_MAX, |input| Ok(Name::new(text(input)?)?))?;
         let aggregates = rows(input, BLOCK_EVENTS_MAX, |input| {
             let kind = names[index(input, names.len())?].clone();
@@ -106,7 +110,7 @@ impl Tables {
             read_event(name, input)
         })?;
         let metadata = rows(input, BLOCK_EVENTS_MAX, read_metadata)?;
-        Ok(Self { space, runs, replicas, aggregates, events, metadata })
+        Ok(Self { space, runs, anchors, aggregates, events, metadata })
     }
 }
 
@@ -125,13 +129,22 @@ fn rows<'a, T>(
 
 fn read_run(input: &mut Reader<'_>) -> Result<Run, BlockError> {
     let replica = ReplicaId::from_bytes(input.array()?);
-    let first_seq = input.varint()?;
-    // Leaves room for a whole block, so that adding to a sequence number cannot overflow.
-    if first_seq == 0 || first_seq > u64::MAX - BLOCK_EVENTS_MAX as u64 {
-        return Err(inconsistent("a run begins outside the range of sequence numbers"));
-    }
+    let first_seq = read_seq(input)?;
     let chain_before = Chain::from_bytes(input.array()?);
-    Ok(Run { replica, first_seq, count: 0, chain_before })
+    let nonce = u64::from_le_bytes(input.array()?);
+    Ok(Run { replica, first_seq, count: 0, chain_before, nonce, signature: input.array()? })
+}
+
+fn read_anchor(input: &mut Reader<'_>) -> Result<CommitId, BlockError> {
+    let author = ReplicaId::from_bytes(input.array()?);
+    Ok(CommitId { author, seq: read_seq(input)?, chain: Chain::from_bytes(input.array()?) })
+}
+
+fn read_seq(input: &mut Reader<'_>) -> Result<u64, BlockError> {
+    match input.varint()? {
+        seq @ 1..=SEQ_MAX => Ok(seq),
+        _ => Err(inconsistent("a number lies outside the range of sequence numbers")),
+    }
 }
 
 fn read_event(name: Name, input: &mut Reader<'_>) -> Result<EventRef, BlockError> {
@@ -159,12 +172,14 @@ fn read_metadata(input: &mut Reader<'_>) -> Result<Metadata, BlockError> {
     Ok(metadata)
 }
 
-/// The entries read so far. Row 0 of contexts and metadata is the empty one.
+/// The entries read so far. Row 0 of metadata is the empty one.
 struct Entries {
     tables: Tables,
-    contexts: Vec<VectorClock>,
+    seen: Vec<(usize, u64)>,
+    last_context: Range<usize>,
     headers: Vec<Header>,
     aggregates_met: usize,
+    anchors_met: usize,
     last_hlc: Hlc,
     whole: usize,
 }
@@ -172,9 +187,16 @@ struct Entries {
 impl Entries {
     fn new(mut tables: Tables, whole: usize) -> Self {
         tables.metadata.insert(0, Metadata::new());
-        let contexts = vec![VectorClock::new()];
-        let (headers, last_hlc) = (Vec::new(), Hlc::ZERO);
-        Self { tables, contexts, headers, aggregates_met: 0, last_hlc, whole }
+        Self {
+            tables,
+            seen: Vec::new(),
+            last_context: 0..0,
+            headers: Vec::new(),
+            aggregates_met: 0,
+            anchors_met: 0,
+            last_hlc: Hlc::ZERO,
+            whole,
+        }
     }
 
     fn read_one(&mut self, input: &mut Reader<'_>) -> Result<(), BlockError> {
@@ -195,7 +217,7 @@ impl Entries {
         }
         self.aggregates_met = self.aggregates_met.max(aggregate + 1);
         let event = index(input, self.tables.events.len())?;
-        let context = self.read_context(flags, self.tables.runs[run].replica, input)?;
+        let context = self.read_context(flags, input)?;
         let metadata = match flags & flag::METADATA {
             0 => 0,
             _ => 1 + index(input, self.tables.metadata.len() - 1)?,
@@ -205,13 +227,13 @@ impl Entries {
             _ => self.range(input, EXTENSIONS_BYTES_MAX)?,
         };
         let payload = self.range(input, PAYLOAD_BYTES_MAX)?;
-        let author = &mut self.tables.runs[run];
-        let dot = Dot { replica: author.replica, seq: author.first_seq + author.count };
-        author.count += 1;
+        let of_run = &mut self.tables.runs[run];
+        let seq = of_run.first_seq + of_run.count;
+        of_run.count += 1;
         let last = flags & flag::LAST != 0;
         self.headers.push(Header {
             run,
-            dot,
+            seq,
             hlc,
             last,
             aggregate,
@@ -224,36 +246,42 @@ impl Entries {
         Ok(())
     }
 
+    /// Rows ascend by anchor, so that a context has one form.
     fn read_context(
         &mut self,
         flags: u64,
-        author: ReplicaId,
         input: &mut Reader<'_>,
-    ) -> Result<usize, BlockError> {
+    ) -> Result<Range<usize>, BlockError> {
         if flags & flag::SAME_CONTEXT != 0 {
-            let last = self.contexts.len() - 1;
-            if last == 0 || flags & flag::CONTEXT != 0 || self.contexts[last].get(&author) != 0 {
+            if self.last_context.is_empty() || flags & flag::CONTEXT != 0 {
                 return Err(inconsistent("an event refers to a context that is not there"));
             }
-            return Ok(last);
+            return Ok(self.last_context.clone());
         }
         if flags & flag::CONTEXT == 0 {
-            return Ok(0);
+            return Ok(0..0);
         }
-        let mut context = VectorClock::new();
-        for _ in 0..count(input, CONTEXT_REPLICAS_MAX)? {
-            let replica = self.tables.replicas[index(input, self.tables.replicas.len())?];
-            let seq = input.varint()?;
-            if seq == 0 || replica == author || context.get(&replica) != 0 {
-                return Err(inconsistent("a context names a replica twice, at 0, or its author"));
+        let first = self.seen.len();
+        let mut last = None;
+        for _ in 0..count(input, CONTEXT_ROWS_MAX)? {
+            let index = index(input, self.tables.anchors.len())?;
+            if index > self.anchors_met {
+                return Err(inconsistent("anchors are not in the order of their first use"));
             }
-            context.advance(Dot { replica, seq }).map_err(|_| BlockError::TooLarge)?;
+            self.anchors_met = self.anchors_met.max(index + 1);
+            let anchor = self.tables.anchors[index];
+            let seq = input.varint()?;
+            if !(1..=anchor.seq).contains(&seq) || last.is_some_and(|last| last >= anchor) {
+                return Err(inconsistent("a context is out of order or beyond its anchor"));
+            }
+            last = Some(anchor);
+            self.seen.push((index, seq));
         }
-        if context.is_empty() {
+        if last.is_none() {
             return Err(inconsistent("an empty context is written"));
         }
-        self.contexts.push(context);
-        Ok(self.contexts.len() - 1)
+        self.last_context = first..self.seen.len();
+        Ok(self.last_context.clone())
     }
 
     /// A length-delimited part, as a range of the whole block.
@@ -261,7 +289,7 @@ impl Entries {
         &self,
         input: &mut Reader<'_>,
         max: usize,
-    ) -> Result<std::ops::Range<usize>, BlockError> {
+    ) -> Result<Range<usize>, BlockError> {
         let part = input.bytes()?;
         if part.len() > max {
             return Err(BlockError::TooLarge);
@@ -277,11 +305,24 @@ impl Entries {
         if self.aggregates_met < self.tables.aggregates.len() {
             return Err(inconsistent("an aggregate without events"));
         }
+        if self.anchors_met < self.tables.anchors.len() {
+            return Err(inconsistent("an anchor that no context refers to"));
+        }
         if !self.headers.last().is_some_and(|header| header.last) {
             return Err(inconsistent("it ends inside a commit"));
         }
-        let Tables { space, runs, aggregates, events, metadata, .. } = self.tables;
-        let (contexts, entries) = (self.contexts, self.headers);
-        Ok(Block { bytes, space, runs, aggregates, events, metadata, contexts, entries })
+        let Tables { space, runs, anchors, aggregates, events, metadata } = self.tables;
+        Ok(Block(Arc::new(Inner {
+            bytes,
+            space,
+            runs,
+            anchors,
+            aggregates,
+            events,
+            metadata,
+            seen: self.seen,
+            entries: self.headers,
+            commits: OnceLock::new(),
+        })))
     }
 }

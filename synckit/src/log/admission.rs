@@ -1,298 +1,394 @@
-//! Admission: decides what of a batch is appended. Pure: it asks, is answered, and decides.
-//!
-//! A store asks [`Admission::questions`] until there are none left (two rounds at most: heads first,
-//! then chains) and gives the answers; [`Admission::decide`] then admits the batch as a whole, or
-//! refuses it as a whole.
+//! Admitting the blocks of one batch, in order, on top of what is held, before anything is written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::{Append, LogBlock, Refusal};
-use crate::block::{Block, BlockPacker, Entry};
-use crate::envelope::{Chain, Envelope, Head};
-use crate::id::{Dot, Position, ReplicaId, SpaceId};
-use crate::vector::VECTOR_REPLICAS_MAX;
+use super::{Append, Branch, BranchNo, Branches, Chain, CommitId, Cursor, LogBlock, Refusal, Source};
+use super::{Position, ReplicaId, SpaceId, VECTOR_REPLICAS_MAX, repack};
+use crate::block::{Block, Commit};
 
-/// A question about the log that a batch is appended to.
+/// What a store is asked about its log.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Question {
-    /// The head of an author's events.
-    Head(ReplicaId),
-    /// The number of authors with events in the space.
-    Writers,
-    /// The chain at an event that is not its author's last.
-    Chain(Dot),
+pub enum Question {
+    /// Which branch a commit lies on; none when it is not held.
+    Holds(CommitId),
+    /// The chain after the commit that follows an event on a branch.
+    Next(BranchNo, u64),
 }
 
-/// The answer to a [`Question`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Answer {
-    /// [`Head::START`] when nothing is held of the author.
-    Head(ReplicaId, Head),
-    /// The number of authors with events in the space.
-    Writers(usize),
-    /// `None` when the event was pruned: it cannot be compared any more.
-    Chain(Dot, Option<Chain>),
+/// What a store has answered so far.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Answers {
+    holds: BTreeMap<CommitId, Option<BranchNo>>,
+    next: BTreeMap<(BranchNo, u64), Chain>,
 }
 
-/// A batch that waits to be admitted.
+impl Answers {
+    /// The answer to [`Question::Holds`].
+    pub fn holds(&mut self, commit: CommitId, branch: Option<BranchNo>) {
+        self.holds.insert(commit, branch);
+    }
+
+    /// The answer to [`Question::Next`].
+    pub fn next(&mut self, branch: BranchNo, seq: u64, chain: Chain) {
+        self.next.insert((branch, seq), chain);
+    }
+}
+
+/// What becomes of a batch.
 #[derive(Debug)]
-pub(crate) struct Admission<'b> {
-    space: &'b SpaceId,
-    append: &'b [Append],
-    heads: BTreeMap<ReplicaId, Head>,
-    writers: Option<usize>,
-    chains: BTreeMap<Dot, Option<Chain>>,
+pub enum Decision {
+    /// This has to be known first.
+    Ask(Vec<Question>),
+    /// It is admitted.
+    Admit(Admitted),
 }
 
-/// Blocks to append, and the heads behind them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Admitted {
-    /// Blocks in their places; none when all events are held already.
-    pub(crate) blocks: Vec<LogBlock>,
-    /// Heads of the blocks' authors after them.
-    pub(crate) heads: BTreeMap<ReplicaId, Head>,
+/// What to write.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    /// The blocks to append; none when everything is held already.
+    pub blocks: Vec<LogBlock>,
+    /// The branches that are new or have grown.
+    pub branches: BTreeMap<BranchNo, Branch>,
+    /// Where the log then ends.
+    pub end: Cursor,
+    /// Whether a peer sent commits under this store's own key that this store does not hold: the
+    /// store is a copy, has been copied, or was restored from a copy. It writes on under another
+    /// key.
+    pub own_key_is_used_elsewhere: bool,
 }
 
-/// A batch that is not admitted.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Refused {
-    /// The rule that was broken.
-    pub(crate) refusal: Refusal,
-    /// The index of the block that broke it.
-    pub(crate) index: usize,
+/// A batch that is to be appended.
+#[derive(Clone, Copy, Debug)]
+pub struct Admission<'a> {
+    /// The space appended to.
+    pub space: &'a SpaceId,
+    /// The branches held.
+    pub branches: &'a Branches,
+    /// Where the log ends.
+    pub end: Cursor,
+    /// The key that this store writes under.
+    pub own: ReplicaId,
+    /// The blocks, in order.
+    pub append: &'a [Append],
 }
 
-impl<'b> Admission<'b> {
-    /// A batch for a space's log. Nothing has been answered yet.
-    pub(crate) fn new(space: &'b SpaceId, append: &'b [Append]) -> Self {
-        let (heads, chains) = (BTreeMap::new(), BTreeMap::new());
-        Self { space, append, heads, writers: None, chains }
-    }
-
-    /// The questions that are open, each once. When there are none, [`Admission::decide`].
-    pub(crate) fn questions(&self) -> Vec<Question> {
-        let mut heads = BTreeSet::new();
-        for Append { block, .. } in self.append {
-            heads.extend(block.runs().iter().map(|run| run.replica));
-            heads
-                .extend(block.contexts().flat_map(|context| context.iter().map(|dot| dot.replica)));
-        }
-        heads.retain(|replica| !self.heads.contains_key(replica));
-        let mut open: Vec<_> = heads.into_iter().map(Question::Head).collect();
-        if self.writers.is_none() && !self.append.is_empty() {
-            open.push(Question::Writers);
-        }
-        if open.is_empty() {
-            let older = self
-                .append
-                .iter()
-                .flat_map(|append| append.block.runs())
-                .map(|run| Dot { replica: run.replica, seq: run.last_seq() });
-            let unknown = older.filter(|dot| dot.seq < self.held(&dot.replica).seq);
-            let chains: BTreeSet<_> =
-                unknown.filter(|dot| !self.chains.contains_key(dot)).collect();
-            open.extend(chains.into_iter().map(Question::Chain));
-        }
-        open
-    }
-
-    /// Takes an answer.
-    pub(crate) fn answer(&mut self, answer: Answer) {
-        match answer {
-            Answer::Head(replica, head) => drop(self.heads.insert(replica, head)),
-            Answer::Writers(writers) => self.writers = Some(writers),
-            Answer::Chain(dot, chain) => drop(self.chains.insert(dot, chain)),
-        }
-    }
-
-    /// Admits the batch at the log's end, or refuses it.
+impl Admission<'_> {
+    /// Decides with the answers given so far, or asks for more. To be called again until it decides.
     ///
     /// # Errors
-    /// The rule that a block breaks; nothing of the batch is then appended.
-    pub(crate) fn decide(self, end: Position) -> Result<Admitted, Refused> {
-        debug_assert!(self.questions().is_empty(), "decided before every question was answered");
-        let mut staging =
-            Staging { admission: &self, heads: BTreeMap::new(), fresh: 0, end, blocks: Vec::new() };
-        for (index, append) in self.append.iter().enumerate() {
-            staging.admit(append).map_err(|refusal| Refused { refusal, index })?;
+    /// A [`Refusal`]; nothing of the batch is then to be written.
+    pub fn decide(&self, answers: &Answers) -> Result<Decision, Refusal> {
+        let mut staging = Staging::new(self, answers);
+        for append in self.append {
+            if let Err(refusal) = staging.admit(append) {
+                // While something is asked, what seems to be missing may have been asked for.
+                return if staging.questions.is_empty() { Err(refusal) } else { Ok(staging.decision()) };
+            }
         }
-        Ok(Admitted { blocks: staging.blocks, heads: staging.heads })
-    }
-
-    /// An author's head before the batch.
-    fn held(&self, replica: &ReplicaId) -> Head {
-        self.heads.get(replica).copied().unwrap_or(Head::START)
+        Ok(staging.decision())
     }
 }
 
-/// The blocks of a batch, admitted one after the other.
-struct Staging<'a, 'b> {
-    admission: &'a Admission<'b>,
-    heads: BTreeMap<ReplicaId, Head>,
-    /// Authors that the batch adds.
-    fresh: usize,
-    end: Position,
+/// Whether a commit is held.
+enum Lookup {
+    Held(BranchNo),
+    Absent,
+    /// It has been asked for.
+    Asked,
+}
+
+/// Where the fresh commits of a run go.
+enum Place {
+    /// All are held.
+    Nowhere,
+    /// After the end of a branch.
+    Extend(BranchNo),
+    /// Begins the first branch of its author.
+    Begin,
+    /// Leaves a branch after an event.
+    Leave(BranchNo, u64),
+    /// Not known before what was asked is answered.
+    Asked,
+}
+
+struct Staging<'a> {
+    batch: &'a Admission<'a>,
+    answers: &'a Answers,
+    changed: BTreeMap<BranchNo, Branch>,
+    /// Branches that this batch begins.
+    begun: Vec<(ReplicaId, BranchNo)>,
+    /// Commits that this batch appends, by branch, ascending.
+    staged: BTreeMap<BranchNo, Vec<(u64, Chain)>>,
+    questions: Vec<Question>,
     blocks: Vec<LogBlock>,
+    end: Cursor,
+    own_key_is_used_elsewhere: bool,
 }
 
-impl Staging<'_, '_> {
-    /// Admits what of a block is not held yet.
-    fn admit(&mut self, Append { block, source }: &Append) -> Result<(), Refusal> {
-        if block.space() != self.admission.space {
-            let (expected, found) = (self.admission.space.clone(), block.space().clone());
+impl<'a> Staging<'a> {
+    fn new(batch: &'a Admission<'a>, answers: &'a Answers) -> Self {
+        Self {
+            batch,
+            answers,
+            changed: BTreeMap::new(),
+            begun: Vec::new(),
+            staged: BTreeMap::new(),
+            questions: Vec::new(),
+            blocks: Vec::new(),
+            end: batch.end,
+            own_key_is_used_elsewhere: false,
+        }
+    }
+
+    fn decision(self) -> Decision {
+        if !self.questions.is_empty() {
+            return Decision::Ask(self.questions);
+        }
+        Decision::Admit(Admitted {
+            blocks: self.blocks,
+            branches: self.changed,
+            end: self.end,
+            own_key_is_used_elsewhere: self.own_key_is_used_elsewhere,
+        })
+    }
+
+    fn admit(&mut self, append: &Append) -> Result<(), Refusal> {
+        let block = &append.block;
+        if block.space() != self.batch.space {
+            let (expected, found) = (self.batch.space.clone(), block.space().clone());
             return Err(Refusal::OtherSpace { expected, found });
         }
-        let mut authors = self.connect(block)?;
-        let mut fresh = Vec::new();
-        for entry in block.entries() {
-            if self.follow(&mut authors, &entry)? {
-                fresh.push(entry.dot());
-            }
+        let mut held_through = Vec::with_capacity(block.runs().len());
+        let mut branches = Vec::with_capacity(block.runs().len());
+        for run in 0..block.runs().len() {
+            let commits: Vec<_> = block.commits_of(run).collect();
+            let (place, held) = self.place(block, run, &commits)?;
+            held_through.push(commits.get(held).map_or(u64::MAX, |first| first.id.seq - 1));
+            branches.push(self.stage(&place, &commits[held..])?);
+            let fresh = !matches!(place, Place::Nowhere | Place::Asked);
+            self.own_key_is_used_elsewhere |= fresh
+                && append.source == Source::Peer
+                && block.runs()[run].replica == self.batch.own;
         }
-        self.compare_older(block, &authors)?;
-        if fresh.is_empty() {
-            return Ok(());
-        }
-        let whole = fresh.len() == block.len();
-        let blocks = if whole { vec![block.clone()] } else { repack(block, &fresh)? };
-        for (replica, author) in authors {
-            self.fresh += usize::from(self.head(&replica).seq == 0);
-            self.heads.insert(replica, author.head);
-        }
-        for block in blocks {
-            let block = LogBlock { start: self.end, block, source: *source };
-            self.end = block.end();
-            self.blocks.push(block);
+        let fresh: Vec<_> = block
+            .commits()
+            .iter()
+            .map(|commit| held_through[commit.run] < commit.id.seq)
+            .collect();
+        if fresh.contains(&true) {
+            self.append(block, &fresh, &branches)?;
         }
         Ok(())
     }
 
-    fn head(&self, replica: &ReplicaId) -> Head {
-        self.heads.get(replica).copied().unwrap_or_else(|| self.admission.held(replica))
+    /// Finds where the commits of a run belong, and how many of them are held already.
+    fn place(
+        &mut self,
+        block: &Block,
+        run: usize,
+        commits: &[&Commit],
+    ) -> Result<(Place, usize), Refusal> {
+        let before = block.runs()[run].before();
+        if let Some(branch) = self.ending_with(&before) {
+            return Ok((Place::Extend(branch), 0));
+        }
+        let Some(last) = commits.last() else { return Ok((Place::Nowhere, 0)) };
+        if let Lookup::Held(_) = self.lookup(&last.id) {
+            return Ok((Place::Nowhere, commits.len()));
+        }
+        for (index, commit) in commits.iter().enumerate().rev() {
+            if let Some(branch) = self.ending_with(&commit.id) {
+                return Ok((Place::Extend(branch), index + 1));
+            }
+        }
+        let root = match self.lookup(&before) {
+            Lookup::Held(branch) => branch,
+            Lookup::Asked => return Ok((Place::Asked, commits.len())),
+            Lookup::Absent if before.seq == 0 => return Ok((Place::Begin, 0)),
+            Lookup::Absent => {
+                return Err(Refusal::Missing { after: commits[0].id, missing: before });
+            }
+        };
+        // The run leaves what is held: before its first commit, or after one of its commits.
+        let (mut held, mut branch, mut not_held) = (0, root, commits.len());
+        while held < not_held {
+            let middle = held + (not_held - held) / 2;
+            match self.lookup(&commits[middle].id) {
+                Lookup::Held(on) => (held, branch) = (middle + 1, on),
+                Lookup::Absent => not_held = middle,
+                Lookup::Asked => return Ok((Place::Asked, commits.len())),
+            }
+        }
+        let after = if held == 0 { before.seq } else { commits[held - 1].id.seq };
+        Ok((Place::Leave(branch, after), held))
     }
 
-    /// Looks up the block's authors and checks that its runs connect to what is held of them.
-    fn connect(&self, block: &Block) -> Result<Authors, Refusal> {
-        let mut authors = BTreeMap::new();
-        let mut fresh = self.fresh;
-        for run in block.runs() {
-            let head = self.head(&run.replica);
-            if run.first_seq > head.seq + 1 {
-                let (replica, expected) = (run.replica, head.seq + 1);
-                return Err(Refusal::Gap { replica, expected, received: run.first_seq });
+    /// Notes the fresh commits of a run; the branch that they are on.
+    fn stage(&mut self, place: &Place, fresh: &[&Commit]) -> Result<BranchNo, Refusal> {
+        let (Some(first), Some(last)) = (fresh.first(), fresh.last()) else {
+            return Ok(BranchNo(0));
+        };
+        let begins = |leaves| Branch {
+            head: last.id,
+            first: first.id.chain,
+            leaves,
+            forks: Vec::new(),
+        };
+        let no = match place {
+            Place::Nowhere | Place::Asked => return Ok(BranchNo(0)),
+            Place::Extend(no) => {
+                if let Some(mut branch) = self.branch(*no).cloned() {
+                    branch.head = last.id;
+                    self.changed.insert(*no, branch);
+                }
+                *no
             }
-            if run.first_seq == head.seq + 1 && run.chain_before != head.chain {
-                return Err(fork(run.replica, &head, run.chain_before));
+            Place::Begin => self.begin(begins(None))?,
+            Place::Leave(parent, after) => {
+                let no = self.begin(begins(Some((*parent, *after))))?;
+                self.note_fork(*parent, *after);
+                no
             }
-            fresh += usize::from(head.seq == 0);
-            authors.insert(run.replica, Author { head, chain: run.chain_before });
-        }
-        let writers = self.admission.writers.unwrap_or(0);
-        if fresh > self.fresh && writers + fresh > VECTOR_REPLICAS_MAX {
+        };
+        let staged = self.staged.entry(no).or_default();
+        staged.extend(fresh.iter().map(|commit| (commit.id.seq, commit.id.chain)));
+        Ok(no)
+    }
+
+    fn begin(&mut self, branch: Branch) -> Result<BranchNo, Refusal> {
+        let index = self.batch.branches.len() + self.begun.len();
+        if index >= VECTOR_REPLICAS_MAX {
             return Err(Refusal::TooManyReplicas);
         }
-        Ok(authors)
+        let no = BranchNo(u32::try_from(index).map_err(|_| Refusal::TooManyReplicas)?);
+        self.begun.push((branch.head.author, no));
+        self.changed.insert(no, branch);
+        Ok(no)
     }
 
-    /// Follows one event along its author's chain; true when it is to be appended.
-    fn follow(&self, authors: &mut Authors, entry: &Entry<'_>) -> Result<bool, Refusal> {
-        let dot = entry.dot();
-        let Some(author) = authors.get_mut(&dot.replica) else {
-            return Ok(false);
+    /// Records on a branch that another leaves it, with the commit that follows there.
+    fn note_fork(&mut self, parent: BranchNo, after: u64) {
+        let Some(mut branch) = self.branch(parent).cloned() else { return };
+        let Err(index) = branch.forks.binary_search_by_key(&after, |(seq, _)| *seq) else { return };
+        let Some(next) = self.next(parent, &branch, after) else { return };
+        branch.forks.insert(index, (after, next));
+        self.changed.insert(parent, branch);
+    }
+
+    fn append(
+        &mut self,
+        block: &Block,
+        fresh: &[bool],
+        branches: &[BranchNo],
+    ) -> Result<(), Refusal> {
+        let anchors = self.anchors(block, fresh)?;
+        let packed = if fresh.contains(&false) { repack(block, fresh)? } else { None };
+        let log = match packed {
+            None => self.log_block(block.clone(), branches.to_vec(), anchors),
+            Some(packed) => {
+                let of = |end: CommitId| block.ends().iter().position(|id| *id == end);
+                let runs = packed.ends().into_iter().filter_map(of);
+                let branches = runs.map(|run| branches[run]).collect();
+                let place = |anchor| block.anchors().iter().position(|id| id == anchor);
+                let kept = packed.anchors().iter().filter_map(place);
+                let anchors = kept.map(|index| anchors[index]).collect();
+                self.log_block(packed, branches, anchors)
+            }
         };
-        let after = entry.head_after(&author.chain);
-        author.chain = after.chain;
-        if dot.seq <= author.head.seq {
-            if dot.seq == author.head.seq && after.chain != author.head.chain {
-                return Err(fork(dot.replica, &author.head, after.chain));
-            }
-            return Ok(false);
-        }
-        if after.hlc < author.head.hlc {
-            return Err(Refusal::ClockBack { dot });
-        }
-        author.head = after;
-        for seen in entry.context().iter() {
-            let head = match authors.get(&seen.replica) {
-                Some(author) => author.head,
-                None => self.head(&seen.replica),
-            };
-            if head.seq < seen.seq {
-                return Err(Refusal::NotCausal { dot, missing: seen });
-            }
-        }
-        Ok(true)
-    }
-
-    /// Compares runs that end before what is held with what is held there.
-    fn compare_older(&self, block: &Block, authors: &Authors) -> Result<(), Refusal> {
-        for run in block.runs() {
-            let author = &authors[&run.replica];
-            let dot = Dot { replica: run.replica, seq: run.last_seq() };
-            if dot.seq >= author.head.seq {
-                continue;
-            }
-            let held = self.chain_at(dot);
-            if let Some(held) = held.filter(|held| *held != author.chain) {
-                return Err(Refusal::Fork { dot, held, received: author.chain });
-            }
-        }
+        self.end = log.cursor();
+        self.blocks.push(log);
         Ok(())
     }
 
-    /// The chain at an event that is held or staged; `None` when it was pruned.
-    fn chain_at(&self, dot: Dot) -> Option<Chain> {
-        let before = self.admission.held(&dot.replica);
-        if dot.seq < before.seq {
-            return self.admission.chains.get(&dot).copied().flatten();
-        }
-        if dot.seq == before.seq {
-            return Some(before.chain);
-        }
-        self.blocks.iter().find_map(|log| log.block.chain_at(dot))
+    fn log_block(
+        &self,
+        block: Block,
+        branches: Vec<BranchNo>,
+        anchors: Vec<BranchNo>,
+    ) -> LogBlock {
+        let Cursor { position, digest } = self.end;
+        let digest = digest.then(&block);
+        LogBlock { start: Position(position.0), block, branches, anchors, digest }
     }
-}
 
-/// An author's head, and the chain as far as the block has been followed.
-struct Author {
-    head: Head,
-    chain: Chain,
-}
-
-type Authors = BTreeMap<ReplicaId, Author>;
-
-const fn fork(replica: ReplicaId, head: &Head, received: Chain) -> Refusal {
-    Refusal::Fork { dot: Dot { replica, seq: head.seq }, held: head.chain, received }
-}
-
-/// Repacks the commits that are not held yet, in the block's order.
-fn repack(block: &Block, fresh: &[Dot]) -> Result<Vec<Block>, Refusal> {
-    let mut heads: BTreeMap<ReplicaId, Head> =
-        block.runs().iter().map(|run| (run.replica, run.head_before())).collect();
-    let mut fresh = fresh.iter().peekable();
-    let mut packer = BlockPacker::new(block.space().clone());
-    let mut blocks = Vec::new();
-    let mut commit: Vec<Envelope> = Vec::new();
-    for entry in block.entries() {
-        let head = heads.entry(entry.dot().replica).or_insert(Head::START);
-        if fresh.next_if_eq(&&entry.dot()).is_none() {
-            *head = entry.head_after(&head.chain);
-            continue;
+    /// The branches that contexts refer to, all of which are held before the block.
+    fn anchors(&mut self, block: &Block, fresh: &[bool]) -> Result<Vec<BranchNo>, Refusal> {
+        let mut anchors = Vec::with_capacity(block.anchors().len());
+        for anchor in block.anchors() {
+            anchors.push(match self.lookup(anchor) {
+                Lookup::Held(branch) => branch,
+                Lookup::Asked => BranchNo(0),
+                Lookup::Absent => {
+                    let fresh = block.commits().iter().zip(fresh).find(|(_, fresh)| **fresh);
+                    let after = fresh.map_or(*anchor, |(commit, _)| commit.id);
+                    return Err(Refusal::Missing { after, missing: *anchor });
+                }
+            });
         }
-        commit.push(entry.envelope());
-        if !entry.last() {
-            continue;
+        Ok(anchors)
+    }
+
+    fn branch(&self, no: BranchNo) -> Option<&Branch> {
+        self.changed.get(&no).or_else(|| self.batch.branches.get(no))
+    }
+
+    /// The branches of an author, those that this batch begins included.
+    fn of(&self, author: &ReplicaId) -> impl Iterator<Item = (BranchNo, &Branch)> {
+        let held = self.batch.branches.of(author).iter().copied();
+        let begun = self.begun.iter().filter(move |(of, _)| of == author).map(|(_, no)| *no);
+        held.chain(begun).filter_map(|no| Some((no, self.branch(no)?)))
+    }
+
+    fn ending_with(&self, commit: &CommitId) -> Option<BranchNo> {
+        self.of(&commit.author).find(|(_, branch)| branch.head == *commit).map(|(no, _)| no)
+    }
+
+    /// Looks a commit up: at the ends of branches, among what is staged, and in the store.
+    fn lookup(&mut self, commit: &CommitId) -> Lookup {
+        if commit.seq == 0 {
+            let first = self.of(&commit.author).find(|(_, branch)| branch.leaves.is_none());
+            return first.map_or(Lookup::Absent, |(no, _)| Lookup::Held(no));
         }
-        *head = match packer.push_commit(head, &commit) {
-            Ok(after) => after,
-            Err(_) => {
-                let next = BlockPacker::new(block.space().clone());
-                blocks.extend(std::mem::replace(&mut packer, next).finish());
-                packer.push_commit(head, &commit).map_err(|_| Refusal::Oversized)?
-            }
+        let found = self.of(&commit.author).find(|(no, branch)| {
+            let staged = self.staged.get(no).map_or(&[][..], Vec::as_slice);
+            branch.head == *commit || staged.binary_search(&(commit.seq, commit.chain)).is_ok()
+        });
+        if let Some((no, _)) = found {
+            return Lookup::Held(no);
+        }
+        let stored = self.batch.branches.of(&commit.author).iter();
+        let spans = |no: &BranchNo| {
+            self.batch.branches.get(*no).is_some_and(|branch| branch.spans(commit.seq))
         };
-        commit.clear();
+        if !stored.clone().any(spans) {
+            return Lookup::Absent;
+        }
+        match self.answers.holds.get(commit) {
+            Some(Some(branch)) => Lookup::Held(*branch),
+            Some(None) => Lookup::Absent,
+            None => {
+                self.questions.push(Question::Holds(*commit));
+                Lookup::Asked
+            }
+        }
     }
-    blocks.extend(packer.finish());
-    Ok(blocks)
+
+    /// The chain after the commit that follows an event on a branch.
+    fn next(&mut self, no: BranchNo, branch: &Branch, seq: u64) -> Option<Chain> {
+        if seq == branch.base() {
+            return Some(branch.first);
+        }
+        let staged = self.staged.get(&no).map_or(&[][..], Vec::as_slice);
+        let behind = staged.partition_point(|(staged, _)| *staged <= seq);
+        let stored = self.batch.branches.get(no).is_some_and(|stored| seq < stored.head.seq);
+        if !stored {
+            return staged.get(behind).map(|(_, chain)| *chain);
+        }
+        let known = self.answers.next.get(&(no, seq)).copied();
+        if known.is_none() {
+            self.questions.push(Question::Next(no, seq));
+        }
+        known
+    }
 }

@@ -14,8 +14,10 @@ use std::ops::Deref;
 use bytes::Bytes;
 
 use super::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, PROTOCOL_VERSION};
-use crate::envelope::{Chain, Head};
-use crate::id::{Dot, Position, ReplicaId, SpaceId, StoreIdentity};
+use crate::chain::CommitId;
+use crate::clock::UnixMillis;
+use crate::id::{Position, ReplicaId, SpaceId};
+use crate::log::Cursor;
 use crate::wire::Writer;
 
 mod column;
@@ -87,6 +89,11 @@ frames! {
     4 Ack(Ack),
     /// The end of the session.
     5 Goodbye(Goodbye),
+    /// The cursor in the other's `Start` is none of the speaker's log, which it will send from the
+    /// beginning. Asks for [`Frame::Holds`].
+    6 Rewind(Rewind),
+    /// Everything that the speaker holds: the answer to [`Frame::Rewind`].
+    7 Holds(Holds),
 }
 
 impl Frame {
@@ -135,12 +142,14 @@ impl Frame {
     /// No fewer bytes than the frame takes on the wire.
     pub fn size(&self) -> usize {
         const FIXED: usize = 512;
+        const COMMIT_BYTES: usize = 84;
         let variable = match self {
             Self::Hello(greeting) => greeting.bytes.len(),
             Self::Events(events) => events.blocks.iter().map(|block| block.len() + 8).sum(),
-            Self::Start(Start { resume: Resume::Frontier(dots), .. }) => dots.len() * 56,
+            Self::Start(Start { resume: Resume::Frontier(commits), .. })
+            | Self::Holds(Holds { commits }) => commits.len() * COMMIT_BYTES,
             Self::Goodbye(goodbye) => goodbye.message.len(),
-            Self::Start(_) | Self::Ack(_) => 0,
+            Self::Start(_) | Self::Ack(_) | Self::Rewind(_) => 0,
         };
         FIXED + variable
     }
@@ -158,45 +167,41 @@ message! {
     pub struct Hello {
         /// The version of the protocol that the speaker speaks.
         1 protocol: u32,
-        /// The speaker's store.
-        2 store: StoreIdentity,
-        /// The speaker's replica.
-        4 replica: ReplicaId,
+        /// The key of the speaker's store.
+        2 replica: ReplicaId,
         /// The space that the session is about.
-        5 space: SpaceId,
+        3 space: SpaceId,
         /// 32 random bytes, so that nobody can answer with an old signature.
-        6 nonce: [u8; 32],
-        /// Set when the speaker sends its log.
-        7 sends: bool,
-        /// Set when the speaker receives the other's log.
-        8 receives: bool,
+        4 nonce: [u8; 32],
+        /// Whether the speaker sends its log.
+        5 sends: bool,
+        /// Whether the speaker receives the other's log.
+        6 receives: bool,
         /// The fingerprint of the speaker's schemas and merge rules; `None` for a hub, which has
         /// none.
-        9 fingerprint: Option<[u8; 32]>,
-        /// Set when the speaker takes events of other replicas than the one it speaks with. To one
-        /// that does not, only one's own are sent.
-        10 takes_relayed: bool,
+        7 fingerprint: Option<[u8; 32]>,
+        /// The speaker's wall clock.
+        8 wall: UnixMillis,
     }
 }
 
 impl Hello {
     /// A greeting in the protocol version of this program.
     pub(super) const fn new(
-        store: StoreIdentity,
         replica: ReplicaId,
         space: SpaceId,
         nonce: [u8; 32],
+        wall: UnixMillis,
     ) -> Self {
         Self {
             protocol: PROTOCOL_VERSION,
-            store,
             replica,
             space,
             nonce,
             sends: true,
             receives: true,
-            takes_relayed: true,
             fingerprint: None,
+            wall,
         }
     }
 }
@@ -268,38 +273,8 @@ message! {
         1 signature: [u8; 64],
         /// The place to resume in the other's log.
         2 resume: Resume,
-        /// The head up to which the speaker holds the events of the *other's* replica.
-        4 holds_of_you: HeldHead,
-        /// The number of events that the speaker's log holds.
-        5 head: Position,
-    }
-}
-
-message! {
-    /// A replica's head without its clock reading.
-    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    #[non_exhaustive]
-    pub struct HeldHead {
-        /// The number of the last event held.
-        1 seq: u64,
-        /// The chain there.
-        2 chain: Chain,
-    }
-    checked by HeldHead::check
-}
-
-impl HeldHead {
-    fn check(&self) -> Result<(), Unsound> {
-        if self.seq == 0 && self.chain != Chain::START {
-            return Err(Unsound::ChainOfNothing);
-        }
-        Ok(())
-    }
-}
-
-impl From<Head> for HeldHead {
-    fn from(head: Head) -> Self {
-        Self { seq: head.seq, chain: head.chain }
+        /// How many events the speaker's log holds.
+        4 head: Position,
     }
 }
 
@@ -307,11 +282,29 @@ impl From<Head> for HeldHead {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Resume {
-    /// After this position: the cursor that was committed together with the events before it.
-    After(Position),
-    /// There is no cursor that holds: from the beginning, leaving out the events named (and those
-    /// before them).
-    Frontier(Vec<Dot>),
+    /// After this place: the cursor that was committed together with the events before it.
+    After(Cursor),
+    /// From the beginning, leaving out what lies behind these commits: the heads of all branches
+    /// held, and earlier commits by which a fork is located. At most
+    /// [`FRONTIER_COMMITS_MAX`](super::limits::FRONTIER_COMMITS_MAX).
+    Frontier(Vec<CommitId>),
+}
+
+message! {
+    /// Asks what the other holds.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    #[non_exhaustive]
+    pub struct Rewind {}
+}
+
+message! {
+    /// Everything that the speaker holds.
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    #[non_exhaustive]
+    pub struct Holds {
+        /// As in [`Resume::Frontier`].
+        1 commits: Vec<CommitId>,
+    }
 }
 
 message! {
@@ -319,10 +312,10 @@ message! {
     #[derive(Clone, PartialEq, Eq, Debug)]
     #[non_exhaustive]
     pub struct Events {
-        /// The position in the speaker's log that this frame reaches. It may pass over events that
-        /// the other needs not be sent.
-        1 through: Position,
-        /// The number of events that the speaker's log holds, so that the other can tell how much is to come.
+        /// The place in the speaker's log that this frame reaches. It may pass over events that the
+        /// other needs not be sent.
+        1 through: Cursor,
+        /// How many events the speaker's log holds, so that the other can tell how much is to come.
         2 head: Position,
         /// Blocks in log order.
         3 blocks: Vec<Bytes>,
@@ -331,7 +324,7 @@ message! {
 
 impl Events {
     /// A frame of blocks that reaches `through` in a log of `head` events.
-    pub const fn new(through: Position, head: Position, blocks: Vec<Bytes>) -> Self {
+    pub const fn new(through: Cursor, head: Position, blocks: Vec<Bytes>) -> Self {
         Self { through, head, blocks }
     }
 }
@@ -371,26 +364,23 @@ message! {
 pub enum GoodbyeCode {
     /// Everything asked for is done.
     Done = 1,
-    /// The cursor given in `Start` is not one of this log. Resume by frontier.
-    CursorUnknown = 2,
     /// The log refuses what was sent.
-    Refused = 3,
+    Refused = 2,
     /// The version of the protocol is not spoken here.
-    Unsupported = 4,
+    Unsupported = 3,
     /// Not now. Try again later.
-    Unavailable = 5,
+    Unavailable = 4,
     /// The protocol was violated.
-    Violation = 6,
+    Violation = 5,
     /// A reason that this version does not know.
     Other = 0,
 }
 
 impl GoodbyeCode {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 6] = [
         Self::Other,
         Self::Done,
-        Self::CursorUnknown,
         Self::Refused,
         Self::Unsupported,
         Self::Unavailable,

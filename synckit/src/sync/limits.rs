@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The version of the protocol that this program speaks.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 /// Largest frame, in bytes, headers included.
 pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// Largest message taken for a frame: a full one, and room for fields that later versions add.
@@ -22,3 +22,8 @@ pub const ACK_WITHIN: Duration = Duration::from_secs(60);
 /// How many events that need not be committed may be passed over before the cursor behind them is.
 /// Bounds what is read again after a session that was cut.
 pub const CURSOR_BEHIND_MAX: u64 = 4_096;
+/// Most commits of a frontier. Heads come first; what does not fit is sent again and passed over.
+pub const FRONTIER_COMMITS_MAX: usize = 12_000;
+/// Most separate stretches of the own log that a session remembers as having come from its peer.
+/// What is forgotten is sent back and passed over there.
+pub const ARRIVED_STRETCHES_MAX: usize = 1_024;

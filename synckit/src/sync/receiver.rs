@@ -1,36 +1,24 @@
 //! The receiving half of a session: persist, then acknowledge.
 
-use std::time::Duration;
-
 use super::frame::{Ack, Events};
 use super::limits::{CURSOR_BEHIND_MAX, FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
 use super::violation::Violation;
 use crate::block::Block;
-use crate::clock::UnixMillis;
-use crate::id::{Position, ReplicaId, SpaceId};
-
-/// What a peer may send here.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Admission {
-    /// Who the peer is.
-    pub(super) peer: ReplicaId,
-    /// Whether it may send other replicas' events.
-    pub(super) may_relay: bool,
-    /// How far ahead of the local clock events may be; unbounded when `None`.
-    pub(super) clock_ahead_max: Option<Duration>,
-}
+use crate::id::{Position, SpaceId};
+use crate::log::Cursor;
 
 /// What has been received and what of it is committed.
 #[derive(Debug)]
 pub(super) struct Receiver {
-    admission: Admission,
     space: SpaceId,
     pending: Vec<Block>,
     pending_bytes: usize,
-    received: Position,
+    received: Cursor,
     committing: Option<Committing>,
-    stored: Position,
+    stored: Cursor,
     peer_head: Position,
+    /// Nothing has been received since the session began.
+    untouched: bool,
     /// How many events were new here in this session.
     pub(super) events: u64,
     /// How many bytes of blocks were received in this session.
@@ -39,20 +27,14 @@ pub(super) struct Receiver {
 
 #[derive(Debug)]
 struct Committing {
-    through: Position,
+    through: Cursor,
     bytes: usize,
     acknowledge: bool,
 }
 
 impl Receiver {
-    pub(super) const fn new(
-        admission: Admission,
-        space: SpaceId,
-        from: Position,
-        peer_head: Position,
-    ) -> Self {
+    pub(super) const fn new(space: SpaceId, from: Cursor, peer_head: Position) -> Self {
         Self {
-            admission,
             space,
             pending: Vec::new(),
             pending_bytes: 0,
@@ -60,13 +42,14 @@ impl Receiver {
             committing: None,
             stored: from,
             peer_head,
+            untouched: true,
             events: 0,
             bytes: 0,
         }
     }
 
     pub(super) const fn received(&self) -> Position {
-        self.received
+        self.received.position
     }
 
     pub(super) const fn peer_head(&self) -> Position {
@@ -78,9 +61,23 @@ impl Receiver {
         self.committing.is_none() && self.pending.is_empty()
     }
 
+    pub(super) const fn is_committing(&self) -> bool {
+        self.committing.is_some()
+    }
+
+    /// The peer does not know the cursor, and begins at the beginning; whether it may.
+    pub(super) fn rewind(&mut self) -> bool {
+        let may = self.untouched && self.received.position > Position::START;
+        if may {
+            (self.received, self.stored) = (Cursor::START, Cursor::START);
+        }
+        may
+    }
+
     /// Checks and takes a frame.
-    pub(super) fn receive(&mut self, events: Events, now: UnixMillis) -> Result<(), Violation> {
-        let (found, from, to) = (events.through, self.received, events.head);
+    pub(super) fn receive(&mut self, events: Events) -> Result<(), Violation> {
+        self.untouched = false;
+        let (found, from, to) = (events.through.position, self.received(), events.head);
         if !(from..=to).contains(&found) {
             return Err(Violation::ImpossiblePosition { found, from, to });
         }
@@ -91,7 +88,10 @@ impl Receiver {
         }
         for block in events.blocks {
             let block = Block::parse(block).map_err(Violation::BadBlock)?;
-            self.check(&block, now)?;
+            if *block.space() != self.space {
+                return Err(Violation::SpaceChanged);
+            }
+            block.check_authors().map_err(Violation::BadBlock)?;
             self.pending.push(block);
         }
         self.pending_bytes += bytes;
@@ -103,23 +103,28 @@ impl Receiver {
 
     /// The next commit, if one is due and none is under way: blocks, and the cursor that stands
     /// behind them.
-    pub(super) fn next_commit(&mut self) -> Option<(Vec<Block>, Position)> {
+    pub(super) fn next_commit(&mut self) -> Option<(Vec<Block>, Cursor)> {
         if self.committing.is_some() {
             return None;
         }
-        match self.pending.is_empty() {
-            true if self.received.0 - self.stored.0 < CURSOR_BEHIND_MAX => None,
-            without_events => Some(self.begin_commit(!without_events)),
+        let behind = self.received.position.0 - self.stored.position.0;
+        if !self.pending.is_empty() {
+            Some(self.begin_commit(true))
+        } else if behind >= CURSOR_BEHIND_MAX {
+            Some(self.begin_commit(false))
+        } else {
+            None
         }
     }
 
     /// A commit of nothing but the cursor, if it stands behind what was received and nothing else
     /// is due.
-    pub(super) fn last_commit(&mut self) -> Option<(Vec<Block>, Position)> {
-        (self.is_settled() && self.stored < self.received).then(|| self.begin_commit(false))
+    pub(super) fn last_commit(&mut self) -> Option<(Vec<Block>, Cursor)> {
+        let behind = self.stored.position < self.received.position;
+        (self.is_settled() && behind).then(|| self.begin_commit(false))
     }
 
-    fn begin_commit(&mut self, acknowledge: bool) -> (Vec<Block>, Position) {
+    fn begin_commit(&mut self, acknowledge: bool) -> (Vec<Block>, Cursor) {
         let bytes = std::mem::take(&mut self.pending_bytes);
         self.committing = Some(Committing { through: self.received, bytes, acknowledge });
         (std::mem::take(&mut self.pending), self.received)
@@ -130,24 +135,6 @@ impl Receiver {
         let committing = self.committing.take()?;
         self.events += appended;
         self.stored = committing.through;
-        committing.acknowledge.then_some(Ack { through: committing.through })
-    }
-
-    fn check(&self, block: &Block, now: UnixMillis) -> Result<(), Violation> {
-        if *block.space() != self.space {
-            return Err(Violation::SpaceChanged);
-        }
-        let Admission { peer, may_relay, clock_ahead_max } = self.admission;
-        if let Some(run) = block.runs().iter().find(|run| !may_relay && run.replica != peer) {
-            return Err(Violation::NotItsOwn { replica: run.replica });
-        }
-        let Some(bound) = clock_ahead_max else { return Ok(()) };
-        for entry in block.entries() {
-            let ahead = entry.hlc().wall().since(now);
-            if ahead > bound {
-                return Err(Violation::ClockAhead { dot: entry.dot(), ahead, bound });
-            }
-        }
-        Ok(())
+        committing.acknowledge.then_some(Ack { through: committing.through.position })
     }
 }

@@ -1,22 +1,26 @@
 //! The sending half of a session: this store's log, in order, no faster than it is acknowledged.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
-use super::frame::{Ack, Events, Hello, Resume};
-use super::limits::{FRAME_BLOCKS_MAX, WINDOW_BYTES_MAX};
+use super::frame::{Ack, Events};
+use super::limits::{ARRIVED_STRETCHES_MAX, FRAME_BLOCKS_MAX, WINDOW_BYTES_MAX};
 use super::violation::Violation;
-use crate::id::{Position, ReplicaId};
-use crate::log::{LogBlock, Page, Source};
-use crate::vector::VectorClock;
+use crate::branch::Coverage;
+use crate::id::Position;
+use crate::log::{Cursor, LogBlock, Page};
 
 /// What is sent and what is acknowledged.
 #[derive(Debug)]
 pub(super) struct Sender {
-    own: ReplicaId,
-    peer: ReplicaId,
-    peer_takes_relayed: bool,
-    peer_has: VectorClock,
-    sent: Position,
+    /// Where it begins is known.
+    ready: bool,
+    /// The peer has been asked what it holds, and has not answered.
+    asked: bool,
+    /// What the peer holds, when it resumes by frontier.
+    peer_holds: Coverage,
+    arrived: Arrived,
+    sent: Cursor,
     acked: Position,
     head: Position,
     loading: bool,
@@ -38,24 +42,44 @@ pub(super) enum Want {
     Watch(Position),
 }
 
-impl Sender {
-    pub(super) fn new(own: ReplicaId, peer: &Hello, resume: &Resume, head: Position) -> Self {
-        let mut peer_has = VectorClock::new();
-        let sent = match resume {
-            Resume::After(position) => *position,
-            Resume::Frontier(dots) => {
-                // A frontier that is too long is cut: what it leaves out is sent and passed over.
-                dots.iter().take_while(|dot| peer_has.advance(**dot).is_ok()).for_each(drop);
-                Position::START
+/// Stretches of this side's log that came from the peer in this very session.
+///
+/// Nothing durable says what came from whom: a peer that was restored from a copy has lost it.
+#[derive(Debug, Default)]
+struct Arrived(VecDeque<Range<u64>>);
+
+impl Arrived {
+    fn add(&mut self, stretch: Range<u64>) {
+        match self.0.back_mut() {
+            Some(last) if last.end == stretch.start => last.end = stretch.end,
+            _ if stretch.is_empty() => {}
+            _ => {
+                if self.0.len() == ARRIVED_STRETCHES_MAX {
+                    self.0.pop_front();
+                }
+                self.0.push_back(stretch);
             }
-        };
+        }
+    }
+
+    fn covers(&self, log: &LogBlock) -> bool {
+        let place = self.0.partition_point(|stretch| stretch.end < log.end().0);
+        self.0.get(place).is_some_and(|stretch| {
+            stretch.start <= log.start.0 && log.end().0 <= stretch.end
+        })
+    }
+}
+
+impl Sender {
+    /// A sender that does not know yet where to begin.
+    pub(super) fn new(head: Position) -> Self {
         Self {
-            own,
-            peer: peer.replica,
-            peer_takes_relayed: peer.takes_relayed,
-            peer_has,
-            sent,
-            acked: sent,
+            ready: false,
+            asked: false,
+            peer_holds: Coverage::new(),
+            arrived: Arrived::default(),
+            sent: Cursor::START,
+            acked: Position::START,
             head,
             loading: false,
             watching: false,
@@ -66,8 +90,33 @@ impl Sender {
         }
     }
 
+    /// Begins after a place of this side's log.
+    pub(super) const fn begin_after(&mut self, cursor: Cursor) {
+        (self.sent, self.acked, self.ready) = (cursor, cursor.position, true);
+    }
+
+    /// Begins at the beginning, leaving out what the peer holds.
+    pub(super) fn begin_with(&mut self, peer_holds: Coverage) {
+        (self.peer_holds, self.ready) = (peer_holds, true);
+    }
+
+    /// The peer's cursor is none of this log: it is asked what it holds.
+    pub(super) const fn ask_for_holdings(&mut self) {
+        self.asked = true;
+    }
+
+    /// Whether the peer was asked what it holds; from here on it was not.
+    pub(super) const fn asked_for_holdings(&mut self) -> bool {
+        std::mem::replace(&mut self.asked, false)
+    }
+
+    /// A stretch of this side's log has come from the peer.
+    pub(super) fn arrived(&mut self, stretch: Range<u64>) {
+        self.arrived.add(stretch);
+    }
+
     pub(super) const fn sent(&self) -> Position {
-        self.sent
+        self.sent.position
     }
 
     pub(super) const fn head(&self) -> Position {
@@ -75,12 +124,12 @@ impl Sender {
     }
 
     pub(super) fn awaits_ack(&self) -> bool {
-        !self.in_flight.is_empty()
+        !self.ready || !self.in_flight.is_empty()
     }
 
     /// Whether everything up to `target` is sent and acknowledged.
     pub(super) fn is_done(&self, target: Position) -> bool {
-        self.sent >= target && self.in_flight.is_empty()
+        self.ready && self.sent() >= target && self.in_flight.is_empty()
     }
 
     pub(super) fn log_moved(&mut self, head: Position) {
@@ -90,53 +139,55 @@ impl Sender {
 
     /// What to ask for, at most one thing at a time.
     pub(super) fn want(&mut self) -> Option<Want> {
-        if self.loading {
+        if self.loading || !self.ready {
             return None;
         }
-        if self.sent >= self.head {
-            return (!std::mem::replace(&mut self.watching, true))
-                .then_some(Want::Watch(self.sent));
+        if self.sent() >= self.head {
+            let watching = std::mem::replace(&mut self.watching, true);
+            return (!watching).then_some(Want::Watch(self.sent()));
         }
         if self.in_flight_bytes >= WINDOW_BYTES_MAX {
             return None;
         }
         self.loading = true;
-        Some(Want::Load(self.sent))
+        Some(Want::Load(self.sent()))
     }
 
-    /// The frame for a part of the log that was loaded, unless nothing need be said.
+    /// Frames a loaded page; `None` if the peer needs nothing from it.
     pub(super) fn loaded(&mut self, page: Page) -> Option<Events> {
         self.loading = false;
         self.head = self.head.max(page.head);
-        let mut through = page.through;
         let mut blocks = Vec::new();
-        for log in page.blocks.iter().filter(|log| !self.is_passed_over(log)) {
-            if blocks.len() == FRAME_BLOCKS_MAX {
-                // The rest is read again for the next frame.
-                through = log.start;
-                break;
+        for log in &page.blocks {
+            if log.end() <= self.sent() {
+                continue;
             }
-            blocks.push(&log.block);
+            if !self.arrived.covers(log) && !log.is_covered(&self.peer_holds) {
+                if blocks.len() == FRAME_BLOCKS_MAX {
+                    // The rest is read again for the next frame.
+                    break;
+                }
+                blocks.push(&log.block);
+            }
+            self.sent = log.cursor();
         }
-        let through = through.max(self.sent);
-        self.sent = through;
         self.events += blocks.iter().map(|block| block.len() as u64).sum::<u64>();
         let bytes: usize = blocks.iter().map(|block| block.bytes().len()).sum();
         self.bytes += bytes as u64;
-        if blocks.is_empty() && self.sent < self.head {
+        if blocks.is_empty() && (self.sent() < self.head || page.blocks.is_empty()) {
             return None;
         }
         let blocks: Vec<_> = blocks.into_iter().map(|block| block.bytes().clone()).collect();
         if !blocks.is_empty() {
-            self.in_flight.push_back((through, bytes));
+            self.in_flight.push_back((self.sent(), bytes));
             self.in_flight_bytes += bytes;
         }
-        Some(Events { through, head: self.head, blocks })
+        Some(Events { through: self.sent, head: self.head, blocks })
     }
 
     /// The peer committed up to a position; whether that is news.
     pub(super) fn acked(&mut self, ack: Ack) -> Result<bool, Violation> {
-        let (found, from, to) = (ack.through, self.acked, self.sent);
+        let (found, from, to) = (ack.through, self.acked, self.sent());
         if !(from..=to).contains(&found) {
             return Err(Violation::ImpossiblePosition { found, from, to });
         }
@@ -149,15 +200,5 @@ impl Sender {
             self.in_flight_bytes -= bytes;
         }
         Ok(found > from)
-    }
-
-    /// Whether the block is not to be sent: it came from the peer, the peer's frontier covers it,
-    /// or the peer does not take other replicas' events. A replica packs its own events by
-    /// themselves.
-    fn is_passed_over(&self, log: &LogBlock) -> bool {
-        let runs = log.block.runs();
-        log.source == Source::Peer(self.peer)
-            || (!self.peer_takes_relayed && runs.iter().any(|run| run.replica != self.own))
-            || runs.iter().all(|run| self.peer_has.get(&run.replica) >= run.last_seq())
     }
 }

@@ -1,21 +1,23 @@
 //! The session: a state machine that both sides run.
 
-mod claims;
 mod exchange;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::frame::{Ack, Events, Frame, Goodbye, GoodbyeCode, Greeting, Hello, Resume, Start};
-use super::limits::{ACK_WITHIN, HANDSHAKE_WITHIN, PROTOCOL_VERSION};
-use super::receiver::{Admission, Receiver};
+use super::frame::{
+    Ack, Events, Frame, Goodbye, GoodbyeCode, Greeting, Hello, Holds, Resume, Rewind, Start,
+};
+use super::limits::{ACK_WITHIN, FRONTIER_COMMITS_MAX, HANDSHAKE_WITHIN, PROTOCOL_VERSION};
+use super::receiver::Receiver;
 use super::sender::{Sender, Want};
 use super::violation::{SessionError, Violation};
+use crate::branch::Coverage;
+use crate::chain::CommitId;
 use crate::clock::UnixMillis;
-use crate::id::{Position, SpaceId, StoreIdentity};
+use crate::id::{Position, SpaceId};
 use crate::key::{self, ReplicaKey};
-use crate::log::Page;
-use claims::Claims;
+use crate::log::{Cursor, Page, Refusal};
 pub use exchange::{Effect, Input, Progress, Recollection};
 
 /// Which side opened the connection.
@@ -41,10 +43,10 @@ pub enum Until {
 pub struct Config {
     /// Which side opened the connection.
     pub role: Role,
-    /// This side's store.
-    pub store: StoreIdentity,
-    /// This side's key.
+    /// The key of this side's store.
     pub key: ReplicaKey,
+    /// This side's wall clock when the session begins.
+    pub wall: UnixMillis,
     /// 32 random bytes, different for every session.
     pub nonce: [u8; 32],
     /// When it is finished.
@@ -53,10 +55,6 @@ pub struct Config {
     pub sends: bool,
     /// Whether this side receives the other's log.
     pub receives: bool,
-    /// Whether the peer may send events of other replicas than its own.
-    pub peer_may_relay: bool,
-    /// How far ahead of the local clock a received event may be; `None` takes all.
-    pub clock_ahead_max: Option<Duration>,
     /// The fingerprint of this side's schemas, if it has any.
     pub fingerprint: Option<[u8; 32]>,
 }
@@ -100,10 +98,14 @@ enum Phase {
 struct Streams {
     sender: Option<Sender>,
     receiver: Option<Receiver>,
+    /// Where the peer resumes in this side's log, if it resumes by cursor.
+    peer_cursor: Cursor,
     send_target: Position,
     receive_target: Position,
     stopping: Option<Stopping>,
-    doubted: Option<Claims>,
+    /// A page that was loaded while a commit was under way: it may hold what has just come from the
+    /// peer, which is known only once the commit has been answered.
+    held_page: Option<Page>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -133,12 +135,18 @@ impl Session {
         session
     }
 
-    /// Takes note of something that happened.
+    /// Advances the state machine by one input. Call [`Session::poll`] until it returns `None` before
+    /// the next input.
     pub fn handle(&mut self, now: Now, input: Input) {
         if matches!(self.phase, Phase::Ended) {
             return;
         }
         if let Err(error) = self.step(now, input) {
+            if matches!(error, SessionError::Refused(Refusal::Missing { .. })) {
+                // The cursor led to a place before which something was missed.
+                let (blocks, cursor) = (Vec::new(), Cursor::START);
+                self.effects.push_back(Effect::Commit { blocks, cursor });
+            }
             self.effects.extend(error.goodbye().map(Effect::Send));
             self.end(Err(error));
         }
@@ -190,13 +198,16 @@ impl Session {
             Input::Received(frame) => self.receive(now, frame)?,
             Input::Disconnected => return self.disconnected(),
             Input::Recalled(known) => self.recalled(now, *known)?,
+            Input::Checked(is_known) => self.checked(is_known),
+            Input::Covered(held) => self.covered(held),
+            Input::Frontier(commits) => self.send(Frame::Holds(Holds { commits: cut(commits) })),
             Input::Loaded(page) => self.loaded(now, page),
             Input::LogMoved(head) => {
                 if let Some(sender) = self.sender() {
                     sender.log_moved(head);
                 }
             }
-            Input::Committed(appended) => self.committed(appended),
+            Input::Committed { start, end } => self.committed(now, start, end),
             Input::Refused(refusal) => return Err(refusal.into()),
             Input::StoreFailed => return Err(SessionError::Store),
             Input::DeadlinePassed => return self.check_deadline(now),
@@ -211,7 +222,9 @@ impl Session {
             Frame::Goodbye(goodbye) => self.goodbye(goodbye),
             Frame::Hello(hello) => self.greeted(hello),
             Frame::Start(start) => self.started(now, start),
-            Frame::Events(events) => self.received_events(now, events),
+            Frame::Rewind(_) => self.rewound(),
+            Frame::Holds(holds) => self.told_holdings(now, holds),
+            Frame::Events(events) => self.received_events(events),
             Frame::Ack(ack) => self.received_ack(now, ack),
         }
     }
@@ -223,36 +236,29 @@ impl Session {
         if hello.protocol != PROTOCOL_VERSION {
             return Err(Violation::Protocol { theirs: hello.protocol }.into());
         }
-        if hello.store.id == self.config.store.id || hello.replica == self.config.key.id() {
-            return Err(Violation::SameStore.into());
-        }
         if let Role::Initiator(space) = &self.config.role
             && *space != hello.space
         {
             return Err(Violation::SpaceChanged.into());
         }
-        let (space, peer, replica) = (hello.space.clone(), hello.store, hello.replica);
-        self.effects.push_back(Effect::Recall { space, peer, replica });
+        let (space, peer) = (hello.space.clone(), hello.replica);
+        self.effects.push_back(Effect::Recall { space, peer });
         self.peer = Some(hello.clone());
         self.phase = Phase::Recalling { peer: Box::new(hello), early: None };
         Ok(())
     }
 
     fn recalled(&mut self, now: Now, known: Recollection) -> Result<(), SessionError> {
-        let (peer, early) = match &mut self.phase {
-            Phase::Recalling { peer, early } => (peer.clone(), early.take()),
-            Phase::Streaming(streams) => return streams.recalled_again(&known),
-            _ => return Ok(()),
-        };
+        let Phase::Recalling { peer, early } = &mut self.phase else { return Ok(()) };
+        let (peer, early) = (peer.clone(), early.take());
         let own = self.hello(peer.space.clone());
         let resume = match known.cursor {
-            Some(cursor) if cursor > Position::START => Resume::After(cursor),
-            _ => Resume::Frontier(known.frontier.iter().map(|(id, head)| head.dot(*id)).collect()),
+            Some(cursor) if cursor.position > Position::START => Resume::After(cursor),
+            _ => Resume::Frontier(cut(known.frontier.clone())),
         };
         let start = Start {
             signature: self.config.key.sign(&self.transcript(&own, &peer, true)),
             resume,
-            holds_of_you: known.peer_head.into(),
             head: known.head,
         };
         if self.config.role == Role::Acceptor {
@@ -276,41 +282,74 @@ impl Session {
         if !key::verify(&peer.replica, &self.transcript(&own, &peer, false), &start.signature) {
             return Err(Violation::BadSignature { replica: peer.replica }.into());
         }
-        let mut streams = self.streams(&peer, &known, &start);
-        let claims = Claims::of(&start);
-        if claims.check(&known).is_err() {
-            // Perhaps the store has grown since it was asked: it is asked once more.
-            let (space, peer, replica) = (peer.space.clone(), peer.store, peer.replica);
-            self.effects.push_back(Effect::Recall { space, peer, replica });
-            streams.doubted = Some(claims);
+        let from = known.cursor.unwrap_or(Cursor::START);
+        let receives = self.config.receives && peer.sends;
+        let receiver = receives.then(|| Receiver::new(peer.space.clone(), from, start.head));
+        let sender = (self.config.sends && peer.receives).then(|| Sender::new(known.head));
+        let (peer_cursor, ask) = match start.resume {
+            Resume::After(cursor) => (cursor, Effect::Check(cursor)),
+            Resume::Frontier(commits) => (Cursor::START, Effect::Cover(commits)),
+        };
+        if sender.is_some() {
+            self.effects.push_back(ask);
         }
-        self.phase = Phase::Streaming(Box::new(streams));
+        self.phase = Phase::Streaming(Box::new(Streams {
+            sender,
+            receiver,
+            peer_cursor,
+            send_target: known.head,
+            receive_target: start.head,
+            stopping: None,
+            held_page: None,
+        }));
         self.last_progress = now.elapsed;
         Ok(())
     }
 
-    fn streams(&self, peer: &Hello, known: &Recollection, start: &Start) -> Streams {
-        let admission = Admission {
-            peer: peer.replica,
-            may_relay: self.config.peer_may_relay,
-            clock_ahead_max: self.config.clock_ahead_max,
-        };
-        let from = known.cursor.unwrap_or(Position::START);
-        let receiver = (self.config.receives && peer.sends)
-            .then(|| Receiver::new(admission, peer.space.clone(), from, start.head));
-        let sender = (self.config.sends && peer.receives)
-            .then(|| Sender::new(self.config.key.id(), peer, &start.resume, known.head));
-        Streams {
-            sender,
-            receiver,
-            send_target: known.head,
-            receive_target: start.head,
-            stopping: None,
-            doubted: None,
+    /// The store has looked at the cursor that the peer resumes from.
+    fn checked(&mut self, is_known: bool) {
+        let Phase::Streaming(streams) = &mut self.phase else { return };
+        let cursor = streams.peer_cursor;
+        match &mut streams.sender {
+            Some(sender) if is_known => sender.begin_after(cursor),
+            Some(sender) => {
+                sender.ask_for_holdings();
+                self.send(Frame::Rewind(Rewind {}));
+            }
+            None => {}
         }
     }
 
-    fn received_events(&mut self, now: Now, events: Events) -> Result<(), SessionError> {
+    fn covered(&mut self, held: Coverage) {
+        if let Some(sender) = self.sender() {
+            sender.begin_with(held);
+        }
+    }
+
+    /// The peer does not know the cursor: it was restored from a copy, or is another store than the
+    /// one that had its key.
+    fn rewound(&mut self) -> Result<(), SessionError> {
+        let receiver = match &mut self.phase {
+            Phase::Streaming(streams) => streams.receiver.as_mut(),
+            _ => None,
+        };
+        if receiver.is_some_and(Receiver::rewind) {
+            self.effects.push_back(Effect::Frontier);
+            return Ok(());
+        }
+        Err(self.out_of_turn(&Frame::Rewind(Rewind {})))
+    }
+
+    fn told_holdings(&mut self, now: Now, holds: Holds) -> Result<(), SessionError> {
+        if !self.sender().is_some_and(Sender::asked_for_holdings) {
+            return Err(self.out_of_turn(&Frame::Holds(holds)));
+        }
+        self.last_progress = now.elapsed;
+        self.effects.push_back(Effect::Cover(holds.commits));
+        Ok(())
+    }
+
+    fn received_events(&mut self, events: Events) -> Result<(), SessionError> {
         if let Phase::Streaming(streams) = &mut self.phase
             && let Some(receiver) = &mut streams.receiver
         {
@@ -318,7 +357,7 @@ impl Session {
             // has much.
             return match streams.stopping {
                 Some(_) => Ok(()),
-                None => Ok(receiver.receive(events, now.wall)?),
+                None => Ok(receiver.receive(events)?),
             };
         }
         Err(self.out_of_turn(&Frame::Events(events)))
@@ -335,7 +374,12 @@ impl Session {
     }
 
     fn loaded(&mut self, now: Now, page: Page) {
-        let Some(sender) = self.sender() else { return };
+        let Phase::Streaming(streams) = &mut self.phase else { return };
+        if streams.receiver.as_ref().is_some_and(Receiver::is_committing) {
+            streams.held_page = Some(page);
+            return;
+        }
+        let Some(sender) = &mut streams.sender else { return };
         let first = !sender.awaits_ack();
         if let Some(events) = sender.loaded(page) {
             self.send(Frame::Events(events));
@@ -345,11 +389,19 @@ impl Session {
         }
     }
 
-    fn committed(&mut self, appended: u64) {
+    fn committed(&mut self, now: Now, start: Position, end: Position) {
         let Phase::Streaming(streams) = &mut self.phase else { return };
+        if let Some(sender) = &mut streams.sender {
+            sender.arrived(start.0..end.0);
+        }
+        let appended = end.0.saturating_sub(start.0);
         let ack = streams.receiver.as_mut().and_then(|receiver| receiver.committed(appended));
+        let page = streams.held_page.take();
         if let Some(ack) = ack {
             self.send(Frame::Ack(ack));
+        }
+        if let Some(page) = page {
+            self.loaded(now, page);
         }
     }
 
@@ -366,12 +418,6 @@ impl Session {
     }
 
     fn goodbye(&mut self, goodbye: Goodbye) -> Result<(), SessionError> {
-        if goodbye.code == GoodbyeCode::CursorUnknown && matches!(self.phase, Phase::Streaming(_)) {
-            // Dropping the cursor makes the next session resume by frontier. Only a peer that has
-            // proved who it is can bring that about.
-            let (blocks, cursor) = (Vec::new(), Position::START);
-            self.effects.push_back(Effect::Commit { blocks, cursor });
-        }
         match (goodbye.code, &mut self.phase) {
             (GoodbyeCode::Done, Phase::Streaming(streams)) => {
                 streams.stopping = Some(Stopping::Theirs);
@@ -410,9 +456,6 @@ impl Session {
     /// Asks for whatever the streams need next, and ends the session when it is finished.
     fn proceed(&mut self) {
         let Phase::Streaming(streams) = &mut self.phase else { return };
-        if streams.doubted.is_some() {
-            return;
-        }
         let commit = streams.receiver.as_mut().and_then(Receiver::next_commit);
         self.effects.extend(commit.map(|(blocks, cursor)| Effect::Commit { blocks, cursor }));
         let caught_up = streams.is_caught_up();
@@ -460,14 +503,9 @@ impl Session {
     }
 
     fn hello(&self, space: SpaceId) -> Greeting {
-        let hello = Hello {
-            sends: self.config.sends,
-            receives: self.config.receives,
-            takes_relayed: self.config.peer_may_relay,
-            fingerprint: self.config.fingerprint,
-            ..Hello::new(self.config.store, self.config.key.id(), space, self.config.nonce)
-        };
-        hello.into()
+        let Config { key, nonce, wall, sends, receives, fingerprint, .. } = &self.config;
+        let hello = Hello::new(key.id(), space, *nonce, *wall);
+        Hello { sends: *sends, receives: *receives, fingerprint: *fingerprint, ..hello }.into()
     }
 
     /// What this side signs (`ours`), or the peer has signed.
@@ -490,17 +528,6 @@ impl Session {
 }
 
 impl Streams {
-    /// Checks the peer's claims once more, when they went beyond what was known before it made
-    /// them.
-    fn recalled_again(&mut self, known: &Recollection) -> Result<(), SessionError> {
-        let Some(claims) = self.doubted.take() else { return Ok(()) };
-        claims.check(known)?;
-        if let Some(sender) = &mut self.sender {
-            sender.log_moved(known.head);
-        }
-        Ok(())
-    }
-
     fn is_caught_up(&self) -> bool {
         let sent = self.sender.as_ref().is_none_or(|sender| sender.is_done(self.send_target));
         let received = self.receiver.as_ref().is_none_or(|receiver| {
@@ -508,6 +535,12 @@ impl Streams {
         });
         sent && received
     }
+}
+
+/// A frontier cut to what fits into a frame.
+fn cut(mut commits: Vec<CommitId>) -> Vec<CommitId> {
+    commits.truncate(FRONTIER_COMMITS_MAX);
+    commits
 }
 
 #[cfg(test)]

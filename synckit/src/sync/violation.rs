@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::frame::{Frame, FrameKind, GoodbyeCode};
 use super::limits::{PROTOCOL_VERSION, WINDOW_BYTES_MAX};
 use crate::block::BlockError;
-use crate::id::{Dot, Position, ReplicaId};
+use crate::id::{Position, ReplicaId};
 use crate::log::Refusal;
 
 /// What a peer did that no correct peer does, or may not do here.
@@ -21,19 +21,6 @@ pub enum Violation {
         /// Who it said it was.
         replica: ReplicaId,
     },
-    /// It sent an event from too far in the future.
-    #[error(
-        "event {dot} is {} s ahead of this clock, more than the {} s allowed; set its author's clock right",
-        ahead.as_secs(), bound.as_secs()
-    )]
-    ClockAhead {
-        /// The event.
-        dot: Dot,
-        /// How far ahead.
-        ahead: Duration,
-        /// How far it may be.
-        bound: Duration,
-    },
     /// It acknowledged or reported a position that cannot be.
     #[error("it named position {found}, which is not between {from} and {to}")]
     ImpossiblePosition {
@@ -43,12 +30,6 @@ pub enum Violation {
         from: Position,
         /// The most that it could be.
         to: Position,
-    },
-    /// It sent an event of another replica without being allowed to relay.
-    #[error("it sent events of replica {replica:.8}, but may send only its own")]
-    NotItsOwn {
-        /// The author of the events.
-        replica: ReplicaId,
     },
     /// It sent a frame that does not fit the phase of the session.
     #[error("it sent {frame:?} {phase}")]
@@ -66,11 +47,6 @@ pub enum Violation {
         /// Its version.
         theirs: u32,
     },
-    /// It has the same store identity or the same key: this very store, or a copy of its file.
-    #[error(
-        "it has the same identity as this store: a store cannot sync with itself or a copy of itself"
-    )]
-    SameStore,
     /// It answered for another space.
     #[error("it answered for another space than it was asked for")]
     SpaceChanged,
@@ -83,12 +59,6 @@ pub enum Violation {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// The peer keeps a cursor that is not one of this store's log. It has been told to drop it;
-    /// when it connects again it resumes by frontier.
-    #[error(
-        "the peer keeps a cursor beyond this store's log; it was told to drop it and connect again"
-    )]
-    CursorUnknown,
     /// The connection ended before the session did. Connect again.
     #[error("the connection ended before the session was finished; connect again")]
     Disconnected,
@@ -106,18 +76,6 @@ pub enum SessionError {
     /// The log refuses what the peer sent.
     #[error("the log refuses what the peer sent: {0}")]
     Refused(#[from] Refusal),
-    /// The peer holds events of this replica that this store does not: the store was restored from
-    /// an older copy.
-    #[error(
-        "the peer holds {theirs} events of this replica, this store only {ours}: it was restored from an older \
-         copy or another copy of it is in use; give it a fresh store and sync that from the hub"
-    )]
-    RolledBack {
-        /// How many events of its own this store holds.
-        ours: u64,
-        /// How many the peer holds.
-        theirs: u64,
-    },
     /// The local store failed; see the status for its error.
     #[error("the local store failed")]
     Store,
@@ -135,34 +93,30 @@ impl SessionError {
     /// The error's code; see [the table](crate::docs::errors).
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::CursorUnknown => "session.cursor_unknown",
             Self::Disconnected => "session.disconnected",
             Self::PeerEnded { .. } => "session.peer_ended",
-            Self::PeerMisbehaved(Violation::SameStore) => "session.same_store",
             Self::PeerMisbehaved(_) => "session.peer_misbehaved",
             Self::Refused(_) => "session.refused",
-            Self::RolledBack { .. } => "session.rolled_back",
             Self::Store => "session.store",
             Self::TimedOut { .. } => "session.timed_out",
         }
     }
 
-    /// Whether connecting again may succeed without a change to this program or its files. Peers
-    /// are upgraded, repaired and replaced, and clocks set right, while this program runs.
+    /// Whether connecting again may succeed without a change to this program or its files: always.
+    /// Peers are upgraded, repaired and replaced while this program runs.
     pub const fn is_retryable(&self) -> bool {
-        !matches!(self, Self::PeerMisbehaved(Violation::SameStore) | Self::RolledBack { .. })
+        true
     }
 
     /// What to tell the peer, if it is to be told.
     pub(super) fn goodbye(&self) -> Option<Frame> {
         let code = match self {
             Self::Disconnected | Self::PeerEnded { .. } => return None,
-            Self::CursorUnknown => GoodbyeCode::CursorUnknown,
             Self::PeerMisbehaved(Violation::Protocol { .. }) => GoodbyeCode::Unsupported,
             Self::PeerMisbehaved(_) => GoodbyeCode::Violation,
-            // It can be admitted once what is missing has come from elsewhere.
-            Self::Refused(Refusal::NotCausal { .. }) => GoodbyeCode::Unavailable,
-            Self::Refused(_) | Self::RolledBack { .. } => GoodbyeCode::Refused,
+            // The next session resumes by frontier.
+            Self::Refused(Refusal::Missing { .. }) => GoodbyeCode::Unavailable,
+            Self::Refused(_) => GoodbyeCode::Refused,
             Self::Store | Self::TimedOut { .. } => GoodbyeCode::Unavailable,
         };
         let said = match self {

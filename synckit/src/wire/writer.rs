@@ -30,6 +30,12 @@ impl Writer {
         if self.too_deep { Err(WireError::TooDeep) } else { Ok(self.out) }
     }
 
+    /// Forgets what was written and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.out.clear();
+        (self.depth, self.too_deep) = (0, false);
+    }
+
     /// Bytes written so far.
     pub fn len(&self) -> usize {
         self.out.len()

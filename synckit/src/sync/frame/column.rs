@@ -4,11 +4,12 @@ use bytes::Bytes;
 
 use super::error::{FrameError, Unsound};
 use super::table::{Column, Input, Message, message, write_nested};
-use super::{GoodbyeCode, Resume};
-use crate::envelope::Chain;
-use crate::id::{Dot, Position, ReplicaId, SpaceId, StoreId, StoreIdentity};
-use crate::sync::limits::{FRAME_BLOCKS_MAX, GOODBYE_BYTES_MAX};
-use crate::vector::VECTOR_REPLICAS_MAX;
+use super::{GoodbyeCode, Holds, Resume};
+use crate::chain::{Chain, CommitId};
+use crate::clock::UnixMillis;
+use crate::id::{Position, ReplicaId, SpaceId};
+use crate::log::{Cursor, Digest};
+use crate::sync::limits::{FRAME_BLOCKS_MAX, FRONTIER_COMMITS_MAX, GOODBYE_BYTES_MAX};
 use crate::wire::{Field, WireType, Writer};
 
 macro_rules! scalars {
@@ -58,6 +59,21 @@ impl Column for Position {
     #[cfg(any(test, feature = "testing"))]
     fn extremes() -> [Self; 2] {
         u64::extremes().map(Self)
+    }
+}
+
+impl Column for UnixMillis {
+    fn write(&self, number: u32, out: &mut Writer) {
+        self.get().write(number, out);
+    }
+
+    fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
+        u64::read(number, input).map(Self::new)
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    fn extremes() -> [Self; 2] {
+        u64::extremes().map(Self::new)
     }
 }
 
@@ -113,7 +129,7 @@ macro_rules! fixed_bytes {
         }
     )*};
 }
-fixed_bytes!(Chain, ReplicaId, StoreId);
+fixed_bytes!(Chain, Digest, ReplicaId);
 
 impl Column for SpaceId {
     fn write(&self, number: u32, out: &mut Writer) {
@@ -196,75 +212,92 @@ impl Column for Vec<Bytes> {
 }
 
 message! {
-    /// A store's identity, as a message.
+    /// A place in a log.
     #[derive(Debug)]
-    struct Store {
-        1 id: StoreId,
-        2 epoch: u64,
+    struct Place {
+        1 position: Position,
+        2 digest: Digest,
     }
 }
 
-impl Column for StoreIdentity {
+impl Column for Cursor {
     fn write(&self, number: u32, out: &mut Writer) {
-        Store { id: self.id, epoch: self.epoch }.write(number, out);
+        Place { position: self.position, digest: self.digest }.write(number, out);
     }
 
     fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
-        Store::read(number, input).map(|Store { id, epoch }| Self { id, epoch })
+        Place::read(number, input).map(|Place { position, digest }| Self { position, digest })
     }
 
     #[cfg(any(test, feature = "testing"))]
     fn extremes() -> [Self; 2] {
-        Store::extremes().map(|Store { id, epoch }| Self { id, epoch })
+        Place::extremes().map(|Place { position, digest }| Self { position, digest })
     }
 }
 
 message! {
-    /// The name of one event, standing for all of its author's events up to it.
+    /// The name of one commit, standing for everything before it on its author's chain.
     #[derive(Debug)]
-    struct Held {
-        1 replica: ReplicaId,
+    struct Commit {
+        1 author: ReplicaId,
         2 seq: u64,
+        3 chain: Chain,
     }
 }
 
-/// The entries of a frontier, each with the author's last event held.
-fn read_frontier(bytes: &Bytes) -> Result<Vec<Dot>, FrameError> {
-    let place = FrameError::at("Frontier.dots");
-    let mut input = Input::new(bytes);
-    let entries = input.entries(1, "authors", VECTOR_REPLICAS_MAX).map_err(&place)?;
-    let dots = entries.iter().map(|entry| {
-        let Held { replica, seq } = Held::read_fields(entry)?;
-        if seq == 0 { Err(place(Unsound::SeqZero)) } else { Ok(Dot { replica, seq }) }
-    });
-    let dots = dots.collect::<Result<_, _>>()?;
-    input.finish().map_err(place)?;
-    Ok(dots)
-}
-
-/// Takes two numbers: that of the position, and the next one for the frontier.
-impl Column for Resume {
+/// Names of commits.
+impl Column for Vec<CommitId> {
     fn write(&self, number: u32, out: &mut Writer) {
-        match self {
-            Self::After(position) => position.write(number, out),
-            Self::Frontier(dots) => write_nested(number + 1, out, |out| {
-                for Dot { replica, seq } in dots.iter().copied() {
-                    Held { replica, seq }.write(1, out);
-                }
-            }),
+        for CommitId { author, seq, chain } in self.iter().copied() {
+            Commit { author, seq, chain }.write(number, out);
         }
     }
 
     fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
-        let after = if input.fields.take(number, WireType::Varint)? {
-            Some(Position(input.fields.varint()?))
-        } else {
-            None
-        };
+        let entries = input.entries(number, "commits", FRONTIER_COMMITS_MAX)?;
+        let commits = entries.iter().map(|entry| {
+            let Commit { author, seq, chain } =
+                Commit::read_fields(entry).map_err(FrameError::into_reason)?;
+            if seq == 0 { Err(Unsound::SeqZero) } else { Ok(CommitId { author, seq, chain }) }
+        });
+        commits.collect()
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    fn extremes() -> [Self; 2] {
+        let commits = (0..FRONTIER_COMMITS_MAX).map(|number| {
+            let mut bytes = [255; ReplicaId::LEN];
+            bytes[..8].copy_from_slice(&(number as u64).to_be_bytes());
+            let (author, chain) = (ReplicaId::from_bytes(bytes), Chain::from_bytes([255; 32]));
+            CommitId { author, seq: u64::MAX, chain }
+        });
+        [Self::new(), commits.collect()]
+    }
+}
+
+/// Takes two numbers: that of the cursor, and the next one for the frontier.
+impl Column for Resume {
+    fn write(&self, number: u32, out: &mut Writer) {
+        match self {
+            Self::After(cursor) => cursor.write(number, out),
+            Self::Frontier(commits) => {
+                let commits = commits.clone();
+                write_nested(number + 1, out, |out| Holds { commits }.write_fields(out));
+            }
+        }
+    }
+
+    fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
+        let after = input.shared(number)?;
         match (after, input.shared(number + 1)?) {
-            (Some(position), None) => Ok(Self::After(position)),
+            (Some(place), None) => {
+                let place = Place::read_fields(&place).map_err(FrameError::into_reason)?;
+                Ok(Self::After(Cursor { position: place.position, digest: place.digest }))
+            }
             (None, Some(frontier)) => {
-                read_frontier(&frontier).map(Self::Frontier).map_err(FrameError::into_reason)
+                let Holds { commits } =
+                    Holds::read_fields(&frontier).map_err(FrameError::into_reason)?;
+                Ok(Self::Frontier(commits))
             }
             (None, None) => Err(Unsound::Missing),
             (Some(_), Some(_)) => Err(Unsound::Both),
@@ -273,11 +306,7 @@ impl Column for Resume {
 
     #[cfg(any(test, feature = "testing"))]
     fn extremes() -> [Self; 2] {
-        let authors = (0..VECTOR_REPLICAS_MAX).map(|number| {
-            let mut bytes = [255; ReplicaId::LEN];
-            bytes[..8].copy_from_slice(&(number as u64).to_be_bytes());
-            Dot { replica: ReplicaId::from_bytes(bytes), seq: u64::MAX }
-        });
-        [Self::After(Position::START), Self::Frontier(authors.collect())]
+        let [_, commits] = Column::extremes();
+        [Self::After(Cursor::START), Self::Frontier(commits)]
     }
 }

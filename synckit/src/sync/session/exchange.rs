@@ -1,9 +1,10 @@
 //! What a session is told, and what it asks for.
 
 use crate::block::Block;
-use crate::envelope::{Frontier, Head};
-use crate::id::{Position, ReplicaId, SpaceId, StoreIdentity};
-use crate::log::{Page, Refusal};
+use crate::branch::Coverage;
+use crate::chain::CommitId;
+use crate::id::{Position, ReplicaId, SpaceId};
+use crate::log::{Cursor, Page, Refusal};
 use crate::sync::frame::Frame;
 use crate::sync::violation::SessionError;
 
@@ -16,12 +17,23 @@ pub enum Input {
     Disconnected,
     /// The answer to [`Effect::Recall`].
     Recalled(Box<Recollection>),
+    /// The answer to [`Effect::Check`].
+    Checked(bool),
+    /// The answer to [`Effect::Cover`].
+    Covered(Coverage),
+    /// The answer to [`Effect::Frontier`].
+    Frontier(Vec<CommitId>),
     /// The answer to [`Effect::Load`].
     Loaded(Page),
     /// The log holds this many events: the answer to [`Effect::Watch`].
     LogMoved(Position),
-    /// [`Effect::Commit`] is durable; so many of its events were new.
-    Committed(u64),
+    /// [`Effect::Commit`] is durable; what was new stands in the log between these places.
+    Committed {
+        /// How many events lay before it.
+        start: Position,
+        /// How many events lie before its end.
+        end: Position,
+    },
     /// The log refused [`Effect::Commit`]; nothing of it was written.
     Refused(Refusal),
     /// The local store failed.
@@ -39,15 +51,19 @@ pub enum Effect {
     Send(Frame),
     /// Look up what is known of the peer, and answer with [`Input::Recalled`]. Read the cursor first
     /// and the log's head last: what is committed in between is then sent and never passed over.
-    /// May be asked a second time.
     Recall {
         /// The space that the session is about.
         space: SpaceId,
-        /// The peer's store.
-        peer: StoreIdentity,
-        /// The peer's replica.
-        replica: ReplicaId,
+        /// The key of the peer's store.
+        peer: ReplicaId,
     },
+    /// Answer with [`Input::Checked`] whether a cursor is a place of this store's log.
+    Check(Cursor),
+    /// Answer with [`Input::Covered`]: what of this store's log lies behind the commits that it
+    /// holds among these.
+    Cover(Vec<CommitId>),
+    /// Answer with [`Input::Frontier`]: what is held, as in [`Recollection::frontier`].
+    Frontier,
     /// Read the log after a position, and answer with [`Input::Loaded`].
     Load(Position),
     /// Wait until the log holds more than this many events, and answer with [`Input::LogMoved`].
@@ -57,8 +73,8 @@ pub enum Effect {
     Commit {
         /// Blocks in the order in which they came. May be empty.
         blocks: Vec<Block>,
-        /// The position in the peer's log that is then reached.
-        cursor: Position,
+        /// The place in the peer's log that is then reached.
+        cursor: Cursor,
     },
     /// The session is over.
     End(Result<(), SessionError>),
@@ -68,13 +84,10 @@ pub enum Effect {
 #[derive(Clone, Debug)]
 pub struct Recollection {
     /// How far the peer's log has been followed.
-    pub cursor: Option<Position>,
-    /// What the store holds; needed only without a cursor beyond [`Position::START`].
-    pub frontier: Frontier,
-    /// How far the peer's own events are held.
-    pub peer_head: Head,
-    /// How far this replica's own events go.
-    pub own_head: Head,
+    pub cursor: Option<Cursor>,
+    /// What the store holds: the heads of all branches, then commits at growing distances before
+    /// them. Needed only without a cursor.
+    pub frontier: Vec<CommitId>,
     /// How many events the log holds.
     pub head: Position,
 }

@@ -1,58 +1,90 @@
 //! The simplest store that keeps its promises: a log in memory that counts as durable.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::block::{Block, BlockPacker};
+use crate::branch::{BranchNo, Branches, Coverage};
+use crate::chain::{Chain, CommitId};
 use crate::clock::{HybridClock, UnixMillis};
-use crate::envelope::{Envelope, Frontier, Metadata};
+use crate::envelope::{Context, Envelope, Metadata, Seen};
 use crate::event::EventRef;
-use crate::id::{
-    AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId, StoreId, StoreIdentity,
-};
+use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{
-    Admission, Answer, Append, LogBlock, Page, Question, READ_BYTES_MAX, Refusal, Source,
+    Admission, Answers, Append, Cursor, Decision, LogBlock, Page, Question, READ_BYTES_MAX, Refusal,
+    Source,
 };
 use crate::sync::Recollection;
-use crate::vector::VectorClock;
+
+/// A mistake that a store could make.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in super::super) enum Mistake {
+    /// A cursor is held for a place of the log if the log is as long.
+    ChecksByNumber,
+    /// What a peer holds is told by author and number.
+    CoversByNumber,
+    /// A commit is held for known by author and number.
+    HoldsByNumber,
+    /// Two openings of copies draw the same random bits.
+    RepeatsNonce,
+}
 
 /// Everything that survives a crash.
 #[derive(Clone)]
 pub(super) struct Ledger {
-    pub(super) identity: StoreIdentity,
+    pub(super) name: String,
     pub(super) key: ReplicaKey,
+    /// How many keys it has had.
+    keys: u32,
+    /// Drawn at each opening: two stores that write under one key never write the same.
+    pub(super) nonce: u64,
     pub(super) space: SpaceId,
     pub(super) blocks: Vec<LogBlock>,
-    pub(super) frontier: Frontier,
-    pub(super) cursors: BTreeMap<StoreId, (u64, Position)>,
-    /// Stored states, and the position that they reflect.
+    pub(super) branches: Branches,
+    pub(super) cursors: BTreeMap<ReplicaId, Cursor>,
+    /// Stored states, what they reflect, and how many forks there were then.
     pub(super) states: BTreeMap<AggregateId, Bytes>,
-    pub(super) mark: Option<Position>,
+    pub(super) mark: Option<(Position, u32)>,
     /// Most blocks that one read returns.
     pub(super) page_blocks_max: usize,
+    /// Who each block came from, by where it begins. No correct store needs to know.
+    pub(super) sources: BTreeMap<u64, ReplicaId>,
+    pub(super) mistake: Option<Mistake>,
+    /// The branch of each commit held.
+    commits: BTreeMap<CommitId, BranchNo>,
     clock: HybridClock,
 }
 
 impl Ledger {
-    /// An empty store; the name makes its identity and its key.
+    /// An empty store; the name makes its key.
     pub(super) fn named(name: &str) -> Self {
-        let hash = *blake3::hash(name.as_bytes()).as_bytes();
-        let mut id = [0; StoreId::LEN];
-        id.copy_from_slice(&hash[..StoreId::LEN]);
         Self {
-            identity: StoreIdentity { id: StoreId::from_bytes(id), epoch: 1 },
-            key: ReplicaKey::from_seed(&hash),
+            name: name.to_owned(),
+            key: ReplicaKey::from_seed(blake3::hash(name.as_bytes()).as_bytes()),
+            keys: 1,
+            nonce: 0,
             space: SpaceId::default(),
             blocks: Vec::new(),
-            frontier: Frontier::new(),
+            branches: Branches::new(),
             cursors: BTreeMap::new(),
             states: BTreeMap::new(),
             mark: None,
             page_blocks_max: usize::MAX,
+            sources: BTreeMap::new(),
+            mistake: None,
+            commits: BTreeMap::new(),
             clock: HybridClock::default(),
         }
+    }
+
+    /// Writes on under another key.
+    pub(super) fn take_new_key(&mut self) {
+        self.keys += 1;
+        let seed = blake3::hash(format!("{} {} {}", self.name, self.keys, self.nonce).as_bytes());
+        self.key = ReplicaKey::from_seed(seed.as_bytes());
     }
 
     pub(super) fn replica(&self) -> ReplicaId {
@@ -61,34 +93,66 @@ impl Ledger {
 
     /// Events that the log holds.
     pub(super) fn head(&self) -> Position {
-        self.blocks.last().map_or(Position::START, LogBlock::end)
+        self.end().position
     }
 
-    /// The events held of every other replica: what an author may have seen.
-    pub(super) fn seen(&self) -> VectorClock {
-        let mut seen = VectorClock::new();
-        for (replica, head) in self.frontier.iter().filter(|(id, _)| **id != self.replica()) {
-            seen.advance(head.dot(*replica)).unwrap();
-        }
-        seen
+    pub(super) fn end(&self) -> Cursor {
+        self.blocks.last().map_or(Cursor::START, LogBlock::cursor)
+    }
+
+    pub(super) fn holds(&self, commit: &CommitId) -> bool {
+        self.commits.contains_key(commit)
+    }
+
+    pub(super) fn commits(&self) -> impl Iterator<Item = &CommitId> {
+        self.commits.keys()
+    }
+
+    /// The commit that this store's next one follows. A key has one branch here: as soon as another
+    /// store is seen to write under it, this one takes a new key.
+    pub(super) fn own_head(&self) -> CommitId {
+        let own = self.branches.of(&self.replica()).first().and_then(|no| self.branches.get(*no));
+        own.map_or_else(|| CommitId::root(&self.space, self.replica()), |branch| branch.head)
+    }
+
+    /// The commits behind this store's next one on its chain.
+    pub(super) fn own_path(&self) -> Vec<CommitId> {
+        let head = self.own_head();
+        let path = self.cover(&[head]);
+        let behind = |commit: &&CommitId| path.covers(self.commits[*commit], commit.seq);
+        self.commits.keys().filter(behind).copied().collect()
+    }
+
+    /// What is held, as far as its author has seen it all.
+    pub(super) fn seen(&self) -> Context {
+        let own = self.own_head();
+        let heads = self.branches.heads().filter(|head| *head != own);
+        Context::of(heads.map(|on| Seen { on, seq: on.seq }))
     }
 
     /// Commits events of this replica whose author had seen `context`.
-    pub(super) fn write(&mut self, wall: UnixMillis, context: &VectorClock, payloads: &[Bytes]) {
+    pub(super) fn write(
+        &mut self,
+        wall: UnixMillis,
+        context: &Context,
+        payloads: &[Bytes],
+    ) -> CommitId {
         let block = self.pack(wall, context, payloads);
-        self.append(block, Source::Local);
+        let commit = block.ends()[0];
+        self.append(&[block], Source::Local).unwrap();
+        commit
     }
 
     /// Commits one event of a few bytes, `count` times.
     pub(super) fn write_notes(&mut self, wall: UnixMillis, count: usize) {
-        let seen = self.seen();
         for _ in 0..count {
+            let seen = self.seen();
             self.write(wall, &seen, &[Bytes::from_static(b"milk")]);
         }
     }
 
-    fn pack(&mut self, wall: UnixMillis, context: &VectorClock, payloads: &[Bytes]) -> Block {
-        let before = self.frontier.head(&self.replica());
+    fn pack(&mut self, wall: UnixMillis, context: &Context, payloads: &[Bytes]) -> Block {
+        let before = self.own_head();
         let commit: Vec<_> = (1..)
             .zip(payloads)
             .map(|(nth, payload)| Envelope {
@@ -108,52 +172,91 @@ impl Ledger {
             })
             .collect();
         let mut packer = BlockPacker::new(self.space.clone());
-        packer.push_commit(&before, &commit).unwrap();
-        packer.finish().unwrap()
+        packer.push_commit(&before, self.nonce, &commit).unwrap();
+        packer.finish(|end| end.sign(&self.key)).unwrap()
     }
 
-    /// Commits what a peer sent together with the cursor behind it; how many of the events were
-    /// new.
+    /// Commits what a peer sent together with the cursor behind it; where what was new stands.
     pub(super) fn commit(
         &mut self,
         blocks: &[Block],
-        source: ReplicaId,
-        peer: StoreIdentity,
-        cursor: Position,
-    ) -> Result<u64, Refusal> {
-        let appended = self.admit(blocks, Source::Peer(source))?;
-        self.cursors.insert(peer.id, (peer.epoch, cursor));
-        Ok(appended)
+        peer: ReplicaId,
+        cursor: Cursor,
+    ) -> Result<(Position, Position), Refusal> {
+        let start = self.head();
+        self.append(blocks, Source::Peer)?;
+        self.cursors.insert(peer, cursor);
+        let fresh = self.blocks.iter().filter(|log| log.start >= start);
+        self.sources.extend(fresh.map(|log| (log.start.0, peer)));
+        Ok((start, self.head()))
     }
 
-    /// Commits what this replica wrote; how many of the events were new.
-    pub(super) fn commit_own(&mut self, blocks: &[Block]) -> Result<u64, Refusal> {
-        self.admit(blocks, Source::Local)
-    }
-
-    fn admit(&mut self, blocks: &[Block], source: Source) -> Result<u64, Refusal> {
-        let before = self.head();
-        let append = |block: &Block| Append { block: block.clone(), source };
-        let append: Vec<_> = blocks.iter().map(append).collect();
-        let mut admission = Admission::new(&self.space, &append);
-        while let Some(question) = admission.questions().first() {
-            admission.answer(self.answer(*question));
+    fn append(&mut self, blocks: &[Block], source: Source) -> Result<(), Refusal> {
+        let append: Vec<_> =
+            blocks.iter().map(|block| Append { block: block.clone(), source }).collect();
+        let admission = Admission {
+            space: &self.space,
+            branches: &self.branches,
+            end: self.end(),
+            own: self.replica(),
+            append: &append,
+        };
+        let mut answers = Answers::default();
+        let admitted = loop {
+            match admission.decide(&answers)? {
+                Decision::Admit(admitted) => break admitted,
+                Decision::Ask(questions) => self.answer(&questions, &mut answers),
+            }
+        };
+        for (no, branch) in admitted.branches {
+            self.branches.set(no, branch).unwrap();
         }
-        let admitted = admission.decide(before).map_err(|refused| refused.refusal)?;
         for log in admitted.blocks {
-            self.append(log.block, log.source);
+            self.push(log);
         }
-        Ok(self.head().0 - before.0)
+        if admitted.own_key_is_used_elsewhere {
+            self.take_new_key();
+        }
+        Ok(())
     }
 
     /// Appends without asking whether the block belongs there.
-    pub(super) fn append(&mut self, block: Block, source: Source) {
-        let start = self.head();
-        for (replica, head) in block.heads() {
-            self.clock.observe(head.hlc);
-            self.frontier.set(replica, head).unwrap();
+    pub(super) fn push(&mut self, log: LogBlock) {
+        for commit in log.block.commits() {
+            self.commits.insert(commit.id, log.branches[commit.run]);
         }
-        self.blocks.push(LogBlock { start, block, source });
+        log.block.entries().for_each(|entry| self.clock.observe(entry.hlc()));
+        self.blocks.push(log);
+    }
+
+    /// A mistake that a store could make: what is held is appended again.
+    pub(super) fn push_again(&mut self, blocks: &[Block]) {
+        let held = blocks.iter().filter(|block| block.ends().iter().all(|end| self.holds(end)));
+        for block in held.cloned().collect::<Vec<_>>() {
+            let branches = block.ends().iter().map(|end| self.commits[end]).collect();
+            let anchors = block.anchors().iter().map(|on| self.commits[on]).collect();
+            let Cursor { position: start, digest } = self.end();
+            let digest = digest.then(&block);
+            self.push(LogBlock { start, block, branches, anchors, digest });
+        }
+    }
+
+    fn answer(&self, questions: &[Question], answers: &mut Answers) {
+        assert!(!questions.is_empty());
+        for question in questions {
+            match *question {
+                Question::Holds(commit) => {
+                    answers.holds(commit, self.branch_of(&commit, Mistake::HoldsByNumber));
+                }
+                Question::Next(no, seq) => answers.next(no, seq, self.next(no, seq).unwrap()),
+            }
+        }
+    }
+
+    fn next(&self, no: BranchNo, seq: u64) -> Option<Chain> {
+        let of_branch = self.commits.iter().filter(|(_, branch)| **branch == no);
+        let after = of_branch.map(|(commit, _)| commit).filter(|commit| commit.seq > seq);
+        after.min_by_key(|commit| commit.seq).map(|commit| commit.chain)
     }
 
     /// The log after a position.
@@ -172,31 +275,59 @@ impl Ledger {
         page
     }
 
-    pub(super) fn cursor(&self, peer: &StoreIdentity) -> Option<Position> {
-        let (epoch, cursor) = self.cursors.get(&peer.id)?;
-        (*epoch == peer.epoch && *cursor > Position::START).then_some(*cursor)
+    pub(super) fn cursor(&self, peer: &ReplicaId) -> Option<Cursor> {
+        self.cursors.get(peer).copied().filter(|cursor| cursor.position > Position::START)
     }
 
-    fn answer(&self, question: Question) -> Answer {
-        match question {
-            Question::Head(replica) => Answer::Head(replica, self.frontier.head(&replica)),
-            Question::Writers => Answer::Writers(self.frontier.len()),
-            Question::Chain(dot) => {
-                Answer::Chain(dot, self.blocks.iter().find_map(|log| log.block.chain_at(dot)))
+    /// What is known of a peer.
+    pub(super) fn recall(&self, peer: &ReplicaId) -> Recollection {
+        let cursor = self.cursor(peer);
+        let frontier = if cursor.is_some() { Vec::new() } else { self.frontier() };
+        Recollection { cursor, frontier, head: self.head() }
+    }
+
+    /// The heads of all branches, and the commits 1, 2, 4 … before each.
+    pub(super) fn frontier(&self) -> Vec<CommitId> {
+        let mut frontier: Vec<_> = self.branches.heads().collect();
+        for (no, branch) in self.branches.iter() {
+            let of_branch = self.commits.iter().filter(|(_, on)| **on == no);
+            let mut path: Vec<_> = of_branch.map(|(commit, _)| *commit).collect();
+            path.sort_unstable_by_key(|commit| std::cmp::Reverse(commit.seq));
+            assert_eq!(path.first(), Some(&branch.head));
+            let mut distance = 1;
+            while let Some(commit) = path.get(distance) {
+                frontier.push(*commit);
+                distance *= 2;
             }
         }
+        frontier
     }
 
-    /// Reads what is known of a peer.
-    pub(super) fn recall(&self, peer: &StoreIdentity, replica: &ReplicaId) -> Recollection {
-        let cursor = self.cursor(peer);
-        Recollection {
-            cursor,
-            frontier: if cursor.is_some() { Frontier::new() } else { self.frontier.clone() },
-            peer_head: self.frontier.head(replica),
-            own_head: self.frontier.head(&self.replica()),
-            head: self.head(),
+    /// Whether a cursor is a place of this log.
+    pub(super) fn check(&self, cursor: Cursor) -> bool {
+        if self.mistake == Some(Mistake::ChecksByNumber) {
+            return cursor.position <= self.head();
         }
+        cursor == Cursor::START || self.blocks.iter().any(|log| log.cursor() == cursor)
+    }
+
+    /// What of this log lies behind the commits.
+    pub(super) fn cover(&self, commits: &[CommitId]) -> Coverage {
+        let mut coverage = Coverage::new();
+        for commit in commits {
+            if let Some(no) = self.branch_of(commit, Mistake::CoversByNumber) {
+                coverage.add(&self.branches, no, commit.seq);
+            }
+        }
+        coverage
+    }
+
+    /// The branch of a commit; with a mistake, of any that has its author and number.
+    fn branch_of(&self, commit: &CommitId, mistake: Mistake) -> Option<BranchNo> {
+        let mut others = self.commits.iter();
+        let other = others.find(|(other, _)| other.dot() == commit.dot()).map(|(_, no)| *no);
+        let held = self.commits.get(commit).copied();
+        held.or(other.filter(|_| self.mistake == Some(mistake)))
     }
 }
 

@@ -1,10 +1,11 @@
 //! Mistakes planted into the driver and the engine of the simulated world: each is found, so the world would find
 //! the like of it.
 
+use super::ledger::Mistake;
 use super::world::{Bug, live};
 
 /// Within so many seeds every planted bug is found.
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 1_000;
 
 #[test]
 fn an_acknowledgement_before_the_commit_is_found() {
@@ -23,7 +24,7 @@ fn a_commit_in_part_is_found() {
 
 #[test]
 fn appending_twice_is_found() {
-    assert_found(Bug::ForgetsDedupe, "right after number");
+    assert_found(Bug::ForgetsDedupe, "twice");
 }
 
 #[test]
@@ -48,7 +49,32 @@ fn a_position_ahead_of_what_was_sent_is_found() {
 
 #[test]
 fn sending_by_author_instead_of_in_causal_order_is_found() {
-    assert_found(Bug::SendsByAuthor, "not causally ordered");
+    assert_found(Bug::SendsByAuthor, "which is not here");
+}
+
+#[test]
+fn a_cursor_without_a_digest_is_found() {
+    assert_found(Bug::Store(Mistake::ChecksByNumber), "");
+}
+
+#[test]
+fn a_frontier_without_chains_is_found() {
+    assert_found(Bug::Store(Mistake::CoversByNumber), "");
+}
+
+#[test]
+fn taking_a_branch_for_the_other_is_found() {
+    assert_found(Bug::Store(Mistake::HoldsByNumber), "");
+}
+
+#[test]
+fn a_copy_that_draws_the_same_bits_is_found() {
+    assert_found(Bug::Store(Mistake::RepeatsNonce), "two edits have the name");
+}
+
+#[test]
+fn not_sending_back_what_came_in_an_earlier_session_is_found() {
+    assert_found(Bug::RemembersSources, "");
 }
 
 #[test]

@@ -10,9 +10,10 @@ use super::ledger::Ledger;
 use crate::block::Block;
 use crate::clock::UnixMillis;
 use crate::id::Position;
+use crate::log::{Cursor, Digest};
 use crate::sync::frame::{Ack, Events, Frame, FrameKind, GoodbyeCode, Resume};
 use crate::sync::{Config, Effect, Input, Now, Role, Session, SessionError, Until, Violation};
-use crate::vector::VectorClock;
+use crate::envelope::Context;
 
 /// A store and its session.
 pub(super) struct Seat {
@@ -67,17 +68,18 @@ impl Seat {
     /// asked.
     pub(super) fn answers(&mut self) -> Option<Vec<String>> {
         let input = match self.asked.pop_front()? {
-            Effect::Recall { peer, replica, .. } => {
-                Input::Recalled(Box::new(self.ledger.recall(&peer, &replica)))
-            }
+            Effect::Recall { peer, .. } => Input::Recalled(Box::new(self.ledger.recall(&peer))),
+            Effect::Check(cursor) => Input::Checked(self.ledger.check(cursor)),
+            Effect::Cover(commits) => Input::Covered(self.ledger.cover(&commits)),
+            Effect::Frontier => Input::Frontier(self.ledger.frontier()),
             Effect::Load(after) => {
                 self.loads.push(after);
                 Input::Loaded(self.ledger.read_after(after))
             }
             Effect::Commit { blocks, cursor } => {
-                let peer = self.session.peer().unwrap();
-                match self.ledger.commit(&blocks, peer.replica, peer.store, cursor) {
-                    Ok(appended) => Input::Committed(appended),
+                let peer = self.session.peer().unwrap().replica;
+                match self.ledger.commit(&blocks, peer, cursor) {
+                    Ok((start, end)) => Input::Committed { start, end },
                     Err(refusal) => Input::Refused(refusal),
                 }
             }
@@ -96,7 +98,7 @@ impl Seat {
     pub(super) fn writes_large(&mut self, bytes: usize, count: usize) -> Vec<String> {
         for _ in 0..count {
             let payload = Bytes::from(vec![7; bytes]);
-            self.ledger.write(noon().plus(self.at), &VectorClock::new(), &[payload]);
+            self.ledger.write(noon().plus(self.at), &Context::new(), &[payload]);
         }
         self.wakes()
     }
@@ -121,7 +123,7 @@ impl Seat {
     pub(super) fn whole_log(&self) -> Events {
         let page = self.ledger.read_after(Position::START);
         let blocks = page.blocks.iter().map(|log| log.block.bytes().clone()).collect();
-        Events { through: page.through, head: page.head, blocks }
+        Events { through: self.ledger.end(), head: page.head, blocks }
     }
 
     /// The session is over, and nothing that happens makes it do anything.
@@ -130,7 +132,7 @@ impl Seat {
         assert_eq!(self.session.deadline(), None);
         let anything = [
             Input::Disconnected,
-            Input::Committed(1),
+            Input::Committed { start: Position(0), end: Position(1) },
             Input::LogMoved(Position(99)),
             Input::Loaded(self.ledger.read_after(Position::START)),
             Input::Received(Frame::Events(self.whole_log())),
@@ -260,13 +262,14 @@ pub(super) fn with_notes(name: &str, count: usize) -> Ledger {
 
 /// A part of this side's log, in commits.
 pub(super) fn part(of: &Seat, commits: Range<usize>) -> Frame {
-    let through = of.ledger.blocks[commits.end - 1].end();
+    let through = of.ledger.blocks[commits.end - 1].cursor();
     let blocks = of.ledger.blocks[commits].iter().map(|log| log.block.bytes().clone()).collect();
     Frame::Events(Events { through, head: of.ledger.head(), blocks })
 }
 
 pub(super) fn empty(through: u64, head: u64) -> Frame {
-    Frame::Events(Events { through: Position(through), head: Position(head), blocks: Vec::new() })
+    let through = Cursor { position: Position(through), digest: Digest::START };
+    Frame::Events(Events { through, head: Position(head), blocks: Vec::new() })
 }
 
 pub(super) const fn ack(through: u64) -> Frame {
@@ -275,15 +278,13 @@ pub(super) const fn ack(through: u64) -> Frame {
 
 fn config(ledger: &Ledger, role: Role) -> Config {
     Config {
-        nonce: *blake3::hash(ledger.identity.id.as_bytes()).as_bytes(),
+        nonce: *blake3::hash(ledger.replica().as_bytes()).as_bytes(),
         role,
-        store: ledger.identity,
+        wall: noon(),
         key: ledger.key.clone(),
         until: Until::Stopped,
         sends: true,
         receives: true,
-        peer_may_relay: true,
-        clock_ahead_max: None,
         fingerprint: None,
     }
 }
@@ -292,22 +293,27 @@ fn tell(effect: &Effect) -> String {
     match effect {
         Effect::Send(Frame::Hello(_)) => "says hello".into(),
         Effect::Send(Frame::Start(start)) => match &start.resume {
-            Resume::After(position) => format!("says start after {position}"),
-            Resume::Frontier(dots) => format!("says start by frontier of {}", dots.len()),
+            Resume::After(cursor) => format!("says start after {}", cursor.position),
+            Resume::Frontier(commits) => format!("says start by frontier of {}", commits.len()),
         },
+        Effect::Send(Frame::Rewind) => "says that it does not know the cursor".into(),
+        Effect::Send(Frame::Holds(commits)) => format!("says that it holds {}", commits.len()),
         Effect::Send(Frame::Events(Events { through, head, blocks })) => {
             let count = |bytes: &Bytes| Block::parse(bytes.clone()).unwrap().len();
             let events: usize = blocks.iter().map(count).sum();
-            format!("sends {events} events through {through} of {head}")
+            format!("sends {events} events through {} of {head}", through.position)
         }
         Effect::Send(Frame::Ack(ack)) => format!("acks {}", ack.through),
         Effect::Send(Frame::Goodbye(goodbye)) => format!("says goodbye: {:?}", goodbye.code),
         Effect::Recall { .. } => "recalls".into(),
+        Effect::Check(cursor) => format!("checks {}", cursor.position),
+        Effect::Cover(commits) => format!("looks for {}", commits.len()),
+        Effect::Frontier => "asks what it holds".into(),
         Effect::Load(after) => format!("loads after {after}"),
         Effect::Watch(past) => format!("watches past {past}"),
         Effect::Commit { blocks, cursor } => {
             let events: usize = blocks.iter().map(Block::len).sum();
-            format!("commits {events} events with cursor {cursor}")
+            format!("commits {events} events with cursor {}", cursor.position)
         }
         Effect::End(Ok(())) => "ends".into(),
         Effect::End(Err(_)) => "fails".into(),

@@ -22,6 +22,8 @@ fn whatever_goes_wrong_nothing_acknowledged_is_lost_and_all_converge() {
         total.frames += report.frames;
         total.sessions += report.sessions;
         total.crashes += report.crashes;
+        total.accidents += report.accidents;
+        total.forks += report.forks;
     }
     println!("{} seeds: {total:?}", seeds.count());
 }

@@ -21,12 +21,14 @@ use self::audit::{Audit, Sound};
 use self::desk::{Desk, Errand};
 use self::plan::{Plan, TROUBLE_ENDS};
 use self::rng::{Rng, mix};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Mistake};
 use super::seat::noon;
 use crate::block::Block;
-use crate::clock::{CLOCK_AHEAD_MAX, UnixMillis};
-use crate::envelope::Frontier;
-use crate::id::{Position, StoreIdentity};
+use crate::chain::CommitId;
+use crate::clock::UnixMillis;
+use crate::envelope::Context;
+use crate::id::{Position, ReplicaId};
+use crate::log::Cursor;
 use crate::sync::{Config, Frame, Input, Now, Role, Session, Until};
 
 pub(super) use self::plan::Bug;
@@ -51,6 +53,10 @@ pub(super) struct Report {
     pub(super) frames: u64,
     pub(super) sessions: u64,
     pub(super) crashes: u64,
+    /// Stores replaced by an older copy of themselves, by a copy of another, or by an empty one.
+    pub(super) accidents: u64,
+    /// Branches that left others.
+    pub(super) forks: u64,
 }
 
 /// A promise was broken.
@@ -98,6 +104,8 @@ struct Node {
     ledger: Ledger,
     /// The replica core of a node that writes and is up.
     desk: Option<Desk>,
+    /// Copies of its file.
+    copies: Vec<Ledger>,
     up: bool,
     incarnation: u64,
     /// Milliseconds that its clock is ahead of the world's.
@@ -135,6 +143,7 @@ struct Place {
 }
 
 enum Happening {
+    Accident(Accident),
     Arrives(Place, Frame),
     Crashes(usize),
     Cut { edge: usize },
@@ -143,7 +152,7 @@ enum Happening {
     HangsUp(Place),
     Partitioned { edge: usize, until: u64 },
     Persists(Place, Persist),
-    Recalls(Place, StoreIdentity, Option<Position>, Frontier),
+    Recalls(Place, ReplicaId, Option<Cursor>, Vec<CommitId>),
     Restarts(usize),
     Runs(usize, u64, Errand),
     Stops(usize),
@@ -152,10 +161,24 @@ enum Happening {
     Writes(usize),
 }
 
+/// What happens to the file of a node.
+#[derive(Clone, Copy)]
+enum Accident {
+    /// It is copied.
+    Copied { node: usize },
+    /// A copy of it is put back in its place, and nobody notices.
+    Restored { node: usize },
+    /// It is replaced by a copy of another node's. Noticed, the copy takes a key of its own.
+    Cloned { from: usize, to: usize, noticed: bool },
+    /// It is lost; the node begins with an empty one.
+    Lost { node: usize },
+}
+
 struct Persist {
     incarnation: u64,
+    peer: ReplicaId,
     blocks: Vec<Block>,
-    cursor: Position,
+    cursor: Cursor,
 }
 
 impl World {
@@ -165,8 +188,10 @@ impl World {
         let nodes = (0..plan.nodes).map(|nth| {
             let mut ledger = Ledger::named(NAMES[nth]);
             ledger.page_blocks_max = plan.page_blocks_max;
+            ledger.mistake = plan.mistake();
             let desk = plan.writers.contains(&nth).then(|| Desk::over(&ledger, 0));
-            Node { ledger, desk, up: true, incarnation: 0, skew: rng.up_to(60_000) }
+            let (copies, skew) = (Vec::new(), rng.up_to(60_000));
+            Node { ledger, desk, copies, up: true, incarnation: 0, skew }
         });
         Self {
             nodes: nodes.collect(),
@@ -220,6 +245,10 @@ impl World {
                 until: rng.up_to(TROUBLE_ENDS),
             });
         }
+        for _ in 0..self.plan.accidents {
+            let nodes = self.plan.nodes;
+            self.trouble(|rng| Happening::Accident(Accident::draw(rng, nodes)));
+        }
         for _ in 0..self.plan.duplicates {
             self.trouble(|rng| Happening::Dials { edge: rng.index(edges), again: true });
         }
@@ -237,6 +266,8 @@ impl World {
     /// Troubles end; a few last events are written while all is well.
     fn heal(&mut self) {
         self.healed = true;
+        let ledgers = self.nodes.iter().map(|node| &node.ledger);
+        self.audit.survives(ledgers);
         self.blocked_until.fill(0);
         for place in self.places() {
             if self.end(place).one_way {
@@ -259,7 +290,8 @@ impl World {
             }
             self.run_until(self.now + 1_000)?;
         }
-        Ok(())
+        self.report.forks = self.nodes[0].ledger.branches.fork_count() as u64;
+        self.audit.agree(self.nodes.iter().map(|node| &node.ledger))
     }
 
     /// When all hold everything and all cursors have followed, nothing is read, sent or committed
@@ -276,9 +308,18 @@ impl World {
         let work = self.work;
         self.run_until(self.now + SILENCE)?;
         match self.work - work {
+            // Two stores with one key, of which neither has written, displace each other's cursors:
+            // each time they resume by frontier.
             0 => Ok(()),
+            _ if self.have_twins() => Ok(()),
             more => Err(format!("{more} frames, reads and commits without anything new")),
         }
+    }
+
+    fn have_twins(&self) -> bool {
+        let mut keys: Vec<_> = self.nodes.iter().map(|node| node.ledger.replica()).collect();
+        keys.sort_unstable();
+        keys.windows(2).any(|pair| pair[0] == pair[1])
     }
 
     fn run_until(&mut self, until: u64) -> Sound {
@@ -297,6 +338,7 @@ impl World {
     fn happens(&mut self, happening: Happening) -> Sound {
         self.trace(&happening);
         match happening {
+            Happening::Accident(accident) => self.strike(accident)?,
             Happening::Arrives(place, frame) => self.arrives(place, frame)?,
             Happening::Crashes(node) => self.crash(node),
             Happening::Cut { edge } => self.cut_edge(edge),
@@ -342,6 +384,47 @@ impl World {
         self.work_at(node)
     }
 
+    /// Something happens to a node's file while the node is down.
+    fn strike(&mut self, accident: Accident) -> Sound {
+        let (node, file) = match accident {
+            Accident::Copied { node } => {
+                let copy = self.nodes[node].ledger.clone();
+                self.nodes[node].copies.push(copy);
+                return Ok(());
+            }
+            Accident::Restored { node } => {
+                let copies = &self.nodes[node].copies;
+                let Some(last) = copies.len().checked_sub(1) else { return Ok(()) };
+                (node, copies[last - self.rng.index(copies.len()).min(last)].clone())
+            }
+            Accident::Cloned { from, to, noticed } => {
+                let mut file = self.nodes[from].ledger.clone();
+                file.name = self.nodes[to].ledger.name.clone();
+                if noticed {
+                    file.nonce = self.rng.next();
+                    file.take_new_key();
+                }
+                (to, file)
+            }
+            Accident::Lost { node } => {
+                let mut file = Ledger::named(NAMES[node]);
+                file.page_blocks_max = self.plan.page_blocks_max;
+                file.mistake = self.plan.mistake();
+                file.nonce = self.rng.next();
+                file.take_new_key();
+                (node, file)
+            }
+        };
+        self.report.accidents += 1;
+        self.crash(node);
+        self.nodes[node].ledger = file;
+        let nonce = self.rng.next();
+        let repeats = self.plan.mistake() == Some(Mistake::RepeatsNonce);
+        self.nodes[node].ledger.nonce = if repeats { 0 } else { nonce };
+        self.audit.replaced(node, &self.nodes[node].ledger);
+        Ok(())
+    }
+
     /// Opens a connection, unless there is one, or none can be.
     fn dial(&mut self, edge: usize, again: bool) -> Sound {
         let plan = self.plan.edges[edge];
@@ -370,8 +453,7 @@ impl World {
 
     fn open_end(&mut self, edge: usize, side: usize) -> End {
         let plan = self.plan.edges[edge];
-        let (node, peer_may_relay) =
-            if side == 0 { (plan.from, plan.to_may_relay) } else { (plan.to, plan.from_may_relay) };
+        let node = if side == 0 { plan.from } else { plan.to };
         let live = if self.healed { plan.live } else { self.rng.per_mille(600) };
         let until = if live { Until::Stopped } else { Until::CaughtUp };
         let one_way = !self.healed && self.rng.per_mille(self.plan.one_way_per_mille);
@@ -379,14 +461,12 @@ impl World {
         let ledger = &self.nodes[node].ledger;
         let config = Config {
             role: if side == 0 { Role::Initiator(ledger.space.clone()) } else { Role::Acceptor },
-            store: ledger.identity,
             key: ledger.key.clone(),
+            wall: self.wall(node),
             nonce: self.rng.bytes32(),
             until,
             sends,
             receives: !one_way || !sends,
-            peer_may_relay,
-            clock_ahead_max: (!peer_may_relay).then_some(CLOCK_AHEAD_MAX),
             fingerprint: None,
         };
         End {
@@ -451,6 +531,10 @@ impl World {
     }
 
     fn wall(&self, node: usize) -> UnixMillis {
+        // A clock that stands still makes twins write the same at the same time.
+        if self.plan.mistake() == Some(Mistake::RepeatsNonce) {
+            return noon();
+        }
         noon().plus(Duration::from_millis(self.now + self.nodes[node].skew))
     }
 
@@ -500,7 +584,7 @@ impl Happening {
             Self::Dials { edge, again } => [4, *edge as u64, u64::from(*again)],
             Self::HangsUp(place) => [5, at(place), 0],
             Self::Partitioned { edge, until } => [6, *edge as u64, *until],
-            Self::Persists(place, persist) => [7, at(place), persist.cursor.0],
+            Self::Persists(place, persist) => [7, at(place), persist.cursor.position.0],
             Self::Recalls(place, ..) => [8, at(place), 0],
             Self::Restarts(node) => [9, *node as u64, 0],
             Self::Stops(edge) => [10, *edge as u64, 0],
@@ -509,6 +593,31 @@ impl Happening {
             Self::Writes(node) => [13, *node as u64, 0],
             Self::DeskTold(node, incarnation, _) => [14, *node as u64, *incarnation],
             Self::Runs(node, incarnation, _) => [15, *node as u64, *incarnation],
+            Self::Accident(accident) => [16, accident.number(), 0],
+        }
+    }
+}
+
+impl Accident {
+    fn draw(rng: &mut Rng, nodes: usize) -> Self {
+        let node = rng.index(nodes);
+        match rng.up_to(9) {
+            0..=3 => Self::Copied { node },
+            4..=6 => Self::Restored { node },
+            7 | 8 => Self::Cloned { from: rng.index(nodes), to: node, noticed: rng.per_mille(400) },
+            _ => Self::Lost { node },
+        }
+    }
+
+    /// What tells it from others in a trace.
+    const fn number(self) -> u64 {
+        match self {
+            Self::Copied { node } => node as u64,
+            Self::Restored { node } => 100 + node as u64,
+            Self::Cloned { from, to, noticed } => {
+                200 + 40 * noticed as u64 + 6 * from as u64 + to as u64
+            }
+            Self::Lost { node } => 300 + node as u64,
         }
     }
 }

@@ -1,142 +1,186 @@
 //! What must hold at every moment, judged from what is durable and from what was ever written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::ledger::Ledger;
-use crate::envelope::Chain;
-use crate::id::{Position, ReplicaId};
+use crate::chain::CommitId;
+use crate::id::Position;
+use crate::log::{Cursor, Digest};
 use crate::sync::SessionError;
 use crate::sync::frame::GoodbyeCode;
+use crate::vector::Stamp;
 
 /// Ok while the world is sound; why it is not.
 pub(super) type Sound = Result<(), String>;
 
 /// Everything that the invariants are judged by. Knows nothing of sessions.
 pub(super) struct Audit {
-    /// Every event ever written, by its chain.
-    written: BTreeMap<ReplicaId, Vec<Chain>>,
+    /// Every commit ever written, and everything that its author had seen.
+    written: BTreeMap<CommitId, BTreeSet<CommitId>>,
+    /// What lies before each place of any log there ever was, by digest.
+    prefixes: BTreeMap<[u8; 32], BTreeSet<CommitId>>,
     logs: Vec<Log>,
+    /// What must be everywhere in the end: what somebody held when troubles ended, and what was
+    /// written after that.
+    must: Option<BTreeSet<CommitId>>,
 }
 
 /// What one node's log holds, counted by ourselves.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Log {
     blocks: usize,
-    seen: BTreeMap<ReplicaId, u64>,
-    /// What the log holds before each position at which a block ends.
-    prefixes: BTreeMap<Position, BTreeMap<ReplicaId, u64>>,
+    held: BTreeSet<CommitId>,
     /// What others were told is held here.
-    promised: BTreeMap<ReplicaId, u64>,
+    promised: BTreeSet<CommitId>,
 }
 
 impl Audit {
     pub(super) fn of(nodes: usize) -> Self {
-        Self { written: BTreeMap::new(), logs: (0..nodes).map(|_| Log::default()).collect() }
-    }
-
-    /// A node's author has made the events of these blocks: nobody may ever hold others under their
-    /// names.
-    pub(super) fn wrote(&mut self, ledger: &Ledger, first_block: usize) {
-        let chains = self.written.entry(ledger.replica()).or_default();
-        for entry in ledger.blocks[first_block..].iter().flat_map(|log| log.block.entries()) {
-            let before = chains.last().copied().unwrap_or(Chain::START);
-            chains.push(entry.head_after(&before).chain);
+        Self {
+            written: BTreeMap::new(),
+            prefixes: BTreeMap::from([(*Digest::START.as_bytes(), BTreeSet::new())]),
+            logs: vec![Log::default(); nodes],
+            must: None,
         }
     }
 
-    /// A node's log may have grown: each author's events are there without gap or repetition, are
-    /// those that were written, and stand after everything that their author had seen.
+    /// A commit was made by someone who had seen others.
+    pub(super) fn wrote(&mut self, commit: CommitId, seen: Vec<CommitId>) -> Sound {
+        if self.written.insert(commit, seen.into_iter().collect()).is_some() {
+            return Err(format!("two edits have the name {commit:?}"));
+        }
+        self.must.iter_mut().for_each(|must| {
+            must.insert(commit);
+        });
+        Ok(())
+    }
+
+    /// A node's file has been replaced by another: what the old one promised went with it.
+    pub(super) fn replaced(&mut self, node: usize, ledger: &Ledger) {
+        let held = ledger.commits().copied().collect();
+        self.logs[node] = Log { blocks: ledger.blocks.len(), held, promised: BTreeSet::new() };
+    }
+
+    /// A node's log may have grown: every commit is there once, is one that was written, follows the
+    /// one before it on its chain, and stands after everything that its context names.
     pub(super) fn grew(&mut self, node: usize, ledger: &Ledger) -> Sound {
         let log = &mut self.logs[node];
         for held in &ledger.blocks[log.blocks..] {
-            for entry in held.block.entries() {
-                let dot = entry.dot();
-                let before = log.seen.insert(dot.replica, dot.seq).unwrap_or(0);
-                if dot.seq != before + 1 {
-                    return Err(format!("node {node} holds {dot} right after number {before}"));
-                }
-                for seen in entry.context().iter() {
-                    if log.seen.get(&seen.replica).is_none_or(|seq| *seq < seen.seq) {
-                        return Err(format!("node {node} holds {dot} before its cause {seen}"));
-                    }
+            for anchor in held.block.anchors() {
+                if !log.held.contains(anchor) {
+                    return Err(format!("node {node} holds a block before its cause {anchor:?}"));
                 }
             }
             for run in held.block.runs() {
-                let last = crate::id::Dot { replica: run.replica, seq: run.last_seq() };
-                let index = usize::try_from(last.seq - 1).unwrap();
-                if held.block.chain_at(last).as_ref() != self.written[&run.replica].get(index) {
-                    return Err(format!("node {node} holds other contents than written as {last}"));
+                if run.first_seq > 1 && !log.held.contains(&run.before()) {
+                    return Err(format!("node {node} lacks {:?}, which others follow", run.before()));
                 }
             }
-            log.prefixes.insert(held.end(), log.seen.clone());
+            for commit in held.block.commits() {
+                if !self.written.contains_key(&commit.id) {
+                    return Err(format!("node {node} holds {:?}, which nobody wrote", commit.id));
+                }
+                if !log.held.insert(commit.id) {
+                    return Err(format!("node {node} holds {:?} twice", commit.id));
+                }
+            }
+            self.prefixes.insert(*held.digest.as_bytes(), log.held.clone());
         }
         log.blocks = ledger.blocks.len();
         Ok(())
     }
 
-    /// `holder` tells `author`'s node that it holds that node's log so far: it does, durably, and
-    /// for ever.
-    pub(super) fn acknowledged(&mut self, holder: usize, of: usize, through: Position) -> Sound {
-        self.covers(holder, of, through).map_err(|missing| {
-            format!("node {holder} acknowledged {through} of node {of} without {missing}")
-        })?;
-        let prefix = self.logs[of].prefixes.get(&through).cloned().unwrap_or_default();
-        let promised = &mut self.logs[holder].promised;
-        for (replica, seq) in prefix {
-            let most = promised.entry(replica).or_default();
-            *most = seq.max(*most);
+    /// `holder` tells another that it holds that one's log so far: it does, durably.
+    pub(super) fn acknowledged(
+        &mut self,
+        node: usize,
+        holder: &Ledger,
+        of: &Ledger,
+        through: Position,
+    ) -> Sound {
+        // Another log has taken the place of the one that is acknowledged: nobody hears of it.
+        let Some(log) = of.blocks.iter().find(|log| log.end() == through) else { return Ok(()) };
+        let prefix = self.prefixes.get(log.digest.as_bytes()).ok_or("no such place")?;
+        if let Some(missing) = prefix.iter().find(|commit| !holder.holds(commit)) {
+            return Err(format!("node {node} acknowledged {through} without {missing:?}"));
         }
+        self.logs[node].promised.extend(prefix);
         Ok(())
     }
 
-    /// `holder` has stored a cursor: it holds everything that lies before it.
-    pub(super) fn cursor(&self, holder: usize, of: usize, cursor: Position) -> Sound {
-        self.covers(holder, of, cursor).map_err(|missing| {
-            format!("node {holder} has cursor {cursor} of node {of} without {missing}")
-        })
+    /// A cursor has been stored: everything that lies before it is held.
+    pub(super) fn cursor(&self, holder: &Ledger, cursor: Cursor) -> Sound {
+        let prefix = self.prefixes.get(cursor.digest.as_bytes());
+        let prefix = prefix.ok_or("a cursor is no place of any log")?;
+        match prefix.iter().find(|commit| !holder.holds(commit)) {
+            Some(missing) => {
+                Err(format!("{} has cursor {} without {missing:?}", holder.name, cursor.position))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Troubles have ended: what somebody holds now will be everywhere.
+    pub(super) fn survives<'a>(&mut self, ledgers: impl Iterator<Item = &'a Ledger>) {
+        self.must = Some(ledgers.flat_map(|ledger| ledger.commits().copied()).collect());
     }
 
     /// What was promised to be held is held.
     pub(super) fn kept_promises(&self) -> Sound {
         for (node, log) in self.logs.iter().enumerate() {
-            for (replica, seq) in &log.promised {
-                if log.seen.get(replica).is_none_or(|held| held < seq) {
-                    return Err(format!(
-                        "node {node} lost {replica:.8}:{seq}, which it acknowledged"
-                    ));
-                }
+            if let Some(lost) = log.promised.iter().find(|commit| !log.held.contains(commit)) {
+                return Err(format!("node {node} lost {lost:?}, which it acknowledged"));
             }
         }
         Ok(())
     }
 
-    /// Every node holds everything that was ever written, and all frontiers agree to the last hash.
+    /// Every node holds everything that survived.
     pub(super) fn converged<'a>(&self, mut ledgers: impl Iterator<Item = &'a Ledger>) -> bool {
-        let everything = |ledger: &Ledger| {
-            ledger.frontier.len() == self.written.len()
-                && self.written.iter().all(|(replica, chains)| {
-                    Some(&ledger.frontier.head(replica).chain) == chains.last()
-                })
-        };
-        ledgers.all(everything)
+        let must = self.must.iter().flatten().count();
+        ledgers.all(|ledger| {
+            ledger.commits().count() == must
+                && self.must.iter().flatten().all(|commit| ledger.holds(commit))
+        })
     }
 
-    fn covers(&self, holder: usize, of: usize, through: Position) -> Result<(), String> {
-        if through == Position::START {
-            return Ok(());
+    /// All nodes know the same forks, call each event the same in merging, and know of each exactly
+    /// what its author had seen.
+    pub(super) fn agree<'a>(&self, ledgers: impl Iterator<Item = &'a Ledger>) -> Sound {
+        let mut first = None;
+        for ledger in ledgers {
+            let dots: BTreeMap<_, _> = (ledger.blocks.iter())
+                .flat_map(|log| log.block.commits().iter().map(move |commit| (log, commit)))
+                .map(|(log, commit)| {
+                    let branch = log.branches[commit.run];
+                    (commit.id, ledger.branches.dot(branch, commit.id.seq))
+                })
+                .collect();
+            for log in &ledger.blocks {
+                for commit in log.block.commits() {
+                    let entry = log.block.entry(commit.entries.end - 1).unwrap();
+                    let context = log.context(&ledger.branches, &entry);
+                    let dot = log.dot(&ledger.branches, &entry);
+                    let stamp = Stamp { dot, hlc: entry.hlc(), context: &context };
+                    let saw = &self.written[&commit.id];
+                    for (other, dot) in dots.iter().filter(|(other, _)| **other != commit.id) {
+                        if stamp.saw(*dot) != saw.contains(other) {
+                            let did = if saw.contains(other) { "saw" } else { "never saw" };
+                            return Err(format!("{:?} {did} {other:?}", commit.id));
+                        }
+                    }
+                }
+            }
+            let told = (ledger.branches.forks(), dots);
+            if first.get_or_insert_with(|| told.clone()) != &told {
+                return Err(format!("{} tells other branches than the first", ledger.name));
+            }
         }
-        let Some(prefix) = self.logs[of].prefixes.get(&through) else {
-            return Err("there being such a place".to_owned());
-        };
-        let held = &self.logs[holder].seen;
-        match prefix.iter().find(|(replica, seq)| held.get(replica).is_none_or(|held| held < seq)) {
-            Some((replica, seq)) => Err(format!("{replica:.8}:{seq}")),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 
-/// Between correct peers sessions end because of cuts, silence, stores that fail and orderly
+/// Between correct stores sessions end because of cuts, silence, stores that fail and orderly
 /// goodbyes, and for no other reason.
 pub(super) fn ended_well(result: &Result<(), SessionError>) -> Sound {
     match result {

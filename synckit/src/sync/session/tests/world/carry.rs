@@ -1,10 +1,11 @@
 //! Carrying out what sessions ask for: a model of the real driver, in which a planted bug can be.
 
+use super::super::ledger::Ledger;
 use super::audit::{Sound, ended_well};
 use super::{Bug, Happening, Persist, Place, World};
-use crate::envelope::Frontier;
-use crate::id::{Position, StoreIdentity};
-use crate::log::{Page, Source};
+use crate::chain::CommitId;
+use crate::id::{Position, ReplicaId};
+use crate::log::{Cursor, Page};
 use crate::sync::frame::{Events, Frame};
 use crate::sync::{Effect, Input, Recollection, SessionError};
 
@@ -36,6 +37,18 @@ impl World {
             match effect {
                 Effect::Send(frame) => self.send(place, frame)?,
                 Effect::Recall { peer, .. } => self.recall(place, peer),
+                Effect::Check(cursor) => {
+                    let known = self.ledger_of(place).check(cursor);
+                    self.answer(place, Input::Checked(known));
+                }
+                Effect::Cover(commits) => {
+                    let held = self.ledger_of(place).cover(&commits);
+                    self.answer(place, Input::Covered(held));
+                }
+                Effect::Frontier => {
+                    let frontier = self.ledger_of(place).frontier();
+                    self.answer(place, Input::Frontier(frontier));
+                }
                 Effect::Load(after) => self.load(place, after),
                 Effect::Watch(past) => {
                     self.end(place).watching = Some(past);
@@ -44,7 +57,8 @@ impl World {
                 Effect::Commit { blocks, cursor } => {
                     let node = self.end(place).node;
                     let incarnation = self.nodes[node].incarnation;
-                    self.commit(place, Persist { incarnation, blocks, cursor })?;
+                    let peer = self.peer_of(place);
+                    self.commit(place, Persist { incarnation, peer, blocks, cursor })?;
                 }
                 Effect::End(result) => return self.ended(place, &result),
             }
@@ -67,8 +81,14 @@ impl World {
         }
     }
 
-    fn send(&mut self, place: Place, frame: Frame) -> Sound {
+    fn send(&mut self, place: Place, mut frame: Frame) -> Sound {
         self.report.frames += 1;
+        if let Frame::Events(events) = &mut frame
+            && self.has(Bug::RunsAhead)
+        {
+            events.through = self.ledger_of(place).end();
+            events.head = events.through.position;
+        }
         self.check_order(place, &frame)?;
         if let Frame::Events(Events { blocks, .. }) = &frame {
             self.work += u64::from(!blocks.is_empty());
@@ -92,7 +112,7 @@ impl World {
     fn check_order(&mut self, place: Place, frame: &Frame) -> Sound {
         let (node, peer) = (self.end(place).node, self.end(place.other()).node);
         let (last, through) = match frame {
-            Frame::Events(events) => (&mut self.end(place).last_through, events.through),
+            Frame::Events(events) => (&mut self.end(place).last_through, events.through.position),
             Frame::Ack(ack) => (&mut self.end(place).last_ack, ack.through),
             _ => return Ok(()),
         };
@@ -100,17 +120,21 @@ impl World {
             return Err(format!("node {node} repeats itself: {frame:?}"));
         }
         match frame {
-            Frame::Ack(ack) => self.audit.acknowledged(node, peer, ack.through),
+            // Of a session whose other end is gone nobody hears any more.
+            Frame::Ack(ack) if self.end(place.other()).session.is_some() => {
+                let (holder, of) = (&self.nodes[node].ledger, &self.nodes[peer].ledger);
+                self.audit.acknowledged(node, holder, of, ack.through)
+            }
             _ => Ok(()),
         }
     }
 
     /// The store is asked twice, with time in between: what it says need not be of one moment.
-    fn recall(&mut self, place: Place, peer: StoreIdentity) {
+    fn recall(&mut self, place: Place, peer: ReplicaId) {
         let node = self.end(place).node;
         let ledger = &self.nodes[node].ledger;
         let cursor = ledger.cursor(&peer);
-        let frontier = if cursor.is_some() { Frontier::new() } else { ledger.frontier.clone() };
+        let frontier = if cursor.is_some() { Vec::new() } else { ledger.frontier() };
         let delay = self.store_delay();
         self.queue_in(delay, Happening::Recalls(place, peer, cursor, frontier));
     }
@@ -118,31 +142,44 @@ impl World {
     pub(super) fn recalled(
         &mut self,
         place: Place,
-        peer: StoreIdentity,
-        cursor: Option<Position>,
-        frontier: Frontier,
+        peer: ReplicaId,
+        cursor: Option<Cursor>,
+        frontier: Vec<CommitId>,
     ) -> Sound {
-        let (node, other) = (self.end(place).node, self.end(place.other()).node);
-        let replica = self.nodes[other].ledger.replica();
-        let later = self.nodes[node].ledger.recall(&peer, &replica);
+        let later = self.ledger_of(place).recall(&peer);
         let known = Recollection { cursor, frontier, ..later };
-        let delay = self.store_delay();
-        self.queue_in(delay, Happening::Told(place, Input::Recalled(Box::new(known))));
+        self.answer(place, Input::Recalled(Box::new(known)));
         Ok(())
+    }
+
+    /// The store answers, after a while.
+    fn answer(&mut self, place: Place, input: Input) {
+        let delay = self.store_delay();
+        self.queue_in(delay, Happening::Told(place, input));
+    }
+
+    fn ledger_of(&mut self, place: Place) -> &Ledger {
+        let node = self.end(place).node;
+        &self.nodes[node].ledger
     }
 
     fn load(&mut self, place: Place, after: Position) {
         self.work += 1;
         let node = self.end(place).node;
         let mut page = self.nodes[node].ledger.read_after(after);
-        self.spoil(&mut page);
-        let delay = self.store_delay();
-        self.queue_in(delay, Happening::Told(place, Input::Loaded(page)));
+        self.spoil(place, &mut page);
+        self.answer(place, Input::Loaded(page));
     }
 
-    fn spoil(&self, page: &mut Page) {
+    fn spoil(&mut self, place: Place, page: &mut Page) {
         match self.plan.bug {
-            Some(Bug::RunsAhead) => page.through = page.head,
+            Some(Bug::RemembersSources) => {
+                let (peer, end) = (self.peer_of(place), page.through);
+                let sources = &self.ledger_of(place).sources;
+                page.blocks.retain(|log| {
+                    log.end() == end || sources.get(&log.start.0) != Some(&peer)
+                });
+            }
             Some(Bug::SendsByAuthor) => page.blocks.sort_by_key(|log| log.block.runs()[0].replica),
             _ => {}
         }
@@ -150,17 +187,17 @@ impl World {
 
     fn commit(&mut self, place: Place, mut persist: Persist) -> Sound {
         self.work += 1;
-        let (node, peer) = (self.end(place).node, self.end(place.other()).node);
+        let node = self.end(place).node;
         match self.plan.bug {
             Some(Bug::AcksBeforeCommit) => {
-                let events = persist.blocks.iter().map(|block| block.len() as u64).sum();
-                self.queue_in(0, Happening::Told(place, Input::Committed(events)));
+                let events: u64 = persist.blocks.iter().map(|block| block.len() as u64).sum();
+                let start = self.nodes[node].ledger.head();
+                let end = Position(start.0 + events);
+                self.queue_in(0, Happening::Told(place, Input::Committed { start, end }));
             }
             Some(Bug::CursorBeforeEvents) => {
-                let identity = self.nodes[peer].ledger.identity;
-                let cursors = &mut self.nodes[node].ledger.cursors;
-                cursors.insert(identity.id, (identity.epoch, persist.cursor));
-                self.audit.cursor(node, peer, persist.cursor)?;
+                self.nodes[node].ledger.cursors.insert(persist.peer, persist.cursor);
+                self.audit.cursor(&self.nodes[node].ledger, persist.cursor)?;
             }
             Some(Bug::DropsLastBlock) if persist.blocks.len() > 1 => {
                 persist.blocks.pop();
@@ -174,7 +211,7 @@ impl World {
 
     /// A commit becomes durable, unless its node crashed meanwhile. It may crash before it says so.
     pub(super) fn persist(&mut self, place: Place, persist: Persist) -> Sound {
-        let (node, peer) = (self.end(place).node, self.end(place.other()).node);
+        let node = self.end(place).node;
         if self.nodes[node].incarnation != persist.incarnation {
             return Ok(());
         }
@@ -182,32 +219,33 @@ impl World {
         if fails && self.rng.per_mille(500) {
             return self.tell(place, Input::StoreFailed);
         }
-        let (identity, replica) =
-            (self.nodes[peer].ledger.identity, self.nodes[peer].ledger.replica());
-        let forgetful = self.has(Bug::ForgetsDedupe);
+        let (peer, forgetful) = (persist.peer, self.has(Bug::ForgetsDedupe));
         let ledger = &mut self.nodes[node].ledger;
         if forgetful {
-            for block in &persist.blocks {
-                ledger.append(block.clone(), Source::Peer(replica));
-            }
+            ledger.push_again(&persist.blocks);
         }
-        let input = match ledger.commit(&persist.blocks, replica, identity, persist.cursor) {
+        let input = match ledger.commit(&persist.blocks, peer, persist.cursor) {
             Ok(_) if fails => Input::StoreFailed,
-            Ok(appended) => Input::Committed(appended),
+            Ok((start, end)) => Input::Committed { start, end },
             Err(refusal) => Input::Refused(refusal),
         };
         self.log_grew(node)?;
         if !matches!(input, Input::Refused(_)) {
-            self.audit.cursor(node, peer, persist.cursor)?;
+            self.audit.cursor(&self.nodes[node].ledger, persist.cursor)?;
         }
         if self.rng.per_mille(self.plan.crash_after_commit_per_mille) {
             self.crash(node);
         }
         if !self.has(Bug::AcksBeforeCommit) {
-            let delay = self.store_delay();
-            self.queue_in(delay, Happening::Told(place, input));
+            self.answer(place, input);
         }
         Ok(())
+    }
+
+    /// The key that the peer of a session has proved, or will.
+    fn peer_of(&mut self, place: Place) -> ReplicaId {
+        let peer = self.end(place).session.as_ref().and_then(|session| session.peer());
+        peer.map_or_else(|| ReplicaId::from_bytes([0; 32]), |hello| hello.replica)
     }
 
     /// Something may have been appended: it is judged, and those who wait for it are woken.
@@ -229,8 +267,7 @@ impl World {
             return;
         }
         self.end(place).watching = None;
-        let delay = self.store_delay();
-        self.queue_in(delay, Happening::Told(place, Input::LogMoved(head)));
+        self.answer(place, Input::LogMoved(head));
     }
 
     /// A session is over: its last frames arrive, and then the peer sees that the connection is

@@ -1,6 +1,7 @@
 //! What a seed decides before time begins: who there is, who talks to whom, how bad the network and
 //! the machines are, and which bug is planted, if any.
 
+use super::super::ledger::Mistake;
 use super::rng::Rng;
 
 /// Troubles end at this time, in milliseconds.
@@ -31,12 +32,16 @@ pub(in super::super) enum Bug {
     LosesWakeUps,
     /// A checkpoint claims to reflect the log up to its head.
     MarkRunsAhead,
+    /// What came from a peer in an earlier session is not sent back to it.
+    RemembersSources,
     /// Frames of one connection overtake each other.
     ReordersFrames,
     /// A read of the log claims to reach its head.
     RunsAhead,
     /// A checkpoint leaves out a state.
     SavesInPart,
+    /// The store is mistaken.
+    Store(Mistake),
     /// A part of the log is sent by author instead of in log order.
     SendsByAuthor,
 }
@@ -46,9 +51,6 @@ pub(in super::super) enum Bug {
 pub(super) struct Edge {
     pub(super) from: usize,
     pub(super) to: usize,
-    /// Whether each end may send the other's events of third parties.
-    pub(super) from_may_relay: bool,
-    pub(super) to_may_relay: bool,
     /// Whether a session goes on after catching up, once troubles are over.
     pub(super) live: bool,
 }
@@ -67,6 +69,8 @@ pub(super) struct Plan {
     pub(super) partitions: u64,
     pub(super) duplicates: u64,
     pub(super) stops: u64,
+    /// How often something happens to a file.
+    pub(super) accidents: u64,
     /// How often, in a thousand, a node crashes between one effect and the next.
     pub(super) crash_per_mille: u64,
     /// How often, in a thousand, a node crashes after a commit and before it says so.
@@ -101,6 +105,7 @@ impl Plan {
             partitions: rng.up_to(2 * trouble),
             duplicates: rng.up_to(4 * trouble),
             stops: rng.up_to(3 * trouble),
+            accidents: [0, 4, 12][rng.index(3)],
             crash_per_mille: [0, 1, 5][rng.index(3)] * trouble / 2,
             crash_after_commit_per_mille: [0, 20, 100][rng.index(3)] * trouble / 2,
             store_fails_per_mille: [0, 10, 50][rng.index(3)] * trouble / 2,
@@ -109,9 +114,19 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The mistake that every store makes.
+    pub(super) const fn mistake(&self) -> Option<Mistake> {
+        match self.bug {
+            Some(Bug::Store(mistake)) => Some(mistake),
+            _ => None,
+        }
+    }
+}
+
 type Topology = (usize, usize, Vec<Edge>);
 
-/// A hub and replicas that may send it only their own events.
+/// A hub and replicas.
 fn star(replicas: u64) -> Topology {
     let nodes = usize::try_from(replicas).unwrap() + 1;
     (1, nodes, (1..nodes).map(|replica| to_hub(replica, 0)).collect())
@@ -121,7 +136,7 @@ fn star(replicas: u64) -> Topology {
 fn two_stars() -> Topology {
     let leaves = [(2, 0), (3, 0), (4, 1), (5, 1)];
     let mut edges: Vec<_> = leaves.iter().map(|(leaf, hub)| to_hub(*leaf, *hub)).collect();
-    edges.push(Edge { from_may_relay: true, ..to_hub(1, 0) });
+    edges.push(to_hub(1, 0));
     (2, 6, edges)
 }
 
@@ -129,9 +144,9 @@ fn two_stars() -> Topology {
 fn mesh(replicas: u64) -> Topology {
     let nodes = usize::try_from(replicas).unwrap();
     let pairs = (0..nodes).flat_map(|to| (to + 1..nodes).map(move |from| (from, to)));
-    (0, nodes, pairs.map(|(from, to)| Edge { from_may_relay: true, ..to_hub(from, to) }).collect())
+    (0, nodes, pairs.map(|(from, to)| to_hub(from, to)).collect())
 }
 
 const fn to_hub(from: usize, to: usize) -> Edge {
-    Edge { from, to, from_may_relay: false, to_may_relay: true, live: true }
+    Edge { from, to, live: true }
 }

@@ -1,0 +1,251 @@
+//! Branches: how the commits that a store holds of each author hang together.
+//!
+//! An author's commits form one chain, unless two stores wrote under one key: a copy of a file, or
+//! a store restored from one. The chain then has a *fork*, and both branches count. A branch is
+//! held as a line of consecutive commits, of which all but an author's first leave another line.
+//!
+//! For merging, each branch past a fork is an author of its own: [`Branches::writer`] gives the
+//! identity under which an event counts, and [`Branches::see`] turns a row of a context into a
+//! vector clock over such identities. Both are functions of the commits held, whatever the order
+//! in which they came: stores that hold the same commits agree.
+
+use std::collections::BTreeMap;
+
+use crate::chain::{Chain, CommitId};
+use crate::envelope::{Context, Seen};
+use crate::id::{Dot, ReplicaId};
+use crate::vector::{VECTOR_REPLICAS_MAX, VectorClock, VectorFull};
+
+/// The number of a branch among those that one store holds of a space. Local to the store.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct BranchNo(pub u32);
+
+/// A line of an author's commits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Branch {
+    /// Its last commit.
+    pub head: CommitId,
+    /// The chain after its first commit.
+    pub first: Chain,
+    /// The branch that it leaves, and the number of the last event that both share. `None` for the
+    /// branch of an author that a store met first.
+    pub leaves: Option<(BranchNo, u64)>,
+    /// Where other branches leave it, ascending: the number of the last event that both share, and
+    /// the chain after the commit that follows on this branch.
+    pub forks: Vec<(u64, Chain)>,
+}
+
+impl Branch {
+    /// The number of the event before its first one.
+    pub fn base(&self) -> u64 {
+        self.leaves.map_or(0, |(_, seq)| seq)
+    }
+
+    /// Whether a number lies on this branch, its base left out.
+    pub fn spans(&self, seq: u64) -> bool {
+        self.base() < seq && seq <= self.head.seq
+    }
+}
+
+/// A fork: an author under whose key two stores wrote.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Fork {
+    /// The author.
+    pub author: ReplicaId,
+    /// The number of the last event that the branches share.
+    pub after: u64,
+    /// The chains after the first commit of each branch, ascending.
+    pub branches: Vec<Chain>,
+}
+
+/// All branches of a space.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Branches {
+    branches: Vec<Branch>,
+    of_author: BTreeMap<ReplicaId, Vec<BranchNo>>,
+    /// The branch on which the events of each identity of merging lie.
+    of_writer: BTreeMap<ReplicaId, BranchNo>,
+}
+
+impl Branches {
+    /// No branch.
+    pub const fn new() -> Self {
+        Self { branches: Vec::new(), of_author: BTreeMap::new(), of_writer: BTreeMap::new() }
+    }
+
+    /// How many branches there are.
+    pub const fn len(&self) -> usize {
+        self.branches.len()
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.branches.is_empty()
+    }
+
+    /// A branch.
+    pub fn get(&self, no: BranchNo) -> Option<&Branch> {
+        self.branches.get(no.0 as usize)
+    }
+
+    /// The branches, by number.
+    pub fn iter(&self) -> impl Iterator<Item = (BranchNo, &Branch)> {
+        (0..).map(BranchNo).zip(&self.branches)
+    }
+
+    /// The branches of an author.
+    pub fn of(&self, author: &ReplicaId) -> &[BranchNo] {
+        self.of_author.get(author).map_or(&[], Vec::as_slice)
+    }
+
+    /// The authors.
+    pub fn authors(&self) -> impl ExactSizeIterator<Item = &ReplicaId> {
+        self.of_author.keys()
+    }
+
+    /// The branch that ends with a commit.
+    pub fn ending_with(&self, commit: &CommitId) -> Option<BranchNo> {
+        let of = self.of(&commit.author).iter();
+        of.copied().find(|no| self.get(*no).is_some_and(|branch| branch.head == *commit))
+    }
+
+    /// The last commit of each branch: exactly what is held.
+    pub fn heads(&self) -> impl Iterator<Item = CommitId> {
+        self.branches.iter().map(|branch| branch.head)
+    }
+
+    /// Sets a branch; the number after the last adds one.
+    ///
+    /// # Errors
+    /// When it would be one more than [`VECTOR_REPLICAS_MAX`], or leave a gap.
+    pub fn set(&mut self, no: BranchNo, branch: Branch) -> Result<(), VectorFull> {
+        let index = no.0 as usize;
+        if let Some(held) = self.branches.get_mut(index) {
+            *held = branch;
+            self.index_writers(no);
+            return Ok(());
+        }
+        if index != self.branches.len() || index >= VECTOR_REPLICAS_MAX {
+            return Err(VectorFull);
+        }
+        self.of_author.entry(branch.head.author).or_default().push(no);
+        self.branches.push(branch);
+        self.index_writers(no);
+        Ok(())
+    }
+
+    fn index_writers(&mut self, no: BranchNo) {
+        let Some(branch) = self.branches.get(no.0 as usize) else { return };
+        let past = branch.forks.iter().map(|(after, _)| after + 1);
+        let seqs: Vec<_> = std::iter::once(branch.base() + 1).chain(past).collect();
+        for seq in seqs {
+            self.of_writer.insert(self.writer(no, seq), no);
+        }
+    }
+
+    /// The identity under which an event counts in merging: its author's, unless it lies past a
+    /// fork.
+    pub fn writer(&self, no: BranchNo, seq: u64) -> ReplicaId {
+        let Some(branch) = self.get(no) else { return ReplicaId::from_bytes([0; 32]) };
+        let past = branch.forks.iter().take_while(|(after, _)| *after < seq).last();
+        match (past, branch.leaves) {
+            (Some((_, chain)), _) => CommitId { chain: *chain, ..branch.head }.branch(),
+            (None, Some(_)) => CommitId { chain: branch.first, ..branch.head }.branch(),
+            (None, None) => branch.head.author,
+        }
+    }
+
+    /// An event under the identity that it has in merging.
+    pub fn dot(&self, no: BranchNo, seq: u64) -> Dot {
+        Dot { replica: self.writer(no, seq), seq }
+    }
+
+    /// Adds an event of a branch, and everything before it on its author's chain, to what was seen.
+    ///
+    /// # Errors
+    /// When the clock is full.
+    pub fn see(&self, clock: &mut VectorClock, no: BranchNo, seq: u64) -> Result<(), VectorFull> {
+        let (mut at, mut seq) = (Some(no), seq);
+        while let Some((no, branch)) = at.and_then(|no| Some((no, self.get(no)?))) {
+            clock.advance(self.dot(no, seq))?;
+            for (after, _) in branch.forks.iter().filter(|(after, _)| *after < seq) {
+                clock.advance(self.dot(no, *after))?;
+            }
+            (at, seq) = match branch.leaves {
+                Some((parent, after)) if after > 0 => (Some(parent), after),
+                _ => (None, 0),
+            };
+        }
+        Ok(())
+    }
+
+    /// What was seen, as a context that other stores understand. Rows of identities that no branch
+    /// held here has are left out.
+    pub fn context(&self, seen: &VectorClock) -> Context {
+        Context::of(seen.iter().filter_map(|dot| {
+            let branch = self.get(*self.of_writer.get(&dot.replica)?)?;
+            Some(Seen { on: branch.head, seq: dot.seq })
+        }))
+    }
+
+    /// The forks, ascending.
+    pub fn forks(&self) -> Vec<Fork> {
+        let mut forks: BTreeMap<(ReplicaId, BranchNo, u64), Vec<Chain>> = BTreeMap::new();
+        for (no, branch) in self.iter() {
+            for (after, chain) in &branch.forks {
+                forks.entry((branch.head.author, no, *after)).or_default().push(*chain);
+            }
+            if let Some((parent, after)) = branch.leaves {
+                forks.entry((branch.head.author, parent, after)).or_default().push(branch.first);
+            }
+        }
+        let mut forks: Vec<_> = forks
+            .into_iter()
+            .map(|((author, _, after), mut branches)| {
+                branches.sort_unstable();
+                Fork { author, after, branches }
+            })
+            .collect();
+        forks.sort_unstable();
+        forks
+    }
+
+    /// How many branches have left others: while it stays the same, so does every writer.
+    pub fn fork_count(&self) -> usize {
+        self.len() - self.of_author.len()
+    }
+}
+
+/// What somebody holds of a log: of each branch the events up to a number.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Coverage(BTreeMap<BranchNo, u64>);
+
+impl Coverage {
+    /// Nothing.
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Adds an event and everything before it on its author's chain.
+    pub fn add(&mut self, branches: &Branches, no: BranchNo, seq: u64) {
+        let mut at = Some((no, seq));
+        while let Some((no, seq)) = at.filter(|(_, seq)| *seq > 0) {
+            let covered = self.0.entry(no).or_default();
+            if *covered >= seq {
+                return;
+            }
+            *covered = seq;
+            at = branches.get(no).and_then(|branch| branch.leaves);
+        }
+    }
+
+    /// Whether an event is covered.
+    pub fn covers(&self, no: BranchNo, seq: u64) -> bool {
+        self.0.get(&no).is_some_and(|covered| *covered >= seq)
+    }
+
+    /// Whether nothing is.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
