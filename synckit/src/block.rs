@@ -133,8 +133,8 @@ impl Block {
     pub fn check_authors(&self) -> Result<(), BlockError> {
         let ends = self.ends();
         let forged = self.0.runs.iter().zip(ends).find(|(run, end)| {
-            let begins = run.first_seq != 1
-                || run.chain_before == Chain::root(&self.0.space, &run.replica);
+            let begins =
+                run.first_seq != 1 || run.chain_before == Chain::root(&self.0.space, &run.replica);
             !begins || !end.is_signed(&run.signature)
         });
         match forged {
@@ -320,7 +320,9 @@ impl<'a> Entry<'a> {
 
     fn seen(&self) -> impl ExactSizeIterator<Item = Seen> + use<'a> {
         let block = self.block;
-        self.context_rows().iter().map(|(anchor, seq)| Seen { on: block.anchors[*anchor], seq: *seq })
+        self.context_rows()
+            .iter()
+            .map(|(anchor, seq)| Seen { on: block.anchors[*anchor], seq: *seq })
     }
 
     fn parts(&self) -> Parts<'a> {
@@ -344,7 +346,9 @@ pub enum BlockError {
     #[error("the block's checksum does not fit its bytes: they were damaged")]
     Checksum,
     /// Compressed by a codec that this version does not know. Upgrade this program.
-    #[error("the block is compressed by codec {codec}, which this program does not know; upgrade it")]
+    #[error(
+        "the block is compressed by codec {codec}, which this program does not know; upgrade it"
+    )]
     Codec {
         /// The codec's number.
         codec: u8,

@@ -285,11 +285,7 @@ impl Entries {
     }
 
     /// A length-delimited part, as a range of the whole block.
-    fn range(
-        &self,
-        input: &mut Reader<'_>,
-        max: usize,
-    ) -> Result<Range<usize>, BlockError> {
+    fn range(&self, input: &mut Reader<'_>, max: usize) -> Result<Range<usize>, BlockError> {
         let part = input.bytes()?;
         if part.len() > max {
             return Err(BlockError::TooLarge);

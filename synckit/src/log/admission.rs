@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Append, Branch, BranchNo, Branches, Chain, CommitId, Cursor, LogBlock, Refusal, Source};
+use super::{
+    Append, Branch, BranchNo, Branches, Chain, CommitId, Cursor, LogBlock, Refusal, Source,
+};
 use super::{Position, ReplicaId, SpaceId, VECTOR_REPLICAS_MAX, repack};
 use crate::block::{Block, Commit};
 
@@ -83,7 +85,11 @@ impl Admission<'_> {
         for append in self.append {
             if let Err(refusal) = staging.admit(append) {
                 // While something is asked, what seems to be missing may have been asked for.
-                return if staging.questions.is_empty() { Err(refusal) } else { Ok(staging.decision()) };
+                return if staging.questions.is_empty() {
+                    Err(refusal)
+                } else {
+                    Ok(staging.decision())
+                };
             }
         }
         Ok(staging.decision())
@@ -171,11 +177,8 @@ impl<'a> Staging<'a> {
                 && append.source == Source::Peer
                 && block.runs()[run].replica == self.batch.own;
         }
-        let fresh: Vec<_> = block
-            .commits()
-            .iter()
-            .map(|commit| held_through[commit.run] < commit.id.seq)
-            .collect();
+        let fresh: Vec<_> =
+            block.commits().iter().map(|commit| held_through[commit.run] < commit.id.seq).collect();
         if fresh.contains(&true) {
             self.append(block, &fresh, &branches)?;
         }
@@ -229,12 +232,8 @@ impl<'a> Staging<'a> {
         let (Some(first), Some(last)) = (fresh.first(), fresh.last()) else {
             return Ok(BranchNo(0));
         };
-        let begins = |leaves| Branch {
-            head: last.id,
-            first: first.id.chain,
-            leaves,
-            forks: Vec::new(),
-        };
+        let begins =
+            |leaves| Branch { head: last.id, first: first.id.chain, leaves, forks: Vec::new() };
         let no = match place {
             Place::Nowhere | Place::Asked => return Ok(BranchNo(0)),
             Place::Extend(no) => {
@@ -301,12 +300,7 @@ impl<'a> Staging<'a> {
         Ok(())
     }
 
-    fn log_block(
-        &self,
-        block: Block,
-        branches: Vec<BranchNo>,
-        anchors: Vec<BranchNo>,
-    ) -> LogBlock {
+    fn log_block(&self, block: Block, branches: Vec<BranchNo>, anchors: Vec<BranchNo>) -> LogBlock {
         let Cursor { position, digest } = self.end;
         let digest = digest.then(&block);
         LogBlock { start: Position(position.0), block, branches, anchors, digest }

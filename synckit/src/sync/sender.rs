@@ -64,9 +64,9 @@ impl Arrived {
 
     fn covers(&self, log: &LogBlock) -> bool {
         let place = self.0.partition_point(|stretch| stretch.end < log.end().0);
-        self.0.get(place).is_some_and(|stretch| {
-            stretch.start <= log.start.0 && log.end().0 <= stretch.end
-        })
+        self.0
+            .get(place)
+            .is_some_and(|stretch| stretch.start <= log.start.0 && log.end().0 <= stretch.end)
     }
 }
 

@@ -107,6 +107,7 @@ macro_rules! message {
         }
 
         impl $crate::sync::frame::table::Message for $name {
+            #[allow(unused_variables, reason = "a message may have no field")]
             fn write_fields(&self, out: &mut $crate::wire::Writer) {
                 $($crate::sync::frame::table::Column::write(&self.$field, $number, out);)*
             }
@@ -144,6 +145,7 @@ macro_rules! message {
             }
 
             #[cfg(any(test, feature = "testing"))]
+            #[allow(unused_variables, reason = "a message may have no field")]
             fn extremes() -> [Self; 2] {
                 [0, 1].map(|at| Self {
                     $($field: {

@@ -4,7 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::id::StoreId;
+use crate::chain::Chain;
+use crate::log::Digest;
+use crate::sync::limits::FRONTIER_COMMITS_MAX;
 
 proptest! {
     #[test]
@@ -66,18 +68,18 @@ fn a_frame_that_is_too_large_has_no_bytes() {
 
 #[test]
 fn entries_are_counted_before_memory_is_taken() {
-    let most = [0x1a, 0].repeat(FRAME_BLOCKS_MAX);
+    let through = field(1, &field(2, &[1; 32]));
+    let most = [&through[..], &[0x1a, 0].repeat(FRAME_BLOCKS_MAX)].concat();
     assert!(Frame::decode(body(3, &most)).is_ok());
     let error = Frame::decode(body(3, &[&most[..], &[0x1a, 0]].concat())).unwrap_err();
     assert_eq!(error.to_string(), "Events.blocks: 4097 blocks are more than the 4096 allowed");
 
-    let dot = [&[0x0a, 36, 0x0a, 32][..], &[7; 32], &[0x10, 1]].concat();
-    let frontier = |count| body(2, &[&SIGNATURE[..], &field(3, &dot.repeat(count))].concat());
-    let error = Frame::decode(frontier(4_097)).unwrap_err();
-    let said = "Start.resume: Frontier.dots: 4097 authors are more than the 4096 allowed";
+    let commit = [&[0x0a, 70, 0x0a, 32][..], &[7; 32], &[0x10, 1, 0x1a, 32], &[9; 32]].concat();
+    let frontier = |count| body(2, &[&SIGNATURE[..], &field(3, &commit.repeat(count))].concat());
+    let error = Frame::decode(frontier(FRONTIER_COMMITS_MAX + 1)).unwrap_err();
+    let said = "Start.resume: Holds.commits: 12001 commits are more than the 12000 allowed";
     assert_eq!(error.to_string(), said);
-    let error = Frame::decode(frontier(4_096)).unwrap_err();
-    assert_eq!(error.to_string(), "Start.holds_of_you: it is missing");
+    assert!(Frame::decode(frontier(FRONTIER_COMMITS_MAX)).is_ok());
 }
 
 #[test]
@@ -86,36 +88,32 @@ fn the_field_to_blame_is_named() {
         Frame::decode(body(number, &fields.concat())).unwrap_err().to_string()
     };
     let zero = [0; 34];
-    let id = field(2, &field(1, &[1; 16]));
-    let replica = field(4, &[1; 32]);
-    let space = field(5, b"a");
+    let replica = field(2, &[1; 32]);
+    let space = field(3, b"a");
     assert_eq!(
         Frame::decode(Bytes::new()).unwrap_err().to_string(),
         "Frame: it is of no known kind"
     );
     assert_eq!(refusal(9, &[]), "Frame: it is of no known kind");
-    assert_eq!(refusal(1, &[]), "Hello.store: it is missing");
-    assert_eq!(
-        refusal(1, &[&field(2, &field(1, &[1; 17]))]),
-        "Hello.store: Store.id: it has 16 bytes, not 17"
-    );
-    assert_eq!(refusal(1, &[&id]), "Hello.replica: it has 32 bytes, not 0");
-    assert_eq!(refusal(1, &[&id, &replica]), "Hello.space: a space name may not be empty");
-    assert_eq!(refusal(1, &[&id, &replica, &space]), "Hello.nonce: it has 32 bytes, not 0");
+    assert_eq!(refusal(1, &[]), "Hello.replica: it has 32 bytes, not 0");
+    assert_eq!(refusal(1, &[&field(2, &[1; 33])]), "Hello.replica: it has 32 bytes, not 33");
+    assert_eq!(refusal(1, &[&replica]), "Hello.space: a space name may not be empty");
+    assert_eq!(refusal(1, &[&replica, &space]), "Hello.nonce: it has 32 bytes, not 0");
     assert_eq!(refusal(2, &[&field(1, &[1; 63])]), "Start.signature: it has 64 bytes, not 63");
     assert_eq!(refusal(2, &[&SIGNATURE]), "Start.resume: it is missing");
+    let place = field(2, &field(2, &[1; 32]));
     assert_eq!(
-        refusal(2, &[&SIGNATURE, &[0x10, 1], &field(3, &[])]),
+        refusal(2, &[&SIGNATURE, &place, &field(3, &[])]),
         "Start.resume: both alternatives are set"
     );
     assert_eq!(
-        refusal(2, &[&SIGNATURE, &[0x10, 1], &field(4, &field(2, &[1; 32]))]),
-        "Start.holds_of_you: HeldHead: the chain before the first event is not zero"
+        refusal(2, &[&SIGNATURE, &field(2, &[0x08, 1])]),
+        "Start.resume: Place.digest: it has 32 bytes, not 0"
     );
-    let dot = [&field(1, &[1; 32])[..], &[0x10, 0]].concat();
+    let commit = [&field(1, &[1; 32])[..], &[0x10, 0], &field(3, &[1; 32])].concat();
     assert_eq!(
-        refusal(2, &[&SIGNATURE, &field(3, &field(1, &dot))]),
-        "Start.resume: Frontier.dots: there is no event number 0"
+        refusal(2, &[&SIGNATURE, &field(3, &field(1, &commit))]),
+        "Start.resume: Holds.commits: there is no event number 0"
     );
     assert_eq!(refusal(4, &[&zero[..1]]), "Ack.through: byte 0: not a field tag");
     let two = [body(4, &[]), body(5, &[])].concat();
@@ -130,12 +128,7 @@ fn the_field_to_blame_is_named() {
 fn zeros_may_be_left_out() {
     let ack = Frame::Ack(Ack { through: Position::START });
     assert_eq!(Frame::decode(body(4, &[])).unwrap(), ack);
-    let sparse = [
-        &field(2, &field(1, &[1; 16]))[..],
-        &field(4, &[2; 32]),
-        &field(5, b"a"),
-        &field(6, &[3; 32]),
-    ];
+    let sparse = [&field(2, &[2; 32])[..], &field(3, b"a"), &field(4, &[3; 32])];
     let Frame::Hello(hello) = Frame::decode(body(1, &sparse.concat())).unwrap() else { panic!() };
     assert_eq!((hello.protocol, hello.sends, hello.fingerprint), (0, false, None));
     assert_eq!(**hello.as_bytes(), sparse.concat(), "what is signed is what travelled");
@@ -209,36 +202,43 @@ fn field(number: u8, content: &[u8]) -> Vec<u8> {
 }
 
 fn greeting(name: u8) -> Greeting {
-    let store = StoreIdentity { id: StoreId::from_bytes([name; 16]), epoch: 1 };
     let replica = ReplicaId::from_bytes([name; 32]);
-    Hello::new(store, replica, SpaceId::default(), [name; 32]).into()
+    Hello::new(replica, SpaceId::default(), [name; 32], UnixMillis::new(7)).into()
 }
 
 fn events(blocks: Vec<Bytes>) -> Frame {
-    Frame::Events(Events { through: Position(1), head: Position(2), blocks })
+    Frame::Events(Events { through: place(1, [3; 32]), head: Position(2), blocks })
+}
+
+fn place(position: u64, digest: [u8; 32]) -> Cursor {
+    Cursor { position: Position(position), digest: Digest::from_bytes(digest) }
 }
 
 fn any_frame() -> impl Strategy<Value = Frame> {
     let id = || any::<[u8; 32]>();
     let extreme = prop::sample::select(samples::extremes());
-    let dot = (id(), 1..=u64::MAX)
-        .prop_map(|(replica, seq)| Dot { replica: ReplicaId::from_bytes(replica), seq });
+    let commit = (id(), 1..=u64::MAX, id()).prop_map(|(author, seq, chain)| CommitId {
+        author: ReplicaId::from_bytes(author),
+        seq,
+        chain: Chain::from_bytes(chain),
+    });
+    let holds = vec(commit.clone(), 0..20).prop_map(|commits| Frame::Holds(Holds { commits }));
     let resume = prop_oneof![
-        any::<u64>().prop_map(|position| Resume::After(Position(position))),
-        vec(dot, 0..20).prop_map(Resume::Frontier),
+        (any::<u64>(), id()).prop_map(|(position, digest)| Resume::After(place(position, digest))),
+        vec(commit, 0..20).prop_map(Resume::Frontier),
     ];
-    let start = (id(), resume, 1..=u64::MAX, id(), any::<u64>());
-    let start = start.prop_map(|(half, resume, seq, chain, head)| {
+    let start = (id(), resume, any::<u64>());
+    let start = start.prop_map(|(half, resume, head)| {
         let mut signature = [0; 64];
         signature[32..].copy_from_slice(&half);
-        let holds_of_you = HeldHead { seq, chain: Chain::from_bytes(chain) };
-        Frame::Start(Start { signature, resume, holds_of_you, head: Position(head) })
+        Frame::Start(Start { signature, resume, head: Position(head) })
     });
     let block = vec(any::<u8>(), 0..50).prop_map(Bytes::from);
-    let events = (any::<u64>(), any::<u64>(), vec(block, 0..20));
-    let events = events.prop_map(|(through, head, blocks)| {
-        Frame::Events(Events { through: Position(through), head: Position(head), blocks })
+    let events = (any::<u64>(), id(), any::<u64>(), vec(block, 0..20));
+    let events = events.prop_map(|(through, digest, head, blocks)| {
+        let through = place(through, digest);
+        Frame::Events(Events { through, head: Position(head), blocks })
     });
     let goodbye = any::<String>().prop_map(|text| Frame::goodbye(GoodbyeCode::Refused, &text));
-    prop_oneof![extreme, start, events, goodbye]
+    prop_oneof![extreme, start, holds, events, goodbye]
 }

@@ -1,7 +1,6 @@
 //! The simplest store that keeps its promises: a log in memory that counts as durable.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -14,8 +13,8 @@ use crate::event::EventRef;
 use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{
-    Admission, Answers, Append, Cursor, Decision, LogBlock, Page, Question, READ_BYTES_MAX, Refusal,
-    Source,
+    Admission, Answers, Append, Cursor, Decision, LogBlock, Page, Question, READ_BYTES_MAX,
+    Refusal, Source,
 };
 use crate::sync::Recollection;
 

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use super::ledger::Ledger;
 use crate::block::Block;
 use crate::clock::UnixMillis;
+use crate::envelope::Context;
 use crate::id::Position;
 use crate::log::{Cursor, Digest};
 use crate::sync::frame::{Ack, Events, Frame, FrameKind, GoodbyeCode, Resume};
 use crate::sync::{Config, Effect, Input, Now, Role, Session, SessionError, Until, Violation};
-use crate::envelope::Context;
 
 /// A store and its session.
 pub(super) struct Seat {
@@ -296,8 +296,8 @@ fn tell(effect: &Effect) -> String {
             Resume::After(cursor) => format!("says start after {}", cursor.position),
             Resume::Frontier(commits) => format!("says start by frontier of {}", commits.len()),
         },
-        Effect::Send(Frame::Rewind) => "says that it does not know the cursor".into(),
-        Effect::Send(Frame::Holds(commits)) => format!("says that it holds {}", commits.len()),
+        Effect::Send(Frame::Rewind(_)) => "says that it does not know the cursor".into(),
+        Effect::Send(Frame::Holds(holds)) => format!("says that it holds {}", holds.commits.len()),
         Effect::Send(Frame::Events(Events { through, head, blocks })) => {
             let count = |bytes: &Bytes| Block::parse(bytes.clone()).unwrap().len();
             let events: usize = blocks.iter().map(count).sum();

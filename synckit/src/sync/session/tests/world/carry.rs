@@ -176,9 +176,8 @@ impl World {
             Some(Bug::RemembersSources) => {
                 let (peer, end) = (self.peer_of(place), page.through);
                 let sources = &self.ledger_of(place).sources;
-                page.blocks.retain(|log| {
-                    log.end() == end || sources.get(&log.start.0) != Some(&peer)
-                });
+                page.blocks
+                    .retain(|log| log.end() == end || sources.get(&log.start.0) != Some(&peer));
             }
             Some(Bug::SendsByAuthor) => page.blocks.sort_by_key(|log| log.block.runs()[0].replica),
             _ => {}
