@@ -134,6 +134,50 @@ impl Branches {
         Ok(())
     }
 
+    /// Adds a branch that begins with a run which ends with `head`. One that is there only grows.
+    ///
+    /// # Errors
+    /// As [`Branches::set`].
+    pub(crate) fn begin(
+        &mut self,
+        no: BranchNo,
+        first: Chain,
+        leaves: Option<(BranchNo, u64, Chain)>,
+        head: CommitId,
+    ) -> Result<(), VectorFull> {
+        if self.get(no).is_some() {
+            return self.grow(no, head);
+        }
+        let from = leaves.map(|(parent, after, _)| (parent, after));
+        self.set(no, Branch { head, first, leaves: from, forks: Vec::new() })?;
+        if let Some((parent, after, next)) = leaves {
+            self.note_fork(parent, after, next);
+        }
+        Ok(())
+    }
+
+    /// A branch reaches as far as `head`.
+    ///
+    /// # Errors
+    /// When there is no such branch.
+    pub(crate) fn grow(&mut self, no: BranchNo, head: CommitId) -> Result<(), VectorFull> {
+        let branch = self.branches.get_mut(no.0 as usize).ok_or(VectorFull)?;
+        if branch.head.seq < head.seq {
+            branch.head = head;
+        }
+        Ok(())
+    }
+
+    /// Another branch leaves this one after an event; `next` is the chain after the commit that
+    /// follows here.
+    fn note_fork(&mut self, no: BranchNo, after: u64, next: Chain) {
+        let Some(branch) = self.branches.get_mut(no.0 as usize) else { return };
+        if let Err(index) = branch.forks.binary_search_by_key(&after, |(seq, _)| *seq) {
+            branch.forks.insert(index, (after, next));
+            self.index_writers(no);
+        }
+    }
+
     fn index_writers(&mut self, no: BranchNo) {
         let Some(branch) = self.branches.get(no.0 as usize) else { return };
         let past = branch.forks.iter().map(|(after, _)| after + 1);

@@ -15,13 +15,14 @@
 //! that a store answers all questions of a batch at once.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::block::{Block, BlockPacker, Entry, SIGNATURE_LEN};
-use crate::branch::{Branch, BranchNo, Branches};
+use crate::branch::{Branch, BranchNo, Branches, Coverage};
 use crate::chain::{Chain, CommitId};
 use crate::envelope::Envelope;
 use crate::id::{Dot, Position, ReplicaId, SpaceId, hex};
-use crate::vector::{VECTOR_REPLICAS_MAX, VectorClock};
+use crate::vector::{Stamp, VECTOR_REPLICAS_MAX, VectorClock, VectorFull};
 
 mod admission;
 
@@ -82,15 +83,52 @@ pub struct LogBlock {
     pub start: Position,
     /// The block.
     pub block: Block,
-    /// The branch of each of the block's runs.
-    pub branches: Vec<BranchNo>,
+    /// Where each of the block's runs belongs.
+    pub runs: Vec<LogRun>,
     /// The branch of each of the block's anchors.
     pub anchors: Vec<BranchNo>,
     /// The digest of the log up to the block's end.
     pub digest: Digest,
 }
 
+/// Where a run of a log's block belongs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LogRun {
+    /// The branch that it continues or begins.
+    pub branch: BranchNo,
+    /// The chain after its last commit.
+    pub end: Chain,
+    /// How the branch begins, if it begins with this run.
+    pub begins: Option<Begin>,
+}
+
+/// How a branch begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Begin {
+    /// The chain after its first commit.
+    pub first: Chain,
+    /// The branch that it leaves, the number of the last event that both share, and the chain after
+    /// the commit that follows there. `None` for an author's first branch.
+    pub leaves: Option<(BranchNo, u64, Chain)>,
+}
+
 impl LogBlock {
+    /// Adds what the block holds to the branches of the log before it. Adding it again changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// When there are too many branches, or some before it were left out.
+    pub fn extend(&self, branches: &mut Branches) -> Result<(), VectorFull> {
+        for (place, run) in self.runs.iter().zip(self.block.runs()) {
+            let head = CommitId { author: run.replica, seq: run.last_seq(), chain: place.end };
+            match place.begins {
+                Some(Begin { first, leaves }) => branches.begin(place.branch, first, leaves, head)?,
+                None => branches.grow(place.branch, head)?,
+            }
+        }
+        Ok(())
+    }
+
     /// How many events lie before its end.
     pub fn end(&self) -> Position {
         Position(self.start.0 + self.block.len() as u64)
@@ -108,20 +146,32 @@ impl LogBlock {
         (self.start.0 + 1..).map(Position).zip(self.block.entries()).skip(skipped)
     }
 
-    /// An event under the identity that it has in merging.
-    pub fn dot(&self, branches: &Branches, entry: &Entry<'_>) -> Dot {
-        branches.dot(self.branches[entry.run()], entry.dot().seq)
+    /// Its events after a position, as merging sees them.
+    pub fn stamped<'a>(
+        &'a self,
+        branches: &'a Branches,
+        after: Position,
+    ) -> impl Iterator<Item = (Position, Stamped<'a>)> {
+        let mut last: (&[(usize, u64)], usize, Arc<VectorClock>) = (&[], usize::MAX, Arc::default());
+        self.after(after).map(move |(position, entry)| {
+            let (rows, run) = (entry.context_rows(), entry.run());
+            if !(std::ptr::eq(last.0, rows) && last.1 == run) {
+                last = (rows, run, Arc::new(self.context(branches, &entry)));
+            }
+            let dot = branches.dot(self.runs[run].branch, entry.dot().seq);
+            (position, Stamped { entry, dot, context: Arc::clone(&last.2) })
+        })
     }
 
     /// What an event's author had seen of the aggregate, under the identities of merging. The
     /// author's own earlier events on the same branch are implied. A clock that is full errs
     /// towards "concurrent".
-    pub fn context(&self, branches: &Branches, entry: &Entry<'_>) -> VectorClock {
+    fn context(&self, branches: &Branches, entry: &Entry<'_>) -> VectorClock {
         let mut clock = VectorClock::new();
         for (anchor, seq) in entry.context_rows() {
             let _ = branches.see(&mut clock, self.anchors[*anchor], *seq);
         }
-        let no = self.branches[entry.run()];
+        let no = self.runs[entry.run()].branch;
         // Where the author has forked, its earlier events count under other identities.
         let forked = |branch: &Branch| branch.leaves.is_some() || !branch.forks.is_empty();
         if branches.get(no).is_some_and(forked) {
@@ -131,9 +181,27 @@ impl LogBlock {
     }
 
     /// Whether all its events are covered by what somebody holds.
-    pub fn is_covered(&self, held: &crate::branch::Coverage) -> bool {
-        let mut runs = self.block.runs().iter().zip(&self.branches);
-        runs.all(|(run, branch)| held.covers(*branch, run.last_seq()))
+    pub fn is_covered(&self, held: &Coverage) -> bool {
+        let mut runs = self.block.runs().iter().zip(&self.runs);
+        runs.all(|(run, place)| held.covers(place.branch, run.last_seq()))
+    }
+}
+
+/// An event as merging sees it.
+#[derive(Clone, Debug)]
+pub struct Stamped<'a> {
+    /// The event.
+    pub entry: Entry<'a>,
+    /// The event's identity in merging.
+    pub dot: Dot,
+    /// What its author had seen of the aggregate, under the identities of merging.
+    pub context: Arc<VectorClock>,
+}
+
+impl Stamped<'_> {
+    /// The stamp that merging uses.
+    pub fn stamp(&self) -> Stamp<'_> {
+        Stamp { dot: self.dot, hlc: self.entry.hlc(), context: &self.context }
     }
 }
 

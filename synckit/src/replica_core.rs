@@ -21,14 +21,16 @@ use std::time::Duration;
 
 pub(crate) use edits::{Draft, EditRefusal};
 pub(crate) use exchange::{Effect, Input, Reading, Settlement, Ticket};
-pub(crate) use states::Tally;
+#[cfg_attr(not(test), allow(unused_imports, reason = "named by tests only"))]
+pub(crate) use states::{Tally, Unsaved};
 
+use crate::branch::Branches;
 use crate::clock::UnixMillis;
 use crate::conflict::Conflict;
-use crate::envelope::Head;
 use crate::event::DecodeError;
-use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId};
-use crate::log::{LogBlock, Page, Source};
+use crate::id::{AggregateId, Dot, Key, Name, Position, SpaceId};
+use crate::key::ReplicaKey;
+use crate::log::{LogBlock, Page};
 use crate::registry::{Registry, State};
 use edits::Edits;
 use states::States;
@@ -47,10 +49,14 @@ const LOAD_STATES_MAX: usize = 4_096;
 pub(crate) struct ReplicaCore {
     edits: Edits,
     states: States,
+    /// The branches of the log, at least as far as it is folded. None before they have been read.
+    branches: Option<Branches>,
+    /// How many forks were known when the states were folded.
+    forks: u32,
     doubt: Doubt,
-    /// Blocks to fold next.
-    incoming: VecDeque<LogBlock>,
-    /// Events that the log is known to hold.
+    /// Blocks to fold next, and whether they are the author's, just committed.
+    incoming: VecDeque<(LogBlock, bool)>,
+    /// How many events the log is known to hold.
     log_head: Position,
     under_way: UnderWay,
     waiting: Waiting,
@@ -114,17 +120,22 @@ pub(crate) enum Admission {
 }
 
 impl ReplicaCore {
-    /// Opens an author's states over a log. `stored` is the position that the stored states
-    /// reflect, if they can be used.
+    /// Opens an author's states over a log. `nonce` is drawn at random for each opening. `stored` is
+    /// the position that the stored states reflect, and how many forks were known when they were
+    /// folded, if they can be used.
     pub(crate) fn new(
         space: SpaceId,
-        author: ReplicaId,
+        key: ReplicaKey,
+        nonce: u64,
         registry: Registry,
-        stored: Option<Position>,
+        stored: Option<(Position, u32)>,
     ) -> Self {
+        let (stored, forks) = stored.map_or((None, 0), |(position, forks)| (Some(position), forks));
         let mut core = Self {
-            edits: Edits::new(space, author),
+            edits: Edits::new(space, key, nonce),
             states: States::new(registry, stored),
+            branches: None,
+            forks,
             doubt: Doubt::Open,
             incoming: VecDeque::new(),
             log_head: stored.unwrap_or(Position::START),
@@ -161,7 +172,7 @@ impl ReplicaCore {
                 self.phase = Phase::Closing;
                 self.save_due = true;
             }
-            Input::Committed { head, appended } => self.committed(head, appended),
+            Input::Committed(blocks) => self.committed(blocks),
             Input::CommitFailed => self.commit_failed(),
             Input::DeadlinePassed => self.deadline_passed(now),
             Input::Loaded(loaded) => self.loaded(loaded),
@@ -171,7 +182,7 @@ impl ReplicaCore {
             }
             Input::Page(page) => self.page(page),
             Input::ReadFailed(reading) => self.read_failed(now, reading),
-            Input::Heads(author, log) => self.heads(author, log),
+            Input::Heads(key, branches, log) => self.heads(*key, *branches, log),
             Input::Saved => self.saved(),
             Input::SaveFailed => self.save_failed(now),
         }
@@ -234,7 +245,8 @@ impl ReplicaCore {
         wall: UnixMillis,
     ) -> Result<Dot, EditRefusal> {
         let durable = self.states.get(&draft.aggregate).ok_or(EditRefusal::NotAdmitted)?;
-        self.edits.stage(ticket, draft, durable, wall)
+        let branches = self.branches.as_ref().ok_or(EditRefusal::NotAdmitted)?;
+        self.edits.stage(ticket, draft, durable, branches, wall)
     }
 
     /// True when nothing more is taken.
@@ -292,23 +304,23 @@ impl ReplicaCore {
         self.states.tally()
     }
 
-    fn committed(&mut self, head: Position, appended: u64) {
+    fn committed(&mut self, blocks: Vec<LogBlock>) {
         self.under_way.commit = false;
-        let start = head.0.checked_sub(appended).map(Position);
-        let whole = appended == self.edits.committing_events();
-        let Some(mut start) = start.filter(|_| whole) else {
-            // Somebody else has written under this author's name: nothing is acknowledged.
+        let appended = blocks.iter().map(|log| log.block.len() as u64).sum::<u64>();
+        let (Some(first), Some(last)) = (blocks.first(), blocks.last()) else {
             return self.drop_edits();
         };
-        let joins = self.incoming.back().map_or(self.states.folded(), LogBlock::end) == start;
-        let blocks = self.edits.committed(head);
-        self.log_head = self.log_head.max(head);
+        if appended != self.edits.committing_events() {
+            // Some of it was held already: nothing is acknowledged before the log has been asked.
+            return self.drop_edits();
+        }
+        let end = last.end();
+        let reached = self.incoming.back().map_or(self.states.folded(), |(log, _)| log.end());
+        let joins = reached == first.start;
+        self.edits.committed(end);
+        self.log_head = self.log_head.max(end);
         if joins {
-            for block in blocks {
-                let log = LogBlock { start, block, source: Source::Local };
-                start = log.end();
-                self.incoming.push_back(log);
-            }
+            self.incoming.extend(blocks.into_iter().map(|log| (log, true)));
         }
     }
 
@@ -323,11 +335,26 @@ impl ReplicaCore {
         self.doubt = Doubt::Open;
     }
 
-    fn heads(&mut self, author: Head, log: Position) {
+    fn heads(&mut self, key: ReplicaKey, branches: Branches, log: Position) {
         self.under_way.heads = false;
-        self.edits.begin_at(author);
+        self.edits.begin_at(key, &branches);
+        let forks = count(branches.fork_count());
+        self.branches = Some(branches);
+        if forks != self.forks {
+            self.start_over();
+            self.forks = forks;
+        }
         self.log_head = self.log_head.max(log);
         self.doubt = Doubt::Until(log);
+    }
+
+    /// All states are folded from the log again.
+    fn start_over(&mut self) {
+        self.states.start_over();
+        self.incoming.clear();
+        if self.doubt == Doubt::None {
+            self.doubt = Doubt::Until(self.log_head);
+        }
     }
 
     fn loaded(&mut self, loaded: Vec<(AggregateId, Option<bytes::Bytes>)>) {
@@ -338,9 +365,7 @@ impl ReplicaCore {
         }
         for (aggregate, stored) in loaded {
             if self.states.insert(aggregate, stored.as_deref()).is_err() {
-                self.states.start_over();
-                self.incoming.clear();
-                return;
+                return self.start_over();
             }
         }
     }
@@ -349,7 +374,7 @@ impl ReplicaCore {
         self.under_way.log = false;
         self.log_head = self.log_head.max(page.head);
         // Own commits may have been put there meanwhile; what is doubled is passed over.
-        self.incoming.extend(page.blocks);
+        self.incoming.extend(page.blocks.into_iter().map(|log| (log, false)));
     }
 
     fn read_failed(&mut self, now: Duration, reading: Reading) {
@@ -415,20 +440,33 @@ impl ReplicaCore {
     }
 
     fn fold_incoming(&mut self, now: Duration) {
-        while let Some(log) = self.incoming.pop_front() {
+        while let Some((log, own)) = self.incoming.pop_front() {
             if log.start > self.states.folded() {
                 // What lies between was folded away with an unreadable state: it is read again.
                 self.incoming.clear();
                 return;
             }
             let absent = self.states.absent(&log.block);
-            if !absent.is_empty() && self.states.reads_store() {
-                self.incoming.push_front(log);
+            let waits = !absent.is_empty() && self.states.reads_store();
+            let Some(branches) = self.branches.as_mut().filter(|_| !waits) else {
+                self.incoming.push_front((log, own));
                 return;
+            };
+            if log.extend(branches).is_err() || count(branches.fork_count()) != self.forks {
+                // A further fork changes identities in merging: everything is folded again, once all
+                // forks have been read.
+                self.doubt = Doubt::Open;
+                return self.start_over();
+            }
+            if !own && self.doubt == Doubt::None && self.edits.are_not_in(&log, branches) {
+                // Another store writes under this key, so this one has taken a new one.
+                self.doubt = Doubt::Open;
             }
             self.states.begin(absent);
-            let changed = self.states.fold(&log);
-            self.rebase(&log, &changed);
+            let changed = self.states.fold(&log, branches);
+            if !own {
+                self.rebase(&changed);
+            }
             if !changed.is_empty() {
                 self.idle_since = now;
                 self.effects.push_back(Effect::Changed(changed));
@@ -437,10 +475,7 @@ impl ReplicaCore {
     }
 
     /// Puts what is staged on top of what somebody else has changed below it.
-    fn rebase(&mut self, log: &LogBlock, changed: &BTreeSet<AggregateId>) {
-        if log.source == Source::Local {
-            return;
-        }
+    fn rebase(&mut self, changed: &BTreeSet<AggregateId>) {
         for aggregate in changed {
             if let Some(state) = self.states.get(aggregate) {
                 self.edits.rebase(aggregate, state);
@@ -466,7 +501,10 @@ impl ReplicaCore {
     }
 
     fn ask_heads(&mut self) {
-        let asks = self.doubt == Doubt::Open && !self.under_way.heads && self.retry_at.is_none();
+        let asks = self.doubt == Doubt::Open
+            && self.is_at_rest()
+            && !self.under_way.heads
+            && self.retry_at.is_none();
         if asks {
             self.under_way.heads = true;
             self.effects.push_back(Effect::ReadHeads);
@@ -478,7 +516,7 @@ impl ReplicaCore {
         if self.under_way.load || self.retry_at.is_some() {
             return;
         }
-        let of_block = self.incoming.front().map(|log| self.states.absent(&log.block));
+        let of_block = self.incoming.front().map(|(log, _)| self.states.absent(&log.block));
         let mut absent: BTreeSet<_> = of_block.into_iter().flatten().collect();
         let edits = self.waiting.edits.iter().map(|(_, aggregate)| aggregate);
         absent.extend(edits.filter(|id| !self.states.contains(id)).cloned());
@@ -537,7 +575,7 @@ impl ReplicaCore {
             let saved = std::mem::take(&mut self.waiting.saving);
             return self.settle(saved, Settlement::Done);
         }
-        match self.states.save() {
+        match self.states.save(self.forks) {
             Ok(unsaved) => {
                 self.under_way.save = true;
                 self.effects.push_back(Effect::Save(unsaved));
@@ -572,4 +610,8 @@ impl ReplicaCore {
             self.effects.push_back(Effect::Settled(tickets, settlement));
         }
     }
+}
+
+fn count(forks: usize) -> u32 {
+    u32::try_from(forks).unwrap_or(u32::MAX)
 }

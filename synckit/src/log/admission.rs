@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Append, Branch, BranchNo, Branches, Chain, CommitId, Cursor, LogBlock, Refusal, Source,
+    Append, Begin, Branch, BranchNo, Branches, Chain, CommitId, Cursor, LogBlock, LogRun, Refusal,
+    ReplicaId, Source, SpaceId, VECTOR_REPLICAS_MAX, repack,
 };
-use super::{Position, ReplicaId, SpaceId, VECTOR_REPLICAS_MAX, repack};
 use crate::block::{Block, Commit};
 
 /// What a store is asked about its log.
@@ -166,12 +166,12 @@ impl<'a> Staging<'a> {
             return Err(Refusal::OtherSpace { expected, found });
         }
         let mut held_through = Vec::with_capacity(block.runs().len());
-        let mut branches = Vec::with_capacity(block.runs().len());
+        let mut runs = Vec::with_capacity(block.runs().len());
         for run in 0..block.runs().len() {
             let commits: Vec<_> = block.commits_of(run).collect();
             let (place, held) = self.place(block, run, &commits)?;
             held_through.push(commits.get(held).map_or(u64::MAX, |first| first.id.seq - 1));
-            branches.push(self.stage(&place, &commits[held..])?);
+            runs.push(self.stage(&place, &commits[held..])?);
             let fresh = !matches!(place, Place::Nowhere | Place::Asked);
             self.own_key_is_used_elsewhere |= fresh
                 && append.source == Source::Peer
@@ -180,7 +180,7 @@ impl<'a> Staging<'a> {
         let fresh: Vec<_> =
             block.commits().iter().map(|commit| held_through[commit.run] < commit.id.seq).collect();
         if fresh.contains(&true) {
-            self.append(block, &fresh, &branches)?;
+            self.append(block, &fresh, &runs)?;
         }
         Ok(())
     }
@@ -227,32 +227,34 @@ impl<'a> Staging<'a> {
         Ok((Place::Leave(branch, after), held))
     }
 
-    /// Notes the fresh commits of a run; the branch that they are on.
-    fn stage(&mut self, place: &Place, fresh: &[&Commit]) -> Result<BranchNo, Refusal> {
+    /// Notes the fresh commits of a run; where they belong.
+    fn stage(&mut self, place: &Place, fresh: &[&Commit]) -> Result<LogRun, Refusal> {
+        let nowhere = LogRun { branch: BranchNo(0), end: Chain::from_bytes([0; 32]), begins: None };
         let (Some(first), Some(last)) = (fresh.first(), fresh.last()) else {
-            return Ok(BranchNo(0));
+            return Ok(nowhere);
         };
-        let begins =
-            |leaves| Branch { head: last.id, first: first.id.chain, leaves, forks: Vec::new() };
-        let no = match place {
-            Place::Nowhere | Place::Asked => return Ok(BranchNo(0)),
+        let (head, first) = (last.id, first.id.chain);
+        let begin = |leaves| Branch { head, first, leaves, forks: Vec::new() };
+        let (branch, begins) = match place {
+            Place::Nowhere | Place::Asked => return Ok(nowhere),
             Place::Extend(no) => {
                 if let Some(mut branch) = self.branch(*no).cloned() {
-                    branch.head = last.id;
+                    branch.head = head;
                     self.changed.insert(*no, branch);
                 }
-                *no
+                (*no, None)
             }
-            Place::Begin => self.begin(begins(None))?,
+            Place::Begin => (self.begin(begin(None))?, Some(Begin { first, leaves: None })),
             Place::Leave(parent, after) => {
-                let no = self.begin(begins(Some((*parent, *after))))?;
-                self.note_fork(*parent, *after);
-                no
+                let no = self.begin(begin(Some((*parent, *after))))?;
+                let next = self.note_fork(*parent, *after);
+                let leaves = next.map(|next| (*parent, *after, next));
+                (no, Some(Begin { first, leaves }))
             }
         };
-        let staged = self.staged.entry(no).or_default();
+        let staged = self.staged.entry(branch).or_default();
         staged.extend(fresh.iter().map(|commit| (commit.id.seq, commit.id.chain)));
-        Ok(no)
+        Ok(LogRun { branch, end: head.chain, begins })
     }
 
     fn begin(&mut self, branch: Branch) -> Result<BranchNo, Refusal> {
@@ -266,44 +268,42 @@ impl<'a> Staging<'a> {
         Ok(no)
     }
 
-    /// Records on a branch that another leaves it, with the commit that follows there.
-    fn note_fork(&mut self, parent: BranchNo, after: u64) {
-        let Some(mut branch) = self.branch(parent).cloned() else { return };
-        let Err(index) = branch.forks.binary_search_by_key(&after, |(seq, _)| *seq) else { return };
-        let Some(next) = self.next(parent, &branch, after) else { return };
-        branch.forks.insert(index, (after, next));
-        self.changed.insert(parent, branch);
+    /// Records on a branch that another leaves it; the chain after the commit that follows there,
+    /// unless that has to be asked.
+    fn note_fork(&mut self, parent: BranchNo, after: u64) -> Option<Chain> {
+        let mut branch = self.branch(parent)?.clone();
+        match branch.forks.binary_search_by_key(&after, |(seq, _)| *seq) {
+            Ok(index) => Some(branch.forks[index].1),
+            Err(index) => {
+                let next = self.next(parent, &branch, after)?;
+                branch.forks.insert(index, (after, next));
+                self.changed.insert(parent, branch);
+                Some(next)
+            }
+        }
     }
 
-    fn append(
-        &mut self,
-        block: &Block,
-        fresh: &[bool],
-        branches: &[BranchNo],
-    ) -> Result<(), Refusal> {
+    fn append(&mut self, block: &Block, fresh: &[bool], runs: &[LogRun]) -> Result<(), Refusal> {
         let anchors = self.anchors(block, fresh)?;
         let packed = if fresh.contains(&false) { repack(block, fresh)? } else { None };
-        let log = match packed {
-            None => self.log_block(block.clone(), branches.to_vec(), anchors),
+        let (block, runs, anchors) = match packed {
+            None => (block.clone(), runs.to_vec(), anchors),
             Some(packed) => {
-                let of = |end: CommitId| block.ends().iter().position(|id| *id == end);
-                let runs = packed.ends().into_iter().filter_map(of);
-                let branches = runs.map(|run| branches[run]).collect();
+                let place = |end: CommitId| block.ends().iter().position(|id| *id == end);
+                let kept = packed.ends().into_iter().filter_map(place).map(|run| runs[run]);
+                let runs = kept.collect();
                 let place = |anchor| block.anchors().iter().position(|id| id == anchor);
-                let kept = packed.anchors().iter().filter_map(place);
-                let anchors = kept.map(|index| anchors[index]).collect();
-                self.log_block(packed, branches, anchors)
+                let kept = packed.anchors().iter().filter_map(place).map(|index| anchors[index]);
+                let anchors = kept.collect();
+                (packed, runs, anchors)
             }
         };
+        let Cursor { position: start, digest } = self.end;
+        let digest = digest.then(&block);
+        let log = LogBlock { start, block, runs, anchors, digest };
         self.end = log.cursor();
         self.blocks.push(log);
         Ok(())
-    }
-
-    fn log_block(&self, block: Block, branches: Vec<BranchNo>, anchors: Vec<BranchNo>) -> LogBlock {
-        let Cursor { position, digest } = self.end;
-        let digest = digest.then(&block);
-        LogBlock { start: Position(position.0), block, branches, anchors, digest }
     }
 
     /// The branches that contexts refer to, all of which are held before the block.

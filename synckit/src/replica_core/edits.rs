@@ -8,14 +8,18 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::COMMIT_EVENTS_MAX;
 use super::exchange::Ticket;
-use crate::block::{BLOCK_BYTES_MAX, Block, BlockPacker};
+use crate::block::{BLOCK_BYTES_MAX, Block, BlockPacker, SIGNATURE_LEN};
 use crate::clock::{HybridClock, UnixMillis};
 use crate::conflict::Conflicts;
-use crate::envelope::{Envelope, Head, Metadata, PAYLOAD_BYTES_MAX};
+use crate::branch::Branches;
+use crate::chain::CommitId;
+use crate::envelope::{Context, Envelope, Metadata, PAYLOAD_BYTES_MAX};
 use crate::event::{DecodeError, EncodedEvent};
 use crate::id::{AggregateId, Dot, Position, ReplicaId, SpaceId};
+use crate::key::ReplicaKey;
+use crate::log::LogBlock;
 use crate::registry::{Outcome, State};
-use crate::vector::VectorClock;
+use crate::vector::{Stamp, VectorClock};
 
 /// Most edits of one group commit.
 const GROUP_EDITS_MAX: usize = 1_024;
@@ -61,10 +65,12 @@ struct StagedEdit {
     ticket: Option<Ticket>,
     aggregate: AggregateId,
     commit: Vec<Envelope>,
-    /// The edit packed by itself.
+    /// The edit packed by itself, without a signature.
     block: Block,
-    /// The head of the author's events before it.
-    before: Head,
+    /// What its author had seen of the aggregate, under the identities of merging.
+    seen: VectorClock,
+    /// The commit that it follows.
+    before: CommitId,
     bytes: usize,
 }
 
@@ -72,9 +78,11 @@ struct StagedEdit {
 #[derive(Debug)]
 pub(super) struct Edits {
     space: SpaceId,
-    author: ReplicaId,
-    /// The head of the author's events after everything staged.
-    head: Head,
+    key: ReplicaKey,
+    /// Drawn at each opening: a copy that writes under the same key never writes the same commit.
+    nonce: u64,
+    /// The author's last commit, everything staged included.
+    head: CommitId,
     staged: VecDeque<StagedEdit>,
     committing: Vec<StagedEdit>,
     /// The blocks of the edits that are being committed.
@@ -94,11 +102,12 @@ struct Overlaid {
 }
 
 impl Edits {
-    pub(super) const fn new(space: SpaceId, author: ReplicaId) -> Self {
+    pub(super) fn new(space: SpaceId, key: ReplicaKey, nonce: u64) -> Self {
         Self {
+            head: CommitId::root(&space, key.id()),
             space,
-            author,
-            head: Head::START,
+            key,
+            nonce,
             staged: VecDeque::new(),
             committing: Vec::new(),
             group: Vec::new(),
@@ -108,9 +117,27 @@ impl Edits {
         }
     }
 
-    /// The author's events stand here in the log, and nothing is staged.
-    pub(super) const fn begin_at(&mut self, head: Head) {
-        self.head = head;
+    /// The author writes under this key after this commit of its log, and nothing is staged.
+    pub(super) fn begin_at(&mut self, key: ReplicaKey, branches: &Branches) {
+        self.head = match branches.of(&key.id()).first().and_then(|no| branches.get(*no)) {
+            Some(branch) => branch.head,
+            None => CommitId::root(&self.space, key.id()),
+        };
+        self.key = key;
+    }
+
+    /// Whether a block has commits under the author's key that it did not make.
+    pub(super) fn are_not_in(&self, log: &LogBlock, branches: &Branches) -> bool {
+        let own = branches.of(&self.author()).first();
+        log.block.runs().iter().zip(&log.runs).any(|(run, place)| {
+            let is_own = Some(&place.branch) == own && run.last_seq() <= self.head.seq;
+            run.replica == self.author() && !is_own
+        })
+    }
+
+    /// The key that the author writes under.
+    pub(super) fn author(&self) -> ReplicaId {
+        self.key.id()
     }
 
     /// True when everything staged is durable.
@@ -139,19 +166,22 @@ impl Edits {
         ticket: Ticket,
         draft: Draft,
         durable: &dyn State,
+        branches: &Branches,
         wall: UnixMillis,
     ) -> Result<Dot, EditRefusal> {
         draft.check()?;
         let bytes = draft.events.iter().map(|event| event.payload.len()).sum();
         let aggregate = draft.aggregate.clone();
         let mut state = self.newest(&aggregate).unwrap_or(durable).duplicate();
-        let commit = self.envelopes(draft, state.as_ref(), wall);
+        let seen = state.context(&self.author());
+        let commit = self.envelopes(draft, state.as_ref(), branches.context(&seen), wall);
         let before = self.head;
         let mut packer = BlockPacker::new(self.space.clone());
-        let packed = packer.push_commit(&before, &commit);
+        let packed = packer.push_commit(&before, self.nonce, &commit);
         let after = packed.map_err(|_| EditRefusal::TooLarge(BLOCK_BYTES_MAX))?;
-        let block = packer.finish().ok_or(EditRefusal::TooLarge(BLOCK_BYTES_MAX))?;
-        try_fold(state.as_mut(), &block)?;
+        let unsigned = |_: &CommitId| [0; SIGNATURE_LEN];
+        let block = packer.finish(unsigned).ok_or(EditRefusal::TooLarge(BLOCK_BYTES_MAX))?;
+        try_fold(state.as_mut(), &block, &seen)?;
 
         let edits = self.overlay.get(&aggregate).map_or(1, |overlaid| overlaid.edits + 1);
         self.overlay.insert(aggregate.clone(), Overlaid { state, edits });
@@ -162,10 +192,11 @@ impl Edits {
             aggregate,
             commit,
             block,
+            seen,
             before,
             bytes,
         });
-        Ok(after.dot(self.author))
+        Ok(after.dot())
     }
 
     /// The next group to commit, if there is one and none is under way.
@@ -181,7 +212,7 @@ impl Edits {
                 break;
             }
         }
-        self.group = pack(&self.space, &self.committing);
+        self.group = self.pack();
         Some(self.group.clone())
     }
 
@@ -190,12 +221,12 @@ impl Edits {
         self.group.iter().map(|block| block.len() as u64).sum()
     }
 
-    /// The group is durable, and ends at `through` or before. Returns its blocks.
-    pub(super) fn committed(&mut self, through: Position) -> Vec<Block> {
+    /// The group is durable, and ends at `through`.
+    pub(super) fn committed(&mut self, through: Position) {
         let edits = std::mem::take(&mut self.committing);
         self.bytes -= edits.iter().map(|edit| edit.bytes).sum::<usize>();
         self.unfolded.push_back((through, edits));
-        std::mem::take(&mut self.group)
+        self.group.clear();
     }
 
     /// The states reflect the log up to a position: durable edits up to there are overlaid no
@@ -241,18 +272,41 @@ impl Edits {
         for edit in edits.filter(|edit| edit.aggregate == *aggregate) {
             // Its events are in the log before long; what they do to this state is found then.
             let mut tried = state.duplicate();
-            if try_fold(tried.as_mut(), &edit.block).is_ok() {
+            if try_fold(tried.as_mut(), &edit.block, &edit.seen).is_ok() {
                 state = tried;
             }
         }
         overlaid.state = state;
     }
 
-    fn envelopes(&self, draft: Draft, seen: &dyn State, wall: UnixMillis) -> Vec<Envelope> {
-        let mut clock = HybridClock::after(self.head.hlc);
-        clock.observe(seen.latest());
-        let (hlc, context) = (clock.tick(wall), seen.context(&self.author));
-        let (replica, count) = (self.author, draft.events.len());
+    /// Packs the group that is committed into few blocks, each signed once.
+    fn pack(&self) -> Vec<Block> {
+        let sign = |end: &CommitId| end.sign(&self.key);
+        let mut blocks = Vec::new();
+        let mut packer = BlockPacker::new(self.space.clone());
+        for edit in &self.committing {
+            if packer.push_commit(&edit.before, self.nonce, &edit.commit).is_err() {
+                let empty = BlockPacker::new(self.space.clone());
+                blocks.extend(std::mem::replace(&mut packer, empty).finish(sign));
+                // Each edit fits into an empty block: it was packed by itself when it was staged.
+                let _ = packer.push_commit(&edit.before, self.nonce, &edit.commit);
+            }
+        }
+        blocks.extend(packer.finish(sign));
+        blocks
+    }
+
+    /// The stamp of an edit is greater than that of everything seen of the aggregate, and otherwise
+    /// the wall clock's: no clock, right or wrong, keeps anybody from editing.
+    fn envelopes(
+        &self,
+        draft: Draft,
+        seen: &dyn State,
+        context: Context,
+        wall: UnixMillis,
+    ) -> Vec<Envelope> {
+        let hlc = HybridClock::after(seen.latest()).tick(wall);
+        let (replica, count) = (self.author(), draft.events.len());
         let events = draft.events.into_iter().zip(self.head.seq + 1..);
         events
             .enumerate()
@@ -261,7 +315,7 @@ impl Edits {
                 aggregate: draft.aggregate.clone(),
                 event: event.event,
                 hlc,
-                context: if event.commutes { VectorClock::new() } else { context.clone() },
+                context: if event.commutes { Context::new() } else { context.clone() },
                 last: index + 1 == count,
                 metadata: draft.metadata.clone(),
                 extensions: bytes::Bytes::new(),
@@ -285,9 +339,14 @@ impl Draft {
 }
 
 /// Folds an edit of the author's own into a state that is thrown away when that fails.
-fn try_fold(state: &mut dyn State, block: &Block) -> Result<(), EditRefusal> {
+fn try_fold(
+    state: &mut dyn State,
+    block: &Block,
+    context: &VectorClock,
+) -> Result<(), EditRefusal> {
     for entry in block.entries() {
-        match state.fold(&entry, &mut Conflicts::new(entry.aggregate())) {
+        let at = Stamp { dot: entry.dot(), hlc: entry.hlc(), context };
+        match state.fold(&at, &entry, &mut Conflicts::new(entry.aggregate())) {
             Outcome::Parked(reason) | Outcome::Panicked(reason) => {
                 return Err(EditRefusal::Unreadable(reason));
             }
@@ -295,23 +354,4 @@ fn try_fold(state: &mut dyn State, block: &Block) -> Result<(), EditRefusal> {
         }
     }
     Ok(())
-}
-
-/// Packs a group: few blocks, however many edits.
-fn pack(space: &SpaceId, edits: &[StagedEdit]) -> Vec<Block> {
-    if let [edit] = edits {
-        return vec![edit.block.clone()];
-    }
-    let mut blocks = Vec::new();
-    let mut packer = BlockPacker::new(space.clone());
-    for edit in edits {
-        if packer.push_commit(&edit.before, &edit.commit).is_err() {
-            let full = std::mem::replace(&mut packer, BlockPacker::new(space.clone()));
-            blocks.extend(full.finish());
-            // Each edit fits into an empty block: it was packed by itself when it was staged.
-            let _ = packer.push_commit(&edit.before, &edit.commit);
-        }
-    }
-    blocks.extend(packer.finish());
-    blocks
 }

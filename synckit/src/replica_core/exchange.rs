@@ -6,9 +6,10 @@ use bytes::Bytes;
 
 use super::states::Unsaved;
 use crate::block::Block;
-use crate::envelope::Head;
+use crate::branch::Branches;
 use crate::id::{AggregateId, Position};
-use crate::log::Page;
+use crate::key::ReplicaKey;
+use crate::log::{LogBlock, Page};
 
 /// Names one caller who waits for something.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -23,14 +24,8 @@ pub(crate) enum Input {
     Checkpoint(Ticket),
     /// The replica is to end; nobody may wait for it.
     Close(Option<Ticket>),
-    /// Answers [`Effect::Commit`]: durable. The log then holds `head` events, `appended` of them
-    /// new.
-    Committed {
-        /// Events that the log holds.
-        head: Position,
-        /// Events that this commit appended.
-        appended: u64,
-    },
+    /// Answers [`Effect::Commit`]: durable. What was new, in its place in the log.
+    Committed(Vec<LogBlock>),
     /// Answers [`Effect::Commit`]: the store failed, which leaves open whether it is durable.
     CommitFailed,
     /// The time of [`deadline`](super::ReplicaCore::deadline) has come.
@@ -43,9 +38,9 @@ pub(crate) enum Input {
     Page(Page),
     /// Answers any effect that reads: the store failed.
     ReadFailed(Reading),
-    /// Answers [`Effect::ReadHeads`]: how far the author's events are held, and after that how many
-    /// events the log holds.
-    Heads(Head, Position),
+    /// Answers [`Effect::ReadHeads`]: the key that the store writes under, the branches of its log,
+    /// and after that how many events the log holds.
+    Heads(Box<ReplicaKey>, Box<Branches>, Position),
     /// Answers [`Effect::Save`]: durable.
     Saved,
     /// Answers [`Effect::Save`]: the store failed.
@@ -63,7 +58,7 @@ pub(crate) enum Effect {
     End(Vec<Ticket>, Settlement),
     /// Read stored states.
     Load(Vec<AggregateId>),
-    /// Read how far the author's events are held, then how many events the log holds.
+    /// Read the store's key, the branches of the log, then how many events it holds.
     ReadHeads,
     /// Read the log after this position.
     ReadLog(Position),

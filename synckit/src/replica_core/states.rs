@@ -9,12 +9,13 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 
-use crate::block::{self, Block};
+use crate::block::Block;
+use crate::branch::Branches;
 use crate::clock::Hlc;
 use crate::conflict::{Conflict, Conflicts};
 use crate::event::DecodeError;
 use crate::id::{AggregateId, Key, Name, Position};
-use crate::log::LogBlock;
+use crate::log::{LogBlock, Stamped};
 use crate::registry::{Outcome, Registry, State};
 use crate::wire::WireError;
 
@@ -76,7 +77,10 @@ struct Cached {
 pub(crate) struct Unsaved {
     /// The position that the states reflect.
     pub(crate) position: Position,
-    /// True when the application's code panicked on no event. Otherwise the next opening replays the
+    /// How many forks were known when they were folded: a further one changes identities in
+    /// merging, and with them states.
+    pub(crate) forks: u32,
+    /// Whether the application's code panicked on no event. Otherwise the next opening replays the
     /// log: by then that code may be mended.
     pub(crate) is_sound: bool,
     /// True when everything stored before is replaced.
@@ -194,14 +198,15 @@ impl States {
     ///
     /// The application's code that folding runs may panic. That event is then parked, and its
     /// aggregate's state is what it would be had the event been parked in the first place.
-    pub(super) fn fold(&mut self, log: &LogBlock) -> BTreeSet<AggregateId> {
+    pub(super) fn fold(&mut self, log: &LogBlock, branches: &Branches) -> BTreeSet<AggregateId> {
         let mut folds = BTreeMap::new();
-        for (position, entry) in log.after(self.folded) {
+        for (position, stamped) in log.stamped(branches, self.folded) {
+            let entry = stamped.entry;
             let aggregate = entry.aggregate();
             let Some(cached) = self.states.get_mut(aggregate) else { continue };
             let fold = folds.entry(aggregate).or_insert_with(|| BlockFold::of(cached));
             let mut conflicts = Conflicts::new(aggregate);
-            match fold.add(cached, &entry, &mut conflicts) {
+            match fold.add(cached, stamped, &mut conflicts) {
                 Outcome::Known => continue,
                 Outcome::Folded => {}
                 Outcome::Parked(_) => self.tally.parked += 1,
@@ -245,7 +250,7 @@ impl States {
     }
 
     /// Everything that is unsaved; it stays so until [`States::saved`]. Folding may go on meanwhile.
-    pub(super) fn save(&mut self) -> Result<Unsaved, WireError> {
+    pub(super) fn save(&mut self, forks: u32) -> Result<Unsaved, WireError> {
         let unsaved = self.states.iter().filter(|(_, cached)| cached.unsaved.is_some());
         let states = unsaved
             .map(|(id, cached)| Ok((id.clone(), cached.state.bytes()?)))
@@ -253,6 +258,7 @@ impl States {
         self.saving = Some(Saving { through: self.folded, conflicts: self.conflicts.len() });
         Ok(Unsaved {
             position: self.folded,
+            forks,
             is_sound: self.panicked.is_empty(),
             replaces_all: self.stale,
             states,
@@ -313,7 +319,7 @@ impl States {
 /// application's code panics.
 struct BlockFold<'a> {
     before: Box<dyn State>,
-    folded: Vec<(block::Entry<'a>, bool)>,
+    folded: Vec<(Stamped<'a>, bool)>,
     changed: bool,
 }
 
@@ -325,12 +331,12 @@ impl<'a> BlockFold<'a> {
     fn add(
         &mut self,
         cached: &mut Cached,
-        entry: &block::Entry<'a>,
+        event: Stamped<'a>,
         conflicts: &mut Conflicts<'_>,
     ) -> Outcome {
-        let outcome = cached.state.fold(entry, conflicts);
+        let outcome = cached.state.fold(&event.stamp(), &event.entry, conflicts);
         let panicked = matches!(outcome, Outcome::Panicked(_));
-        self.folded.push((*entry, panicked));
+        self.folded.push((event, panicked));
         if panicked {
             cached.state = self.again();
         }
@@ -340,13 +346,13 @@ impl<'a> BlockFold<'a> {
     /// The state after the same events, those that panicked parked.
     fn again(&self) -> Box<dyn State> {
         let mut state = self.before.duplicate();
-        for (entry, panicked) in &self.folded {
+        for (event, panicked) in &self.folded {
             // These conflicts were noted when the events were folded first.
-            let mut noted = Conflicts::new(entry.aggregate());
+            let mut noted = Conflicts::new(event.entry.aggregate());
             if *panicked {
-                state.park(entry);
+                state.park(&event.stamp());
             } else {
-                state.fold(entry, &mut noted);
+                state.fold(&event.stamp(), &event.entry, &mut noted);
             }
         }
         state

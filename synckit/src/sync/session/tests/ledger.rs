@@ -13,7 +13,7 @@ use crate::event::EventRef;
 use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{
-    Admission, Answers, Append, Cursor, Decision, LogBlock, Page, Question, READ_BYTES_MAX,
+    Admission, Answers, Append, Cursor, Decision, LogBlock, LogRun, Page, Question, READ_BYTES_MAX,
     Refusal, Source,
 };
 use crate::sync::Recollection;
@@ -114,11 +114,10 @@ impl Ledger {
         own.map_or_else(|| CommitId::root(&self.space, self.replica()), |branch| branch.head)
     }
 
-    /// The commits behind this store's next one on its chain.
-    pub(super) fn own_path(&self) -> Vec<CommitId> {
-        let head = self.own_head();
-        let path = self.cover(&[head]);
-        let behind = |commit: &&CommitId| path.covers(self.commits[*commit], commit.seq);
+    /// The commits behind one on its author's chain.
+    pub(super) fn behind(&self, commit: &CommitId) -> Vec<CommitId> {
+        let path = self.cover(&[*commit]);
+        let behind = |other: &&CommitId| path.covers(self.commits[*other], other.seq);
         self.commits.keys().filter(behind).copied().collect()
     }
 
@@ -207,11 +206,12 @@ impl Ledger {
                 Decision::Ask(questions) => self.answer(&questions, &mut answers),
             }
         };
-        for (no, branch) in admitted.branches {
-            self.branches.set(no, branch).unwrap();
-        }
         for log in admitted.blocks {
+            log.extend(&mut self.branches).unwrap();
             self.push(log);
+        }
+        for (no, branch) in &admitted.branches {
+            assert_eq!(self.branches.get(*no), Some(branch), "a log tells its branches");
         }
         if admitted.own_key_is_used_elsewhere {
             self.take_new_key();
@@ -219,10 +219,17 @@ impl Ledger {
         Ok(())
     }
 
+    /// Commits what this replica wrote; what of it was new.
+    pub(super) fn commit_own(&mut self, blocks: &[Block]) -> Result<Vec<LogBlock>, Refusal> {
+        let first = self.blocks.len();
+        self.append(blocks, Source::Local)?;
+        Ok(self.blocks[first..].to_vec())
+    }
+
     /// Appends without asking whether the block belongs there.
     pub(super) fn push(&mut self, log: LogBlock) {
         for commit in log.block.commits() {
-            self.commits.insert(commit.id, log.branches[commit.run]);
+            self.commits.insert(commit.id, log.runs[commit.run].branch);
         }
         log.block.entries().for_each(|entry| self.clock.observe(entry.hlc()));
         self.blocks.push(log);
@@ -232,11 +239,16 @@ impl Ledger {
     pub(super) fn push_again(&mut self, blocks: &[Block]) {
         let held = blocks.iter().filter(|block| block.ends().iter().all(|end| self.holds(end)));
         for block in held.cloned().collect::<Vec<_>>() {
-            let branches = block.ends().iter().map(|end| self.commits[end]).collect();
+            let runs = block.ends().into_iter().map(|end| LogRun {
+                branch: self.commits[&end],
+                end: end.chain,
+                begins: None,
+            });
+            let runs = runs.collect();
             let anchors = block.anchors().iter().map(|on| self.commits[on]).collect();
             let Cursor { position: start, digest } = self.end();
             let digest = digest.then(&block);
-            self.push(LogBlock { start, block, branches, anchors, digest });
+            self.push(LogBlock { start, block, runs, anchors, digest });
         }
     }
 

@@ -84,7 +84,7 @@ fn an_edit_acknowledged_before_its_commit_is_found() {
 
 #[test]
 fn an_author_that_does_not_ask_after_a_failed_commit_is_found() {
-    assert_found(Bug::ForgetsDoubt, "writes what its log refuses");
+    assert_found(Bug::ForgetsDoubt, "has forked without an accident");
 }
 
 #[test]

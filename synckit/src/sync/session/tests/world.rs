@@ -26,7 +26,6 @@ use super::seat::noon;
 use crate::block::Block;
 use crate::chain::CommitId;
 use crate::clock::UnixMillis;
-use crate::envelope::Context;
 use crate::id::{Position, ReplicaId};
 use crate::log::Cursor;
 use crate::sync::{Config, Frame, Input, Now, Role, Session, Until};
@@ -291,6 +290,9 @@ impl World {
             self.run_until(self.now + 1_000)?;
         }
         self.report.forks = self.nodes[0].ledger.branches.fork_count() as u64;
+        if self.report.accidents == 0 && self.report.forks > 0 {
+            return Err("an author has forked without an accident".to_owned());
+        }
         self.audit.agree(self.nodes.iter().map(|node| &node.ledger))
     }
 

@@ -8,7 +8,6 @@ use crate::id::Position;
 use crate::log::{Cursor, Digest};
 use crate::sync::SessionError;
 use crate::sync::frame::GoodbyeCode;
-use crate::vector::Stamp;
 
 /// Ok while the world is sound; why it is not.
 pub(super) type Sound = Result<(), String>;
@@ -45,8 +44,8 @@ impl Audit {
     }
 
     /// A commit was made by someone who had seen others.
-    pub(super) fn wrote(&mut self, commit: CommitId, seen: Vec<CommitId>) -> Sound {
-        if self.written.insert(commit, seen.into_iter().collect()).is_some() {
+    pub(super) fn wrote(&mut self, commit: CommitId, seen: BTreeSet<CommitId>) -> Sound {
+        if self.written.insert(commit, seen).is_some() {
             return Err(format!("two edits have the name {commit:?}"));
         }
         self.must.iter_mut().for_each(|must| {
@@ -151,25 +150,27 @@ impl Audit {
     pub(super) fn agree<'a>(&self, ledgers: impl Iterator<Item = &'a Ledger>) -> Sound {
         let mut first = None;
         for ledger in ledgers {
-            let dots: BTreeMap<_, _> = (ledger.blocks.iter())
-                .flat_map(|log| log.block.commits().iter().map(move |commit| (log, commit)))
-                .map(|(log, commit)| {
-                    let branch = log.branches[commit.run];
-                    (commit.id, ledger.branches.dot(branch, commit.id.seq))
-                })
-                .collect();
+            let mut dots = BTreeMap::new();
+            let mut stamps = Vec::new();
             for log in &ledger.blocks {
+                let stamped: Vec<_> =
+                    log.stamped(&ledger.branches, Position::START).map(|(_, event)| event).collect();
                 for commit in log.block.commits() {
-                    let entry = log.block.entry(commit.entries.end - 1).unwrap();
-                    let context = log.context(&ledger.branches, &entry);
-                    let dot = log.dot(&ledger.branches, &entry);
-                    let stamp = Stamp { dot, hlc: entry.hlc(), context: &context };
-                    let saw = &self.written[&commit.id];
-                    for (other, dot) in dots.iter().filter(|(other, _)| **other != commit.id) {
-                        if stamp.saw(*dot) != saw.contains(other) {
-                            let did = if saw.contains(other) { "saw" } else { "never saw" };
-                            return Err(format!("{:?} {did} {other:?}", commit.id));
-                        }
+                    let event = stamped[commit.entries.end - 1].clone();
+                    dots.insert(commit.id, (event.dot, event.entry.aggregate().clone()));
+                    stamps.push((commit.id, event));
+                }
+            }
+            for (id, event) in &stamps {
+                let behind = ledger.behind(id);
+                for (other, (dot, aggregate)) in dots.iter().filter(|(other, _)| *other != id) {
+                    if aggregate != event.entry.aggregate() {
+                        continue;
+                    }
+                    let saw = self.written[id].contains(other) || behind.contains(other);
+                    if event.stamp().saw(*dot) != saw {
+                        let did = if saw { "saw" } else { "never saw" };
+                        return Err(format!("{id:?} {did} {other:?}"));
                     }
                 }
             }

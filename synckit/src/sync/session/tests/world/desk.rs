@@ -1,19 +1,22 @@
 //! A node's replica core at work on its ledger: edits that race, slow reads, checkpoints, commits
 //! that fail or were durable although they were said to have failed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::audit::Sound;
 use super::notebook::{Notebook, notebook, numbers, reference, written};
+use super::rng::Rng;
 use super::{Bug, Happening, Node, World};
 use crate::block::Block;
-use crate::envelope::{Head, Metadata};
+use crate::branch::Branches;
+use crate::chain::CommitId;
+use crate::envelope::Metadata;
 use crate::id::{AggregateId, Dot, Position};
 use crate::replica_core::{
-    Admission, Draft, Effect, Input, Reading, ReplicaCore, Settlement, Ticket,
+    Admission, Draft, Effect, Input, Reading, ReplicaCore, Settlement, Ticket, Unsaved,
 };
-use crate::sync::session::tests::ledger::Ledger;
+use crate::sync::session::tests::ledger::{Ledger, Mistake};
 
 /// The core of a running replica, and those who wait for it.
 pub(super) struct Desk {
@@ -22,12 +25,12 @@ pub(super) struct Desk {
     tickets: u64,
     /// Edits that wait for their turn.
     turns: BTreeMap<Ticket, Wish>,
-    /// Edits that are made and not answered: what they wrote.
-    made: BTreeMap<Ticket, (Wish, Dot)>,
+    /// Edits that are made and not answered: what they wrote, and what their authors had seen.
+    made: BTreeMap<Ticket, (Wish, Dot, BTreeSet<CommitId>)>,
     watching: Option<Position>,
     timer: Option<Duration>,
-    /// The author's head when the core began, for a driver that never asks again.
-    first_head: Head,
+    /// The branches when the core began, for a driver that never asks again.
+    first_branches: Branches,
 }
 
 /// Numbers that somebody wants to write into a notebook.
@@ -43,21 +46,22 @@ pub(super) enum Errand {
     Load(Vec<AggregateId>),
     ReadHeads,
     ReadLog(Position),
-    Save(Position, Vec<(AggregateId, bytes::Bytes)>),
+    Save(Unsaved),
 }
 
 impl Desk {
     pub(super) fn over(ledger: &Ledger, now: u64) -> Self {
-        let (space, author) = (ledger.space.clone(), ledger.replica());
+        let (space, key) = (ledger.space.clone(), ledger.key.clone());
+        let registry = Notebook::registry();
         Self {
-            core: ReplicaCore::new(space, author, Notebook::registry(), ledger.mark),
+            core: ReplicaCore::new(space, key, ledger.nonce, registry, ledger.mark),
             began: now,
             tickets: 0,
             turns: BTreeMap::new(),
             made: BTreeMap::new(),
             watching: None,
             timer: None,
-            first_head: ledger.frontier.head(&author),
+            first_branches: ledger.branches.clone(),
         }
     }
 
@@ -72,6 +76,19 @@ impl Desk {
     }
 }
 
+impl Node {
+    /// The commits about an aggregate that its states reflect.
+    fn seen_of(&self, aggregate: &AggregateId) -> BTreeSet<CommitId> {
+        let folded = self.desk.as_ref().map_or(Position::START, |desk| desk.core.folded());
+        let logs = self.ledger.blocks.iter().filter(|log| log.end() <= folded);
+        let commits = logs.flat_map(|log| log.block.commits().iter().map(move |of| (log, of)));
+        let about = commits.filter(|(log, commit)| {
+            log.block.entry(commit.entries.start).unwrap().aggregate() == aggregate
+        });
+        about.map(|(_, commit)| commit.id).collect()
+    }
+}
+
 impl World {
     /// Several people want to write at once: into the notebook of this node, or into that of all.
     pub(super) fn write(&mut self, node: usize) -> Sound {
@@ -81,7 +98,9 @@ impl World {
         for _ in 0..self.rng.between(1, 3) {
             let own = self.rng.per_mille(500).then(|| self.nodes[node].ledger.replica());
             let events = self.rng.between(1, 3);
-            let added = (0..events).map(|_| self.rng.next()).collect();
+            let twins = self.plan.mistake() == Some(Mistake::RepeatsNonce);
+            let number = |rng: &mut Rng| if twins { 7 } else { rng.next() };
+            let added = (0..events).map(|_| number(&mut self.rng)).collect();
             self.wish(node, Wish { aggregate: notebook(own), added })?;
         }
         self.work_at(node)
@@ -107,7 +126,9 @@ impl World {
                     Draft { aggregate: wish.aggregate.clone(), events, metadata: Metadata::new() };
                 let dot = desk.core.stage(ticket, draft, wall);
                 let dot = dot.map_err(|refusal| format!("node {node} refuses: {refusal}"))?;
-                desk.made.insert(ticket, (wish, dot));
+                let seen = self.nodes[node].seen_of(&wish.aggregate);
+                let Some(desk) = &mut self.nodes[node].desk else { return Ok(()) };
+                desk.made.insert(ticket, (wish, dot, seen));
                 Ok(())
             }
         }
@@ -138,8 +159,13 @@ impl World {
                 Effect::ReadHeads => self.errand(node, Errand::ReadHeads),
                 Effect::ReadLog(after) => self.errand(node, Errand::ReadLog(after)),
                 Effect::Save(unsaved) => {
-                    self.reflects(node, unsaved.position, &unsaved.states)?;
-                    self.errand(node, Errand::Save(unsaved.position, unsaved.states));
+                    // A fork that the core has not met yet gives events other identities; the mark
+                    // tells whoever opens the states.
+                    let forks = self.nodes[node].ledger.branches.fork_count();
+                    if usize::try_from(unsaved.forks) == Ok(forks) {
+                        self.reflects(node, unsaved.position, &unsaved.states)?;
+                    }
+                    self.errand(node, Errand::Save(unsaved));
                 }
                 Effect::Settled(tickets, settlement) => {
                     for ticket in tickets {
@@ -177,10 +203,11 @@ impl World {
         self.work += 1;
         let incarnation = self.nodes[node].incarnation;
         if let (Errand::Commit(blocks), true) = (&errand, self.has(Bug::AcksEditsBeforeCommit)) {
-            let appended = blocks.iter().map(|block| block.len() as u64).sum();
-            let head = Position(self.nodes[node].ledger.head().0 + appended);
-            let input = Input::Committed { head, appended };
-            self.queue_in(0, Happening::DeskTold(node, incarnation, input));
+            let mut copy = self.nodes[node].ledger.clone();
+            if let Ok(logs) = copy.commit_own(blocks) {
+                let input = Input::Committed(logs);
+                self.queue_in(0, Happening::DeskTold(node, incarnation, input));
+            }
         }
         let delay = self.store_delay();
         self.queue_in(delay, Happening::Runs(node, incarnation, errand));
@@ -209,13 +236,14 @@ impl World {
             ),
             Errand::ReadHeads => {
                 let desk = self.nodes[node].desk.as_ref().unwrap();
-                let held = ledger.frontier.head(&ledger.replica());
                 let stale = self.has(Bug::ForgetsDoubt);
-                Input::Heads(if stale { desk.first_head } else { held }, ledger.head())
+                let branches = if stale { &desk.first_branches } else { &ledger.branches };
+                let (key, branches) = (ledger.key.clone(), branches.clone());
+                Input::Heads(Box::new(key), Box::new(branches), ledger.head())
             }
             Errand::ReadLog(after) => Input::Page(ledger.read_after(after)),
             Errand::Commit(blocks) => self.commit_edits(node, blocks, fails)?,
-            Errand::Save(position, states) => self.save_states(node, position, states, fails),
+            Errand::Save(unsaved) => self.save_states(node, unsaved, fails),
         };
         if self.rng.per_mille(self.plan.crash_after_commit_per_mille) {
             self.crash(node);
@@ -236,34 +264,35 @@ impl World {
     ) -> Result<Input, String> {
         let lossy = self.has(Bug::LosesGroupMember);
         let ledger = &mut self.nodes[node].ledger;
-        let first = ledger.blocks.len();
-        let told = blocks.iter().map(|block| block.len() as u64).sum();
+        let (first, mut whole) = (ledger.blocks.len(), ledger.clone());
+        let told: u64 = blocks.iter().map(|block| block.len() as u64).sum();
         let kept = blocks.len() - usize::from(lossy && told % 4 == 0);
-        let appended = ledger
-            .commit_own(&blocks[..kept])
-            .map_err(|refusal| format!("node {node} writes what its log refuses: {refusal}"))?;
-        let appended = if lossy { told } else { appended };
-        let head = ledger.head();
-        self.audit.wrote(&self.nodes[node].ledger, first);
+        let refused = |refusal| format!("node {node} writes what its log refuses: {refusal}");
+        let claimed = whole.commit_own(&blocks).map_err(refused)?;
+        let kept = ledger.commit_own(&blocks[..kept]).map_err(refused)?;
+        for commit in kept.iter().flat_map(|log| log.block.commits()) {
+            let made = self.nodes[node].desk.iter().flat_map(|desk| desk.made.values());
+            let seen = made.into_iter().find(|(_, dot, _)| *dot == commit.id.dot());
+            let seen = seen.map(|(_, _, seen)| seen.clone()).unwrap_or_default();
+            self.audit.wrote(commit.id, seen)?;
+        }
         self.builds_on_what_was(node, first)?;
         self.log_grew(node)?;
-        Ok(if fails { Input::CommitFailed } else { Input::Committed { head, appended } })
+        Ok(if fails { Input::CommitFailed } else { Input::Committed(claimed) })
     }
 
-    fn save_states(
-        &mut self,
-        node: usize,
-        position: Position,
-        mut states: Vec<(AggregateId, bytes::Bytes)>,
-        fails: bool,
-    ) -> Input {
+    fn save_states(&mut self, node: usize, mut unsaved: Unsaved, fails: bool) -> Input {
         if self.has(Bug::SavesInPart) {
-            states.pop();
+            unsaved.states.pop();
         }
         let runs_ahead = self.has(Bug::MarkRunsAhead);
         let ledger = &mut self.nodes[node].ledger;
-        ledger.states.extend(states);
-        ledger.mark = Some(if runs_ahead { ledger.head() } else { position });
+        if unsaved.replaces_all {
+            ledger.states.clear();
+        }
+        ledger.states.extend(unsaved.states);
+        let position = if runs_ahead { ledger.head() } else { unsaved.position };
+        ledger.mark = Some((position, unsaved.forks));
         if fails { Input::SaveFailed } else { Input::Saved }
     }
 
@@ -276,14 +305,16 @@ impl World {
                 _ => Ok(()),
             };
         }
-        let Some((wish, dot)) = desk.made.remove(&ticket) else { return Ok(()) };
+        let Some((wish, dot, _)) = desk.made.remove(&ticket) else { return Ok(()) };
         if settlement != Settlement::Done {
             return Ok(());
         }
         let ledger = &self.nodes[node].ledger;
-        let entries = ledger.blocks.iter().flat_map(|log| log.block.entries());
-        let held = entries.into_iter().find(|entry| entry.dot() == dot);
-        if held.is_none_or(|entry| !numbers(&entry.payload()).ends_with(&wish.added)) {
+        let mut entries = ledger.blocks.iter().flat_map(|log| log.block.entries());
+        let is_held = entries.any(|entry| {
+            entry.dot() == dot && numbers(&entry.payload()).ends_with(&wish.added)
+        });
+        if !is_held {
             return Err(format!("node {node} acknowledged edit {dot}, which is not durable"));
         }
         Ok(())
@@ -291,11 +322,15 @@ impl World {
 
     /// A notebook that only its author writes keeps all that stood there.
     fn builds_on_what_was(&self, node: usize, first: usize) -> Sound {
+        // After an accident others may write under this key too.
+        if self.report.accidents > 0 {
+            return Ok(());
+        }
         let ledger = &self.nodes[node].ledger;
         let own = notebook(Some(ledger.replica()));
         let before = ledger.blocks.get(first).map_or(ledger.head(), |log| log.start);
         let list_at = |through| {
-            let states = reference(&ledger.blocks, through);
+            let states = reference(ledger, through);
             states.get(&own).map(|state| Notebook::list(state.as_ref())).unwrap_or_default()
         };
         let (was, is) = (list_at(before), list_at(ledger.head()));
@@ -312,7 +347,7 @@ impl World {
         position: Position,
         states: &[(AggregateId, bytes::Bytes)],
     ) -> Sound {
-        let expected = reference(&self.nodes[node].ledger.blocks, position);
+        let expected = reference(&self.nodes[node].ledger, position);
         for (id, bytes) in states {
             let right = expected.get(id).map(|state| state.bytes().unwrap());
             if right.as_ref() != Some(bytes) {
@@ -329,7 +364,7 @@ impl World {
             if !desk.is_caught_up(ledger) {
                 return Err(format!("node {node} does not fold its log"));
             }
-            for (id, expected) in reference(&ledger.blocks, ledger.head()) {
+            for (id, expected) in reference(ledger, ledger.head()) {
                 let shown = match desk.core.state(&id) {
                     Some(state) => Some(state.bytes().unwrap()),
                     None => ledger.states.get(&id).cloned(),

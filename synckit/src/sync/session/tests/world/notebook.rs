@@ -10,9 +10,10 @@ use crate::block::Entry;
 use crate::conflict::Conflicts;
 use crate::event::{DecodeError, EncodedEvent, EventRef};
 use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId};
-use crate::log::LogBlock;
 use crate::merge::{AnyField, At, Law, MergeState, OpId, Rule, field};
 use crate::registry::{Registry, State};
+use crate::sync::session::tests::ledger::Ledger;
+use crate::vector::Stamp;
 use crate::wire::{Field, Reader, Shape, WireError, WireType, Writer};
 
 const KIND: &str = "notebook";
@@ -42,11 +43,12 @@ impl Notebook {
 
 fn fold(
     fields: &mut Fields,
+    at: &Stamp<'_>,
     entry: &Entry<'_>,
     conflicts: &mut Conflicts<'_>,
 ) -> Result<(), DecodeError> {
     let list = numbers(&entry.payload());
-    fields.fold_with(&entry.stamp(), conflicts, |fold| fold.op::<Vec<u64>, Notebook>(0, list));
+    fields.fold_with(at, conflicts, |fold| fold.op::<Vec<u64>, Notebook>(0, list));
     Ok(())
 }
 
@@ -125,18 +127,17 @@ pub(super) fn written(list: &[u64], added: &[u64]) -> Vec<EncodedEvent> {
 
 /// The states after the log up to a position, folded by themselves.
 pub(super) fn reference(
-    blocks: &[LogBlock],
+    ledger: &Ledger,
     through: Position,
 ) -> BTreeMap<AggregateId, Box<dyn State>> {
     let registry = Notebook::registry();
     let mut states: BTreeMap<_, Box<dyn State>> = BTreeMap::new();
-    for (position, entry) in blocks.iter().flat_map(|log| log.after(Position::START)) {
-        if position > through {
-            break;
-        }
-        let id = entry.aggregate();
+    let events =
+        ledger.blocks.iter().flat_map(|log| log.stamped(&ledger.branches, Position::START));
+    for (_, event) in events.take_while(|(position, _)| *position <= through) {
+        let id = event.entry.aggregate();
         let state = states.entry(id.clone()).or_insert_with(|| registry.fresh(&id.kind));
-        state.fold(&entry, &mut Conflicts::new(id));
+        state.fold(&event.stamp(), &event.entry, &mut Conflicts::new(id));
     }
     states
 }
