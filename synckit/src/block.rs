@@ -29,6 +29,8 @@ pub use pack::{BlockFull, BlockPacker};
 
 /// Most events in one block.
 pub const BLOCK_EVENTS_MAX: usize = 4_096;
+/// Most anchors in one block: more than it has bytes for.
+pub const BLOCK_ANCHORS_MAX: usize = 8_192;
 /// Largest block, in bytes.
 pub const BLOCK_BYTES_MAX: usize = 512 * 1024;
 /// The first four bytes of every block.
@@ -388,4 +390,4 @@ fn checksum(body: &[u8]) -> [u8; BLOCK_CHECKSUM_LEN] {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use super::pack::flag;
 use super::{
-    BLOCK_BYTES_MAX, BLOCK_CHECKSUM_LEN, BLOCK_EVENTS_MAX, BLOCK_MAGIC, Block, BlockError,
-    CODEC_PLAIN, Header, Inner, Run, checksum,
+    BLOCK_ANCHORS_MAX, BLOCK_BYTES_MAX, BLOCK_CHECKSUM_LEN, BLOCK_EVENTS_MAX, BLOCK_MAGIC, Block,
+    BlockError, CODEC_PLAIN, Header, Inner, Run, checksum,
 };
 use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
@@ -18,7 +18,6 @@ use crate::envelope::{
 };
 use crate::event::EventRef;
 use crate::id::{AggregateId, Key, Name, ReplicaId, SpaceId};
-use crate::vector::VECTOR_REPLICAS_MAX;
 use crate::wire::{Reader, Unknown, WireError};
 
 const CHECKSUM_AT: usize = BLOCK_MAGIC.len() + 1;
@@ -96,7 +95,7 @@ impl Tables {
     fn read(input: &mut Reader<'_>) -> Result<Self, BlockError> {
         let space = SpaceId::new(text(input)?)?;
         let runs = rows(input, BLOCK_EVENTS_MAX, read_run)?;
-        let anchors = rows(input, VECTOR_REPLICAS_MAX, read_anchor)?;
+        let anchors = rows(input, BLOCK_ANCHORS_MAX, read_anchor)?;
         let names = rows(input, 2 * BLOCK_EVENTS_MAX, |input| Ok(Name::new(text(input)?)?))?;
         let aggregates = rows(input, BLOCK_EVENTS_MAX, |input| {
             let kind = names[index(input, names.len())?].clone();
