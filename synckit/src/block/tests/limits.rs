@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::envelope::{
-    CONTEXT_REPLICAS_MAX, EXTENSIONS_BYTES_MAX, METADATA_BYTES_MAX, PAYLOAD_BYTES_MAX,
+    CONTEXT_ROWS_MAX, EXTENSIONS_BYTES_MAX, METADATA_BYTES_MAX, PAYLOAD_BYTES_MAX,
 };
 use crate::id::{KEY_BYTES_MAX, NAME_BYTES_MAX};
 
@@ -14,16 +14,16 @@ proptest! {
         commits in vec((bulky_event(), 1..12_usize), 20..60),
     ) {
         let mut packer = BlockPacker::new(space());
-        let mut head = Head::START;
+        let mut head = root();
         let mut packed = Vec::new();
         for (event, length) in commits {
             let commit = commit_of(head.seq + 1, length, |_| event.clone());
-            if let Ok(after) = packer.push_commit(&head, &commit) {
+            if let Ok(after) = packer.push_commit(&head, NONCE, &commit) {
                 head = after;
                 packed.extend(commit);
             }
         }
-        let block = packer.finish().expect("what was packed is not lost");
+        let block = packer.finish(unsigned).expect("what was packed is not lost");
         prop_assert!(block.bytes().len() <= BLOCK_BYTES_MAX);
         prop_assert_eq!(envelopes(&block), packed);
     }
@@ -42,12 +42,12 @@ fn as_many_small_events_fit_as_a_block_may_hold() {
 fn one_event_too_many_is_refused_and_changes_nothing() {
     let mut packer = BlockPacker::new(space());
     let most = commit_of(1, BLOCK_EVENTS_MAX - 1, |seq| note(replica(1), seq, b""));
-    let head = packer.push_commit(&Head::START, &most).unwrap();
+    let head = packer.push_commit(&root(), NONCE, &most).unwrap();
     let two = commit_of(head.seq + 1, 2, |seq| note(replica(2), seq, b"never seen"));
-    assert_eq!(packer.push_commit(&Head::START, &two), Err(BlockFull));
+    assert_eq!(packer.push_commit(&root(), NONCE, &two), Err(BlockFull));
     assert_eq!(packer.len(), BLOCK_EVENTS_MAX - 1);
-    packer.push_commit(&head, &[note(replica(1), head.seq + 1, b"")]).unwrap();
-    let block = packer.finish().unwrap();
+    packer.push_commit(&head, NONCE, &[note(replica(1), head.seq + 1, b"")]).unwrap();
+    let block = packer.finish(unsigned).unwrap();
     assert_eq!((block.len(), block.runs().len()), (BLOCK_EVENTS_MAX, 1));
 }
 
@@ -55,14 +55,14 @@ fn one_event_too_many_is_refused_and_changes_nothing() {
 fn a_full_block_refuses_and_comes_out_without_the_refused_commit() {
     let quarter = vec![0; BLOCK_BYTES_MAX / 4];
     let mut packer = BlockPacker::new(space());
-    let mut head = Head::START;
+    let mut head = root();
     for seq in 1..=3 {
-        head = packer.push_commit(&head, &[note(replica(1), seq, &quarter)]).unwrap();
+        head = packer.push_commit(&head, NONCE, &[note(replica(1), seq, &quarter)]).unwrap();
     }
-    assert_eq!(packer.push_commit(&head, &[note(replica(1), 4, &quarter)]), Err(BlockFull));
-    let block = packer.finish().unwrap();
+    assert_eq!(packer.push_commit(&head, NONCE, &[note(replica(1), 4, &quarter)]), Err(BlockFull));
+    let block = packer.finish(unsigned).unwrap();
     assert_eq!(block.len(), 3);
-    assert_eq!(block.heads(), [(replica(1), head)]);
+    assert_eq!(block.ends(), [head]);
 }
 
 #[test]
@@ -71,20 +71,20 @@ fn contexts_that_alternate_within_a_commit_are_counted_each_time() {
         let many = (0..1_024_u16).map(|n| {
             let mut id = [9; 32];
             id[..2].copy_from_slice(&n.to_be_bytes());
-            (ReplicaId::from_bytes(id), u64::MAX - u64::from(offset))
+            (ReplicaId::from_bytes(id), 1_024 - u64::from(offset))
         });
         context(many)
     };
     let (even, odd) = (seen(0), seen(1));
     let mut packer = BlockPacker::new(space());
     let first = Envelope { context: even.clone(), ..note(replica(1), 1, b"") };
-    let head = packer.push_commit(&Head::START, &[first]).unwrap();
+    let head = packer.push_commit(&root(), NONCE, &[first]).unwrap();
     let alternating = commit_of(2, 70, |seq| Envelope {
         context: if seq % 2 == 0 { odd.clone() } else { even.clone() },
         ..note(replica(1), seq, b"")
     });
-    assert_eq!(packer.push_commit(&head, &alternating), Err(BlockFull));
-    assert_eq!(packer.finish().expect("the first commit is not lost").len(), 1);
+    assert_eq!(packer.push_commit(&head, NONCE, &alternating), Err(BlockFull));
+    assert_eq!(packer.finish(unsigned).expect("the first commit is not lost").len(), 1);
 }
 
 #[test]
@@ -99,23 +99,23 @@ fn a_commit_that_fits_beside_others_fits_alone() {
         event
     };
     let mut packer = BlockPacker::new(space());
-    let head = packer.push_commit(&Head::START, &[long_names(1)]).unwrap();
+    let head = packer.push_commit(&root(), NONCE, &[long_names(1)]).unwrap();
     let commit = commit_of(2, 1_000, long_names);
-    packer.push_commit(&head, &commit).unwrap();
-    BlockPacker::new(space()).push_commit(&head, &commit).unwrap();
+    packer.push_commit(&head, NONCE, &commit).unwrap();
+    BlockPacker::new(space()).push_commit(&head, NONCE, &commit).unwrap();
 }
 
 #[test]
 fn an_event_beyond_a_named_maximum_is_refused_when_it_is_packed() {
     let refused = |event: Envelope| {
         let mut packer = BlockPacker::new(space());
-        assert_eq!(packer.push_commit(&Head::START, &[event]), Err(BlockFull));
+        assert_eq!(packer.push_commit(&root(), NONCE, &[event]), Err(BlockFull));
         assert!(packer.is_empty());
     };
     refused(note(replica(1), 1, &vec![0; PAYLOAD_BYTES_MAX + 1]));
     let extensions = Bytes::from(vec![0; EXTENSIONS_BYTES_MAX + 1]);
     refused(Envelope { extensions, ..note(replica(1), 1, b"") });
-    let many = (0..=u16::try_from(CONTEXT_REPLICAS_MAX).unwrap()).map(|n| {
+    let many = (0..=u16::try_from(CONTEXT_ROWS_MAX).unwrap()).map(|n| {
         let mut id = [9; 32];
         id[..2].copy_from_slice(&n.to_be_bytes());
         (ReplicaId::from_bytes(id), 1)
@@ -126,8 +126,30 @@ fn an_event_beyond_a_named_maximum_is_refused_when_it_is_packed() {
 }
 
 #[test]
+fn as_many_anchors_fit_as_a_block_has_bytes_for() {
+    let mut packer = BlockPacker::new(space());
+    let mut head = root();
+    let mut packed = 0;
+    for seq in 1.. {
+        let rows = (1..=1_000).map(|n| Seen { on: commit(replica(2), 1_000 * seq + n), seq: 1 });
+        let event = Envelope { context: Context::of(rows), ..note(replica(1), seq, b"") };
+        match packer.push_commit(&head, NONCE, &[event]) {
+            Ok(end) => (head, packed) = (end, packed + 1),
+            Err(BlockFull) => break,
+        }
+    }
+    let block = packer.finish(unsigned).expect("what was packed is not lost");
+    assert_eq!((block.len(), block.anchors().len()), (packed, packed * 1_000));
+}
+
+#[test]
 fn nothing_packed_is_no_block() {
-    assert_eq!(BlockPacker::new(space()).finish(), None);
+    assert_eq!(BlockPacker::new(space()).finish(unsigned), None);
+}
+
+/// Before the first commit of replica 1.
+fn root() -> CommitId {
+    CommitId::root(&space(), replica(1))
 }
 
 /// A commit of `length` events by replica 1.
@@ -145,7 +167,7 @@ fn commit_of(first_seq: u64, length: usize, event: impl Fn(u64) -> Envelope) -> 
 fn bulky_event() -> impl Strategy<Value = Envelope> {
     let sizes = (
         prop_oneof![0..100_usize, 0..20_000_usize],
-        prop_oneof![Just(0), 0..CONTEXT_REPLICAS_MAX],
+        prop_oneof![Just(0), 0..CONTEXT_ROWS_MAX],
         1..=KEY_BYTES_MAX,
         1..=NAME_BYTES_MAX,
         0..=METADATA_BYTES_MAX,
@@ -164,7 +186,7 @@ fn bulky_event() -> impl Strategy<Value = Envelope> {
             event.context = context((0..seen).map(|n| {
                 let mut id = [fill + 2; 32];
                 id[..2].copy_from_slice(&u16::try_from(n).unwrap().to_be_bytes());
-                (ReplicaId::from_bytes(id), u64::MAX - 1)
+                (ReplicaId::from_bytes(id), 1_000_000)
             }));
             event
         },

@@ -12,8 +12,11 @@ fn every_flipped_bit_is_refused() {
     for bit in 0..bytes.len() * 8 {
         let mut damaged = bytes.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
-        let expected =
-            if bit / 8 < BLOCK_MAGIC.len() { BlockError::NotABlock } else { BlockError::Checksum };
+        let expected = match bit / 8 {
+            0..4 => BlockError::NotABlock,
+            4 => BlockError::Codec { codec: 1 << (bit % 8) },
+            _ => BlockError::Checksum,
+        };
         assert_eq!(Block::parse(damaged.into()), Err(expected), "bit {bit}");
     }
 }
@@ -43,8 +46,18 @@ fn a_block_larger_than_the_maximum_is_refused_before_it_is_looked_at() {
 #[test]
 fn a_format_of_another_version_is_named_so() {
     let mut bytes = small_block().bytes().to_vec();
-    bytes[3] = b'2';
+    bytes[3] = b'1';
     assert_eq!(Block::parse(bytes.into()), Err(BlockError::NotABlock));
+}
+
+#[test]
+fn a_codec_that_is_not_known_asks_for_an_upgrade() {
+    let mut bytes = small_block().bytes().to_vec();
+    bytes[4] = 1;
+    let error = Block::parse(bytes.into()).unwrap_err();
+    assert_eq!(error, BlockError::Codec { codec: 1 });
+    let said = "the block is compressed by codec 1, which this program does not know; upgrade it";
+    assert_eq!(error.to_string(), said);
 }
 
 proptest! {
@@ -81,31 +94,36 @@ fn keeps_invariants(body: &[u8]) -> Result<(), TestCaseError> {
         prop_assert!(event.last || event.dot.replica == next.dot.replica);
     }
     for event in &events {
-        prop_assert_eq!(event.context.get(&event.dot.replica), 0);
+        prop_assert!(event.context.iter().all(|row| (1..=row.on.seq).contains(&row.seq)));
         prop_assert!((1..=event.event.version).contains(&event.event.min_reader));
     }
-    for run in block.runs() {
-        let of_author = events.iter().filter(|event| event.dot.replica == run.replica);
-        let seqs: Vec<_> = of_author.map(|event| event.dot.seq).collect();
+    for (index, run) in block.runs().iter().enumerate() {
+        let of_run = block.entries().filter(|entry| entry.run() == index);
+        let seqs: Vec<_> = of_run.map(|entry| entry.dot().seq).collect();
         prop_assert_eq!(seqs, (run.first_seq..=run.last_seq()).collect::<Vec<_>>());
     }
+    let used: BTreeSet<_> =
+        events.iter().flat_map(|event| event.context.iter()).map(|row| row.on).collect();
+    prop_assert_eq!(used, block.anchors().iter().copied().collect());
     let named: BTreeSet<_> = block.aggregates().iter().collect();
     prop_assert_eq!(named.len(), block.aggregates().len());
     prop_assert_eq!(named, events.iter().map(|event| &event.aggregate).collect());
-    prop_assert_eq!(envelopes(&repacked(&block)), events);
-    prop_assert_eq!(repacked(&block).heads().len(), block.heads().len());
+    let repacked = repacked(&block);
+    prop_assert_eq!(envelopes(&repacked), events);
+    prop_assert_eq!(repacked.commits().last(), block.commits().last());
     Ok(())
 }
 
 /// The envelopes of a block, packed once more.
 fn repacked(block: &Block) -> Block {
-    let before: BTreeMap<_, _> =
-        block.runs().iter().map(|run| (run.replica, run.head_before())).collect();
+    let mut ends: Vec<_> = block.runs().iter().map(Run::before).collect();
     let mut packer = BlockPacker::new(block.space().clone());
-    for commit in envelopes(block).split_inclusive(|event| event.last) {
-        packer.push_commit(&before[&commit[0].dot.replica], commit).unwrap();
+    for commit in block.commits() {
+        let events = &envelopes(block)[commit.entries.clone()];
+        let nonce = block.runs()[commit.run].nonce;
+        ends[commit.run] = packer.push_commit(&ends[commit.run], nonce, events).unwrap();
     }
-    packer.finish().unwrap()
+    packer.finish(unsigned).unwrap()
 }
 
 fn small_block() -> Block {

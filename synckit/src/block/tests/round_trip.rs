@@ -1,5 +1,7 @@
 //! Envelopes come back from a block exactly as they were packed.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 proptest! {
@@ -14,23 +16,23 @@ proptest! {
     }
 
     #[test]
-    fn heads_are_where_the_packer_and_the_envelopes_say_they_are(commits in commits()) {
+    fn commits_have_the_names_that_the_packer_gave_them(commits in commits()) {
         let mut packer = BlockPacker::new(space());
-        let mut heads = BTreeMap::new();
+        let mut ends = BTreeMap::new();
+        let mut names = Vec::new();
         for commit in &commits {
-            let author = commit[0].dot.replica;
-            let before = *heads.entry(author).or_insert_with(|| head_before(commit));
-            let after = packer.push_commit(&before, commit).unwrap();
-            let running = commit.iter().fold(before.chain, |chain, event| event.chain(&space(), &chain));
-            let last = commit.last().unwrap();
-            prop_assert_eq!(after, Head { seq: last.dot.seq, hlc: last.hlc, chain: running });
-            heads.insert(author, after);
+            let end = ends.entry(commit[0].dot.replica).or_insert_with(|| before(commit));
+            *end = packer.push_commit(end, NONCE, commit).unwrap();
+            prop_assert_eq!(end.dot(), commit.last().unwrap().dot);
+            names.push(*end);
         }
-        let block = packer.finish().unwrap();
-        prop_assert_eq!(block.heads().into_iter().collect::<BTreeMap<_, _>>(), heads.clone());
-        for (replica, head) in heads {
-            prop_assert_eq!(block.chain_at(Dot { replica, seq: head.seq }), Some(head.chain));
-            prop_assert_eq!(block.chain_at(Dot { replica, seq: head.seq + 1 }), None);
+        let block = packer.finish(unsigned).unwrap();
+        let found: Vec<_> = block.commits().iter().map(|commit| commit.id).collect();
+        prop_assert_eq!(found, names);
+        prop_assert_eq!(block.ends().len(), ends.len());
+        prop_assert!(block.ends().iter().all(|end| ends[&end.author] == *end));
+        for (commit, events) in block.commits().iter().zip(&commits) {
+            prop_assert_eq!(&envelopes(&block)[commit.entries.clone()], events.as_slice());
         }
     }
 
@@ -41,38 +43,46 @@ proptest! {
 }
 
 #[test]
-fn a_run_says_where_its_author_stood_before() {
+fn a_run_says_what_its_author_had_written_before() {
     let [ann, bob] = [replica(1), replica(2)];
     let block =
         pack(&[vec![note(ann, 8, b"a")], vec![note(bob, 1, b"b")], vec![note(ann, 9, b"c")]]);
     let [of_ann, of_bob] = block.runs() else { panic!("two authors") };
-    assert_eq!((of_ann.first_seq, of_ann.last_seq()), (8, 9));
-    assert_eq!(of_ann.head_before().chain, head_before(&[note(ann, 8, b"a")]).chain);
-    assert_eq!(of_bob.head_before(), Head::START);
-    assert_eq!(block.chain_at(Dot { replica: ann, seq: 7 }), None, "before the run");
+    assert_eq!((of_ann.first_seq, of_ann.last_seq(), of_ann.nonce), (8, 9, NONCE));
+    assert_eq!(of_ann.before(), commit(ann, 7));
+    assert_eq!(of_bob.before(), CommitId::root(&space(), bob));
+    let of_ann: Vec<_> = block.commits_of(0).map(|commit| commit.id.seq).collect();
+    assert_eq!(of_ann, [8, 9]);
 }
 
 #[test]
-fn the_chain_depends_on_every_part_of_an_envelope() {
+fn a_name_depends_on_every_part_of_a_commit() {
     let event = note(replica(1), 1, b"milk");
     let mut others = vec![event.clone(); 11];
-    others[0].dot.seq = 2;
-    others[1].dot.replica = replica(2);
-    others[2].aggregate.key = Key::new(b"other").unwrap();
+    others[0].aggregate.kind = Name::new("list").unwrap();
+    others[1].aggregate.key = Key::new(b"other").unwrap();
+    others[2].event.name = Name::new("note.said").unwrap();
     others[3].event.version = 3;
     others[4].event.min_reader = 2;
     others[5].hlc = Hlc::ZERO;
     others[6].context = context([(replica(2), 1)]);
-    others[7].last = false;
+    others[7].context = context([(replica(2), 2)]);
     others[8].metadata.insert("actor", "ann").unwrap();
     others[9].extensions = Bytes::from_static(b"x");
     others[10].payload = Bytes::from_static(b"bread");
-    let chain = |event: &Envelope| event.chain(&space(), &Chain::START);
-    let distinct: std::collections::BTreeSet<_> =
-        others.iter().chain([&event]).map(|event| *chain(event).as_bytes()).collect();
-    assert_eq!(distinct.len(), 12);
-    assert_ne!(chain(&event), event.chain(&SpaceId::default(), &Chain::START), "the space too");
-    assert_ne!(chain(&event), event.chain(&space(), &chain(&event)), "and what came before");
+    let name = |before: &CommitId, nonce, events: &[Envelope]| {
+        BlockPacker::new(space()).push_commit(before, nonce, events).unwrap().chain
+    };
+    let root = CommitId::root(&space(), replica(1));
+    let mut names: BTreeSet<_> =
+        others.iter().map(|other| name(&root, 1, std::slice::from_ref(other))).collect();
+    let next = note(replica(1), 2, b"milk");
+    let unfinished = Envelope { last: false, ..event.clone() };
+    names.insert(name(&root, 1, std::slice::from_ref(&event)));
+    names.insert(name(&root, 1, &[unfinished, next]));
+    names.insert(name(&root, 2, std::slice::from_ref(&event)));
+    names.insert(name(&commit(replica(1), 0), 1, &[event]));
+    assert_eq!(names.len(), others.len() + 4);
 }
 
 #[test]
