@@ -285,6 +285,7 @@ impl<'a> Staging<'a> {
 
     fn append(&mut self, block: &Block, fresh: &[bool], runs: &[LogRun]) -> Result<(), Refusal> {
         let anchors = self.anchors(block, fresh)?;
+        check_order(block, fresh)?;
         let packed = if fresh.contains(&false) { repack(block, fresh)? } else { None };
         let (block, runs, anchors) = match packed {
             None => (block.clone(), runs.to_vec(), anchors),
@@ -306,7 +307,7 @@ impl<'a> Staging<'a> {
         Ok(())
     }
 
-    /// The branches that contexts refer to, all of which are held before the block.
+    /// The branches that contexts refer to, all of which are held or in the block.
     fn anchors(&mut self, block: &Block, fresh: &[bool]) -> Result<Vec<BranchNo>, Refusal> {
         let mut anchors = Vec::with_capacity(block.anchors().len());
         for anchor in block.anchors() {
@@ -385,4 +386,27 @@ impl<'a> Staging<'a> {
         }
         known
     }
+}
+
+/// Checks that within a block, too, every fresh commit stands after what it follows and what its
+/// author had seen.
+fn check_order(block: &Block, fresh: &[bool]) -> Result<(), Refusal> {
+    let commits = block.commits();
+    let places: BTreeMap<_, _> =
+        (0..).zip(commits).filter(|(index, _)| fresh[*index]).map(|(i, c)| (c.id, i)).collect();
+    let follows = block.runs().iter().any(|run| places.contains_key(&run.before()));
+    if !follows && !block.anchors().iter().any(|anchor| places.contains_key(anchor)) {
+        return Ok(());
+    }
+    for (index, commit) in commits.iter().enumerate().filter(|(index, _)| fresh[*index]) {
+        let entries = commit.entries.clone().filter_map(|index| block.entry(index));
+        let seen = entries.flat_map(|entry| entry.context_rows());
+        let seen = seen.map(|(anchor, _)| block.anchors()[*anchor]);
+        let mut before = seen.chain([block.runs()[commit.run].before()]);
+        let later = |id: &CommitId| places.get(id).is_some_and(|place| *place >= index);
+        if let Some(missing) = before.find(later) {
+            return Err(Refusal::Missing { after: commit.id, missing });
+        }
+    }
+    Ok(())
 }
