@@ -205,18 +205,21 @@ impl Branches {
     }
 
     /// Adds an event of a branch, and everything before it on its author's chain, to what was seen.
+    /// The event may lie before the branch leaves another.
     ///
     /// # Errors
     /// When the clock is full.
     pub fn see(&self, clock: &mut VectorClock, no: BranchNo, seq: u64) -> Result<(), VectorFull> {
         let (mut at, mut seq) = (Some(no), seq);
         while let Some((no, branch)) = at.and_then(|no| Some((no, self.get(no)?))) {
-            clock.advance(self.dot(no, seq))?;
+            if branch.spans(seq) {
+                clock.advance(self.dot(no, seq))?;
+            }
             for (after, _) in branch.forks.iter().filter(|(after, _)| *after < seq) {
                 clock.advance(self.dot(no, *after))?;
             }
             (at, seq) = match branch.leaves {
-                Some((parent, after)) if after > 0 => (Some(parent), after),
+                Some((parent, after)) if after > 0 => (Some(parent), seq.min(after)),
                 _ => (None, 0),
             };
         }
@@ -293,3 +296,6 @@ impl Coverage {
         self.0.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;
