@@ -3,180 +3,204 @@
 use super::*;
 
 #[test]
-fn an_authors_events_are_admitted_in_their_order() {
-    let mut ann = Author::new(1);
+fn an_authors_commits_are_admitted_in_their_order() {
+    let mut ann = Author::named("ann");
     let [first, second] = [ann.write(&["milk"], &[]), ann.write(&["bread", "eggs"], &[])];
-    let mut shelf = Shelf::default();
-    assert_eq!(shelf.receive(&[pack(&[&first])]), Ok(vec![1]));
-    assert_eq!(shelf.receive(&[pack(&[&second])]), Ok(vec![1]));
-    assert_eq!(shelf.heads, BTreeMap::from([(ann.replica, ann.head)]));
-    assert_eq!(shelf.events(), [first.1, second.1].concat());
+    let mut shelf = Shelf::empty();
+    assert_eq!(shelf.receive(&[seal(&[&first])]), Ok(1));
+    assert_eq!(shelf.receive(&[seal(&[&second])]), Ok(1));
+    assert_eq!(shelf.heads(), BTreeSet::from([ann.head]));
+    assert_eq!(shelf.events(), [first.events, second.events].concat());
 }
 
 #[test]
-fn a_gap_is_refused_and_says_from_where_to_resend() {
-    let mut ann = Author::new(1);
+fn runs_that_continue_heads_or_begin_ask_nothing() {
+    let (mut ann, mut bob) = (Author::named("ann"), Author::named("bob"));
+    let mut shelf = Shelf::holding(&[&ann.write(&["milk"], &[])]);
+    let from_bob = bob.write(&["bread"], &[ann.head]);
+    let from_ann = ann.write(&["eggs"], &[bob.head]);
+    let more = ann.write(&["tea"], &[]);
+    assert_eq!(shelf.receive(&[seal(&[&from_bob]), seal(&[&from_ann, &more])]), Ok(2));
+    assert_eq!(shelf.asked, (0, 0));
+}
+
+#[test]
+fn a_gap_is_refused_and_says_what_is_missing() {
+    let mut ann = Author::named("ann");
     let first = ann.write(&["milk"], &[]);
-    let missing = ann.write(&["bread", "eggs"], &[]);
+    let second = ann.write(&["bread", "eggs"], &[]);
     let third = ann.write(&["tea"], &[]);
     let mut shelf = Shelf::holding(&[&first]);
-    let gap = Refusal::Gap { replica: ann.replica, expected: 2, received: 4 };
-    assert_eq!(shelf.receive(&[pack(&[&third])]), Err(gap.clone()));
-    assert_eq!(
-        gap.to_string(),
-        "events of replica 01010101 from 2 to 3 are missing; the sender must resend from there"
-    );
-    assert_eq!(shelf.receive(&[pack(&[&missing]), pack(&[&third])]), Ok(vec![1, 1]));
+    let gap = Refusal::Missing { after: third.id, missing: second.id };
+    assert_eq!(shelf.receive(&[seal(&[&third])]), Err(gap.clone()));
+    let said = gap.to_string();
+    assert!(said.ends_with("is not here; the sender must resume by frontier"), "{said}");
+    assert_eq!(shelf.receive(&[seal(&[&second]), seal(&[&third])]), Ok(2));
 }
 
 #[test]
-fn a_log_begins_with_an_authors_first_event() {
-    let mut ann = Author::new(1);
-    ann.write(&["milk"], &[]);
+fn a_log_begins_with_an_authors_first_commit() {
+    let mut ann = Author::named("ann");
+    let first = ann.write(&["milk"], &[]);
     let second = ann.write(&["bread"], &[]);
-    let gap = Refusal::Gap { replica: ann.replica, expected: 1, received: 2 };
-    assert_eq!(Shelf::default().receive(&[pack(&[&second])]), Err(gap));
+    let gap = Refusal::Missing { after: second.id, missing: first.id };
+    assert_eq!(Shelf::empty().receive(&[seal(&[&second])]), Err(gap));
 }
 
 #[test]
-fn a_first_event_that_claims_a_past_is_a_fork() {
-    let mut ann = Author::new(1);
-    let (mut before, first) = ann.write(&["milk"], &[]);
-    before.chain = Chain::from_bytes([7; 32]);
-    let fork = Refusal::Fork {
-        dot: Dot { replica: ann.replica, seq: 0 },
-        held: Chain::START,
-        received: before.chain,
-    };
-    assert_eq!(Shelf::default().receive(&[pack(&[&(before, first)])]), Err(fork));
-}
-
-#[test]
-fn a_fork_right_after_what_is_held_is_refused_with_its_proof() {
-    let mut ann = Author::new(1);
-    let mut clone = ann.clone();
-    let held = ann.write(&["milk"], &[]);
-    clone.write(&["beer"], &[]);
-    let next = clone.write(&["wine"], &[]);
-    let fork = Refusal::Fork { dot: ann.last(), held: ann.head.chain, received: next.0.chain };
-    assert_eq!(Shelf::holding(&[&held]).receive(&[pack(&[&next])]), Err(fork));
-}
-
-#[test]
-fn a_fork_inside_an_overlap_is_refused() {
-    let mut ann = Author::new(1);
-    let first = ann.write(&["milk"], &[]);
-    let mut clone = ann.clone();
-    let held = ann.write(&["bread"], &[]);
-    let other = clone.write(&["beer"], &[]);
-    let received = clone.head.chain;
-    let more = clone.write(&["wine"], &[]);
-    let mut shelf = Shelf::holding(&[&first, &held]);
-    let fork = Refusal::Fork { dot: ann.last(), held: ann.head.chain, received };
-    assert_eq!(shelf.receive(&[pack(&[&other, &more])]), Err(fork.clone()));
-    assert_eq!(shelf.receive(&[pack(&[&first, &other, &more])]), Err(fork));
-    assert_eq!(shelf.heads[&ann.replica], ann.head);
-}
-
-#[test]
-fn a_fork_wholly_inside_the_past_is_refused() {
-    let mut ann = Author::new(1);
-    let mut clone = ann.clone();
-    let first = ann.write(&["milk"], &[]);
-    let at_first = ann.head.chain;
-    let second = ann.write(&["bread"], &[]);
-    let other = clone.write(&["beer"], &[]);
-    let dot = Dot { replica: ann.replica, seq: 1 };
-    let fork = Refusal::Fork { dot, held: at_first, received: clone.head.chain };
-    let mut shelf = Shelf::holding(&[&first, &second]);
-    assert_eq!(shelf.receive(&[pack(&[&other])]), Err(fork.clone()));
-    let mut empty = Shelf::default();
-    let batch = [pack(&[&first]), pack(&[&second]), pack(&[&other])];
-    assert_eq!(empty.receive(&batch), Err(fork), "also inside one batch");
-}
-
-#[test]
-fn a_fork_of_one_author_keeps_out_what_others_wrote_in_the_block() {
-    let [mut ann, mut bob] = [Author::new(1), Author::new(2)];
-    let mut clone = ann.clone();
-    let held = ann.write(&["milk"], &[]);
-    let block = pack(&[&bob.write(&["hello"], &[]), &clone.write(&["beer"], &[])]);
-    let mut shelf = Shelf::holding(&[&held]);
-    assert!(matches!(shelf.receive(&[block]), Err(Refusal::Fork { .. })));
-    assert_eq!(shelf.events(), held.1);
-}
-
-#[test]
-fn a_clock_that_goes_back_is_refused() {
-    let mut ann = Author::new(1);
-    let first = ann.write(&["milk"], &[]);
-    let mut second = ann.write(&["bread"], &[]);
-    second.1[0].hlc = Hlc::ZERO;
-    let refusal = Refusal::ClockBack { dot: ann.last() };
-    let together = pack(&[&first, &second]);
-    assert_eq!(Shelf::default().receive(&[together]), Err(refusal.clone()), "in a block");
-    let mut shelf = Shelf::holding(&[&first]);
-    assert_eq!(shelf.receive(&[pack(&[&second])]), Err(refusal), "from block to block");
-}
-
-#[test]
-fn a_clock_that_stands_is_admitted() {
-    let mut ann = Author::new(1);
-    let first = ann.write(&["milk"], &[]);
-    let mut second = ann.write(&["bread"], &[]);
-    second.1[0].hlc = first.1[0].hlc;
-    assert_eq!(Shelf::default().receive(&[pack(&[&first, &second])]), Ok(vec![1]));
+fn a_commit_behind_another_branch_that_is_not_held_is_a_gap() {
+    let mut ann = Author::named("ann");
+    let mut copy = ann.copied(2);
+    let held = [ann.write(&["milk"], &[]), ann.write(&["bread"], &[])];
+    let other = copy.write(&["beer"], &[]);
+    let next = copy.write(&["wine"], &[]);
+    let mut shelf = Shelf::holding(&[&held[0], &held[1]]);
+    let gap = Refusal::Missing { after: next.id, missing: other.id };
+    assert_eq!(shelf.receive(&[seal(&[&next])]), Err(gap), "the number is held, the name is not");
 }
 
 #[test]
 fn an_event_is_refused_before_what_its_author_had_seen() {
-    let [mut ann, mut bob] = [Author::new(1), Author::new(2)];
+    let (mut ann, mut bob) = (Author::named("ann"), Author::named("bob"));
     let question = ann.write(&["milk?"], &[]);
-    let answer = bob.write(&["yes"], &[ann.last()]);
-    let refusal = Refusal::NotCausal { dot: bob.last(), missing: ann.last() };
-    assert_eq!(Shelf::default().receive(&[pack(&[&answer])]), Err(refusal.clone()));
-    let reversed = pack(&[&answer, &question]);
-    assert_eq!(Shelf::default().receive(&[reversed]), Err(refusal), "within one block too");
-    assert_eq!(Shelf::default().receive(&[pack(&[&question, &answer])]), Ok(vec![1]));
+    let answer = bob.write(&["yes"], &[question.id]);
+    let refusal = Refusal::Missing { after: answer.id, missing: question.id };
+    assert_eq!(Shelf::empty().receive(&[seal(&[&answer])]), Err(refusal.clone()));
+    let reversed = seal(&[&answer, &question]);
+    assert_eq!(Shelf::empty().receive(&[reversed]), Err(refusal), "within one block too");
+    assert_eq!(Shelf::empty().receive(&[seal(&[&question, &answer])]), Ok(1));
+}
+
+#[test]
+fn a_run_is_refused_before_the_run_of_the_same_block_that_it_follows() {
+    let mut ann = Author::named("ann");
+    let [first, second] = [ann.write(&["milk"], &[]), ann.write(&["bread"], &[])];
+    ann.nonce = 2;
+    let third = ann.write(&["tea"], &[]);
+    let refusal = Refusal::Missing { after: third.id, missing: second.id };
+    let reversed = seal(&[&first, &third, &second]);
+    assert_eq!(Shelf::empty().receive(&[reversed]), Err(refusal));
+    assert_eq!(Shelf::empty().receive(&[seal(&[&first, &second, &third])]), Ok(1));
+}
+
+#[test]
+fn what_an_author_had_seen_on_another_branch_is_missed_all_the_same() {
+    let (mut ann, mut bob) = (Author::named("ann"), Author::named("bob"));
+    let mut copy = ann.copied(2);
+    let [held, other] = [ann.write(&["milk"], &[]), copy.write(&["beer"], &[])];
+    let answer = bob.write(&["cheers"], &[other.id]);
+    let mut shelf = Shelf::holding(&[&held]);
+    let refusal = Refusal::Missing { after: answer.id, missing: other.id };
+    assert_eq!(shelf.receive(&[seal(&[&answer])]), Err(refusal));
+    assert_eq!(shelf.receive(&[seal(&[&other]), seal(&[&answer])]), Ok(2));
 }
 
 #[test]
 fn what_an_author_had_seen_may_stand_earlier_in_the_same_batch() {
-    let [mut ann, mut bob] = [Author::new(1), Author::new(2)];
+    let (mut ann, mut bob) = (Author::named("ann"), Author::named("bob"));
     let question = ann.write(&["milk?"], &[]);
-    let answer = bob.write(&["yes"], &[ann.last()]);
-    let batch = [pack(&[&question]), pack(&[&answer])];
-    assert_eq!(Shelf::default().receive(&batch), Ok(vec![1, 1]));
+    let more = ann.write(&["eggs?"], &[]);
+    let answer = bob.write(&["yes"], &[question.id]);
+    let batch = [seal(&[&question, &more]), seal(&[&answer])];
+    let mut shelf = Shelf::empty();
+    assert_eq!(shelf.receive(&batch), Ok(2));
+    assert_eq!(shelf.blocks[1].anchors, [shelf.branch_of(&question.id).unwrap()]);
 }
 
 #[test]
 fn a_block_of_another_space_is_refused() {
-    let commit = Author::new(1).write(&["milk"], &[]);
-    let block = pack_for(SpaceId::default(), &[&commit]);
+    let mut ann = Author::in_space("ann", &SpaceId::default());
+    let block = seal_in(SpaceId::default(), &[&ann.write(&["milk"], &[])]);
     let refusal = Refusal::OtherSpace { expected: space(), found: SpaceId::default() };
-    assert_eq!(Shelf::default().receive(&[block]), Err(refusal));
+    assert_eq!(Shelf::empty().receive(&[block]), Err(refusal));
 }
 
 #[test]
-fn a_space_takes_no_more_than_its_number_of_writing_replicas() {
-    let [mut ann, mut bob, mut cleo] = [1, 2, 3].map(Author::new);
-    let [from_ann, from_bob] = [ann.write(&["milk"], &[]), bob.write(&["bread"], &[])];
-    let mut shelf = Shelf::holding(&[&from_ann]);
-    shelf.other_replicas = VECTOR_REPLICAS_MAX - 2;
-    let one_too_many = [pack(&[&from_bob]), pack(&[&cleo.write(&["eggs"], &[])])];
+fn a_space_takes_no_more_than_its_number_of_branches() {
+    let (mut ann, mut bob, mut cleo) =
+        (Author::named("ann"), Author::named("bob"), Author::named("cleo"));
+    let mut copy = ann.copied(2);
+    let mut shelf = Shelf::holding(&[&ann.write(&["milk"], &[])]);
+    fill(&mut shelf.branches, VECTOR_REPLICAS_MAX - 1);
+    let from_bob = bob.write(&["bread"], &[]);
+    let one_too_many = [seal(&[&from_bob]), seal(&[&cleo.write(&["eggs"], &[])])];
     assert_eq!(shelf.receive(&one_too_many), Err(Refusal::TooManyReplicas), "across a batch");
-    assert_eq!(shelf.receive(&[pack(&[&from_bob])]), Ok(vec![1]));
-    let known = [pack(&[&ann.write(&["tea"], &[])]), pack(&[&bob.write(&["rice"], &[])])];
-    assert_eq!(shelf.receive(&known), Ok(vec![1, 1]), "those who write already may go on");
+    assert_eq!(shelf.receive(&[seal(&[&from_bob])]), Ok(1));
+    let branch = seal(&[&copy.write(&["beer"], &[])]);
+    assert_eq!(shelf.receive(&[branch]), Err(Refusal::TooManyReplicas), "a branch counts too");
+    let known = [seal(&[&ann.write(&["tea"], &[])]), seal(&[&bob.write(&["rice"], &[])])];
+    assert_eq!(shelf.receive(&known), Ok(2), "those who write already may go on");
 }
 
 #[test]
 fn a_refused_batch_leaves_nothing_behind() {
-    let [mut ann, mut bob] = [Author::new(1), Author::new(2)];
+    let (mut ann, mut bob) = (Author::named("ann"), Author::named("bob"));
     let fine = ann.write(&["milk"], &[]);
     bob.write(&["never sent"], &[]);
     let gap = bob.write(&["bread"], &[]);
-    let mut shelf = Shelf::default();
-    assert!(shelf.receive(&[pack(&[&fine]), pack(&[&gap])]).is_err());
-    assert!(shelf.blocks.is_empty() && shelf.heads.is_empty());
+    let mut shelf = Shelf::empty();
+    assert!(shelf.receive(&[seal(&[&fine]), seal(&[&gap])]).is_err());
+    assert!(shelf.blocks.is_empty() && shelf.branches.is_empty());
+}
+
+#[test]
+fn blocks_of_a_batch_build_on_each_other() {
+    let (mut ann, mut bob) = (Author::named("ann"), Author::named("bob"));
+    let a1 = ann.write(&["a1"], &[]);
+    let b1 = bob.write(&["b1"], &[a1.id]);
+    let a2 = ann.write(&["a2"], &[b1.id]);
+    let b2 = bob.write(&["b2"], &[a2.id]);
+    let mut shelf = Shelf::empty();
+    let batch: Vec<_> = [&a1, &b1, &a2, &b2].map(|commit| seal(&[commit])).into();
+    assert_eq!(shelf.receive(&batch), Ok(4));
+    assert_eq!(shelf.asked, (0, 0));
+    assert_eq!(shelf.ids(), ids(&[&a1, &b1, &a2, &b2]));
+    assert_eq!(shelf.branches.len(), 2);
+}
+
+#[test]
+fn the_digest_tells_logs_of_the_same_blocks_in_another_order_apart() {
+    let [milk, bread] = ["ann", "bob"].map(|name| seal(&[&Author::named(name).write(&["x"], &[])]));
+    let mut shelves = [Shelf::empty(), Shelf::empty(), Shelf::empty()];
+    shelves[0].receive(&[milk.clone(), bread.clone()]).unwrap();
+    shelves[1].receive(&[bread.clone(), milk.clone()]).unwrap();
+    shelves[2].receive(&[milk]).unwrap();
+    shelves[2].receive(&[bread]).unwrap();
+    let [one, reversed, in_two_batches] = shelves.map(|shelf| shelf.end());
+    assert_eq!(one, in_two_batches);
+    assert_eq!(one.position, reversed.position);
+    assert_ne!(one.digest, reversed.digest);
+}
+
+#[test]
+fn unknown_commits_of_the_own_key_from_a_peer_show_that_it_is_used_elsewhere() {
+    let mut ann = Author::named("ann");
+    let mut copy = ann.copied(2);
+    let mut shelf = Shelf { own: ann.head.author, ..Shelf::empty() };
+    let mine = seal(&[&ann.write(&["milk"], &[])]);
+    let admitted = shelf.admit(std::slice::from_ref(&mine), Source::Local).unwrap();
+    assert!(!admitted.own_key_is_used_elsewhere, "written here");
+    let admitted = shelf.admit(&[mine], Source::Peer).unwrap();
+    assert!(!admitted.own_key_is_used_elsewhere, "held already");
+    let theirs = seal(&[&copy.write(&["beer"], &[])]);
+    let admitted = shelf.admit(&[theirs], Source::Peer).unwrap();
+    assert!(admitted.own_key_is_used_elsewhere, "a branch of a copy");
+    let later = seal(&[&ann.write(&["bread"], &[])]);
+    let admitted = shelf.admit(&[later], Source::Peer).unwrap();
+    assert!(admitted.own_key_is_used_elsewhere, "lost here, when it was restored from a copy");
+    let other = seal(&[&Author::named("bob").write(&["tea"], &[])]);
+    assert!(!shelf.admit(&[other], Source::Peer).unwrap().own_key_is_used_elsewhere);
+}
+
+/// Adds branches of authors that nobody asks about.
+fn fill(branches: &mut Branches, count: usize) {
+    for index in branches.len()..count {
+        let number = u32::try_from(index).unwrap();
+        let mut author = [0; 32];
+        author[..4].copy_from_slice(&number.to_le_bytes());
+        let root = CommitId::root(&space(), ReplicaId::from_bytes(author));
+        let head = CommitId { seq: 1, ..root };
+        let branch = Branch { head, first: head.chain, leaves: None, forks: Vec::new() };
+        branches.set(BranchNo(number), branch).unwrap();
+    }
 }
