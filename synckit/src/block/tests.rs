@@ -22,7 +22,7 @@ use crate::id::{Key, Name};
 pub(crate) use author::{Author, Written, seal, seal_in};
 
 /// `cases` random cases; a failure prints its minimal input and leaves no file behind.
-fn cases(cases: u32) -> Config {
+pub(crate) fn cases(cases: u32) -> Config {
     Config { cases, failure_persistence: None, ..Config::default() }
 }
 
@@ -98,7 +98,7 @@ fn envelopes(block: &Block) -> Vec<Envelope> {
 }
 
 /// A body as a block whose checksum fits, so that the parser behind the checksum is reached.
-fn sealed(body: &[u8]) -> Bytes {
+pub(crate) fn sealed(body: &[u8]) -> Bytes {
     [&BLOCK_MAGIC[..], &[CODEC_PLAIN], &checksum(body), body].concat().into()
 }
 

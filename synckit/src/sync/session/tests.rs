@@ -1,7 +1,12 @@
 //! The session, told as stories of two peers, and as a simulated world of many.
 
+mod ending;
+mod flow;
+mod handshake;
 pub(crate) mod ledger;
 mod planted;
+mod resume;
 mod seat;
 mod simulation;
+mod trust;
 mod world;

@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use super::ledger::Ledger;
 use super::seat::{
-    NOTHING, ack, assert_ended, empty, meet, meet_with, noon, part, settle, settled, streaming,
-    streaming_with, with_notes,
+    NOTHING, ack, assert_ended, empty, held, meet, meet_with, part, position, settle, settled,
+    streaming, streaming_with, with_notes,
 };
-use crate::id::{Dot, Position};
+use crate::id::Position;
 use crate::log::Refusal;
-use crate::sync::frame::{Events, Frame, FrameKind, GoodbyeCode};
+use crate::sync::frame::{Frame, FrameKind, GoodbyeCode};
 use crate::sync::limits::ACK_WITHIN;
 use crate::sync::{Config, Input, SessionError, Until};
-use crate::vector::VectorClock;
 
 const DONE: Option<Result<(), SessionError>> = Some(Ok(()));
 const CUT: Option<Result<(), SessionError>> = Some(Err(SessionError::Disconnected));
@@ -22,7 +21,7 @@ fn until_caught_up_both_sides_end_in_order_with_all_that_the_other_had() {
     let (mut ann, mut bob) = meet_with(with_notes("ann", 3), with_notes("bob", 2), until_caught_up);
     settle(&mut ann, &mut bob);
     assert_eq!((ann.ended.clone(), bob.ended.clone()), (DONE, DONE));
-    assert_eq!(ann.ledger.frontier, bob.ledger.frontier);
+    assert_eq!(held(&ann), held(&bob));
     assert!(ann.session.progress().caught_up && bob.session.progress().caught_up);
     ann.assert_over();
     bob.assert_over();
@@ -41,8 +40,8 @@ fn one_side_that_wants_only_to_catch_up_ends_a_session_that_would_stay_live() {
     let (mut ann, mut bob) =
         meet_with(with_notes("ann", 3), with_notes("bob", 2), |ann, _| ann.until = Until::CaughtUp);
     settle(&mut ann, &mut bob);
-    assert_eq!((ann.ended, bob.ended), (DONE, DONE));
-    assert_eq!(ann.ledger.frontier, bob.ledger.frontier);
+    assert_eq!((ann.ended.clone(), bob.ended.clone()), (DONE, DONE));
+    assert_eq!(held(&ann), held(&bob));
 }
 
 #[test]
@@ -69,7 +68,7 @@ fn a_cursor_behind_nothing_but_empty_frames_is_stored_at_the_end() {
     assert_eq!(ann.ledger.cursors.len(), 0);
     settle(&mut ann, &mut bob);
     assert_eq!((ann.ended, bob.ended), (DONE, DONE));
-    assert_eq!(ann.ledger.cursor(&bob.ledger.identity), Some(Position(3)));
+    assert_eq!(position(ann.ledger.cursor(&bob.ledger.replica())), Some(Position(3)));
 }
 
 #[test]
@@ -98,7 +97,11 @@ fn stopping_does_not_wait_for_a_peer_that_never_pauses() {
     bob.told(Input::Stop);
     assert_eq!(bob.hears(part(&ann, 1..3)), NOTHING);
     assert_eq!(bob.answers().unwrap(), ["acks 1", "says goodbye: Done", "ends"]);
-    assert_eq!(bob.ledger.cursor(&ann.ledger.identity), Some(Position(1)), "the rest comes again");
+    assert_eq!(
+        position(bob.ledger.cursor(&ann.ledger.replica())),
+        Some(Position(1)),
+        "the rest comes again"
+    );
 }
 
 #[test]
@@ -178,7 +181,7 @@ fn a_cut_loses_only_what_was_not_committed_and_the_next_session_sends_that() {
     let (mut ann, mut bob) = meet(ann.ledger, bob.ledger);
     settle(&mut ann, &mut bob);
     assert_eq!(ann.session.progress().events_sent, 3);
-    assert_eq!(bob.ledger.frontier, ann.ledger.frontier);
+    assert_eq!(held(&bob), held(&ann));
 }
 
 #[test]
@@ -222,38 +225,19 @@ fn acknowledging_nothing_new_gives_no_time() {
 }
 
 #[test]
-fn a_log_that_refuses_a_gap_ends_the_session_and_says_why() {
+fn a_log_that_misses_something_forgets_the_cursor_and_says_to_come_again() {
     let (ann, mut bob) = streaming(with_notes("ann", 3), Ledger::named("bob"));
     bob.hears(part(&ann, 1..3));
-    let (replica, expected, received) = (ann.ledger.replica(), 1, 2);
+    let [missing, after] = [0, 1].map(|index| ann.ledger.blocks[index].block.ends()[0]);
+    let refused = ["commits 0 events with cursor 0", "says goodbye: Unavailable", "fails"];
+    assert_eq!(bob.answers().unwrap(), refused);
     bob.answers();
-    let refusal = Refusal::Gap { replica, expected, received };
-    assert_ended(&mut bob, SessionError::Refused(refusal), GoodbyeCode::Refused);
-    assert_eq!((bob.ledger.head(), bob.ledger.cursors.len()), (Position(0), 0));
-}
-
-#[test]
-fn a_log_that_refuses_a_fork_ends_the_session_for_good() {
-    let mut original = with_notes("carol", 2);
-    let mut copy = original.clone();
-    original.write_notes(noon(), 1);
-    copy.write(noon(), &VectorClock::new(), &["eggs".into()]);
-    let mut bob = Ledger::named("bob");
-    for log in &original.blocks {
-        bob.append(log.block.clone(), log.source);
-    }
-    let (_, mut bob) = streaming(Ledger::named("ann"), bob);
-    let blocks = copy.blocks.iter().map(|log| log.block.bytes().clone()).collect();
-    bob.hears(Frame::Events(Events { through: Position(3), head: Position(3), blocks }));
-    while bob.answers().is_some() {}
-    let dot = Dot { replica: copy.replica(), seq: 3 };
-    let error = bob.ended.clone().unwrap().unwrap_err();
-    assert!(matches!(
-        error,
-        SessionError::Refused(Refusal::Fork { dot: at, .. }) if at == dot
-    ));
-    assert!(error.is_retryable());
-    assert_ended(&mut bob, error, GoodbyeCode::Refused);
+    let refusal = Refusal::Missing { after, missing };
+    assert_ended(&mut bob, SessionError::Refused(refusal), GoodbyeCode::Unavailable);
+    assert_eq!(bob.ledger.head(), Position(0));
+    let (mut ann, mut bob) = meet(ann.ledger, bob.ledger);
+    settle(&mut ann, &mut bob);
+    assert_eq!(held(&bob), held(&ann));
 }
 
 #[test]
@@ -265,7 +249,7 @@ fn a_store_that_fails_ends_the_session_as_unavailable() {
 }
 
 #[test]
-fn whatever_reason_the_peer_gives_trying_again_later_may_help() {
+fn the_peers_reason_is_told_and_a_later_session_may_succeed() {
     for code in [
         GoodbyeCode::Unavailable,
         GoodbyeCode::Refused,

@@ -5,19 +5,20 @@ use bytes::Bytes;
 
 use super::ledger::Ledger;
 use super::seat::{
-    NOTHING, Seat, empty, noon, part, settle, settled, streaming, streaming_with, with_notes,
+    NOTHING, Seat, empty, held, noon, part, position, settle, settled, streaming, streaming_with,
+    with_notes,
 };
+use crate::envelope::Context;
 use crate::id::Position;
 use crate::sync::frame::{Frame, FrameKind};
 use crate::sync::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
-use crate::vector::VectorClock;
 
 #[test]
 fn events_are_acknowledged_after_they_and_the_cursor_are_durable() {
     let (ann, mut bob) = streaming(with_notes("ann", 3), Ledger::named("bob"));
     assert_eq!(bob.hears(part(&ann, 0..3)), ["commits 3 events with cursor 3"]);
     assert_eq!(bob.answers().unwrap(), ["acks 3"]);
-    assert_eq!(bob.ledger.cursor(&ann.ledger.identity), Some(Position(3)));
+    assert_eq!(position(bob.ledger.cursor(&ann.ledger.replica())), Some(Position(3)));
 }
 
 #[test]
@@ -46,7 +47,7 @@ fn an_event_written_after_catching_up_is_pushed_at_once() {
     assert_eq!(ann.answers().unwrap(), ["sends 1 events through 4 of 4", "watches past 4"]);
     assert_eq!(bob.hears(ann.next(FrameKind::Events)), ["commits 1 events with cursor 4"]);
     settle(&mut ann, &mut bob);
-    assert_eq!(ann.ledger.frontier, bob.ledger.frontier);
+    assert_eq!(held(&ann), held(&bob));
 }
 
 #[test]
@@ -86,7 +87,7 @@ fn no_more_than_a_window_and_a_frame_is_unacknowledged_and_an_ack_sets_it_going_
     bob.answers();
     assert_eq!(ann.hears(bob.next(FrameKind::Ack)), [format!("loads after {}", sent(&ann))]);
     settle(&mut ann, &mut bob);
-    assert_eq!(bob.ledger.frontier, ann.ledger.frontier);
+    assert_eq!(held(&bob), held(&ann));
 }
 
 #[test]
@@ -129,7 +130,7 @@ fn pull_only_takes_and_sends_nothing() {
 fn a_commit_of_many_events_arrives_whole() {
     let mut ann = Ledger::named("ann");
     let payloads = [Bytes::from_static(b"milk"), Bytes::from_static(b"eggs")];
-    ann.write(noon(), &VectorClock::new(), &payloads);
+    ann.write(noon(), &Context::new(), &payloads);
     let (mut ann, mut bob) = settled(ann, Ledger::named("bob"));
     assert_eq!(ann.session.progress().events_sent, 2);
     assert_eq!(bob.ledger.blocks[0].block, ann.ledger.blocks[0].block, "as it was packed");
@@ -147,7 +148,7 @@ fn what_both_hold_already_is_received_again_without_harm() {
 fn tiny_commits(name: &str, count: usize) -> Ledger {
     let mut ledger = Ledger::named(name);
     for _ in 0..count {
-        ledger.write(noon(), &VectorClock::new(), &[Bytes::new()]);
+        ledger.write(noon(), &Context::new(), &[Bytes::new()]);
     }
     ledger
 }

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::ledger::Ledger;
-use super::seat::{NOTHING, Seat, assert_ended, assert_misbehaved, meet, meet_with, streaming};
-use crate::id::{Position, SpaceId};
-use crate::sync::frame::{Ack, Events, Frame, FrameKind, GoodbyeCode, Hello, Start};
+use super::seat::{
+    self, NOTHING, Seat, assert_ended, assert_misbehaved, empty, meet, meet_with, streaming,
+};
+use crate::id::SpaceId;
+use crate::sync::frame::{Frame, FrameKind, GoodbyeCode, Hello, Start};
 use crate::sync::limits::{HANDSHAKE_WITHIN, PROTOCOL_VERSION};
 use crate::sync::{Input, SessionError, Violation};
 
@@ -17,9 +19,11 @@ fn the_initiator_greets_and_the_acceptor_answers_with_greeting_and_proof_at_once
     assert_eq!(bob.answers().unwrap(), ["says hello", "says start by frontier of 0"]);
     assert_eq!(ann.hears(bob.next(FrameKind::Hello)), ["recalls"]);
     assert_eq!(ann.answers().unwrap(), ["says start by frontier of 0"]);
-    assert_eq!(ann.hears(bob.next(FrameKind::Start)), ["watches past 0"]);
-    assert_eq!(bob.hears(ann.next(FrameKind::Start)), ["watches past 0"]);
-    assert_eq!(ann.session.peer().unwrap().store, bob.ledger.identity);
+    assert_eq!(ann.hears(bob.next(FrameKind::Start)), ["looks for 0"]);
+    assert_eq!(ann.answers().unwrap(), ["watches past 0"]);
+    assert_eq!(bob.hears(ann.next(FrameKind::Start)), ["looks for 0"]);
+    assert_eq!(bob.answers().unwrap(), ["watches past 0"]);
+    assert_eq!(ann.session.peer().unwrap().replica, bob.ledger.replica());
 }
 
 #[test]
@@ -29,7 +33,7 @@ fn a_proof_that_comes_while_the_store_is_asked_is_kept_until_it_has_answered() {
     bob.answers();
     ann.hears(bob.next(FrameKind::Hello));
     assert_eq!(ann.hears(bob.next(FrameKind::Start)), NOTHING);
-    assert_eq!(ann.answers().unwrap(), ["says start by frontier of 0", "watches past 0"]);
+    assert_eq!(ann.answers().unwrap(), ["says start by frontier of 0", "looks for 0"]);
 }
 
 #[test]
@@ -76,22 +80,6 @@ fn another_protocol_version_is_refused_as_unsupported() {
 }
 
 #[test]
-fn a_store_does_not_sync_with_itself_or_a_copy_of_its_file() {
-    let (mut ann, mut copy) = meet(Ledger::named("ann"), Ledger::named("ann"));
-    copy.hears(ann.next(FrameKind::Hello));
-    assert_misbehaved(&mut copy, Violation::SameStore);
-}
-
-#[test]
-fn a_copy_that_was_given_another_store_identity_is_known_by_its_key() {
-    let mut renamed = Ledger::named("ann");
-    renamed.identity = Ledger::named("copy of ann").identity;
-    let (mut ann, mut copy) = meet(Ledger::named("ann"), renamed);
-    copy.hears(ann.next(FrameKind::Hello));
-    assert_misbehaved(&mut copy, Violation::SameStore);
-}
-
-#[test]
 fn an_answer_about_another_space_is_refused() {
     let (mut ann, mut bob) = meet(Ledger::named("ann"), Ledger::named("bob"));
     bob.hears(ann.next(FrameKind::Hello));
@@ -103,7 +91,7 @@ fn an_answer_about_another_space_is_refused() {
 
 #[test]
 fn before_the_greeting_only_a_greeting_is_heard() {
-    for frame in [start(), events(), ack()] {
+    for frame in [start(), events(), ack(), rewind(), holds()] {
         let kind = frame.kind();
         let (_, mut bob) = meet(Ledger::named("ann"), Ledger::named("bob"));
         bob.hears(frame);
@@ -113,7 +101,7 @@ fn before_the_greeting_only_a_greeting_is_heard() {
 
 #[test]
 fn while_the_store_is_asked_only_one_proof_is_heard() {
-    for frame in [hello(), events(), ack(), start()] {
+    for frame in [hello(), events(), ack(), start(), rewind(), holds()] {
         let kind = frame.kind();
         let (mut ann, mut bob) = meet(Ledger::named("ann"), Ledger::named("bob"));
         bob.hears(ann.next(FrameKind::Hello));
@@ -125,7 +113,7 @@ fn while_the_store_is_asked_only_one_proof_is_heard() {
 
 #[test]
 fn before_the_proof_only_a_proof_is_heard() {
-    for frame in [hello(), events(), ack()] {
+    for frame in [hello(), events(), ack(), rewind(), holds()] {
         let kind = frame.kind();
         let (_, mut bob) = introduced();
         bob.hears(frame);
@@ -134,8 +122,8 @@ fn before_the_proof_only_a_proof_is_heard() {
 }
 
 #[test]
-fn while_logs_are_exchanged_nobody_introduces_themselves_again() {
-    for frame in [hello(), start()] {
+fn while_logs_are_exchanged_nobody_says_again_who_they_are_or_what_nobody_asked() {
+    for frame in [hello(), start(), rewind(), holds()] {
         let kind = frame.kind();
         let (_, mut bob) = streaming(Ledger::named("ann"), Ledger::named("bob"));
         bob.hears(frame);
@@ -212,10 +200,17 @@ fn start() -> Frame {
 }
 
 fn events() -> Frame {
-    let through = Position::START;
-    Frame::Events(Events { through, head: through, blocks: Vec::new() })
+    empty(0, 0)
 }
 
 fn ack() -> Frame {
-    Frame::Ack(Ack { through: Position::START })
+    seat::ack(0)
+}
+
+fn rewind() -> Frame {
+    Frame::Rewind
+}
+
+fn holds() -> Frame {
+    Frame::Holds(Vec::new())
 }

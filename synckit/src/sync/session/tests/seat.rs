@@ -1,6 +1,6 @@
 //! Two peers at a table: a store and a session each, and every effect told in words.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::ledger::Ledger;
 use crate::block::Block;
+use crate::chain::CommitId;
 use crate::clock::UnixMillis;
 use crate::envelope::Context;
 use crate::id::Position;
@@ -172,7 +173,7 @@ pub(super) fn noon() -> UnixMillis {
 pub(super) const NOTHING: [&str; 0] = [];
 
 /// Two seats that are about to meet: the first opens the connection. Both sync both ways until
-/// stopped, and may relay, unless `change` says otherwise.
+/// stopped unless `change` says otherwise.
 pub(super) fn meet_with(
     ann: Ledger,
     bob: Ledger,
@@ -205,6 +206,12 @@ pub(super) fn streaming_with(
     ann.answers();
     ann.hears(bob.next(FrameKind::Start));
     bob.hears(ann.next(FrameKind::Start));
+    // Where each is to begin in its log is looked up.
+    for seat in [&mut ann, &mut bob] {
+        if matches!(seat.asked.front(), Some(Effect::Cover(_))) {
+            seat.answers();
+        }
+    }
     (ann, bob)
 }
 
@@ -268,8 +275,21 @@ pub(super) fn part(of: &Seat, commits: Range<usize>) -> Frame {
 }
 
 pub(super) fn empty(through: u64, head: u64) -> Frame {
-    let through = Cursor { position: Position(through), digest: Digest::START };
-    Frame::Events(Events { through, head: Position(head), blocks: Vec::new() })
+    Frame::Events(Events { through: cursor(through), head: Position(head), blocks: Vec::new() })
+}
+
+/// A place of no log that anybody has.
+pub(super) const fn cursor(position: u64) -> Cursor {
+    Cursor { position: Position(position), digest: Digest::START }
+}
+
+pub(super) fn position(cursor: Option<Cursor>) -> Option<Position> {
+    cursor.map(|cursor| cursor.position)
+}
+
+/// The commits that a side holds.
+pub(super) fn held(seat: &Seat) -> BTreeSet<CommitId> {
+    seat.ledger.commits().copied().collect()
 }
 
 pub(super) const fn ack(through: u64) -> Frame {

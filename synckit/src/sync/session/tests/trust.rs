@@ -6,15 +6,14 @@ use bytes::Bytes;
 
 use super::ledger::Ledger;
 use super::seat::{
-    NOTHING, Seat, ack, assert_misbehaved, empty, noon, part, settle, settled, streaming,
+    NOTHING, Seat, ack, assert_misbehaved, cursor, empty, noon, part, settled, streaming,
     streaming_with, with_notes,
 };
 use crate::block::BlockError;
-use crate::clock::CLOCK_AHEAD_MAX;
-use crate::id::{Dot, Position, SpaceId};
-use crate::sync::frame::{Events, Frame};
+use crate::id::{Position, SpaceId};
+use crate::sync::frame::{Events, Frame, FrameKind};
 use crate::sync::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
-use crate::sync::{Config, Until, Violation};
+use crate::sync::{Config, Violation};
 
 #[test]
 fn a_peer_that_ignores_the_window_is_cut_off_before_it_costs_more_memory() {
@@ -56,7 +55,7 @@ fn bytes_that_are_no_block_are_refused() {
 fn what_was_received_before_a_violation_is_not_committed_with_it() {
     let (ann, mut bob) = streaming(with_notes("ann", 2), Ledger::named("bob"));
     let mut blocks = ann.whole_log().blocks;
-    blocks[1] = Bytes::from_static(b"SKB1?");
+    blocks[1] = Bytes::from_static(b"SKB2?");
     bob.hears(events(2, blocks));
     assert!(bob.ended.is_some());
     assert_eq!(bob.asked.len(), 0);
@@ -110,60 +109,55 @@ fn frames_of_a_direction_that_was_not_agreed_are_out_of_turn() {
 }
 
 #[test]
-fn events_of_another_author_are_refused_from_a_peer_that_may_not_relay() {
-    let carol = with_notes("carol", 1);
-    let may_not = |_: &mut Config, bob: &mut Config| bob.peer_may_relay = false;
-    let (_, mut bob) = streaming_with(Ledger::named("ann"), Ledger::named("bob"), may_not);
-    bob.hears(events(1, vec![carol.blocks[0].block.bytes().clone()]));
-    assert_misbehaved(&mut bob, Violation::NotItsOwn { replica: carol.replica() });
-    assert_eq!(bob.ledger.head(), Position(0));
-}
-
-#[test]
-fn a_peer_that_takes_no_relayed_events_is_not_sent_any_and_catches_up_all_the_same() {
-    let (_, ann) = settled(with_notes("carol", 3), with_notes("ann", 2));
-    let may_not = |ann: &mut Config, bob: &mut Config| {
-        ann.until = Until::CaughtUp;
-        bob.peer_may_relay = false;
-    };
-    let (mut ann, mut bob) = streaming_with(ann.ledger, Ledger::named("bob"), may_not);
-    settle(&mut ann, &mut bob);
-    assert_eq!(bob.ledger.head(), Position(2));
-    assert_eq!(ann.session.progress().events_sent, 2);
-    assert!(ann.session.progress().caught_up);
-}
-
-#[test]
-fn its_own_events_are_taken_from_a_peer_that_may_not_relay() {
-    let may_not = |_: &mut Config, bob: &mut Config| bob.peer_may_relay = false;
-    let (mut ann, mut bob) = streaming_with(with_notes("ann", 2), Ledger::named("bob"), may_not);
-    settle(&mut ann, &mut bob);
-    assert_eq!(bob.ledger.head(), Position(2));
-}
-
-#[test]
-fn an_event_from_too_far_in_the_future_is_refused_where_events_are_admitted() {
-    let bound = CLOCK_AHEAD_MAX;
-    for (ahead, admitted) in [(bound, true), (bound + Duration::from_millis(1), false)] {
-        let mut ann = Ledger::named("ann");
-        ann.write_notes(noon().plus(ahead), 1);
-        let dot = Dot { replica: ann.replica(), seq: 1 };
-        let admitting = |_: &mut Config, bob: &mut Config| bob.clock_ahead_max = Some(bound);
-        let (mut ann, mut bob) = streaming_with(ann, Ledger::named("bob"), admitting);
-        settle(&mut ann, &mut bob);
-        assert_eq!(bob.ledger.head(), Position(u64::from(admitted)));
-        if !admitted {
-            assert_misbehaved(&mut bob, Violation::ClockAhead { dot, ahead, bound });
-        }
-    }
-}
-
-#[test]
-fn an_event_from_the_future_is_taken_where_no_bound_is_set() {
+fn an_event_from_the_future_is_taken() {
     let mut ann = Ledger::named("ann");
     ann.write_notes(noon().plus(Duration::from_secs(86_400)), 1);
     let (_, bob) = settled(ann, Ledger::named("bob"));
     assert_eq!(bob.ledger.head(), Position(1));
+}
+
+#[test]
+fn events_in_the_name_of_another_are_refused() {
+    let mut forger = Ledger::named("carol");
+    let carol = forger.replica();
+    let (_, relayed) = settled(with_notes("carol", 1), Ledger::named("ann"));
+    let (_, mut bob) = streaming(relayed.ledger, Ledger::named("bob"));
+    forger.write_notes(noon(), 1);
+    let mut bytes = forger.blocks[0].block.bytes().to_vec();
+    let at = bytes.windows(4).position(|bytes| bytes == b"milk").unwrap();
+    bytes[at] = b'b';
+    let body = blake3::hash(&bytes[21..]);
+    bytes[5..21].copy_from_slice(&body.as_bytes()[..16]);
+    bob.hears(events(1, vec![bytes.into()]));
+    assert_misbehaved(&mut bob, Violation::BadBlock(BlockError::Forged { author: carol }));
+    assert_eq!(bob.ledger.head(), Position(0));
+}
+
+#[test]
+fn a_rewind_is_asked_for_only_before_the_first_events_and_only_of_a_cursor() {
+    let (_, mut bob) = streaming(with_notes("ann", 2), Ledger::named("bob"));
+    bob.hears(Frame::Rewind);
+    let (ann, bob_before) = settled(with_notes("ann", 2), Ledger::named("bob"));
+    let (mut ann, mut twice) = streaming(ann.ledger.clone(), bob_before.ledger.clone());
+    ann.writes(1);
+    assert_eq!(twice.hears(Frame::Rewind), ["asks what it holds"]);
+    twice.answers();
+    twice.hears(Frame::Rewind);
+    let (_, mut late) = streaming(ann.ledger.clone(), bob_before.ledger);
+    late.hears(part(&ann, 2..3));
+    late.hears(Frame::Rewind);
+    let phase = "while logs are exchanged";
+    for seat in [&mut bob, &mut twice, &mut late] {
+        assert_misbehaved(seat, Violation::OutOfTurn { frame: FrameKind::Rewind, phase });
+    }
+}
+
+#[test]
+fn holdings_that_nobody_asked_for_are_out_of_turn() {
+    let (_, mut bob) = streaming(Ledger::named("ann"), with_notes("bob", 1));
+    bob.hears(Frame::Holds(Vec::new()));
+    let phase = "while logs are exchanged";
+    assert_misbehaved(&mut bob, Violation::OutOfTurn { frame: FrameKind::Holds, phase });
 }
 
 #[test]
@@ -178,7 +172,7 @@ fn events_of_another_space_are_refused() {
 }
 
 fn events(through: u64, blocks: Vec<Bytes>) -> Frame {
-    Frame::Events(Events { through: Position(through), head: Position(through), blocks })
+    Frame::Events(Events { through: cursor(through), head: Position(through), blocks })
 }
 
 fn events_of(frame: &Frame) -> &Events {
