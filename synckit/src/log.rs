@@ -122,7 +122,9 @@ impl LogBlock {
         for (place, run) in self.runs.iter().zip(self.block.runs()) {
             let head = CommitId { author: run.replica, seq: run.last_seq(), chain: place.end };
             match place.begins {
-                Some(Begin { first, leaves }) => branches.begin(place.branch, first, leaves, head)?,
+                Some(Begin { first, leaves }) => {
+                    branches.begin(place.branch, first, leaves, head)?
+                }
                 None => branches.grow(place.branch, head)?,
             }
         }
@@ -152,7 +154,8 @@ impl LogBlock {
         branches: &'a Branches,
         after: Position,
     ) -> impl Iterator<Item = (Position, Stamped<'a>)> {
-        let mut last: (&[(usize, u64)], usize, Arc<VectorClock>) = (&[], usize::MAX, Arc::default());
+        let mut last: (&[(usize, u64)], usize, Arc<VectorClock>) =
+            (&[], usize::MAX, Arc::default());
         self.after(after).map(move |(position, entry)| {
             let (rows, run) = (entry.context_rows(), entry.run());
             if !(std::ptr::eq(last.0, rows) && last.1 == run) {
@@ -281,12 +284,11 @@ pub enum Refusal {
     /// Something that comes before an event is not held. The sender took it for held: it resends
     /// from what the receiver's frontier says.
     #[error(
-        "{} was written after {missing:?}, which is not here; the sender must resume by frontier",
-        after.dot()
+        "{after} was written after {missing:?}, which is not here; the sender must resume by frontier"
     )]
     Missing {
-        /// The commit that cannot be appended.
-        after: CommitId,
+        /// The last event of the commit that cannot be appended.
+        after: Dot,
         /// What it follows, or what its author had seen.
         missing: CommitId,
     },

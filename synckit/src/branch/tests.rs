@@ -122,7 +122,7 @@ impl Held {
                 }
             }
         };
-        self.commits.insert(commit.id, admitted.blocks[0].branches[0]);
+        self.commits.insert(commit.id, admitted.blocks[0].runs[0].branch);
         for (no, branch) in admitted.branches {
             self.branches.set(no, branch).unwrap();
         }

@@ -210,7 +210,7 @@ impl<'a> Staging<'a> {
             Lookup::Asked => return Ok((Place::Asked, commits.len())),
             Lookup::Absent if before.seq == 0 => return Ok((Place::Begin, 0)),
             Lookup::Absent => {
-                return Err(Refusal::Missing { after: commits[0].id, missing: before });
+                return Err(Refusal::Missing { after: commits[0].id.dot(), missing: before });
             }
         };
         // The run leaves what is held: before its first commit, or after one of its commits.
@@ -316,7 +316,7 @@ impl<'a> Staging<'a> {
                 Lookup::Asked => BranchNo(0),
                 Lookup::Absent => {
                     let fresh = block.commits().iter().zip(fresh).find(|(_, fresh)| **fresh);
-                    let after = fresh.map_or(*anchor, |(commit, _)| commit.id);
+                    let after = fresh.map_or(anchor.dot(), |(commit, _)| commit.id.dot());
                     return Err(Refusal::Missing { after, missing: *anchor });
                 }
             });
@@ -405,7 +405,7 @@ fn check_order(block: &Block, fresh: &[bool]) -> Result<(), Refusal> {
         let mut before = seen.chain([block.runs()[commit.run].before()]);
         let later = |id: &CommitId| places.get(id).is_some_and(|place| *place >= index);
         if let Some(missing) = before.find(later) {
-            return Err(Refusal::Missing { after: commit.id, missing });
+            return Err(Refusal::Missing { after: commit.id.dot(), missing });
         }
     }
     Ok(())

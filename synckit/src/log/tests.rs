@@ -95,7 +95,7 @@ impl Shelf {
     /// The commits in log order, each with its branch.
     fn commits(&self) -> Vec<(CommitId, BranchNo)> {
         let of_block = |log: &LogBlock| {
-            let branches = log.branches.clone();
+            let branches: Vec<_> = log.runs.iter().map(|run| run.branch).collect();
             let name = move |commit: &crate::block::Commit| (commit.id, branches[commit.run]);
             log.block.commits().iter().map(name).collect::<Vec<_>>()
         };

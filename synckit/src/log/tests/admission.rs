@@ -31,7 +31,7 @@ fn a_gap_is_refused_and_says_what_is_missing() {
     let second = ann.write(&["bread", "eggs"], &[]);
     let third = ann.write(&["tea"], &[]);
     let mut shelf = Shelf::holding(&[&first]);
-    let gap = Refusal::Missing { after: third.id, missing: second.id };
+    let gap = Refusal::Missing { after: third.id.dot(), missing: second.id };
     assert_eq!(shelf.receive(&[seal(&[&third])]), Err(gap.clone()));
     let said = gap.to_string();
     assert!(said.ends_with("is not here; the sender must resume by frontier"), "{said}");
@@ -43,7 +43,7 @@ fn a_log_begins_with_an_authors_first_commit() {
     let mut ann = Author::named("ann");
     let first = ann.write(&["milk"], &[]);
     let second = ann.write(&["bread"], &[]);
-    let gap = Refusal::Missing { after: second.id, missing: first.id };
+    let gap = Refusal::Missing { after: second.id.dot(), missing: first.id };
     assert_eq!(Shelf::empty().receive(&[seal(&[&second])]), Err(gap));
 }
 
@@ -55,7 +55,7 @@ fn a_commit_behind_another_branch_that_is_not_held_is_a_gap() {
     let other = copy.write(&["beer"], &[]);
     let next = copy.write(&["wine"], &[]);
     let mut shelf = Shelf::holding(&[&held[0], &held[1]]);
-    let gap = Refusal::Missing { after: next.id, missing: other.id };
+    let gap = Refusal::Missing { after: next.id.dot(), missing: other.id };
     assert_eq!(shelf.receive(&[seal(&[&next])]), Err(gap), "the number is held, the name is not");
 }
 
@@ -64,7 +64,7 @@ fn an_event_is_refused_before_what_its_author_had_seen() {
     let (mut ann, mut bob) = (Author::named("ann"), Author::named("bob"));
     let question = ann.write(&["milk?"], &[]);
     let answer = bob.write(&["yes"], &[question.id]);
-    let refusal = Refusal::Missing { after: answer.id, missing: question.id };
+    let refusal = Refusal::Missing { after: answer.id.dot(), missing: question.id };
     assert_eq!(Shelf::empty().receive(&[seal(&[&answer])]), Err(refusal.clone()));
     let reversed = seal(&[&answer, &question]);
     assert_eq!(Shelf::empty().receive(&[reversed]), Err(refusal), "within one block too");
@@ -77,7 +77,7 @@ fn a_run_is_refused_before_the_run_of_the_same_block_that_it_follows() {
     let [first, second] = [ann.write(&["milk"], &[]), ann.write(&["bread"], &[])];
     ann.nonce = 2;
     let third = ann.write(&["tea"], &[]);
-    let refusal = Refusal::Missing { after: third.id, missing: second.id };
+    let refusal = Refusal::Missing { after: third.id.dot(), missing: second.id };
     let reversed = seal(&[&first, &third, &second]);
     assert_eq!(Shelf::empty().receive(&[reversed]), Err(refusal));
     assert_eq!(Shelf::empty().receive(&[seal(&[&first, &second, &third])]), Ok(1));
@@ -90,7 +90,7 @@ fn what_an_author_had_seen_on_another_branch_is_missed_all_the_same() {
     let [held, other] = [ann.write(&["milk"], &[]), copy.write(&["beer"], &[])];
     let answer = bob.write(&["cheers"], &[other.id]);
     let mut shelf = Shelf::holding(&[&held]);
-    let refusal = Refusal::Missing { after: answer.id, missing: other.id };
+    let refusal = Refusal::Missing { after: answer.id.dot(), missing: other.id };
     assert_eq!(shelf.receive(&[seal(&[&answer])]), Err(refusal));
     assert_eq!(shelf.receive(&[seal(&[&other]), seal(&[&answer])]), Ok(2));
 }

@@ -53,7 +53,10 @@ fn of_a_partial_overlap_the_rest_is_packed_anew_and_still_signed() {
     assert_eq!(shelf.blocks[1].block.check_authors(), Ok(()));
     assert_eq!(shelf.ids(), ids(&[&held, &from_bob, &fresh]));
     let [of_ann, of_bob] = [&held, &from_bob].map(|commit| shelf.branch_of(&commit.id).unwrap());
-    assert_eq!(shelf.blocks[1].branches, [of_bob, of_ann]);
+    assert_eq!(
+        shelf.blocks[1].runs.iter().map(|run| run.branch).collect::<Vec<_>>(),
+        [of_bob, of_ann]
+    );
     assert_eq!(shelf.blocks[1].anchors, [of_ann, of_bob]);
 }
 

@@ -232,7 +232,7 @@ fn a_log_that_misses_something_forgets_the_cursor_and_says_to_come_again() {
     let refused = ["commits 0 events with cursor 0", "says goodbye: Unavailable", "fails"];
     assert_eq!(bob.answers().unwrap(), refused);
     bob.answers();
-    let refusal = Refusal::Missing { after, missing };
+    let refusal = Refusal::Missing { after: after.dot(), missing };
     assert_ended(&mut bob, SessionError::Refused(refusal), GoodbyeCode::Unavailable);
     assert_eq!(bob.ledger.head(), Position(0));
     let (mut ann, mut bob) = meet(ann.ledger, bob.ledger);

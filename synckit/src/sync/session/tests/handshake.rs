@@ -7,7 +7,7 @@ use super::seat::{
     self, NOTHING, Seat, assert_ended, assert_misbehaved, empty, meet, meet_with, streaming,
 };
 use crate::id::SpaceId;
-use crate::sync::frame::{Frame, FrameKind, GoodbyeCode, Hello, Start};
+use crate::sync::frame::{Frame, FrameKind, GoodbyeCode, Hello, Holds, Rewind, Start};
 use crate::sync::limits::{HANDSHAKE_WITHIN, PROTOCOL_VERSION};
 use crate::sync::{Input, SessionError, Violation};
 
@@ -208,9 +208,9 @@ fn ack() -> Frame {
 }
 
 fn rewind() -> Frame {
-    Frame::Rewind
+    Frame::Rewind(Rewind {})
 }
 
 fn holds() -> Frame {
-    Frame::Holds(Vec::new())
+    Frame::Holds(Holds { commits: Vec::new() })
 }

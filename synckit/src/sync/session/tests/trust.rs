@@ -11,7 +11,7 @@ use super::seat::{
 };
 use crate::block::BlockError;
 use crate::id::{Position, SpaceId};
-use crate::sync::frame::{Events, Frame, FrameKind};
+use crate::sync::frame::{Events, Frame, FrameKind, Holds, Rewind};
 use crate::sync::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
 use crate::sync::{Config, Violation};
 
@@ -136,16 +136,16 @@ fn events_in_the_name_of_another_are_refused() {
 #[test]
 fn a_rewind_is_asked_for_only_before_the_first_events_and_only_of_a_cursor() {
     let (_, mut bob) = streaming(with_notes("ann", 2), Ledger::named("bob"));
-    bob.hears(Frame::Rewind);
+    bob.hears(Frame::Rewind(Rewind {}));
     let (ann, bob_before) = settled(with_notes("ann", 2), Ledger::named("bob"));
     let (mut ann, mut twice) = streaming(ann.ledger.clone(), bob_before.ledger.clone());
     ann.writes(1);
-    assert_eq!(twice.hears(Frame::Rewind), ["asks what it holds"]);
+    assert_eq!(twice.hears(Frame::Rewind(Rewind {})), ["asks what it holds"]);
     twice.answers();
-    twice.hears(Frame::Rewind);
+    twice.hears(Frame::Rewind(Rewind {}));
     let (_, mut late) = streaming(ann.ledger.clone(), bob_before.ledger);
     late.hears(part(&ann, 2..3));
-    late.hears(Frame::Rewind);
+    late.hears(Frame::Rewind(Rewind {}));
     let phase = "while logs are exchanged";
     for seat in [&mut bob, &mut twice, &mut late] {
         assert_misbehaved(seat, Violation::OutOfTurn { frame: FrameKind::Rewind, phase });
@@ -155,7 +155,7 @@ fn a_rewind_is_asked_for_only_before_the_first_events_and_only_of_a_cursor() {
 #[test]
 fn holdings_that_nobody_asked_for_are_out_of_turn() {
     let (_, mut bob) = streaming(Ledger::named("ann"), with_notes("bob", 1));
-    bob.hears(Frame::Holds(Vec::new()));
+    bob.hears(Frame::Holds(Holds { commits: Vec::new() }));
     let phase = "while logs are exchanged";
     assert_misbehaved(&mut bob, Violation::OutOfTurn { frame: FrameKind::Holds, phase });
 }

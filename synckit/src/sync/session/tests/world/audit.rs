@@ -153,8 +153,10 @@ impl Audit {
             let mut dots = BTreeMap::new();
             let mut stamps = Vec::new();
             for log in &ledger.blocks {
-                let stamped: Vec<_> =
-                    log.stamped(&ledger.branches, Position::START).map(|(_, event)| event).collect();
+                let stamped: Vec<_> = log
+                    .stamped(&ledger.branches, Position::START)
+                    .map(|(_, event)| event)
+                    .collect();
                 for commit in log.block.commits() {
                     let event = stamped[commit.entries.end - 1].clone();
                     dots.insert(commit.id, (event.dot, event.entry.aggregate().clone()));

@@ -266,7 +266,7 @@ impl World {
         let ledger = &mut self.nodes[node].ledger;
         let (first, mut whole) = (ledger.blocks.len(), ledger.clone());
         let told: u64 = blocks.iter().map(|block| block.len() as u64).sum();
-        let kept = blocks.len() - usize::from(lossy && told % 4 == 0);
+        let kept = blocks.len() - usize::from(lossy && told.is_multiple_of(4));
         let refused = |refusal| format!("node {node} writes what its log refuses: {refusal}");
         let claimed = whole.commit_own(&blocks).map_err(refused)?;
         let kept = ledger.commit_own(&blocks[..kept]).map_err(refused)?;
@@ -311,9 +311,8 @@ impl World {
         }
         let ledger = &self.nodes[node].ledger;
         let mut entries = ledger.blocks.iter().flat_map(|log| log.block.entries());
-        let is_held = entries.any(|entry| {
-            entry.dot() == dot && numbers(&entry.payload()).ends_with(&wish.added)
-        });
+        let is_held = entries
+            .any(|entry| entry.dot() == dot && numbers(&entry.payload()).ends_with(&wish.added));
         if !is_held {
             return Err(format!("node {node} acknowledged edit {dot}, which is not durable"));
         }
