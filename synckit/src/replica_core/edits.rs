@@ -83,6 +83,8 @@ pub(super) struct Edits {
     nonce: u64,
     /// The author's last commit, everything staged included.
     head: CommitId,
+    /// The number of the author's last event that is known to be durable.
+    durable: u64,
     staged: VecDeque<StagedEdit>,
     committing: Vec<StagedEdit>,
     /// The blocks of the edits that are being committed.
@@ -105,6 +107,7 @@ impl Edits {
     pub(super) fn new(space: SpaceId, key: ReplicaKey, nonce: u64) -> Self {
         Self {
             head: CommitId::root(&space, key.id()),
+            durable: 0,
             space,
             key,
             nonce,
@@ -123,6 +126,7 @@ impl Edits {
             Some(branch) => branch.head,
             None => CommitId::root(&self.space, key.id()),
         };
+        self.durable = self.head.seq;
         self.key = key;
     }
 
@@ -130,7 +134,7 @@ impl Edits {
     pub(super) fn are_not_in(&self, log: &LogBlock, branches: &Branches) -> bool {
         let own = branches.of(&self.author()).first();
         log.block.runs().iter().zip(&log.runs).any(|(run, place)| {
-            let is_own = Some(&place.branch) == own && run.last_seq() <= self.head.seq;
+            let is_own = Some(&place.branch) == own && run.last_seq() <= self.durable;
             run.replica == self.author() && !is_own
         })
     }
@@ -225,6 +229,7 @@ impl Edits {
     pub(super) fn committed(&mut self, through: Position) {
         let edits = std::mem::take(&mut self.committing);
         self.bytes -= edits.iter().map(|edit| edit.bytes).sum::<usize>();
+        self.durable += self.committing_events();
         self.unfolded.push_back((through, edits));
         self.group.clear();
     }
