@@ -181,12 +181,6 @@ impl Block {
     pub fn aggregates(&self) -> &[AggregateId] {
         &self.0.aggregates
     }
-
-    /// The causal contexts of the events, each once.
-    pub(crate) fn contexts(&self) -> impl Iterator<Item = &VectorClock> {
-        self.contexts.iter()
-    }
-
     /// The events in order.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> + DoubleEndedIterator {
         self.0.entries.iter().map(|header| Entry { block: &self.0, header })

@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::block::Block;
+use crate::chain::CommitId;
 use crate::error::Error;
-use crate::id::{Position, ReplicaId, SpaceId, StoreIdentity};
-use crate::log::Source;
+use crate::id::{Position, ReplicaId, SpaceId};
+use crate::log::{Cursor, Source};
 use crate::platform::{self, Stopwatch, Tasks, WallClock};
 use crate::store::{Append, Batch, EventStore, StoreError, StoreErrorKind};
 use crate::sync::{
@@ -114,7 +115,10 @@ impl Running {
         while let Some(effect) = self.session.poll() {
             match effect {
                 Effect::Send(frame) => self.outbox.push_back(frame),
-                Effect::Recall { space, peer, replica } => self.recall(space, peer, replica),
+                Effect::Recall { space, peer } => self.recall(space, peer),
+                Effect::Check(cursor) => self.check(cursor),
+                Effect::Cover(commits) => self.cover(commits),
+                Effect::Frontier => self.frontier(),
                 Effect::Load(after) => self.load(after),
                 Effect::Watch(past) => self.watch(past),
                 Effect::Commit { blocks, cursor } => self.commit(blocks, cursor),
@@ -173,22 +177,36 @@ impl Running {
         }
     }
 
-    fn recall(&mut self, space: SpaceId, peer: StoreIdentity, replica: ReplicaId) {
+    fn recall(&mut self, space: SpaceId, peer: ReplicaId) {
         let store = Arc::clone(&self.driver.store);
         self.reads.spawn(async move {
-            let cursor = store.cursor(&space, &peer).await?.filter(|at| *at > Position::START);
+            let cursor = store.cursor(&space, &peer).await?;
+            let cursor = cursor.filter(|cursor| cursor.position > Position::START);
             let frontier = match cursor {
-                Some(_) => Default::default(),
+                Some(_) => Vec::new(),
                 None => store.frontier(&space).await?,
             };
-            Ok(Input::Recalled(Box::new(Recollection {
-                cursor,
-                frontier,
-                peer_head: store.replica_head(&space, &replica).await?,
-                own_head: store.replica_head(&space, &store.key().id()).await?,
-                head: store.head(&space).await?,
-            })))
+            let head = store.head(&space).await?;
+            Ok(Input::Recalled(Box::new(Recollection { cursor, frontier, head })))
         });
+    }
+
+    fn check(&mut self, cursor: Cursor) {
+        let Some(space) = self.space() else { return };
+        let store = Arc::clone(&self.driver.store);
+        self.reads.spawn(async move { Ok(Input::Checked(store.check(&space, cursor).await?)) });
+    }
+
+    fn cover(&mut self, commits: Vec<CommitId>) {
+        let Some(space) = self.space() else { return };
+        let store = Arc::clone(&self.driver.store);
+        self.reads.spawn(async move { Ok(Input::Covered(store.cover(&space, &commits).await?)) });
+    }
+
+    fn frontier(&mut self) {
+        let Some(space) = self.space() else { return };
+        let store = Arc::clone(&self.driver.store);
+        self.reads.spawn(async move { Ok(Input::Frontier(store.frontier(&space).await?)) });
     }
 
     fn load(&mut self, after: Position) {
@@ -203,17 +221,20 @@ impl Running {
         self.reads.spawn(async move { Ok(Input::LogMoved(store.moved(&space, past).await?)) });
     }
 
-    fn commit(&mut self, blocks: Vec<Block>, cursor: Position) {
+    fn commit(&mut self, blocks: Vec<Block>, cursor: Cursor) {
         let Some(peer) = self.session.peer() else { return };
-        let source = Source::Peer(peer.replica);
+        let source = Source::Peer;
         let batch = Batch {
             append: blocks.into_iter().map(|block| Append { block, source }).collect(),
-            cursor: Some((peer.store, cursor)),
+            cursor: Some((peer.replica, cursor)),
             ..Batch::new(peer.space.clone())
         };
         let store = Arc::clone(&self.driver.store);
-        self.commits
-            .spawn(async move { Ok(Input::Committed(store.commit(batch).await?.appended)) });
+        self.commits.spawn(async move {
+            let committed = store.commit(batch).await?;
+            let (end, appended) = (committed.head, committed.appended);
+            Ok(Input::Committed { start: Position(end.0.saturating_sub(appended)), end })
+        });
     }
 
     fn space(&self) -> Option<SpaceId> {

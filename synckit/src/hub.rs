@@ -45,8 +45,6 @@ struct Core {
     /// `None` once the hub is closed.
     lease: Mutex<Option<Lease>>,
     clock: WallClock,
-    clock_ahead_max: Duration,
-    takes_relayed: bool,
     places: Arc<Semaphore>,
     sessions: Mutex<Tasks<()>>,
     stop: watch::Sender<bool>,
@@ -157,14 +155,12 @@ impl Core {
         let nonce = nonce.map_err(|error| Error::randomness("begin a session", error))?;
         Ok(Config {
             role: Role::Acceptor,
-            store: self.store.identity(),
-            key: self.store.key().clone(),
+            key: self.store.key(),
+            wall: self.clock.now(),
             nonce,
             until: Until::Stopped,
             sends: true,
             receives: true,
-            peer_may_relay: self.takes_relayed,
-            clock_ahead_max: Some(self.clock_ahead_max),
             fingerprint: None,
         })
     }

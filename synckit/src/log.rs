@@ -28,10 +28,6 @@ mod admission;
 
 pub use admission::{Admission, Admitted, Answers, Decision, Question};
 
-mod admission;
-
-pub(crate) use admission::{Admission, Admitted, Answer, Question, Refused};
-
 /// Most blocks' bytes that one read of a log returns, unless a single block is larger.
 pub const READ_BYTES_MAX: usize = 768 * 1024;
 
@@ -77,7 +73,7 @@ impl Page {
 }
 
 /// A block in its place in a log.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LogBlock {
     /// How many events lie before it.
     pub start: Position,

@@ -19,6 +19,7 @@ pub use edit::Edited;
 pub use link::{Link, LinkState, LinkStatus, LinkTrouble, SyncReport};
 
 use crate::aggregate::{Aggregate, Id};
+use crate::branch::Fork;
 use crate::conflict::Conflict;
 use crate::error::{Error, ErrorKind};
 use crate::event::{DecodeError, EventRef};
@@ -93,6 +94,10 @@ pub struct ReplicaStatus {
     /// Events met since it was opened that this program does not know. They are kept and
     /// forwarded; [`Replica::parked`] lists all there are.
     pub parked: u64,
+    /// The keys under which two stores have written: a file was copied, or restored from a copy.
+    /// Both branches are kept and merged, and the copy has taken a key of its own; nothing need be
+    /// done.
+    pub forks: Vec<Fork>,
 }
 
 impl Replica {
@@ -117,9 +122,12 @@ impl Replica {
 
         let fingerprint = registry.fingerprint();
         let mark = store.checkpoint(&space).await?;
-        let stored = mark.filter(|mark| mark.fingerprint == fingerprint).map(|m| m.position);
-        let author = store.key().id();
-        let core = ReplicaCore::new(space.clone(), author, registry.clone(), stored);
+        let usable = mark.filter(|mark| mark.fingerprint == fingerprint);
+        let stored = usable.map(|mark| (mark.position, mark.forks));
+        let nonce = platform::random().map(u64::from_le_bytes);
+        let nonce = nonce.map_err(|error| Error::randomness(&attempted, error))?;
+        let (key, known) = (store.key(), registry.clone());
+        let core = ReplicaCore::new(space.clone(), key, nonce, known, stored);
         let shared = Arc::new(Shared::new(store, space, clock, core));
         platform::spawn(Engine::new(Arc::clone(&shared), fingerprint).run(lease));
         let running = Arc::new(Running(shared));
@@ -128,7 +136,8 @@ impl Replica {
         Ok(replica)
     }
 
-    /// The replica's id: its public key.
+    /// The replica's id: the public key that it writes under. Changes when the store finds that it is a
+    /// copy, or was restored from one: see [`EventStore::key`].
     pub fn id(&self) -> ReplicaId {
         self.running.store.key().id()
     }
@@ -321,11 +330,13 @@ impl Replica {
         self.check_open("read the status")?;
         let (store, space) = (&self.running.store, &self.running.space);
         let tally = self.running.core().tally();
-        let frontier = store.frontier(space).await?;
+        let branches = store.branches(space).await?;
+        let own = branches.of(&self.id()).iter().filter_map(|no| branches.get(*no));
         Ok(ReplicaStatus {
             events: store.head(space).await?,
-            own_events: frontier.head(&self.id()).seq,
-            replicas: frontier.len(),
+            own_events: own.map(|branch| branch.head.seq).max().unwrap_or(0),
+            replicas: branches.authors().len(),
+            forks: branches.forks(),
             conflicts: tally.conflicts,
             parked: tally.parked,
         })

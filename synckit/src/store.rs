@@ -1,6 +1,6 @@
 //! Stores: where events live.
 //!
-//! A store keeps, for each space, a log of blocks, the frontier that says exactly which events the
+//! A store keeps, for each space, a log of blocks, the branches that say exactly which commits the
 //! log holds, the cursors that say how far peers' logs have been followed, and a checkpoint of
 //! materialized aggregate states. There is one way to write, [`EventStore::commit`], and it is
 //! atomic and durable.
@@ -10,7 +10,7 @@
 //! - `rows`: the seam that a back end implements;
 //! - `encoding`, `seal`, `record`, `identity`: what stands in rows, byte for byte;
 //! - `view`: which rows answer a question, and what they say;
-//! - `ledger`, `space`: admission, and what is remembered of spaces;
+//! - `ledger`, `locate`, `space`: admission, and what is remembered of spaces;
 //! - `queue`, `watch`: group commit, and waking readers;
 //! - `memory`, `redb`: back ends.
 
@@ -21,13 +21,14 @@ use bytes::Bytes;
 
 use crate::conflict::Conflict;
 use crate::failure::{Failure, failure};
-use crate::id::{AggregateId, Position, ReplicaId, SpaceId, StoreIdentity};
-use crate::log::Refusal;
+use crate::id::{AggregateId, Position, ReplicaId, SpaceId};
+use crate::log::{Cursor, LogBlock, Refusal};
 
 mod encoding;
 mod event_store;
 mod identity;
 mod ledger;
+mod locate;
 mod memory;
 #[cfg(feature = "testing")]
 mod prune;
@@ -65,7 +66,7 @@ pub struct Batch {
     /// Blocks to append, in this order.
     pub append: Vec<Append>,
     /// How far a peer's log has been followed, now that the blocks above are appended.
-    pub cursor: Option<(StoreIdentity, Position)>,
+    pub cursor: Option<(ReplicaId, Cursor)>,
     /// Materialized states.
     pub checkpoint: Option<Checkpoint>,
 }
@@ -98,6 +99,9 @@ pub struct CheckpointMark {
     pub position: Position,
     /// The fingerprint of the schemas and merge rules that folded them.
     pub fingerprint: [u8; 32],
+    /// How many forks were known when they were folded. A further one gives events other identities
+    /// in merging, and with them other states.
+    pub forks: u32,
 }
 
 /// What a commit did.
@@ -107,17 +111,8 @@ pub struct Committed {
     pub head: Position,
     /// How many events it appended; those held already do not count.
     pub appended: u64,
-}
-
-/// What proves that one name was given to two events.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ForkProof {
-    /// What was refused and why.
-    pub refusal: String,
-    /// The author.
-    pub replica: ReplicaId,
-    /// The block that was refused.
-    pub block: Bytes,
+    /// The blocks that it appended, in their places.
+    pub blocks: Vec<LogBlock>,
 }
 
 /// Why a store did not do what it was asked.
@@ -247,7 +242,7 @@ impl StoreErrorKind {
             | Self::OpenHere
             | Self::Randomness => true,
             // What is missing may have come from elsewhere by then.
-            Self::Refused(refusal) => matches!(refusal, Refusal::NotCausal { .. }),
+            Self::Refused(refusal) => matches!(refusal, Refusal::Missing { .. }),
             Self::BatchTooLarge
             | Self::Closed
             | Self::Corrupt

@@ -1,12 +1,10 @@
 //! Saying what a hub is to be, and serving it.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 
 use super::{Core, HUB_SESSIONS_MAX, Hub};
-use crate::clock::CLOCK_AHEAD_MAX;
 use crate::error::Error;
 use crate::lease::{Lease, OpenedBy};
 use crate::platform::{Tasks, WallClock};
@@ -16,19 +14,12 @@ use crate::store::EventStore;
 #[derive(Clone, Debug)]
 pub struct HubBuilder {
     clock: WallClock,
-    clock_ahead_max: Duration,
     sessions_max: usize,
-    takes_relayed: bool,
 }
 
 impl Default for HubBuilder {
     fn default() -> Self {
-        Self {
-            clock: WallClock::default(),
-            clock_ahead_max: CLOCK_AHEAD_MAX,
-            sessions_max: HUB_SESSIONS_MAX,
-            takes_relayed: false,
-        }
+        Self { clock: WallClock::default(), sessions_max: HUB_SESSIONS_MAX }
     }
 }
 
@@ -37,22 +28,6 @@ impl HubBuilder {
     #[must_use]
     pub fn wall_clock(mut self, clock: WallClock) -> Self {
         self.clock = clock;
-        self
-    }
-
-    /// Bounds how far ahead of the hub's clock an event may be; [`CLOCK_AHEAD_MAX`] by default.
-    #[must_use]
-    pub const fn clock_ahead_max(mut self, bound: Duration) -> Self {
-        self.clock_ahead_max = bound;
-        self
-    }
-
-    /// Lets replicas send what they have from others, not only their own events; otherwise they are
-    /// not asked for it. Choose it where every replica is trusted, and a hub that begins empty
-    /// is to be filled by whoever comes first.
-    #[must_use]
-    pub const fn takes_relayed(mut self) -> Self {
-        self.takes_relayed = true;
         self
     }
 
@@ -98,8 +73,6 @@ impl HubBuilder {
             store,
             lease: Mutex::new(Some(lease)),
             clock: self.clock,
-            clock_ahead_max: self.clock_ahead_max,
-            takes_relayed: self.takes_relayed,
             places: Arc::new(Semaphore::new(self.sessions_max)),
             sessions: Mutex::new(Tasks::new()),
             stop: watch::Sender::new(false),

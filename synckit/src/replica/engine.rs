@@ -263,7 +263,11 @@ impl Engine {
                 // States that were folded past a panic are not to be trusted by the next opening.
                 let fingerprint = if unsaved.is_sound { self.fingerprint } else { UNSOUND };
                 self.save(Checkpoint {
-                    mark: CheckpointMark { position: unsaved.position, fingerprint },
+                    mark: CheckpointMark {
+                        position: unsaved.position,
+                        fingerprint,
+                        forks: unsaved.forks,
+                    },
                     replaces_all: unsaved.replaces_all,
                     states: unsaved.states,
                     conflicts: unsaved.conflicts,
@@ -310,7 +314,7 @@ impl Engine {
         self.tasks.spawn(async move {
             let committed = store.commit(batch).await;
             let committed = committed.map_err(|error| (Input::CommitFailed, error))?;
-            Ok(Input::Committed { head: committed.head, appended: committed.appended })
+            Ok(Input::Committed(committed.blocks))
         });
     }
 
@@ -338,8 +342,9 @@ impl Engine {
     fn read_heads(&mut self) {
         let (store, space) = (Arc::clone(&self.shared.store), self.shared.space.clone());
         self.read(Reading::Heads, async move {
-            let author = store.replica_head(&space, &store.key().id()).await?;
-            Ok(Input::Heads(author, store.head(&space).await?))
+            let (key, branches) = (store.key(), store.branches(&space).await?);
+            let head = store.head(&space).await?;
+            Ok(Input::Heads(Box::new(key), Box::new(branches), head))
         });
     }
 

@@ -253,14 +253,12 @@ impl Replica {
         let store = Arc::clone(&self.running.store);
         let config = Config {
             role: Role::Initiator(self.running.space.clone()),
-            store: store.identity(),
-            key: store.key().clone(),
+            key: store.key(),
+            wall: self.running.clock.now(),
             nonce: nonce()?,
             until,
             sends: true,
             receives: true,
-            peer_may_relay: true,
-            clock_ahead_max: None,
             fingerprint: Some(self.registry.fingerprint()),
         };
         let driver = Driver {

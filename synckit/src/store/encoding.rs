@@ -7,19 +7,17 @@ use super::CheckpointMark;
 use super::rows::{KeyRange, Row, Table};
 use super::seal::{Damage, unseal};
 use crate::block::{BLOCK_CHECKSUM_LEN, BLOCK_MAGIC, Block};
-use crate::clock::Hlc;
-use crate::envelope::{Chain, Head};
-use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId, StoreId};
+use crate::branch::{Branch, BranchNo};
+use crate::chain::{Chain, CommitId};
+use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
-use crate::log::{LogBlock, Source};
+use crate::log::{Begin, Cursor, Digest, LogBlock, LogRun};
 use crate::wire::{Reader, Unknown, WireError};
 
-/// Length of a block's source in its row.
-pub(super) const SOURCE_LEN: usize = 1 + ReplicaId::LEN;
-/// How many first bytes of a block identify all of it.
-pub(super) const BLOCK_HEADER_LEN: usize = BLOCK_MAGIC.len() + BLOCK_CHECKSUM_LEN;
-/// The number of an author's first branch.
-const FIRST_BRANCH: u32 = 0;
+/// The number of first bytes of a block that identify all of it.
+pub(super) const BLOCK_HEADER_LEN: usize = BLOCK_MAGIC.len() + 1 + BLOCK_CHECKSUM_LEN;
+/// Length of what stands before a block in its row, without the rows of its runs and anchors.
+const PLACE_LEN: usize = 4 + Digest::LEN;
 /// Length of the hash that stands for a longer key.
 const HASH_LEN: usize = 16;
 
@@ -68,21 +66,16 @@ impl SpaceNumber {
         self.key(&[&start.to_be_bytes()])
     }
 
-    /// The prefix of an author's rows.
-    pub(super) fn author(self, replica: &ReplicaId) -> Vec<u8> {
-        self.key(&[replica.as_bytes()])
+    /// The prefix of a branch's rows.
+    pub(super) fn branch(self, no: BranchNo) -> Vec<u8> {
+        self.key(&[&no.0.to_be_bytes()])
     }
 
-    pub(super) fn head(self, replica: &ReplicaId) -> Vec<u8> {
-        self.key(&[replica.as_bytes(), &FIRST_BRANCH.to_be_bytes()])
+    pub(super) fn run(self, no: BranchNo, first_seq: u64) -> Vec<u8> {
+        self.key(&[&no.0.to_be_bytes(), &first_seq.to_be_bytes()])
     }
 
-    /// A number alone does not name a run: two branches of an author may both have it.
-    pub(super) fn run(self, replica: &ReplicaId, first_seq: u64, start: u64) -> Vec<u8> {
-        self.key(&[replica.as_bytes(), &first_seq.to_be_bytes(), &start.to_be_bytes()])
-    }
-
-    pub(super) fn cursor(self, peer: &StoreId) -> Vec<u8> {
+    pub(super) fn cursor(self, peer: &ReplicaId) -> Vec<u8> {
         self.key(&[peer.as_bytes()])
     }
 
@@ -120,11 +113,6 @@ pub(super) fn state_key(key: &[u8], prefix: &[u8]) -> Result<Key, Damage> {
     Ok(Key::new(key.strip_prefix(prefix).unwrap_or_default())?)
 }
 
-/// The replica that a row of the table `heads` is about.
-pub(super) fn head_replica(key: &[u8]) -> Result<ReplicaId, Damage> {
-    Ok(ReplicaId::try_from(key.get(4..4 + ReplicaId::LEN).unwrap_or_default())?)
-}
-
 /// Reads a row of fixed numbers to its end.
 fn fixed<T>(
     content: &Bytes,
@@ -148,23 +136,29 @@ pub(super) fn read_number(content: &Bytes) -> Result<u32, Damage> {
     fixed(content, int32)
 }
 
-/// Who the store is.
+/// Length of what tells a store's file from others.
+pub(super) const FILE_ID_LEN: usize = 16;
+
+/// The file's id, and the key that the store writes under.
+#[derive(Clone)]
 pub(super) struct IdentityRow {
-    pub(super) id: StoreId,
-    pub(super) epoch: u64,
+    /// Drawn when the file was made: tells whether a file that is opened again is the same.
+    pub(super) file: [u8; FILE_ID_LEN],
+    /// The number of keys that the store had before.
+    pub(super) earlier: u32,
     pub(super) seed: [u8; ReplicaKey::SEED_LEN],
 }
 
 impl IdentityRow {
     pub(super) fn read(content: &Bytes) -> Result<Self, Damage> {
         fixed(content, |input| {
-            let id = StoreId::from_bytes(input.array()?);
-            Ok(Self { id, epoch: int64(input)?, seed: input.array()? })
+            let (file, earlier) = (input.array()?, int32(input)?);
+            Ok(Self { file, earlier, seed: input.array()? })
         })
     }
 
     pub(super) fn write(&self) -> Vec<u8> {
-        [&self.id.as_bytes()[..], &self.epoch.to_be_bytes(), &self.seed].concat()
+        [&self.file[..], &self.earlier.to_be_bytes(), &self.seed].concat()
     }
 }
 
@@ -176,13 +170,12 @@ pub(super) struct SpaceRow {
     pub(super) begins: u64,
     /// End of its log.
     pub(super) ends: u64,
+    /// The digest of the log up to there.
+    pub(super) digest: Digest,
     /// Rows in `heads`.
-    pub(super) authors: u32,
+    pub(super) branches: u32,
     /// Recorded conflicts.
     pub(super) conflicts: u64,
-    /// Recorded forks, and the bytes of their blocks.
-    pub(super) forks: u32,
-    pub(super) fork_bytes: u64,
     /// The mark that its states reflect.
     pub(super) mark: Option<CheckpointMark>,
 }
@@ -193,12 +186,16 @@ impl SpaceRow {
             number,
             begins: 0,
             ends: 0,
-            authors: 0,
+            digest: Digest::START,
+            branches: 0,
             conflicts: 0,
-            forks: 0,
-            fork_bytes: 0,
             mark: None,
         }
+    }
+
+    /// The log's end.
+    pub(super) const fn end(&self) -> Cursor {
+        Cursor { position: Position(self.ends), digest: self.digest }
     }
 
     pub(super) fn read(content: &Bytes) -> Result<Self, Damage> {
@@ -207,86 +204,180 @@ impl SpaceRow {
                 number: SpaceNumber(int32(input)?),
                 begins: int64(input)?,
                 ends: int64(input)?,
-                authors: int32(input)?,
+                digest: Digest::from_bytes(input.array()?),
+                branches: int32(input)?,
                 conflicts: int64(input)?,
-                forks: int32(input)?,
-                fork_bytes: int64(input)?,
                 mark: read_mark(input)?,
             })
         })
     }
 
     pub(super) fn write(&self) -> Vec<u8> {
-        let (position, fingerprint) = match &self.mark {
-            Some(mark) => (mark.position.0, mark.fingerprint),
-            None => (0, [0; 32]),
+        let (position, fingerprint, forks) = match &self.mark {
+            Some(mark) => (mark.position.0, mark.fingerprint, mark.forks),
+            None => (0, [0; 32], 0),
         };
         [
             &self.number.prefix()[..],
             &self.begins.to_be_bytes(),
             &self.ends.to_be_bytes(),
-            &self.authors.to_be_bytes(),
+            self.digest.as_bytes(),
+            &self.branches.to_be_bytes(),
             &self.conflicts.to_be_bytes(),
-            &self.forks.to_be_bytes(),
-            &self.fork_bytes.to_be_bytes(),
             &[u8::from(self.mark.is_some())],
             &position.to_be_bytes(),
             &fingerprint,
+            &forks.to_be_bytes(),
         ]
         .concat()
     }
 }
 
-pub(super) fn read_head(content: &Bytes) -> Result<Head, Damage> {
-    fixed(content, |input| {
-        let (seq, hlc) = (int64(input)?, Hlc::from_bits(int64(input)?));
-        Ok(Head { seq, hlc, chain: Chain::from_bytes(input.array()?) })
-    })
-}
-
-pub(super) fn write_head(head: &Head) -> Vec<u8> {
-    let (seq, hlc) = (head.seq.to_be_bytes(), head.hlc.to_bits().to_be_bytes());
-    [&seq[..], &hlc, head.chain.as_bytes()].concat()
-}
-
-/// The place of a run of an author's events.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RunRow {
-    pub(super) last_seq: u64,
-    /// Begin of the block that holds them.
-    pub(super) start: u64,
-}
-
-impl RunRow {
-    pub(super) fn read(key: &[u8], content: &Bytes) -> Result<Self, Damage> {
-        let start = last_number(key)?;
-        fixed(content, |input| Ok(Self { last_seq: int64(input)?, start }))
-    }
-}
-
-/// How far a peer's log has been followed: the peer's epoch and the position.
-pub(super) fn read_cursor(content: &Bytes) -> Result<(u64, Position), Damage> {
-    fixed(content, |input| Ok((int64(input)?, Position(int64(input)?))))
-}
-
-pub(super) fn write_cursor(epoch: u64, position: Position) -> Vec<u8> {
-    [epoch.to_be_bytes(), position.0.to_be_bytes()].concat()
-}
-
 fn read_mark(input: &mut Reader<'_>) -> Result<Option<CheckpointMark>, WireError> {
     let present = input.array()? == [1];
-    let mark = CheckpointMark { position: Position(int64(input)?), fingerprint: input.array()? };
+    let position = Position(int64(input)?);
+    let mark = CheckpointMark { position, fingerprint: input.array()?, forks: int32(input)? };
     Ok(present.then_some(mark))
 }
 
-/// The part of a block's row that stands before the block.
-pub(super) fn write_source(source: Source) -> [u8; SOURCE_LEN] {
-    let mut content = [0; SOURCE_LEN];
-    if let Source::Peer(replica) = source {
-        content[0] = 1;
-        content[1..].copy_from_slice(replica.as_bytes());
+/// A branch: its head, its first chain, the branch that it leaves, and where others leave it.
+pub(super) fn read_branch(content: &Bytes) -> Result<Branch, Damage> {
+    fixed(content, |input| {
+        let head = CommitId {
+            author: ReplicaId::from_bytes(input.array()?),
+            seq: int64(input)?,
+            chain: Chain::from_bytes(input.array()?),
+        };
+        let first = Chain::from_bytes(input.array()?);
+        let leaves = if input.array()? == [0] {
+            None
+        } else {
+            Some((BranchNo(int32(input)?), int64(input)?))
+        };
+        let mut forks = Vec::new();
+        while !input.is_empty() {
+            forks.push((int64(input)?, Chain::from_bytes(input.array()?)));
+        }
+        Ok(Branch { head, first, leaves, forks })
+    })
+}
+
+pub(super) fn write_branch(branch: &Branch) -> Vec<u8> {
+    let Branch { head, first, leaves, forks } = branch;
+    let mut content = head.author.as_bytes().to_vec();
+    content.extend_from_slice(&head.seq.to_be_bytes());
+    content.extend_from_slice(head.chain.as_bytes());
+    content.extend_from_slice(first.as_bytes());
+    content.push(u8::from(leaves.is_some()));
+    if let Some((no, after)) = leaves {
+        content.extend_from_slice(&no.0.to_be_bytes());
+        content.extend_from_slice(&after.to_be_bytes());
+    }
+    for (after, next) in forks {
+        content.extend_from_slice(&after.to_be_bytes());
+        content.extend_from_slice(next.as_bytes());
     }
     content
+}
+
+/// A run of a branch's commits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RunRow {
+    pub(super) last_seq: u64,
+    /// Begin of the block that holds it.
+    pub(super) start: u64,
+    /// The chain after its last commit.
+    pub(super) end: Chain,
+}
+
+impl RunRow {
+    pub(super) fn read(content: &Bytes) -> Result<Self, Damage> {
+        fixed(content, |input| {
+            let (last_seq, start) = (int64(input)?, int64(input)?);
+            Ok(Self { last_seq, start, end: Chain::from_bytes(input.array()?) })
+        })
+    }
+
+    pub(super) fn write(&self) -> Vec<u8> {
+        let (last_seq, start) = (self.last_seq.to_be_bytes(), self.start.to_be_bytes());
+        [&last_seq[..], &start, self.end.as_bytes()].concat()
+    }
+}
+
+/// The place up to which a peer's log has been followed.
+pub(super) fn read_cursor(content: &Bytes) -> Result<Cursor, Damage> {
+    fixed(content, |input| {
+        let position = Position(int64(input)?);
+        Ok(Cursor { position, digest: Digest::from_bytes(input.array()?) })
+    })
+}
+
+pub(super) fn write_cursor(cursor: &Cursor) -> Vec<u8> {
+    [&cursor.position.0.to_be_bytes()[..], cursor.digest.as_bytes()].concat()
+}
+
+/// The part of a block's row that stands before the block: how many runs and anchors there are, the
+/// digest behind the block, and where runs and anchors belong.
+pub(super) fn write_place(log: &LogBlock) -> Vec<u8> {
+    let count = |length: usize| u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+    let mut place = Vec::with_capacity(PLACE_LEN + log.runs.len() * 37 + log.anchors.len() * 4);
+    place.extend_from_slice(&count(log.runs.len()));
+    place.extend_from_slice(&count(log.anchors.len()));
+    place.extend_from_slice(log.digest.as_bytes());
+    for run in &log.runs {
+        place.extend_from_slice(&run.branch.0.to_be_bytes());
+        place.extend_from_slice(run.end.as_bytes());
+        place.push(match run.begins {
+            None => 0,
+            Some(Begin { leaves: None, .. }) => 1,
+            Some(Begin { leaves: Some(_), .. }) => 2,
+        });
+        if let Some(Begin { first, leaves }) = run.begins {
+            place.extend_from_slice(first.as_bytes());
+            if let Some((no, after, next)) = leaves {
+                place.extend_from_slice(&no.0.to_be_bytes());
+                place.extend_from_slice(&after.to_be_bytes());
+                place.extend_from_slice(next.as_bytes());
+            }
+        }
+    }
+    log.anchors.iter().for_each(|no| place.extend_from_slice(&no.0.to_be_bytes()));
+    place
+}
+
+fn read_place(input: &mut Reader<'_>) -> Result<(Digest, Vec<LogRun>, Vec<BranchNo>), WireError> {
+    let run_count = u16::from_be_bytes(input.array()?);
+    let anchor_count = u16::from_be_bytes(input.array()?);
+    let digest = Digest::from_bytes(input.array()?);
+    let runs = (0..run_count).map(|_| read_run(input)).collect::<Result<_, _>>()?;
+    let anchors = (0..anchor_count).map(|_| int32(input).map(BranchNo));
+    let anchors = anchors.collect::<Result<_, _>>()?;
+    Ok((digest, runs, anchors))
+}
+
+fn read_run(input: &mut Reader<'_>) -> Result<LogRun, WireError> {
+    let (branch, end) = (BranchNo(int32(input)?), Chain::from_bytes(input.array()?));
+    let [kind] = input.array()?;
+    if kind == 0 {
+        return Ok(LogRun { branch, end, begins: None });
+    }
+    let first = Chain::from_bytes(input.array()?);
+    let leaves = if kind == 1 {
+        None
+    } else {
+        let (no, after) = (BranchNo(int32(input)?), int64(input)?);
+        Some((no, after, Chain::from_bytes(input.array()?)))
+    };
+    Ok(LogRun { branch, end, begins: Some(Begin { first, leaves }) })
+}
+
+/// The number of first bytes of a block's row that identify all of it.
+pub(super) fn place_len(content: &[u8]) -> usize {
+    let mut input = Reader::new(content, Unknown::Refuse);
+    match read_place(&mut input) {
+        Ok(_) => content.len() - input.rest().len() + BLOCK_HEADER_LEN,
+        Err(_) => usize::MAX,
+    }
 }
 
 /// A row's content, once its seal has been checked.
@@ -306,14 +397,11 @@ pub(super) fn read_log(row: &Row) -> Result<LogBlock, Damage> {
 
 fn read_block(key: &[u8], content: &Bytes) -> Result<LogBlock, Damage> {
     let start = Position(last_number(key)?);
-    let Some((source, _)) = content.split_first_chunk::<SOURCE_LEN>() else {
-        return Err(Damage::new("a block's row is too short"));
-    };
-    let source = match (source[0], ReplicaId::try_from(&source[1..])?) {
-        (0, _) => Source::Local,
-        (1, replica) => Source::Peer(replica),
-        _ => return Err(Damage::new("a block's source is not known")),
-    };
-    let block = Block::parse(content.slice(SOURCE_LEN..))?;
-    Ok(LogBlock { start, block, source })
+    let mut input = Reader::new(content, Unknown::Refuse);
+    let (digest, runs, anchors) = read_place(&mut input)?;
+    let block = Block::parse(content.slice(content.len() - input.rest().len()..))?;
+    if runs.len() != block.runs().len() || anchors.len() != block.anchors().len() {
+        return Err(Damage::new("a block's row does not fit its block"));
+    }
+    Ok(LogBlock { start, block, runs, anchors, digest })
 }

@@ -9,19 +9,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::encoding::{IdentityRow, SpaceNumber, SpaceRow};
+use super::encoding::{FILE_ID_LEN, IdentityRow, SpaceNumber, SpaceRow};
 use super::ledger::Ledger;
 use super::memory::MemoryRows;
 use super::rows::{Read, Row, Rows, Table};
 use super::seal::Damage;
-use super::{
-    Batch, CheckpointMark, Committed, ForkProof, StoreError, StoreErrorKind, identity, view,
-};
+use super::{Batch, CheckpointMark, Committed, StoreError, StoreErrorKind, identity, locate, view};
+use crate::branch::{Branches, Coverage, Fork};
+use crate::chain::CommitId;
 use crate::conflict::Conflict;
-use crate::envelope::{Frontier, Head};
-use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId, StoreId, StoreIdentity};
+use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
-use crate::log::Page;
+use crate::log::{Cursor, Page};
+use crate::sync::limits::FRONTIER_COMMITS_MAX;
 
 /// An open store of events, over the [`Rows`] of a back end.
 ///
@@ -40,8 +40,6 @@ pub struct EventStore {
 
 #[derive(Debug)]
 struct Core {
-    identity: StoreIdentity,
-    key: ReplicaKey,
     ledger: Ledger,
     /// Open uses.
     uses: AtomicUsize,
@@ -64,16 +62,16 @@ impl EventStore {
 
     async fn open_rows(rows: Arc<dyn Rows>) -> Result<Self, StoreError> {
         if let Some(found) = identity::read(&rows.read(identity::reads()).await?)? {
-            return Ok(Self::founded(rows, &found));
+            return Ok(Self::founded(rows, found));
         }
         let made = identity::from_entropy(&random()?);
         match rows.write(identity::founding(&made)).await {
-            Ok(()) => Ok(Self::founded(rows, &made)),
+            Ok(()) => Ok(Self::founded(rows, made)),
             // Another process has made it in the meantime: theirs it is.
             Err(error) if *error.kind() == StoreErrorKind::Contended => {
                 let found = identity::read(&rows.read(identity::reads()).await?)?;
                 let missing = Damage::new("the store's identity is missing");
-                Ok(Self::founded(rows, &found.ok_or(missing)?))
+                Ok(Self::founded(rows, found.ok_or(missing)?))
             }
             Err(error) => Err(error),
         }
@@ -85,26 +83,24 @@ impl EventStore {
     /// When the system gives no randomness.
     pub fn in_memory() -> Result<Self, StoreError> {
         let made = identity::from_entropy(&random()?);
-        Ok(Self::made_in_memory(&made))
+        Ok(Self::made_in_memory(made))
     }
 
     /// Opens a fresh store in memory with a given identity and key seed, for tests that must repeat
     /// exactly.
-    pub fn in_memory_as(id: StoreId, seed: &[u8; ReplicaKey::SEED_LEN]) -> Self {
-        Self::made_in_memory(&IdentityRow { id, epoch: 1, seed: *seed })
+    pub fn in_memory_as(seed: &[u8; ReplicaKey::SEED_LEN]) -> Self {
+        Self::made_in_memory(IdentityRow { file: [0; FILE_ID_LEN], earlier: 0, seed: *seed })
     }
 
-    fn made_in_memory(made: &IdentityRow) -> Self {
-        let rows = MemoryRows::holding(identity::founding(made));
+    fn made_in_memory(made: IdentityRow) -> Self {
+        let rows = MemoryRows::holding(identity::founding(&made));
         Self::founded(Arc::new(rows), made)
     }
 
     /// The store in rows that hold its identity.
-    pub(super) fn founded(rows: Arc<dyn Rows>, found: &IdentityRow) -> Self {
+    pub(super) fn founded(rows: Arc<dyn Rows>, found: IdentityRow) -> Self {
         let core = Core {
-            identity: StoreIdentity { id: found.id, epoch: found.epoch },
-            key: ReplicaKey::from_seed(&found.seed),
-            ledger: Ledger::new(rows),
+            ledger: Ledger::new(rows, found),
             uses: AtomicUsize::new(1),
             claims: Mutex::default(),
         };
@@ -137,14 +133,11 @@ impl EventStore {
         }
     }
 
-    /// Names the store and its incarnation. Positions and cursors are bound to it.
-    pub fn identity(&self) -> StoreIdentity {
-        self.core.identity
-    }
-
-    /// The key pair that was made with the store.
-    pub fn key(&self) -> &ReplicaKey {
-        &self.core.key
+    /// The key pair that the store writes under, which is who it is. A store that receives commits
+    /// under its key which it did not write (it is a copy, was copied, or was restored from a copy)
+    /// takes another one in the same transaction; its earlier commits are then another author's.
+    pub fn key(&self) -> ReplicaKey {
+        self.core.ledger.key()
     }
 
     /// Writes a batch: all of it or nothing. When this returns, the batch is durable: it survives a
@@ -215,50 +208,95 @@ impl EventStore {
         }
     }
 
-    /// Exactly which events the log of a space holds, or held before they were pruned.
+    /// The branches of a space's log: exactly which commits it holds, or held before they were
+    /// pruned.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn frontier(&self, space: &SpaceId) -> Result<Frontier, StoreError> {
-        let read = |number| vec![view::heads_read(number)];
-        let frontier = |row: &SpaceRow, rows: &[Vec<Row>]| {
-            let mut frontier = Frontier::new();
-            for (replica, head) in view::heads(row, first(rows))? {
-                let many = |_| Damage::new("a space has too many authors");
-                frontier.set(replica, head).map_err(many)?;
-            }
-            Ok(frontier)
-        };
-        self.read("read the frontier", space, read, frontier).await
+    pub async fn branches(&self, space: &SpaceId) -> Result<Branches, StoreError> {
+        let read = |number| vec![view::branches_read(number)];
+        let branches = |row: &SpaceRow, rows: &[Vec<Row>]| view::branches(row, first(rows));
+        self.read("read the branches", space, read, branches).await
     }
 
-    /// How far one replica's events are held.
+    /// The forks of a space's authors: keys under which two stores have written. Both branches are
+    /// kept and merged.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn replica_head(
+    pub async fn forks(&self, space: &SpaceId) -> Result<Vec<Fork>, StoreError> {
+        Ok(self.branches(space).await?.forks())
+    }
+
+    /// The frontier of a space's log: the heads of all branches, then commits at growing distances
+    /// before them, by which a fork is located; at most [`FRONTIER_COMMITS_MAX`].
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn frontier(&self, space: &SpaceId) -> Result<Vec<CommitId>, StoreError> {
+        let branches = self.branches(space).await?;
+        let mut frontier: Vec<_> = branches.heads().collect();
+        let number = self.core.number_of(space).await?;
+        for (no, _) in branches.iter() {
+            let room = FRONTIER_COMMITS_MAX.saturating_sub(frontier.len());
+            let (Some(number), 1..) = (number, room) else { break };
+            let rows = self.core.ledger.rows();
+            frontier.extend(locate::earlier(rows, number, &branches, no, room).await?);
+        }
+        Ok(frontier)
+    }
+
+    /// What of a space's log lies behind those of the commits that it holds.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn cover(
         &self,
         space: &SpaceId,
-        replica: &ReplicaId,
-    ) -> Result<Head, StoreError> {
-        let read = |number: SpaceNumber| vec![Read::get(Table::Heads, &number.head(replica))];
-        let head = |_: &SpaceRow, rows: &[Vec<Row>]| view::head(first(rows));
-        let head = self.read("read a replica's head", space, read, head).await?;
-        Ok(head.unwrap_or(Head::START))
+        commits: &[CommitId],
+    ) -> Result<Coverage, StoreError> {
+        let branches = self.branches(space).await?;
+        let mut coverage = Coverage::new();
+        let Some(number) = self.core.number_of(space).await? else { return Ok(coverage) };
+        let rows = self.core.ledger.rows();
+        let located = locate::locate(rows, number, &branches, commits).await?;
+        for (commit, no) in commits.iter().zip(located) {
+            if let Some(no) = no {
+                coverage.add(&branches, no, commit.seq);
+            }
+        }
+        Ok(coverage)
     }
 
-    /// How far the log of a peer's store has been followed. `None` when it never was, or when the
-    /// peer's store has another epoch by now.
+    /// Whether a cursor is a place of a space's log.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn check(&self, space: &SpaceId, cursor: Cursor) -> Result<bool, StoreError> {
+        if cursor == Cursor::START {
+            return Ok(true);
+        }
+        let read = |number| vec![view::block_before_read(number, cursor.position)];
+        let check = |row: &SpaceRow, rows: &[Vec<Row>]| {
+            if cursor.position.0 > row.ends || first(rows).is_empty() {
+                return Ok(row.end() == cursor);
+            }
+            Ok(view::block(first(rows))?.cursor() == cursor)
+        };
+        self.read("check a cursor", space, read, check).await
+    }
+
+    /// The place up to which the log of a peer has been followed. `None` when it never was.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn cursor(
         &self,
         space: &SpaceId,
-        peer: &StoreIdentity,
-    ) -> Result<Option<Position>, StoreError> {
-        let read = |number: SpaceNumber| vec![Read::get(Table::Cursors, &number.cursor(&peer.id))];
-        let cursor = |_: &SpaceRow, rows: &[Vec<Row>]| view::cursor(peer, first(rows));
+        peer: &ReplicaId,
+    ) -> Result<Option<Cursor>, StoreError> {
+        let read = |number: SpaceNumber| vec![Read::get(Table::Cursors, &number.cursor(peer))];
+        let cursor = |_: &SpaceRow, rows: &[Vec<Row>]| view::cursor(first(rows));
         self.read("read a cursor", space, read, cursor).await
     }
 
@@ -332,19 +370,6 @@ impl EventStore {
         self.read("list conflicts", space, read, conflicts).await
     }
 
-    /// The forks that were refused, in the order in which they were met: what was held of an
-    /// author, and the block that contradicts it. A store keeps at most
-    /// [`LIST_ROWS_MAX`](super::LIST_ROWS_MAX) of them, and at most
-    /// [`BATCH_BYTES_MAX`](super::BATCH_BYTES_MAX) bytes of their blocks.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn forks(&self, space: &SpaceId) -> Result<Vec<ForkProof>, StoreError> {
-        let read = |number: SpaceNumber| vec![Read::range(Table::Forks, number.range())];
-        let forks = |row: &SpaceRow, rows: &[Vec<Row>]| view::forks(row, first(rows));
-        self.read("list forks", space, read, forks).await
-    }
-
     /// Ends this use: later calls through it fail with [`StoreErrorKind::Closed`]. The last use
     /// finishes what was begun and releases what the back end holds open.
     ///
@@ -396,13 +421,7 @@ impl Core {
         reads: impl FnOnce(SpaceNumber) -> Vec<Read>,
         interpret: impl FnOnce(&SpaceRow, &[Vec<Row>]) -> Result<T, Damage>,
     ) -> Result<T, StoreError> {
-        let number = match self.ledger.spaces.get(space).and_then(|space| space.number()) {
-            Some(number) => number,
-            None => match self.number(space).await? {
-                Some(number) => number,
-                None => return Ok(T::default()),
-            },
-        };
+        let Some(number) = self.number_of(space).await? else { return Ok(T::default()) };
         let mut all: Vec<_> = view::space_reads(space).into();
         let own = all.len();
         all.extend(reads(number));
@@ -411,6 +430,14 @@ impl Core {
         let row = view::space_row(&found)?.filter(|row| row.number == number);
         let rows = found.get(own..).unwrap_or_default();
         Ok(interpret(&row.ok_or_else(missing)?, rows)?)
+    }
+
+    /// The number of a space; `None` when there is no such space.
+    async fn number_of(&self, space: &SpaceId) -> Result<Option<SpaceNumber>, StoreError> {
+        match self.ledger.spaces.get(space).and_then(|space| space.number()) {
+            Some(number) => Ok(Some(number)),
+            None => self.number(space).await,
+        }
     }
 
     /// The number of a space that is not remembered; `None` when there is no such space.

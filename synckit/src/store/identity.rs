@@ -2,24 +2,23 @@
 
 use bytes::Bytes;
 
-use super::encoding::{IdentityRow, meta, only, read_number};
+use super::encoding::{FILE_ID_LEN, IdentityRow, meta, only, read_number};
 use super::rows::{Change, Guard, Read, Row, Table, WriteSet};
 use super::seal::{Damage, sealed};
 use super::{StoreError, StoreErrorKind};
-use crate::id::StoreId;
 use crate::key::ReplicaKey;
 
 /// The highest format number that this version reads, and the one it writes.
 pub(super) const FORMAT: u32 = 2;
-/// Bytes of randomness that make a store: its id and the seed of its key.
-pub const ENTROPY_LEN: usize = StoreId::LEN + ReplicaKey::SEED_LEN;
+/// Bytes of randomness that make a store: what tells its file from others, and the seed of its key.
+pub const ENTROPY_LEN: usize = FILE_ID_LEN + ReplicaKey::SEED_LEN;
 
 /// The identity that random bytes make.
 pub(super) fn from_entropy(entropy: &[u8; ENTROPY_LEN]) -> IdentityRow {
-    let (mut id, mut seed) = ([0; StoreId::LEN], [0; ReplicaKey::SEED_LEN]);
-    id.copy_from_slice(&entropy[..StoreId::LEN]);
-    seed.copy_from_slice(&entropy[StoreId::LEN..]);
-    IdentityRow { id: StoreId::from_bytes(id), epoch: 1, seed }
+    let (mut file, mut seed) = ([0; FILE_ID_LEN], [0; ReplicaKey::SEED_LEN]);
+    file.copy_from_slice(&entropy[..FILE_ID_LEN]);
+    seed.copy_from_slice(&entropy[FILE_ID_LEN..]);
+    IdentityRow { file, earlier: 0, seed }
 }
 
 /// The first write to empty tables.
@@ -36,6 +35,13 @@ pub(super) fn founding(identity: &IdentityRow) -> WriteSet {
     ];
     let nothing = Guard { table: Table::Meta, key: meta::FORMAT.to_vec(), expected: None };
     WriteSet { guards: vec![nothing], changes }
+}
+
+/// The change by which the store writes on under another key.
+pub(super) fn change(identity: &IdentityRow) -> Change {
+    let (table, key) = (Table::Meta, meta::IDENTITY.to_vec());
+    let value = sealed(table, &key, &[&identity.write()]);
+    Change::Put { table, key, value }
 }
 
 /// The reads that [`read`] interprets.

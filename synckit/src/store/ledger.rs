@@ -1,33 +1,34 @@
 //! Writing: batches are admitted one after the other, each on top of those staged before.
 //!
 //! A batch is admitted completely before any of it is staged, so a refused one leaves nothing
-//! behind but what proves a fork. Admission builds on what is remembered of the space; the row of
+//! behind. Admission builds on what is remembered of the space; the row of
 //! the space guards the write, so another process that wrote in the meantime is noticed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, oneshot};
 
 use super::encoding::{
-    SpaceNumber, SpaceRow, meta, only, read_number, space_key, write_cursor, write_head,
-    write_source,
+    IdentityRow, RunRow, SpaceNumber, SpaceRow, meta, only, read_number, space_key, write_branch,
+    write_cursor, write_place,
 };
 use super::queue::{Queue, Staged, Written};
 use super::record::conflict_id;
 use super::rows::{Change, Guard, KeyRange, Read, Row, Rows, Table, WriteSet};
 use super::seal::{Damage, sealed};
 use super::space::{Known, Space, Spaces};
-use super::view;
 use super::{
-    BATCH_BYTES_MAX, Batch, Checkpoint, Committed, ForkProof, LIST_ROWS_MAX, StoreError,
-    StoreErrorKind,
+    BATCH_BYTES_MAX, Batch, Checkpoint, Committed, StoreError, StoreErrorKind, identity, locate,
+    view,
 };
+use crate::branch::{Branch, BranchNo, Branches};
 use crate::conflict::Conflict;
-use crate::envelope::{Chain, Head};
-use crate::id::{Dot, Position, SpaceId};
-use crate::log::{Admission, Admitted, Answer, LogBlock, Question, Refusal};
+use crate::id::{Position, ReplicaId, SpaceId};
+use crate::key::ReplicaKey;
+use crate::log::{Admission, Admitted, Answers, Cursor, Decision, LogBlock, Refusal};
 use crate::wire;
 
 /// Most times that a batch is staged because other processes wrote in between.
@@ -40,26 +41,71 @@ pub(super) struct Ledger {
     pub(super) spaces: Spaces,
     /// Held from giving a space its number to staging it.
     numbering: AsyncMutex<()>,
+    /// The key that the store writes under.
+    keys: Mutex<Keys>,
+    /// Held from drawing another key until it is durable.
+    changing: Arc<AsyncMutex<()>>,
+}
+
+struct Keys {
+    row: IdentityRow,
+    key: ReplicaKey,
+}
+
+impl Keys {
+    fn of(row: IdentityRow) -> Self {
+        Self { key: ReplicaKey::from_seed(&row.seed), row }
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.key.fmt(f)
+    }
 }
 
 /// A batch on its way: what answers it once it is durable.
 struct OnItsWay {
     written: oneshot::Receiver<Written>,
     outcome: Result<Committed, Refusal>,
+    key: Option<NewKey>,
+}
+
+/// A key that the store writes under from this batch on, and the one before.
+struct NewKey {
+    row: IdentityRow,
+    before: IdentityRow,
+    _changing: OwnedMutexGuard<()>,
 }
 
 /// The changes of a batch, and the space after them.
 struct Draft {
     row: SpaceRow,
-    heads: BTreeMap<crate::id::ReplicaId, Head>,
+    branches: BTreeMap<BranchNo, Branch>,
     changes: Vec<Change>,
     outcome: Result<Committed, Refusal>,
+    key: Option<NewKey>,
 }
 
 impl Ledger {
-    pub(super) fn new(rows: Arc<dyn Rows>) -> Self {
-        let queue = Arc::new(Queue::new(rows));
-        Self { queue, spaces: Spaces::default(), numbering: AsyncMutex::new(()) }
+    pub(super) fn new(rows: Arc<dyn Rows>, identity: IdentityRow) -> Self {
+        Self {
+            queue: Arc::new(Queue::new(rows)),
+            spaces: Spaces::default(),
+            numbering: AsyncMutex::new(()),
+            keys: Mutex::new(Keys::of(identity)),
+            changing: Arc::default(),
+        }
+    }
+
+    /// The key that the store writes under.
+    pub(super) fn key(&self) -> ReplicaKey {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).key.clone()
+    }
+
+    fn write_under(&self, identity: &IdentityRow) {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        *keys = Keys::of(identity.clone());
     }
 
     pub(super) fn rows(&self) -> &dyn Rows {
@@ -74,10 +120,14 @@ impl Ledger {
         let closed = || StoreError::new("wait for a write", StoreErrorKind::Closed);
         for _attempt in 0..ATTEMPTS_MAX {
             let room = self.queue.room(weight(batch)).await;
-            let Some(OnItsWay { written, outcome }) = self.stage(batch, room).await? else {
+            let Some(OnItsWay { written, outcome, key }) = self.stage(batch, room).await? else {
                 continue;
             };
-            match written.await.map_err(|_| closed())? {
+            let written = written.await;
+            if let (Some(key), false) = (&key, matches!(written, Ok(Written::Durably))) {
+                self.write_under(&key.before);
+            }
+            match written.map_err(|_| closed())? {
                 Written::Durably => {
                     let refused = |refusal| {
                         StoreError::new("admit a batch", StoreErrorKind::Refused(refusal))
@@ -121,10 +171,17 @@ impl Ledger {
         };
         debug_assert!(spaces.is_none() || numbering.is_some(), "a number was given unguarded");
         debug_assert!(ends.0 >= known.row.ends, "a log became shorter");
+        if let Some(key) = &draft.key {
+            // Whoever sees the batch in the log finds the key.
+            self.write_under(&key.row);
+        }
         known.row = draft.row;
-        known.heads.extend(draft.heads);
+        for (no, branch) in draft.branches {
+            let many = |_| Damage::new("a space has too many branches");
+            known.branches.set(no, branch).map_err(many)?;
+        }
         known.stored = value.or(known.stored.take());
-        Ok(Some(OnItsWay { written, outcome: draft.outcome }))
+        Ok(Some(OnItsWay { written, outcome: draft.outcome, key: draft.key }))
     }
 
     /// Reads what is stored of a space.
@@ -133,18 +190,18 @@ impl Ledger {
         let found = self.rows().read(view::space_reads(id).into()).await?;
         let Some(row) = view::space_row(&found)? else {
             let row = SpaceRow::empty(SpaceNumber(0));
-            return Ok(Known { row, stored: None, heads: BTreeMap::new(), generation });
+            return Ok(Known { row, stored: None, branches: Branches::new(), generation });
         };
         let mut reads: Vec<_> = view::space_reads(id).into();
-        reads.push(view::heads_read(row.number));
+        reads.push(view::branches_read(row.number));
         let found = self.rows().read(reads).await?;
         let missing = || Damage::new("a space's row is missing");
         let row = view::space_row(&found)?.ok_or_else(missing)?;
-        let heads = view::heads(&row, answer(&found, 2))?.into_iter().collect();
+        let branches = view::branches(&row, answer(&found, 2))?;
         let stored = answer(&found, 0).first().map(|row| row.value.clone());
         space.has_number(row.number);
         self.spaces.trim();
-        Ok(Known { row, stored, heads, generation })
+        Ok(Known { row, stored, branches, generation })
     }
 
     /// The number of the next space.
@@ -158,34 +215,57 @@ impl Ledger {
         Ok(SpaceNumber(read_number(&count.ok_or(missing)?)?))
     }
 
-    /// Admits a batch and says what it writes.
+    /// Admits a batch and gives its changes.
     async fn draft(
         &self,
         space: &Arc<Space>,
         known: &Known,
         batch: &Batch,
     ) -> Result<Draft, StoreError> {
-        let admitted = match self.admit(space, known, batch).await? {
+        let own = self.key().id();
+        let mut draft = Draft::on(known);
+        let admitted = match self.admit(space, known, batch, own).await? {
             Ok(admitted) => admitted,
-            Err(refused) => {
-                let block = batch.append.get(refused.index).map(|append| append.block.bytes());
-                return self.refuse(space, known, batch, refused.refusal, block).await;
+            Err(refusal) => {
+                draft.outcome = Err(refusal);
+                return Ok(draft);
             }
         };
-        let mut draft = Draft::on(known);
-        draft.append(&admitted.blocks);
-        draft.set_heads(known, admitted.heads);
-        if let Some((peer, position)) = &batch.cursor {
-            let content = write_cursor(peer.epoch, *position);
-            draft.put(Table::Cursors, draft.row.number.cursor(&peer.id), &[&content]);
+        draft.append(&admitted.blocks, admitted.end);
+        draft.set_branches(known, admitted.branches);
+        if admitted.own_key_is_used_elsewhere {
+            draft.key = self.new_key(own).await?;
+            draft.changes.extend(draft.key.as_ref().map(|key| identity::change(&key.row)));
+        }
+        if let Some((peer, cursor)) = &batch.cursor {
+            draft.put(Table::Cursors, draft.row.number.cursor(peer), &[&write_cursor(cursor)]);
         }
         if let Some(checkpoint) = &batch.checkpoint {
             let recorded = self.recorded(space, known, batch, checkpoint).await?;
             draft.checkpoint(checkpoint, recorded)?;
         }
         let (head, before) = (Position(draft.row.ends), known.row.ends);
-        draft.outcome = Ok(Committed { head, appended: head.0 - before });
+        let (appended, blocks) = (head.0 - before, admitted.blocks);
+        draft.outcome = Ok(Committed { head, appended, blocks });
         Ok(draft)
+    }
+
+    /// Draws another key, unless the store has another one by now.
+    async fn new_key(&self, own: ReplicaId) -> Result<Option<NewKey>, StoreError> {
+        let changing = Arc::clone(&self.changing).lock_owned().await;
+        let mut row = {
+            let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+            if keys.key.id() != own {
+                return Ok(None);
+            }
+            keys.row.clone()
+        };
+        let before = row.clone();
+        getrandom::fill(&mut row.seed).map_err(|source| {
+            StoreError::new("draw another key", StoreErrorKind::Randomness).caused_by(source)
+        })?;
+        row.earlier = row.earlier.saturating_add(1);
+        Ok(Some(NewKey { row, before, _changing: changing }))
     }
 
     async fn admit(
@@ -193,96 +273,27 @@ impl Ledger {
         space: &Arc<Space>,
         known: &Known,
         batch: &Batch,
-    ) -> Result<Result<Admitted, crate::log::Refused>, StoreError> {
-        let mut admission = Admission::new(&batch.space, &batch.append);
+        own: ReplicaId,
+    ) -> Result<Result<Admitted, Refusal>, StoreError> {
+        let admission = Admission {
+            space: &batch.space,
+            branches: &known.branches,
+            end: known.row.end(),
+            own,
+            append: &batch.append,
+        };
+        let mut answers = Answers::default();
         loop {
-            let (mut open, mut dots) = (false, Vec::new());
-            for question in admission.questions() {
-                open = true;
-                match question {
-                    Question::Head(replica) => {
-                        let head = known.heads.get(&replica).copied().unwrap_or(Head::START);
-                        admission.answer(Answer::Head(replica, head));
-                    }
-                    Question::Writers => admission.answer(Answer::Writers(known.heads.len())),
-                    Question::Chain(dot) => dots.push(dot),
+            match admission.decide(&answers) {
+                Err(refusal) => return Ok(Err(refusal)),
+                Ok(Decision::Admit(admitted)) => return Ok(Ok(admitted)),
+                Ok(Decision::Ask(questions)) => {
+                    self.settled(space, known, batch).await?;
+                    let (number, branches) = (known.row.number, &known.branches);
+                    locate::answer(self.rows(), number, branches, &questions, &mut answers).await?;
                 }
             }
-            for (dot, chain) in self.chains(space, known, batch, dots).await? {
-                admission.answer(Answer::Chain(dot, chain));
-            }
-            if !open {
-                return Ok(admission.decide(Position(known.row.ends)));
-            }
         }
-    }
-
-    /// The chains at events that are held; `None` where they were pruned.
-    async fn chains(
-        &self,
-        space: &Arc<Space>,
-        known: &Known,
-        batch: &Batch,
-        dots: Vec<Dot>,
-    ) -> Result<Vec<(Dot, Option<Chain>)>, StoreError> {
-        if dots.is_empty() {
-            return Ok(Vec::new());
-        }
-        let number = known.row.number;
-        let reads = dots.iter().map(|dot| view::run_read(number, *dot)).collect();
-        let runs = self.read_staged(space, known, batch, reads).await?;
-        let mut starts = Vec::new();
-        for (dot, rows) in dots.iter().zip(&runs) {
-            starts.push(view::run(number, *dot, rows)?.start);
-        }
-        let mut reads: Vec<_> = view::space_reads(&batch.space).into();
-        let own = reads.len();
-        reads.extend(starts.iter().map(|start| view::block_read(number, *start)));
-        let found = self.rows().read(reads).await?;
-        let begins = view::space_row(&found)?.map_or(0, |row| row.begins);
-        let mut chains = Vec::new();
-        for ((dot, start), rows) in dots.into_iter().zip(starts).zip(found.iter().skip(own)) {
-            if rows.is_empty() && start < begins {
-                chains.push((dot, None));
-                continue;
-            }
-            let chain = view::block(rows)?.block.chain_at(dot);
-            let missing = Damage::new("a block does not hold the events that it should");
-            chains.push((dot, Some(chain.ok_or(missing)?)));
-        }
-        Ok(chains)
-    }
-
-    /// A refused batch: writes what proves a fork, unless that is recorded or has no room.
-    async fn refuse(
-        &self,
-        space: &Arc<Space>,
-        known: &Known,
-        batch: &Batch,
-        refusal: Refusal,
-        block: Option<&Bytes>,
-    ) -> Result<Draft, StoreError> {
-        let mut draft = Draft::on(known);
-        draft.outcome = Err(refusal.clone());
-        let (Refusal::Fork { dot, .. }, Some(block)) = (&refusal, block) else {
-            return Ok(draft);
-        };
-        let bytes = known.row.fork_bytes + block.len() as u64;
-        if known.row.forks as usize >= LIST_ROWS_MAX || bytes > BATCH_BYTES_MAX as u64 {
-            return Ok(draft);
-        }
-        let proof =
-            ForkProof { refusal: refusal.to_string(), replica: dot.replica, block: block.clone() };
-        let proof = wire::encode(&proof).map_err(Damage::from)?;
-        let key = known.row.number.hashed(&[&proof]);
-        let read = Read::get(Table::Forks, &key);
-        let found = self.read_staged(space, known, batch, vec![read]).await?;
-        if !answer(&found, 0).is_empty() {
-            return Ok(draft);
-        }
-        draft.put(Table::Forks, key, &[&known.row.forks.to_be_bytes(), &proof]);
-        (draft.row.forks, draft.row.fork_bytes) = (known.row.forks + 1, bytes);
-        Ok(draft)
     }
 
     /// Finds which of a checkpoint's conflicts are recorded already.
@@ -299,19 +310,19 @@ impl Ledger {
         let keys = checkpoint.conflicts.iter().map(|of| conflict_key(known.row.number, of));
         let keys: Vec<_> = keys.collect::<Result<_, _>>()?;
         let reads = keys.iter().map(|key| Read::get(Table::ConflictsSeen, key)).collect();
-        let found = self.read_staged(space, known, batch, reads).await?;
+        self.settled(space, known, batch).await?;
+        let found = self.rows().read(reads).await?;
         let recorded = keys.into_iter().zip(found).filter(|(_, rows)| !rows.is_empty());
         Ok(recorded.map(|(key, _)| key).collect())
     }
 
-    /// Reads once everything staged so far is written.
-    async fn read_staged(
+    /// Waits until everything staged so far is written, so that reading shows it.
+    async fn settled(
         &self,
         space: &Arc<Space>,
         known: &Known,
         batch: &Batch,
-        reads: Vec<Read>,
-    ) -> Result<Vec<Vec<Row>>, StoreError> {
+    ) -> Result<(), StoreError> {
         let barrier = staged(&batch.space, space, known, &Draft::on(known));
         if let Some(written) = self.queue.push(barrier, known.generation, None)
             && let Ok(Written::Failed(error)) = written.await
@@ -319,7 +330,7 @@ impl Ledger {
             return Err(StoreError::shared(error));
         }
         // Should the barrier have fallen, the batch itself is not taken either.
-        self.rows().read(reads).await
+        Ok(())
     }
 
     /// Waits until everything staged so far is written or has failed.
@@ -343,8 +354,9 @@ impl Draft {
     /// Nothing to write yet.
     fn on(known: &Known) -> Self {
         let head = Position(known.row.ends);
-        let outcome = Ok(Committed { head, appended: 0 });
-        Self { row: known.row.clone(), heads: BTreeMap::new(), changes: Vec::new(), outcome }
+        let outcome = Ok(Committed { head, appended: 0, blocks: Vec::new() });
+        let (row, branches) = (known.row.clone(), BTreeMap::new());
+        Self { row, branches, changes: Vec::new(), outcome, key: None }
     }
 
     fn put(&mut self, table: Table, key: Vec<u8>, parts: &[&[u8]]) {
@@ -352,28 +364,27 @@ impl Draft {
         self.changes.push(Change::Put { table, key, value });
     }
 
-    /// Blocks, and which events they hold.
-    fn append(&mut self, blocks: &[LogBlock]) {
+    /// Appends blocks, and notes which commits they hold.
+    fn append(&mut self, blocks: &[LogBlock], end: Cursor) {
         let number = self.row.number;
         for log in blocks {
             let start = log.start.0;
-            let (source, block) = (write_source(log.source), log.block.bytes());
-            self.put(Table::Log, number.log(start), &[&source, block]);
-            for run in log.block.runs() {
-                let key = number.run(&run.replica, run.first_seq, start);
-                self.put(Table::Runs, key, &[&run.last_seq().to_be_bytes()]);
+            self.put(Table::Log, number.log(start), &[&write_place(log), log.block.bytes()]);
+            for (run, place) in log.block.runs().iter().zip(&log.runs) {
+                let row = RunRow { last_seq: run.last_seq(), start, end: place.end };
+                self.put(Table::Runs, number.run(place.branch, run.first_seq), &[&row.write()]);
             }
-            self.row.ends = log.end().0;
         }
+        (self.row.ends, self.row.digest) = (end.position.0, end.digest);
     }
 
-    fn set_heads(&mut self, known: &Known, heads: BTreeMap<crate::id::ReplicaId, Head>) {
-        for (replica, head) in &heads {
-            self.put(Table::Heads, self.row.number.head(replica), &[&write_head(head)]);
+    fn set_branches(&mut self, known: &Known, branches: BTreeMap<BranchNo, Branch>) {
+        for (no, branch) in &branches {
+            self.put(Table::Heads, self.row.number.branch(*no), &[&write_branch(branch)]);
         }
-        let fresh = heads.keys().filter(|replica| !known.heads.contains_key(replica)).count();
-        self.row.authors += u32::try_from(fresh).unwrap_or(u32::MAX);
-        self.heads = heads;
+        let fresh = branches.keys().filter(|no| known.branches.get(**no).is_none()).count();
+        self.row.branches += u32::try_from(fresh).unwrap_or(u32::MAX);
+        self.branches = branches;
     }
 
     fn checkpoint(

@@ -1,10 +1,9 @@
-//! The canonical encoding of records that stores keep beside the log: conflicts and forks.
+//! The canonical encoding of records that stores keep beside the log: conflicts.
 //!
 //! `docs/storage.md` gives the field numbers.
 
 use bytes::Bytes;
 
-use super::ForkProof;
 use crate::clock::Hlc;
 use crate::conflict::{Conflict, Write};
 use crate::id::{AggregateId, Dot, Key, Name, ReplicaId};
@@ -48,22 +47,6 @@ impl Message for Write {
         let dot = Dot { replica, seq: Field::read_field(2, input)? };
         let hlc = Hlc::from_bits(Field::read_field(3, input)?);
         Ok(Self { dot, hlc, value: Field::read_field(4, input)? })
-    }
-}
-
-impl Message for ForkProof {
-    fn write_fields(&self, out: &mut Writer) {
-        text_field(&self.refusal, 1, out);
-        self.replica.as_bytes().write_field(2, out);
-        self.block.write_field(3, out);
-    }
-
-    fn read_fields(input: &mut Reader<'_>) -> Result<Self, WireError> {
-        Ok(Self {
-            refusal: Field::read_field(1, input)?,
-            replica: ReplicaId::from_bytes(Field::read_field(2, input)?),
-            block: Field::read_field(3, input)?,
-        })
     }
 }
 
@@ -124,12 +107,6 @@ mod tests {
     fn records_are_read_as_they_were_written() {
         let conflict = conflict();
         assert_eq!(wire::decode(&wire::encode(&conflict).unwrap()), Ok(conflict));
-        let proof = ForkProof {
-            refusal: "held with other contents".into(),
-            replica: ReplicaId::from_bytes([3; 32]),
-            block: Bytes::from_static(b"SKB1"),
-        };
-        assert_eq!(wire::decode(&wire::encode(&proof).unwrap()), Ok(proof));
     }
 
     #[test]

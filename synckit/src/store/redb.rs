@@ -114,7 +114,7 @@ impl EventStore {
         let attempted = format!("open the store {}", medium.name());
         let is_open_here = Arc::clone(&medium);
         match Engine::open(medium, options) {
-            Ok((engine, found)) => Ok(Self::founded(Arc::new(RedbRows(Arc::new(engine))), &found)),
+            Ok((engine, found)) => Ok(Self::founded(Arc::new(RedbRows(Arc::new(engine))), found)),
             Err(fault) => {
                 let error = fault.into_store_error(attempted.clone());
                 if *error.kind() == StoreErrorKind::Locked && is_open_here.is_open_here() {

@@ -1,6 +1,6 @@
 //! The seam of a back end: sorted tables of byte strings, read from one state, written as a whole.
 //!
-//! [`EventStore`](super::EventStore) keeps everything that a store means in eleven tables of rows:
+//! [`EventStore`](super::EventStore) keeps everything that a store means in ten tables of rows:
 //! admission, encodings, checksums, cursors, group commit and waking readers stand above this seam
 //! and exist once. A back end only keeps rows. It interprets neither keys nor values.
 //!
@@ -125,15 +125,13 @@ pub enum Table {
     Conflicts,
     /// Keys of recorded conflicts.
     ConflictsSeen,
-    /// Proofs of forks.
-    Forks,
     /// The names of spaces.
     Names,
 }
 
 impl Table {
     /// All tables, by number.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 10] = [
         Self::Meta,
         Self::Spaces,
         Self::Log,
@@ -143,7 +141,6 @@ impl Table {
         Self::States,
         Self::Conflicts,
         Self::ConflictsSeen,
-        Self::Forks,
         Self::Names,
     ];
 
@@ -159,7 +156,6 @@ impl Table {
             Self::States => "states",
             Self::Conflicts => "conflicts",
             Self::ConflictsSeen => "conflicts_seen",
-            Self::Forks => "forks",
             Self::Names => "names",
         }
     }

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::encoding::{BLOCK_HEADER_LEN, SOURCE_LEN};
+use super::encoding::place_len;
 use super::rows::Table;
 use super::{StoreError, StoreErrorKind};
 use crate::block::BlockError;
@@ -83,7 +83,7 @@ fn seal(table: Table, key: &[u8], parts: &[&[u8]]) -> [u8; SEAL_LEN] {
     hasher.update(&[table.number()]);
     hasher.update(&(key.len() as u64).to_be_bytes());
     hasher.update(key);
-    let mut left = covers(table);
+    let mut left = covers(table, parts);
     for part in parts {
         let covered = &part[..part.len().min(left)];
         hasher.update(covered);
@@ -94,11 +94,11 @@ fn seal(table: Table, key: &[u8], parts: &[&[u8]]) -> [u8; SEAL_LEN] {
     seal
 }
 
-/// The number of bytes of a row's content that the seal covers. A block behind its header has a checksum of
-/// its own, which is covered.
-const fn covers(table: Table) -> usize {
-    match table {
-        Table::Log => SOURCE_LEN + BLOCK_HEADER_LEN,
+/// The number of bytes of a row's content that the seal covers. A block behind its header has a
+/// checksum of its own, which is covered.
+fn covers(table: Table, parts: &[&[u8]]) -> usize {
+    match (table, parts.first()) {
+        (Table::Log, Some(first)) => place_len(first),
         _ => usize::MAX,
     }
 }

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::encoding::{SpaceNumber, SpaceRow};
-use crate::envelope::Head;
-use crate::id::{Position, ReplicaId, SpaceId};
+use crate::branch::Branches;
+use crate::id::{Position, SpaceId};
 
 /// Most spaces that are remembered.
 const SPACES_MAX: usize = 4_096;
-/// Most heads of authors that are remembered.
-const HEADS_MAX: usize = 65_536;
+/// Most branches that are remembered.
+const BRANCHES_MAX: usize = 65_536;
 
 /// One space.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub(super) struct Known {
     pub(super) row: SpaceRow,
     /// The row as it stands or is staged; `None` when the space is not there yet.
     pub(super) stored: Option<Bytes>,
-    pub(super) heads: BTreeMap<ReplicaId, Head>,
+    pub(super) branches: Branches,
     /// The number of failed writes when it was read.
     pub(super) generation: u64,
 }
@@ -88,14 +88,14 @@ impl Spaces {
         spaces.get(id).map(Arc::clone)
     }
 
-    /// Keeps within the limit of heads.
+    /// Keeps within the limit of branches.
     pub(super) fn trim(&self) {
         let mut spaces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let heads = |space: &Arc<Space>| {
+        let branches = |space: &Arc<Space>| {
             let known = space.known.try_lock();
-            known.map_or(0, |known| known.as_ref().map_or(0, |known| known.heads.len()))
+            known.map_or(0, |known| known.as_ref().map_or(0, |known| known.branches.len()))
         };
-        if spaces.values().map(heads).sum::<usize>() > HEADS_MAX {
+        if spaces.values().map(branches).sum::<usize>() > BRANCHES_MAX {
             forget_unused(&mut spaces);
         }
     }

@@ -7,18 +7,18 @@
 
 use bytes::Bytes;
 
+use super::LIST_ROWS_MAX;
 use super::encoding::{
-    RunRow, SpaceNumber, SpaceRow, content, head_replica, only, read_cursor, read_head, read_log,
-    space_key, state_key,
+    RunRow, SpaceNumber, SpaceRow, content, only, read_branch, read_cursor, read_log, space_key,
+    state_key,
 };
 use super::rows::{KeyRange, Read, Row, Table};
 use super::seal::Damage;
-use super::{ForkProof, LIST_ROWS_MAX};
 use crate::block::BLOCK_BYTES_MAX;
+use crate::branch::{BranchNo, Branches};
 use crate::conflict::Conflict;
-use crate::envelope::Head;
-use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId, StoreIdentity};
-use crate::log::{LogBlock, Page, READ_BYTES_MAX};
+use crate::id::{AggregateId, Key, Name, Position, SpaceId};
+use crate::log::{Cursor, LogBlock, Page, READ_BYTES_MAX};
 use crate::vector::VECTOR_REPLICAS_MAX;
 use crate::wire;
 
@@ -113,45 +113,54 @@ pub(super) fn block(rows: &[Row]) -> Result<LogBlock, Damage> {
     read_log(rows.first().ok_or(Damage::new("a block of the log is missing"))?)
 }
 
-/// The read of the run that holds an author's event.
-pub(super) fn run_read(number: SpaceNumber, dot: Dot) -> Read {
-    let range = KeyRange { from: number.run(&dot.replica, dot.seq, u64::MAX), to: Vec::new() };
-    let floor = Some(number.author(&dot.replica));
+/// The read of the run of a branch that holds an event.
+pub(super) fn run_read(number: SpaceNumber, no: BranchNo, seq: u64) -> Read {
+    let range = KeyRange { from: number.run(no, seq), to: Vec::new() };
+    let floor = Some(number.branch(no));
     Read { floor, rows_max: 1, ..Read::range(Table::Runs, range) }
 }
 
-/// The run that holds an author's event, which the log is known to hold.
-pub(super) fn run(number: SpaceNumber, dot: Dot, rows: &[Row]) -> Result<RunRow, Damage> {
-    let missing = Damage::new("a run of an author's events is missing");
-    let Some(row) = rows.first().filter(|row| row.key.starts_with(&number.author(&dot.replica)))
-    else {
+/// The run of a branch that holds an event, which the log is known to hold or to have held.
+pub(super) fn run(
+    number: SpaceNumber,
+    no: BranchNo,
+    seq: u64,
+    rows: &[Row],
+) -> Result<RunRow, Damage> {
+    let missing = Damage::new("a run of a branch is missing");
+    let Some(row) = rows.first().filter(|row| row.key.starts_with(&number.branch(no))) else {
         return Err(missing);
     };
-    let run = RunRow::read(&row.key, &content(Table::Runs, row)?)?;
-    if row.key <= number.run(&dot.replica, dot.seq, u64::MAX) && dot.seq <= run.last_seq {
-        Ok(run)
-    } else {
-        Err(missing)
-    }
+    let run = RunRow::read(&content(Table::Runs, row)?)?;
+    if row.key <= number.run(no, seq) && seq <= run.last_seq { Ok(run) } else { Err(missing) }
 }
 
-/// The read of all heads of a space.
-pub(super) fn heads_read(number: SpaceNumber) -> Read {
+/// The read of all branches of a space.
+pub(super) fn branches_read(number: SpaceNumber) -> Read {
     Read { rows_max: VECTOR_REPLICAS_MAX + 1, ..Read::range(Table::Heads, number.range()) }
 }
 
-/// The heads of a space's authors, all of them.
-pub(super) fn heads(space: &SpaceRow, rows: &[Row]) -> Result<Vec<(ReplicaId, Head)>, Damage> {
-    if u32::try_from(rows.len()) != Ok(space.authors) {
-        return Err(Damage::new("an author's head is missing"));
+/// The branches of a space, all of them.
+pub(super) fn branches(space: &SpaceRow, rows: &[Row]) -> Result<Branches, Damage> {
+    if u32::try_from(rows.len()) != Ok(space.branches) {
+        return Err(Damage::new("a branch is missing"));
     }
-    let head = |row: &Row| Ok((head_replica(&row.key)?, read_head(&content(Table::Heads, row)?)?));
-    rows.iter().map(head).collect::<Result<_, Damage>>()
+    let mut branches = Branches::new();
+    for (no, row) in (0..).map(BranchNo).zip(rows) {
+        if row.key != space.number.branch(no) {
+            return Err(Damage::new("a branch is missing"));
+        }
+        let branch = read_branch(&content(Table::Heads, row)?)?;
+        branches.set(no, branch).map_err(|_| Damage::new("a space has too many branches"))?;
+    }
+    Ok(branches)
 }
 
-/// An author's head.
-pub(super) fn head(rows: &[Row]) -> Result<Option<Head>, Damage> {
-    only(Table::Heads, rows)?.map(|content| read_head(&content)).transpose()
+/// The read of the block that ends at a position, or of one before it.
+pub(super) fn block_before_read(number: SpaceNumber, position: Position) -> Read {
+    let from = number.log(position.0.saturating_sub(1));
+    let range = KeyRange { from: from.clone(), to: number.log(position.0) };
+    Read { floor: Some(number.log(0)), rows_max: 1, ..Read::range(Table::Log, range) }
 }
 
 /// An aggregate's state.
@@ -159,13 +168,9 @@ pub(super) fn state(rows: &[Row]) -> Result<Option<Bytes>, Damage> {
     only(Table::States, rows)
 }
 
-/// The cursor in a peer's log.
-pub(super) fn cursor(peer: &StoreIdentity, rows: &[Row]) -> Result<Option<Position>, Damage> {
-    let Some(content) = only(Table::Cursors, rows)? else {
-        return Ok(None);
-    };
-    let (epoch, position) = read_cursor(&content)?;
-    Ok((epoch == peer.epoch).then_some(position))
+/// The place up to which a peer's log has been followed.
+pub(super) fn cursor(rows: &[Row]) -> Result<Option<Cursor>, Damage> {
+    only(Table::Cursors, rows)?.map(|content| read_cursor(&content)).transpose()
 }
 
 /// The read of a type's states after a key.
@@ -218,21 +223,4 @@ pub(super) fn conflicts(
         return Err(Damage::new("a recorded conflict is missing"));
     }
     rows.iter().map(|row| Ok(wire::decode(&content(Table::Conflicts, row)?)?)).collect()
-}
-
-/// Proofs of forks, in the order of recording.
-pub(super) fn forks(space: &SpaceRow, rows: &[Row]) -> Result<Vec<ForkProof>, Damage> {
-    let mut forks = Vec::new();
-    for row in rows {
-        let content = content(Table::Forks, row)?;
-        let Some((index, proof)) = content.split_first_chunk() else {
-            return Err(Damage::new("a recorded fork is too short"));
-        };
-        forks.push((u32::from_be_bytes(*index), wire::decode(proof)?));
-    }
-    forks.sort_unstable_by_key(|(index, _)| *index);
-    if !forks.iter().map(|(index, _)| *index).eq(0..space.forks) {
-        return Err(Damage::new("a recorded fork is missing"));
-    }
-    Ok(forks.into_iter().map(|(_, proof)| proof).collect())
 }

@@ -3,14 +3,14 @@
 use bytes::Bytes;
 
 use crate::block::{Block, BlockPacker};
+use crate::chain::CommitId;
 use crate::clock::{Hlc, UnixMillis};
-use crate::envelope::{Envelope, Head, Metadata};
+use crate::envelope::{Context, Envelope, Metadata, Seen};
 use crate::event::EventRef;
 use crate::id::{AggregateId, Dot, Key, Name, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::Source;
 use crate::store::{Append, Batch};
-use crate::vector::VectorClock;
 
 /// A replica that writes events about notes, without a store of its own.
 ///
@@ -30,22 +30,26 @@ pub struct Author {
     key: ReplicaKey,
     space: SpaceId,
     aggregate: AggregateId,
-    head: Head,
+    head: CommitId,
+    nonce: u64,
     wall: UnixMillis,
-    seen: VectorClock,
+    seen: Vec<Seen>,
 }
 
 impl Author {
     /// Somebody whose key is made from `seed`, who writes about the note `note` in the default
     /// space.
     pub fn new(seed: u8) -> Self {
+        let key = ReplicaKey::from_seed(&[seed; ReplicaKey::SEED_LEN]);
+        let space = SpaceId::default();
         Self {
-            key: ReplicaKey::from_seed(&[seed; ReplicaKey::SEED_LEN]),
-            space: SpaceId::default(),
+            head: CommitId::root(&space, key.id()),
+            key,
+            space,
+            nonce: 0,
             aggregate: note("note"),
-            head: Head::START,
             wall: UnixMillis::new(1_700_000_000_000),
-            seen: VectorClock::new(),
+            seen: Vec::new(),
         }
     }
 
@@ -53,6 +57,7 @@ impl Author {
     #[must_use]
     pub fn in_space(mut self, space: &str) -> Self {
         self.space = SpaceId::new(space).expect("a valid name of a space");
+        self.head = CommitId::root(&self.space, self.id());
         self
     }
 
@@ -71,14 +76,21 @@ impl Author {
         &self.space
     }
 
-    /// Where the author's events stand.
-    pub const fn head(&self) -> Head {
+    /// The author's last commit; the place before its first one while there is none.
+    pub const fn head(&self) -> CommitId {
         self.head
+    }
+
+    /// From here on the author's commits are made under these random bits, as after another opening
+    /// of its store.
+    pub const fn reopened(&mut self, nonce: u64) -> &mut Self {
+        self.nonce = nonce;
+        self
     }
 
     /// The name of the author's last event.
     pub fn last(&self) -> Dot {
-        Dot { replica: self.id(), seq: self.head.seq }
+        self.head.dot()
     }
 
     /// The note that the author's next events are about.
@@ -92,10 +104,11 @@ impl Author {
         self
     }
 
-    /// From here on the author's events say that they were made after `dot`.
-    pub fn has_seen(&mut self, dot: Dot) -> &mut Self {
-        if dot.replica != self.id() {
-            self.seen.advance(dot).expect("room for another replica");
+    /// From here on the author's events say that they were made after a commit.
+    pub fn has_seen(&mut self, commit: CommitId) -> &mut Self {
+        if commit.author != self.id() {
+            self.seen.retain(|seen| seen.on.author != commit.author);
+            self.seen.push(Seen { on: commit, seq: commit.seq });
         }
         self
     }
@@ -120,7 +133,11 @@ impl Author {
     /// A block with several commits.
     pub fn commits(&mut self, commits: &[&[&str]]) -> Block {
         let space = self.space.clone();
-        pack(&space, |packer| commits.iter().for_each(|texts| self.commit_into(packer, texts)))
+        let key = self.key.clone();
+        let pack_all = |packer: &mut BlockPacker| {
+            commits.iter().for_each(|texts| self.commit_into(packer, texts));
+        };
+        pack(&space, &[&key], pack_all)
     }
 
     /// A block with `count` commits of one event of `bytes` bytes each.
@@ -136,7 +153,8 @@ impl Author {
             .enumerate()
             .map(|(index, text)| self.envelope(index, text, index + 1 == texts.len()))
             .collect();
-        self.head = packer.push_commit(&self.head, &envelopes).expect("room in the block");
+        self.head =
+            packer.push_commit(&self.head, self.nonce, &envelopes).expect("room in the block");
         self.wall = UnixMillis::new(self.wall.get() + texts.len() as u64);
     }
 
@@ -151,7 +169,7 @@ impl Author {
                 min_reader: 1,
             },
             hlc: Hlc::new(UnixMillis::new(self.wall.get() + index), 0),
-            context: self.seen.clone(),
+            context: Context::of(self.seen.iter().copied()),
             last,
             metadata: Metadata::new(),
             extensions: Bytes::new(),
@@ -160,11 +178,15 @@ impl Author {
     }
 }
 
-/// A block of what `write` packs.
-pub fn pack(space: &SpaceId, write: impl FnOnce(&mut BlockPacker)) -> Block {
+/// A block of what `write` packs, signed with the keys of its authors.
+pub fn pack(space: &SpaceId, keys: &[&ReplicaKey], write: impl FnOnce(&mut BlockPacker)) -> Block {
     let mut packer = BlockPacker::new(space.clone());
     write(&mut packer);
-    packer.finish().expect("at least one commit")
+    let sign = |end: &CommitId| {
+        let key = keys.iter().find(|key| key.id() == end.author).expect("the author's key");
+        end.sign(key)
+    };
+    packer.finish(sign).expect("at least one commit")
 }
 
 /// A batch that appends blocks of one space, as if this store's replica had written them.

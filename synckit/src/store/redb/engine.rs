@@ -14,8 +14,7 @@ use super::RedbOptions;
 use super::fault::{Fault, guarded};
 use super::medium::Medium;
 use super::table;
-use crate::id::StoreId;
-use crate::store::encoding::IdentityRow;
+use crate::store::encoding::{FILE_ID_LEN, IdentityRow};
 use crate::store::identity;
 use crate::store::rows::{Read, Row, WriteSet};
 
@@ -27,7 +26,7 @@ const REDB_MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1a, 0x0a, 0xa9, 0x0d, 0x0
 pub(super) struct Engine {
     medium: Arc<dyn Medium>,
     options: RedbOptions,
-    id: StoreId,
+    file: [u8; FILE_ID_LEN],
     /// Transactions hold it shared; opening again and closing hold it alone.
     slot: RwLock<Slot>,
     /// The file was deleted, replaced or cut: what is read from it is not to be built on.
@@ -59,7 +58,7 @@ impl Engine {
         let (handle, identity) = opened;
         let slot = Slot { handle: Some(handle), generation: 0, closed: false };
         let (slot, gone) = (RwLock::new(slot), AtomicBool::new(false));
-        Ok((Self { medium, options, id: identity.id, slot, gone }, identity))
+        Ok((Self { medium, options, file: identity.file, slot, gone }, identity))
     }
 
     /// Answers reads from one state of the file.
@@ -159,7 +158,7 @@ impl Engine {
         tracing::warn!(store = self.medium.name(), "opening the file again after a failure");
         let (handle, identity) =
             open_existing(&*self.medium, &self.options)?.ok_or_else(vanished)?;
-        if identity.id != self.id {
+        if identity.file != self.file {
             return Err(Fault::NotAStore("another store has taken the file's place"));
         }
         slot.handle = Some(handle);

@@ -1,0 +1,127 @@
+//! Finding commits in a log: answers to what admission and sessions ask.
+
+use super::encoding::{RunRow, SpaceNumber};
+use super::rows::{Row, Rows};
+use super::seal::Damage;
+use super::{StoreError, view};
+use crate::block::Commit;
+use crate::branch::{BranchNo, Branches};
+use crate::chain::{Chain, CommitId};
+use crate::log::{Answers, Question};
+
+/// Most commits that are looked for in one read.
+const LOCATE_AT_ONCE: usize = 1_024;
+
+/// Answers what admission asks.
+pub(super) async fn answer(
+    rows: &dyn Rows,
+    number: SpaceNumber,
+    branches: &Branches,
+    questions: &[Question],
+    answers: &mut Answers,
+) -> Result<(), StoreError> {
+    let holds = questions.iter().filter_map(|question| match question {
+        Question::Holds(commit) => Some(*commit),
+        Question::Next(..) => None,
+    });
+    let holds: Vec<_> = holds.collect();
+    for (commit, branch) in holds.iter().zip(locate(rows, number, branches, &holds).await?) {
+        answers.holds(*commit, branch);
+    }
+    for question in questions {
+        let Question::Next(no, seq) = question else { continue };
+        answers.next(*no, *seq, next(rows, number, *no, *seq).await?);
+    }
+    Ok(())
+}
+
+/// The branch of each commit; `None` when it is not held. Where the log was pruned, a commit that
+/// cannot be compared any more is taken for held.
+pub(super) async fn locate(
+    rows: &dyn Rows,
+    number: SpaceNumber,
+    branches: &Branches,
+    commits: &[CommitId],
+) -> Result<Vec<Option<BranchNo>>, StoreError> {
+    let mut located: Vec<_> = commits.iter().map(|commit| branches.ending_with(commit)).collect();
+    let mut asked = Vec::new();
+    for (index, commit) in commits.iter().enumerate().filter(|(index, _)| located[*index].is_none())
+    {
+        let of_author = branches.of(&commit.author).iter();
+        let spans = |no: &&BranchNo| branches.get(**no).is_some_and(|it| it.spans(commit.seq));
+        asked.extend(of_author.filter(spans).map(|no| (index, *no)));
+    }
+    for asked in asked.chunks(LOCATE_AT_ONCE) {
+        let reads =
+            asked.iter().map(|(index, no)| view::run_read(number, *no, commits[*index].seq));
+        let found = rows.read(reads.collect()).await?;
+        for ((index, no), run) in asked.iter().zip(&found) {
+            let run = view::run(number, *no, commits[*index].seq, run)?;
+            if is_on(rows, number, &run, &commits[*index]).await? {
+                located[*index] = Some(*no);
+            }
+        }
+    }
+    Ok(located)
+}
+
+/// The commits of a branch at distances of 1, 2, 4 … runs before its head, at most `most`.
+pub(super) async fn earlier(
+    rows: &dyn Rows,
+    number: SpaceNumber,
+    branches: &Branches,
+    no: BranchNo,
+    most: usize,
+) -> Result<Vec<CommitId>, StoreError> {
+    let Some(branch) = branches.get(no) else { return Ok(Vec::new()) };
+    let (mut commits, mut distance) = (Vec::new(), 1);
+    while commits.len() < most && branch.head.seq.saturating_sub(distance) > branch.base() {
+        let seq = branch.head.seq - distance;
+        let found = rows.read(vec![view::run_read(number, no, seq)]).await?;
+        let run = view::run(number, no, seq, answer_of(&found))?;
+        let commit = CommitId { seq: run.last_seq, chain: run.end, ..branch.head };
+        if commits.last() != Some(&commit) && commit != branch.head {
+            commits.push(commit);
+        }
+        distance = distance.saturating_mul(2);
+    }
+    Ok(commits)
+}
+
+/// Whether a commit is the one with its number in a run.
+async fn is_on(
+    rows: &dyn Rows,
+    number: SpaceNumber,
+    run: &RunRow,
+    commit: &CommitId,
+) -> Result<bool, StoreError> {
+    if run.last_seq == commit.seq {
+        return Ok(run.end == commit.chain);
+    }
+    let found = rows.read(vec![view::block_read(number, run.start)]).await?;
+    if answer_of(&found).is_empty() {
+        return Ok(true);
+    }
+    let log = view::block(answer_of(&found))?;
+    Ok(log.block.commits().iter().any(|held| held.id == *commit))
+}
+
+/// The chain after the commit that follows an event on a branch.
+async fn next(
+    rows: &dyn Rows,
+    number: SpaceNumber,
+    no: BranchNo,
+    seq: u64,
+) -> Result<Chain, StoreError> {
+    let found = rows.read(vec![view::run_read(number, no, seq + 1)]).await?;
+    let run = view::run(number, no, seq + 1, answer_of(&found))?;
+    let found = rows.read(vec![view::block_read(number, run.start)]).await?;
+    let log = view::block(answer_of(&found))?;
+    let follows = |commit: &&Commit| log.runs[commit.run].branch == no && commit.id.seq > seq;
+    let missing = Damage::new("a block does not hold the commits that it should");
+    Ok(log.block.commits().iter().find(follows).ok_or(missing)?.id.chain)
+}
+
+fn answer_of(found: &[Vec<Row>]) -> &[Row] {
+    found.first().map_or(&[], Vec::as_slice)
+}
