@@ -274,12 +274,8 @@ fn unknown(
 /// The state of one aggregate without its type.
 pub(crate) trait State: fmt::Debug + Send + Sync {
     /// Folds an event. Folding one again changes nothing.
-    fn fold(
-        &mut self,
-        at: &Stamp<'_>,
-        entry: &Entry<'_>,
-        conflicts: &mut Conflicts<'_>,
-    ) -> Outcome;
+    fn fold(&mut self, at: &Stamp<'_>, entry: &Entry<'_>, conflicts: &mut Conflicts<'_>)
+    -> Outcome;
 
     /// Counts an event as met without applying it.
     fn park(&mut self, at: &Stamp<'_>) -> Outcome;

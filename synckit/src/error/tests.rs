@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use super::*;
+use crate::chain::{Chain, CommitId};
 use crate::id::{Dot, Name, ReplicaId};
 use crate::log::Refusal;
 use crate::sync::Violation;
@@ -116,13 +117,10 @@ const FIVE_MINUTES: Duration = Duration::from_secs(300);
 fn sessions() -> impl Iterator<Item = SessionError> {
     let message = "a restart".to_owned();
     [
-        SessionError::CursorUnknown,
         SessionError::Disconnected,
         SessionError::PeerEnded { code: GoodbyeCode::Unavailable, message },
         SessionError::PeerMisbehaved(Violation::Protocol { theirs: 9 }),
-        SessionError::PeerMisbehaved(Violation::SameStore),
         SessionError::Refused(Refusal::TooManyReplicas),
-        SessionError::RolledBack { ours: 3, theirs: 5 },
         SessionError::Store,
         SessionError::TimedOut {
             waiting_for: "it should have introduced itself",
@@ -133,7 +131,9 @@ fn sessions() -> impl Iterator<Item = SessionError> {
 }
 
 fn stores() -> impl Iterator<Item = StoreErrorKind> {
-    let dot = Dot { replica: ReplicaId::from_bytes([1; 32]), seq: 7 };
+    let author = ReplicaId::from_bytes([1; 32]);
+    let (after, chain) = (Dot { replica: author, seq: 7 }, Chain::from_bytes([2; 32]));
+    let missing = CommitId { author, seq: 6, chain };
     [
         StoreErrorKind::BatchTooLarge,
         StoreErrorKind::Claimed,
@@ -146,7 +146,7 @@ fn stores() -> impl Iterator<Item = StoreErrorKind> {
         StoreErrorKind::NewerFormat { found: 9, known: 1 },
         StoreErrorKind::NotAStore,
         StoreErrorKind::OpenHere,
-        StoreErrorKind::Refused(Refusal::ClockBack { dot }),
+        StoreErrorKind::Refused(Refusal::Missing { after, missing }),
     ]
     .into_iter()
 }
