@@ -168,6 +168,19 @@ impl Branches {
         Ok(())
     }
 
+    /// Adds what another reading of the same log knows beyond this one.
+    pub(crate) fn include(&mut self, other: &Self) {
+        for (no, branch) in other.iter() {
+            if self.get(no).is_none() {
+                // Numbers follow one another in both.
+                let _ = self.set(no, branch.clone());
+                continue;
+            }
+            let _ = self.grow(no, branch.head);
+            branch.forks.iter().for_each(|(after, next)| self.note_fork(no, *after, *next));
+        }
+    }
+
     /// Another branch leaves this one after an event; `next` is the chain after the commit that
     /// follows here.
     fn note_fork(&mut self, no: BranchNo, after: u64, next: Chain) {

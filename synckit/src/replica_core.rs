@@ -335,8 +335,12 @@ impl ReplicaCore {
         self.doubt = Doubt::Open;
     }
 
-    fn heads(&mut self, key: ReplicaKey, branches: Branches, log: Position) {
+    fn heads(&mut self, key: ReplicaKey, mut branches: Branches, log: Position) {
         self.under_way.heads = false;
+        if let Some(known) = &self.branches {
+            // More of the log may have been folded since they were read.
+            branches.include(known);
+        }
         self.edits.begin_at(key, &branches);
         let forks = count(branches.fork_count());
         self.branches = Some(branches);

@@ -10,7 +10,7 @@ use super::COMMIT_EVENTS_MAX;
 use super::exchange::Ticket;
 use crate::block::{BLOCK_BYTES_MAX, Block, BlockPacker, SIGNATURE_LEN};
 use crate::branch::Branches;
-use crate::chain::CommitId;
+use crate::chain::{Chain, CommitId};
 use crate::clock::{HybridClock, UnixMillis};
 use crate::conflict::Conflicts;
 use crate::envelope::{Context, Envelope, Metadata, PAYLOAD_BYTES_MAX};
@@ -134,9 +134,14 @@ impl Edits {
     pub(super) fn are_not_in(&self, log: &LogBlock, branches: &Branches) -> bool {
         let own = branches.of(&self.author()).first();
         log.block.runs().iter().zip(&log.runs).any(|(run, place)| {
-            let is_own = Some(&place.branch) == own && run.last_seq() <= self.durable;
-            run.replica == self.author() && !is_own
+            let is_durable = Some(&place.branch) == own && run.last_seq() <= self.durable;
+            run.replica == self.author() && !is_durable && !self.is_committing(&place.end)
         })
+    }
+
+    /// Whether a chain ends a block that is being committed.
+    fn is_committing(&self, end: &Chain) -> bool {
+        self.group.iter().any(|block| block.ends().iter().any(|held| held.chain == *end))
     }
 
     /// The key that the author writes under.
