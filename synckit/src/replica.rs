@@ -158,6 +158,7 @@ impl Replica {
     /// When the store cannot be read.
     pub async fn get<A: Aggregate>(&self, id: &Id<A>) -> Result<Option<A>, Error> {
         self.check_open("read an aggregate")?;
+        self.replayed().await?;
         let aggregate = self.aggregate_id(id)?;
         let reads_store = {
             let core = self.running.core();
@@ -187,6 +188,7 @@ impl Replica {
         limit: usize,
     ) -> Result<Vec<(Id<A>, A)>, Error> {
         self.check_open("list aggregates")?;
+        self.replayed().await?;
         let kind = self.kind_of::<A>()?;
         let limit = limit.min(LIST_ROWS_MAX);
         let states = self.states(&kind, after.map(Id::key), limit, |state| shown::<A>(state));
@@ -413,6 +415,17 @@ impl Replica {
     }
 
     /// Refuses what is asked of a replica that was closed.
+    /// Waits while the log is folded again from its beginning, because a fork was found.
+    async fn replayed(&self) -> Result<(), Error> {
+        let replays = self.running.core().replays();
+        match replays {
+            Some(position) => {
+                self.running.ask("fold the log", |ticket| Input::CatchUp(ticket, position)).await
+            }
+            None => Ok(()),
+        }
+    }
+
     fn check_open(&self, attempted: &str) -> Result<(), Error> {
         if self.running.watchers.are_closed() {
             return Err(Error::new(attempted, ErrorKind::Closed));

@@ -60,6 +60,8 @@ pub(crate) struct ReplicaCore {
     log_head: Position,
     under_way: UnderWay,
     waiting: Waiting,
+    /// How far the states had been shown before they were last started over.
+    shown: Position,
     /// A checkpoint is due.
     save_due: bool,
     idle_since: Duration,
@@ -141,6 +143,7 @@ impl ReplicaCore {
             log_head: stored.unwrap_or(Position::START),
             under_way: UnderWay::default(),
             waiting: Waiting::default(),
+            shown: Position::START,
             save_due: false,
             idle_since: Duration::ZERO,
             retry_at: None,
@@ -259,6 +262,12 @@ impl ReplicaCore {
         self.states.folded()
     }
 
+    /// The position up to which the log is being folded again, if it is: until then the states show
+    /// less than they did.
+    pub(crate) fn replays(&self) -> Option<Position> {
+        (self.states.folded() < self.shown).then_some(self.shown)
+    }
+
     /// The durable state of an aggregate, if it is in memory.
     pub(crate) fn state(&self, aggregate: &AggregateId) -> Option<&dyn State> {
         self.states.get(aggregate)
@@ -354,6 +363,7 @@ impl ReplicaCore {
 
     /// All states are folded from the log again.
     fn start_over(&mut self) {
+        self.shown = self.shown.max(self.states.folded());
         self.states.start_over();
         self.incoming.clear();
         if self.doubt == Doubt::None {
