@@ -472,7 +472,7 @@ impl ReplicaCore {
                 self.doubt = Doubt::Open;
                 return self.start_over();
             }
-            if !own && self.doubt == Doubt::None && self.edits.are_not_in(&log, branches) {
+            if !own && self.doubt != Doubt::Open && self.edits.are_not_in(&log, branches) {
                 // Another store writes under this key, so this one has taken a new one.
                 self.doubt = Doubt::Open;
             }
