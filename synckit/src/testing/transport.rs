@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::id::Position;
+use crate::log::{Cursor, Digest};
 use crate::sync::Frame;
 use crate::sync::frame::{Ack, Events};
 use crate::sync::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX};
@@ -338,5 +339,7 @@ fn numbered(number: u64) -> Frame {
 }
 
 fn events(number: u64, blocks: Vec<Bytes>) -> Frame {
-    Frame::Events(Events { through: Position(number), head: Position(number), blocks })
+    let digest = Digest::from_bytes([number.to_le_bytes()[0]; Digest::LEN]);
+    let through = Cursor { position: Position(number), digest };
+    Frame::Events(Events { through, head: Position(number), blocks })
 }

@@ -1,27 +1,13 @@
-//! Cursors, states and conflicts.
+//! States and conflicts.
 
 use bytes::Bytes;
 
 use super::{Store, commit};
 use crate::clock::Hlc;
 use crate::conflict::{Conflict, Write};
-use crate::id::{AggregateId, Dot, Key, Name, Position, SpaceId, StoreId, StoreIdentity};
+use crate::id::{AggregateId, Dot, Key, Name, Position, SpaceId};
 use crate::store::{Batch, Checkpoint, CheckpointMark, LIST_ROWS_MAX};
 use crate::testing::Author;
-
-/// A cursor of an earlier epoch of the peer's store is none.
-pub async fn a_cursor_is_bound_to_the_peers_epoch(store: Store) {
-    let space = SpaceId::default();
-    let peer = |id, epoch| StoreIdentity { id: StoreId::from_bytes([id; StoreId::LEN]), epoch };
-    for (epoch, position) in [(1, 5), (1, 9), (2, 3)] {
-        let cursor = Some((peer(1, epoch), Position(position)));
-        commit(&store, Batch { cursor, ..Batch::new(space.clone()) }).await;
-        let found = store.cursor(&space, &peer(1, epoch)).await.unwrap();
-        assert_eq!(found, Some(Position(position)));
-    }
-    assert_eq!(store.cursor(&space, &peer(1, 1)).await.unwrap(), None);
-    assert_eq!(store.cursor(&space, &peer(2, 2)).await.unwrap(), None);
-}
 
 /// A checkpoint replaces the states that it names; with `replaces_all` the others go as well.
 pub async fn states_stay_until_they_are_replaced(store: Store) {
@@ -38,7 +24,7 @@ pub async fn states_stay_until_they_are_replaced(store: Store) {
     assert_eq!(store.state(&space, &note("a")).await.unwrap(), None);
     assert!(store.conflicts(&space, 0).await.unwrap().is_empty());
     let mark = store.checkpoint(&space).await.unwrap().unwrap();
-    assert_eq!(mark, CheckpointMark { position: Position(3), fingerprint: [3; 32] });
+    assert_eq!(mark, CheckpointMark { position: Position(3), fingerprint: [3; 32], forks: 3 });
 }
 
 /// States come ascending by the bytes of their keys, after a key, limited.
@@ -105,7 +91,11 @@ fn full(
     conflicts: &[Conflict],
 ) -> Batch {
     let states = states.iter().map(|(key, state)| (note(key), Bytes::from(*state))).collect();
-    let mark = CheckpointMark { position: Position(position.into()), fingerprint: [position; 32] };
+    let mark = CheckpointMark {
+        position: Position(position.into()),
+        fingerprint: [position; 32],
+        forks: position.into(),
+    };
     let conflicts = conflicts.to_vec();
     let checkpoint = Some(Checkpoint { mark, replaces_all, states, conflicts });
     Batch { checkpoint, ..Batch::new(SpaceId::default()) }

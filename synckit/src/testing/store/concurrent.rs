@@ -6,16 +6,16 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{Store, commit, events, refusal};
+use super::{Store, commit, events, heads, refusal};
 use crate::id::{Position, SpaceId};
-use crate::log::Refusal;
+use crate::log::{Cursor, Refusal};
 use crate::store::StoreErrorKind;
 use crate::testing::{Author, batch};
 
 /// How long a test waits before it says that something does not happen.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Many tasks commit at once: every event is there once, and the frontier says so.
+/// Many tasks commit at once: every event is there once, and the branches say so.
 pub async fn commits_at_the_same_time_leave_no_gap(store: Store) {
     const AUTHORS: u8 = 8;
     const EACH: u64 = 12;
@@ -33,10 +33,9 @@ pub async fn commits_at_the_same_time_leave_no_gap(store: Store) {
     }
     let authors = tasks.join_all().await;
     let space = SpaceId::default();
-    let frontier = store.frontier(&space).await.unwrap();
-    for author in &authors {
-        assert_eq!(frontier.head(&author.id()), author.head());
-    }
+    let mut written: Vec<_> = authors.iter().map(Author::head).collect();
+    written.sort_unstable();
+    assert_eq!(heads(&store, &space).await, written);
     let mut dots: Vec<_> = events(&store, &space).await.into_iter().map(|(dot, _)| dot).collect();
     dots.sort_unstable();
     dots.dedup();
@@ -54,7 +53,7 @@ pub async fn a_refused_batch_does_not_disturb_those_beside_it(store: Store) {
             let sent = if faulty { batch([&second]) } else { batch([&first, &second]) };
             let result = store.commit(sent).await;
             if faulty {
-                assert!(matches!(refusal(result), Refusal::Gap { .. }));
+                assert!(matches!(refusal(result), Refusal::Missing { .. }));
             } else {
                 assert_eq!(result.unwrap().appended, 2);
             }
@@ -63,7 +62,7 @@ pub async fn a_refused_batch_does_not_disturb_those_beside_it(store: Store) {
     tasks.join_all().await;
     let space = SpaceId::default();
     assert_eq!(store.head(&space).await.unwrap(), Position(20));
-    assert_eq!(store.frontier(&space).await.unwrap().len(), 10);
+    assert_eq!(heads(&store, &space).await.len(), 10);
 }
 
 /// Somebody who follows the log while it is written has in the end seen what it holds, in its
@@ -136,7 +135,7 @@ pub async fn a_commit_that_nobody_waits_for_does_no_harm(store: Store) {
     }
     assert_eq!(commit(&store, batch(&blocks)).await.head, Position(10));
     assert_eq!(events(&store, ann.space()).await.len(), 10);
-    assert_eq!(store.replica_head(ann.space(), &ann.id()).await.unwrap(), ann.head());
+    assert_eq!(heads(&store, ann.space()).await, [ann.head()]);
 }
 
 /// After closing, every call says so; who waits is told as well.
@@ -159,8 +158,10 @@ pub async fn closing_wakes_those_who_wait_and_ends_all_use(store: Store) {
         store.head(&space).await.map(drop),
         store.moved(&space, Position::START).await.map(drop),
         store.frontier(&space).await.map(drop),
-        store.replica_head(&space, &ann.id()).await.map(drop),
-        store.cursor(&space, &store.identity()).await.map(drop),
+        store.branches(&space).await.map(drop),
+        store.cover(&space, &[ann.head()]).await.map(drop),
+        store.check(&space, Cursor::START).await.map(drop),
+        store.cursor(&space, &ann.id()).await.map(drop),
         store.checkpoint(&space).await.map(drop),
         store.state(&space, ann.aggregate()).await.map(drop),
         store.states_of(&space, &[ann.aggregate().clone()]).await.map(drop),

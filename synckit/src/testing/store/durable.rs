@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::{Durable, commit, events, refusal};
-use crate::id::{Position, StoreId, StoreIdentity};
+use super::{Durable, a_cursor, commit, events, refusal};
+use crate::id::{Position, ReplicaId};
 use crate::store::{Checkpoint, CheckpointMark};
 use crate::testing::{Author, batch};
 
-/// Identity, key, events, frontier, cursor, states and forks.
+/// Key, events, branches, cursor and states.
 pub async fn everything_committed_is_there_after_reopening(place: Durable) {
     let store = place.open().await;
-    let (identity, key) = (store.identity(), store.key().id());
+    let key = store.key().id();
     let mut ann = Author::new(1);
     let mut copy = ann.clone();
-    let peer = StoreIdentity { id: StoreId::from_bytes([1; StoreId::LEN]), epoch: 7 };
-    let mark = CheckpointMark { position: Position(2), fingerprint: [8; 32] };
+    let peer = ReplicaId::from_bytes([1; ReplicaId::LEN]);
+    let mark = CheckpointMark { position: Position(2), fingerprint: [8; 32], forks: 0 };
     let mut full = batch([&ann.commit(&["1", "2"]), &ann.write("3")]);
-    full.cursor = Some((peer, Position(40)));
+    full.cursor = Some((peer, a_cursor(40)));
     full.checkpoint = Some(Checkpoint {
         mark: mark.clone(),
         replaces_all: false,
@@ -26,15 +26,17 @@ pub async fn everything_committed_is_there_after_reopening(place: Durable) {
         conflicts: Vec::new(),
     });
     commit(&store, full).await;
-    refusal(store.commit(batch([&copy.commit(&["one", "two", "three"])])).await);
+    commit(&store, batch([&copy.commit(&["one", "two", "three"]), &copy.write("four")])).await;
     let before = events(&store, ann.space()).await;
+    let branches = store.branches(ann.space()).await.unwrap();
+    assert_eq!((branches.len(), branches.fork_count()), (2, 1));
 
     let store = place.reopen(store).await;
-    assert_eq!((store.identity(), store.key().id()), (identity, key));
+    assert_eq!(store.key().id(), key);
     let space = ann.space();
     assert_eq!(events(&store, space).await, before);
-    assert_eq!(store.replica_head(space, &ann.id()).await.unwrap(), ann.head());
-    assert_eq!(store.cursor(space, &peer).await.unwrap(), Some(Position(40)));
+    assert_eq!(store.branches(space).await.unwrap(), branches);
+    assert_eq!(store.cursor(space, &peer).await.unwrap(), Some(a_cursor(40)));
     assert_eq!(store.checkpoint(space).await.unwrap(), Some(mark));
     assert_eq!(store.state(space, ann.aggregate()).await.unwrap(), Some("state".into()));
     assert_eq!(store.forks(space).await.unwrap().len(), 1);

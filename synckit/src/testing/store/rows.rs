@@ -29,7 +29,7 @@ pub async fn rows_are_read_by_range_floor_and_limits(store: Store) {
     assert_eq!(read(&store, Read { rows_max: 0, ..range(1, 8) }).await, []);
     assert_eq!(read(&store, Read { bytes_max: 25, ..range(1, 8) }).await, [1, 3]);
     assert_eq!(read(&store, Read { bytes_max: 1, ..range(3, 8) }).await, [3]);
-    let other = Read { table: Table::Forks, ..range(1, 8) };
+    let other = Read { table: Table::Cursors, ..range(1, 8) };
     assert_eq!(read(&store, other).await, []);
 }
 

@@ -11,7 +11,7 @@ use crate::testing::{Author, batch};
 pub async fn a_store_is_open_until_its_last_use_is_closed(store: Store) {
     let mut ann = Author::new(1);
     let other = Arc::new(store.share().unwrap());
-    assert_eq!(other.identity(), store.identity());
+    assert_eq!(other.key().id(), store.key().id());
     commit(&store, batch([&ann.write("1")])).await;
     store.close().await.unwrap();
     let error = store.commit(batch([&ann.clone().write("2")])).await.unwrap_err();
