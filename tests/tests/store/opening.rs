@@ -16,19 +16,17 @@ const META: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("meta");
 async fn a_store_is_made_where_there_is_none_and_found_again() {
     let folder = Folder::new();
     let first = folder.open().unwrap();
-    let (identity, key) = (first.identity(), first.key().id());
-    assert_eq!(identity.epoch, 1);
+    let key = first.key().id();
     first.close().await.unwrap();
     let again = folder.open().unwrap();
-    assert_eq!((again.identity(), again.key().id()), (identity, key));
+    assert_eq!(again.key().id(), key);
     assert_eq!(folder.files(), ["store"]);
 }
 
 #[test]
-fn two_stores_have_different_identities_and_keys() {
+fn two_stores_have_different_keys() {
     let (one, other) = (Folder::new(), Folder::new());
     let (one, other) = (one.open().unwrap(), other.open().unwrap());
-    assert_ne!(one.identity(), other.identity());
     assert_ne!(one.key().id(), other.key().id());
 }
 

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use synckit::block::Block;
+use synckit::branch::{Branches, Fork};
+use synckit::chain::CommitId;
 use synckit::clock::Hlc;
 use synckit::conflict::{Conflict, Write};
-use synckit::envelope::Frontier;
-use synckit::id::{Dot, Key, Position, SpaceId, StoreId, StoreIdentity};
-use synckit::log::{Page, Source};
-use synckit::store::{
-    Batch, Checkpoint, CheckpointMark, EventStore, ForkProof, RedbOptions, StoreError,
-};
+use synckit::id::{Dot, Key, Position, ReplicaId, SpaceId};
+use synckit::log::{Cursor, Digest, LogBlock};
+use synckit::store::{Batch, Checkpoint, CheckpointMark, EventStore, RedbOptions, StoreError};
 use synckit::testing::faults::FaultyDisk;
 use synckit::testing::{Author, batch};
 
@@ -31,21 +29,26 @@ pub(crate) fn story() -> (Vec<Batch>, Author) {
         ann.about(&format!("note {}", part % 3));
         let blocks = [ann.commit(&["one", "two"]), ann.write(&"long ".repeat(60))];
         let mut full = batch(&blocks);
-        full.cursor = Some((peer(), Position(part)));
+        full.cursor = Some((peer(), a_cursor(part)));
         full.checkpoint = Some(checkpoint(&ann, part));
         batches.push(full);
     }
     (batches, ann)
 }
 
-pub(crate) fn peer() -> StoreIdentity {
-    StoreIdentity { id: StoreId::from_bytes([9; StoreId::LEN]), epoch: 3 }
+fn peer() -> ReplicaId {
+    ReplicaId::from_bytes([9; ReplicaId::LEN])
+}
+
+fn a_cursor(part: u64) -> Cursor {
+    let digest = Digest::from_bytes([part.to_le_bytes()[0]; Digest::LEN]);
+    Cursor { position: Position(part), digest }
 }
 
 fn checkpoint(ann: &Author, part: u64) -> Checkpoint {
     let state = format!("state {part}").into();
     Checkpoint {
-        mark: CheckpointMark { position: Position(3 * part), fingerprint: [4; 32] },
+        mark: CheckpointMark { position: Position(3 * part), fingerprint: [4; 32], forks: 0 },
         replaces_all: false,
         states: vec![(ann.aggregate().clone(), state)],
         conflicts: vec![conflict(ann, part)],
@@ -67,28 +70,31 @@ fn conflict(ann: &Author, part: u64) -> Conflict {
     }
 }
 
-/// Blocks in their places.
-type Placed = Vec<(Position, Source, Block)>;
-
 /// What a store holds of the story's space, whether it folds events or only keeps and forwards
 /// them.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Log {
-    blocks: Placed,
-    pub(crate) frontier: Frontier,
-    cursor: Option<Position>,
+    blocks: Vec<LogBlock>,
+    pub(crate) branches: Branches,
+    frontier: Vec<CommitId>,
+    cursor: Option<Cursor>,
+    ends: bool,
     mark: Option<CheckpointMark>,
     conflicts: Vec<Conflict>,
-    forks: Vec<ForkProof>,
+    forks: Vec<Fork>,
 }
 
 impl Log {
     pub(crate) async fn read(store: &EventStore) -> Result<Self, StoreError> {
         let space = SpaceId::default();
+        let blocks = store.read_after(&space, Position::START).await?.blocks;
+        let end = blocks.last().map_or(Cursor::START, LogBlock::cursor);
         Ok(Self {
-            blocks: placed(store.read_after(&space, Position::START).await?),
+            blocks,
+            branches: store.branches(&space).await?,
             frontier: store.frontier(&space).await?,
             cursor: store.cursor(&space, &peer()).await?,
+            ends: store.check(&space, end).await?,
             mark: store.checkpoint(&space).await?,
             conflicts: store.conflicts(&space, 0).await?,
             forks: store.forks(&space).await?,
@@ -125,10 +131,6 @@ impl Contents {
     }
 
     pub(crate) fn events(&self) -> u64 {
-        self.log.blocks.iter().map(|(_, _, block)| block.len() as u64).sum()
+        self.log.blocks.iter().map(|log| log.block.len() as u64).sum()
     }
-}
-
-fn placed(page: Page) -> Placed {
-    page.blocks.into_iter().map(|log| (log.start, log.source, log.block)).collect()
 }
