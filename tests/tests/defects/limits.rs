@@ -4,9 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use synckit::block::{Block, BlockPacker};
+use synckit::block::{Block, BlockPacker, SIGNATURE_LEN};
+use synckit::chain::CommitId;
 use synckit::clock::{Hlc, UnixMillis};
-use synckit::envelope::{Envelope, Frontier, Head, Metadata};
+use synckit::envelope::{CONTEXT_ROWS_MAX, Context, Envelope, Metadata, Seen};
 use synckit::event::EventRef;
 use synckit::id::{AggregateId, Dot, Key, Name, ReplicaId, SpaceId};
 use synckit::sync::Backoff;
@@ -50,23 +51,25 @@ async fn defect_13_empty_edits_and_unknown_types_are_fine() {
 /// Defect 15: limits on vector clocks held for constructors, not for parsers.
 #[test]
 fn defect_15_limits_hold_for_parsers_too() {
-    let mut full = Frontier::new();
+    let mut full = VectorClock::new();
     for n in 0..VECTOR_REPLICAS_MAX {
-        full.set(replica(n), Head::START).unwrap();
+        full.advance(Dot { replica: replica(n), seq: 1 }).unwrap();
     }
-    assert!(full.set(replica(VECTOR_REPLICAS_MAX), Head::START).is_err());
+    assert!(full.advance(Dot { replica: replica(VECTOR_REPLICAS_MAX), seq: 1 }).is_err());
 
     // A context longer than any author may write cannot be packed, so no parser ever lets it in.
-    let mut context = VectorClock::new();
-    for n in 1..=synckit::envelope::CONTEXT_REPLICAS_MAX + 1 {
-        context.advance(Dot { replica: replica(n), seq: 1 }).unwrap();
-    }
-    let mut packer = BlockPacker::new(SpaceId::default());
-    assert!(packer.push_commit(&Head::START, &[envelope(context)]).is_err());
+    let space = SpaceId::default();
+    let seen = (1..=CONTEXT_ROWS_MAX + 1).map(|n| {
+        let on = CommitId { seq: 1, ..CommitId::root(&space, replica(n)) };
+        Seen { on, seq: 1 }
+    });
+    let root = CommitId::root(&space, replica(0));
+    let mut packer = BlockPacker::new(space.clone());
+    assert!(packer.push_commit(&root, 0, &[envelope(Context::of(seen))]).is_err());
 
-    let mut packer = BlockPacker::new(SpaceId::default());
-    packer.push_commit(&Head::START, &[envelope(VectorClock::new())]).unwrap();
-    let sound = packer.finish().unwrap();
+    let mut packer = BlockPacker::new(space);
+    packer.push_commit(&root, 0, &[envelope(Context::new())]).unwrap();
+    let sound = packer.finish(|_| [0; SIGNATURE_LEN]).unwrap();
     assert!(Block::parse(sound.bytes().clone()).is_ok());
     assert!(Block::parse(Bytes::from(vec![0; synckit::block::BLOCK_BYTES_MAX + 1])).is_err());
 }
@@ -93,7 +96,7 @@ fn replica(n: usize) -> ReplicaId {
     ReplicaId::from_bytes(bytes)
 }
 
-fn envelope(context: VectorClock) -> Envelope {
+fn envelope(context: Context) -> Envelope {
     let name = Name::new("note.title_set").unwrap();
     Envelope {
         dot: Dot { replica: replica(0), seq: 1 },

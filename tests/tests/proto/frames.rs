@@ -8,8 +8,9 @@ use bytes::Bytes;
 use prost_reflect::prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions, Value as Reflected};
 use synckit::id::Position;
+use synckit::log::{Cursor, Digest};
 use synckit::sync::Frame;
-use synckit::sync::frame::{Events, GoodbyeCode, Greeting, Resume, Start};
+use synckit::sync::frame::{Events, GoodbyeCode, Greeting, Holds, Resume, Start};
 use synckit::testing::transport::every_kind;
 
 use crate::assert_golden;
@@ -100,14 +101,17 @@ fn golden() -> Vec<Frame> {
     let blocks = vec![Bytes::from_static(b"block"), Bytes::from_static(b"another")];
     let mut frames: Vec<_> = every_kind().into_iter().map(with_a_short_frontier).collect();
     frames.retain(|frame| frame.encode().unwrap().len() <= GOLDEN_BYTES_MAX);
-    frames.push(Frame::Events(Events::new(Position(1), Position(1_000), blocks)));
+    let through = Cursor { position: Position(1), digest: Digest::START };
+    frames.push(Frame::Events(Events::new(through, Position(1_000), blocks)));
     frames.push(Frame::goodbye(GoodbyeCode::Done, "done"));
     frames
 }
 
 fn with_a_short_frontier(mut frame: Frame) -> Frame {
-    if let Frame::Start(Start { resume: Resume::Frontier(dots), .. }) = &mut frame {
-        dots.truncate(2);
+    match &mut frame {
+        Frame::Start(Start { resume: Resume::Frontier(commits), .. })
+        | Frame::Holds(Holds { commits, .. }) => commits.truncate(2),
+        _ => {}
     }
     frame
 }

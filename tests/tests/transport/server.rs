@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use synckit::id::Position;
+use synckit::log::{Cursor, Digest};
 use synckit::sync::Frame;
 use synckit::sync::frame::{Ack, Events};
 use synckit::testing::transport::{Accepted, queue};
@@ -85,8 +86,8 @@ pub(crate) fn ack(number: u64) -> Frame {
 }
 
 pub(crate) fn events(number: u64, block: &'static [u8]) -> Frame {
-    let blocks = vec![Bytes::from_static(block)];
-    Frame::Events(Events::new(Position(number), Position(number), blocks))
+    let through = Cursor { position: Position(number), digest: Digest::START };
+    Frame::Events(Events::new(through, through.position, vec![Bytes::from_static(block)]))
 }
 
 /// Waits for something, within [`PATIENCE`].

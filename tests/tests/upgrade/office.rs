@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use synckit::envelope::Envelope;
 use synckit::id::Position;
 use synckit::store::EventStore;
 use synckit::transport::{ChannelTransport, channel};
-use synckit::wire::Writer;
 use synckit::{Aggregate, Edit, Hub, Id, Registry, Replica};
 use tempfile::TempDir;
 
@@ -68,8 +68,8 @@ impl Office {
         self.replica.state_hash().await.unwrap()
     }
 
-    /// The log as canonical envelopes.
-    pub(crate) async fn log(&self) -> Vec<Vec<u8>> {
+    /// The log.
+    pub(crate) async fn log(&self) -> Vec<Envelope> {
         log(self.replica.store(), &self.replica).await
     }
 
@@ -80,17 +80,12 @@ impl Office {
     }
 }
 
-/// A store's log of a replica's space, as canonical envelopes.
-pub(crate) async fn log(store: &Arc<EventStore>, of: &Replica) -> Vec<Vec<u8>> {
+/// A store's log of a replica's space.
+pub(crate) async fn log(store: &Arc<EventStore>, of: &Replica) -> Vec<Envelope> {
     let page = store.read_after(of.space(), Position::START).await.unwrap();
     assert_eq!(page.through, page.head, "the log fits into a page");
     let entries = page.blocks.iter().flat_map(|log| log.block.entries());
-    let canonical = |envelope: synckit::envelope::Envelope| {
-        let mut out = Writer::new();
-        envelope.write_canonical(of.space(), &mut out);
-        out.finish().unwrap()
-    };
-    entries.map(|entry| canonical(entry.envelope())).collect()
+    entries.map(|entry| entry.envelope()).collect()
 }
 
 pub(crate) fn boiler<A: Aggregate>() -> Id<A> {

@@ -1,0 +1,14 @@
+//! Accidents that every fleet has, with real files and hubs: backups restored, devices cloned,
+//! hubs lost, clocks wrong, peers that lie. Nobody puts anything right by hand, and everything that
+//! was ever acknowledged is there once, everywhere.
+
+// Marked so that clippy takes the helpers for what they are, too.
+#[cfg(test)]
+mod accidents {
+    mod clocks;
+    mod copies;
+    mod forgers;
+    mod hubs;
+    mod restores;
+    mod support;
+}
