@@ -121,8 +121,10 @@ impl Branches {
     pub fn set(&mut self, no: BranchNo, branch: Branch) -> Result<(), VectorFull> {
         let index = no.0 as usize;
         if let Some(held) = self.branches.get_mut(index) {
-            *held = branch;
-            self.index_writers(no);
+            let forks = std::mem::replace(held, branch).forks;
+            if self.get(no).is_some_and(|branch| branch.forks != forks) {
+                self.index_writers_again(no);
+            }
             return Ok(());
         }
         if index != self.branches.len() || index >= VECTOR_REPLICAS_MAX {
@@ -187,8 +189,15 @@ impl Branches {
         let Some(branch) = self.branches.get_mut(no.0 as usize) else { return };
         if let Err(index) = branch.forks.binary_search_by_key(&after, |(seq, _)| *seq) {
             branch.forks.insert(index, (after, next));
-            self.index_writers(no);
+            self.index_writers_again(no);
         }
+    }
+
+    /// A fork gives the events behind it another identity; where it lies before a branch's first
+    /// event, none keeps the one that they had.
+    fn index_writers_again(&mut self, no: BranchNo) {
+        self.of_writer.retain(|_, of| *of != no);
+        self.index_writers(no);
     }
 
     fn index_writers(&mut self, no: BranchNo) {
