@@ -37,11 +37,14 @@ pub(super) fn founding(identity: &IdentityRow) -> WriteSet {
     WriteSet { guards: vec![nothing], changes }
 }
 
-/// The change by which the store writes on under another key.
-pub(super) fn change(identity: &IdentityRow) -> Change {
+/// The change by which the store writes on under another key, and the guard on the one before:
+/// another process may have changed it as well.
+pub(super) fn change(before: &IdentityRow, after: &IdentityRow) -> (Guard, Change) {
     let (table, key) = (Table::Meta, meta::IDENTITY.to_vec());
-    let value = sealed(table, &key, &[&identity.write()]);
-    Change::Put { table, key, value }
+    let [expected, value] =
+        [before, after].map(|identity| sealed(table, &key, &[&identity.write()]));
+    let guard = Guard { table, key: key.clone(), expected: Some(expected) };
+    (guard, Change::Put { table, key, value })
 }
 
 /// The reads that [`read`] interprets.

@@ -43,7 +43,7 @@ pub(super) struct Ledger {
     numbering: AsyncMutex<()>,
     /// The key that the store writes under.
     keys: Mutex<Keys>,
-    /// Held from drawing another key until it is durable.
+    /// Held from drawing another key until it is written or has failed.
     changing: Arc<AsyncMutex<()>>,
 }
 
@@ -75,16 +75,18 @@ struct OnItsWay {
 struct NewKey {
     row: IdentityRow,
     before: IdentityRow,
-    _changing: OwnedMutexGuard<()>,
 }
 
 /// The changes of a batch, and the space after them.
 struct Draft {
     row: SpaceRow,
     branches: BTreeMap<BranchNo, Branch>,
+    guards: Vec<Guard>,
     changes: Vec<Change>,
     outcome: Result<Committed, Refusal>,
     key: Option<NewKey>,
+    /// Held from drawing another key until it is written or has failed.
+    changing: Option<OwnedMutexGuard<()>>,
 }
 
 impl Ledger {
@@ -103,9 +105,26 @@ impl Ledger {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).key.clone()
     }
 
-    fn write_under(&self, identity: &IdentityRow) {
+    /// From here on the store writes under another key, unless it does not write under `before`.
+    fn change_key(&self, before: &IdentityRow, after: &IdentityRow) {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        *keys = Keys::of(identity.clone());
+        if keys.row.seed == before.seed {
+            *keys = Keys::of(after.clone());
+        }
+    }
+
+    /// Reads the key that is stored, unless another one is on its way there: after a failed write
+    /// it is open which one that is, and another process may have changed it.
+    async fn read_key(&self) -> Result<(), StoreError> {
+        let Ok(_changing) = self.changing.try_lock() else { return Ok(()) };
+        let Some(stored) = identity::read(&self.rows().read(identity::reads()).await?)? else {
+            return Err(Damage::new("the store's identity is missing").into());
+        };
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.row.seed != stored.seed {
+            *keys = Keys::of(stored);
+        }
+        Ok(())
     }
 
     pub(super) fn rows(&self) -> &dyn Rows {
@@ -125,7 +144,7 @@ impl Ledger {
             };
             let written = written.await;
             if let (Some(key), false) = (&key, matches!(written, Ok(Written::Durably))) {
-                self.write_under(&key.before);
+                self.change_key(&key.row, &key.before);
             }
             match written.map_err(|_| closed())? {
                 Written::Durably => {
@@ -161,8 +180,8 @@ impl Ledger {
         if numbering.is_some() {
             known.row.number = self.next_number().await?;
         }
-        let draft = self.draft(&space, known, batch).await?;
-        let staged = staged(&batch.space, &space, known, &draft);
+        let mut draft = self.draft(&space, known, batch).await?;
+        let staged = staged(&batch.space, &space, known, &mut draft);
         let (spaces, ends) = (staged.spaces, staged.ends);
         let value = staged.write.changes.last().and_then(space_value);
         let Some(written) = self.queue.push(staged, known.generation, room) else {
@@ -173,7 +192,7 @@ impl Ledger {
         debug_assert!(ends.0 >= known.row.ends, "a log became shorter");
         if let Some(key) = &draft.key {
             // Whoever sees the batch in the log finds the key.
-            self.write_under(&key.row);
+            self.change_key(&key.before, &key.row);
         }
         known.row = draft.row;
         for (no, branch) in draft.branches {
@@ -187,6 +206,7 @@ impl Ledger {
     /// Reads what is stored of a space.
     async fn load(&self, id: &SpaceId, space: &Space) -> Result<Known, StoreError> {
         let generation = self.queue.generation();
+        self.read_key().await?;
         let found = self.rows().read(view::space_reads(id).into()).await?;
         let Some(row) = view::space_row(&found)? else {
             let row = SpaceRow::empty(SpaceNumber(0));
@@ -234,8 +254,7 @@ impl Ledger {
         draft.append(&admitted.blocks, admitted.end);
         draft.set_branches(known, admitted.branches);
         if admitted.own_key_is_used_elsewhere {
-            draft.key = self.new_key(own).await?;
-            draft.changes.extend(draft.key.as_ref().map(|key| identity::change(&key.row)));
+            self.new_key(own, &mut draft).await?;
         }
         if let Some((peer, cursor)) = &batch.cursor {
             draft.put(Table::Cursors, draft.row.number.cursor(peer), &[&write_cursor(cursor)]);
@@ -251,21 +270,25 @@ impl Ledger {
     }
 
     /// Draws another key, unless the store has another one by now.
-    async fn new_key(&self, own: ReplicaId) -> Result<Option<NewKey>, StoreError> {
+    async fn new_key(&self, own: ReplicaId, draft: &mut Draft) -> Result<(), StoreError> {
         let changing = Arc::clone(&self.changing).lock_owned().await;
-        let mut row = {
+        let before = {
             let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
             if keys.key.id() != own {
-                return Ok(None);
+                return Ok(());
             }
             keys.row.clone()
         };
-        let before = row.clone();
+        let mut row = before.clone();
         getrandom::fill(&mut row.seed).map_err(|source| {
             StoreError::new("draw another key", StoreErrorKind::Randomness).caused_by(source)
         })?;
         row.earlier = row.earlier.saturating_add(1);
-        Ok(Some(NewKey { row, before, _changing: changing }))
+        let (guard, change) = identity::change(&before, &row);
+        draft.guards.push(guard);
+        draft.changes.push(change);
+        (draft.key, draft.changing) = (Some(NewKey { row, before }), Some(changing));
+        Ok(())
     }
 
     async fn admit(
@@ -323,7 +346,7 @@ impl Ledger {
         known: &Known,
         batch: &Batch,
     ) -> Result<(), StoreError> {
-        let barrier = staged(&batch.space, space, known, &Draft::on(known));
+        let barrier = staged(&batch.space, space, known, &mut Draft::on(known));
         if let Some(written) = self.queue.push(barrier, known.generation, None)
             && let Ok(Written::Failed(error)) = written.await
         {
@@ -342,6 +365,7 @@ impl Ledger {
             ends: Position::START,
             appends: false,
             spaces: None,
+            changing: None,
             id,
         };
         if let Some(written) = self.queue.push(nothing, self.queue.generation(), None) {
@@ -356,7 +380,8 @@ impl Draft {
         let head = Position(known.row.ends);
         let outcome = Ok(Committed { head, appended: 0, blocks: Vec::new() });
         let (row, branches) = (known.row.clone(), BTreeMap::new());
-        Self { row, branches, changes: Vec::new(), outcome, key: None }
+        let (guards, changes) = (Vec::new(), Vec::new());
+        Self { row, branches, guards, changes, outcome, key: None, changing: None }
     }
 
     fn put(&mut self, table: Table, key: Vec<u8>, parts: &[&[u8]]) {
@@ -418,7 +443,7 @@ impl Draft {
 }
 
 /// A draft with the row of its space, which is guarded; the row comes last.
-fn staged(id: &SpaceId, space: &Arc<Space>, known: &Known, draft: &Draft) -> Staged {
+fn staged(id: &SpaceId, space: &Arc<Space>, known: &Known, draft: &mut Draft) -> Staged {
     let key = space_key(id);
     let is_changed = !draft.changes.is_empty() || draft.row != known.row;
     let is_fresh = known.stored.is_none() && is_changed;
@@ -426,7 +451,8 @@ fn staged(id: &SpaceId, space: &Arc<Space>, known: &Known, draft: &Draft) -> Sta
     if is_changed {
         let expected = known.stored.clone();
         write.guards.push(Guard { table: Table::Spaces, key: key.to_vec(), expected });
-        write.changes.clone_from(&draft.changes);
+        write.guards.append(&mut draft.guards);
+        write.changes.append(&mut draft.changes);
     }
     let number = draft.row.number.0;
     if is_fresh {
@@ -452,6 +478,7 @@ fn staged(id: &SpaceId, space: &Arc<Space>, known: &Known, draft: &Draft) -> Sta
         ends: Position(draft.row.ends),
         appends: draft.row.ends > known.row.ends,
         spaces: is_fresh.then_some(number + 1),
+        changing: draft.changing.take(),
     }
 }
 

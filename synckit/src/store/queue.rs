@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::encoding::SpaceNumber;
 use super::rows::{Change, Rows, Table, WriteSet};
@@ -57,6 +57,8 @@ pub(super) struct Staged {
     pub(super) appends: bool,
     /// The number of numbered spaces with it, if it numbers one.
     pub(super) spaces: Option<u32>,
+    /// Held until the store's other key is written or has failed, if it changes the key.
+    pub(super) changing: Option<OwnedMutexGuard<()>>,
 }
 
 #[derive(Debug)]
