@@ -24,8 +24,11 @@ use crate::wire;
 
 /// Most blocks of one page of a log.
 const PAGE_ROWS_MAX: usize = 4_096;
-/// Most bytes of a block's row besides the block.
-const ROW_OVERHEAD_BYTES: usize = 64;
+/// Most bytes of a block's row. A run takes more bytes in a block than its place beside the block,
+/// and so does an anchor.
+const ROW_BYTES_MAX: usize = 2 * BLOCK_BYTES_MAX;
+/// Most bytes of one page's rows.
+const PAGE_BYTES_MAX: usize = READ_BYTES_MAX + BLOCK_BYTES_MAX;
 
 /// The reads that find a space.
 pub(super) fn space_reads(space: &SpaceId) -> [Read; 2] {
@@ -49,7 +52,7 @@ pub(super) fn log_read(number: SpaceNumber, after: Position) -> Read {
     Read {
         floor: Some(number.log(0)),
         rows_max: PAGE_ROWS_MAX,
-        bytes_max: READ_BYTES_MAX,
+        bytes_max: PAGE_BYTES_MAX,
         ..Read::range(Table::Log, number.range_from(number.log(after.0)))
     }
 }
@@ -79,8 +82,7 @@ pub(super) fn page(space: &SpaceRow, after: Position, rows: &[Row]) -> Result<Pa
     });
     let page = page.fill(blocks)?;
     let bytes: usize = rows.iter().map(|row| row.value.len()).sum();
-    let room = READ_BYTES_MAX.saturating_sub(BLOCK_BYTES_MAX + ROW_OVERHEAD_BYTES);
-    let cut = rows.len() >= PAGE_ROWS_MAX || bytes > room;
+    let cut = rows.len() >= PAGE_ROWS_MAX || bytes > PAGE_BYTES_MAX - ROW_BYTES_MAX;
     if page.blocks.is_empty() || (page.through.0 < space.ends && !cut) {
         return Err(missing());
     }
