@@ -144,9 +144,8 @@ impl EventStore {
     /// crash of the process and of the machine. Events that are held already are passed over.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Refused`] when the log's rules refuse a block; a fork is recorded before
-    /// that. Any other kind leaves open whether the batch was written; committing it again
-    /// settles that.
+    /// [`StoreErrorKind::Refused`] when the log's rules refuse a block. Any other kind leaves open
+    /// whether the batch was written; committing it again settles that.
     pub async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         let events: usize = batch.append.iter().map(|append| append.block.len()).sum();
         let attempted = || format!("append {events} events to space `{}`", batch.space);
@@ -273,6 +272,7 @@ impl EventStore {
     /// # Errors
     /// When the store cannot be read.
     pub async fn check(&self, space: &SpaceId, cursor: Cursor) -> Result<bool, StoreError> {
+        self.check_open("check a cursor")?;
         if cursor == Cursor::START {
             return Ok(true);
         }
