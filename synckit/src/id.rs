@@ -1,4 +1,4 @@
-//! Names of things: replicas, spaces, aggregates, stores and places in a log.
+//! Names of things: replicas, spaces, aggregates and places in a log.
 //!
 //! Every identifier is a newtype that cannot hold an invalid value: bytes and text are checked
 //! once, where they enter, and every length has a named maximum.
@@ -239,54 +239,6 @@ impl fmt::Display for AggregateId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.kind, self.key)
     }
-}
-
-/// The identity of one store, made at random when the store is created.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StoreId([u8; Self::LEN]);
-
-impl StoreId {
-    /// Length in bytes.
-    pub const LEN: usize = 16;
-
-    /// Takes 16 random bytes.
-    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 16 bytes.
-    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
-    }
-}
-
-impl TryFrom<&[u8]> for StoreId {
-    type Error = IdError;
-
-    fn try_from(bytes: &[u8]) -> Result<Self, IdError> {
-        fixed(bytes, "a store id").map(Self)
-    }
-}
-
-impl fmt::Display for StoreId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&hex(&self.0))
-    }
-}
-
-impl fmt::Debug for StoreId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:.8}")
-    }
-}
-
-/// Which incarnation of which store: positions of one say nothing about positions of another.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct StoreIdentity {
-    /// The store.
-    pub id: StoreId,
-    /// Raised when the store's log is known to have gone back (restored from a copy).
-    pub epoch: u64,
 }
 
 /// A place in one store's log of one space: how many events lie before it. 0 is the beginning.
