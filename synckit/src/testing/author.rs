@@ -40,7 +40,11 @@ impl Author {
     /// Somebody whose key is made from `seed`, who writes about the note `note` in the default
     /// space.
     pub fn new(seed: u8) -> Self {
-        let key = ReplicaKey::from_seed(&[seed; ReplicaKey::SEED_LEN]);
+        Self::with_key(ReplicaKey::from_seed(&[seed; ReplicaKey::SEED_LEN]))
+    }
+
+    /// Somebody who writes under a key, as a copy of the store that has it would.
+    pub fn with_key(key: ReplicaKey) -> Self {
         let space = SpaceId::default();
         Self {
             head: CommitId::root(&space, key.id()),

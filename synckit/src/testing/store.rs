@@ -26,8 +26,10 @@ use crate::store::{Batch, Committed, EventStore, StoreError, StoreErrorKind};
 use crate::testing::Author;
 
 mod append;
+mod branches;
 mod checkpoint;
 mod concurrent;
+mod cursors;
 mod durable;
 mod pruned;
 mod read;
@@ -35,8 +37,10 @@ mod rows;
 mod shared;
 
 pub use append::*;
+pub use branches::*;
 pub use checkpoint::*;
 pub use concurrent::*;
+pub use cursors::*;
 pub use durable::*;
 pub use pruned::*;
 pub use read::*;
@@ -60,6 +64,7 @@ macro_rules! __store_contract {
     (durable: $open:expr) => {
         $crate::__store_contract!(@fresh run_in_folder $open);
         $crate::__store_contract! { @tests run_durable $open;
+            another_key_and_all_branches_stay_after_reopening,
             closing_finishes_what_was_begun,
             everything_committed_is_there_after_reopening,
             refused_batches_leave_nothing_behind_after_reopening,
@@ -79,22 +84,35 @@ macro_rules! __store_contract {
             a_cancelled_wait_loses_nothing,
             a_commit_that_nobody_waits_for_does_no_harm,
             a_conflict_is_recorded_once_and_in_order,
+            a_cursor_is_checked_against_the_log,
+            a_cursor_of_another_log_is_none,
+            a_fork_of_older_events_is_found,
             a_fresh_store_is_empty,
+            a_frontier_begins_with_the_heads_and_goes_back,
             a_gap_is_refused,
-            a_redelivered_event_neither_fails_nor_blocks_later_writes,
-            a_refused_batch_does_not_disturb_those_beside_it,
-            a_refused_block_takes_its_batch_with_it,
+            a_gap_on_a_branch_is_refused,
             a_guard_that_does_not_hold_writes_nothing,
             a_log_that_begins_later_is_read_from_there,
             a_log_that_begins_later_is_written_to,
+            a_redelivered_event_neither_fails_nor_blocks_later_writes,
+            a_refused_batch_changes_no_key,
+            a_refused_batch_does_not_disturb_those_beside_it,
+            a_refused_block_takes_its_batch_with_it,
             a_space_is_claimed_by_one_at_a_time,
             a_store_is_open_until_its_last_use_is_closed,
+            a_store_whose_key_is_used_elsewhere_takes_another,
             a_waiter_wakes_when_the_log_of_its_space_moves,
-            another_process_that_writes_is_noticed,
             an_event_before_its_cause_is_refused,
+            another_process_that_writes_is_noticed,
             blocks_of_one_batch_build_on_each_other,
+            both_branches_of_a_fork_are_kept,
+            branches_follow_from_the_log,
             closing_wakes_those_who_wait_and_ends_all_use,
             commits_at_the_same_time_leave_no_gap,
+            cursors_are_kept_for_each_peer,
+            cursors_before_what_was_pruned_are_not_known,
+            digests_chain_through_the_log,
+            forks_are_the_same_in_whatever_order_branches_come,
             readers_never_see_a_position_that_is_preceded_later,
             reading_after_any_position_gives_exactly_the_rest,
             reading_gives_pages_that_join_up,
@@ -104,6 +122,7 @@ macro_rules! __store_contract {
             spaces_do_not_see_each_other,
             states_are_listed_by_key_in_pages,
             states_stay_until_they_are_replaced,
+            what_lies_behind_commits_is_covered,
         }
     };
     (@tests $run:ident $make:expr; $($name:ident,)*) => {$(

@@ -1,9 +1,10 @@
 //! Power failures, full disks and failing ones, at every operation that there is.
 
 use synckit::id::{Position, SpaceId};
+use synckit::log::Source;
 use synckit::store::{Batch, EventStore, RedbOptions, StoreErrorKind};
-use synckit::testing::Author;
 use synckit::testing::faults::{FaultyDisk, Leftover};
+use synckit::testing::{Author, batch};
 
 use crate::support::{Contents, STORY_LEN, open_on, story};
 
@@ -135,18 +136,65 @@ async fn one_failing_read_is_reported_and_the_next_succeeds() {
 }
 
 #[tokio::test]
+async fn a_twin_is_held_if_and_only_if_the_store_writes_under_another_key() {
+    for nth in 0.. {
+        let disk = FaultyDisk::new();
+        let store = open_on(&disk, &RedbOptions::default()).unwrap();
+        let key = store.key().id();
+        let twin = a_twin(&store);
+        disk.power_fails_at(nth);
+        let acknowledged = store.commit(twin.clone()).await.is_ok();
+        assert_eq!(store.key().id() != key, acknowledged, "the key changes with the commit");
+        drop(store);
+        for leftover in LEFTOVERS {
+            let disk = disk.duplicate();
+            disk.restart(leftover);
+            let store = open_on(&disk, &RedbOptions::default()).unwrap();
+            let held = store.head(&twin.space).await.unwrap() > Position::START;
+            assert!(held || !acknowledged, "power failed at {nth}, {leftover:?}: it is lost");
+            assert_eq!(store.key().id() != key, held, "power failed at {nth}, {leftover:?}");
+        }
+        if acknowledged {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_a_failed_write_has_changed_all_the_same_is_found() {
+    for nth in 0.. {
+        let disk = FaultyDisk::new();
+        let store = open_on(&disk, &RedbOptions::default()).unwrap();
+        let key = store.key().id();
+        let twin = a_twin(&store);
+        disk.change_fails_at(nth);
+        let acknowledged = store.commit(twin.clone()).await.is_ok();
+        disk.repair();
+        store.commit(twin).await.unwrap();
+        let other = store.key().id();
+        assert_ne!(other, key, "operation {nth} failed");
+        store.close().await.unwrap();
+        let again = open_on(&disk, &RedbOptions::default()).unwrap();
+        assert_eq!(again.key().id(), other, "operation {nth} failed");
+        if acknowledged {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_duplicate_leaves_no_transaction_open() {
     let disk = FaultyDisk::new();
     let store = open_on(&disk, &RedbOptions::default()).unwrap();
     let mut ann = Author::new(1);
-    let first = synckit::testing::batch([&ann.write("1")]);
+    let first = batch([&ann.write("1")]);
     store.commit(first.clone()).await.unwrap();
     let changes = disk.changes();
     for _ in 0..50 {
         assert_eq!(store.commit(first.clone()).await.unwrap().appended, 0);
     }
     assert_eq!(disk.changes(), changes, "a duplicate costs nothing on the disk");
-    let later = synckit::testing::batch([&ann.write("2")]);
+    let later = batch([&ann.write("2")]);
     assert_eq!(store.commit(later).await.unwrap().head, Position(2));
 }
 
@@ -177,6 +225,13 @@ async fn recovers(disk: &FaultyDisk, options: &RedbOptions, acknowledged: usize,
     assert!(batches <= acknowledged as u64 + 1, "{told}: more than was ever sent");
     commit_all(&store, &story().0).await;
     holds_all(&store).await;
+}
+
+/// What a copy of the store has written under its key, as a peer sends it.
+fn a_twin(store: &EventStore) -> Batch {
+    let mut twin = batch([&Author::with_key(store.key()).write("theirs")]);
+    twin.append[0].source = Source::Peer;
+    twin
 }
 
 async fn commit_all(store: &EventStore, batches: &[Batch]) {
