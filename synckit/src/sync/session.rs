@@ -100,6 +100,11 @@ struct Streams {
     receiver: Option<Receiver>,
     /// Where the peer resumes in this side's log, if it resumes by cursor.
     peer_cursor: Cursor,
+    /// Whether that cursor is still being looked up.
+    checking: bool,
+    /// An acknowledgement that waits for that: a peer that has to begin at the beginning must not
+    /// take itself for caught up before it is told so.
+    held_ack: Option<Ack>,
     send_target: Position,
     receive_target: Position,
     stopping: Option<Stopping>,
@@ -290,6 +295,7 @@ impl Session {
             Resume::After(cursor) => (cursor, Effect::Check(cursor)),
             Resume::Frontier(commits) => (Cursor::START, Effect::Cover(commits)),
         };
+        let checking = sender.is_some() && matches!(ask, Effect::Check(_));
         if sender.is_some() {
             self.effects.push_back(ask);
         }
@@ -297,6 +303,8 @@ impl Session {
             sender,
             receiver,
             peer_cursor,
+            checking,
+            held_ack: None,
             send_target: known.head,
             receive_target: start.head,
             stopping: None,
@@ -310,6 +318,8 @@ impl Session {
     fn checked(&mut self, is_known: bool) {
         let Phase::Streaming(streams) = &mut self.phase else { return };
         let cursor = streams.peer_cursor;
+        streams.checking = false;
+        let ack = streams.held_ack.take();
         match &mut streams.sender {
             Some(sender) if is_known => sender.begin_after(cursor),
             Some(sender) => {
@@ -317,6 +327,9 @@ impl Session {
                 self.send(Frame::Rewind(Rewind {}));
             }
             None => {}
+        }
+        if let Some(ack) = ack {
+            self.send(Frame::Ack(ack));
         }
     }
 
@@ -397,7 +410,9 @@ impl Session {
         let appended = end.0.saturating_sub(start.0);
         let ack = streams.receiver.as_mut().and_then(|receiver| receiver.committed(appended));
         let page = streams.held_page.take();
-        if let Some(ack) = ack {
+        if streams.checking {
+            streams.held_ack = ack.or(streams.held_ack.take());
+        } else if let Some(ack) = ack {
             self.send(Frame::Ack(ack));
         }
         if let Some(page) = page {

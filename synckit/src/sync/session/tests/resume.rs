@@ -1,7 +1,9 @@
 //! Where a session takes up the thread, and what a reconnect costs.
 
 use super::ledger::Ledger;
-use super::seat::{Seat, cursor, held, meet, noon, settle, settled, streaming, with_notes};
+use super::seat::{
+    NOTHING, Seat, cursor, held, meet, noon, settle, settled, streaming, with_notes,
+};
 use crate::block::{Block, BlockPacker};
 use crate::chain::CommitId;
 use crate::id::Position;
@@ -112,6 +114,21 @@ fn a_rewind_is_said_in_these_words() {
     assert_eq!(ann.answers().unwrap(), ["loads after 0"]);
     let told = ann.answers().unwrap();
     assert_eq!(told, ["sends 0 events through 3 of 3", "watches past 3"], "bob holds them");
+}
+
+#[test]
+fn whoever_must_begin_at_the_beginning_is_told_so_before_it_is_acknowledged() {
+    let (mut ann, hub) = (with_notes("ann", 2), with_notes("hub", 1));
+    ann.cursors.insert(hub.replica(), cursor(1));
+    let (mut ann, mut hub) = streaming(ann, hub);
+    assert_eq!(ann.answers().unwrap()[0], "sends 2 events through 2 of 2");
+    hub.hears(ann.next(FrameKind::Events));
+    // The commit is durable before the cursor has been looked up.
+    hub.asked.rotate_left(1);
+    assert_eq!(hub.answers().unwrap(), NOTHING);
+    assert_eq!(hub.answers().unwrap(), ["says that it does not know the cursor", "acks 2"]);
+    settle(&mut ann, &mut hub);
+    assert_eq!(held(&ann), held(&hub));
 }
 
 #[test]
