@@ -24,3 +24,7 @@ pub mod errors {}
 /// The conversation of two stores.
 #[doc = include_str!("../docs/protocol.md")]
 pub mod protocol {}
+
+/// What to do after accidents, and how to back up, restore, move, clone and retire stores.
+#[doc = include_str!("../docs/operations.md")]
+pub mod operations {}

@@ -1,11 +1,11 @@
 //! The hub: keeps and forwards what replicas write, and applies nothing.
 //!
-//! A hub takes from each replica that replica's own events and gives it everybody's. It knows no
+//! A hub takes from each replica whatever it lacks and gives it everybody's events. It knows no
 //! event types and keeps no states, so it needs no upgrade when they change.
 //!
 //! It admits every replica that reaches it and proves its key, to every space: who may reach it is
-//! for the network to say. Within that, a replica can write under no other name than its own,
-//! cannot date its events into the future, and cannot make the hub hold more than its named limits.
+//! for the network to say. Within that, a replica can write under no other name than its own: it may
+//! relay others' events, which their authors have signed.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
