@@ -65,7 +65,8 @@ pub(super) async fn locate(
     Ok(located)
 }
 
-/// The commits of a branch at distances of 1, 2, 4 … runs before its head, at most `most`.
+/// Commits of a branch that end runs, at distances of about 1, 2, 4 … events before its head; at
+/// most `most`.
 pub(super) async fn earlier(
     rows: &dyn Rows,
     number: SpaceNumber,

@@ -113,9 +113,9 @@ pub enum Table {
     Spaces,
     /// The blocks of events, the only large values: up to half a mebibyte each.
     Log,
-    /// Heads of authors.
+    /// Branches of authors.
     Heads,
-    /// In which block an author's event is.
+    /// In which block an event of a branch is.
     Runs,
     /// Cursors in peers' logs.
     Cursors,
