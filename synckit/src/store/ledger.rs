@@ -365,7 +365,7 @@ impl Ledger {
             ends: Position::START,
             appends: false,
             spaces: None,
-            changing: None,
+            _changing: None,
             id,
         };
         if let Some(written) = self.queue.push(nothing, self.queue.generation(), None) {
@@ -478,7 +478,7 @@ fn staged(id: &SpaceId, space: &Arc<Space>, known: &Known, draft: &mut Draft) ->
         ends: Position(draft.row.ends),
         appends: draft.row.ends > known.row.ends,
         spaces: is_fresh.then_some(number + 1),
-        changing: draft.changing.take(),
+        _changing: draft.changing.take(),
     }
 }
 

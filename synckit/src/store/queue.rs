@@ -58,7 +58,7 @@ pub(super) struct Staged {
     /// The number of numbered spaces with it, if it numbers one.
     pub(super) spaces: Option<u32>,
     /// Held until the store's other key is written or has failed, if it changes the key.
-    pub(super) changing: Option<OwnedMutexGuard<()>>,
+    pub(super) _changing: Option<OwnedMutexGuard<()>>,
 }
 
 #[derive(Debug)]
