@@ -326,7 +326,7 @@ impl ReplicaCore {
         let end = last.end();
         let reached = self.incoming.back().map_or(self.states.folded(), |(log, _)| log.end());
         let joins = reached == first.start;
-        self.edits.committed(end);
+        self.edits.committed(&blocks);
         self.log_head = self.log_head.max(end);
         if joins {
             self.incoming.extend(blocks.into_iter().map(|log| (log, true)));
@@ -472,7 +472,7 @@ impl ReplicaCore {
                 self.doubt = Doubt::Open;
                 return self.start_over();
             }
-            if !own && self.doubt != Doubt::Open && self.edits.are_not_in(&log, branches) {
+            if !own && self.doubt != Doubt::Open && self.edits.are_not_in(&log) {
                 // Another store writes under this key, so this one has taken a new one.
                 self.doubt = Doubt::Open;
             }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::COMMIT_EVENTS_MAX;
 use super::exchange::Ticket;
 use crate::block::{BLOCK_BYTES_MAX, Block, BlockPacker, SIGNATURE_LEN};
-use crate::branch::Branches;
+use crate::branch::{BranchNo, Branches};
 use crate::chain::{Chain, CommitId};
 use crate::clock::{HybridClock, UnixMillis};
 use crate::conflict::Conflicts;
@@ -83,8 +83,9 @@ pub(super) struct Edits {
     nonce: u64,
     /// The author's last commit, everything staged included.
     head: CommitId,
-    /// The number of the author's last event that is known to be durable.
-    durable: u64,
+    /// Up to which number each branch is the author's own writing. The number alone would not do: a
+    /// copy of this store may have written other events under the same key and numbers.
+    own: BTreeMap<BranchNo, u64>,
     staged: VecDeque<StagedEdit>,
     committing: Vec<StagedEdit>,
     /// The blocks of the edits that are being committed.
@@ -107,7 +108,7 @@ impl Edits {
     pub(super) fn new(space: SpaceId, key: ReplicaKey, nonce: u64) -> Self {
         Self {
             head: CommitId::root(&space, key.id()),
-            durable: 0,
+            own: BTreeMap::new(),
             space,
             key,
             nonce,
@@ -122,20 +123,18 @@ impl Edits {
 
     /// The author writes under this key after this commit of its log, and nothing is staged.
     pub(super) fn begin_at(&mut self, key: ReplicaKey, branches: &Branches) {
-        self.head = match branches.of(&key.id()).first().and_then(|no| branches.get(*no)) {
-            Some(branch) => branch.head,
-            None => CommitId::root(&self.space, key.id()),
-        };
-        self.durable = self.head.seq;
+        let own = branches.of(&key.id()).first();
+        let own = own.and_then(|no| branches.get(*no).map(|branch| (*no, branch.head)));
+        self.head = own.map_or_else(|| CommitId::root(&self.space, key.id()), |(_, head)| head);
+        self.own = own.map(|(no, head)| (no, head.seq)).into_iter().collect();
         self.key = key;
     }
 
     /// Whether a block has commits under the author's key that it did not make.
-    pub(super) fn are_not_in(&self, log: &LogBlock, branches: &Branches) -> bool {
-        let own = branches.of(&self.author()).first();
+    pub(super) fn are_not_in(&self, log: &LogBlock) -> bool {
         log.block.runs().iter().zip(&log.runs).any(|(run, place)| {
-            let is_durable = Some(&place.branch) == own && run.last_seq() <= self.durable;
-            run.replica == self.author() && !is_durable && !self.is_committing(&place.end)
+            let is_own = self.own.get(&place.branch).is_some_and(|own| run.last_seq() <= *own);
+            run.replica == self.author() && !is_own && !self.is_committing(&place.end)
         })
     }
 
@@ -230,11 +229,15 @@ impl Edits {
         self.group.iter().map(|block| block.len() as u64).sum()
     }
 
-    /// The group is durable, and ends at `through`.
-    pub(super) fn committed(&mut self, through: Position) {
+    /// The group is durable, in these blocks of the log.
+    pub(super) fn committed(&mut self, blocks: &[LogBlock]) {
+        let through = blocks.last().map_or(Position::START, LogBlock::end);
+        for (run, place) in blocks.iter().flat_map(|log| log.block.runs().iter().zip(&log.runs)) {
+            let own = self.own.entry(place.branch).or_default();
+            *own = run.last_seq().max(*own);
+        }
         let edits = std::mem::take(&mut self.committing);
         self.bytes -= edits.iter().map(|edit| edit.bytes).sum::<usize>();
-        self.durable += self.committing_events();
         self.unfolded.push_back((through, edits));
         self.group.clear();
     }
