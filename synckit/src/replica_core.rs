@@ -20,7 +20,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 pub(crate) use edits::{Draft, EditRefusal};
-pub(crate) use exchange::{Effect, Input, Reading, Settlement, Ticket};
+pub(crate) use exchange::{Admission, Effect, Input, Reading, Settlement, Ticket};
+use exchange::{UnderWay, Waiting};
 #[cfg_attr(not(test), allow(unused_imports, reason = "named by tests only"))]
 pub(crate) use states::{Tally, Unsaved};
 
@@ -80,44 +81,11 @@ enum Doubt {
     None,
 }
 
-/// Effects that are not answered yet.
-#[derive(Debug, Default)]
-struct UnderWay {
-    commit: bool,
-    heads: bool,
-    load: bool,
-    log: bool,
-    save: bool,
-    watch: bool,
-}
-
-/// Callers that wait, by what they wait for.
-#[derive(Debug, Default)]
-struct Waiting {
-    edits: Vec<(Ticket, AggregateId)>,
-    catch_ups: Vec<(Ticket, Position)>,
-    /// Answered by the save that begins next, and by the one under way.
-    saves: Vec<Ticket>,
-    saving: Vec<Ticket>,
-    close: Vec<Ticket>,
-}
-
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
     Open,
     /// No edit is taken any more; what is staged is committed, and what is folded is stored.
     Closing,
-    Closed,
-}
-
-/// The answer to a request to edit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Admission {
-    /// Now.
-    Ready,
-    /// Once the ticket is answered; ask again then.
-    Waits,
-    /// Never again.
     Closed,
 }
 

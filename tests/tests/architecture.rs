@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 mod derive;
 
 /// The modules in the order in which `lib.rs` declares them: each uses only those above it.
-const FLOW: [&str; 28] = [
+const FLOW: [&str; 30] = [
     "id",
     "key",
+    "chain",
     "clock",
     "vector",
     "wire",
     "event",
     "envelope",
     "block",
+    "branch",
     "log",
     "conflict",
     "merge",

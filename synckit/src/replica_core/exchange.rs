@@ -95,3 +95,36 @@ pub(crate) enum Settlement {
     /// States could not be stored.
     SaveFailed,
 }
+
+/// The answer to a request to edit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Admission {
+    /// Now.
+    Ready,
+    /// Once the ticket is answered; ask again then.
+    Waits,
+    /// Never again.
+    Closed,
+}
+
+/// Effects that are not answered yet.
+#[derive(Debug, Default)]
+pub(super) struct UnderWay {
+    pub(super) commit: bool,
+    pub(super) heads: bool,
+    pub(super) load: bool,
+    pub(super) log: bool,
+    pub(super) save: bool,
+    pub(super) watch: bool,
+}
+
+/// Callers that wait, by what they wait for.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    pub(super) edits: Vec<(Ticket, AggregateId)>,
+    pub(super) catch_ups: Vec<(Ticket, Position)>,
+    /// Answered by the save that begins next, and by the one under way.
+    pub(super) saves: Vec<Ticket>,
+    pub(super) saving: Vec<Ticket>,
+    pub(super) close: Vec<Ticket>,
+}
