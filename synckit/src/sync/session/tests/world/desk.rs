@@ -236,10 +236,12 @@ impl World {
             ),
             Errand::ReadHeads => {
                 let desk = self.nodes[node].desk.as_ref().unwrap();
-                let stale = self.has(Bug::ForgetsDoubt);
-                let branches = if stale { &desk.first_branches } else { &ledger.branches };
-                let (key, branches) = (ledger.key.clone(), branches.clone());
-                Input::Heads(Box::new(key), Box::new(branches), ledger.head())
+                let (branches, head) = if self.has(Bug::ForgetsDoubt) {
+                    (&desk.first_branches, Position::START)
+                } else {
+                    (&ledger.branches, ledger.head())
+                };
+                Input::Heads(Box::new(ledger.key.clone()), Box::new(branches.clone()), head)
             }
             Errand::ReadLog(after) => Input::Page(ledger.read_after(after)),
             Errand::Commit(blocks) => self.commit_edits(node, blocks, fails)?,
