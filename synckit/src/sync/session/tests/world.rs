@@ -6,6 +6,7 @@
 //! driver and the real engine. What is judged,
 //! and how, is in [`audit`]; what a seed decides is in [`plan`].
 
+mod accident;
 mod audit;
 mod carry;
 mod desk;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use self::accident::Accident;
 use self::audit::{Audit, Sound};
 use self::desk::{Desk, Errand};
 use self::plan::{Plan, TROUBLE_ENDS};
@@ -158,19 +160,6 @@ enum Happening {
     Told(Place, Input),
     TimesOut(Place),
     Writes(usize),
-}
-
-/// What happens to the file of a node.
-#[derive(Clone, Copy)]
-enum Accident {
-    /// It is copied.
-    Copied { node: usize },
-    /// A copy of it is put back in its place, and nobody notices.
-    Restored { node: usize },
-    /// It is replaced by a copy of another node's. Noticed, the copy takes a key of its own.
-    Cloned { from: usize, to: usize, noticed: bool },
-    /// It is lost; the node begins with an empty one.
-    Lost { node: usize },
 }
 
 struct Persist {
@@ -596,30 +585,6 @@ impl Happening {
             Self::DeskTold(node, incarnation, _) => [14, *node as u64, *incarnation],
             Self::Runs(node, incarnation, _) => [15, *node as u64, *incarnation],
             Self::Accident(accident) => [16, accident.number(), 0],
-        }
-    }
-}
-
-impl Accident {
-    fn draw(rng: &mut Rng, nodes: usize) -> Self {
-        let node = rng.index(nodes);
-        match rng.up_to(9) {
-            0..=3 => Self::Copied { node },
-            4..=6 => Self::Restored { node },
-            7 | 8 => Self::Cloned { from: rng.index(nodes), to: node, noticed: rng.per_mille(400) },
-            _ => Self::Lost { node },
-        }
-    }
-
-    /// What tells it from others in a trace.
-    const fn number(self) -> u64 {
-        match self {
-            Self::Copied { node } => node as u64,
-            Self::Restored { node } => 100 + node as u64,
-            Self::Cloned { from, to, noticed } => {
-                200 + 40 * noticed as u64 + 6 * from as u64 + to as u64
-            }
-            Self::Lost { node } => 300 + node as u64,
         }
     }
 }
