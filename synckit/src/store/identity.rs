@@ -11,6 +11,7 @@ use crate::key::ReplicaKey;
 /// The highest format number that this version reads, and the one it writes.
 pub(super) const FORMAT: u32 = 2;
 /// Bytes of randomness that make a store: what tells its file from others, and the seed of its key.
+#[cfg_attr(not(feature = "testing"), allow(unreachable_pub, reason = "a seam for tests"))]
 pub const ENTROPY_LEN: usize = FILE_ID_LEN + ReplicaKey::SEED_LEN;
 
 /// The identity that random bytes make.

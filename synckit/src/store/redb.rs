@@ -29,8 +29,6 @@ use super::{EventStore, StoreError, StoreErrorKind};
 
 #[cfg_attr(not(feature = "testing"), allow(unused_imports, reason = "a seam for tests"))]
 pub use self::medium::Medium;
-#[cfg_attr(not(feature = "testing"), allow(unused_imports, reason = "a seam for tests"))]
-pub use super::identity::ENTROPY_LEN;
 
 /// How an [`EventStore`] treats its redb file.
 #[derive(Clone, PartialEq, Eq, Debug)]
