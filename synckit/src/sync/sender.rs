@@ -90,9 +90,13 @@ impl Sender {
         }
     }
 
-    /// Begins after a place of this side's log.
-    pub(super) const fn begin_after(&mut self, cursor: Cursor) {
+    /// Begins after a place of this side's log. What tells the peer that its cursor is known, if no
+    /// events are to come that would.
+    pub(super) fn begin_after(&mut self, cursor: Cursor) -> Option<Events> {
         (self.sent, self.acked, self.ready) = (cursor, cursor.position, true);
+        self.head = self.head.max(cursor.position);
+        let told = Events { through: cursor, head: self.head, blocks: Vec::new() };
+        (self.sent() >= self.head).then_some(told)
     }
 
     /// Begins at the beginning, leaving out what the peer holds.

@@ -321,7 +321,11 @@ impl Session {
         streams.checking = false;
         let ack = streams.held_ack.take();
         match &mut streams.sender {
-            Some(sender) if is_known => sender.begin_after(cursor),
+            Some(sender) if is_known => {
+                if let Some(told) = sender.begin_after(cursor) {
+                    self.send(Frame::Events(told));
+                }
+            }
             Some(sender) => {
                 sender.ask_for_holdings();
                 self.send(Frame::Rewind(Rewind {}));
@@ -546,7 +550,9 @@ impl Streams {
     fn is_caught_up(&self) -> bool {
         let sent = self.sender.as_ref().is_none_or(|sender| sender.is_done(self.send_target));
         let received = self.receiver.as_ref().is_none_or(|receiver| {
-            receiver.is_settled() && receiver.received() >= self.receive_target
+            receiver.is_placed()
+                && receiver.is_settled()
+                && receiver.received() >= self.receive_target
         });
         sent && received
     }

@@ -132,6 +132,19 @@ fn whoever_must_begin_at_the_beginning_is_told_so_before_it_is_acknowledged() {
 }
 
 #[test]
+fn a_cursor_as_long_as_another_log_is_not_taken_for_all_of_it() {
+    let (mut ann, mut hub) = (with_notes("ann", 1), with_notes("hub", 1));
+    ann.cursors.insert(hub.replica(), cursor(1));
+    hub.cursors.insert(ann.replica(), ann.end());
+    let (mut ann, mut hub) = streaming(ann, hub);
+    assert_eq!(ann.answers().unwrap()[0], "sends 0 events through 1 of 1", "its cursor is known");
+    assert!(!ann.session.progress().caught_up, "nobody has said that the cursor is known");
+    settle(&mut ann, &mut hub);
+    assert!(ann.session.progress().caught_up);
+    assert_eq!(held(&ann).len(), 2);
+}
+
+#[test]
 fn a_hub_restored_from_a_copy_is_refilled() {
     let (ann, hub) = settled_and_stopped(with_notes("ann", 3), "hub");
     let copy = hub.ledger.clone();
