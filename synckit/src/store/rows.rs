@@ -48,7 +48,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), StoreError> {
 //! let store = EventStore::over(Shelf::default()).await?;
-//! # let _ = store.identity();
+//! # let _ = store.key();
 //! # Ok(())
 //! # }
 //! ```
