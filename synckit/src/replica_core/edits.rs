@@ -130,7 +130,7 @@ impl Edits {
         self.key = key;
     }
 
-    /// Whether a block has commits under the author's key that it did not make.
+    /// True when a block has commits under the author's key that it did not make.
     pub(super) fn are_not_in(&self, log: &LogBlock) -> bool {
         log.block.runs().iter().zip(&log.runs).any(|(run, place)| {
             let is_own = self.own.get(&place.branch).is_some_and(|own| run.last_seq() <= *own);
@@ -138,7 +138,7 @@ impl Edits {
         })
     }
 
-    /// Whether a chain ends a block that is being committed.
+    /// True when a chain ends a block that is being committed.
     fn is_committing(&self, end: &Chain) -> bool {
         self.group.iter().any(|block| block.ends().iter().any(|held| held.chain == *end))
     }

@@ -65,7 +65,7 @@ impl Receiver {
         self.committing.is_some()
     }
 
-    /// Whether the place in the peer's log is certain: it began at the beginning, or the peer has
+    /// True when the place in the peer's log is certain: it began at the beginning, or the peer has
     /// accepted the cursor by going on from there. A cursor of another log may read the same.
     pub(super) fn is_placed(&self) -> bool {
         !self.untouched || self.received.position == Position::START

@@ -90,8 +90,8 @@ impl Sender {
         }
     }
 
-    /// Begins after a place of this side's log. What tells the peer that its cursor is known, if no
-    /// events are to come that would.
+    /// Begins after a place of this side's log. Returns the frame that tells the peer that its cursor
+    /// is known, if no events are to come that would.
     pub(super) fn begin_after(&mut self, cursor: Cursor) -> Option<Events> {
         (self.sent, self.acked, self.ready) = (cursor, cursor.position, true);
         self.head = self.head.max(cursor.position);
