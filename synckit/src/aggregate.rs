@@ -35,7 +35,7 @@ pub trait Aggregate: Clone + fmt::Debug + Send + Sync + 'static {
     const VERSION: u32;
     /// The fields and their merge rules, ascending by number.
     const FIELDS: &'static [&'static dyn AnyField];
-    /// What is known of its published versions.
+    /// Its published versions, as far as known.
     const LINEAGE: Lineage;
 
     /// The typed event enum.

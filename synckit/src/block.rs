@@ -49,7 +49,7 @@ pub struct Run {
     pub replica: ReplicaId,
     /// The number of the first event.
     pub first_seq: u64,
-    /// How many events.
+    /// The number of events.
     pub count: u64,
     /// The author's chain before the first event.
     pub chain_before: Chain,
@@ -103,7 +103,7 @@ struct Inner {
     commits: OnceLock<Vec<Commit>>,
 }
 
-/// Where an entry's parts are.
+/// The places of an entry's parts.
 #[derive(Clone, Debug)]
 struct Header {
     run: usize,
@@ -161,7 +161,7 @@ impl Block {
         &self.0.space
     }
 
-    /// How many events it holds, at least 1.
+    /// The number of events in it, at least 1.
     #[allow(clippy::len_without_is_empty, reason = "a block is never empty")]
     pub fn len(&self) -> usize {
         self.0.entries.len()
@@ -264,7 +264,7 @@ impl<'a> Entry<'a> {
         self.header.hlc
     }
 
-    /// Whether it is the last event of its commit.
+    /// True if it is the last event of its commit.
     pub const fn last(&self) -> bool {
         self.header.last
     }
@@ -279,7 +279,7 @@ impl<'a> Entry<'a> {
         self.header.aggregate
     }
 
-    /// Which event it is.
+    /// The event's name and version.
     pub fn event(&self) -> &'a EventRef {
         &self.block.events[self.header.event]
     }
@@ -334,7 +334,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Why bytes are not a block.
+/// Reason why bytes are not a block.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BlockError {

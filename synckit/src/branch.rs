@@ -30,8 +30,8 @@ pub struct Branch {
     /// The branch that it leaves, and the number of the last event that both share. `None` for the
     /// branch of an author that a store met first.
     pub leaves: Option<(BranchNo, u64)>,
-    /// Where other branches leave it, ascending: the number of the last event that both share, and
-    /// the chain after the commit that follows on this branch.
+    /// The places at which other branches leave it, ascending: the number of the last shared event,
+    /// and the chain after the commit that follows on this branch.
     pub forks: Vec<(u64, Chain)>,
 }
 
@@ -41,7 +41,7 @@ impl Branch {
         self.leaves.map_or(0, |(_, seq)| seq)
     }
 
-    /// Whether a number lies on this branch, its base left out.
+    /// True if a number lies on this branch, its base left out.
     pub fn spans(&self, seq: u64) -> bool {
         self.base() < seq && seq <= self.head.seq
     }
@@ -73,12 +73,12 @@ impl Branches {
         Self { branches: Vec::new(), of_author: BTreeMap::new(), of_writer: BTreeMap::new() }
     }
 
-    /// How many branches there are.
+    /// The number of branches.
     pub const fn len(&self) -> usize {
         self.branches.len()
     }
 
-    /// Whether there is none.
+    /// True if there is none.
     pub const fn is_empty(&self) -> bool {
         self.branches.is_empty()
     }
@@ -248,7 +248,7 @@ impl Branches {
         Ok(())
     }
 
-    /// What was seen, as a context that other stores understand. Rows of identities that no branch
+    /// The context that other stores understand of what was seen. Rows of identities that no branch
     /// held here has are left out.
     pub fn context(&self, seen: &VectorClock) -> Context {
         Context::of(seen.iter().filter_map(|dot| {
@@ -279,13 +279,13 @@ impl Branches {
         forks
     }
 
-    /// How many branches have left others: while it stays the same, so does every writer.
+    /// The number of branches that left others: while it stays the same, so does every writer.
     pub fn fork_count(&self) -> usize {
         self.len() - self.of_author.len()
     }
 }
 
-/// What somebody holds of a log: of each branch the events up to a number.
+/// The part of a log that somebody holds: of each branch the events up to a number.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Coverage(BTreeMap<BranchNo, u64>);
 
@@ -308,12 +308,12 @@ impl Coverage {
         }
     }
 
-    /// Whether an event is covered.
+    /// True if an event is covered.
     pub fn covers(&self, no: BranchNo, seq: u64) -> bool {
         self.0.get(&no).is_some_and(|covered| *covered >= seq)
     }
 
-    /// Whether nothing is.
+    /// True if nothing is.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -103,7 +103,7 @@ impl CommitId {
         key.sign(&self.signed())
     }
 
-    /// Whether the author signed this commit.
+    /// True if the author signed this commit.
     pub fn is_signed(&self, signature: &[u8; 64]) -> bool {
         verify(&self.author, &self.signed(), signature)
     }

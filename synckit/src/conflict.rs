@@ -18,7 +18,7 @@ pub struct Write {
     pub dot: Dot,
     /// Its author's hybrid clock.
     pub hlc: Hlc,
-    /// What it wrote, as field 1 of a canonical message.
+    /// The value written, as field 1 of a canonical message.
     pub value: Bytes,
 }
 
@@ -63,14 +63,14 @@ impl<'a> Conflicts<'a> {
         self.found.push(Conflict { aggregate, field, rule, winner, loser });
     }
 
-    /// What was found.
+    /// The conflicts found.
     pub fn into_found(self) -> Vec<Conflict> {
         self.found
     }
 }
 
 impl Write {
-    /// What it wrote, as a value of the field's type.
+    /// The value written, as one of the field's type.
     ///
     /// # Errors
     /// When `T` is not the field's type.

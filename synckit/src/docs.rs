@@ -1,11 +1,11 @@
-//! What cannot be said beside one item: design and formats, for whoever builds on them or rebuilds
+//! Design and formats, beyond what one item's page can say: for whoever builds on them or rebuilds
 //! them elsewhere.
 
-/// How the crate is built.
+/// Structure of the crate.
 #[doc = include_str!("../docs/architecture.md")]
 pub mod architecture {}
 
-/// What each merge rule means.
+/// Semantics of each merge rule.
 #[doc = include_str!("../docs/merge.md")]
 pub mod merge {}
 
@@ -13,7 +13,7 @@ pub mod merge {}
 #[doc = include_str!("../docs/storage.md")]
 pub mod storage {}
 
-/// How published schemas evolve.
+/// Evolution of published schemas.
 #[doc = include_str!("../docs/schema.md")]
 pub mod schema {}
 
@@ -25,6 +25,6 @@ pub mod errors {}
 #[doc = include_str!("../docs/protocol.md")]
 pub mod protocol {}
 
-/// What to do after accidents, and how to back up, restore, move, clone and retire stores.
+/// Measures after accidents; backup, restoring, moving, cloning and retiring of stores.
 #[doc = include_str!("../docs/operations.md")]
 pub mod operations {}

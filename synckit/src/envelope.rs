@@ -34,13 +34,13 @@ pub struct Envelope {
     pub dot: Dot,
     /// The aggregate it is about.
     pub aggregate: AggregateId,
-    /// Which event it is, in which schema version.
+    /// The event's name and schema version.
     pub event: EventRef,
     /// The author's hybrid clock.
     pub hlc: Hlc,
     /// Events of the aggregate that the author had seen; empty when the event needs none.
     pub context: Context,
-    /// Whether it is the last event of its commit. A commit is never applied in part.
+    /// True if it is the last event of its commit. A commit is never applied in part.
     pub last: bool,
     /// Small strings for whoever reads the history: actor, trace id.
     pub metadata: Metadata,
@@ -87,12 +87,12 @@ impl Context {
         self.0.iter()
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether nothing was seen.
+    /// True if nothing was seen.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -170,7 +170,7 @@ impl LeafHasher {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct Metadata(BTreeMap<String, String>);
 
-/// Why a metadata entry was not taken.
+/// Reason why a metadata entry was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetadataError {
@@ -213,12 +213,12 @@ impl Metadata {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -26,12 +26,12 @@ pub struct EventKind {
     pub version: u32,
     /// The lowest schema version whose readers may apply what this program writes.
     pub min_reader: u32,
-    /// Whether the event takes effect independently of what its author had seen, so that it is
+    /// True if the event takes effect independently of what its author had seen, so that it is
     /// stored without a causal context (a counter's addition, a set's insertion).
     pub commutes: bool,
     /// The payload's fields, ascending by number.
     pub fields: &'static [FieldSchema],
-    /// What is known of its published versions; `None` when an aggregate's lock file covers it.
+    /// Its published versions, as far as known; `None` when an aggregate's lock file covers it.
     pub lineage: Option<Lineage>,
 }
 
@@ -77,7 +77,7 @@ pub trait SyncEvent: Clone + Debug + Send + Sync + 'static {
     /// enum.
     const KINDS: &'static [EventKind];
 
-    /// Which of [`Self::KINDS`] this value is.
+    /// The place of this value's kind in [`Self::KINDS`].
     fn kind(&self) -> usize;
 
     /// Writes the payload.
@@ -124,7 +124,7 @@ pub trait PastEvent: Sized {
     }
 }
 
-/// What an upcaster gives: the newer event, or a `Result` of it.
+/// Return types of upcasters: the newer event, or a `Result` of it.
 #[diagnostic::on_unimplemented(
     message = "an upcaster gives `{New}` or `Result<{New}, UpcastError>`, this one gives `{Self}`",
     label = "gives something else"
@@ -146,7 +146,7 @@ impl<New> Upcasted<New> for Result<New, UpcastError> {
     }
 }
 
-/// Why an old event cannot be converted. It is parked: stored and forwarded, not applied.
+/// Reason why an old event cannot be converted. It is parked: stored and forwarded, not applied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct UpcastError {
@@ -160,7 +160,7 @@ impl UpcastError {
     }
 }
 
-/// Which event a payload belongs to: the part of an envelope's header that schema evolution needs.
+/// The event a payload belongs to: the part of an envelope's header that schema evolution needs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct EventRef {
     /// The event's name.
@@ -174,15 +174,15 @@ pub struct EventRef {
 /// An event as bytes, before it is given a place in a log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EncodedEvent {
-    /// Which event it is.
+    /// The event's name and version.
     pub event: EventRef,
-    /// Whether it is stored without a causal context.
+    /// True if it is stored without a causal context.
     pub commutes: bool,
     /// The canonical bytes of its fields.
     pub payload: Bytes,
 }
 
-/// Why an event could not be turned into bytes.
+/// Reason why an event could not be turned into bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
@@ -191,7 +191,7 @@ pub enum EncodeError {
     Kind {
         /// The name that the implementation gave.
         name: &'static str,
-        /// What is wrong with it.
+        /// The fault in it.
         source: crate::id::IdError,
     },
     /// The value cannot be encoded.
@@ -199,12 +199,12 @@ pub enum EncodeError {
     Value {
         /// The event's name.
         name: &'static str,
-        /// What is wrong with it.
+        /// The fault in it.
         source: WireError,
     },
 }
 
-/// Why bytes could not be turned into a typed event. Such an event is parked: stored and forwarded,
+/// Reason why bytes could not become a typed event. Such an event is parked: stored and forwarded,
 /// not applied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -218,7 +218,7 @@ pub enum DecodeError {
         name: Name,
         /// The version that it was written with.
         version: u32,
-        /// What is wrong with the bytes.
+        /// The fault in the bytes.
         source: WireError,
     },
     /// The program's own code panicked on it: an upcaster, a `Lower`, an order of values. Mend that
@@ -227,7 +227,7 @@ pub enum DecodeError {
     Panicked {
         /// The event's name.
         name: Name,
-        /// What the panic said.
+        /// The panic's message.
         message: Cow<'static, str>,
     },
     /// Written by a program whose version may not be read by this one's.
@@ -249,7 +249,7 @@ pub enum DecodeError {
         name: Name,
         /// The version that it was written with.
         version: u32,
-        /// Why not.
+        /// The reason.
         source: UpcastError,
     },
     /// No registered type has an event of that name.

@@ -13,32 +13,32 @@ pub const NAME_BYTES_MAX: usize = 128;
 /// Longest aggregate key, in bytes.
 pub const KEY_BYTES_MAX: usize = 512;
 
-/// Why a piece of text or bytes is not an identifier.
+/// Reason why a piece of text or bytes is not an identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdError {
     /// A character that the identifier may not contain.
     #[error("{what} may not contain {found:?} (byte {at}); use {allowed}")]
     BadCharacter {
-        /// Which kind of identifier.
+        /// The kind of identifier.
         what: &'static str,
         /// The character.
         found: char,
         /// Its offset in bytes.
         at: usize,
-        /// What may stand there.
+        /// The characters that may stand there.
         allowed: &'static str,
     },
     /// Nothing was given.
     #[error("{what} may not be empty")]
     Empty {
-        /// Which kind of identifier.
+        /// The kind of identifier.
         what: &'static str,
     },
     /// Raw bytes of another length than the identifier has.
     #[error("{what} has {expected} bytes, not {found}")]
     Length {
-        /// Which kind of identifier.
+        /// The kind of identifier.
         what: &'static str,
         /// The length it has.
         expected: usize,
@@ -48,7 +48,7 @@ pub enum IdError {
     /// Longer than the named maximum.
     #[error("{what} of {found} bytes is longer than the {max} that fit")]
     TooLong {
-        /// Which kind of identifier.
+        /// The kind of identifier.
         what: &'static str,
         /// The length given, in bytes.
         found: usize,

@@ -44,7 +44,7 @@ impl fmt::Debug for ReplicaKey {
     }
 }
 
-/// Whether `signature` over `message` was made with the secret half of `signer` (strict
+/// True if `signature` over `message` was made with the secret half of `signer` (strict
 /// verification).
 pub fn verify(signer: &ReplicaId, message: &[u8], signature: &[u8]) -> bool {
     let (Ok(key), Ok(signature)) =

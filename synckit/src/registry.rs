@@ -40,7 +40,7 @@ pub struct Registry {
     problems: Vec<RegistryError>,
 }
 
-/// Why a registry cannot be used.
+/// Reason why a registry cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {
@@ -61,7 +61,7 @@ pub enum RegistryError {
     Name {
         /// The name.
         name: &'static str,
-        /// Why not.
+        /// The reason.
         source: IdError,
     },
     /// A name that only synckit's own events have. Take one that does not begin with `synckit.`.
@@ -97,7 +97,7 @@ impl Registry {
         self
     }
 
-    /// Whether the registry can be used.
+    /// Checks that the registry can be used.
     ///
     /// # Errors
     /// The first mistake found.
@@ -140,8 +140,8 @@ impl Registry {
         proto(self.aggregates.values().flat_map(|kind| kind.events))
     }
 
-    /// What the types say for lock files, each once: aggregates, their events, and the value types
-    /// in them.
+    /// Schemas of the types for lock files, each once: aggregates, their events, and the values in
+    /// them.
     pub(crate) fn published(&self) -> Vec<Published> {
         // Two types of one name are both kept: only one of them can agree with the lock.
         let mut all: BTreeMap<(String, String), Published> = BTreeMap::new();
@@ -162,7 +162,7 @@ impl Registry {
         self.aggregates.keys().filter_map(|name| Name::new(name).ok())
     }
 
-    /// Why this program parks an event; `None` when it can apply it.
+    /// The reason why this program parks an event; `None` when it can apply it.
     pub(crate) fn parks(&self, entry: &Entry<'_>) -> Option<DecodeError> {
         let aggregate = entry.aggregate();
         let context = VectorClock::new();
@@ -283,7 +283,7 @@ pub(crate) trait State: fmt::Debug + Send + Sync {
     /// A copy, to try a fold on or to return to.
     fn duplicate(&self) -> Box<dyn State>;
 
-    /// What an author that sees this state has seen of the aggregate, bounded.
+    /// The context of an author that sees this state, bounded.
     fn context(&self, author: &ReplicaId) -> VectorClock;
 
     /// The greatest clock reading among the events folded.
@@ -299,7 +299,7 @@ pub(crate) trait State: fmt::Debug + Send + Sync {
     fn next(&self, author: ReplicaId) -> Stamp<'_>;
 }
 
-/// What became of an event.
+/// Outcome of an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Outcome {
     /// It is folded into the state.

@@ -1,4 +1,4 @@
-//! What tests of synckit, and of stores and transports of your own, are made of.
+//! Parts for tests of synckit, and of stores and transports of your own.
 //!
 //! - [`Author`] makes blocks of events as a replica would, the same ones in every run.
 //! - [`store_contract!`] tries a store of your own on everything that

@@ -1,4 +1,4 @@
-//! What has been seen: vector clocks over replicas.
+//! Vector clocks over replicas.
 //!
 //! Because a replica's events in a space are numbered 1, 2, 3 … and always travel in that order,
 //! one number a replica says exactly which of its events are held. Mattern, "Virtual Time and
@@ -13,7 +13,7 @@ use crate::id::{Dot, ReplicaId};
 /// writers.
 pub const VECTOR_REPLICAS_MAX: usize = 4_096;
 
-/// How two vector clocks stand to each other.
+/// Causal relation of two vector clocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Causality {
     /// The first is contained in the second, and they differ.
@@ -47,7 +47,7 @@ impl VectorClock {
         self.0.get(replica).copied().unwrap_or(0)
     }
 
-    /// Whether the event has been seen.
+    /// True if the event has been seen.
     pub fn contains(&self, dot: Dot) -> bool {
         self.get(&dot.replica) >= dot.seq
     }
@@ -72,12 +72,12 @@ impl VectorClock {
         Ok(())
     }
 
-    /// How many replicas are named.
+    /// The number of replicas named.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether nothing has been seen.
+    /// True if nothing has been seen.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -87,7 +87,7 @@ impl VectorClock {
         self.0.iter().map(|(replica, seq)| Dot { replica: *replica, seq: *seq })
     }
 
-    /// How this clock stands to `other`.
+    /// The causal relation of this clock to `other`.
     pub fn compare(&self, other: &Self) -> Causality {
         let ahead = self.iter().any(|dot| !other.contains(dot));
         let behind = other.iter().any(|dot| !self.contains(dot));
@@ -107,12 +107,12 @@ pub struct Stamp<'a> {
     pub dot: Dot,
     /// The author's hybrid clock.
     pub hlc: Hlc,
-    /// What the author had seen of the aggregate. The author's own earlier events are implied.
+    /// Context: what the author had seen of the aggregate. Its own earlier events are implied.
     pub context: &'a VectorClock,
 }
 
 impl Stamp<'_> {
-    /// Whether the author had seen the event `dot`, or made it before (or in) this one.
+    /// True if the author had seen the event `dot`, or made it before (or in) this one.
     pub fn saw(&self, dot: Dot) -> bool {
         (dot.replica == self.dot.replica && dot.seq <= self.dot.seq) || self.context.contains(dot)
     }

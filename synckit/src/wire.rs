@@ -34,7 +34,7 @@ pub use shape::{field_schema, field_schema_of};
 pub use value::{Value, WireType};
 pub use writer::Writer;
 
-/// How deep messages may be nested.
+/// Depth to which messages may be nested.
 pub const DEPTH_MAX: u8 = 64;
 /// The greatest field number of protobuf.
 pub const FIELD_NUMBER_MAX: u32 = (1 << 29) - 1;
@@ -89,7 +89,7 @@ pub fn unknown_variant(number: u64, target: &'static str) -> Result<u32, WireErr
     found.ok_or(WireError::UnknownVariant { number, target })
 }
 
-/// Why bytes are not the canonical encoding of the type they were read as.
+/// Reason why bytes are not the canonical encoding of the type they were read as.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {
@@ -109,7 +109,7 @@ pub enum WireError {
     /// Text, length or number that the type does not allow.
     #[error("not a valid {expected}")]
     Invalid {
-        /// What was expected.
+        /// The expected form.
         expected: &'static str,
     },
     /// A varint in more bytes than it needs, or beyond 64 bits.

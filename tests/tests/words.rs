@@ -31,9 +31,9 @@ fn decisions_on_a_bool_are_ifs() {
     });
 }
 
-const OPENERS_MAX: usize = 532;
-const PARAPHRASES_MAX: usize = 23;
-const BOOL_ARMS_MAX: usize = 42;
+const OPENERS_MAX: usize = 218;
+const PARAPHRASES_MAX: usize = 1;
+const BOOL_ARMS_MAX: usize = 4;
 
 /// Counts the lines that `breaks` accepts, given each line and the one before it without their
 /// indentation.

@@ -99,12 +99,12 @@ impl BlockPacker {
         }
     }
 
-    /// How many events have been packed.
+    /// The number of events packed.
     pub const fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether nothing has been packed.
+    /// True if nothing has been packed.
     pub const fn is_empty(&self) -> bool {
         self.count == 0
     }

@@ -1,4 +1,4 @@
-//! What blocks promise: envelopes come back as they were, and nothing damaged or contradictory is
+//! Promises of blocks: envelopes come back as they were, and nothing damaged or contradictory is
 //! taken.
 
 mod author;

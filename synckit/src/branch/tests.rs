@@ -95,7 +95,7 @@ fn one_branch_more_than_a_space_may_have_is_refused() {
     assert_eq!(branches.set(BranchNo(0), branch(None)), Ok(()), "one that is there may change");
 }
 
-/// What a store holds that received commits in some order.
+/// A store that received commits in some order.
 struct Held {
     branches: Branches,
     commits: BTreeMap<CommitId, BranchNo>,

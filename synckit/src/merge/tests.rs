@@ -1,4 +1,4 @@
-//! What the rules promise, one story each, and that the order of delivery decides nothing.
+//! Promises of the rules, one story each, and that the order of delivery decides nothing.
 
 mod corruption;
 mod counter;

@@ -36,7 +36,7 @@ pub const fn may_be_absent(shape: Shape, message: &str) {
     }
 }
 
-/// Whether a shape is the one that a lock file says. With `later`, of a named type in that version
+/// True if a shape is the one that a lock file says. With `later`, of a named type in that version
 /// or a later one.
 const fn fits(shape: &Shape, text: &[u8], later: bool) -> bool {
     match (shape, split(text)) {

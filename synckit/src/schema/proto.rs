@@ -49,7 +49,7 @@ pub(crate) fn proto(kinds: impl IntoIterator<Item = &'static EventKind>) -> Stri
     file.text
 }
 
-/// What tells value types apart. Types of one name are both kept if they differ.
+/// Key of a value type. Types of one name are both kept if they differ.
 type ValueKey = (&'static str, u32, &'static str, String);
 
 fn key(value: &ValueSchema) -> ValueKey {
@@ -87,7 +87,7 @@ fn gone(reserved: &[&str], variant: Option<u32>) -> Vec<(u32, String)> {
 
 /// A file that is being written.
 struct File {
-    /// What the value types are called.
+    /// The names of the value types.
     named: BTreeMap<ValueKey, String>,
     types: Names,
     /// The names of all enums' values, which protobuf has in the scope of the enums.
@@ -236,7 +236,7 @@ impl File {
     }
 }
 
-/// Whether protobuf has a map with such keys, and room for the entry that it adds to the message's
+/// True if protobuf has a map with such keys, and room for the entry that it adds to the message's
 /// scope.
 fn is_map(key: &Shape, entry: &str, fields: &[String]) -> bool {
     let Shape::Scalar(scalar) = key else { return false };
@@ -245,12 +245,12 @@ fn is_map(key: &Shape, entry: &str, fields: &[String]) -> bool {
     !(of_bytes || of_floats || fields.iter().any(|field| field == entry))
 }
 
-/// What protobuf calls the entries of a map.
+/// Protobuf's name for the entries of a map.
 fn entry_of(field: &str) -> String {
     format!("{}Entry", names::message(field))
 }
 
-/// What protobuf's type does not tell, in the words of lock files.
+/// The part of a shape that protobuf's type does not tell, in the words of lock files.
 fn note(shape: &Shape) -> String {
     let mut note = String::new();
     if is_narrower(shape) {

@@ -173,9 +173,9 @@ message! {
         3 space: SpaceId,
         /// 32 random bytes, so that nobody can answer with an old signature.
         4 nonce: [u8; 32],
-        /// Whether the speaker sends its log.
+        /// True if the speaker sends its log.
         5 sends: bool,
-        /// Whether the speaker receives the other's log.
+        /// True if the speaker receives the other's log.
         6 receives: bool,
         /// The fingerprint of the speaker's schemas and merge rules; `None` for a hub, which has
         /// none.
@@ -273,7 +273,7 @@ message! {
         1 signature: [u8; 64],
         /// The place to resume in the other's log.
         2 resume: Resume,
-        /// How many events the speaker's log holds.
+        /// The number of events in the speaker's log.
         4 head: Position,
     }
 }
@@ -315,7 +315,7 @@ message! {
         /// The place in the speaker's log that this frame reaches. It may pass over events that the
         /// other needs not be sent.
         1 through: Cursor,
-        /// How many events the speaker's log holds, so that the other can tell how much is to come.
+        /// The number of events in the speaker's log: it tells how much is to come.
         2 head: Position,
         /// Blocks in log order.
         3 blocks: Vec<Bytes>,

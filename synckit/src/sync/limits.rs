@@ -1,4 +1,4 @@
-//! What a session bounds.
+//! Bounds of a session.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ pub const FRAME_BLOCKS_MAX: usize = 4_096;
 pub const WINDOW_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Longest text of a goodbye, in bytes; longer ones are cut.
 pub const GOODBYE_BYTES_MAX: usize = 1_024;
-/// How long the peer may take from the connection to its `Start`.
+/// Time that the peer may take from the connection to its `Start`.
 pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
-/// How long the peer may take to acknowledge something while events are unacknowledged.
+/// Time that the peer may take to acknowledge something while events are unacknowledged.
 pub const ACK_WITHIN: Duration = Duration::from_secs(60);
-/// How many events that need not be committed may be passed over before the cursor behind them is.
+/// Events that may be passed over, uncommitted, before the cursor behind them is committed.
 /// Bounds what is read again after a session that was cut.
 pub const CURSOR_BEHIND_MAX: u64 = 4_096;
 /// Most commits of a frontier. Heads come first; what does not fit is sent again and passed over.

@@ -7,7 +7,7 @@ use crate::block::Block;
 use crate::id::{Position, SpaceId};
 use crate::log::Cursor;
 
-/// What has been received and what of it is committed.
+/// The receiving half: what has been received, and what of it is committed.
 #[derive(Debug)]
 pub(super) struct Receiver {
     space: SpaceId,
@@ -19,9 +19,9 @@ pub(super) struct Receiver {
     peer_head: Position,
     /// Nothing has been received since the session began.
     untouched: bool,
-    /// How many events were new here in this session.
+    /// Events that were new here in this session.
     pub(super) events: u64,
-    /// How many bytes of blocks were received in this session.
+    /// Bytes of blocks received in this session.
     pub(super) bytes: u64,
 }
 
@@ -56,7 +56,7 @@ impl Receiver {
         self.peer_head
     }
 
-    /// Whether everything received has been committed.
+    /// True if everything received has been committed.
     pub(super) const fn is_settled(&self) -> bool {
         self.committing.is_none() && self.pending.is_empty()
     }

@@ -10,14 +10,14 @@ use crate::branch::Coverage;
 use crate::id::Position;
 use crate::log::{Cursor, LogBlock, Page};
 
-/// What is sent and what is acknowledged.
+/// The sending half: what is sent, and what of it is acknowledged.
 #[derive(Debug)]
 pub(super) struct Sender {
-    /// Where it begins is known.
+    /// True once its beginning is known.
     ready: bool,
     /// The peer has been asked what it holds, and has not answered.
     asked: bool,
-    /// What the peer holds, when it resumes by frontier.
+    /// The peer's holdings, when it resumes by frontier.
     peer_holds: Coverage,
     arrived: Arrived,
     sent: Cursor,
@@ -27,13 +27,13 @@ pub(super) struct Sender {
     watching: bool,
     in_flight: VecDeque<(Position, usize)>,
     in_flight_bytes: usize,
-    /// How many events of this side's log have been sent in this session.
+    /// Events of this side's log sent in this session.
     pub(super) events: u64,
-    /// How many bytes of blocks have been sent in this session.
+    /// Bytes of blocks sent in this session.
     pub(super) bytes: u64,
 }
 
-/// What the sender needs next.
+/// The sender's next need.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Want {
     /// The log after this position.
@@ -109,7 +109,7 @@ impl Sender {
         self.asked = true;
     }
 
-    /// Whether the peer was asked what it holds; from here on it was not.
+    /// True if the peer was asked what it holds; from here on it was not.
     pub(super) const fn asked_for_holdings(&mut self) -> bool {
         std::mem::replace(&mut self.asked, false)
     }
@@ -131,7 +131,7 @@ impl Sender {
         !self.ready || !self.in_flight.is_empty()
     }
 
-    /// Whether everything up to `target` is sent and acknowledged.
+    /// True if everything up to `target` is sent and acknowledged.
     pub(super) fn is_done(&self, target: Position) -> bool {
         self.ready && self.sent() >= target && self.in_flight.is_empty()
     }
@@ -141,7 +141,7 @@ impl Sender {
         self.head = self.head.max(head);
     }
 
-    /// What to ask for, at most one thing at a time.
+    /// The next thing to ask for, at most one at a time.
     pub(super) fn want(&mut self) -> Option<Want> {
         if self.loading || !self.ready {
             return None;

@@ -1,4 +1,4 @@
-//! What ends a session.
+//! Reasons for which sessions end.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::block::BlockError;
 use crate::id::{Position, ReplicaId};
 use crate::log::Refusal;
 
-/// What a peer did that no correct peer does, or may not do here.
+/// Violation: something that no correct peer does, or that this peer may not do here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
@@ -18,7 +18,7 @@ pub enum Violation {
     /// Its signature does not prove that it holds its replica's key.
     #[error("it could not prove that it holds the key of replica {replica:.8}")]
     BadSignature {
-        /// Who it said it was.
+        /// The replica that it said it was.
         replica: ReplicaId,
     },
     /// It acknowledged or reported a position that cannot be.
@@ -55,7 +55,7 @@ pub enum Violation {
     WindowExceeded,
 }
 
-/// Why a session ended other than by being finished.
+/// Reason why a session ended without being finished.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
@@ -82,7 +82,7 @@ pub enum SessionError {
     /// The peer was silent for too long. Connect again.
     #[error("the peer was silent for {} s while {waiting_for}; connect again", silent.as_secs())]
     TimedOut {
-        /// What it should have done.
+        /// The frame or answer that was due.
         waiting_for: &'static str,
         /// For how long.
         silent: Duration,
@@ -102,13 +102,13 @@ impl SessionError {
         }
     }
 
-    /// Whether connecting again may succeed without a change to this program or its files: always.
+    /// True if connecting again may succeed without a change to this program or its files: always.
     /// Peers are upgraded, repaired and replaced while this program runs.
     pub const fn is_retryable(&self) -> bool {
         true
     }
 
-    /// What to tell the peer, if it is to be told.
+    /// The last frame to the peer, if it is to be told.
     pub(super) fn goodbye(&self) -> Option<Frame> {
         let code = match self {
             Self::Disconnected | Self::PeerEnded { .. } => return None,

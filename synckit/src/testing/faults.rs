@@ -12,10 +12,10 @@ use redb::StorageBackend;
 
 use crate::store::{ENTROPY_LEN, Medium};
 
-/// How finely a write is torn by a power failure, in bytes.
+/// The unit in which a power failure tears a write, in bytes.
 const SECTOR_BYTES: usize = 512;
 
-/// What a power failure leaves of what was written and not yet made durable.
+/// Remains, after a power failure, of what was written and not yet made durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Leftover {
     /// All of it.
@@ -26,7 +26,7 @@ pub enum Leftover {
     Torn(u64),
 }
 
-/// What goes wrong with operations that change something.
+/// Fault of operations that change something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Plan {
     Sound,
@@ -114,12 +114,12 @@ impl FaultyDisk {
         disk.published.map(|file| disk.files[file].written.clone()).unwrap_or_default()
     }
 
-    /// How many operations have changed something, or tried to.
+    /// The number of operations that changed something, or tried to.
     pub fn changes(&self) -> u64 {
         self.lock().changes
     }
 
-    /// How many reads there have been.
+    /// The number of reads.
     pub fn reads(&self) -> u64 {
         self.lock().reads
     }
@@ -317,10 +317,10 @@ struct Handle {
 impl Handle {
     fn disk(&self) -> io::Result<MutexGuard<'_, Disk>> {
         let disk = self.disk.lock();
-        match disk.boots == self.boot {
-            true => Ok(disk),
-            false => Err(io::Error::other("the handle is of before the power failure")),
+        if disk.boots != self.boot {
+            return Err(io::Error::other("the handle is of before the power failure"));
         }
+        Ok(disk)
     }
 
     fn change(&self, change: Change) -> io::Result<()> {
@@ -386,7 +386,7 @@ impl Random {
         usize::try_from(self.next() % bound.max(1) as u64).unwrap_or(0)
     }
 
-    /// What a power failure leaves of a change; false when nothing.
+    /// Cuts a change down to what a power failure leaves of it; false when nothing.
     fn tear(&mut self, change: &mut Change) -> bool {
         match (self.below(3), change) {
             (0, _) => false,

@@ -7,7 +7,7 @@ use super::shape::Shape;
 use super::value::{Value, WireType};
 use super::{Reader, WireError, Writer};
 
-/// What a field of an event or value type can be.
+/// Types of the fields of events and value types.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no canonical encoding",
     label = "not a field that events can carry",
@@ -17,7 +17,7 @@ use super::{Reader, WireError, Writer};
             varies"
 )]
 pub trait Field: Clone + Debug + PartialEq + Send + Sync + 'static {
-    /// What the field is in protobuf terms.
+    /// The field in protobuf terms.
     const SHAPE: Shape;
 
     /// Writes the field under `number`, or nothing when it is absent or empty.
@@ -174,10 +174,10 @@ pub(super) fn read_sequence<'a, T: Value>(
         while !packed.is_empty() {
             read_item(&mut packed, &mut each)?;
         }
-        return match input.take_again(WireType::Len)? {
-            true => Err(WireError::Repeated { number }),
-            false => Ok(()),
-        };
+        if input.take_again(WireType::Len)? {
+            return Err(WireError::Repeated { number });
+        }
+        return Ok(());
     }
     while present {
         read_item(input, &mut each)?;

@@ -1,8 +1,8 @@
-//! What value types consist of, and what is known of a type's published versions.
+//! Schemas of value types, and what is known of a type's published versions.
 
 use super::shape::FieldSchema;
 
-/// What a value type consists of.
+/// Schema of a value type.
 #[derive(Clone, Copy, Debug)]
 pub struct ValueSchema {
     /// The name in schemas.
@@ -11,7 +11,7 @@ pub struct ValueSchema {
     pub version: u32,
     /// Its fields or variants.
     pub parts: Parts,
-    /// What is known of its published versions.
+    /// Its published versions, as far as known.
     pub lineage: Lineage,
 }
 
@@ -26,7 +26,7 @@ pub enum Parts {
     OneOf(&'static [(u32, &'static str, &'static [FieldSchema])]),
 }
 
-/// What the source of a type and its lock file say about the type's published versions.
+/// A type's published versions, as its source and its lock file state them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Lineage {
     /// The package whose `schemas/` has the lock file.

@@ -3,7 +3,7 @@
 use super::value::WireType;
 use super::{DEPTH_MAX, FIELD_NUMBER_MAX, Field, WireError};
 
-/// What to do about field numbers that a type does not have.
+/// Treatment of field numbers that a type does not have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unknown {
     /// They make the bytes invalid.
@@ -35,7 +35,7 @@ impl<'a> Reader<'a> {
         Self { whole: bytes, rest: bytes, last: 0, last_skipped: false, depth: 0, unknown }
     }
 
-    /// Whether all bytes have been read.
+    /// True if all bytes have been read.
     pub const fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }

@@ -6,7 +6,7 @@ use super::lineage::{Lineage, Parts, ValueSchema};
 
 pub use synckit_lock::shape::Scalar;
 
-/// What a field holds: part of a schema. Its text is what lock files say, such as `optional u32`.
+/// Content of a field: part of a schema. Its text is that of lock files, such as `optional u32`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shape {
     /// A protobuf scalar.
@@ -43,10 +43,10 @@ pub trait Named {
 
     /// Its fields or variants.
     const PARTS: Parts;
-    /// What is known of its published versions.
+    /// Its published versions, as far as known.
     const LINEAGE: Lineage;
 
-    /// What it consists of.
+    /// Its schema.
     fn schema() -> ValueSchema {
         ValueSchema {
             name: Self::NAME,
@@ -80,7 +80,7 @@ impl ValueRef {
         self.version
     }
 
-    /// What the type consists of; `None` when only its author knows.
+    /// The type's schema; `None` when only its author knows.
     pub fn schema(&self) -> Option<ValueSchema> {
         self.schema.map(|schema| schema())
     }
@@ -133,9 +133,9 @@ pub struct FieldSchema {
     pub number: u32,
     /// The field's name.
     pub name: &'static str,
-    /// What it holds.
+    /// Its content.
     pub shape: Shape,
-    /// Whether bytes of earlier versions, which lack the field, are read with the type's default.
+    /// True if bytes of earlier versions, which lack the field, are read with the type's default.
     pub default: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What the codec promises: one value, one encoding, and no other bytes are read.
+//! Promises of the codec: one value, one encoding, and no other bytes are read.
 
 mod depth;
 mod interop;

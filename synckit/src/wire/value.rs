@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::shape::{Scalar, Shape};
 use super::{Reader, WireError, Writer};
 
-/// How a value's bytes are delimited.
+/// Delimiting of a value's bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum WireType {
@@ -45,9 +45,9 @@ impl WireType {
             BTreeSet for HashSet, u64 for usize and i64 for isize, whose order or width varies"
 )]
 pub trait Value: Clone + Debug + PartialEq + Send + Sync + 'static {
-    /// How the value is delimited.
+    /// The value's delimiting.
     const WIRE: WireType;
-    /// What it is in protobuf terms.
+    /// The value in protobuf terms.
     const SHAPE: Shape;
 
     /// Writes the value without a tag.

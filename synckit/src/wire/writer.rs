@@ -41,7 +41,7 @@ impl Writer {
         self.out.len()
     }
 
-    /// Whether nothing has been written.
+    /// True if nothing has been written.
     pub fn is_empty(&self) -> bool {
         self.out.is_empty()
     }

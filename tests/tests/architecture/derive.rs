@@ -8,7 +8,7 @@ use super::{code_of, declared_in, files_within, read, root, sources, uses};
 const STAGES: [&str; 9] =
     ["case", "suggest", "ctxt", "rule", "attr", "ast", "lock", "valid", "expand"];
 
-/// What generated code may not name without saying where it is: users may have types and macros of
+/// Names that generated code may not use without a path: users may have types and macros of
 /// these names, and modules without a prelude.
 const PRELUDE: [&str; 22] = [
     "Box",
@@ -161,7 +161,7 @@ fn split(code: &str) -> Split {
     split
 }
 
-/// Where the delimiter that opens first is closed.
+/// The place at which the delimiter that opens first is closed.
 fn closing(text: &str) -> usize {
     let mut depth = 0;
     for (at, char) in text.char_indices() {

@@ -1,4 +1,4 @@
-//! What merging makes of values that equal defaults, of equal writes, and of maps.
+//! Merging of values that equal defaults, of equal writes, and of maps.
 
 use synckit::Hub;
 

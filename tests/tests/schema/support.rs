@@ -124,7 +124,7 @@ fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("schema")
 }
 
-/// What cargo did.
+/// Outcome of a run of cargo.
 pub(crate) struct Outcome {
     output: Output,
     name: &'static str,

@@ -9,7 +9,7 @@ use synckit::testing::faults::FaultyDisk;
 
 use crate::support::{Contents, Log, open_on, story};
 
-/// Where redb keeps what says how many rows a page has: damage there is the hardest to notice.
+/// The place of redb's count of rows in a page: damage there is the hardest to notice.
 const PAGE_BYTES: usize = 4_096;
 const PAGE_HEADER_BYTES: usize = 4;
 /// Of the other bytes every so many-th is tried.

@@ -227,7 +227,7 @@ async fn recovers(disk: &FaultyDisk, options: &RedbOptions, acknowledged: usize,
     holds_all(&store).await;
 }
 
-/// What a copy of the store has written under its key, as a peer sends it.
+/// A batch that a copy of the store has written under its key, as a peer sends it.
 fn a_twin(store: &EventStore) -> Batch {
     let mut twin = batch([&Author::with_key(store.key()).write("theirs")]);
     twin.append[0].source = Source::Peer;

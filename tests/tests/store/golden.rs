@@ -1,7 +1,7 @@
 //! Format 2, byte for byte: what this version writes, and that what was written then is still read.
 //!
 //! The golden file has the rows of every table, not redb's pages: how redb lays them out is redb's
-//! business. `SYNCKIT_BLESS=1` writes it anew, which is right only for rows that no release has
+//! business. `SYNCKIT_BLESS=1` rewrites it, which is right only for rows that no release has
 //! written.
 
 use std::collections::BTreeMap;

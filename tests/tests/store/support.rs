@@ -1,4 +1,4 @@
-//! What the stories about files share.
+//! Shared parts of the stories about files.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(crate) fn open_on(disk: &FaultyDisk, options: &RedbOptions) -> Result<EventS
     EventStore::open_on(Arc::new(disk.clone()), options.clone())
 }
 
-/// How many batches [`story`] has.
+/// The number of batches of [`story`].
 pub(crate) const STORY_LEN: usize = 6;
 
 /// Batches that write every kind of row, and the author at their end.
@@ -70,7 +70,7 @@ fn conflict(ann: &Author, part: u64) -> Conflict {
     }
 }
 
-/// What a store holds of the story's space, whether it folds events or only keeps and forwards
+/// The holdings of a store in the story's space, whether it folds events or only keeps and forwards
 /// them.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Log {

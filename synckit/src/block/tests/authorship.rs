@@ -1,4 +1,4 @@
-//! Who wrote a block: every run is signed by its author, whoever relays it.
+//! Authorship: every run of a block is signed by its author, whoever relays it.
 
 use super::*;
 use crate::key::ReplicaKey;

@@ -1,4 +1,4 @@
-//! The format is frozen: these bytes are read, and written, for ever.
+//! The format is frozen: these bytes are read, and written, in every version.
 //!
 //! `SYNCKIT_BLESS=1` writes the golden files where there are none.
 

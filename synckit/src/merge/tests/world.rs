@@ -167,7 +167,7 @@ fn fold<F, R: Rule<F>>(
 }
 
 impl Change {
-    /// Whether the event needs no context, because it takes effect independently of what its author
+    /// True if the event needs no context, because it takes effect independently of what its author
     /// had seen.
     const fn commutes(&self) -> bool {
         matches!(

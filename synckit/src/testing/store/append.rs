@@ -1,4 +1,4 @@
-//! What a store appends, passes over and refuses.
+//! Appending: what a store appends, passes over and refuses.
 
 use super::{Store, a_cursor, commit, dots, events, heads, refusal, root};
 use crate::id::{Position, ReplicaId, SpaceId};
@@ -143,7 +143,7 @@ pub async fn a_batch_that_is_too_large_is_refused(store: Store) {
     assert_eq!(store.head(ann.space()).await.unwrap(), Position::START);
 }
 
-/// What is in one space is not in another, though authors and keys are the same.
+/// Events of one space are not in another, though authors and keys are the same.
 pub async fn spaces_do_not_see_each_other(store: Store) {
     let (mut here, mut there) = (Author::new(1), Author::new(1).in_space("there"));
     commit(&store, full_batch(&[here.commit(&["1", "2"])])).await;

@@ -83,7 +83,7 @@ pub async fn branches_follow_from_the_log(store: Store) {
     assert_eq!(read, told);
 }
 
-/// What follows a branch that is not held is refused, whatever other branches are.
+/// A commit that follows a branch that is not held is refused, whatever other branches are.
 pub async fn a_gap_on_a_branch_is_refused(store: Store) {
     let mut ann = Author::new(1);
     let mut copy = ann.clone();

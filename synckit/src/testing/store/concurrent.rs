@@ -12,7 +12,7 @@ use crate::log::{Cursor, Refusal};
 use crate::store::StoreErrorKind;
 use crate::testing::{Author, batch};
 
-/// How long a test waits before it says that something does not happen.
+/// Time that a test waits before it says that something does not happen.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Many tasks commit at once: every event is there once, and the branches say so.

@@ -1,4 +1,4 @@
-//! What is left when a store is closed and opened again.
+//! Durability: what is left when a store is closed and opened again.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ pub async fn writing_goes_on_after_reopening(place: Durable) {
     assert_eq!(store.head(bob.space()).await.unwrap(), Position(1));
 }
 
-/// What was refused is not there later either.
+/// A refused batch is not there later either.
 pub async fn refused_batches_leave_nothing_behind_after_reopening(place: Durable) {
     let (mut ann, store) = (Author::new(1), place.open().await);
     let (first, _lost, third) = (ann.write("1"), ann.write("2"), ann.write("3"));

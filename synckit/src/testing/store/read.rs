@@ -1,4 +1,4 @@
-//! What reads give: exactly the rest, in pages that join up.
+//! Reading: exactly the rest, in pages that join up.
 
 use super::{Store, commit, dots, events_after};
 use crate::id::Position;

@@ -1,9 +1,9 @@
 //! A connection that strangers may open: it ends when nothing comes of it, and when the server
 //! wants it to.
 //!
-//! HTTP/2 servers wait for a client's first bytes for ever, and for its first request as well. Here
-//! both have a deadline. Once a session has begun, keep-alive and the session's own deadlines watch
-//! over it.
+//! HTTP/2 servers wait without end for a client's first bytes, and for its first request as well.
+//! Here both have a deadline. Once a session has begun, keep-alive and the session's own deadlines
+//! watch over it.
 
 use std::fmt;
 use std::io;
