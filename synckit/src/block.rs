@@ -44,6 +44,7 @@ pub const SIGNATURE_LEN: usize = 64;
 
 /// A run of one author's commits inside a block.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Run {
     /// The author.
     pub replica: ReplicaId,
@@ -74,6 +75,7 @@ impl Run {
 
 /// A commit of a block.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Commit {
     /// Its name.
     pub id: CommitId,

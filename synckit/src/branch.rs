@@ -18,10 +18,12 @@ use crate::vector::{VECTOR_REPLICAS_MAX, VectorClock, VectorFull};
 
 /// The number of a branch among those that one store holds of a space. Local to the store.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "a number")]
 pub struct BranchNo(pub u32);
 
 /// A line of an author's commits.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Branch {
     /// Its last commit.
     pub head: CommitId,
@@ -49,6 +51,7 @@ impl Branch {
 
 /// A fork: an author under whose key two stores wrote.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[non_exhaustive]
 pub struct Fork {
     /// The author.
     pub author: ReplicaId,

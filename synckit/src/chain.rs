@@ -78,6 +78,7 @@ impl fmt::Debug for Chain {
 /// The chain alone is unique; author and number say where to look for it. Number 0 is the place
 /// before an author's first commit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::exhaustive_structs, reason = "its parts are those of the format")]
 pub struct CommitId {
     /// The author.
     pub author: ReplicaId,

@@ -13,6 +13,7 @@ use crate::wire::{Field, Reader, Unknown, WireError, Writer};
 
 /// One side of a conflict.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Write {
     /// The event that wrote.
     pub dot: Dot,
@@ -24,6 +25,7 @@ pub struct Write {
 
 /// Two concurrent writes of one field, and which of them holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Conflict {
     /// Where.
     pub aggregate: AggregateId,

@@ -29,6 +29,7 @@ pub const CONTEXT_ROWS_MAX: usize = 1_024;
 
 /// One event with everything that others need to store, order, forward and apply it.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "its parts are those of the format")]
 pub struct Envelope {
     /// The event's name: its author, and its number among the author's events in the space.
     pub dot: Dot,
@@ -58,6 +59,7 @@ pub struct Context(Vec<Seen>);
 
 /// One row of a [`Context`]: the events of an author up to a number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "its parts are those of the format")]
 pub struct Seen {
     /// A commit of that author which the event's author held. Tells which branch is meant where
     /// the author's events have forked.

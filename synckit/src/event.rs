@@ -18,6 +18,7 @@ pub use crate::wire::FieldSchema;
 
 /// One kind of event: its name, its version, and what its payload holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct EventKind {
     /// The name on the wire, for example `inspection.title_set`. See [`Name`] for what it may
     /// hold.
@@ -162,6 +163,7 @@ impl UpcastError {
 
 /// The event a payload belongs to: the part of an envelope's header that schema evolution needs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "its parts are those of the format")]
 pub struct EventRef {
     /// The event's name.
     pub name: Name,
@@ -173,6 +175,7 @@ pub struct EventRef {
 
 /// An event as bytes, before it is given a place in a log.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct EncodedEvent {
     /// The event's name and version.
     pub event: EventRef,

@@ -103,6 +103,7 @@ impl fmt::Debug for ReplicaId {
 
 /// The name of one event: who wrote it and as which of their events in the space (1, 2, 3 …).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::exhaustive_structs, reason = "its parts are those of the format")]
 pub struct Dot {
     /// The author.
     pub replica: ReplicaId,
@@ -228,6 +229,7 @@ impl fmt::Display for Key {
 
 /// One aggregate of a space: its type's name and its key.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "its parts are those of the format")]
 pub struct AggregateId {
     /// The aggregate type's name.
     pub kind: Name,
@@ -245,6 +247,7 @@ impl fmt::Display for AggregateId {
 ///
 /// Positions are local to a store: they are never compared between stores.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "a number")]
 pub struct Position(pub u64);
 
 impl Position {

@@ -33,6 +33,7 @@ pub const READ_BYTES_MAX: usize = 768 * 1024;
 
 /// A part of a log.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Page {
     /// Blocks in log order.
     pub blocks: Vec<LogBlock>,
@@ -74,6 +75,7 @@ impl Page {
 
 /// A block in its place in a log.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct LogBlock {
     /// How many events lie before it.
     pub start: Position,
@@ -89,6 +91,7 @@ pub struct LogBlock {
 
 /// Where a run of a log's block belongs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct LogRun {
     /// The branch that it continues or begins.
     pub branch: BranchNo,
@@ -100,6 +103,7 @@ pub struct LogRun {
 
 /// How a branch begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Begin {
     /// The chain after its first commit.
     pub first: Chain,
@@ -188,6 +192,7 @@ impl LogBlock {
 
 /// An event as merging sees it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Stamped<'a> {
     /// The event.
     pub entry: Entry<'a>,
@@ -243,6 +248,7 @@ impl fmt::Debug for Digest {
 /// A place in a log that proves itself: a log in which the position has another digest is another
 /// log, or the same one after it was restored from a copy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "its parts are those of the format")]
 pub struct Cursor {
     /// How many events lie before it.
     pub position: Position,
@@ -257,6 +263,7 @@ impl Cursor {
 
 /// A block to append and where it comes from.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Append {
     /// The block.
     pub block: Block,
@@ -264,8 +271,16 @@ pub struct Append {
     pub source: Source,
 }
 
+impl Append {
+    /// A block and its source.
+    pub const fn new(block: Block, source: Source) -> Self {
+        Self { block, source }
+    }
+}
+
 /// Where a block comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Source {
     /// Written by this store's replica.
     Local,

@@ -62,6 +62,7 @@ pub const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Everything that one transaction writes.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Batch {
     /// The space it belongs to.
     pub space: SpaceId,
@@ -82,6 +83,7 @@ impl Batch {
 
 /// Materialized states and the position that they reflect.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Checkpoint {
     /// The position and fingerprint.
     pub mark: CheckpointMark,
@@ -94,8 +96,20 @@ pub struct Checkpoint {
     pub conflicts: Vec<Conflict>,
 }
 
+impl Checkpoint {
+    /// States and conflicts on top of those stored before.
+    pub const fn new(
+        mark: CheckpointMark,
+        states: Vec<(AggregateId, Bytes)>,
+        conflicts: Vec<Conflict>,
+    ) -> Self {
+        Self { mark, replaces_all: false, states, conflicts }
+    }
+}
+
 /// What a checkpoint reflects.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct CheckpointMark {
     /// All events up to here are folded in.
     pub position: Position,
@@ -106,8 +120,16 @@ pub struct CheckpointMark {
     pub forks: u32,
 }
 
+impl CheckpointMark {
+    /// Folded up to a position, by these schemas and rules, with so many forks known.
+    pub const fn new(position: Position, fingerprint: [u8; 32], forks: u32) -> Self {
+        Self { position, fingerprint, forks }
+    }
+}
+
 /// What a commit did.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Committed {
     /// How many events the space's log holds after it.
     pub head: Position,

@@ -15,6 +15,7 @@ pub const VECTOR_REPLICAS_MAX: usize = 4_096;
 
 /// Causal relation of two vector clocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(clippy::exhaustive_enums, reason = "there is no fifth relation")]
 pub enum Causality {
     /// The first is contained in the second, and they differ.
     Before,
@@ -29,6 +30,7 @@ pub enum Causality {
 /// A vector clock is full: it names [`VECTOR_REPLICAS_MAX`] replicas already.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a space has at most {VECTOR_REPLICAS_MAX} writing replicas; split it into several spaces")]
+#[non_exhaustive]
 pub struct VectorFull;
 
 /// A vector clock: for each replica the number of its last event seen. Replicas at 0 are not
@@ -102,6 +104,7 @@ impl VectorClock {
 
 /// When an event was made, by whom, and what its author had seen of the aggregate by then.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Stamp<'a> {
     /// The event's name.
     pub dot: Dot,
@@ -111,7 +114,12 @@ pub struct Stamp<'a> {
     pub context: &'a VectorClock,
 }
 
-impl Stamp<'_> {
+impl<'a> Stamp<'a> {
+    /// The stamp of the event `dot`, whose author had seen `context`.
+    pub const fn new(dot: Dot, hlc: Hlc, context: &'a VectorClock) -> Self {
+        Self { dot, hlc, context }
+    }
+
     /// True if the author had seen the event `dot`, or made it before (or in) this one.
     pub fn saw(&self, dot: Dot) -> bool {
         (dot.replica == self.dot.replica && dot.seq <= self.dot.seq) || self.context.contains(dot)

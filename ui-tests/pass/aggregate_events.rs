@@ -67,7 +67,7 @@ fn main() {
         let dot = Dot { replica: ReplicaId::from_bytes([1; 32]), seq };
         state.fold::<Inspection>(
             event,
-            &Stamp { dot, hlc: Hlc::from_bits(seq), context: &context },
+            &Stamp::new(dot, Hlc::from_bits(seq), &context),
             &mut conflicts,
         );
     }

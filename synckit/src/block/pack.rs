@@ -22,6 +22,7 @@ use crate::wire::Writer;
 /// itself beyond a named maximum.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the block is full: at most {BLOCK_EVENTS_MAX} events and {BLOCK_BYTES_MAX} bytes fit")]
+#[non_exhaustive]
 pub struct BlockFull;
 
 /// Packs whole commits into a block.

@@ -16,10 +16,12 @@ use crate::wire::{self, Reader, Scalar, Shape, Value, WireError, WireType, Write
 
 /// Additions add up.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Counter {}
 
 /// An operation on a `counter` field.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(clippy::exhaustive_enums, reason = "another operation is another rule")]
 pub enum CounterOp {
     /// Adds the amount.
     Added(i64),

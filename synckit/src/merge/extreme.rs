@@ -93,10 +93,12 @@ macro_rules! extreme {
     ($marker:ident, $op:ident::$variant:ident, $method:ident, $wanted:ident, $rule:literal, $which:literal) => {
         #[doc = concat!("The ", $which, " value ever written holds.")]
         #[derive(Debug)]
+        #[non_exhaustive]
         pub enum $marker {}
 
         #[doc = concat!("An operation on a `", $rule, "` field.")]
         #[derive(Clone, Debug, PartialEq)]
+        #[allow(clippy::exhaustive_enums, reason = "another operation is another rule")]
         pub enum $op<T> {
             /// Writes the value.
             $variant(T),

@@ -25,10 +25,12 @@ pub struct Field<'a, F, R, M = Writes> {
 
 /// Marks handles that record.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Writes {}
 
 /// Marks handles that record, and read the state as the edit has it.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Reads {}
 
 /// The root behind handles: an edit, a lowering, or the entry of a map.

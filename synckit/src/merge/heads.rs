@@ -8,6 +8,7 @@ use crate::wire::{Field, Reader, WireError, WireType, Writer};
 
 /// A write, and when and by whom it was made.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Head<T> {
     /// The value written.
     pub value: T,

@@ -10,10 +10,12 @@ use crate::wire::{self, Shape};
 
 /// The last write wins.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Lww {}
 
 /// An operation on an `lww` field.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::exhaustive_enums, reason = "another operation is another rule")]
 pub enum LwwOp<T> {
     /// Writes the value.
     Set(T),

@@ -22,6 +22,7 @@ pub struct Map<R>(PhantomData<fn() -> R>);
 
 /// An operation on a `map` field.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::exhaustive_enums, reason = "another operation is another rule")]
 pub enum MapOp<K, O, S = ()> {
     /// Changes an entry.
     Entry {

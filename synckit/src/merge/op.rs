@@ -11,6 +11,7 @@ use crate::vector::Stamp;
 ///
 /// An event of a field is one operation; a domain event is as many as its lowering records.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "its parts are those of the format")]
 pub struct OpId {
     /// The event.
     pub dot: Dot,

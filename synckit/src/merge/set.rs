@@ -15,10 +15,12 @@ use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
 
 /// An insertion survives removals whose authors had not seen it.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Set {}
 
 /// An operation on a `set` field.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::exhaustive_enums, reason = "another operation is another rule")]
 pub enum SetOp<T> {
     /// Puts the element into the set.
     Inserted(T),

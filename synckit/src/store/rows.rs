@@ -168,6 +168,7 @@ impl Table {
 
 /// Keys from one up to, but not including, another.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "a range has two ends")]
 pub struct KeyRange {
     /// The first key.
     pub from: Vec<u8>,
@@ -199,6 +200,7 @@ impl KeyRange {
 
 /// One read: rows of a table, ascending by key.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "a back end must not pass over a part of it")]
 pub struct Read {
     /// The table.
     pub table: Table,
@@ -252,6 +254,7 @@ impl Read {
 
 /// A row.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "a row is a key and a value")]
 pub struct Row {
     /// The key.
     pub key: Vec<u8>,
@@ -289,6 +292,7 @@ impl WriteSet {
 
 /// A row that must be as it was read: another process may have written.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "a back end must not pass over a part of it")]
 pub struct Guard {
     /// The table.
     pub table: Table,

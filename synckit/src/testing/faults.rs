@@ -17,6 +17,7 @@ const SECTOR_BYTES: usize = 512;
 
 /// Remains, after a power failure, of what was written and not yet made durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Leftover {
     /// All of it.
     Everything,

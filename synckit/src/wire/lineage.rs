@@ -4,6 +4,7 @@ use super::shape::FieldSchema;
 
 /// Schema of a value type.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct ValueSchema {
     /// The name in schemas.
     pub name: &'static str,
@@ -17,6 +18,7 @@ pub struct ValueSchema {
 
 /// The fields or variants of a value type, ascending by number.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Parts {
     /// A message of these fields.
     Fields(&'static [FieldSchema]),
@@ -28,6 +30,7 @@ pub enum Parts {
 
 /// A type's published versions, as its source and its lock file state them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Lineage {
     /// The package whose `schemas/` has the lock file.
     pub package: &'static str,

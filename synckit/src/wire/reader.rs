@@ -5,6 +5,7 @@ use super::{DEPTH_MAX, FIELD_NUMBER_MAX, Field, WireError};
 
 /// Treatment of field numbers that a type does not have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Unknown {
     /// They make the bytes invalid.
     Refuse,

@@ -8,6 +8,7 @@ pub use synckit_lock::shape::Scalar;
 
 /// Content of a field: part of a schema. Its text is that of lock files, such as `optional u32`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Shape {
     /// A protobuf scalar.
     Scalar(Scalar),
@@ -128,6 +129,7 @@ impl fmt::Display for Shape {
 
 /// One field of a payload or message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct FieldSchema {
     /// The field's number, from 1.
     pub number: u32,

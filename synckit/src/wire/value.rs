@@ -11,6 +11,7 @@ use super::{Reader, WireError, Writer};
 /// Delimiting of a value's bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
+#[allow(clippy::exhaustive_enums, reason = "protobuf's wire types")]
 pub enum WireType {
     /// A base-128 varint.
     Varint = 0,

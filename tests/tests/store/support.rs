@@ -6,7 +6,7 @@ use bytes::Bytes;
 use synckit::branch::{Branches, Fork};
 use synckit::chain::CommitId;
 use synckit::clock::Hlc;
-use synckit::conflict::{Conflict, Write};
+use synckit::conflict::{Conflict, Conflicts, Write};
 use synckit::id::{Dot, Key, Position, ReplicaId, SpaceId};
 use synckit::log::{Cursor, Digest, LogBlock};
 use synckit::store::{Batch, Checkpoint, CheckpointMark, EventStore, RedbOptions, StoreError};
@@ -47,27 +47,18 @@ fn a_cursor(part: u64) -> Cursor {
 
 fn checkpoint(ann: &Author, part: u64) -> Checkpoint {
     let state = format!("state {part}").into();
-    Checkpoint {
-        mark: CheckpointMark { position: Position(3 * part), fingerprint: [4; 32], forks: 0 },
-        replaces_all: false,
-        states: vec![(ann.aggregate().clone(), state)],
-        conflicts: vec![conflict(ann, part)],
-    }
+    let mark = CheckpointMark::new(Position(3 * part), [4; 32], 0);
+    Checkpoint::new(mark, vec![(ann.aggregate().clone(), state)], conflicts(ann, part))
 }
 
-fn conflict(ann: &Author, part: u64) -> Conflict {
-    let write = |seq| Write {
-        dot: Dot { replica: ann.id(), seq },
-        hlc: Hlc::from_bits(seq << 16),
-        value: vec![10, 1, 7].into(),
+fn conflicts(ann: &Author, part: u64) -> Vec<Conflict> {
+    let write = |seq| {
+        let dot = Dot { replica: ann.id(), seq };
+        Write::new(&"\u{7}".to_owned(), Hlc::from_bits(seq << 16), dot)
     };
-    Conflict {
-        aggregate: ann.aggregate().clone(),
-        field: "title".into(),
-        rule: "lww".into(),
-        winner: write(part + 2),
-        loser: write(part + 1),
-    }
+    let mut conflicts = Conflicts::new(ann.aggregate());
+    conflicts.note("title", "lww", write(part + 2), write(part + 1));
+    conflicts.into_found()
 }
 
 /// The holdings of a store in the story's space, whether it folds events or only keeps and forwards
