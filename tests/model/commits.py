@@ -51,7 +51,8 @@ class World:
 
     def __init__(self):
         self.minted, self.hub_keys, self.next, self.now = {}, set(), 1, 10_000
-        self.edits = []                             # the oracle's: the events of each edit
+        # The oracle's: the fastest clock by which a hub ruled, and the events of each edit.
+        self.clock_max, self.edits = 0, []
 
     def token(self):
         self.next += 1

@@ -1,4 +1,4 @@
-"""Executable specification of logs, cursors, frontiers, forks, refusals and stamps.
+"""Executable specification of logs, cursors, frontiers, forks, refusals and re-datings.
 
 What a store keeps is a grow-only set of signed commits in an append-only, causally ordered log.
 States are a function of that set. README.md states the rules by number; `OFF` switches rules off,
@@ -7,10 +7,9 @@ and sim.py then finds a counterexample.
 from commits import Commit, Tomb, World, digest_of, root_of
 
 OFF = set()         # rules switched off
-MODE = set()        # "interim": hubs admit every stamp. "hubless": no hub exists
+MODE = set()        # variants: see `run`
 BOUND = 5           # how far a stamp may be ahead of a hub's clock
 BRANCHES_MAX = 3    # live branches of a key that hubs admit
-WAITS_MAX = 3       # sessions in which a hub lets a commit wait
 
 
 def on(rule):
@@ -26,7 +25,7 @@ class Gap(Exception):
 
 
 class Store:
-    SETS = "log digest commits cursors source refused clamps own acked waits".split()
+    SETS = "log digest commits cursors source refused clamps own acked met".split()
     NESTED = "kids heads agg_heads closed".split()
     SINGLE = "key own_head used_elsewhere folded".split()
 
@@ -37,8 +36,8 @@ class Store:
         self.folded, self.agg_heads = 0, {}         # how far states reflect the log; newest commits
         self.cursors = {}                           # peer key -> (position in its log, digest)
         self.source = {}                            # only read with `session_marks` switched off
+        self.met = {}                               # only read with `late_rulings` switched off
         self.refused, self.clamps, self.closed = set(), {}, {}     # from the control events held
-        self.waits = {}                             # hub: key -> how often its commits waited
         self.own, self.acked = set(), set()
         self.new_key()
         self.open()
@@ -101,7 +100,7 @@ class Store:
                 ids = self.path(anchor)
             else:                                   # number alone: whatever branch it lies on
                 key = self.commits[anchor].key
-                ids = [i for i in self.log if self.commits[i].key == key]
+                ids = [i for i, c in self.commits.items() if c.key == key]
             for i in ids:
                 if self.commits[i].seq <= seq or not on("context_number"):
                     yield i
@@ -112,8 +111,10 @@ class Store:
 
     def past_stamp(self, prev, ctx, agg):
         """The highest stamp in force that an author saw in an aggregate."""
-        ids = self.covered(prev, ctx)
-        return max((self.stamp(i) for i in ids if self.commits[i].agg == agg), default=0)
+        ids = {i for i in self.covered(prev, ctx) if self.commits[i].agg == agg}
+        if on("past_in_force"):
+            ids = {i for i in ids if not self.is_refused(self.commits[i])}
+        return max(map(self.stamp, ids), default=0)
 
     def is_void(self, c):
         """Whether a hub has closed the key before this commit."""
@@ -145,8 +146,8 @@ class Store:
             self.append(c)
         return c
 
-    def edit(self, agg, ops, uids):
-        """One edit of an application: never refused because of a clock."""
+    def edit(self, agg, ops, uids, ahead=1):
+        """One edit of an application: never refused because of a clock. A cheat goes `ahead`."""
         if self.used_elsewhere and on("new_key"):
             self.new_key()
         self.acked.update(uids)
@@ -155,7 +156,9 @@ class Store:
         past = self.past_stamp(prev, ctx, agg) if on("stamp_after_past") else 0
         seen = set(self.log[:self.folded]) | self.own.intersection(self.path(prev))
         seen = frozenset(u for i in seen for u in self.commits[i].uids)
-        return self.author(agg, ops, max(self.clock(), 1 + past), ctx, uids, seen)
+        if all(op[0] == "add" for op in ops):       # what commutes names nothing
+            ctx = ()
+        return self.author(agg, ops, max(self.clock(), ahead + past), ctx, uids, seen)
 
     def context(self, agg, own_path):
         """The newest commits folded there, each as a number on the path to an anchor."""
@@ -178,24 +181,36 @@ class Store:
         self.folded = max(self.folded, position)
 
     def append(self, c):
+        self.index(c)
+        self.enter(c)
+
+    def enter(self, c):
         self.log.append(c.id)
         self.digest.append(digest_of(self.digest[-1], c.key, c.seq, c.id))
+
+    def index(self, c):
+        """Knows a commit, which stands in the log at the end of its batch."""
         self.commits[c.id] = c
         self.kids.setdefault((c.key, c.prev), set()).add(c.id)
         heads = self.heads.setdefault(c.key, set())
         heads.discard(c.prev)
         heads.add(c.id)
-        if not c.tomb and c.agg is None and c.key in self.world.hub_keys:
+        if self.is_ruling(c):
             self.obey(*c.ops[0])
+        self.met[c.id] = (self.stamp(c.id), self.is_refused(c))
+
+    def is_ruling(self, c):
+        return not c.tomb and c.agg is None and c.key in self.world.hub_keys
 
     def obey(self, kind, what, value=None):
         """A control event of a certified hub. Each only ever takes away: no order matters."""
-        if kind == "refuse":
+        if kind == "refused":
             self.refused.add(what)
-        elif kind == "clamp":
-            was = self.clamps.get(what, value)
-            self.clamps[what] = min(was, value) if on("clamp_min") else was
-        elif kind == "close":
+        elif kind == "redated":
+            for i, at in what:
+                was = self.clamps.get(i, at)
+                self.clamps[i] = min(was, at) if on("clamp_min") else was
+        elif kind == "closed":
             live = {i for head in value for i in self.path(head)}
             self.closed[what] = self.closed.get(what, live) & live
             self.used_elsewhere |= what == self.key
@@ -239,21 +254,34 @@ class Store:
         if m.tomb and not self.is_refused(m) and on("tomb_needs_refusal"):
             raise Lie("payload withheld")
 
-    def receive(self, m, peer_key, peer_clock, blocked, rng):
-        """Takes one commit. False: it waits (`blocked` grows), and is to be offered again."""
-        if m.id in self.commits:
-            return True
-        if m.tomb and blocked and not self.is_refused(m) and on("tomb_needs_refusal"):
-            blocked.add(m.id)                       # its refusal may be among what waits
-            return False
+    def take(self, frame, peer_key, rng):
+        """Takes a frame in batches: what a hub rules on commits stands before them."""
+        batch, rulings = [], []
+        try:
+            for m in (m for m in frame if m.id not in self.commits):
+                self.check(m)
+                if self.hub and (m.tomb or m.agg is not None):
+                    self.judge(m, batch, rulings)
+                if m.key == self.key and m.id not in self.own:
+                    self.used_elsewhere = True
+                tomb = "payloads" not in MODE and rng.random() < .5
+                if tomb and self.is_refused(m) and not m.tomb:
+                    m = Tomb(m)
+                self.index(m)
+                self.source[m.id] = peer_key
+                batch.append(m)
+                if self.is_ruling(m) and on("ruling_order"):
+                    self.settle(batch, rulings)     # what is ruled in view of it stands behind it
+        finally:                                    # what came before a lie or a gap is taken
+            self.settle(batch, rulings)
+
+    def check(self, m):
+        """It is its author's, and what it needs is held."""
         self.verify(m)
         first = m.prev == root_of(m.key)
         if first != (m.base == 0):
             raise Lie("number")
         needs = [anchor for anchor, _ in m.ctx] + ([] if first else [m.prev])
-        if any(i in blocked for i in needs):
-            blocked.add(m.id)
-            return False
         if any(i not in self.commits for i in needs):
             raise Gap(f"{self.name} lacks what {m.key}:{m.seq} needs")
         if not first:
@@ -261,56 +289,58 @@ class Store:
             if (parent.key, parent.seq) != (m.key, m.base):
                 raise Lie("spliced")
         if self.kids.get((m.key, m.prev)) and not on("branches"):
-            blocked.add(m.id)
-            return False
-        if self.hub and m.agg is not None and not self.admit(m, peer_clock, blocked):
-            return False
-        if m.key == self.key and m.id not in self.own:
-            self.used_elsewhere = True
-        if self.is_refused(m) and not m.tomb and rng.random() < .5:
-            m = Tomb(m)
-        self.append(m)
-        self.source[m.id] = peer_key
-        return True
+            raise Gap(f"{self.name} holds another branch of {m.key}")
 
-    def admit(self, m, peer_clock, blocked):
-        """At hubs only. Control events go into the log before the commit that they name."""
+    def judge(self, m, batch, rulings):
+        """At hubs only."""
         rivals = self.kids.get((m.key, m.prev)) and not self.is_void(m)
         if rivals and on("cap") and self.live_branches(m.key) >= BRANCHES_MAX:
+            self.settle(batch, rulings)             # a closing stands behind the heads it names
             live = sorted(h for h in self.heads[m.key] if not self.is_void(self.commits[h]))
             ctx = tuple((h, self.commits[h].seq) for h in live)
-            self.author(None, (("close", m.key, tuple(live)),), 0, ctx)
-        if self.is_refused(m):
-            return True
+            self.author(None, (("closed", m.key, tuple(live)),), 0, ctx)
+        if m.tomb or self.is_refused(m):
+            return
         if m.bad and (self.key + m.uids[0]) % 3:
-            what = m.id if on("refuse_by_chain") else (m.key, m.seq)
-            self.author(None, (("refuse", what),), 0, ())
-            return True
-        return "interim" in MODE or self.admit_stamp(m, peer_clock, blocked)
+            ruling = ("refused", m.id if on("refuse_by_chain") else (m.key, m.seq))
+        else:
+            ruling = None if "interim" in MODE else self.redating(m)
+        if ruling:
+            rulings.append(ruling)
+            self.obey(*ruling)                      # what follows in this batch is judged by it
 
-    def admit_stamp(self, m, peer_clock, blocked):
-        past = self.past_stamp(m.prev, m.ctx, m.agg)
+    def redating(self, m):
+        clock, past = self.clock(), self.past_stamp(m.prev, m.ctx, m.agg)
+        self.world.clock_max = max(self.world.clock_max, clock)
         at = min(m.hlc, self.clamps.get(m.id, m.hlc))
-        if at <= max(self.clock(), past) + BOUND:
-            self.waits.pop(m.key, None)
-            return True
-        waited = self.waits.get(m.key, 0)
-        # Ahead of one of two clocks: nobody knows which is wrong.
-        if at <= max(peer_clock, past) + BOUND and (waited < WAITS_MAX or not on("wait_bounded")):
-            self.waits[m.key] = waited + 1
-            blocked.add(m.id)
-            return False
-        at = max(self.clock(), past + 1) if on("clamp_after_past") else self.clock()
-        self.author(None, (("clamp", m.id, at),), 0, ())
-        return True
+        if at <= (max(clock + BOUND, 1 + past) if on("clamp_step") else max(clock, past) + BOUND):
+            return None
+        to = clock + BOUND if "to_bound" in MODE else clock
+        return "redated", ((m.id, max(to, 1 + past) if on("clamp_after_past") else to),)
+
+    def settle(self, batch, rulings):
+        """Ends a batch. One ruling lists all commits that were re-dated."""
+        if not on("ruling_first"):
+            self.enter_all(batch)
+        dated = tuple(pair for kind, pairs in rulings if kind == "redated" for pair in pairs)
+        ops = [r for r in rulings if r[0] != "redated"] + [("redated", dated)] * bool(dated)
+        rulings.clear()
+        for op in ops:
+            self.author(None, (op,), 0, ())
+        self.enter_all(batch)
+
+    def enter_all(self, batch):
+        for m in batch:
+            self.enter(m)
+        batch.clear()
 
 
 def session(a, b, rng, cut=0.0, stats=None, meanwhile=lambda: None):
-    """Both directions at once, frame by frame. True if it ran to the end and nothing waits."""
+    """Both directions at once, frame by frame. True if it ran to the end."""
     if a is b:
         return True
     keys = {a: a.key, b: b.key}                     # a session goes on under the key it began with
-    arrived, streams, clean = {a: set(), b: set()}, [], True
+    arrived, streams = {a: set(), b: set()}, []
     for s, r in ((a, b), (b, a)):
         position, digest = r.cursors.get(keys[s], (0, None))
         known = digest is not None and position < len(s.digest)
@@ -319,10 +349,10 @@ def session(a, b, rng, cut=0.0, stats=None, meanwhile=lambda: None):
         if stats is not None:
             stats["cursor" if fits else "rewind" if position else "frontier"] += 1
         held = None if fits else s.held_by(r.frontier())
-        streams.append([s, r, position if fits else 0, held, set()])
+        streams.append([s, r, position if fits else 0, held])
     while any(t[2] < len(t[0].log) for t in streams):
         t = rng.choice([t for t in streams if t[2] < len(t[0].log)])
-        s, r, position, held, blocked = t
+        s, r, position, held = t
         frame, count = [], rng.randint(1, 6)
         while position < len(s.log) and len(frame) < count:
             i = s.log[position]
@@ -335,20 +365,16 @@ def session(a, b, rng, cut=0.0, stats=None, meanwhile=lambda: None):
         if rng.random() < cut:
             return False                            # sent, never committed
         try:
-            for m in frame:
-                if r.receive(m, keys[s], s.clock(), blocked, rng):
-                    arrived[r].add(m.id)
-                else:
-                    clean = False
+            r.take(frame, keys[s], rng)
         except Gap:
             r.cursors.pop(keys[s], None)            # by frontier the next time
             if stats is not None:
                 stats["gap"] += 1
             return False
         t[2] = position
-        if not blocked or not on("cursor_waits"):   # no cursor passes what waits
-            r.cursors[keys[s]] = (position, s.digest[position])
+        arrived[r].update(m.id for m in frame)
+        r.cursors[keys[s]] = (position, s.digest[position])
         if rng.random() < cut:
             return False                            # committed, never acknowledged
         meanwhile()
-    return clean
+    return True

@@ -9,9 +9,9 @@ from states import Fold
 
 AGGREGATES = ("A", "B")
 STORES_MAX = 9
-# Weights of what happens; `bad`, `wrong` and `lag` are probabilities.
+# Weights of what happens; the last four are probabilities.
 MIX = dict(edit=40, sync=34, backup=6, restore=4, copy=2, twin=1.5, wipe=1, lose=.7, step=3,
-           right=4, reopen=3, lie=4, join=.5, bad=.08, wrong=.2, lag=.3)
+           right=4, reopen=3, lie=4, join=.5, bad=.08, wrong=.2, lag=.3, cheat=.04)
 
 
 class Wrong(Exception):
@@ -22,7 +22,8 @@ class Sim:
     def __init__(self, seed, mix=None, trace=False):
         mix = MIX | (mix or {})
         self.rng, self.world, self.trace = random.Random(seed), World(), trace
-        self.bad, self.wrong, self.lag = (mix.pop(p) for p in ("bad", "wrong", "lag"))
+        for probability in ("bad", "wrong", "lag", "cheat"):
+            setattr(self, probability, mix.pop(probability))
         self.mix, self.stats, self.uid, self.made = mix, Counter(), 0, 0
         self.stores, self.files, self.nested = [], [], False    # files: (store, backup of it)
         if "hubless" not in model.MODE:
@@ -69,7 +70,8 @@ class Sim:
         self.uid += len(ops)
         agg = self.rng.choice(AGGREGATES)
         if model.on("whole_commits"):
-            c = store.edit(agg, ops, uids)
+            ahead = model.BOUND if self.rng.random() < self.cheat else 1
+            c = store.edit(agg, ops, uids, ahead)
             self.say(store.name, "edits", agg, ops, (c.key, c.seq, c.hlc))
         else:                                       # each event has a name of its own
             for op, uid in zip(ops, uids):
@@ -87,7 +89,7 @@ class Sim:
             a, b = self.rng.sample(self.stores, 2)
             cut = self.rng.choice((0, 0, .15, .4))
             done = session(a, b, self.rng, cut, self.stats, self.meanwhile)
-            self.say("sync", a.name, b.name, "to the end" if done else "cut, or something waits")
+            self.say("sync", a.name, b.name, "to the end" if done else "cut")
             self.stats["sessions"] += 1
 
     def meanwhile(self):
@@ -176,14 +178,15 @@ class Sim:
         elif kind == "control":                     # of one who is no hub: kept, without effect
             self.uid += 1
             key, head = -8 - self.uid, root_of(-8 - self.uid)
-            op = self.rng.choice((("refuse", c.id), ("clamp", c.id, 1), ("close", c.key, ())))
+            ops = ("refused", c.id), ("redated", ((c.id, 1),)), ("closed", c.key, ())
+            op = self.rng.choice(ops)
             m = self.world.mint(Commit(key, 1, head, None, (op,), 0, (), 0))
         else:
             m = Commit(c.key, c.seq, c.prev, c.agg, c.ops, c.hlc, c.ctx, c.nonce)
             m.key, m.seq = (-7, m.seq) if kind == "author" else (m.key, m.seq + 1)
         before = len(store.log)
         try:
-            store.receive(m, -7, store.clock(), set(), self.rng)
+            store.take([m], -7, self.rng)
         except (Lie, Gap):
             pass
         for i in store.log[before:]:
@@ -200,13 +203,14 @@ class Sim:
         return edges + [tuple(self.rng.sample(stores, 2)) for _ in range(self.rng.randint(0, 2))]
 
     def heal(self):
-        for store in self.stores:
+        for store in self.stores:                   # no winner is wrong even in between
+            self.check_winners(Fold(store))
             if self.rng.random() >= self.wrong:     # some clocks stay wrong
                 store.offset = 0
             store.open()
         acked = set().union(*(s.acked for s in self.stores))
         held = set().union(*(s.commits for s in self.stores))
-        edges, rounds_max = self.graph(), 3 + (2 + model.WAITS_MAX) * len(self.stores)
+        edges, rounds_max = self.graph(), 3 + 2 * len(self.stores)
         for rounds in range(1, rounds_max + 1):
             before, ends = [len(s.log) for s in self.stores], []
             self.rng.shuffle(edges)
@@ -256,43 +260,67 @@ class Sim:
             raise Wrong("an edit is in force in part")
         if not held <= set(first.commits):
             raise Wrong("a commit is gone")
+        if "interim" not in model.MODE and any(s.hub for s in self.stores):
+            self.check_ahead(want)
         self.stats["branches"] += sum(len(first.kids[place]) - 1 for place in want.forks)
-        self.stats["clamps"] += len(first.clamps)
+        self.stats["re-dated commits"] += len(first.clamps)
+        self.stats["re-datings"] += sum(c.agg is None and c.ops[0][0] == "redated" for c in signed)
         self.stats["closed keys"] += len(first.closed)
         void = {u for c in signed if first.is_void(c) for u in c.uids}
         self.stats["void events"] += len(acked & void)
-        self.compare_with_truth(want, uids)
+        self.compare_with_truth(want)
 
-    def compare_with_truth(self, fold, uids):
+    def check_ahead(self, fold):
+        """A hub's clock, the bound, and one step for each commit that its author had seen."""
+        depth = {}
+        for c in (fold.store.commits[i] for i in fold.store.log):
+            seen = (fold.store.commits[i] for i in fold.store.covered(c.prev, c.ctx))
+            depth[c.id] = 1 + max((depth[d.id] for d in seen if d.agg == c.agg), default=0)
+        for c in fold.live:
+            if fold.store.stamp(c.id) > self.world.clock_max + model.BOUND + depth[c.id]:
+                raise Wrong("a stamp in force is further ahead than hubs admit")
+
+    def events(self, uids):
+        return {u: (c, n, c.ops[n]) for c in self.world.minted.values()
+                for n, u in enumerate(c.uids) if u in uids}
+
+    def check_winners(self, fold):
+        """No value wins over one whose author had seen it. Gives what is in force, and winners."""
+        events, winners = self.events(set(fold.uids)), []
+        for (agg, what, *_), value in fold.state.items():
+            if what == "v":
+                others = [v for v, (c, _, op) in events.items() if op[0] == "set" and c.agg == agg]
+                if any(saw(events, v, value[-1]) for v in others):
+                    raise Wrong("a value won over one whose author had seen it")
+                winners.append((value[-1], others))
+        return events, winners
+
+    def compare_with_truth(self, fold):
         """The same states, from what each author had really seen."""
-        events = {u: (c, n, c.ops[n]) for c in self.world.minted.values()
-                  for n, u in enumerate(c.uids) if u in uids}
-
-        def saw(u, v):
-            (c, n, _), (d, m, _) = events[u], events[v]
-            return c.agg == d.agg and (m < n if c is d else v in c.seen)
-
+        events, winners = self.check_winners(fold)
         truth = {}
         for u, (c, n, op) in events.items():
             if op[0] == "add":
                 truth[c.agg, "n"] = truth.get((c.agg, "n"), 0) + op[1]
             elif op[0] == "ins" and not any(
-                    d[2][:2] == ("rem", op[1]) and saw(v, u) for v, d in events.items()):
+                    d[2][:2] == ("rem", op[1]) and saw(events, v, u) for v, d in events.items()):
                 truth.setdefault((c.agg, "s", op[1]), set()).add((c.id, n))
-        for place, value in fold.state.items():
-            if place[1] != "v":
-                if truth.pop(place, None) != value:
-                    raise Wrong("a state is not what its authors' views make of the events")
-                continue
-            winner, made = value[-1], events[value[-1]][0].made
-            others = [v for v, (c, _, op) in events.items() if op[0] == "set" and c.agg == place[0]]
-            if any(saw(v, winner) for v in others):
-                raise Wrong("a value won over one whose author had seen it")
-            latest = [v for v in others if not any(saw(w, v) for w in others)]
+        if truth != {place: value for place, value in fold.state.items() if place[1] != "v"}:
+            raise Wrong("a state is not what its authors' views make of the events")
+        if {c.agg for c, _, op in events.values() if op[0] == "set"} != {
+                agg for agg, what, *_ in fold.state if what == "v"}:
+            raise Wrong("a register lacks what is there")
+        for winner, others in winners:
+            made = events[winner][0].made
+            latest = [v for v in others if not any(saw(events, w, v) for w in others)]
             self.stats["concurrent registers"] += len(latest) > 1
             self.stats["an older one won"] += any(events[v][0].made > made for v in latest)
-        if truth:
-            raise Wrong("a state lacks what is there")
+
+
+def saw(events, u, v):
+    """Whether the author of one event had seen another."""
+    (c, n, _), (d, m, _) = events[u], events[v]
+    return c.agg == d.agg and (m < n if c is d else v in c.seen)
 
 
 def histories(first, count, deadline, mix=None):

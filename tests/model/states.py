@@ -9,11 +9,17 @@ class Fold:
         self.store = s = store
         self.forks, self.writers, self.clocks, self.state = s.forks(), {}, {}, {}
         self.live = [c for c in map(s.commits.get, s.log)
-                     if not c.tomb and c.agg is not None and not s.is_refused(c)]
+                     if not c.tomb and c.agg is not None and not self.ruled(c)[1]]
         self.uids = sorted(u for c in self.live for u in c.uids)
         for c in self.live:
             for n, op in enumerate(c.ops):
                 self.apply(c, n, op)
+
+    def ruled(self, c):
+        """Its stamp in force, and whether it is refused: a late ruling folds it again."""
+        if on("late_rulings"):
+            return self.store.stamp(c.id), self.store.is_refused(c)
+        return self.store.met[c.id]
 
     def writer(self, i):
         """The identity of merging: the nearest fork behind a commit, or its author."""
@@ -40,7 +46,7 @@ class Fold:
         if kind == "add":
             state[c.agg, "n"] = state.get((c.agg, "n"), 0) + op[1]
         elif kind == "set":
-            new = (self.store.stamp(c.id), self.writer(c.id), c.base + 1 + n, c.uids[n])
+            new = (self.ruled(c)[0], self.writer(c.id), c.base + 1 + n, c.uids[n])
             was = state.get((c.agg, "v"), (0, 0, 0))
             state[c.agg, "v"] = new if new[:3] >= was[:3] else was
         elif kind == "ins" and not self.is_removed(c, n, op[1]):
