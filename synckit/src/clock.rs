@@ -33,6 +33,12 @@ impl UnixMillis {
         Self::new(self.0.saturating_add(millis))
     }
 
+    /// This time moved back, at most to the epoch.
+    pub fn minus(self, duration: Duration) -> Self {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// The time from `earlier` to this; zero when this is before.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

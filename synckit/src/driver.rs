@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use crate::block::Block;
 use crate::chain::CommitId;
 use crate::error::Error;
+use crate::gate::{Gate, Passed};
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Cursor, Source};
 use crate::platform::{self, Stopwatch, Tasks, WallClock};
@@ -25,6 +26,8 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Driver {
     pub(crate) store: Arc<EventStore>,
+    /// Decides what passes into the log.
+    pub(crate) gate: Arc<Gate>,
     pub(crate) clock: WallClock,
     /// The peer's address, for errors.
     pub(crate) peer: String,
@@ -229,11 +232,10 @@ impl Running {
             cursor: Some((peer.replica, cursor)),
             ..Batch::new(peer.space.clone())
         };
-        let store = Arc::clone(&self.driver.store);
+        let (gate, peer) = (Arc::clone(&self.driver.gate), peer.replica);
         self.commits.spawn(async move {
-            let committed = store.commit(batch).await?;
-            let (end, appended) = (committed.head, committed.appended);
-            Ok(Input::Committed { start: Position(end.0.saturating_sub(appended)), end })
+            let Passed { start, end, ruled } = gate.commit(peer, batch).await?;
+            Ok(Input::Committed { start, end, ruled })
         });
     }
 

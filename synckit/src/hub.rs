@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::driver::{Driven, Driver};
 use crate::error::{Error, ErrorKind};
+use crate::gate::Gate;
 use crate::lease::Lease;
 use crate::platform::{self, Tasks, WallClock};
 use crate::store::EventStore;
@@ -25,6 +26,8 @@ mod builder;
 #[cfg(feature = "grpc")]
 mod server;
 
+pub use crate::gate::Proposal;
+pub use crate::ruling::{Authority, Rejection};
 pub use builder::HubBuilder;
 #[cfg(feature = "grpc")]
 pub use server::RunningHub;
@@ -42,6 +45,7 @@ pub struct Hub {
 
 struct Core {
     store: Arc<EventStore>,
+    gate: Arc<Gate>,
     /// `None` once the hub is closed.
     lease: Mutex<Option<Lease>>,
     clock: WallClock,
@@ -138,6 +142,7 @@ impl Core {
         };
         let driver = Driver {
             store: Arc::clone(&self.store),
+            gate: Arc::clone(&self.gate),
             clock: self.clock.clone(),
             peer: connection.peer.to_string(),
             progress: watch::Sender::new(Progress::default()),

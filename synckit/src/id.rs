@@ -142,11 +142,35 @@ impl SpaceId {
         Ok(Self(name.into()))
     }
 
-    /// The name.
+    /// The space of a name that somebody governs: only the holder of this key can let hubs refuse
+    /// and re-date events in it. Written `name@` and the 64 hexadecimal digits of the key.
+    ///
+    /// # Errors
+    /// As [`SpaceId::new`]; the name has at most 63 bytes.
+    pub fn governed(name: &str, authority: &ReplicaId) -> Result<Self, IdError> {
+        check_length(name.len(), "the name of a governed space", GOVERNED_BYTES_MAX)?;
+        Self::new(&format!("{name}@{authority}"))
+    }
+
+    /// The key of whoever governs the space, if its name says so.
+    pub fn authority(&self) -> Option<ReplicaId> {
+        let (_, digits) = self.0.rsplit_once('@')?;
+        let digits: &[u8; 2 * ReplicaId::LEN] = digits.as_bytes().try_into().ok()?;
+        let mut key = [0; ReplicaId::LEN];
+        for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = (hex_digit(pair[0])? << 4) | hex_digit(pair[1])?;
+        }
+        Some(ReplicaId(key))
+    }
+
+    /// The name, with its authority.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
+
+/// Longest name of a governed space, in bytes, without its authority.
+const GOVERNED_BYTES_MAX: usize = SPACE_BYTES_MAX - 1 - 2 * ReplicaId::LEN;
 
 /// The space named `default`.
 impl Default for SpaceId {
@@ -324,6 +348,15 @@ fn fixed<const N: usize>(bytes: &[u8], what: &'static str) -> Result<[u8; N], Id
     bytes.try_into().map_err(|_| IdError::Length { what, expected: N, found: bytes.len() })
 }
 
+/// The value of a lower-case hexadecimal digit.
+const fn hex_digit(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes
@@ -348,6 +381,20 @@ mod tests {
         ));
         assert!(SpaceId::new("Team 7 – Küche").is_ok());
         assert!(SpaceId::new("a\nb").is_err());
+    }
+
+    #[test]
+    fn a_governed_space_names_its_authority() {
+        let key = ReplicaId::from_bytes(std::array::from_fn(|i| u8::try_from(7 * i).unwrap_or(1)));
+        let space = SpaceId::governed("team@7", &key).unwrap();
+        assert_eq!(space.authority(), Some(key));
+        assert_eq!(space.to_string(), format!("team@7@{key}"));
+        for other in ["team", "team@ff", &format!("team@{}", "G".repeat(64))] {
+            assert_eq!(SpaceId::new(other).unwrap().authority(), None, "{other}");
+        }
+        assert!(SpaceId::governed(&"t".repeat(63), &key).is_ok());
+        assert!(SpaceId::governed(&"t".repeat(64), &key).is_err());
+        assert!(SpaceId::governed("", &key).is_err());
     }
 
     #[test]

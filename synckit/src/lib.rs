@@ -20,6 +20,7 @@ pub mod event;
 pub mod envelope;
 pub mod block;
 pub mod branch;
+pub mod ruling;
 
 // Agreement.
 pub mod log;
@@ -51,6 +52,8 @@ mod error;
 // Runtime.
 #[cfg(feature = "runtime")]
 mod lease;
+#[cfg(feature = "runtime")]
+mod gate;
 #[cfg(feature = "runtime")]
 mod driver;
 #[cfg(feature = "runtime")]

@@ -20,8 +20,10 @@ use std::sync::Arc;
 use crate::block::{Block, BlockPacker, Entry, SIGNATURE_LEN};
 use crate::branch::{Branch, BranchNo, Branches, Coverage};
 use crate::chain::{Chain, CommitId};
+use crate::clock::Hlc;
 use crate::envelope::Envelope;
 use crate::id::{Dot, Position, ReplicaId, SpaceId, hex};
+use crate::ruling::{Rulings, Standing};
 use crate::vector::{Stamp, VECTOR_REPLICAS_MAX, VectorClock, VectorFull};
 
 mod admission;
@@ -148,21 +150,42 @@ impl LogBlock {
         (self.start.0 + 1..).map(Position).zip(self.block.entries()).skip(skipped)
     }
 
-    /// Its events after a position, as merging sees them.
+    /// Its events after a position that no hub has refused, each with the position that it ends at
+    /// and the stamp in force.
+    pub(crate) fn in_force<'a>(
+        &'a self,
+        rulings: &Rulings,
+        after: Position,
+    ) -> impl Iterator<Item = (Position, Entry<'a>, Hlc)> + use<'a> {
+        let standings = rulings.of(&self.block);
+        let standing = move |position: Position| {
+            let index = usize::try_from(position.0 - self.start.0 - 1).unwrap_or(usize::MAX);
+            let ruled = standings.as_ref().and_then(|standings| standings.get(index));
+            ruled.copied().unwrap_or(Standing::AsWritten)
+        };
+        self.after(after).filter_map(move |(position, entry)| match standing(position) {
+            Standing::AsWritten => Some((position, entry, entry.hlc())),
+            Standing::Redated(at) => Some((position, entry, entry.hlc().min(at))),
+            Standing::Refused => None,
+        })
+    }
+
+    /// Its events after a position that no hub has refused, as merging sees them.
     pub fn stamped<'a>(
         &'a self,
         branches: &'a Branches,
+        rulings: &Rulings,
         after: Position,
-    ) -> impl Iterator<Item = (Position, Stamped<'a>)> {
+    ) -> impl Iterator<Item = (Position, Stamped<'a>)> + use<'a> {
         let mut last: (&[(usize, u64)], usize, Arc<VectorClock>) =
             (&[], usize::MAX, Arc::default());
-        self.after(after).map(move |(position, entry)| {
+        self.in_force(rulings, after).map(move |(position, entry, hlc)| {
             let (rows, run) = (entry.context_rows(), entry.run());
             if !(std::ptr::eq(last.0, rows) && last.1 == run) {
                 last = (rows, run, Arc::new(self.context(branches, &entry)));
             }
             let dot = branches.dot(self.runs[run].branch, entry.dot().seq);
-            (position, Stamped { entry, dot, context: Arc::clone(&last.2) })
+            (position, Stamped { entry, dot, hlc, context: Arc::clone(&last.2) })
         })
     }
 
@@ -198,6 +221,8 @@ pub struct Stamped<'a> {
     pub entry: Entry<'a>,
     /// The event's identity in merging.
     pub dot: Dot,
+    /// The stamp in force: the event's own, unless a hub has given it an earlier one.
+    pub hlc: Hlc,
     /// What its author had seen of the aggregate, under the identities of merging.
     pub context: Arc<VectorClock>,
 }
@@ -205,7 +230,7 @@ pub struct Stamped<'a> {
 impl Stamped<'_> {
     /// The stamp that merging uses.
     pub fn stamp(&self) -> Stamp<'_> {
-        Stamp { dot: self.dot, hlc: self.entry.hlc(), context: &self.context }
+        Stamp { dot: self.dot, hlc: self.hlc, context: &self.context }
     }
 }
 
@@ -313,6 +338,15 @@ pub enum Refusal {
         expected: SpaceId,
         /// The block's space.
         found: SpaceId,
+    },
+    /// A space that this hub does not govern: it could not refuse events there one by one.
+    #[error(
+        "this hub takes events only into spaces that its authority governs, and `{space}` is none; \
+         name the space as its authority does (`name@key`)"
+    )]
+    Ungoverned {
+        /// The space.
+        space: SpaceId,
     },
     /// One branch too many.
     #[error("the space has its maximum of {VECTOR_REPLICAS_MAX} writing replicas; split it")]

@@ -4,6 +4,7 @@ mod builder;
 mod edit;
 mod engine;
 mod link;
+mod rejected;
 mod watchers;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ pub use crate::replica_core::COMMIT_EVENTS_MAX;
 pub use builder::ReplicaBuilder;
 pub use edit::Edited;
 pub use link::{Link, LinkState, LinkStatus, LinkTrouble, SyncReport};
+pub use rejected::{Rejected, Rejections};
 
 use crate::aggregate::{Aggregate, Id};
 use crate::branch::Fork;
@@ -27,8 +29,9 @@ use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId};
 use crate::lease::{Lease, OpenedBy};
 use crate::platform::{self, WallClock};
 use crate::registry::{Registry, State, StateHasher};
-use crate::replica_core::{Input, ReplicaCore};
-use crate::store::{EventStore, LIST_ROWS_MAX};
+use crate::replica_core::{Input, ReplicaCore, Stored};
+use crate::ruling::is_control;
+use crate::store::{CheckpointMark, EventStore, LIST_ROWS_MAX};
 use engine::{Engine, Shared};
 use link::Peers;
 
@@ -123,7 +126,13 @@ impl Replica {
         let fingerprint = registry.fingerprint();
         let mark = store.checkpoint(&space).await?;
         let usable = mark.filter(|mark| mark.fingerprint == fingerprint);
-        let stored = usable.map(|mark| (mark.position, mark.forks));
+        let stored = match usable {
+            Some(CheckpointMark { position, forks, .. }) => {
+                let rulings = store.rulings(&space, position).await?;
+                Some(Stored { position, forks, rulings })
+            }
+            None => None,
+        };
         let nonce = platform::random().map(u64::from_le_bytes);
         let nonce = nonce.map_err(|error| Error::randomness(&attempted, error))?;
         let (key, known) = (store.key(), registry.clone());
@@ -279,7 +288,9 @@ impl Replica {
             if page.blocks.is_empty() {
                 return Ok(parked);
             }
-            for (position, entry) in page.blocks.iter().flat_map(|log| log.after(through)) {
+            let rulings = self.running.core().rulings().clone();
+            let events = page.blocks.iter().flat_map(|log| log.in_force(&rulings, through));
+            for (position, entry, _) in events.filter(|(_, of, _)| !is_control(of.aggregate())) {
                 let panicked = self.running.core().panicked(position).cloned();
                 let Some(reason) = panicked.or_else(|| self.registry.parks(&entry)) else {
                     continue;

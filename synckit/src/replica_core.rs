@@ -15,6 +15,7 @@
 mod edits;
 mod exchange;
 mod states;
+mod view;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -26,13 +27,13 @@ use exchange::{UnderWay, Waiting};
 pub(crate) use states::{Tally, Unsaved};
 
 use crate::branch::Branches;
+use crate::chain::CommitId;
 use crate::clock::UnixMillis;
-use crate::conflict::Conflict;
-use crate::event::DecodeError;
-use crate::id::{AggregateId, Dot, Key, Name, Position, SpaceId};
+use crate::id::{AggregateId, Dot, Position, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{LogBlock, Page};
 use crate::registry::{Registry, State};
+use crate::ruling::Rulings;
 use edits::Edits;
 use states::States;
 
@@ -54,6 +55,8 @@ pub(crate) struct ReplicaCore {
     branches: Option<Branches>,
     /// How many forks were known when the states were folded.
     forks: u32,
+    /// The rulings in the log, as far as it is folded.
+    rulings: Rulings,
     doubt: Doubt,
     /// Blocks to fold next, and whether they are the author's, just committed.
     incoming: VecDeque<(LogBlock, bool)>,
@@ -69,6 +72,17 @@ pub(crate) struct ReplicaCore {
     retry_at: Option<Duration>,
     phase: Phase,
     effects: VecDeque<Effect>,
+}
+
+/// The part of a log that stored states reflect.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    /// All events of the log up to here are folded in.
+    pub(crate) position: Position,
+    /// The number of forks known.
+    pub(crate) forks: u32,
+    /// The rulings in the log up to there.
+    pub(crate) rulings: Rulings,
 }
 
 /// Knowledge of what the log holds of the author's events.
@@ -90,22 +104,25 @@ enum Phase {
 }
 
 impl ReplicaCore {
-    /// Opens an author's states over a log. `nonce` is drawn at random for each opening. `stored` is
-    /// the position that the stored states reflect, and how many forks were known when they were
-    /// folded, if they can be used.
+    /// Opens an author's states over a log. `nonce` is drawn at random for each opening. `stored`
+    /// says what the stored states reflect, if they can be used.
     pub(crate) fn new(
         space: SpaceId,
         key: ReplicaKey,
         nonce: u64,
         registry: Registry,
-        stored: Option<(Position, u32)>,
+        stored: Option<Stored>,
     ) -> Self {
-        let (stored, forks) = stored.map_or((None, 0), |(position, forks)| (Some(position), forks));
+        let (forks, rulings) = stored
+            .as_ref()
+            .map_or((0, Rulings::new()), |stored| (stored.forks, stored.rulings.clone()));
+        let stored = stored.map(|stored| stored.position);
         let mut core = Self {
             edits: Edits::new(space, key, nonce),
             states: States::new(registry, stored),
             branches: None,
             forks,
+            rulings,
             doubt: Doubt::Open,
             incoming: VecDeque::new(),
             log_head: stored.unwrap_or(Position::START),
@@ -223,62 +240,6 @@ impl ReplicaCore {
     /// True when nothing more is taken.
     pub(crate) fn is_closed(&self) -> bool {
         self.phase != Phase::Open
-    }
-
-    /// The position of the log that the states reflect.
-    pub(crate) const fn folded(&self) -> Position {
-        self.states.folded()
-    }
-
-    /// The position up to which the log is being folded again, if it is: until then the states show
-    /// less than they did.
-    pub(crate) fn replays(&self) -> Option<Position> {
-        (self.states.folded() < self.shown).then_some(self.shown)
-    }
-
-    /// The durable state of an aggregate, if it is in memory.
-    pub(crate) fn state(&self, aggregate: &AggregateId) -> Option<&dyn State> {
-        self.states.get(aggregate)
-    }
-
-    /// True when states that are not in memory may be in the store.
-    pub(crate) const fn reads_store(&self) -> bool {
-        self.states.reads_store()
-    }
-
-    /// Counts how often states left memory: what was read from the store beside them is read again
-    /// when this has changed.
-    pub(crate) const fn evictions(&self) -> u64 {
-        self.states.evictions()
-    }
-
-    /// The states in memory of a type's aggregates after a key.
-    pub(crate) fn listed<'a>(
-        &'a self,
-        kind: &Name,
-        after: Option<&Key>,
-    ) -> impl Iterator<Item = (&'a AggregateId, &'a dyn State)> {
-        self.states.listed(kind, after)
-    }
-
-    /// The conflicts that are not stored yet.
-    pub(crate) fn conflicts(&self) -> &[Conflict] {
-        self.states.conflicts()
-    }
-
-    /// Counts the checkpoints: what was unsaved may be stored when this has changed.
-    pub(crate) const fn saves(&self) -> u64 {
-        self.states.saves()
-    }
-
-    /// The reason of an event's parking, when the application's code panicked on it.
-    pub(crate) fn panicked(&self, position: Position) -> Option<&DecodeError> {
-        self.states.panicked(position)
-    }
-
-    /// Counts of what folding met.
-    pub(crate) const fn tally(&self) -> Tally {
-        self.states.tally()
     }
 
     fn committed(&mut self, blocks: Vec<LogBlock>) {
@@ -434,6 +395,12 @@ impl ReplicaCore {
                 self.incoming.push_front((log, own));
                 return;
             };
+            let ruled = self.rulings.note(&log.block);
+            if ruled.iter().any(|commit| may_hold(branches, commit)) {
+                // It was folded as if it had not been ruled on.
+                self.edits.learn(self.rulings.controls(&log.block));
+                return self.start_over();
+            }
             if log.extend(branches).is_err() || count(branches.fork_count()) != self.forks {
                 // A further fork changes identities in merging: everything is folded again, once all
                 // forks have been read.
@@ -445,7 +412,7 @@ impl ReplicaCore {
                 self.doubt = Doubt::Open;
             }
             self.states.begin(absent);
-            let changed = self.states.fold(&log, branches);
+            let changed = self.states.fold(&log, branches, &self.rulings);
             if !own {
                 self.rebase(&changed);
             }
@@ -592,6 +559,12 @@ impl ReplicaCore {
             self.effects.push_back(Effect::Settled(tickets, settlement));
         }
     }
+}
+
+/// True when the log may hold a commit, this branch of its author or another.
+fn may_hold(branches: &Branches, commit: &CommitId) -> bool {
+    let of_author = branches.of(&commit.author).iter().filter_map(|no| branches.get(*no));
+    of_author.map(|branch| branch.head.seq).any(|head| head >= commit.seq)
 }
 
 fn count(forks: usize) -> u32 {

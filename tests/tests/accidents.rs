@@ -10,5 +10,6 @@ mod accidents {
     mod forgers;
     mod hubs;
     mod restores;
+    mod rulings;
     mod support;
 }

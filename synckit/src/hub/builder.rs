@@ -1,25 +1,42 @@
 //! Saying what a hub is to be, and serving it.
 
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Semaphore, watch};
 
-use super::{Core, HUB_SESSIONS_MAX, Hub};
+use super::{Authority, Core, HUB_SESSIONS_MAX, Hub, Proposal, Rejection};
 use crate::error::Error;
+use crate::gate::{Gate, Policy};
 use crate::lease::{Lease, OpenedBy};
 use crate::platform::{Tasks, WallClock};
+use crate::ruling::Governor;
 use crate::store::EventStore;
 
 /// Says what a hub is to be.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HubBuilder {
     clock: WallClock,
     sessions_max: usize,
+    authority: Option<Authority>,
+    policy: Option<Policy>,
 }
 
 impl Default for HubBuilder {
     fn default() -> Self {
-        Self { clock: WallClock::default(), sessions_max: HUB_SESSIONS_MAX }
+        let (clock, sessions_max) = (WallClock::default(), HUB_SESSIONS_MAX);
+        Self { clock, sessions_max, authority: None, policy: None }
+    }
+}
+
+impl fmt::Debug for HubBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubBuilder")
+            .field("clock", &self.clock)
+            .field("sessions_max", &self.sessions_max)
+            .field("authority", &self.authority)
+            .field("policy", &self.policy.is_some())
+            .finish()
     }
 }
 
@@ -39,6 +56,30 @@ impl HubBuilder {
         self
     }
 
+    /// Lets the hub rule in the spaces that an authority governs ([`Authority::space`]): events
+    /// dated more than [`CLOCK_AHEAD_MAX`](crate::clock::CLOCK_AHEAD_MAX) ahead of its clock get an
+    /// earlier date, and [`HubBuilder::policy`] may refuse events.
+    #[must_use]
+    pub fn authority(mut self, authority: Authority) -> Self {
+        self.authority = Some(authority);
+        self
+    }
+
+    /// Refuses commits that a function turns down. It is asked once for each commit that arrives,
+    /// and must not block.
+    ///
+    /// A refused commit has no effect at any replica; the application that wrote it is told by
+    /// [`Replica::rejected`](crate::Replica::rejected). Needs an [authority](HubBuilder::authority):
+    /// spaces that it does not govern are then not written to at all.
+    #[must_use]
+    pub fn policy(
+        mut self,
+        policy: impl Fn(&Proposal) -> Result<(), Rejection> + Send + Sync + 'static,
+    ) -> Self {
+        self.policy = Some(Arc::new(policy));
+        self
+    }
+
     /// Opens the hub over a redb file, which is created when it is not there. Commits are
     /// two-phase: they hold against peers that choose what is stored.
     ///
@@ -47,10 +88,8 @@ impl HubBuilder {
     #[cfg(feature = "redb")]
     pub async fn open(self, path: impl Into<std::path::PathBuf>) -> Result<Hub, Error> {
         let options = crate::store::RedbOptions::hub();
-        Ok(self.with(
-            Arc::new(EventStore::open_blocking(path.into(), options).await?),
-            OpenedBy::Builder,
-        ))
+        let store = Arc::new(EventStore::open_blocking(path.into(), options).await?);
+        Ok(self.with(store, OpenedBy::Builder))
     }
 
     /// Opens the hub over a fresh store in memory.
@@ -62,15 +101,20 @@ impl HubBuilder {
     }
 
     /// Opens the hub over a store, which it may share with replicas. Closing the hub does not close
-    /// the store.
+    /// the store. Where a hub rules it writes under the store's key, so no replica of such a space
+    /// may use the same store.
     pub fn over(self, store: Arc<EventStore>) -> Hub {
         self.with(store, OpenedBy::Caller)
     }
 
     fn with(self, store: Arc<EventStore>, opened_by: OpenedBy) -> Hub {
+        let governor = self.authority.map(Governor::new);
         let lease = Lease::of_hub(Arc::clone(&store), opened_by);
+        let clock = self.clock.clone();
+        let gate = Gate::governed(Arc::clone(&store), clock, governor, self.policy);
         let core = Core {
             store,
+            gate: Arc::new(gate),
             lease: Mutex::new(Some(lease)),
             clock: self.clock,
             places: Arc::new(Semaphore::new(self.sessions_max)),

@@ -11,6 +11,7 @@ use super::Replica;
 use crate::clock::UnixMillis;
 use crate::driver::{Driven, Driver};
 use crate::error::{Error, ErrorKind};
+use crate::gate::Gate;
 use crate::platform::{self, Stopwatch};
 use crate::sync::frame::GoodbyeCode;
 use crate::sync::{Backoff, Config, Progress, Role, SessionError, Until};
@@ -262,6 +263,7 @@ impl Replica {
             fingerprint: Some(self.registry.fingerprint()),
         };
         let driver = Driver {
+            gate: Arc::new(Gate::open(Arc::clone(&store))),
             store,
             clock: self.running.clock.clone(),
             peer: transport.address().to_owned(),

@@ -5,6 +5,7 @@
 //! left of it and of all edits made on top of it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use super::COMMIT_EVENTS_MAX;
 use super::exchange::Ticket;
@@ -19,6 +20,7 @@ use crate::id::{AggregateId, Dot, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::LogBlock;
 use crate::registry::{Outcome, State};
+use crate::ruling::{Control, Redating};
 use crate::vector::{Stamp, VectorClock};
 
 /// Most edits of one group commit.
@@ -29,6 +31,9 @@ const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 const STAGED_BYTES_MAX: usize = 2 * GROUP_BYTES_MAX;
 /// Edits that are not durable before further ones wait.
 const STAGED_EDITS_MAX: usize = 4 * GROUP_EDITS_MAX;
+
+/// A hub's ruling corrects the wall clock for so long.
+const CORRECTED_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// One edit, encoded.
 #[derive(Clone, Debug)]
@@ -95,6 +100,25 @@ pub(super) struct Edits {
     unfolded: VecDeque<(Position, Vec<StagedEdit>)>,
     bytes: usize,
     overlay: BTreeMap<AggregateId, Overlaid>,
+    correction: Option<Correction>,
+}
+
+/// The time by which the wall clock is ahead of a hub's, as that hub has ruled. Taken into account for a while,
+/// so that not every further edit has to be re-dated and folded again.
+#[derive(Clone, Copy, Debug)]
+struct Correction {
+    ahead: Duration,
+    /// The wall clock when it was first used.
+    since: Option<UnixMillis>,
+}
+
+impl Correction {
+    /// The corrected time; `None` when the wall clock was set, or the correction has lapsed.
+    fn apply(&mut self, wall: UnixMillis) -> Option<UnixMillis> {
+        let since = *self.since.get_or_insert(wall);
+        let lapsed = wall < since || wall.since(since) >= CORRECTED_FOR;
+        (!lapsed).then(|| wall.minus(self.ahead))
+    }
 }
 
 /// The state of an aggregate after the edits that are not durable yet.
@@ -118,6 +142,7 @@ impl Edits {
             unfolded: VecDeque::new(),
             bytes: 0,
             overlay: BTreeMap::new(),
+            correction: None,
         }
     }
 
@@ -167,6 +192,27 @@ impl Edits {
         self.overlay.contains_key(aggregate)
     }
 
+    /// Learns from the dates that a hub gave own commits how far the wall clock is ahead.
+    pub(super) fn learn(&mut self, controls: Vec<(usize, Control)>) {
+        let dates = controls.into_iter().filter_map(|(_, control)| match control {
+            Control::Redated(dates) => Some(dates),
+            Control::Refused(_) => None,
+        });
+        let own = dates.flatten().filter(|date| date.commit.author == self.author()).last();
+        if let Some(Redating { written, at, .. }) = own {
+            let ahead = written.wall().since(at.wall());
+            self.correction = Some(Correction { ahead, since: None });
+        }
+    }
+
+    fn corrected(&mut self, wall: UnixMillis) -> UnixMillis {
+        let corrected = self.correction.as_mut().and_then(|correction| correction.apply(wall));
+        if corrected.is_none() {
+            self.correction = None;
+        }
+        corrected.unwrap_or(wall)
+    }
+
     /// Stages an edit whose author saw `durable` and what is staged on top of it. Returns the name
     /// of its last event.
     pub(super) fn stage(
@@ -178,6 +224,7 @@ impl Edits {
         wall: UnixMillis,
     ) -> Result<Dot, EditRefusal> {
         draft.check()?;
+        let wall = self.corrected(wall);
         let bytes = draft.events.iter().map(|event| event.payload.len()).sum();
         let aggregate = draft.aggregate.clone();
         let mut state = self.newest(&aggregate).unwrap_or(durable).duplicate();

@@ -17,6 +17,7 @@ use crate::event::DecodeError;
 use crate::id::{AggregateId, Key, Name, Position};
 use crate::log::{LogBlock, Stamped};
 use crate::registry::{Outcome, Registry, State};
+use crate::ruling::{Rulings, is_control};
 use crate::wire::WireError;
 
 /// States in memory whose changes are not stored yet, in bytes, before they are written.
@@ -156,7 +157,8 @@ impl States {
 
     /// Aggregates of `block` whose states must be put into memory before it is folded.
     pub(super) fn absent(&self, block: &Block) -> Vec<AggregateId> {
-        block.aggregates().iter().filter(|id| !self.contains(id)).cloned().collect()
+        let folded = block.aggregates().iter().filter(|id| !is_control(id));
+        folded.filter(|id| !self.contains(id)).cloned().collect()
     }
 
     /// Puts states of aggregates into memory that have no event yet.
@@ -198,9 +200,14 @@ impl States {
     ///
     /// The application's code that folding runs may panic. That event is then parked, and its
     /// aggregate's state is what it would be had the event been parked in the first place.
-    pub(super) fn fold(&mut self, log: &LogBlock, branches: &Branches) -> BTreeSet<AggregateId> {
+    pub(super) fn fold(
+        &mut self,
+        log: &LogBlock,
+        branches: &Branches,
+        rulings: &Rulings,
+    ) -> BTreeSet<AggregateId> {
         let mut folds = BTreeMap::new();
-        for (position, stamped) in log.stamped(branches, self.folded) {
+        for (position, stamped) in log.stamped(branches, rulings, self.folded) {
             let entry = stamped.entry;
             let aggregate = entry.aggregate();
             let Some(cached) = self.states.get_mut(aggregate) else { continue };

@@ -29,6 +29,7 @@ use crate::conflict::Conflict;
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{Admission, Admitted, Answers, Cursor, Decision, LogBlock, Refusal};
+use crate::ruling::Rulings;
 use crate::wire;
 
 /// Most times that a batch is staged because other processes wrote in between.
@@ -395,6 +396,9 @@ impl Draft {
         for log in blocks {
             let start = log.start.0;
             self.put(Table::Log, number.log(start), &[&write_place(log), log.block.bytes()]);
+            if !Rulings::new().controls(&log.block).is_empty() {
+                self.put(Table::Control, number.log(start), &[]);
+            }
             for (run, place) in log.block.runs().iter().zip(&log.runs) {
                 let row = RunRow { last_seq: run.last_seq(), start, end: place.end };
                 self.put(Table::Runs, number.run(place.branch, run.first_seq), &[&row.write()]);

@@ -7,7 +7,9 @@ use super::{StoreError, view};
 use crate::block::Commit;
 use crate::branch::{BranchNo, Branches};
 use crate::chain::{Chain, CommitId};
-use crate::log::{Answers, Question};
+use crate::clock::Hlc;
+use crate::envelope::Seen;
+use crate::log::{Answers, LogBlock, Question};
 
 /// Most commits that are looked for in one read.
 const LOCATE_AT_ONCE: usize = 1_024;
@@ -63,6 +65,45 @@ pub(super) async fn locate(
         }
     }
     Ok(located)
+}
+
+/// The commits of events that somebody has seen, each with its author's stamp; those that are not
+/// held are left out.
+pub(super) async fn stamps(
+    rows: &dyn Rows,
+    number: SpaceNumber,
+    branches: &Branches,
+    seen: &[Seen],
+) -> Result<Vec<(CommitId, Hlc)>, StoreError> {
+    let anchors: Vec<_> = seen.iter().map(|seen| seen.on).collect();
+    let located = locate(rows, number, branches, &anchors).await?;
+    let places = located.into_iter().zip(seen).filter_map(|(no, seen)| {
+        let no = branches.spanning(no?, seen.seq)?;
+        Some((no, seen.seq))
+    });
+    let places: Vec<_> = places.collect();
+    let mut stamps = Vec::new();
+    for places in places.chunks(LOCATE_AT_ONCE) {
+        let reads = places.iter().map(|(no, seq)| view::run_read(number, *no, *seq));
+        let found = rows.read(reads.collect()).await?;
+        for ((no, seq), run) in places.iter().zip(&found) {
+            let run = view::run(number, *no, *seq, run)?;
+            let found = rows.read(vec![view::block_read(number, run.start)]).await?;
+            if !answer_of(&found).is_empty() {
+                stamps.extend(stamp(&view::block(answer_of(&found))?, *no, *seq));
+            }
+        }
+    }
+    Ok(stamps)
+}
+
+fn stamp(log: &LogBlock, no: BranchNo, seq: u64) -> Option<(CommitId, Hlc)> {
+    let mut commits = log.block.commits().iter();
+    let commit =
+        commits.find(|commit| log.runs[commit.run].branch == no && commit.id.seq >= seq)?;
+    let mut entries = commit.entries.clone().filter_map(|index| log.block.entry(index));
+    let entry = entries.find(|entry| entry.dot().seq == seq)?;
+    Some((commit.id, entry.hlc()))
 }
 
 /// Commits of a branch that end runs, at distances of about 1, 2, 4 … events before its head; at

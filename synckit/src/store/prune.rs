@@ -44,7 +44,8 @@ impl EventStore {
         let value = sealed(Table::Spaces, &key, &[&row.write()]);
         let guard = Guard { table: Table::Spaces, key: key.clone(), expected };
         let changes = vec![
-            Change::Remove { table: Table::Log, range },
+            Change::Remove { table: Table::Log, range: range.clone() },
+            Change::Remove { table: Table::Control, range },
             Change::Put { table: Table::Spaces, key, value },
         ];
         self.rows().write(WriteSet { guards: vec![guard], changes }).await?;

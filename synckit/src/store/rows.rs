@@ -1,6 +1,6 @@
 //! The seam of a back end: sorted tables of byte strings, read from one state, written as a whole.
 //!
-//! [`EventStore`](super::EventStore) keeps everything that a store means in ten tables of rows:
+//! [`EventStore`](super::EventStore) keeps everything that a store means in eleven tables of rows:
 //! admission, encodings, checksums, cursors, group commit and waking readers stand above this seam
 //! and exist once. A back end only keeps rows. It interprets neither keys nor values.
 //!
@@ -127,11 +127,13 @@ pub enum Table {
     ConflictsSeen,
     /// The names of spaces.
     Names,
+    /// Blocks in which hubs rule.
+    Control,
 }
 
 impl Table {
     /// All tables, by number.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Meta,
         Self::Spaces,
         Self::Log,
@@ -142,6 +144,7 @@ impl Table {
         Self::Conflicts,
         Self::ConflictsSeen,
         Self::Names,
+        Self::Control,
     ];
 
     /// The table's name: `a-z` and `_`.
@@ -157,6 +160,7 @@ impl Table {
             Self::Conflicts => "conflicts",
             Self::ConflictsSeen => "conflicts_seen",
             Self::Names => "names",
+            Self::Control => "control",
         }
     }
 

@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use super::LIST_ROWS_MAX;
 use super::encoding::{
-    RunRow, SpaceNumber, SpaceRow, content, only, read_branch, read_cursor, read_log, space_key,
-    state_key,
+    RunRow, SpaceNumber, SpaceRow, content, last_number, only, read_branch, read_cursor, read_log,
+    space_key, state_key,
 };
 use super::rows::{KeyRange, Read, Row, Table};
 use super::seal::Damage;
@@ -27,6 +27,8 @@ const PAGE_ROWS_MAX: usize = 4_096;
 /// Most bytes of a block's row. A run takes more bytes in a block than its place beside the block,
 /// and so does an anchor.
 const ROW_BYTES_MAX: usize = 2 * BLOCK_BYTES_MAX;
+/// Most blocks of one page of rulings.
+const CONTROL_ROWS_MAX: usize = 64;
 /// Most bytes of one page's rows.
 const PAGE_BYTES_MAX: usize = READ_BYTES_MAX + BLOCK_BYTES_MAX;
 
@@ -108,6 +110,23 @@ fn begins_rightly(space: &SpaceRow, after: Position, block: &LogBlock) -> bool {
 /// The read of the block that begins at a position.
 pub(super) fn block_read(number: SpaceNumber, start: u64) -> Read {
     Read::get(Table::Log, &number.log(start))
+}
+
+/// The read of the places at which blocks with rulings begin. The first one may end at the position
+/// or before it.
+pub(super) fn control_read(number: SpaceNumber, after: Position) -> Read {
+    let range = number.range_from(number.log(after.0));
+    let floor = Some(number.log(0));
+    Read { floor, rows_max: CONTROL_ROWS_MAX, ..Read::range(Table::Control, range) }
+}
+
+/// The places at which blocks with rulings begin.
+pub(super) fn control(rows: &[Row]) -> Result<Vec<u64>, Damage> {
+    let start = |row: &Row| {
+        content(Table::Control, row)?;
+        last_number(&row.key)
+    };
+    rows.iter().map(start).collect()
 }
 
 /// The block that begins at a position of the log.

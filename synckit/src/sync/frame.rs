@@ -336,13 +336,16 @@ message! {
     pub struct Ack {
         /// Durable up to this position of the other's log.
         1 through: Position,
+        /// The end, in the speaker's log, of what a hub has ruled on what it acknowledges; 0 if it
+        /// has not ruled.
+        2 ruled: Position,
     }
 }
 
 impl Ack {
-    /// An acknowledgement up to a position.
+    /// An acknowledgement up to a position, on which nothing was ruled.
     pub const fn new(through: Position) -> Self {
-        Self { through }
+        Self { through, ruled: Position::START }
     }
 }
 

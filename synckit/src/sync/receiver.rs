@@ -136,11 +136,12 @@ impl Receiver {
         (std::mem::take(&mut self.pending), self.received)
     }
 
-    /// The commit is durable; what to acknowledge.
-    pub(super) fn committed(&mut self, appended: u64) -> Option<Ack> {
+    /// The commit is durable, and a hub's rulings on it end at `ruled`; what to acknowledge.
+    pub(super) fn committed(&mut self, appended: u64, ruled: Position) -> Option<Ack> {
         let committing = self.committing.take()?;
         self.events += appended;
         self.stored = committing.through;
-        committing.acknowledge.then_some(Ack { through: committing.through.position })
+        let ack = Ack { ruled, ..Ack::new(committing.through.position) };
+        committing.acknowledge.then_some(ack)
     }
 }

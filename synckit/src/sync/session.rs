@@ -3,6 +3,7 @@
 mod exchange;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::frame::{
@@ -212,7 +213,10 @@ impl Session {
                     sender.log_moved(head);
                 }
             }
-            Input::Committed { start, end } => self.committed(now, start, end),
+            Input::Committed { start, end, ruled } => {
+                let rulings = if ruled { start } else { Position::START };
+                self.committed(now, start..end, rulings);
+            }
             Input::Refused(refusal) => return Err(refusal.into()),
             Input::StoreFailed => return Err(SessionError::Store),
             Input::DeadlinePassed => return self.check_deadline(now),
@@ -381,13 +385,17 @@ impl Session {
     }
 
     fn received_ack(&mut self, now: Now, ack: Ack) -> Result<(), SessionError> {
-        let Some(sender) = self.sender() else {
-            return Err(self.out_of_turn(&Frame::Ack(ack)));
-        };
-        if sender.acked(ack)? {
-            self.last_progress = now.elapsed;
+        if let Phase::Streaming(streams) = &mut self.phase
+            && let Some(sender) = &mut streams.sender
+        {
+            // What the peer has ruled on what it was sent is still to come.
+            streams.receive_target = streams.receive_target.max(ack.ruled);
+            if sender.acked(ack)? {
+                self.last_progress = now.elapsed;
+            }
+            return Ok(());
         }
-        Ok(())
+        Err(self.out_of_turn(&Frame::Ack(ack)))
     }
 
     fn loaded(&mut self, now: Now, page: Page) {
@@ -406,13 +414,14 @@ impl Session {
         }
     }
 
-    fn committed(&mut self, now: Now, start: Position, end: Position) {
+    fn committed(&mut self, now: Now, new: Range<Position>, ruled: Position) {
         let Phase::Streaming(streams) = &mut self.phase else { return };
         if let Some(sender) = &mut streams.sender {
-            sender.arrived(start.0..end.0);
+            sender.arrived(new.start.0..new.end.0);
         }
-        let appended = end.0.saturating_sub(start.0);
-        let ack = streams.receiver.as_mut().and_then(|receiver| receiver.committed(appended));
+        let appended = new.end.0.saturating_sub(new.start.0);
+        let ack =
+            streams.receiver.as_mut().and_then(|receiver| receiver.committed(appended, ruled));
         let page = streams.held_page.take();
         if streams.checking {
             streams.held_ack = ack.or(streams.held_ack.take());

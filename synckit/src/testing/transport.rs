@@ -335,7 +335,7 @@ async fn receive_all(receiver: &mut dyn FrameReceiver) -> Vec<Frame> {
 }
 
 fn numbered(number: u64) -> Frame {
-    Frame::Ack(Ack { through: Position(number) })
+    Frame::Ack(Ack::new(Position(number)))
 }
 
 fn events(number: u64, blocks: Vec<Bytes>) -> Frame {

@@ -3,18 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use synckit::WallClock;
-use synckit::clock::UnixMillis;
+use synckit::Hub;
 use synckit::replica::LinkState;
-use synckit::{Hub, Replica};
 
 use super::support::{
-    assert_all_agree, at, book, hub_in_memory, in_memory, stands_at, sync, visit, way_to,
+    MINUTE, NOON, YEAR, assert_all_agree, at, hub_in_memory, in_memory, line, set_by, stands_at,
+    sync, visit, way_to,
 };
-
-const NOON: u64 = 1_780_000_000_000;
-const MINUTE: u64 = 60_000;
-const YEAR: u64 = 365 * 24 * 60 * MINUTE;
 
 #[tokio::test]
 async fn an_edit_dated_years_ahead_holds_nothing_up_once_the_clock_is_right() {
@@ -86,14 +81,4 @@ async fn a_hub_without_a_battery_for_its_clock_serves() {
     assert_eq!((live.sessions, live.trouble), (1, None));
     link.end().await.unwrap();
     assert_all_agree(&hub, &[&ann, &bob], &["a1", "b1"]).await;
-}
-
-async fn line(replica: &Replica) -> String {
-    replica.get(&book()).await.unwrap().unwrap().line
-}
-
-/// A clock that is set by hand.
-fn set_by(millis: &Arc<AtomicU64>) -> WallClock {
-    let millis = Arc::clone(millis);
-    WallClock::new(move || UnixMillis::new(millis.load(Ordering::SeqCst)))
 }

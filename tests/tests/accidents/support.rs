@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use synckit::branch::Fork;
 use synckit::clock::UnixMillis;
@@ -10,6 +12,10 @@ use synckit::replica::SyncReport;
 use synckit::transport::{ChannelTransport, channel};
 use synckit::{Hub, Id, Replica, WallClock, registry, sync_aggregate};
 use tempfile::TempDir;
+
+pub(crate) const NOON: u64 = 1_780_000_000_000;
+pub(crate) const MINUTE: u64 = 60_000;
+pub(crate) const YEAR: u64 = 365 * 24 * 60 * MINUTE;
 
 /// A visit book: each visit leaves a signature, and a line that somebody wrote last.
 #[sync_aggregate(name = "book")]
@@ -145,6 +151,17 @@ pub(crate) async fn at(clock: WallClock) -> Replica {
 /// A clock that stands still.
 pub(crate) fn stands_at(millis: u64) -> WallClock {
     WallClock::new(move || UnixMillis::new(millis))
+}
+
+/// A clock that is set by hand.
+pub(crate) fn set_by(millis: &Arc<AtomicU64>) -> WallClock {
+    let millis = Arc::clone(millis);
+    WallClock::new(move || UnixMillis::new(millis.load(Ordering::SeqCst)))
+}
+
+/// The line that was written last.
+pub(crate) async fn line(replica: &Replica) -> String {
+    replica.get(&book()).await.unwrap().unwrap().line
 }
 
 /// A hub inside this process that keeps nothing on disk.

@@ -126,7 +126,7 @@ fn the_field_to_blame_is_named() {
 /// As any protobuf library writes it.
 #[test]
 fn zeros_may_be_left_out() {
-    let ack = Frame::Ack(Ack { through: Position::START });
+    let ack = Frame::Ack(Ack::new(Position::START));
     assert_eq!(Frame::decode(body(4, &[])).unwrap(), ack);
     let sparse = [&field(2, &[2; 32])[..], &field(3, b"a"), &field(4, &[3; 32])];
     let Frame::Hello(hello) = Frame::decode(body(1, &sparse.concat())).unwrap() else { panic!() };

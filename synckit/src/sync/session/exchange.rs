@@ -33,6 +33,8 @@ pub enum Input {
         start: Position,
         /// How many events lie before its end.
         end: Position,
+        /// True when this side is a hub that has ruled on it: its rulings end where it starts.
+        ruled: bool,
     },
     /// The log refused [`Effect::Commit`]; nothing of it was written.
     Refused(Refusal),

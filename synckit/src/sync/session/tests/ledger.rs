@@ -16,6 +16,7 @@ use crate::log::{
     Admission, Answers, Append, Cursor, Decision, LogBlock, LogRun, Page, Question, READ_BYTES_MAX,
     Refusal, Source,
 };
+use crate::ruling::Rulings;
 use crate::sync::Recollection;
 
 /// A mistake that a store could make.
@@ -97,6 +98,15 @@ impl Ledger {
 
     pub(super) fn end(&self) -> Cursor {
         self.blocks.last().map_or(Cursor::START, LogBlock::cursor)
+    }
+
+    /// The rulings of hubs in the log up to a position.
+    pub(super) fn rulings(&self, through: Position) -> Rulings {
+        let mut rulings = Rulings::new();
+        for log in self.blocks.iter().filter(|log| log.end() <= through) {
+            rulings.note(&log.block);
+        }
+        rulings
     }
 
     pub(super) fn holds(&self, commit: &CommitId) -> bool {

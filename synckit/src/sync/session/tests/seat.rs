@@ -80,7 +80,7 @@ impl Seat {
             Effect::Commit { blocks, cursor } => {
                 let peer = self.session.peer().unwrap().replica;
                 match self.ledger.commit(&blocks, peer, cursor) {
-                    Ok((start, end)) => Input::Committed { start, end },
+                    Ok((start, end)) => Input::Committed { start, end, ruled: false },
                     Err(refusal) => Input::Refused(refusal),
                 }
             }
@@ -133,7 +133,7 @@ impl Seat {
         assert_eq!(self.session.deadline(), None);
         let anything = [
             Input::Disconnected,
-            Input::Committed { start: Position(0), end: Position(1) },
+            Input::Committed { start: Position(0), end: Position(1), ruled: false },
             Input::LogMoved(Position(99)),
             Input::Loaded(self.ledger.read_after(Position::START)),
             Input::Received(Frame::Events(self.whole_log())),
@@ -293,7 +293,7 @@ pub(super) fn held(seat: &Seat) -> BTreeSet<CommitId> {
 }
 
 pub(super) const fn ack(through: u64) -> Frame {
-    Frame::Ack(Ack { through: Position(through) })
+    Frame::Ack(Ack::new(Position(through)))
 }
 
 fn config(ledger: &Ledger, role: Role) -> Config {

@@ -6,6 +6,7 @@ use super::super::ledger::Ledger;
 use crate::chain::CommitId;
 use crate::id::Position;
 use crate::log::{Cursor, Digest};
+use crate::ruling::Rulings;
 use crate::sync::SessionError;
 use crate::sync::frame::GoodbyeCode;
 
@@ -154,7 +155,7 @@ impl Audit {
             let mut stamps = Vec::new();
             for log in &ledger.blocks {
                 let stamped: Vec<_> = log
-                    .stamped(&ledger.branches, Position::START)
+                    .stamped(&ledger.branches, &Rulings::new(), Position::START)
                     .map(|(_, event)| event)
                     .collect();
                 for commit in log.block.commits() {

@@ -192,7 +192,10 @@ impl World {
                 let events: u64 = persist.blocks.iter().map(|block| block.len() as u64).sum();
                 let start = self.nodes[node].ledger.head();
                 let end = Position(start.0 + events);
-                self.queue_in(0, Happening::Told(place, Input::Committed { start, end }));
+                self.queue_in(
+                    0,
+                    Happening::Told(place, Input::Committed { start, end, ruled: false }),
+                );
             }
             Some(Bug::CursorBeforeEvents) => {
                 self.nodes[node].ledger.cursors.insert(persist.peer, persist.cursor);
@@ -225,7 +228,7 @@ impl World {
         }
         let input = match ledger.commit(&persist.blocks, peer, persist.cursor) {
             Ok(_) if fails => Input::StoreFailed,
-            Ok((start, end)) => Input::Committed { start, end },
+            Ok((start, end)) => Input::Committed { start, end, ruled: false },
             Err(refusal) => Input::Refused(refusal),
         };
         self.log_grew(node)?;

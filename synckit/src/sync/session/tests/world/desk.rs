@@ -14,7 +14,7 @@ use crate::chain::CommitId;
 use crate::envelope::Metadata;
 use crate::id::{AggregateId, Dot, Position};
 use crate::replica_core::{
-    Admission, Draft, Effect, Input, Reading, ReplicaCore, Settlement, Ticket, Unsaved,
+    Admission, Draft, Effect, Input, Reading, ReplicaCore, Settlement, Stored, Ticket, Unsaved,
 };
 use crate::sync::session::tests::ledger::{Ledger, Mistake};
 
@@ -53,8 +53,12 @@ impl Desk {
     pub(super) fn over(ledger: &Ledger, now: u64) -> Self {
         let (space, key) = (ledger.space.clone(), ledger.key.clone());
         let registry = Notebook::registry();
+        let stored = ledger.mark.map(|(position, forks)| {
+            let rulings = ledger.rulings(position);
+            Stored { position, forks, rulings }
+        });
         Self {
-            core: ReplicaCore::new(space, key, ledger.nonce, registry, ledger.mark),
+            core: ReplicaCore::new(space, key, ledger.nonce, registry, stored),
             began: now,
             tickets: 0,
             turns: BTreeMap::new(),

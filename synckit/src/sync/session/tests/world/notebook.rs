@@ -10,6 +10,7 @@ use crate::block::Entry;
 use crate::conflict::Conflicts;
 use crate::event::{DecodeError, EncodedEvent, EventRef};
 use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId};
+use crate::log::LogBlock;
 use crate::merge::{AnyField, At, Law, MergeState, OpId, Rule, field};
 use crate::registry::{Registry, State};
 use crate::sync::session::tests::ledger::Ledger;
@@ -132,8 +133,10 @@ pub(super) fn reference(
 ) -> BTreeMap<AggregateId, Box<dyn State>> {
     let registry = Notebook::registry();
     let mut states: BTreeMap<_, Box<dyn State>> = BTreeMap::new();
+    let rulings = ledger.rulings(through);
+    let blocks = ledger.blocks.iter();
     let events =
-        ledger.blocks.iter().flat_map(|log| log.stamped(&ledger.branches, Position::START));
+        blocks.flat_map(|log: &LogBlock| log.stamped(&ledger.branches, &rulings, Position::START));
     for (_, event) in events.take_while(|(position, _)| *position <= through) {
         let id = event.entry.aggregate();
         let state = states.entry(id.clone()).or_insert_with(|| registry.fresh(&id.kind));

@@ -1,0 +1,269 @@
+//! The gate of a hub: what peers send passes it on its way into the log.
+//!
+//! In a space that the hub governs, commits that the application's policy turns down are refused,
+//! and commits dated too far ahead are re-dated: the rulings are committed before the commits that
+//! they name, in the same transaction. Every other commit passes as it is.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::block::{Block, Commit};
+use crate::chain::CommitId;
+use crate::clock::{Hlc, UnixMillis};
+use crate::envelope::{Envelope, Seen};
+use crate::id::{Position, ReplicaId, SpaceId};
+use crate::log::{LogBlock, Refusal, Source};
+use crate::platform::{self, WallClock};
+use crate::ruling::{Governor, Rejection, Rulings, Suspect};
+use crate::store::{Append, Batch, Claim, Committed, EventStore, StoreError, StoreErrorKind};
+
+/// A commit that somebody wants a hub to take.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Proposal {
+    /// The space.
+    pub space: SpaceId,
+    /// The key of the store that brings it, which need not be its author's.
+    pub peer: ReplicaId,
+    /// The commit.
+    pub commit: CommitId,
+    /// Its events, at least one.
+    pub events: Vec<Envelope>,
+}
+
+/// Decides about each commit that arrives at a hub. Must not block: it runs on the session's task.
+pub(crate) type Policy = Arc<dyn Fn(&Proposal) -> Result<(), Rejection> + Send + Sync>;
+
+/// The gate of one store.
+pub(crate) struct Gate {
+    store: Arc<EventStore>,
+    clock: WallClock,
+    governor: Option<Governor>,
+    policy: Option<Policy>,
+    /// Held while a ruling is made and committed: the hub's own commits follow one another.
+    spaces: Mutex<BTreeMap<SpaceId, Governed>>,
+}
+
+/// Knowledge of a governed space. Only spaces in which this hub had to rule are.
+struct Governed {
+    rulings: Rulings,
+    /// Rulings in the log before this place are among them.
+    through: Position,
+    /// Drawn once: a copy of the hub never writes the same commit.
+    nonce: u64,
+    /// The right to write under the store's key there.
+    _claim: Claim,
+}
+
+/// A batch that passed the gate.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    /// The place in the log before what the peer sent.
+    pub(crate) start: Position,
+    /// The place behind it.
+    pub(crate) end: Position,
+    /// True when rulings stand before it.
+    pub(crate) ruled: bool,
+}
+
+impl Gate {
+    /// A gate through which everything passes as it is.
+    pub(crate) fn open(store: Arc<EventStore>) -> Self {
+        Self::governed(store, WallClock::default(), None, None)
+    }
+
+    /// The gate of a hub.
+    pub(crate) fn governed(
+        store: Arc<EventStore>,
+        clock: WallClock,
+        governor: Option<Governor>,
+        policy: Option<Policy>,
+    ) -> Self {
+        Self { store, clock, governor, policy, spaces: Mutex::default() }
+    }
+
+    /// Commits what a peer has sent, with the rulings that it calls for.
+    pub(crate) async fn commit(&self, peer: ReplicaId, batch: Batch) -> Result<Passed, StoreError> {
+        let governs = |governor: &&Governor| governor.governs(&batch.space);
+        let Some(governor) = self.governor.as_ref().filter(governs) else {
+            if self.policy.is_some() && !batch.append.is_empty() {
+                let kind = StoreErrorKind::Refused(Refusal::Ungoverned { space: batch.space });
+                return Err(StoreError::new("admit a batch", kind));
+            }
+            return self.pass(batch, 0).await;
+        };
+        let wall = self.clock.now();
+        let suspects = self.suspects(peer, &batch, wall);
+        if suspects.is_empty() {
+            return self.pass(batch, 0).await;
+        }
+        let mut spaces = self.spaces.lock().await;
+        let ruled = self.rule(governor, &mut spaces, &batch, suspects, wall).await?;
+        let count = ruled.iter().map(|block| block.len() as u64).sum();
+        let local = ruled.into_iter().map(|block| Append { block, source: Source::Local });
+        let append = local.chain(batch.append).collect();
+        self.pass(Batch { append, ..batch }, count).await
+    }
+
+    /// Commits a batch that begins with `ruled` events of the hub's own.
+    async fn pass(&self, batch: Batch, ruled: u64) -> Result<Passed, StoreError> {
+        let Committed { head, appended, .. } = self.store.commit(batch).await?;
+        let start = head.0.saturating_sub(appended) + ruled.min(appended);
+        Ok(Passed { start: Position(start), end: head, ruled: ruled > 0 })
+    }
+
+    /// The commits of a batch that may have to be ruled on. Rulings are none.
+    fn suspects(&self, peer: ReplicaId, batch: &Batch, wall: UnixMillis) -> Vec<Suspicion> {
+        let mut suspects = Vec::new();
+        for Append { block, .. } in &batch.append {
+            let mut stamps = block.entries().map(|entry| entry.hlc());
+            if self.policy.is_none() && !stamps.any(|stamp| Governor::is_ahead(stamp, wall)) {
+                continue;
+            }
+            let rulings = Rulings::new().controls(block);
+            let rules =
+                |commit: &Commit| rulings.iter().any(|(index, _)| commit.entries.contains(index));
+            let commits = block.commits().iter().filter(|commit| !rules(commit));
+            suspects.extend(commits.filter_map(|commit| self.suspect(peer, block, commit, wall)));
+        }
+        suspects
+    }
+
+    fn suspect(
+        &self,
+        peer: ReplicaId,
+        block: &Block,
+        commit: &Commit,
+        wall: UnixMillis,
+    ) -> Option<Suspicion> {
+        let entries = || commit.entries.clone().filter_map(|index| block.entry(index));
+        let events = || entries().map(|entry| entry.envelope()).collect::<Vec<_>>();
+        let written = entries().map(|entry| entry.hlc()).max()?;
+        let proposal =
+            || Proposal { space: block.space().clone(), peer, commit: commit.id, events: events() };
+        let rejection = self.policy.as_ref().and_then(|policy| policy(&proposal()).err());
+        if rejection.is_none() && !Governor::is_ahead(written, wall) {
+            return None;
+        }
+        let aggregate = entries().next()?.aggregate().clone();
+        let mut seen: Vec<_> =
+            events().iter().flat_map(|event| event.context.iter().copied()).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        // What comes before it on its author's chain is not in its contexts.
+        let earlier = block.commits_of(commit.run).take_while(|other| other.id != commit.id);
+        let before = earlier.last().map_or(block.runs()[commit.run].before(), |other| other.id);
+        seen.extend((before.seq > 0).then_some(Seen { on: before, seq: before.seq }));
+        let commit = commit.id;
+        let suspect = Suspect { commit, aggregate, written, seen: Vec::new(), rejection };
+        Some(Suspicion { suspect, seen })
+    }
+
+    /// The blocks with the rulings that suspects call for.
+    async fn rule(
+        &self,
+        governor: &Governor,
+        spaces: &mut BTreeMap<SpaceId, Governed>,
+        batch: &Batch,
+        suspects: Vec<Suspicion>,
+        wall: UnixMillis,
+    ) -> Result<Vec<Block>, StoreError> {
+        let space = &batch.space;
+        if !spaces.contains_key(space) {
+            let _claim = self.store.claim(space)?;
+            let nonce = platform::random().map_err(|error| {
+                StoreError::new("rule on a commit", StoreErrorKind::Randomness).caused_by(error)
+            })?;
+            let (rulings, through) = (Rulings::new(), Position::START);
+            let nonce = u64::from_le_bytes(nonce);
+            let governed = Governed { rulings, through, nonce, _claim };
+            spaces.insert(space.clone(), governed);
+        }
+        let Some(governed) = spaces.get_mut(space) else { return Ok(Vec::new()) };
+        self.follow(space, governed).await?;
+        let mut rulings = governed.rulings.clone();
+        batch.append.iter().for_each(|append| drop(rulings.note(&append.block)));
+        let suspects = self.fresh(space, batch, suspects).await?;
+        let ruled = Governor::rule(&rulings, &suspects, wall);
+        if ruled.is_empty() {
+            return Ok(Vec::new());
+        }
+        let key = self.store.key();
+        let branches = self.store.branches(space).await?;
+        let own = branches.of(&key.id()).first().and_then(|no| branches.get(*no));
+        let head = own.map_or_else(|| CommitId::root(space, key.id()), |branch| branch.head);
+        let written = governor.write(space, &key, (head, governed.nonce), &ruled, wall);
+        written.map_err(|error| {
+            StoreError::new("write down a ruling", StoreErrorKind::BatchTooLarge).caused_by(error)
+        })
+    }
+
+    /// Reads the rulings that were committed since the last time.
+    async fn follow(&self, space: &SpaceId, governed: &mut Governed) -> Result<(), StoreError> {
+        loop {
+            let blocks = self.store.control(space, governed.through).await?;
+            let Some(last) = blocks.last().map(LogBlock::end) else { return Ok(()) };
+            for log in &blocks {
+                governed.rulings.note(&log.block);
+            }
+            governed.through = last;
+        }
+    }
+
+    /// The suspects that the log does not hold yet, with the stamps of what their authors had seen.
+    async fn fresh(
+        &self,
+        space: &SpaceId,
+        batch: &Batch,
+        suspects: Vec<Suspicion>,
+    ) -> Result<Vec<Suspect>, StoreError> {
+        let commits: Vec<_> = suspects.iter().map(|of| of.suspect.commit).collect();
+        let held = self.store.holds(space, &commits).await?;
+        let mut fresh = Vec::new();
+        let absent = suspects.into_iter().zip(held).filter(|(_, held)| !held);
+        for (Suspicion { mut suspect, mut seen }, _) in absent {
+            if suspect.rejection.is_none() {
+                seen.retain(|seen| {
+                    let here = stamp_in(batch, seen);
+                    suspect.seen.extend(here);
+                    here.is_none()
+                });
+                suspect.seen.extend(self.store.stamps(space, &seen).await?);
+            }
+            fresh.push(suspect);
+        }
+        Ok(fresh)
+    }
+}
+
+/// A commit that may have to be ruled on, and what its author had seen.
+struct Suspicion {
+    suspect: Suspect,
+    seen: Vec<Seen>,
+}
+
+/// The commit and the stamp of an event that stands in a batch. Of several branches the first is
+/// taken: then a stamp is too late rather than too early.
+fn stamp_in(batch: &Batch, seen: &Seen) -> Option<(CommitId, Hlc)> {
+    batch.append.iter().find_map(|append| {
+        let block = &append.block;
+        let mut runs = block.runs().iter().enumerate();
+        let spans = |run: &crate::block::Run| {
+            run.replica == seen.on.author && (run.first_seq..=run.last_seq()).contains(&seen.seq)
+        };
+        let (run, _) = runs.find(|(_, run)| spans(run))?;
+        let commit = block.commits_of(run).find(|commit| commit.id.seq >= seen.seq)?;
+        let mut entries = commit.entries.clone().filter_map(|index| block.entry(index));
+        let entry = entries.find(|entry| entry.dot().seq == seen.seq)?;
+        Some((commit.id, entry.hlc()))
+    })
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("governor", &self.governor).finish_non_exhaustive()
+    }
+}

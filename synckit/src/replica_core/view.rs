@@ -1,0 +1,71 @@
+//! The reading side of a replica's core: durable states, and counts.
+
+use super::{ReplicaCore, Tally};
+use crate::conflict::Conflict;
+use crate::event::DecodeError;
+use crate::id::{AggregateId, Key, Name, Position};
+use crate::registry::State;
+use crate::ruling::Rulings;
+
+impl ReplicaCore {
+    /// The position of the log that the states reflect.
+    pub(crate) const fn folded(&self) -> Position {
+        self.states.folded()
+    }
+
+    /// The position up to which the log is being folded again, if it is: until then the states show
+    /// less than they did.
+    pub(crate) fn replays(&self) -> Option<Position> {
+        (self.states.folded() < self.shown).then_some(self.shown)
+    }
+
+    /// The durable state of an aggregate, if it is in memory.
+    pub(crate) fn state(&self, aggregate: &AggregateId) -> Option<&dyn State> {
+        self.states.get(aggregate)
+    }
+
+    /// True when states that are not in memory may be in the store.
+    pub(crate) const fn reads_store(&self) -> bool {
+        self.states.reads_store()
+    }
+
+    /// Counts how often states left memory: what was read from the store beside them is read again
+    /// when this has changed.
+    pub(crate) const fn evictions(&self) -> u64 {
+        self.states.evictions()
+    }
+
+    /// The states in memory of a type's aggregates after a key.
+    pub(crate) fn listed<'a>(
+        &'a self,
+        kind: &Name,
+        after: Option<&Key>,
+    ) -> impl Iterator<Item = (&'a AggregateId, &'a dyn State)> {
+        self.states.listed(kind, after)
+    }
+
+    /// The conflicts that are not stored yet.
+    pub(crate) fn conflicts(&self) -> &[Conflict] {
+        self.states.conflicts()
+    }
+
+    /// Counts the checkpoints: what was unsaved may be stored when this has changed.
+    pub(crate) const fn saves(&self) -> u64 {
+        self.states.saves()
+    }
+
+    /// The reason of an event's parking, when the application's code panicked on it.
+    pub(crate) fn panicked(&self, position: Position) -> Option<&DecodeError> {
+        self.states.panicked(position)
+    }
+
+    /// The rulings of hubs, as far as the log is folded.
+    pub(crate) const fn rulings(&self) -> &Rulings {
+        &self.rulings
+    }
+
+    /// Counts of what folding met.
+    pub(crate) const fn tally(&self) -> Tally {
+        self.states.tally()
+    }
+}

@@ -1,0 +1,225 @@
+//! Rulings: what the hubs of a governed space decide about single commits.
+//!
+//! A hub may refuse a commit, or give it another date. It writes that as *control events* into the
+//! log, where they travel like all others: every store that holds the same events knows the same
+//! rulings, and states are functions of the events held. Control events name commits by their
+//! chains, so none hits another branch. They only ever take away (a refusal stays, of several dates
+//! the least is in force), so their order does not matter.
+//!
+//! A space is governed if its name says by whom ([`SpaceId::governed`]): the public key of an
+//! [`Authority`]. A control event counts if it carries the authority's certificate for the hub that
+//! wrote it. Whatever else stands under the reserved names has no effect. In a space that nobody
+//! governs, nobody refuses or re-dates anything.
+//!
+//! A refused commit stays in the log, where its author's later commits follow it, and has no effect
+//! on any state. Its author's application is told.
+
+use std::collections::btree_map::Entry as Place;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::block::{Block, Run};
+use crate::chain::{Chain, CommitId};
+use crate::clock::Hlc;
+use crate::id::{AggregateId, ReplicaId, SpaceId};
+use crate::key::{ReplicaKey, verify};
+
+mod control;
+mod governor;
+
+pub use control::{Control, REJECTION_BYTES_MAX, Redating, Refused, Rejection, RejectionError};
+pub use governor::{Governor, Suspect};
+
+/// Names the authority's signature apart from others.
+const CERTIFIES: &[u8; 24] = b"synckit 2026 space's hub";
+
+/// The key pair of whoever governs a space. Its public half stands in the space's name.
+///
+/// The secret half belongs on the hubs of the space and nowhere else.
+#[derive(Clone, Debug)]
+pub struct Authority(ReplicaKey);
+
+/// An authority's signature that says that a store is a hub of a space.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Certificate([u8; Self::LEN]);
+
+impl Authority {
+    /// The authority that belongs to a seed of 32 random bytes.
+    pub fn from_seed(seed: &[u8; ReplicaKey::SEED_LEN]) -> Self {
+        Self(ReplicaKey::from_seed(seed))
+    }
+
+    /// The public half.
+    pub fn id(&self) -> ReplicaId {
+        self.0.id()
+    }
+
+    /// The space of a name that this authority governs.
+    ///
+    /// # Errors
+    /// Those of [`SpaceId::governed`].
+    pub fn space(&self, name: &str) -> Result<SpaceId, crate::id::IdError> {
+        SpaceId::governed(name, &self.id())
+    }
+
+    /// Certifies a store as a hub of a space.
+    pub fn certify(&self, space: &SpaceId, hub: &ReplicaId) -> Certificate {
+        Certificate(self.0.sign(&certified(space, hub)))
+    }
+}
+
+impl Certificate {
+    /// Length in bytes.
+    pub const LEN: usize = 64;
+
+    /// True when the authority of the space has certified the hub.
+    pub fn holds(&self, space: &SpaceId, hub: &ReplicaId) -> bool {
+        let authority = space.authority();
+        authority.is_some_and(|authority| verify(&authority, &certified(space, hub), &self.0))
+    }
+}
+
+fn certified(space: &SpaceId, hub: &ReplicaId) -> Vec<u8> {
+    [CERTIFIES, &hub.as_bytes()[..], space.as_str().as_bytes()].concat()
+}
+
+/// Everything that hubs have ruled in a space, as far as it is known.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Rulings {
+    /// Certificates that have been verified.
+    hubs: BTreeMap<ReplicaId, Certificate>,
+    refused: BTreeSet<CommitId>,
+    dates: BTreeMap<CommitId, Hlc>,
+}
+
+/// The effect of rulings on one event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// It counts as it was written.
+    AsWritten,
+    /// It counts under this stamp if that is before its own.
+    Redated(Hlc),
+    /// It has no effect.
+    Refused,
+}
+
+impl Rulings {
+    /// Nothing was ruled.
+    pub const fn new() -> Self {
+        Self { hubs: BTreeMap::new(), refused: BTreeSet::new(), dates: BTreeMap::new() }
+    }
+
+    /// True when nothing was ruled.
+    pub fn is_empty(&self) -> bool {
+        self.refused.is_empty() && self.dates.is_empty()
+    }
+
+    /// Counts the commits ruled on; one that was refused and re-dated counts twice.
+    pub fn len(&self) -> usize {
+        self.refused.len() + self.dates.len()
+    }
+
+    /// Adds the control events of a block. Returns the commits that count differently from then on.
+    pub fn note(&mut self, block: &Block) -> Vec<CommitId> {
+        let mut changed = Vec::new();
+        for (_, control) in self.controls(block) {
+            match control {
+                Control::Refused(refused) => {
+                    if self.refused.insert(refused.commit) {
+                        changed.push(refused.commit);
+                    }
+                }
+                Control::Redated(dates) => changed.extend(self.redate(&dates)),
+            }
+        }
+        changed
+    }
+
+    /// The control events of a block that count, each with its index.
+    pub fn controls(&mut self, block: &Block) -> Vec<(usize, Control)> {
+        if block.space().authority().is_none() || !block.aggregates().iter().any(is_control) {
+            return Vec::new();
+        }
+        let entries = block.entries().enumerate();
+        let read = entries.filter_map(|(index, entry)| {
+            let (certificate, control) = Control::read(&entry)?;
+            let hub = entry.dot().replica;
+            let is_known = self.hubs.get(&hub) == Some(&certificate);
+            (is_known || certificate.holds(block.space(), &hub)).then(|| {
+                self.hubs.insert(hub, certificate);
+                (index, control)
+            })
+        });
+        read.collect()
+    }
+
+    fn redate(&mut self, dates: &[Redating]) -> Vec<CommitId> {
+        let mut changed = Vec::new();
+        for Redating { commit, at, .. } in dates {
+            match self.dates.entry(*commit) {
+                Place::Occupied(place) if *place.get() <= *at => continue,
+                Place::Occupied(mut place) => *place.get_mut() = *at,
+                Place::Vacant(place) => {
+                    place.insert(*at);
+                }
+            }
+            changed.push(*commit);
+        }
+        changed
+    }
+
+    /// True when a hub has refused the commit.
+    pub fn refuses(&self, commit: &CommitId) -> bool {
+        self.refused.contains(commit)
+    }
+
+    /// The least stamp that a hub has given the commit.
+    pub fn date(&self, commit: &CommitId) -> Option<Hlc> {
+        self.dates.get(commit).copied()
+    }
+
+    /// The greatest stamp given to an earlier commit of the same author.
+    pub fn date_before(&self, commit: &CommitId) -> Option<Hlc> {
+        let first = CommitId { seq: 0, chain: LEAST, ..*commit };
+        self.dates.range(first..*commit).map(|(_, at)| *at).max()
+    }
+
+    /// The standing of each of a block's events; `None` when all count as they were written.
+    pub fn of(&self, block: &Block) -> Option<Vec<Standing>> {
+        if self.is_empty() || !block.runs().iter().any(|run| self.concern(run)) {
+            return None;
+        }
+        let mut standings = vec![Standing::AsWritten; block.len()];
+        for commit in block.commits() {
+            let standing = self.standing(&commit.id);
+            standings[commit.entries.clone()].fill(standing);
+        }
+        Some(standings)
+    }
+
+    fn standing(&self, commit: &CommitId) -> Standing {
+        if self.refuses(commit) {
+            return Standing::Refused;
+        }
+        self.date(commit).map_or(Standing::AsWritten, Standing::Redated)
+    }
+
+    /// True when a commit with the author and a number of the run was ruled on: the block need be
+    /// hashed only then.
+    fn concern(&self, run: &Run) -> bool {
+        let at = |seq, chain| CommitId { author: run.replica, seq, chain };
+        let range = at(run.first_seq, LEAST)..=at(run.last_seq(), GREATEST);
+        self.refused.range(range.clone()).next().is_some()
+            || self.dates.range(range).next().is_some()
+    }
+}
+
+const LEAST: Chain = Chain::from_bytes([0; Chain::LEN]);
+const GREATEST: Chain = Chain::from_bytes([u8::MAX; Chain::LEN]);
+
+/// True for the aggregate that control events are about, which no application has.
+pub fn is_control(aggregate: &AggregateId) -> bool {
+    aggregate.kind.as_str() == control::KIND
+}
+
+#[cfg(test)]
+mod tests;

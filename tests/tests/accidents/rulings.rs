@@ -1,0 +1,231 @@
+//! Hubs that rule: what they refuse has no effect anywhere and holds nothing up, and what was dated
+//! by a wrong clock gets another date, at everybody alike.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use synckit::hub::{Authority, Proposal, Rejection};
+use synckit::id::{Position, SpaceId};
+use synckit::replica::LinkState;
+use synckit::{Hub, Replica, WallClock, registry};
+
+use super::support::{
+    Book, Disk, NOON, YEAR, assert_agree, book, line, set_by, settle, stands_at, sync, visit,
+    way_to,
+};
+
+/// Refuses every commit whose payload says "spam".
+fn no_spam(proposal: &Proposal) -> Result<(), Rejection> {
+    let spam = |payload: &[u8]| payload.windows(4).any(|word| word == b"spam");
+    if proposal.events.iter().any(|event| spam(&event.payload)) {
+        return Err(Rejection::new("visit.spam", "visits do not advertise").unwrap());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_edit_has_no_effect_anywhere_and_its_author_is_told() {
+    let hub = hub().policy(no_spam).in_memory().unwrap();
+    let (ann, bob) = (visitor().await, visitor().await);
+    visit(&ann, "a1").await;
+    visit(&ann, "spam").await;
+    visit(&ann, "a2").await;
+    visit(&bob, "b1").await;
+    settle(&hub, &[&ann, &bob]).await;
+    assert_agree(&[&ann, &bob], &["a1", "a2", "b1"]).await;
+
+    let told = ann.rejected(Position::START).await.unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].commit.author, ann.id());
+    assert_eq!(told[0].rejection.code(), "visit.spam");
+    assert_eq!(told[0].rejection.reason(), "visits do not advertise");
+    assert_eq!(told[0].aggregate.kind.as_str(), "book");
+    assert_eq!(bob.rejected(Position::START).await.unwrap()[0].commit, told[0].commit);
+    assert_eq!(ann.rejected(told[0].position).await.unwrap(), []);
+    assert_eq!(ann.parked(Position::START).await.unwrap(), []);
+    assert_eq!(ann.status().await.unwrap().parked, 0);
+}
+
+#[tokio::test]
+async fn what_is_refused_while_a_link_is_live_is_told_as_it_becomes_known() {
+    let hub = hub().policy(no_spam).in_memory().unwrap();
+    let (ann, bob) = (visitor().await, visitor().await);
+    let mut links = [&ann, &bob].map(|replica| replica.connect(way_to(&hub)).unwrap());
+    for link in &mut links {
+        link.wait_for(|status| status.state == LinkState::Live).await;
+    }
+    let mut refused = ann.rejections(Position::START);
+    let mut seen = bob.watch(&book()).unwrap();
+    for round in ["spam 1", "spam 2", "spam 3"] {
+        visit(&ann, round).await;
+        let told = refused.next().await.unwrap();
+        assert_eq!(told.commit.author, ann.id());
+        assert_eq!(told.commit.seq, ann.status().await.unwrap().own_events);
+    }
+    visit(&ann, "at last").await;
+    while seen.next().await.unwrap().line != "at last" {}
+    ann.catch_up().await.unwrap();
+    assert_agree(&[&ann, &bob], &["at last"]).await;
+    for link in links {
+        link.end().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_comes_late_undoes_what_others_have_seen_by_then() {
+    let (strict, lenient) =
+        (hub().policy(no_spam).in_memory().unwrap(), hub().in_memory().unwrap());
+    let (ann, bob) = (visitor().await, visitor().await);
+    visit(&ann, "spam").await;
+    settle(&lenient, &[&ann, &bob]).await;
+    visit(&bob, "b1").await;
+    assert_agree(&[&ann], &["spam"]).await;
+    settle(&strict, &[&ann, &bob]).await;
+    // The lenient hub learns of it by whoever comes next.
+    settle(&lenient, &[&ann, &bob]).await;
+    let newcomer = visitor().await;
+    sync(&newcomer, &lenient).await;
+    assert_agree(&[&ann, &bob, &newcomer], &["b1"]).await;
+}
+
+#[tokio::test]
+async fn a_replica_opened_again_still_knows_what_was_refused() {
+    let disk = Disk::new();
+    let hub = hub().policy(no_spam).in_memory().unwrap();
+    let open = |name: &str| {
+        Replica::builder().registry(registry![Book]).space(space()).open(disk.file(name))
+    };
+    let (ann, mut bob) = (visitor().await, open("bob").await.unwrap());
+    visit(&ann, "spam").await;
+    visit(&ann, "a1").await;
+    settle(&hub, &[&ann, &bob]).await;
+    bob.close().await.unwrap();
+    bob = open("bob").await.unwrap();
+    visit(&bob, "spam of bob's").await;
+    visit(&bob, "b1").await;
+    bob.close().await.unwrap();
+    bob = open("bob").await.unwrap();
+    settle(&hub, &[&bob, &ann]).await;
+    assert_agree(&[&ann, &bob], &["a1", "b1"]).await;
+    bob.close().await.unwrap();
+    bob = open("bob").await.unwrap();
+    assert_agree(&[&ann, &bob], &["a1", "b1"]).await;
+    assert_eq!(bob.rejected(Position::START).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_hub_restored_from_a_copy_rules_on_and_gets_back_what_it_had_ruled() {
+    let disk = Disk::new();
+    let open = || hub().policy(no_spam).open(disk.file("hub"));
+    let (ann, bob) = (visitor().await, visitor().await);
+    let hub = open().await.unwrap();
+    visit(&ann, "spam 1").await;
+    settle(&hub, &[&ann]).await;
+    hub.close().await.unwrap();
+    disk.copy("hub", "yesterday");
+    let hub = open().await.unwrap();
+    visit(&ann, "spam 2").await;
+    visit(&ann, "a1").await;
+    settle(&hub, &[&ann, &bob]).await;
+    hub.close().await.unwrap();
+    disk.copy("yesterday", "hub");
+    let hub = open().await.unwrap();
+    visit(&bob, "spam 3").await;
+    visit(&bob, "b1").await;
+    settle(&hub, &[&bob, &ann]).await;
+    let newcomer = visitor().await;
+    sync(&newcomer, &hub).await;
+    assert_agree(&[&ann, &bob, &newcomer], &["a1", "b1"]).await;
+    let told = newcomer.rejected(Position::START).await.unwrap();
+    assert_eq!(told.len(), 3, "{told:#?}");
+}
+
+#[tokio::test]
+async fn a_write_dated_a_year_ahead_does_not_win_over_later_ones() {
+    let hub = hub().wall_clock(stands_at(NOON)).in_memory().unwrap();
+    let (ahead, bob) = (clocked(stands_at(NOON + YEAR)).await, clocked(stands_at(NOON + 1)).await);
+    visit(&ahead, "dated ahead").await;
+    visit(&bob, "later").await;
+    settle(&hub, &[&ahead, &bob]).await;
+    assert_agree(&[&ahead, &bob], &["dated ahead", "later"]).await;
+    assert_eq!((line(&ahead).await, line(&bob).await), ("later".into(), "later".into()));
+}
+
+#[tokio::test]
+async fn edits_made_on_top_of_a_re_dated_one_stay_on_top_of_it() {
+    let time = Arc::new(AtomicU64::new(NOON + YEAR));
+    let hub = hub().wall_clock(stands_at(NOON)).in_memory().unwrap();
+    let (ann, bob) = (clocked(set_by(&time)).await, clocked(stands_at(NOON)).await);
+    let visits: Vec<_> = (0..20).map(|n| format!("a{n}")).collect();
+    for signature in &visits {
+        visit(&ann, signature).await;
+    }
+    time.store(NOON, Ordering::SeqCst);
+    settle(&hub, &[&ann, &bob]).await;
+    assert_eq!((line(&ann).await, line(&bob).await), ("a19".into(), "a19".into()));
+    visit(&bob, "b1").await;
+    settle(&hub, &[&ann, &bob]).await;
+    let mut visits: Vec<_> = visits.iter().map(String::as_str).collect();
+    visits.push("b1");
+    assert_agree(&[&ann, &bob], &visits).await;
+    assert_eq!(line(&ann).await, "b1");
+}
+
+#[tokio::test]
+async fn a_device_whose_clock_is_fast_is_re_dated_once_and_not_for_every_edit() {
+    let hub = hub().wall_clock(stands_at(NOON)).in_memory().unwrap();
+    let ann = clocked(stands_at(NOON + YEAR)).await;
+    for signature in ["a1", "a2", "a3", "a4"] {
+        visit(&ann, signature).await;
+        sync(&ann, &hub).await;
+    }
+    let ruled = hub.store().rulings(&space(), Position(u64::MAX)).await.unwrap();
+    assert_eq!(ruled.len(), 1, "{ruled:?}");
+    assert_agree(&[&ann], &["a1", "a2", "a3", "a4"]).await;
+    assert_eq!(line(&ann).await, "a4");
+}
+
+#[tokio::test]
+async fn a_hub_that_was_slow_for_a_moment_changes_no_more_than_who_was_last() {
+    let time = Arc::new(AtomicU64::new(NOON - YEAR));
+    let hub = hub().wall_clock(set_by(&time)).in_memory().unwrap();
+    let (ann, bob) = (clocked(stands_at(NOON)).await, clocked(stands_at(NOON)).await);
+    visit(&ann, "a1").await;
+    sync(&ann, &hub).await;
+    time.store(NOON, Ordering::SeqCst);
+    visit(&bob, "b1").await;
+    visit(&ann, "a2").await;
+    settle(&hub, &[&ann, &bob]).await;
+    assert_agree(&[&ann, &bob], &["a1", "a2", "b1"]).await;
+}
+
+#[tokio::test]
+async fn a_hub_with_a_policy_takes_nothing_where_it_could_not_refuse() {
+    let hub = hub().policy(no_spam).in_memory().unwrap();
+    let stranger = Replica::builder().registry(registry![Book]).in_memory().await.unwrap();
+    visit(&stranger, "spam").await;
+    let error = stranger.sync_once(way_to(&hub)).await.unwrap_err();
+    assert!(error.to_string().contains("name the space as its authority does"), "{error}");
+    assert_eq!(hub.store().head(stranger.space()).await.unwrap(), Position::START);
+}
+
+fn hub() -> synckit::hub::HubBuilder {
+    Hub::builder().authority(authority())
+}
+
+fn authority() -> Authority {
+    Authority::from_seed(&[7; 32])
+}
+
+fn space() -> SpaceId {
+    authority().space("visits").unwrap()
+}
+
+async fn visitor() -> Replica {
+    clocked(WallClock::default()).await
+}
+
+async fn clocked(clock: WallClock) -> Replica {
+    let builder = Replica::builder().registry(registry![Book]).space(space());
+    builder.wall_clock(clock).in_memory().await.unwrap()
+}
