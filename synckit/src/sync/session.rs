@@ -101,11 +101,6 @@ struct Streams {
     receiver: Option<Receiver>,
     /// Where the peer resumes in this side's log, if it resumes by cursor.
     peer_cursor: Cursor,
-    /// Whether that cursor is still being looked up.
-    checking: bool,
-    /// An acknowledgement that waits for that: a peer that has to begin at the beginning must not
-    /// take itself for caught up before it is told so.
-    held_ack: Option<Ack>,
     send_target: Position,
     receive_target: Position,
     stopping: Option<Stopping>,
@@ -299,7 +294,6 @@ impl Session {
             Resume::After(cursor) => (cursor, Effect::Check(cursor)),
             Resume::Frontier(commits) => (Cursor::START, Effect::Cover(commits)),
         };
-        let checking = sender.is_some() && matches!(ask, Effect::Check(_));
         if sender.is_some() {
             self.effects.push_back(ask);
         }
@@ -307,8 +301,6 @@ impl Session {
             sender,
             receiver,
             peer_cursor,
-            checking,
-            held_ack: None,
             send_target: known.head,
             receive_target: start.head,
             stopping: None,
@@ -322,8 +314,6 @@ impl Session {
     fn checked(&mut self, is_known: bool) {
         let Phase::Streaming(streams) = &mut self.phase else { return };
         let cursor = streams.peer_cursor;
-        streams.checking = false;
-        let ack = streams.held_ack.take();
         match &mut streams.sender {
             Some(sender) if is_known => {
                 if let Some(told) = sender.begin_after(cursor) {
@@ -335,9 +325,6 @@ impl Session {
                 self.send(Frame::Rewind(Rewind {}));
             }
             None => {}
-        }
-        if let Some(ack) = ack {
-            self.send(Frame::Ack(ack));
         }
     }
 
@@ -423,9 +410,7 @@ impl Session {
         let ack =
             streams.receiver.as_mut().and_then(|receiver| receiver.committed(appended, ruled));
         let page = streams.held_page.take();
-        if streams.checking {
-            streams.held_ack = ack.or(streams.held_ack.take());
-        } else if let Some(ack) = ack {
+        if let Some(ack) = ack {
             self.send(Frame::Ack(ack));
         }
         if let Some(page) = page {
