@@ -17,7 +17,8 @@ pub const WINDOW_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const GOODBYE_BYTES_MAX: usize = 1_024;
 /// Time that the peer may take from the connection to its `Start`.
 pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
-/// Time that the peer may take to acknowledge something while events are unacknowledged.
+/// Time for the peer to acknowledge something while events are unacknowledged, and to send something
+/// while its log is not at its end.
 pub const ACK_WITHIN: Duration = Duration::from_secs(60);
 /// Events that may be passed over, uncommitted, before the cursor behind them is committed.
 /// Bounds what is read again after a session that was cut.

@@ -71,6 +71,13 @@ impl Receiver {
         !self.untouched || self.received.position == Position::START
     }
 
+    /// True when it is the peer's turn: to say whether it knows the cursor, or to send more of its
+    /// log. While something is being committed it may wait for the acknowledgement.
+    pub(super) fn awaits_events(&self) -> bool {
+        let behind = self.received() < self.peer_head;
+        self.is_settled() && (behind || !self.is_placed())
+    }
+
     /// The peer does not know the cursor, and begins at the beginning; whether it may.
     pub(super) fn rewind(&mut self) -> bool {
         let may = self.untouched && self.received.position > Position::START;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::frame::{Ack, Events};
-use super::limits::{ARRIVED_STRETCHES_MAX, FRAME_BLOCKS_MAX, WINDOW_BYTES_MAX};
+use super::limits::{ARRIVED_STRETCHES_MAX, CURSOR_BEHIND_MAX, FRAME_BLOCKS_MAX, WINDOW_BYTES_MAX};
 use super::violation::Violation;
 use crate::branch::Coverage;
 use crate::id::Position;
@@ -21,6 +21,8 @@ pub(super) struct Sender {
     peer_holds: Coverage,
     arrived: Arrived,
     sent: Cursor,
+    /// How far the peer knows that this side has come.
+    told: Position,
     acked: Position,
     head: Position,
     loading: bool,
@@ -79,6 +81,7 @@ impl Sender {
             peer_holds: Coverage::new(),
             arrived: Arrived::default(),
             sent: Cursor::START,
+            told: Position::START,
             acked: Position::START,
             head,
             loading: false,
@@ -93,7 +96,8 @@ impl Sender {
     /// Begins after a place of this side's log. Returns the frame that tells the peer that its cursor
     /// is known, if no events are to come that would.
     pub(super) fn begin_after(&mut self, cursor: Cursor) -> Option<Events> {
-        (self.sent, self.acked, self.ready) = (cursor, cursor.position, true);
+        (self.sent, self.told, self.acked) = (cursor, cursor.position, cursor.position);
+        self.ready = true;
         self.head = self.head.max(cursor.position);
         let told = Events { through: cursor, head: self.head, blocks: Vec::new() };
         (self.sent() >= self.head).then_some(told)
@@ -157,7 +161,8 @@ impl Sender {
         Some(Want::Load(self.sent()))
     }
 
-    /// Frames a loaded page; `None` if the peer needs nothing from it.
+    /// Frames a loaded page; `None` if the peer needs nothing from it. Of a long stretch that it
+    /// does not need it is told now and then: it waits for that, and stores the cursor behind it.
     pub(super) fn loaded(&mut self, page: Page) -> Option<Events> {
         self.loading = false;
         self.head = self.head.max(page.head);
@@ -178,9 +183,12 @@ impl Sender {
         self.events += blocks.iter().map(|block| block.len() as u64).sum::<u64>();
         let bytes: usize = blocks.iter().map(|block| block.bytes().len()).sum();
         self.bytes += bytes as u64;
-        if blocks.is_empty() && (self.sent() < self.head || page.blocks.is_empty()) {
+        let passed_over = self.sent().0 - self.told.0;
+        let more_follows = self.sent() < self.head && passed_over < CURSOR_BEHIND_MAX;
+        if blocks.is_empty() && (more_follows || page.blocks.is_empty()) {
             return None;
         }
+        self.told = self.sent();
         let blocks: Vec<_> = blocks.into_iter().map(|block| block.bytes().clone()).collect();
         if !blocks.is_empty() {
             self.in_flight.push_back((self.sent(), bytes));

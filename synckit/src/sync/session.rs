@@ -104,6 +104,8 @@ struct Streams {
     send_target: Position,
     receive_target: Position,
     stopping: Option<Stopping>,
+    /// When it became the peer's turn to send more of its log.
+    heard: Duration,
     /// A page that was loaded while a commit was under way: it may hold what has just come from the
     /// peer, which is known only once the commit has been answered.
     held_page: Option<Page>,
@@ -170,8 +172,7 @@ impl Session {
                 Some(HANDSHAKE_WITHIN)
             }
             Phase::Streaming(streams) => {
-                let waits = streams.sender.as_ref().is_some_and(Sender::awaits_ack);
-                waits.then_some(self.last_progress + ACK_WITHIN)
+                streams.awaited(self.last_progress).map(|(since, _)| since + ACK_WITHIN)
             }
             Phase::Ended => None,
         }
@@ -226,9 +227,9 @@ impl Session {
             Frame::Goodbye(goodbye) => self.goodbye(goodbye),
             Frame::Hello(hello) => self.greeted(hello),
             Frame::Start(start) => self.started(now, start),
-            Frame::Rewind(_) => self.rewound(),
+            Frame::Rewind(_) => self.rewound(now),
             Frame::Holds(holds) => self.told_holdings(now, holds),
-            Frame::Events(events) => self.received_events(events),
+            Frame::Events(events) => self.received_events(now, events),
             Frame::Ack(ack) => self.received_ack(now, ack),
         }
     }
@@ -304,6 +305,7 @@ impl Session {
             send_target: known.head,
             receive_target: start.head,
             stopping: None,
+            heard: now.elapsed,
             held_page: None,
         }));
         self.last_progress = now.elapsed;
@@ -336,12 +338,11 @@ impl Session {
 
     /// The peer does not know the cursor: it was restored from a copy, or is another store than the
     /// one that had its key.
-    fn rewound(&mut self) -> Result<(), SessionError> {
-        let receiver = match &mut self.phase {
-            Phase::Streaming(streams) => streams.receiver.as_mut(),
-            _ => None,
-        };
-        if receiver.is_some_and(Receiver::rewind) {
+    fn rewound(&mut self, now: Now) -> Result<(), SessionError> {
+        if let Phase::Streaming(streams) = &mut self.phase
+            && streams.receiver.as_mut().is_some_and(Receiver::rewind)
+        {
+            streams.heard = now.elapsed;
             self.effects.push_back(Effect::Frontier);
             return Ok(());
         }
@@ -357,16 +358,17 @@ impl Session {
         Ok(())
     }
 
-    fn received_events(&mut self, events: Events) -> Result<(), SessionError> {
+    fn received_events(&mut self, now: Now, events: Events) -> Result<(), SessionError> {
         if let Phase::Streaming(streams) = &mut self.phase
             && let Some(receiver) = &mut streams.receiver
         {
             // Whoever is about to end takes no more: it would never come to an end with a peer that
             // has much.
-            return match streams.stopping {
-                Some(_) => Ok(()),
-                None => Ok(receiver.receive(events)?),
-            };
+            if streams.stopping.is_none() {
+                receiver.receive(events)?;
+                streams.heard = now.elapsed;
+            }
+            return Ok(());
         }
         Err(self.out_of_turn(&Frame::Events(events)))
     }
@@ -410,6 +412,7 @@ impl Session {
         let ack =
             streams.receiver.as_mut().and_then(|receiver| receiver.committed(appended, ruled));
         let page = streams.held_page.take();
+        streams.heard = now.elapsed;
         if let Some(ack) = ack {
             self.send(Frame::Ack(ack));
         }
@@ -452,9 +455,9 @@ impl Session {
 
     fn check_deadline(&self, now: Now) -> Result<(), SessionError> {
         match self.deadline() {
-            Some(deadline) if now.elapsed >= deadline => Err(match self.phase {
-                Phase::Streaming(_) => SessionError::TimedOut {
-                    waiting_for: "events were unacknowledged",
+            Some(deadline) if now.elapsed >= deadline => Err(match &self.phase {
+                Phase::Streaming(streams) => SessionError::TimedOut {
+                    waiting_for: streams.awaited(self.last_progress).map_or("", |(_, what)| what),
                     silent: ACK_WITHIN,
                 },
                 _ => SessionError::TimedOut {
@@ -541,6 +544,16 @@ impl Session {
 }
 
 impl Streams {
+    /// Since when it is the peer's turn, and to do what; `acked` is when it acknowledged last.
+    fn awaited(&self, acked: Duration) -> Option<(Duration, &'static str)> {
+        let acks = self.sender.as_ref().is_some_and(Sender::awaits_ack);
+        let acks = acks.then_some((acked, "events were unacknowledged"));
+        let listens = |receiver: &&Receiver| self.stopping.is_none() && receiver.awaits_events();
+        let events = self.receiver.as_ref().filter(listens);
+        let events = events.map(|_| (self.heard, "its log was awaited"));
+        acks.into_iter().chain(events).min()
+    }
+
     fn is_caught_up(&self) -> bool {
         let sent = self.sender.as_ref().is_none_or(|sender| sender.is_done(self.send_target));
         let received = self.receiver.as_ref().is_none_or(|receiver| {

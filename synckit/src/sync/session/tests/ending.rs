@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::ledger::Ledger;
 use super::seat::{
-    NOTHING, ack, assert_ended, empty, held, meet, meet_with, part, position, settle, settled,
-    streaming, streaming_with, with_notes,
+    NOTHING, ack, assert_ended, cursor, empty, held, meet, meet_with, part, position, settle,
+    settled, streaming, streaming_with, with_notes,
 };
 use crate::id::Position;
 use crate::log::Refusal;
@@ -222,6 +222,49 @@ fn acknowledging_nothing_new_gives_no_time() {
     ann.at = Duration::from_secs(59);
     ann.hears(ack(0));
     assert_eq!(ann.session.deadline(), Some(ACK_WITHIN));
+}
+
+#[test]
+fn a_peer_that_does_not_say_whether_it_knows_the_cursor_is_given_up() {
+    let (ann, bob) = settled(with_notes("ann", 2), Ledger::named("bob"));
+    for change in [until_caught_up, |_: &mut Config, _: &mut Config| ()] {
+        let (ann, bob) = (ann.ledger.clone(), bob.ledger.clone());
+        let (_, mut bob) = streaming_with(ann, bob, change);
+        bob.answers();
+        assert_eq!(bob.session.deadline(), Some(ACK_WITHIN));
+        bob.at = ACK_WITHIN;
+        bob.told(Input::DeadlinePassed);
+        let waiting_for = "its log was awaited";
+        let error = SessionError::TimedOut { waiting_for, silent: ACK_WITHIN };
+        assert_ended(&mut bob, error, GoodbyeCode::Unavailable);
+    }
+}
+
+#[test]
+fn a_peer_that_asks_what_is_held_and_then_sends_nothing_is_given_up() {
+    let (ann, mut bob) = settled(with_notes("ann", 2), Ledger::named("bob"));
+    bob.ledger.cursors.insert(ann.ledger.replica(), cursor(9));
+    let (mut ann, mut bob) = streaming(ann.ledger, bob.ledger);
+    bob.answers();
+    ann.answers();
+    bob.at = Duration::from_secs(59);
+    bob.hears(ann.next(FrameKind::Rewind));
+    bob.answers();
+    assert_eq!(bob.session.deadline(), Some(bob.at + ACK_WITHIN));
+}
+
+#[test]
+fn a_peer_that_pauses_before_the_end_of_its_log_is_given_a_minute_for_each_frame() {
+    let (ann, mut bob) = streaming(with_notes("ann", 3), Ledger::named("bob"));
+    bob.at = Duration::from_secs(59);
+    bob.hears(part(&ann, 0..1));
+    assert_eq!(bob.session.deadline(), None, "it may wait for the acknowledgement");
+    bob.at = Duration::from_secs(100);
+    bob.answers();
+    assert_eq!(bob.session.deadline(), Some(bob.at + ACK_WITHIN));
+    bob.hears(part(&ann, 1..3));
+    bob.answers();
+    assert_eq!(bob.session.deadline(), None, "nothing more is to come");
 }
 
 #[test]

@@ -85,6 +85,22 @@ fn a_reconnect_after_a_cut_reads_no_more_than_a_bounded_part_again() {
 }
 
 #[test]
+fn a_peer_is_told_now_and_then_of_a_long_stretch_that_it_holds_already() {
+    let ann = with_notes("ann", 6_000);
+    let mut bob = Ledger::named("bob");
+    let all: Vec<_> = ann.blocks.iter().map(|log| log.block.clone()).collect();
+    bob.commit(&all, Ledger::named("carol").replica(), Cursor::START).unwrap();
+    let (mut ann, _) = streaming(ann, bob);
+    ann.ledger.page_blocks_max = 1_000;
+    let mut told = Vec::new();
+    while let Some(did) = ann.answers() {
+        told.extend(did.into_iter().filter(|did| did.starts_with("sends")));
+    }
+    let places = [5_000, 6_000].map(|at| format!("sends 0 events through {at} of 6000"));
+    assert_eq!(told, places);
+}
+
+#[test]
 fn a_cursor_into_another_log_is_answered_with_a_rewind_and_nothing_held_is_sent_again() {
     let (ann, mut bob) = settled_and_stopped(with_notes("ann", 3), "bob");
     bob.ledger.cursors.insert(ann.ledger.replica(), cursor(2));
