@@ -13,6 +13,11 @@ fn an_acknowledgement_before_the_commit_is_found() {
 }
 
 #[test]
+fn a_signature_that_is_not_checked_is_found() {
+    assert_found(Bug::BelievesForgers, "which nobody wrote");
+}
+
+#[test]
 fn a_cursor_stored_before_its_events_is_found() {
     assert_found(Bug::CursorBeforeEvents, "has cursor");
 }

@@ -10,27 +10,31 @@ mod accident;
 mod audit;
 mod carry;
 mod desk;
+mod happening;
+mod lie;
 mod notebook;
 mod plan;
 mod rng;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::AddAssign;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use self::accident::Accident;
 use self::audit::{Audit, Sound};
-use self::desk::{Desk, Errand};
+use self::desk::Desk;
+use self::happening::Happening;
+use self::lie::Lie;
 use self::plan::{Plan, TROUBLE_ENDS};
 use self::rng::{Rng, mix};
 use super::ledger::{Ledger, Mistake};
 use super::seat::noon;
-use crate::block::Block;
-use crate::chain::CommitId;
 use crate::clock::UnixMillis;
-use crate::id::{Position, ReplicaId};
-use crate::log::Cursor;
-use crate::sync::{Config, Frame, Input, Now, Role, Session, Until};
+use crate::id::Position;
+use crate::key;
+use crate::sync::{Config, Input, Now, Role, Session, Until};
 
 pub(super) use self::plan::Bug;
 
@@ -42,6 +46,8 @@ const SETTLES_WITHIN: u64 = 100_000;
 const SILENCE: u64 = 40_000;
 /// A session that is to end when it has caught up lives no longer than this without troubles.
 const CATCHES_UP_WITHIN: u64 = 30_000;
+/// A year in milliseconds.
+const YEAR: u64 = 365 * 24 * 60 * 60 * 1_000;
 /// Most things that are under way at any moment: frames, answers, timers.
 const UNDER_WAY_MAX: usize = 2_000;
 
@@ -60,6 +66,18 @@ pub(super) struct Report {
     pub(super) forks: u64,
 }
 
+impl AddAssign for Report {
+    fn add_assign(&mut self, other: Self) {
+        self.trace ^= other.trace;
+        self.events += other.events;
+        self.frames += other.frames;
+        self.sessions += other.sessions;
+        self.crashes += other.crashes;
+        self.accidents += other.accidents;
+        self.forks += other.forks;
+    }
+}
+
 /// A promise was broken.
 #[derive(Debug)]
 pub(super) struct Broken {
@@ -76,8 +94,15 @@ impl fmt::Display for Broken {
 
 /// Lives through everything that a seed has in store.
 pub(super) fn live(seed: u64, bug: Option<Bug>) -> Result<Report, Broken> {
+    key::known::begin(bug == Some(Bug::BelievesForgers));
     let mut world = World::new(seed, bug);
-    match world.live() {
+    // What panics is as wrong as what is judged to be, and its seed is wanted as well.
+    let lived = catch_unwind(AssertUnwindSafe(|| world.live()));
+    let lived = lived.unwrap_or_else(|panic| {
+        let what = panic.downcast_ref::<String>().map_or("a panic", String::as_str);
+        Err(format!("panicked: {what}"))
+    });
+    match lived {
         Ok(()) => Ok(world.report),
         Err(what) => Err(Broken { seed, at: world.now, what }),
     }
@@ -110,7 +135,7 @@ struct Node {
     up: bool,
     incarnation: u64,
     /// Milliseconds that its clock is ahead of the world's.
-    skew: u64,
+    skew: i64,
 }
 
 struct Connection {
@@ -120,6 +145,8 @@ struct Connection {
     /// Some ways are quick and others slow, also between the same two.
     latency_max: u64,
     is_cut: bool,
+    /// What the initiator lies about.
+    lie: Option<Lie>,
 }
 
 struct End {
@@ -143,32 +170,6 @@ struct Place {
     side: usize,
 }
 
-enum Happening {
-    Accident(Accident),
-    Arrives(Place, Frame),
-    Crashes(usize),
-    Cut { edge: usize },
-    DeskTold(usize, u64, crate::replica_core::Input),
-    Dials { edge: usize, again: bool },
-    HangsUp(Place),
-    Partitioned { edge: usize, until: u64 },
-    Persists(Place, Persist),
-    Recalls(Place, ReplicaId, Option<Cursor>, Vec<CommitId>),
-    Restarts(usize),
-    Runs(usize, u64, Errand),
-    Stops(usize),
-    Told(Place, Input),
-    TimesOut(Place),
-    Writes(usize),
-}
-
-struct Persist {
-    incarnation: u64,
-    peer: ReplicaId,
-    blocks: Vec<Block>,
-    cursor: Cursor,
-}
-
 impl World {
     fn new(seed: u64, bug: Option<Bug>) -> Self {
         let mut rng = Rng::new(mix(seed));
@@ -178,7 +179,7 @@ impl World {
             ledger.page_blocks_max = plan.page_blocks_max;
             ledger.mistake = plan.mistake();
             let desk = plan.writers.contains(&nth).then(|| Desk::over(&ledger, 0));
-            let (copies, skew) = (Vec::new(), rng.up_to(60_000));
+            let (copies, skew) = (Vec::new(), rng.up_to(60_000).cast_signed());
             Node { ledger, desk, copies, up: true, incarnation: 0, skew }
         });
         Self {
@@ -236,6 +237,10 @@ impl World {
         for _ in 0..self.plan.accidents {
             let nodes = self.plan.nodes;
             self.trouble(|rng| Happening::Accident(Accident::draw(rng, nodes)));
+        }
+        for _ in 0..self.plan.steps {
+            let nodes = self.plan.nodes;
+            self.trouble(|rng| Happening::Steps(rng.index(nodes), step(rng)));
         }
         for _ in 0..self.plan.duplicates {
             self.trouble(|rng| Happening::Dials { edge: rng.index(edges), again: true });
@@ -350,6 +355,7 @@ impl World {
             Happening::Runs(node, incarnation, errand) => {
                 self.runs(node, incarnation, errand)?;
             }
+            Happening::Steps(node, skew) => self.nodes[node].skew = skew,
             Happening::Stops(edge) => {
                 let of_edge = |place: &Place| self.connections[place.connection].edge == edge;
                 let places: Vec<_> = self.places().into_iter().filter(of_edge).collect();
@@ -375,47 +381,6 @@ impl World {
         self.work_at(node)
     }
 
-    /// Something happens to a node's file while the node is down.
-    fn strike(&mut self, accident: Accident) -> Sound {
-        let (node, file) = match accident {
-            Accident::Copied { node } => {
-                let copy = self.nodes[node].ledger.clone();
-                self.nodes[node].copies.push(copy);
-                return Ok(());
-            }
-            Accident::Restored { node } => {
-                let copies = &self.nodes[node].copies;
-                let Some(last) = copies.len().checked_sub(1) else { return Ok(()) };
-                (node, copies[last - self.rng.index(copies.len()).min(last)].clone())
-            }
-            Accident::Cloned { from, to, noticed } => {
-                let mut file = self.nodes[from].ledger.clone();
-                file.name = self.nodes[to].ledger.name.clone();
-                if noticed {
-                    file.nonce = self.rng.next();
-                    file.take_new_key();
-                }
-                (to, file)
-            }
-            Accident::Lost { node } => {
-                let mut file = Ledger::named(NAMES[node]);
-                file.page_blocks_max = self.plan.page_blocks_max;
-                file.mistake = self.plan.mistake();
-                file.nonce = self.rng.next();
-                file.take_new_key();
-                (node, file)
-            }
-        };
-        self.report.accidents += 1;
-        self.crash(node);
-        self.nodes[node].ledger = file;
-        let nonce = self.rng.next();
-        let repeats = self.plan.mistake() == Some(Mistake::RepeatsNonce);
-        self.nodes[node].ledger.nonce = if repeats { 0 } else { nonce };
-        self.audit.replaced(node, &self.nodes[node].ledger);
-        Ok(())
-    }
-
     /// Opens a connection, unless there is one, or none can be.
     fn dial(&mut self, edge: usize, again: bool) -> Sound {
         let plan = self.plan.edges[edge];
@@ -435,7 +400,9 @@ impl World {
         }
         let ends = [0, 1].map(|side| self.open_end(edge, side));
         let latency_max = [5, 60, 1_000][self.rng.index(3)];
-        self.connections.push(Connection { edge, ends, latency_max, is_cut: false });
+        let lies = !self.healed && self.rng.per_mille(self.plan.lies_per_mille);
+        let lie = lies.then(|| self.draw_lie());
+        self.connections.push(Connection { edge, ends, latency_max, is_cut: false, lie });
         self.report.sessions += 1;
         let connection = self.connections.len() - 1;
         self.carry_out(Place { connection, side: 0 })?;
@@ -526,7 +493,8 @@ impl World {
         if self.plan.mistake() == Some(Mistake::RepeatsNonce) {
             return noon();
         }
-        noon().plus(Duration::from_millis(self.now + self.nodes[node].skew))
+        let right = noon().plus(Duration::from_millis(self.now)).get();
+        UnixMillis::new(right.saturating_add_signed(self.nodes[node].skew))
     }
 
     fn time_of(&self, place: Place) -> Now {
@@ -564,29 +532,11 @@ impl World {
     }
 }
 
-impl Happening {
-    /// Numbers that tell it from others in a trace.
-    fn numbers(&self) -> [u64; 3] {
-        let at = |place: &Place| (place.connection * 2 + place.side) as u64;
-        match self {
-            Self::Arrives(place, frame) => [1, at(place), frame.size() as u64],
-            Self::Crashes(node) => [2, *node as u64, 0],
-            Self::Cut { edge } => [3, *edge as u64, 0],
-            Self::Dials { edge, again } => [4, *edge as u64, u64::from(*again)],
-            Self::HangsUp(place) => [5, at(place), 0],
-            Self::Partitioned { edge, until } => [6, *edge as u64, *until],
-            Self::Persists(place, persist) => [7, at(place), persist.cursor.position.0],
-            Self::Recalls(place, ..) => [8, at(place), 0],
-            Self::Restarts(node) => [9, *node as u64, 0],
-            Self::Stops(edge) => [10, *edge as u64, 0],
-            Self::Told(place, _) => [11, at(place), 0],
-            Self::TimesOut(place) => [12, at(place), 0],
-            Self::Writes(node) => [13, *node as u64, 0],
-            Self::DeskTold(node, incarnation, _) => [14, *node as u64, *incarnation],
-            Self::Runs(node, incarnation, _) => [15, *node as u64, *incarnation],
-            Self::Accident(accident) => [16, accident.number(), 0],
-        }
-    }
+/// Where a clock is set: a minute, or a year, before or after the right time.
+fn step(rng: &mut Rng) -> i64 {
+    let most = [60_000, YEAR][rng.index(2)];
+    let skew = rng.up_to(most).cast_signed();
+    if rng.per_mille(500) { skew } else { -skew }
 }
 
 const NAMES: [&str; 6] = ["ann", "bob", "carol", "dave", "erin", "frank"];

@@ -2,7 +2,8 @@
 
 use super::super::ledger::Ledger;
 use super::audit::{Sound, ended_well};
-use super::{Bug, Happening, Persist, Place, World};
+use super::happening::{Happening, Persist};
+use super::{Bug, Place, World};
 use crate::chain::CommitId;
 use crate::id::{Position, ReplicaId};
 use crate::log::{Cursor, Page};
@@ -95,6 +96,9 @@ impl World {
             if blocks.is_empty() && self.has(Bug::LosesThrough) {
                 return Ok(());
             }
+        }
+        if let (Some(lie), 0) = (self.connections[place.connection].lie, place.side) {
+            frame = lie.tell(frame);
         }
         let delay = self.rng.up_to(self.connections[place.connection].latency_max);
         let reorders = self.has(Bug::ReordersFrames);
@@ -275,7 +279,9 @@ impl World {
     /// A session is over: its last frames arrive, and then the peer sees that the connection is
     /// closed.
     fn ended(&mut self, place: Place, result: &Result<(), SessionError>) -> Sound {
-        ended_well(result)?;
+        if self.connections[place.connection].lie.is_none() {
+            ended_well(result)?;
+        }
         self.end(place).session = None;
         let closes = self.end(place).last_arrival.max(self.now);
         self.queue(closes, Happening::HangsUp(place.other()));

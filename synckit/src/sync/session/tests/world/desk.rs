@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::audit::Sound;
+use super::happening::Happening;
 use super::notebook::{Notebook, notebook, numbers, reference, written};
 use super::rng::Rng;
-use super::{Bug, Happening, Node, World};
+use super::{Bug, Node, World};
 use crate::block::Block;
 use crate::branch::Branches;
 use crate::chain::CommitId;

@@ -14,6 +14,8 @@ pub(in super::super) enum Bug {
     AcksBeforeCommit,
     /// Edits are told that they are committed when the commit begins.
     AcksEditsBeforeCommit,
+    /// Whatever is signed is believed.
+    BelievesForgers,
     /// The cursor is stored in a transaction of its own, before the events.
     CursorBeforeEvents,
     /// A replica is not told when the log moves.
@@ -71,6 +73,10 @@ pub(super) struct Plan {
     pub(super) stops: u64,
     /// How often something happens to a file.
     pub(super) accidents: u64,
+    /// How often a clock is set.
+    pub(super) steps: u64,
+    /// How often, in a thousand, the initiator of a connection lies.
+    pub(super) lies_per_mille: u64,
     /// How often, in a thousand, a node crashes between one effect and the next.
     pub(super) crash_per_mille: u64,
     /// How often, in a thousand, a node crashes after a commit and before it says so.
@@ -105,7 +111,9 @@ impl Plan {
             partitions: rng.up_to(2 * trouble),
             duplicates: rng.up_to(4 * trouble),
             stops: rng.up_to(3 * trouble),
-            accidents: [0, 4, 12][rng.index(3)],
+            accidents: [0, 6, 20][rng.index(3)],
+            steps: [0, 2, 8][rng.index(3)],
+            lies_per_mille: [0, 0, 200][rng.index(3)],
             crash_per_mille: [0, 1, 5][rng.index(3)] * trouble / 2,
             crash_after_commit_per_mille: [0, 20, 100][rng.index(3)] * trouble / 2,
             store_fails_per_mille: [0, 10, 50][rng.index(3)] * trouble / 2,

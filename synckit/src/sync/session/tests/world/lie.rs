@@ -1,0 +1,57 @@
+//! Peers that say what is not so: under another's name, or of what another wrote.
+
+use bytes::Bytes;
+
+use super::{NAMES, World};
+use crate::id::ReplicaId;
+use crate::key::ReplicaKey;
+use crate::sync::frame::{Frame, Hello};
+
+/// What the initiator of a connection lies about.
+#[derive(Clone, Copy)]
+pub(super) enum Lie {
+    /// It says that it has another's key.
+    Name(ReplicaId),
+    /// It changes what others wrote.
+    Content,
+}
+
+impl World {
+    pub(super) fn draw_lie(&mut self) -> Lie {
+        if self.rng.per_mille(500) {
+            return Lie::Content;
+        }
+        let node = self.rng.index(self.plan.nodes);
+        Lie::Name(match self.rng.per_mille(500) {
+            true => self.nodes[node].ledger.replica(),
+            false => ReplicaKey::from_seed(blake3::hash(NAMES[node].as_bytes()).as_bytes()).id(),
+        })
+    }
+}
+
+impl Lie {
+    /// What becomes of a frame.
+    pub(super) fn tell(self, frame: Frame) -> Frame {
+        match (self, frame) {
+            (Self::Name(replica), Frame::Hello(hello)) => {
+                Frame::Hello(Hello { replica, ..Hello::clone(&hello) }.into())
+            }
+            (Self::Content, Frame::Events(mut events)) => {
+                events.blocks = events.blocks.iter().map(forged).collect();
+                Frame::Events(events)
+            }
+            (_, frame) => frame,
+        }
+    }
+}
+
+/// A block whose last byte is another, and whose checksum fits.
+fn forged(block: &Bytes) -> Bytes {
+    let mut bytes = block.to_vec();
+    if let Some(last) = bytes.last_mut() {
+        *last ^= 1;
+    }
+    let body = blake3::hash(&bytes[21..]);
+    bytes[5..21].copy_from_slice(&body.as_bytes()[..16]);
+    bytes.into()
+}
