@@ -88,6 +88,27 @@ pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) 
     tokio::time::timeout(limit, future).await.ok()
 }
 
+/// Tells this machine from others, as a hash; `None` where the system has nothing that stays the same
+/// from one start to the next.
+#[cfg(all(feature = "redb", target_os = "linux"))]
+pub(crate) fn machine() -> Option<[u8; 32]> {
+    // Where the first is made anew at each start, it is a mount of the second.
+    if std::path::Path::new("/run/machine-id").exists() {
+        return None;
+    }
+    let found = ["/etc/machine-id", "/var/lib/dbus/machine-id"].map(std::fs::read_to_string);
+    let id =
+        found.into_iter().flatten().map(|id| id.trim().to_owned()).find(|id| id.len() == 32)?;
+    // The id itself is not to be shown around: machine-id(5).
+    Some(*blake3::keyed_hash(b"synckit 2026 this very machine..", id.as_bytes()).as_bytes())
+}
+
+/// Other systems keep it where only their own interfaces reach.
+#[cfg(all(feature = "redb", not(target_os = "linux")))]
+pub(crate) const fn machine() -> Option<[u8; 32]> {
+    None
+}
+
 /// Unpredictable bytes.
 ///
 /// # Errors

@@ -101,6 +101,9 @@ pub struct ReplicaStatus {
     /// Both branches are kept and merged, and the copy has taken a key of its own; nothing need be
     /// done.
     pub forks: Vec<Fork>,
+    /// The number of keys that its store wrote under before: how often it was found to be a copy, or
+    /// to have been copied, restored or moved. Events written under them count as another's.
+    pub earlier_keys: u32,
 }
 
 impl Replica {
@@ -146,7 +149,7 @@ impl Replica {
     }
 
     /// The replica's id: the public key that it writes under. Changes when the store finds that it is a
-    /// copy, or was restored from one: see [`EventStore::key`].
+    /// copy, or was restored or moved: see [`EventStore::key`].
     pub fn id(&self) -> ReplicaId {
         self.running.store.key().id()
     }
@@ -350,6 +353,7 @@ impl Replica {
             own_events: own.map(|branch| branch.head.seq).max().unwrap_or(0),
             replicas: branches.authors().len(),
             forks: branches.forks(),
+            earlier_keys: store.earlier_keys(),
             conflicts: tally.conflicts,
             parked: tally.parked,
         })

@@ -49,10 +49,10 @@ pub use identity::ENTROPY_LEN;
 pub use memory::MemoryRows;
 #[cfg(feature = "testing")]
 pub(crate) use prune::sealed_value;
-#[cfg(all(feature = "redb", feature = "testing"))]
-pub use redb::Medium;
 #[cfg(feature = "redb")]
 pub use redb::RedbOptions;
+#[cfg(all(feature = "redb", feature = "testing"))]
+pub use redb::{Medium, OpeningId, Place};
 pub use rows::{Change, Guard, KeyRange, Read, Row, Rows, Table, WriteSet};
 
 /// Most rows that one listing returns.

@@ -9,6 +9,7 @@ mod accidents {
     mod copies;
     mod forgers;
     mod hubs;
+    mod noticed;
     mod restores;
     mod rulings;
     mod support;

@@ -1,5 +1,7 @@
 //! Stores: the contract that each keeps, and what befalls a file on a disk.
 
+#[path = "store/continuity.rs"]
+mod continuity;
 #[path = "store/contract.rs"]
 mod contract;
 #[path = "store/damage.rs"]

@@ -114,7 +114,7 @@ pub(super) fn state_key(key: &[u8], prefix: &[u8]) -> Result<Key, Damage> {
 }
 
 /// Reads a row of fixed numbers to its end.
-fn fixed<T>(
+pub(super) fn fixed<T>(
     content: &Bytes,
     read: impl FnOnce(&mut Reader<'_>) -> Result<T, WireError>,
 ) -> Result<T, Damage> {

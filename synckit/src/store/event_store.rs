@@ -138,9 +138,16 @@ impl EventStore {
 
     /// The key pair that the store writes under, which is who it is. A store that receives commits
     /// under its key which it did not write (it is a copy, was copied, or was restored from a copy)
-    /// takes another one in the same transaction; its earlier commits are then another author's.
+    /// takes another one in the same transaction; its earlier commits are then another author's. So
+    /// does one whose file cannot be shown to be the one that was opened last, when it is opened.
     pub fn key(&self) -> ReplicaKey {
         self.core.ledger.key()
+    }
+
+    /// The number of keys that the store wrote under before: how often it was found to be a copy, or
+    /// to have been copied, restored or moved.
+    pub fn earlier_keys(&self) -> u32 {
+        self.core.ledger.earlier_keys()
     }
 
     /// Writes a batch: all of it or nothing. When this returns, the batch is durable: it survives a

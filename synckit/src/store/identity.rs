@@ -38,6 +38,13 @@ pub(super) fn founding(identity: &IdentityRow) -> WriteSet {
     WriteSet { guards: vec![nothing], changes }
 }
 
+impl IdentityRow {
+    /// The same store with another key.
+    pub(super) fn with_key(&self, seed: [u8; ReplicaKey::SEED_LEN]) -> Self {
+        Self { file: self.file, earlier: self.earlier.saturating_add(1), seed }
+    }
+}
+
 /// The change by which the store writes on under another key, and the guard on the one before:
 /// another process may have changed it as well.
 pub(super) fn change(before: &IdentityRow, after: &IdentityRow) -> (Guard, Change) {

@@ -106,6 +106,11 @@ impl Ledger {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).key.clone()
     }
 
+    /// The number of keys that the store wrote under before.
+    pub(super) fn earlier_keys(&self) -> u32 {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).row.earlier
+    }
+
     /// From here on the store writes under another key, unless it does not write under `before`.
     fn change_key(&self, before: &IdentityRow, after: &IdentityRow) {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
@@ -280,11 +285,11 @@ impl Ledger {
             }
             keys.row.clone()
         };
-        let mut row = before.clone();
-        getrandom::fill(&mut row.seed).map_err(|source| {
+        let mut seed = [0; ReplicaKey::SEED_LEN];
+        getrandom::fill(&mut seed).map_err(|source| {
             StoreError::new("draw another key", StoreErrorKind::Randomness).caused_by(source)
         })?;
-        row.earlier = row.earlier.saturating_add(1);
+        let row = before.with_key(seed);
         let (guard, change) = identity::change(&before, &row);
         draft.guards.push(guard);
         draft.changes.push(change);

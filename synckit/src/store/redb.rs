@@ -5,11 +5,13 @@
 //! - `engine`: the open file, opened again by itself after the system refused an operation;
 //! - `file`: the open file, and which files this process has open;
 //! - `table`: reading and writing rows in a transaction;
+//! - `continuity`: telling the file from a copy of it;
 //! - `fault`: what can go wrong.
 //!
 //! Reads run on tokio's threads for blocking work: one that finds its pages in memory takes
 //! microseconds, but one that does not waits for the disk.
 
+mod continuity;
 mod engine;
 mod fault;
 mod file;
@@ -27,6 +29,8 @@ use self::medium::FileMedium;
 use super::rows::{Read, Row, Rows, WriteSet};
 use super::{EventStore, StoreError, StoreErrorKind};
 
+#[cfg_attr(not(feature = "testing"), allow(unused_imports, reason = "a seam for tests"))]
+pub use self::continuity::{OpeningId, Place};
 #[cfg_attr(not(feature = "testing"), allow(unused_imports, reason = "a seam for tests"))]
 pub use self::medium::Medium;
 
@@ -68,6 +72,10 @@ impl EventStore {
     /// replica's secret key, and on Unix is readable by its owner only. Within the process the
     /// open store is shared: see [`EventStore::share`].
     ///
+    /// A file that cannot be shown to be the one that was opened here last (it was copied, restored
+    /// from a copy, or shipped with an app) writes under a key of its own from then on: see
+    /// [operations](crate::docs::operations). A small file beside it, `.NAME.opening`, helps to tell.
+    ///
     /// A crash while it is made leaves no store or a whole one. When the system refuses an
     /// operation (no space left, an unreadable sector), the call that met it fails with a typed
     /// error; the file is opened again by itself when the next call arrives, and nothing
@@ -85,6 +93,20 @@ impl EventStore {
     /// - [`StoreErrorKind::Corrupt`] when it is damaged.
     pub fn open(path: impl AsRef<Path>, options: RedbOptions) -> Result<Self, StoreError> {
         Self::open_in(Arc::new(FileMedium::new(path.as_ref())), options)
+    }
+
+    /// Opens the store in a file as on a system that tells nothing of files: a copy is not told from
+    /// the file that it was made of.
+    ///
+    /// # Errors
+    /// As [`EventStore::open`].
+    #[cfg(feature = "testing")]
+    pub fn open_unnoticed(
+        path: impl AsRef<Path>,
+        options: RedbOptions,
+    ) -> Result<Self, StoreError> {
+        let medium = FileMedium::new(path.as_ref()).that_notices_no_copies();
+        Self::open_in(Arc::new(medium), options)
     }
 
     /// Opens a store on something else than a file, to try what faults do to it.

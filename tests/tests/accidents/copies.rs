@@ -76,9 +76,9 @@ async fn of_a_cloned_device_both_go_on_for_days() {
             }
             sync(replica, &hub).await;
         }
-        ann.close().await.unwrap();
+        disk.close(ann).await;
         ann = disk.replica("ann").await;
-        clone.close().await.unwrap();
+        disk.close(clone).await;
         clone = disk.replica("clone").await;
     }
     let visits: Vec<_> = visits.iter().map(String::as_str).collect();
@@ -124,7 +124,7 @@ async fn a_template_file_shipped_with_an_app_becomes_a_replica_of_its_own_everyw
     let template = disk.replica("template").await;
     visit(&template, "shipped").await;
     let key = template.id();
-    template.close().await.unwrap();
+    disk.close(template).await;
     let mut installed = Vec::new();
     let mut visits = vec!["shipped".to_owned()];
     for name in ["ann", "bob", "cleo", "dan"] {
@@ -156,7 +156,7 @@ async fn a_template_file_shipped_with_an_app_becomes_a_replica_of_its_own_everyw
 async fn an_empty_template_forks_before_the_first_event() {
     let disk = Disk::new();
     let hub = hub_in_memory();
-    disk.replica("template").await.close().await.unwrap();
+    disk.close(disk.replica("template").await).await;
     disk.copy("template", "ann");
     disk.copy("template", "bob");
     let (ann, bob) = (disk.replica("ann").await, disk.replica("bob").await);

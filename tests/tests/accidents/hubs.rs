@@ -70,8 +70,9 @@ async fn a_hub_copied_to_a_second_server_serves_from_both_places() {
     let one = disk.hub("one").await;
     visit(&ann, "a1").await;
     settle(&one, &[&ann, &bob]).await;
-    let one = disk.back_up_hub(one, "one", "two").await;
-    let two = disk.hub("two").await;
+    one.close().await.unwrap();
+    disk.copy("one", "two");
+    let (one, two) = (disk.unnoticed_hub("one"), disk.unnoticed_hub("two"));
     assert_eq!(one.store().key().id(), two.store().key().id());
 
     visit(&ann, "a2").await;
@@ -125,7 +126,7 @@ async fn a_new_hub_takes_from_others_what_an_author_wrote_who_is_gone() {
     settle(&hub, &[&ann, &bob]).await;
     visit(&bob, "b1 has seen a1").await;
     // Both the author's device and the hub's disk are lost.
-    ann.close().await.unwrap();
+    disk.close(ann).await;
     disk.delete("ann");
     hub.close().await.unwrap();
     disk.delete("hub");

@@ -67,7 +67,7 @@ async fn a_restored_replica_that_has_written_since_keeps_that_and_gets_back_the_
 
     // The new key and both branches are there after the next opening, too.
     let key = ann.id();
-    ann.close().await.unwrap();
+    disk.close(ann).await;
     let ann = disk.replica("ann").await;
     assert_eq!(ann.id(), key);
     visit(&ann, "a4").await;
@@ -129,7 +129,7 @@ async fn a_replica_whose_file_is_gone_gets_back_what_it_had_synced() {
     let ann = disk.replica("ann").await;
     visit(&ann, "a1").await;
     settle(&hub, &[&ann, &bob]).await;
-    ann.close().await.unwrap();
+    disk.close(ann).await;
     disk.delete("ann");
     let ann = disk.replica("ann").await;
     assert_eq!(ann.get(&book()).await.unwrap(), None);

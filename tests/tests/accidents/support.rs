@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use synckit::branch::Fork;
 use synckit::clock::UnixMillis;
 use synckit::replica::SyncReport;
+use synckit::store::{EventStore, RedbOptions};
 use synckit::transport::{ChannelTransport, channel};
 use synckit::{Hub, Id, Replica, WallClock, registry, sync_aggregate};
 use tempfile::TempDir;
@@ -30,19 +31,49 @@ pub(crate) struct Book {
 }
 
 /// A folder with the files of replicas and hubs.
-pub(crate) struct Disk(TempDir);
+pub(crate) struct Disk {
+    folder: TempDir,
+    /// Whether copies of replicas' files are told from them when they are opened.
+    notices_copies: bool,
+}
 
 impl Disk {
+    /// On a system that tells nothing of files: copies are noticed only when they meet.
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self { folder: tempfile::tempdir().unwrap(), notices_copies: false }
+    }
+
+    /// On an ordinary system.
+    pub(crate) fn that_notices_copies() -> Self {
+        Self { notices_copies: true, ..Self::new() }
     }
 
     pub(crate) async fn replica(&self, name: &str) -> Replica {
-        Replica::builder().registry(registry![Book]).open(self.file(name)).await.unwrap()
+        let builder = Replica::builder().registry(registry![Book]);
+        if self.notices_copies {
+            return builder.open(self.file(name)).await.unwrap();
+        }
+        let store = EventStore::open_unnoticed(self.file(name), RedbOptions::default());
+        builder.over(Arc::new(store.unwrap())).await.unwrap()
+    }
+
+    /// Closes a replica, so that its file can be copied.
+    pub(crate) async fn close(&self, replica: Replica) {
+        let store = Arc::clone(replica.store());
+        replica.close().await.unwrap();
+        if !self.notices_copies {
+            store.close().await.unwrap();
+        }
     }
 
     pub(crate) async fn hub(&self, name: &str) -> Hub {
         Hub::builder().open(self.file(name)).await.unwrap()
+    }
+
+    /// A hub whose file is not told from a copy of it.
+    pub(crate) fn unnoticed_hub(&self, name: &str) -> Hub {
+        let store = EventStore::open_unnoticed(self.file(name), RedbOptions::hub());
+        Hub::builder().over(Arc::new(store.unwrap()))
     }
 
     /// Copies a file that nobody has open.
@@ -57,14 +88,14 @@ impl Disk {
 
     /// Closes a replica, copies its file, and opens it again.
     pub(crate) async fn back_up(&self, replica: Replica, name: &str, to: &str) -> Replica {
-        replica.close().await.unwrap();
+        self.close(replica).await;
         self.copy(name, to);
         self.replica(name).await
     }
 
     /// Closes a replica, puts a copy in the place of its file, and opens that.
     pub(crate) async fn restore(&self, replica: Replica, name: &str, from: &str) -> Replica {
-        replica.close().await.unwrap();
+        self.close(replica).await;
         self.copy(from, name);
         self.replica(name).await
     }
@@ -84,7 +115,7 @@ impl Disk {
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.0.path().join(format!("{name}.redb"))
+        self.folder.path().join(format!("{name}.redb"))
     }
 }
 

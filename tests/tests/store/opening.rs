@@ -20,7 +20,7 @@ async fn a_store_is_made_where_there_is_none_and_found_again() {
     first.close().await.unwrap();
     let again = folder.open().unwrap();
     assert_eq!(again.key().id(), key);
-    assert_eq!(folder.files(), ["store"]);
+    assert_eq!(folder.files(), [".store.opening", "store"]);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn stores_made_at_the_same_moment_become_one() {
     for error in results.iter().filter_map(|result| result.as_ref().err()) {
         assert_eq!(error.kind(), &StoreErrorKind::OpenHere, "{error:?}");
     }
-    assert_eq!(folder.files(), ["store"]);
+    assert_eq!(folder.files(), [".store.opening", "store"]);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn what_a_crash_left_of_an_unfinished_store_is_removed() {
     fs::write(folder.0.path().join(".store.new-0000"), b"half a file").unwrap();
     fs::write(folder.0.path().join(".other.new-0000"), b"not ours").unwrap();
     folder.open().unwrap();
-    assert_eq!(folder.files(), [".other.new-0000", "store"]);
+    assert_eq!(folder.files(), [".other.new-0000", ".store.opening", "store"]);
 }
 
 #[test]

@@ -11,12 +11,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use redb::{BackendError, Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend};
 
 use super::RedbOptions;
+use super::continuity::{OPENING, Opening, Place};
 use super::fault::{Fault, guarded};
 use super::medium::Medium;
 use super::table;
-use crate::store::encoding::{FILE_ID_LEN, IdentityRow};
+use crate::store::encoding::{FILE_ID_LEN, IdentityRow, only};
 use crate::store::identity;
-use crate::store::rows::{Read, Row, WriteSet};
+use crate::store::rows::{Change, Read, Row, Table, WriteSet};
+use crate::store::seal::sealed;
 
 /// The first bytes of every redb file.
 const REDB_MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1a, 0x0a, 0xa9, 0x0d, 0x0a];
@@ -55,7 +57,7 @@ impl Engine {
                 None => open_existing(&*medium, &options)?.ok_or_else(vanished)?,
             },
         };
-        let (handle, identity) = opened;
+        let (handle, identity) = go_on(&*medium, &options, opened)?;
         let slot = Slot { handle: Some(handle), generation: 0, closed: false };
         let (slot, gone) = (RwLock::new(slot), AtomicBool::new(false));
         Ok((Self { medium, options, file: identity.file, slot, gone }, identity))
@@ -177,6 +179,67 @@ fn discard(handle: Option<Database>) {
 
 fn vanished() -> Fault {
     Fault::System("open the file", std::io::ErrorKind::NotFound.into())
+}
+
+/// Leaves word for the next opening, and draws another key for a file that is not shown to be the one
+/// that was opened last. Refuses nothing: what cannot be written stays as it was.
+fn go_on(
+    medium: &dyn Medium,
+    options: &RedbOptions,
+    (handle, found): (Database, IdentityRow),
+) -> Result<(Database, IdentityRow), Fault> {
+    let Some(place) = medium.place() else { return Ok((handle, found)) };
+    match guarded(|| record(medium, options, &handle, &found, place)) {
+        Ok(identity) => Ok((handle, identity)),
+        Err(fault) => {
+            tracing::warn!(store = medium.name(), %fault, "no word is left for the next opening");
+            if let Fault::Panicked(_) = fault {
+                discard(Some(handle));
+                return open_existing(medium, options)?.ok_or_else(vanished);
+            }
+            // It still serves reads. The first write opens the file again, and finds which key is
+            // stored.
+            Ok((handle, found))
+        }
+    }
+}
+
+fn record(
+    medium: &dyn Medium,
+    options: &RedbOptions,
+    handle: &Database,
+    found: &IdentityRow,
+    place: Place,
+) -> Result<IdentityRow, Fault> {
+    let beside = medium.beside();
+    let last = table::read(&handle.begin_read()?, &[Read::get(Table::Meta, OPENING)])?;
+    let last = only(Table::Meta, last.first().map_or(&[], Vec::as_slice))
+        .and_then(|last| last.map(|last| Opening::read(&last)).transpose());
+    let reason = match last {
+        Ok(last) => last.and_then(|last| last.is_not(&place, beside.as_ref())),
+        Err(_) => Some("the word of its last opening is damaged"),
+    };
+    let random = medium.entropy().map_err(Fault::Randomness)?;
+    let drawn = identity::from_entropy(&random);
+    let (mut write, mut identity) = (WriteSet::default(), found.clone());
+    if let Some(reason) = reason {
+        identity = found.with_key(drawn.seed);
+        let (guard, change) = identity::change(found, &identity);
+        write.guards.push(guard);
+        write.changes.push(change);
+        tracing::warn!(store = medium.name(), reason, "taken for a copy: it has another key");
+    }
+    let opening = Opening { id: drawn.file, beside, place };
+    let value = sealed(Table::Meta, OPENING, &[&opening.write()]);
+    write.changes.push(Change::Put { table: Table::Meta, key: OPENING.to_vec(), value });
+    let mut txn = handle.begin_write()?;
+    txn.set_two_phase_commit(options.two_phase);
+    table::write(&txn, &write)?;
+    txn.commit()?;
+    if let Err(error) = medium.leave_beside(&opening.id) {
+        tracing::info!(store = medium.name(), %error, "no word of the opening is left beside it");
+    }
+    Ok(identity)
 }
 
 fn open_existing(

@@ -1,15 +1,19 @@
 //! The open file: which one it is, how long it is, and that this process has it open.
 
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
 
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
+
+use super::continuity::Place;
+use crate::platform;
 
 /// The files of stores that this process has open, and how often.
 static OPEN_HERE: Mutex<BTreeMap<FileKey, usize>> = Mutex::new(BTreeMap::new());
@@ -30,6 +34,32 @@ impl FileKey {
     pub(super) fn of(_: &Metadata, path: &Path) -> Self {
         Self(0, 0, std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
     }
+}
+
+/// What the system tells of a file.
+pub(super) fn place_of(file: &Metadata, path: &Path) -> Place {
+    let born = file.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+    let (device, inode) = numbers(file);
+    let path = fs::canonicalize(path).ok();
+    Place {
+        machine: platform::machine(),
+        born: born.and_then(|born| u64::try_from(born.as_nanos()).ok()),
+        device,
+        inode,
+        path: path.map(|path| *blake3::hash(path.as_os_str().as_encoded_bytes()).as_bytes()),
+    }
+}
+
+/// The numbers of a file's device and of the file on it.
+#[cfg(unix)]
+fn numbers(file: &Metadata) -> (Option<u64>, Option<u64>) {
+    use std::os::unix::fs::MetadataExt;
+    (Some(file.dev()), Some(file.ino()))
+}
+
+#[cfg(not(unix))]
+const fn numbers(_: &Metadata) -> (Option<u64>, Option<u64>) {
+    (None, None)
 }
 
 /// True when this process has a file open.

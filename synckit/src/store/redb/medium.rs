@@ -2,17 +2,21 @@
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::StorageBackend;
 
-use super::file::{FileKey, Opened, StoreFile, is_open_here};
+use super::continuity::{OpeningId, Place};
+use super::file::{FileKey, Opened, StoreFile, is_open_here, place_of};
 
 use crate::id::hex;
 use crate::store::identity::ENTROPY_LEN;
+
+/// What the word of an opening begins with.
+const WORD: &str = "synckit store, last opened as ";
 
 /// Where a store's file is kept.
 ///
@@ -55,6 +59,25 @@ pub trait Medium: fmt::Debug + Send + Sync + 'static {
         false
     }
 
+    /// What the system tells of the file, by which a copy is told from it; `None` if it tells
+    /// nothing.
+    fn place(&self) -> Option<Place> {
+        None
+    }
+
+    /// The opening that left word beside the file last.
+    fn beside(&self) -> Option<OpeningId> {
+        None
+    }
+
+    /// Leaves word of an opening beside the file, in the place of the one before.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    fn leave_beside(&self, _: &OpeningId) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Random bytes.
     ///
     /// # Errors
@@ -73,6 +96,10 @@ pub(super) struct FileMedium {
     temporary: PathBuf,
     /// What the names of the path's temporary files begin with.
     temporary_prefix: String,
+    /// Where word of the last opening stands.
+    beside: PathBuf,
+    /// Whether the system is asked for what tells a copy.
+    notices_copies: bool,
     /// The file that was opened last.
     opened: Mutex<Option<Arc<Opened>>>,
 }
@@ -87,8 +114,15 @@ impl FileMedium {
         let count = MADE.fetch_add(1, Ordering::Relaxed);
         let unique = hex(&[std::process::id().to_be_bytes(), low_half(count)].concat());
         let temporary = folder(path).join(format!("{temporary_prefix}{unique}"));
-        let opened = Mutex::default();
-        Self { path: path.to_owned(), temporary, temporary_prefix, opened }
+        let beside = folder(path).join(format!(".{name}.opening"));
+        let (path, opened) = (path.to_owned(), Mutex::default());
+        Self { path, temporary, temporary_prefix, beside, notices_copies: true, opened }
+    }
+
+    /// The same, as on a system that tells nothing of files.
+    #[cfg(feature = "testing")]
+    pub(super) fn that_notices_no_copies(self) -> Self {
+        Self { notices_copies: false, ..self }
     }
 
     fn watch(&self, file: File) -> io::Result<Box<dyn StorageBackend>> {
@@ -167,6 +201,31 @@ impl Medium for FileMedium {
             return Err(io::Error::other("it is shorter than it was"));
         }
         Ok(())
+    }
+
+    fn place(&self) -> Option<Place> {
+        let found = fs::metadata(&self.path).ok().filter(|_| self.notices_copies)?;
+        Some(place_of(&found, &self.path))
+    }
+
+    fn beside(&self) -> Option<OpeningId> {
+        let word = fs::read_to_string(&self.beside).ok()?;
+        let number = u128::from_str_radix(word.trim_end().strip_prefix(WORD)?, 16).ok()?;
+        Some(number.to_be_bytes())
+    }
+
+    fn leave_beside(&self, opening: &OpeningId) -> io::Result<()> {
+        let word = format!("{WORD}{}\n", hex(opening));
+        // Only who has the file open writes it; what a crash leaves is written over.
+        let new = self.beside.with_extension("opening-new");
+        let written = File::create(&new)
+            .and_then(|mut file| file.write_all(word.as_bytes()).and_then(|()| file.sync_all()))
+            // Should the new name be lost, the word of the opening before stands there: it is known.
+            .and_then(|()| fs::rename(&new, &self.beside));
+        if written.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        written
     }
 
     fn is_open_here(&self) -> bool {
