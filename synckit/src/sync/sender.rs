@@ -21,7 +21,7 @@ pub(super) struct Sender {
     peer_holds: Coverage,
     arrived: Arrived,
     sent: Cursor,
-    /// How far the peer knows that this side has come.
+    /// The place up to which the peer knows this side to have come.
     told: Position,
     acked: Position,
     head: Position,

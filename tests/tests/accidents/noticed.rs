@@ -196,7 +196,7 @@ async fn earlier_keys(replica: &Replica) -> u32 {
     replica.status().await.unwrap().earlier_keys
 }
 
-/// Where an opening leaves word for the next one.
+/// The file in which an opening leaves word for the next one.
 fn beside(disk: &Disk, name: &str) -> PathBuf {
     disk.file(name).with_file_name(format!(".{name}.redb.opening"))
 }

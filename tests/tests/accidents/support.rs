@@ -33,7 +33,7 @@ pub(crate) struct Book {
 /// A folder with the files of replicas and hubs.
 pub(crate) struct Disk {
     folder: TempDir,
-    /// Whether copies of replicas' files are told from them when they are opened.
+    /// True when copies of replicas' files are told from them when they are opened.
     notices_copies: bool,
 }
 

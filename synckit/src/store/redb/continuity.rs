@@ -21,13 +21,13 @@ pub(super) const OPENING: &[u8] = b"opening";
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, reason = "a seam for tests"))]
 pub type OpeningId = [u8; 16];
 
-/// What the system tells of a file: each part is `None` where it tells nothing.
+/// Marks of a file that the system keeps: each is `None` where it keeps none.
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, reason = "a seam for tests"))]
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Place {
     /// A hash of what tells the machine from others.
     pub machine: Option<[u8; 32]>,
-    /// When the file was made, in nanoseconds since 1970. A copy is made later.
+    /// Time at which the file was made, in nanoseconds since 1970. A copy is made later.
     pub born: Option<u64>,
     /// The number of the device. May change with a restart of the machine.
     pub device: Option<u64>,
@@ -37,18 +37,18 @@ pub struct Place {
     pub path: Option<[u8; 32]>,
 }
 
-/// What an opening leaves inside the file.
+/// Word that an opening leaves inside the file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Opening {
     pub(super) id: OpeningId,
-    /// What stood beside the file when it was opened: what this opening left there may be lost.
+    /// The opening that stood beside the file by then: what this one left there may be lost.
     pub(super) beside: Option<OpeningId>,
     pub(super) place: Place,
 }
 
 impl Opening {
-    /// Why a file that holds this word of its last opening is not shown to be the one that was
-    /// opened then; `None` when it is.
+    /// The reason to take a file that holds this word for another than the one that was opened then;
+    /// `None` when it goes on.
     pub(super) fn is_not(&self, place: &Place, beside: Option<&OpeningId>) -> Option<&'static str> {
         let before = &self.place;
         if beside != Some(&self.id) && beside != self.beside.as_ref() {

@@ -36,7 +36,7 @@ impl FileKey {
     }
 }
 
-/// What the system tells of a file.
+/// The marks of a file that the system keeps.
 pub(super) fn place_of(file: &Metadata, path: &Path) -> Place {
     let born = file.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
     let (device, inode) = numbers(file);

@@ -15,7 +15,7 @@ use super::file::{FileKey, Opened, StoreFile, is_open_here, place_of};
 use crate::id::hex;
 use crate::store::identity::ENTROPY_LEN;
 
-/// What the word of an opening begins with.
+/// The beginning of an opening's word.
 const WORD: &str = "synckit store, last opened as ";
 
 /// Where a store's file is kept.
@@ -59,8 +59,7 @@ pub trait Medium: fmt::Debug + Send + Sync + 'static {
         false
     }
 
-    /// What the system tells of the file, by which a copy is told from it; `None` if it tells
-    /// nothing.
+    /// The marks of the file by which a copy is told from it; `None` if the system keeps none.
     fn place(&self) -> Option<Place> {
         None
     }
@@ -96,9 +95,9 @@ pub(super) struct FileMedium {
     temporary: PathBuf,
     /// What the names of the path's temporary files begin with.
     temporary_prefix: String,
-    /// Where word of the last opening stands.
+    /// The file that holds word of the last opening.
     beside: PathBuf,
-    /// Whether the system is asked for what tells a copy.
+    /// True when the system is asked for marks.
     notices_copies: bool,
     /// The file that was opened last.
     opened: Mutex<Option<Arc<Opened>>>,

@@ -34,7 +34,7 @@ fn whatever_goes_wrong_nothing_acknowledged_is_lost_and_all_converge() {
                         break;
                     }
                     own += live(seed, None).unwrap_or_else(|broken| panic!("{broken}"));
-                    if (seed + 1) % PROGRESS_EVERY == 0 {
+                    if (seed + 1).is_multiple_of(PROGRESS_EVERY) {
                         println!("{} seeds", seed + 1);
                     }
                 }

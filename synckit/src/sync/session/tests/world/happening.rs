@@ -1,4 +1,4 @@
-//! What happens in a simulated world.
+//! Happenings of a simulated world.
 
 use super::Place;
 use super::accident::Accident;
@@ -9,7 +9,7 @@ use crate::id::ReplicaId;
 use crate::log::Cursor;
 use crate::sync::{Frame, Input};
 
-/// What happens at some moment.
+/// Something that happens at some moment.
 pub(super) enum Happening {
     Accident(Accident),
     Arrives(Place, Frame),

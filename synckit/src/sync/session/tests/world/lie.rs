@@ -7,7 +7,7 @@ use crate::id::ReplicaId;
 use crate::key::ReplicaKey;
 use crate::sync::frame::{Frame, Hello};
 
-/// What the initiator of a connection lies about.
+/// The subject that the initiator of a connection lies about.
 #[derive(Clone, Copy)]
 pub(super) enum Lie {
     /// It says that it has another's key.
@@ -30,7 +30,7 @@ impl World {
 }
 
 impl Lie {
-    /// What becomes of a frame.
+    /// Changes a frame.
     pub(super) fn tell(self, frame: Frame) -> Frame {
         match (self, frame) {
             (Self::Name(replica), Frame::Hello(hello)) => {
