@@ -92,7 +92,7 @@ pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) 
 /// from one start to the next.
 #[cfg(all(feature = "redb", target_os = "linux"))]
 pub(crate) fn machine() -> Option<[u8; 32]> {
-    // Where the first is made anew at each start, it is a mount of the second.
+    // A system that makes another one at each start mounts it from here.
     if std::path::Path::new("/run/machine-id").exists() {
         return None;
     }

@@ -532,7 +532,7 @@ impl World {
     }
 }
 
-/// Where a clock is set: a minute, or a year, before or after the right time.
+/// The distance that a clock is set to: a minute, or a year, before or after the right time.
 fn step(rng: &mut Rng) -> i64 {
     let most = [60_000, YEAR][rng.index(2)];
     let skew = rng.up_to(most).cast_signed();

@@ -22,9 +22,10 @@ impl World {
             return Lie::Content;
         }
         let node = self.rng.index(self.plan.nodes);
-        Lie::Name(match self.rng.per_mille(500) {
-            true => self.nodes[node].ledger.replica(),
-            false => ReplicaKey::from_seed(blake3::hash(NAMES[node].as_bytes()).as_bytes()).id(),
+        Lie::Name(if self.rng.per_mille(500) {
+            self.nodes[node].ledger.replica()
+        } else {
+            ReplicaKey::from_seed(blake3::hash(NAMES[node].as_bytes()).as_bytes()).id()
         })
     }
 }

@@ -73,9 +73,9 @@ pub(super) struct Plan {
     pub(super) stops: u64,
     /// How often something happens to a file.
     pub(super) accidents: u64,
-    /// How often a clock is set.
+    /// Settings of clocks.
     pub(super) steps: u64,
-    /// How often, in a thousand, the initiator of a connection lies.
+    /// Connections, in a thousand, whose initiator lies.
     pub(super) lies_per_mille: u64,
     /// How often, in a thousand, a node crashes between one effect and the next.
     pub(super) crash_per_mille: u64,
