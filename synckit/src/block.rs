@@ -130,6 +130,15 @@ impl Block {
         parse::parse(bytes)
     }
 
+    /// Checks and takes the block at the front of bytes, whatever follows it. As for
+    /// [`Block::parse`], this says nothing about who wrote it.
+    ///
+    /// # Errors
+    /// When they do not begin with a whole and sound block.
+    pub fn parse_first(bytes: &Bytes) -> Result<Self, BlockError> {
+        parse::parse_first(bytes)
+    }
+
     /// Checks that every run was signed by its author, and that first runs begin their chains.
     ///
     /// # Errors

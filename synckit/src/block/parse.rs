@@ -29,27 +29,47 @@ pub(super) fn parse(bytes: Bytes) -> Result<Block, BlockError> {
     if bytes.len() > BLOCK_BYTES_MAX {
         return Err(BlockError::TooLarge);
     }
+    check_header(&bytes)?;
+    if checksum(&bytes[HEADER_LEN..]) != bytes[CHECKSUM_AT..HEADER_LEN] {
+        return Err(BlockError::Checksum);
+    }
+    let (entries, length) = read(&bytes)?;
+    if length < bytes.len() {
+        return Err(inconsistent("bytes follow the last event"));
+    }
+    entries.finish(bytes)
+}
+
+pub(super) fn parse_first(bytes: &Bytes) -> Result<Block, BlockError> {
+    let bytes = bytes.slice(..bytes.len().min(BLOCK_BYTES_MAX));
+    check_header(&bytes)?;
+    let (entries, length) = read(&bytes)?;
+    if checksum(&bytes[HEADER_LEN..length]) != bytes[CHECKSUM_AT..HEADER_LEN] {
+        return Err(BlockError::Checksum);
+    }
+    entries.finish(bytes.slice(..length))
+}
+
+fn check_header(bytes: &[u8]) -> Result<(), BlockError> {
     if bytes.len() < HEADER_LEN || bytes[..BLOCK_MAGIC.len()] != BLOCK_MAGIC {
         return Err(BlockError::NotABlock);
     }
-    if bytes[BLOCK_MAGIC.len()] != CODEC_PLAIN {
-        return Err(BlockError::Codec { codec: bytes[BLOCK_MAGIC.len()] });
+    match bytes[BLOCK_MAGIC.len()] {
+        CODEC_PLAIN => Ok(()),
+        codec => Err(BlockError::Codec { codec }),
     }
-    let body = bytes.slice(HEADER_LEN..);
-    if checksum(&body) != bytes[CHECKSUM_AT..HEADER_LEN] {
-        return Err(BlockError::Checksum);
-    }
-    let mut input = Reader::new(&body, Unknown::Refuse);
+}
+
+/// The block at the front of bytes, and its length.
+fn read(bytes: &Bytes) -> Result<(Entries, usize), BlockError> {
+    let mut input = Reader::new(&bytes[HEADER_LEN..], Unknown::Refuse);
     let tables = Tables::read(&mut input)?;
     let mut entries = Entries::new(tables, bytes.len());
     let count = count(&mut input, BLOCK_EVENTS_MAX)?;
     for _ in 0..count {
         entries.read_one(&mut input)?;
     }
-    if !input.is_empty() {
-        return Err(inconsistent("bytes follow the last event"));
-    }
-    entries.finish(bytes.clone())
+    Ok((entries, bytes.len() - input.rest().len()))
 }
 
 const fn inconsistent(what: &'static str) -> BlockError {

@@ -22,6 +22,20 @@ fn every_flipped_bit_is_refused() {
 }
 
 #[test]
+fn a_block_is_read_from_the_front_of_bytes_whatever_follows_it() {
+    let block = small_block();
+    for behind in [&b""[..], b"\0", b"SKB2", &[0xff; 700_000]] {
+        let bytes = [block.bytes(), behind].concat().into();
+        assert_eq!(Block::parse_first(&bytes), Ok(block.clone()));
+    }
+    for bit in 0..block.bytes().len() * 8 {
+        let mut damaged = [block.bytes(), &b"and more"[..]].concat();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        assert!(Block::parse_first(&damaged.into()).is_err(), "bit {bit}");
+    }
+}
+
+#[test]
 fn bytes_cut_off_anywhere_are_refused() {
     let bytes = small_block().bytes().clone();
     for length in 0..bytes.len() {
