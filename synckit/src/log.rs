@@ -248,8 +248,13 @@ impl Digest {
     /// After a block that follows this digest.
     #[must_use]
     pub fn then(&self, block: &Block) -> Self {
+        self.then_checksum(block.checksum())
+    }
+
+    /// After a block with a checksum that follows this digest.
+    pub(crate) fn then_checksum(&self, checksum: &[u8]) -> Self {
         let mut hasher = blake3::Hasher::new_keyed(b"synckit 2026 digest of a log....");
-        hasher.update(&self.0).update(block.checksum());
+        hasher.update(&self.0).update(checksum);
         Self(*hasher.finalize().as_bytes())
     }
 

@@ -12,6 +12,7 @@
 //! - `view`: which rows answer a question, and what they say;
 //! - `ledger`, `locate`, `space`: admission, and what is remembered of spaces;
 //! - `queue`, `watch`: group commit, and waking readers;
+//! - `left`, `report`: what was read out of a damaged file, and waits for what it follows;
 //! - `memory`, `redb`: back ends.
 
 use std::fmt;
@@ -28,6 +29,7 @@ mod encoding;
 mod event_store;
 mod identity;
 mod ledger;
+mod left;
 mod locate;
 mod memory;
 #[cfg(feature = "testing")]
@@ -36,6 +38,7 @@ mod queue;
 mod record;
 #[cfg(feature = "redb")]
 mod redb;
+mod report;
 mod rows;
 mod seal;
 mod space;
@@ -53,6 +56,7 @@ pub(crate) use prune::sealed_value;
 pub use redb::RedbOptions;
 #[cfg(all(feature = "redb", feature = "testing"))]
 pub use redb::{Medium, OpeningId, Place};
+pub use report::{EventRange, SalvageReport, SalvagedSpace};
 pub use rows::{Change, Guard, KeyRange, Read, Row, Rows, Table, WriteSet};
 
 /// Most rows that one listing returns.
@@ -194,8 +198,11 @@ pub enum StoreErrorKind {
     /// Other processes wrote at the same time, again and again. Retry.
     #[error("other processes wrote at the same time; try again")]
     Contended,
-    /// What is stored is damaged. Restore the file, or sync a fresh one from a peer.
-    #[error("what is stored is damaged; restore the file or sync a fresh one from a peer")]
+    /// The stored bytes are damaged. Salvage the file: see [`ReplicaBuilder::salvage`] and
+    /// `EventStore::salvage`.
+    ///
+    /// [`ReplicaBuilder::salvage`]: crate::replica::ReplicaBuilder::salvage
+    #[error("what is stored is damaged; open it with `salvage(true)` to save what can be read")]
     Corrupt,
     /// No space is left. Free some; the store recovers by itself.
     #[error("the disk is full; free some space, nothing acknowledged is lost")]

@@ -12,6 +12,8 @@ mod faults;
 mod golden;
 #[path = "store/opening.rs"]
 mod opening;
+#[path = "store/salvage.rs"]
+mod salvage;
 #[path = "store/support.rs"]
 mod support;
 #[path = "store/toy.rs"]

@@ -53,8 +53,8 @@ fn a_cause_that_says_nothing_more_is_left_out() {
     let inner = StoreError::new("read a block", StoreErrorKind::Corrupt).caused_by("checksum");
     let error = Error::from(StoreError::new("fold events", StoreErrorKind::Io).caused_by(inner));
     let causes: Vec<_> = format!("{error:?}").lines().skip(1).map(str::to_owned).collect();
-    let damaged = "read a block: what is stored is damaged; restore the file or sync a fresh one \
-                   from a peer";
+    let damaged = "read a block: what is stored is damaged; open it with `salvage(true)` to save \
+                   what can be read";
     assert_eq!(causes, [format!("  caused by: {damaged}"), "  caused by: checksum".to_owned()]);
     let said_already = StoreError::new("fold", StoreErrorKind::Closed).caused_by("store is closed");
     assert_eq!(format!("{said_already:?}"), said_already.to_string());

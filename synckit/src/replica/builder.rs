@@ -16,6 +16,7 @@ pub struct ReplicaBuilder {
     registry: Registry,
     space: SpaceId,
     clock: WallClock,
+    salvage: bool,
 }
 
 impl ReplicaBuilder {
@@ -40,6 +41,18 @@ impl ReplicaBuilder {
         self
     }
 
+    /// Has [`open`](Self::open) salvage a file that is found damaged: the damaged file is kept beside
+    /// it under a name that ends with `.damaged-1` (2, 3 …), and a fresh one with everything that
+    /// could be read takes its place. What that was is told by
+    /// [`EventStore::salvaged`](crate::store::EventStore::salvaged) of [`Replica::store`], and
+    /// logged. Off unless said otherwise: opening then fails with
+    /// [`StoreErrorKind::Corrupt`](crate::store::StoreErrorKind::Corrupt).
+    #[must_use]
+    pub const fn salvage(mut self, salvage: bool) -> Self {
+        self.salvage = salvage;
+        self
+    }
+
     /// Opens the replica over a redb file, which is created when it is not there.
     ///
     /// # Errors
@@ -48,8 +61,13 @@ impl ReplicaBuilder {
     #[cfg(feature = "redb")]
     pub async fn open(self, path: impl Into<std::path::PathBuf>) -> Result<Replica, Error> {
         let options = crate::store::RedbOptions::default();
-        let store = Arc::new(EventStore::open_blocking(path.into(), options).await?);
-        self.with(store, OpenedBy::Builder).await
+        let path = path.into();
+        let store = if self.salvage {
+            EventStore::open_or_salvage(&path, options).await?
+        } else {
+            EventStore::open_blocking(path, options).await?
+        };
+        self.with(Arc::new(store), OpenedBy::Builder).await
     }
 
     /// Opens the replica over a fresh store in memory.

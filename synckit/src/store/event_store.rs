@@ -1,16 +1,15 @@
 //! The open store: what replicas, hubs and sessions hold.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::encoding::{FILE_ID_LEN, IdentityRow, SpaceNumber, SpaceRow};
 use super::ledger::Ledger;
+use super::left::Left;
 use super::memory::MemoryRows;
 use super::rows::{Read, Row, Rows, Table};
 use super::seal::Damage;
@@ -44,6 +43,7 @@ pub struct EventStore {
 #[derive(Debug)]
 struct Core {
     ledger: Ledger,
+    left: Left,
     /// Open uses.
     uses: AtomicUsize,
     /// Claimed spaces.
@@ -104,6 +104,7 @@ impl EventStore {
     pub(super) fn founded(rows: Arc<dyn Rows>, found: IdentityRow) -> Self {
         let core = Core {
             ledger: Ledger::new(rows, found),
+            left: Left::default(),
             uses: AtomicUsize::new(1),
             claims: Mutex::default(),
         };
@@ -161,7 +162,12 @@ impl EventStore {
         let attempted = || format!("append {events} events to space `{}`", batch.space);
         self.check_open("append events")?;
         let committed = self.core.ledger.commit(&batch).await;
-        committed.map_err(|error| error.attempting(attempted()))
+        let committed = committed.map_err(|error| error.attempting(attempted()))?;
+        if let Err(error) = self.core.left.admit_after(&self.core.ledger, &committed).await {
+            // They go on waiting; the batch itself is durable.
+            tracing::warn!(%error, "blocks out of a damaged file could not be admitted");
+        }
+        Ok(committed)
     }
 
     /// Reads the log after a position, in order: at least one block if there is one, then as many
@@ -471,12 +477,16 @@ impl EventStore {
         ledger.rows().close().await.map_err(|error| error.attempting("close the store"))
     }
 
-    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "a seam for tests"))]
+    #[cfg_attr(not(feature = "redb"), allow(dead_code, reason = "a seam for salvage and tests"))]
     pub(super) fn ledger(&self) -> &Ledger {
         &self.core.ledger
     }
 
-    fn check_open(&self, attempted: &str) -> Result<(), StoreError> {
+    pub(super) fn left_rows(&self) -> &Left {
+        &self.core.left
+    }
+
+    pub(super) fn check_open(&self, attempted: &str) -> Result<(), StoreError> {
         if *self.closed.borrow() {
             Err(StoreError::new(attempted, StoreErrorKind::Closed))
         } else {

@@ -364,19 +364,32 @@ impl Ledger {
 
     /// Waits until everything staged so far is written or has failed.
     pub(super) async fn settle(&self) {
-        let id = SpaceId::default();
-        let nothing = Staged {
-            space: Arc::default(),
-            write: WriteSet::default(),
-            ends: Position::START,
-            appends: false,
-            spaces: None,
-            _changing: None,
-            id,
-        };
-        if let Some(written) = self.queue.push(nothing, self.queue.generation(), None) {
-            let _ = written.await;
+        let _ = self.write_beside(WriteSet::default()).await;
+    }
+
+    /// Writes rows that no space remembers, after everything staged so far.
+    pub(super) async fn write_beside(&self, write: WriteSet) -> Result<(), StoreError> {
+        for _attempt in 0..ATTEMPTS_MAX {
+            let staged = Staged {
+                space: Arc::default(),
+                write: write.clone(),
+                ends: Position::START,
+                appends: false,
+                spaces: None,
+                _changing: None,
+                id: SpaceId::default(),
+            };
+            match self.queue.push(staged, self.queue.generation(), None) {
+                None => {}
+                Some(written) => match written.await {
+                    Ok(Written::Durably) => return Ok(()),
+                    Ok(Written::Not) => {}
+                    Ok(Written::Failed(error)) => return Err(StoreError::shared(error)),
+                    Err(_) => break,
+                },
+            }
         }
+        Err(StoreError::new("write rows", StoreErrorKind::Closed))
     }
 }
 

@@ -6,6 +6,7 @@
 //! - `file`: the open file, and which files this process has open;
 //! - `table`: reading and writing rows in a transaction;
 //! - `continuity`: telling the file from a copy of it;
+//! - `salvage`: a fresh file out of a damaged one;
 //! - `fault`: what can go wrong.
 //!
 //! Reads run on tokio's threads for blocking work: one that finds its pages in memory takes
@@ -16,6 +17,7 @@ mod engine;
 mod fault;
 mod file;
 mod medium;
+mod salvage;
 mod table;
 
 use std::path::Path;
@@ -28,6 +30,7 @@ use self::fault::Fault;
 use self::medium::FileMedium;
 use super::rows::{Read, Row, Rows, WriteSet};
 use super::{EventStore, StoreError, StoreErrorKind};
+use crate::key::ReplicaKey;
 
 #[cfg_attr(not(feature = "testing"), allow(unused_imports, reason = "a seam for tests"))]
 pub use self::continuity::{OpeningId, Place};
@@ -146,6 +149,17 @@ impl EventStore {
             }
         }
     }
+}
+
+/// Makes a store at a path where it does not stay, with a key if one is given.
+fn make_with_key(
+    path: &Path,
+    key: Option<ReplicaKey>,
+    options: RedbOptions,
+) -> Result<EventStore, StoreError> {
+    // It leaves no word for the next opening, which finds it in its place.
+    let medium = FileMedium::new(path).that_notices_no_copies().with_key(key);
+    EventStore::open_in(Arc::new(medium), options)
 }
 
 /// Rows in a redb file.

@@ -126,7 +126,7 @@ impl Outcomes {
 
 /// redb panics over some damage; the store makes an error of it, but the message would be printed
 /// all the same.
-fn silence_redb() {
+pub(crate) fn silence_redb() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = panic::take_hook();

@@ -15,6 +15,7 @@ use super::continuity::{OPENING, Opening, Place};
 use super::fault::{Fault, guarded};
 use super::medium::Medium;
 use super::table;
+use crate::key::ReplicaKey;
 use crate::store::encoding::{FILE_ID_LEN, IdentityRow, only};
 use crate::store::identity;
 use crate::store::rows::{Change, Read, Row, Table, WriteSet};
@@ -257,6 +258,16 @@ fn open_existing(
         let identity = read_identity(&database.begin_read()?)?;
         Ok(Some((database, identity)))
     })
+}
+
+/// The key of the store in a file that may be damaged, if its structure leads to one. What it is
+/// read through may be written to.
+pub(super) fn key_in(file: Box<dyn StorageBackend>) -> Option<ReplicaKey> {
+    let found = guarded(|| {
+        let database = Builder::new().create_with_backend(Backend(file))?;
+        read_identity(&database.begin_read()?)
+    });
+    found.ok().map(|identity| ReplicaKey::from_seed(&identity.seed))
 }
 
 /// redb would take an empty file for one to be made, and would say of any other only that it is not

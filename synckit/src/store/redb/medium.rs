@@ -13,6 +13,7 @@ use super::continuity::{OpeningId, Place};
 use super::file::{FileKey, Opened, StoreFile, is_open_here, place_of};
 
 use crate::id::hex;
+use crate::key::ReplicaKey;
 use crate::store::identity::ENTROPY_LEN;
 
 /// The beginning of an opening's word.
@@ -82,9 +83,7 @@ pub trait Medium: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// When the system has none.
     fn entropy(&self) -> io::Result<[u8; ENTROPY_LEN]> {
-        let mut bytes = [0; ENTROPY_LEN];
-        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-        Ok(bytes)
+        random()
     }
 }
 
@@ -101,6 +100,8 @@ pub(super) struct FileMedium {
     notices_copies: bool,
     /// The file that was opened last.
     opened: Mutex<Option<Arc<Opened>>>,
+    /// The key of the store, if it is made with a given one.
+    key: Option<ReplicaKey>,
 }
 
 impl FileMedium {
@@ -114,14 +115,18 @@ impl FileMedium {
         let unique = hex(&[std::process::id().to_be_bytes(), low_half(count)].concat());
         let temporary = folder(path).join(format!("{temporary_prefix}{unique}"));
         let beside = folder(path).join(format!(".{name}.opening"));
-        let (path, opened) = (path.to_owned(), Mutex::default());
-        Self { path, temporary, temporary_prefix, beside, notices_copies: true, opened }
+        let (path, opened, key) = (path.to_owned(), Mutex::default(), None);
+        Self { path, temporary, temporary_prefix, beside, notices_copies: true, opened, key }
     }
 
     /// The same, as on a system that tells nothing of files.
-    #[cfg(feature = "testing")]
     pub(super) fn that_notices_no_copies(self) -> Self {
         Self { notices_copies: false, ..self }
+    }
+
+    /// The same, for a store that has a key already when it is made.
+    pub(super) fn with_key(self, key: Option<ReplicaKey>) -> Self {
+        Self { key, ..self }
     }
 
     fn watch(&self, file: File) -> io::Result<Box<dyn StorageBackend>> {
@@ -228,9 +233,32 @@ impl Medium for FileMedium {
     }
 
     fn is_open_here(&self) -> bool {
-        let found = fs::metadata(&self.path);
-        found.is_ok_and(|found| is_open_here(&FileKey::of(&found, &self.path)))
+        is_path_open_here(&self.path)
     }
+
+    fn entropy(&self) -> io::Result<[u8; ENTROPY_LEN]> {
+        let mut bytes = random()?;
+        if let (Some(key), Some(seed)) = (&self.key, bytes.last_chunk_mut()) {
+            *seed = key.seed();
+        }
+        Ok(bytes)
+    }
+}
+
+/// True when this process has the file at a path open.
+pub(super) fn is_path_open_here(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| is_open_here(&FileKey::of(&found, path)))
+}
+
+/// Makes the names in the folder of a path durable.
+pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
+    sync_folder(folder(path))
+}
+
+fn random() -> io::Result<[u8; ENTROPY_LEN]> {
+    let mut bytes = [0; ENTROPY_LEN];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes)
 }
 
 fn folder(path: &Path) -> &Path {

@@ -1,0 +1,233 @@
+//! Blocks that were read out of a damaged file and follow something that could not be: they wait,
+//! in rows of the store, until that has come from a peer.
+//!
+//! They are no part of the log. After each batch that appends to the log, those that waited for
+//! something in it are admitted by the log's rules, like blocks that come from anywhere.
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::Mutex as AsyncMutex;
+
+use super::encoding::{content, last_number};
+use super::event_store::EventStore;
+use super::ledger::Ledger;
+use super::rows::{Change, KeyRange, Read, Row, Table, WriteSet};
+use super::seal::Damage;
+use super::{Batch, Committed, EventRange, SalvageReport, StoreError, StoreErrorKind};
+use crate::block::{BLOCK_BYTES_MAX, Block};
+use crate::chain::CommitId;
+use crate::id::SpaceId;
+use crate::log::{Append, Refusal, Source};
+
+/// Most rows of one read.
+const READ_ROWS_MAX: usize = 256;
+/// Most bytes of one read.
+const READ_BYTES_MAX: usize = 4 * BLOCK_BYTES_MAX;
+
+impl EventStore {
+    /// The report of the salvage at this opening, if the file was found damaged and this store was put
+    /// in its place.
+    pub fn salvaged(&self) -> Option<&SalvageReport> {
+        self.left_rows().salvaged.get()
+    }
+
+    /// Notes that the store was made of a damaged file.
+    #[cfg_attr(not(feature = "redb"), allow(dead_code, reason = "only files are salvaged"))]
+    pub(super) fn after_salvage(self, report: SalvageReport) -> Self {
+        // A store is opened once.
+        let _ = self.left_rows().salvaged.set(report);
+        self
+    }
+
+    /// Events that were read out of a damaged file and wait for events before them, which were not
+    /// readable. They are admitted by themselves as soon as those come from a peer.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn left(&self, space: &SpaceId) -> Result<Vec<EventRange>, StoreError> {
+        const ATTEMPTED: &str = "list what is left of a damaged file";
+        self.check_open(ATTEMPTED)?;
+        let left = ranges(self.ledger(), space).await;
+        left.map_err(|error| error.attempting(ATTEMPTED))
+    }
+}
+
+/// The blocks that wait.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// There are none.
+    none: AtomicBool,
+    /// `None` before they were looked for.
+    waiting: AsyncMutex<Option<Vec<Waiting>>>,
+    /// The report of the salvage that made the store, if it was made at this opening.
+    salvaged: OnceLock<SalvageReport>,
+}
+
+/// A block that waits.
+#[derive(Debug)]
+struct Waiting {
+    index: u64,
+    space: SpaceId,
+    /// The commit that it waits for; `None` when it is refused for another reason.
+    missing: Option<CommitId>,
+}
+
+impl Left {
+    /// Admits what waited for something that was committed.
+    pub(super) async fn admit_after(
+        &self,
+        ledger: &Ledger,
+        committed: &Committed,
+    ) -> Result<(), StoreError> {
+        if committed.appended == 0 || self.none.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut waiting = self.waiting.lock().await;
+        if let Some(waiting) = waiting.as_mut() {
+            let arrived = committed.blocks.iter().map(|log| log.block.clone()).collect();
+            Self::admit(ledger, waiting, arrived).await?;
+        } else {
+            *waiting = Some(Self::load(ledger).await?);
+        }
+        let none = waiting.as_ref().is_none_or(Vec::is_empty);
+        self.none.store(none, Ordering::Release);
+        Ok(())
+    }
+
+    /// Tries all of them once, and again what those that are admitted held up.
+    async fn load(ledger: &Ledger) -> Result<Vec<Waiting>, StoreError> {
+        let (mut waiting, mut arrived, mut next) = (Vec::new(), Vec::new(), 0);
+        loop {
+            let rows = read(ledger, next).await?;
+            let Some(last) = rows.last() else { break };
+            next = last_number(&last.key)? + 1;
+            for row in &rows {
+                let (index, block) = block(row)?;
+                let space = block.space().clone();
+                match admit(ledger, block).await? {
+                    Ok(blocks) => {
+                        arrived.extend(blocks);
+                        remove(ledger, index).await?;
+                    }
+                    Err(missing) => waiting.push(Waiting { index, space, missing }),
+                }
+            }
+        }
+        Self::admit(ledger, &mut waiting, arrived).await?;
+        Ok(waiting)
+    }
+
+    /// Tries those that waited for something that has arrived, and so on.
+    async fn admit(
+        ledger: &Ledger,
+        waiting: &mut Vec<Waiting>,
+        mut arrived: Vec<Block>,
+    ) -> Result<(), StoreError> {
+        while let Some(block) = arrived.pop() {
+            let held: BTreeSet<_> = block.commits().iter().map(|commit| commit.id).collect();
+            let mut index = 0;
+            while let Some(it) = waiting.get_mut(index) {
+                index += 1;
+                if it.space != *block.space() || !it.missing.is_some_and(|it| held.contains(&it)) {
+                    continue;
+                }
+                let Some((_, block)) = read_one(ledger, it.index).await? else { continue };
+                match admit(ledger, block).await? {
+                    Err(missing) => it.missing = missing,
+                    Ok(blocks) => {
+                        arrived.extend(blocks);
+                        remove(ledger, it.index).await?;
+                        index -= 1;
+                        waiting.remove(index);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The events of a space that wait.
+async fn ranges(ledger: &Ledger, space: &SpaceId) -> Result<Vec<EventRange>, StoreError> {
+    let (mut ranges, mut next) = (Vec::new(), 0);
+    loop {
+        let rows = read(ledger, next).await?;
+        let Some(last) = rows.last() else { return Ok(merged(ranges)) };
+        next = last_number(&last.key)? + 1;
+        for row in &rows {
+            let (_, block) = block(row)?;
+            if block.space() == space {
+                ranges.extend(ranges_of(&block));
+            }
+        }
+    }
+}
+
+/// The runs of a block.
+pub(super) fn ranges_of(block: &Block) -> impl Iterator<Item = EventRange> {
+    block.runs().iter().map(|run| EventRange {
+        author: run.replica,
+        first: run.first_seq,
+        last: run.last_seq(),
+    })
+}
+
+/// The same events in as few ranges as possible, ascending.
+pub(super) fn merged(mut ranges: Vec<EventRange>) -> Vec<EventRange> {
+    ranges.sort_unstable();
+    let mut merged: Vec<EventRange> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if last.author == range.author && range.first <= last.last + 1 => {
+                last.last = last.last.max(range.last);
+            }
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+/// Admits a block; the blocks appended, or the commit that it waits for.
+async fn admit(
+    ledger: &Ledger,
+    block: Block,
+) -> Result<Result<Vec<Block>, Option<CommitId>>, StoreError> {
+    let space = block.space().clone();
+    let append = vec![Append { block, source: Source::Local }];
+    match ledger.commit(&Batch { append, ..Batch::new(space) }).await {
+        Ok(committed) => Ok(Ok(committed.blocks.into_iter().map(|log| log.block).collect())),
+        Err(error) => match error.kind() {
+            StoreErrorKind::Refused(Refusal::Missing { missing, .. }) => Ok(Err(Some(*missing))),
+            StoreErrorKind::Refused(_) => Ok(Err(None)),
+            _ => Err(error),
+        },
+    }
+}
+
+async fn read(ledger: &Ledger, from: u64) -> Result<Vec<Row>, StoreError> {
+    let range = KeyRange { from: from.to_be_bytes().to_vec(), to: Vec::new() };
+    let read = Read {
+        rows_max: READ_ROWS_MAX,
+        bytes_max: READ_BYTES_MAX,
+        ..Read::range(Table::Left, range)
+    };
+    Ok(ledger.rows().read(vec![read]).await?.pop().unwrap_or_default())
+}
+
+async fn read_one(ledger: &Ledger, index: u64) -> Result<Option<(u64, Block)>, StoreError> {
+    let read = Read::get(Table::Left, &index.to_be_bytes());
+    let rows = ledger.rows().read(vec![read]).await?.pop().unwrap_or_default();
+    Ok(rows.first().map(block).transpose()?)
+}
+
+async fn remove(ledger: &Ledger, index: u64) -> Result<(), StoreError> {
+    let range = KeyRange::one(&index.to_be_bytes());
+    let changes = vec![Change::Remove { table: Table::Left, range }];
+    ledger.write_beside(WriteSet { guards: Vec::new(), changes }).await
+}
+
+fn block(row: &Row) -> Result<(u64, Block), Damage> {
+    Ok((last_number(&row.key)?, Block::parse(content(Table::Left, row)?)?))
+}

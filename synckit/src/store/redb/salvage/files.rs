@@ -1,0 +1,147 @@
+//! Files: where a salvaged store is made, and how it takes the damaged one's place.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::store::redb::medium::{is_path_open_here, sync_folder_of};
+use crate::store::{StoreError, StoreErrorKind};
+
+/// Most damaged files that are kept beside a store.
+const KEPT_MAX: u32 = 100;
+
+/// A damaged file, which nobody else has open meanwhile.
+#[derive(Debug)]
+pub(super) struct Damaged {
+    path: PathBuf,
+    file: File,
+}
+
+impl Damaged {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let attempted = || format!("read the damaged file {}", path.display());
+        let failed = |error: io::Error| refused(attempted(), error);
+        if is_path_open_here(path) {
+            return Err(StoreError::new(attempted(), StoreErrorKind::OpenHere));
+        }
+        let file = File::open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), file }),
+            Err(TryLockError::WouldBlock) => {
+                Err(StoreError::new(attempted(), StoreErrorKind::Locked))
+            }
+            // Not every file system has locks.
+            Err(TryLockError::Error(_)) => Ok(Self { path: path.to_owned(), file }),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A file that is being made beside its place, and removed again unless it gets there.
+#[derive(Debug)]
+pub(super) struct Temporary {
+    path: PathBuf,
+    placed: bool,
+}
+
+impl Temporary {
+    /// A free name beside `place`. What earlier salvages of the same file left is removed: this one
+    /// has the damaged file to itself.
+    pub(super) fn beside(place: &Path) -> Self {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let name = place.file_name().unwrap_or_default().to_string_lossy();
+        let prefix = format!(".{name}.salvage-");
+        let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let entries = fs::read_dir(folder.unwrap_or(Path::new(".")));
+        for entry in entries.into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            // A dot more: it was just being made.
+            if name.starts_with(&prefix) || name.starts_with(&format!(".{prefix}")) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        let count = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{prefix}{}-{count}", std::process::id());
+        Self { path: place.with_file_name(name), placed: false }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives the file its name, durably, unless that is taken.
+    pub(super) fn publish(mut self, place: &Path) -> Result<(), StoreError> {
+        let attempted = || format!("put the salvaged store at {}", place.display());
+        let failed = |error| refused(attempted(), error);
+        File::open(&self.path).and_then(|file| file.sync_all()).map_err(failed)?;
+        link(&self.path, place).map_err(failed)?;
+        self.placed = fs::remove_file(&self.path).is_ok();
+        sync_folder_of(place).map_err(failed)
+    }
+
+    /// Puts the file in the place of a damaged one, which is kept under another name beside it. A
+    /// crash leaves one of the two in the place.
+    pub(super) fn replace(mut self, damaged: &Damaged) -> Result<PathBuf, StoreError> {
+        let place = damaged.path();
+        let attempted = || format!("put the salvaged store in the place of {}", place.display());
+        let failed = |error| refused(attempted(), error);
+        File::open(&self.path).and_then(|file| file.sync_all()).map_err(failed)?;
+        let kept = set_aside(place).map_err(failed)?;
+        sync_folder_of(place).map_err(failed)?;
+        fs::rename(&self.path, place).map_err(failed)?;
+        self.placed = true;
+        sync_folder_of(place).map_err(failed)?;
+        Ok(kept)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.placed {
+            // Nothing depends on it: the next salvage removes it too.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Gives a file a further name that tells that it is damaged.
+fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    for number in 1..=KEPT_MAX {
+        let kept = path.with_file_name(format!("{name}.damaged-{number}"));
+        match link(path, &kept) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => return other.map(|()| kept),
+        }
+    }
+    Err(io::Error::other(format!("{KEPT_MAX} damaged files are kept beside it; move them away")))
+}
+
+/// Gives a file another name, which must be free. Without links, the other name gets a copy.
+fn link(path: &Path, name: &Path) -> io::Result<()> {
+    match fs::hard_link(path, name) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !name.exists() => {
+            // A copy cut short must not pass for a whole one.
+            let copied = fs::copy(path, name).and_then(|_| File::open(name)?.sync_all());
+            copied.inspect_err(|_| drop(fs::remove_file(name)))
+        }
+        linked => linked,
+    }
+}
+
+fn refused(attempted: String, error: io::Error) -> StoreError {
+    let kind = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreErrorKind::DiskFull,
+        _ => StoreErrorKind::Io,
+    };
+    StoreError::new(attempted, kind).caused_by(error)
+}
