@@ -8,23 +8,30 @@
 //! relay others' events, which their authors have signed.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 
 use crate::driver::{Driven, Driver};
-use crate::error::{Error, ErrorKind};
-use crate::gate::Gate;
-use crate::lease::Lease;
-use crate::platform::{self, Tasks, WallClock};
+use crate::error::Error;
+use crate::gate::{Gate, Policy};
+use crate::lease::OpenedBy;
+use crate::platform::{self, WallClock};
+use crate::ruling::Governor;
 use crate::store::EventStore;
 use crate::sync::{Config, Progress, Role, Until};
 use crate::transport::{Acceptor, ChannelListener, Connection, TransportError, TransportErrorKind};
 
 mod builder;
+mod mend;
 #[cfg(feature = "grpc")]
 mod server;
+mod service;
+
+use self::mend::Mending;
+use self::service::Service;
 
 pub use crate::gate::Proposal;
 pub use crate::ruling::{Authority, Rejection};
@@ -44,14 +51,13 @@ pub struct Hub {
 }
 
 struct Core {
-    store: Arc<EventStore>,
-    gate: Arc<Gate>,
-    /// `None` once the hub is closed.
-    lease: Mutex<Option<Lease>>,
+    service: Mutex<Arc<Service>>,
+    mending: Mending,
+    governor: Option<Governor>,
+    policy: Option<Policy>,
     clock: WallClock,
     places: Arc<Semaphore>,
-    sessions: Mutex<Tasks<()>>,
-    stop: watch::Sender<bool>,
+    closed: AtomicBool,
 }
 
 impl Hub {
@@ -69,16 +75,25 @@ impl Hub {
         }
     }
 
-    /// The store below it.
-    pub fn store(&self) -> &Arc<EventStore> {
-        &self.core.store
+    /// The store below it. A hub that mends its file goes on with another one.
+    pub fn store(&self) -> Arc<EventStore> {
+        Arc::clone(&self.core.service().store)
     }
 
     /// The number of open sessions.
     pub fn sessions(&self) -> usize {
-        let mut sessions = self.core.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        while sessions.try_join_next().is_some() {}
-        sessions.len()
+        self.core.service().sessions()
+    }
+
+    /// Waits until the store turns out to be damaged in a way that the hub cannot mend, and says so;
+    /// otherwise without end. Whoever runs a hub waits for this beside whatever ends it, and lets a
+    /// person know.
+    ///
+    /// A hub mends a file that it opened itself: see [`HubBuilder::salvage`]. Over a store that was
+    /// handed to it ([`HubBuilder::over`]) it goes on with all spaces and events that are not
+    /// damaged.
+    pub async fn failed(&self) -> Error {
+        self.core.mending.failed().await
     }
 
     /// Ends the sessions, each once what it received is committed, takes no more, and releases the
@@ -92,39 +107,29 @@ impl Hub {
     }
 
     async fn release(&self) -> Result<(), Error> {
-        let lease = self.core.lease.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match lease {
-            Some(lease) => Ok(lease.release().await?),
-            None => Err(Error::new("close the hub", ErrorKind::Closed)),
-        }
+        // A store that is being mended is released when it is back.
+        let _mended = self.core.mending.settled().await;
+        self.core.service().release().await
     }
 
     /// Ends the sessions and takes no more.
     async fn end_sessions(&self) {
-        self.core.stop.send_replace(true);
-        let mut sessions = {
-            let mut sessions = self.core.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut *sessions)
-        };
-        let ended = async { while sessions.join_next().await.is_some() {} };
-        if platform::within(END_WITHIN, ended).await.is_none() {
-            tracing::warn!("sessions did not end in time and were cut off");
-        }
+        self.core.closed.store(true, Ordering::Release);
+        self.core.service().end_sessions().await;
     }
 }
 
 impl Acceptor for Hub {
     fn accept(&self, connection: Connection) -> Result<(), TransportError> {
         let busy = || TransportError::new("take a connection", TransportErrorKind::Busy);
-        if *self.core.stop.borrow() {
+        let service = self.core.service();
+        if self.core.is_closed() || service.is_stopped() {
             return Err(busy());
         }
         let place = Arc::clone(&self.core.places).try_acquire_owned().map_err(|_| busy())?;
-        let core = Arc::clone(&self.core);
-        let mut sessions = self.core.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        while sessions.try_join_next().is_some() {}
-        sessions.spawn(async move {
-            core.serve(connection).await;
+        let (core, serving) = (Arc::clone(&self.core), Arc::clone(&service));
+        service.spawn(async move {
+            core.serve(serving, connection).await;
             drop(place);
         });
         Ok(())
@@ -132,8 +137,27 @@ impl Acceptor for Hub {
 }
 
 impl Core {
-    async fn serve(&self, connection: Connection) {
-        let config = match self.config() {
+    fn service(&self) -> Arc<Service> {
+        Arc::clone(&self.service.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Serves another store, which a builder opened, from here on.
+    async fn go_on_with(&self, store: Arc<EventStore>) {
+        let (clock, governor) = (self.clock.clone(), self.governor.clone());
+        let gate = Gate::governed(Arc::clone(&store), clock, governor, self.policy.clone());
+        let service = Service::new(store, gate, OpenedBy::Builder);
+        *self.service.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&service);
+        if self.is_closed() {
+            service.end_sessions().await;
+        }
+    }
+
+    async fn serve(self: Arc<Self>, service: Arc<Service>, connection: Connection) {
+        let config = match self.config(&service) {
             Ok(config) => config,
             Err(error) => {
                 tracing::error!(%error, "a session could not be begun");
@@ -141,26 +165,32 @@ impl Core {
             }
         };
         let driver = Driver {
-            store: Arc::clone(&self.store),
-            gate: Arc::clone(&self.gate),
+            store: Arc::clone(&service.store),
+            gate: Arc::clone(&service.gate),
             clock: self.clock.clone(),
             peer: connection.peer.to_string(),
             progress: watch::Sender::new(Progress::default()),
-            stop: self.stop.subscribe(),
+            stop: service.stop(),
         };
         let Driven { progress, result } = driver.run(config, connection).await;
         match result {
             Ok(()) => tracing::debug!(?progress, "a session ended"),
-            Err(error) => tracing::info!(?progress, %error, "a session failed"),
+            Err(error) => {
+                tracing::info!(?progress, %error, "a session failed");
+                if mend::concerns_the_file(&error) {
+                    // Not here: mending waits until the sessions have ended.
+                    platform::spawn(self.mend(service, error));
+                }
+            }
         }
     }
 
-    fn config(&self) -> Result<Config, Error> {
+    fn config(&self, service: &Service) -> Result<Config, Error> {
         let nonce = platform::random();
         let nonce = nonce.map_err(|error| Error::randomness("begin a session", error))?;
         Ok(Config {
             role: Role::Acceptor,
-            key: self.store.key(),
+            key: service.store.key(),
             wall: self.clock.now(),
             nonce,
             until: Until::Stopped,
@@ -173,6 +203,6 @@ impl Core {
 
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub").field("store", &self.core.store).finish_non_exhaustive()
+        f.debug_struct("Hub").field("store", &self.core.service().store).finish_non_exhaustive()
     }
 }

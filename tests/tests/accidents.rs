@@ -7,6 +7,7 @@
 mod accidents {
     mod clocks;
     mod copies;
+    mod damage;
     mod forgers;
     mod hubs;
     mod noticed;

@@ -1,15 +1,18 @@
 //! Saying what a hub is to be, and serving it.
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
+use super::mend::{Mending, Reopen};
+use super::service::Service;
 use super::{Authority, Core, HUB_SESSIONS_MAX, Hub, Proposal, Rejection};
 use crate::error::Error;
 use crate::gate::{Gate, Policy};
-use crate::lease::{Lease, OpenedBy};
-use crate::platform::{Tasks, WallClock};
+use crate::lease::OpenedBy;
+use crate::platform::WallClock;
 use crate::ruling::Governor;
 use crate::store::EventStore;
 
@@ -20,12 +23,13 @@ pub struct HubBuilder {
     sessions_max: usize,
     authority: Option<Authority>,
     policy: Option<Policy>,
+    salvage: bool,
 }
 
 impl Default for HubBuilder {
     fn default() -> Self {
         let (clock, sessions_max) = (WallClock::default(), HUB_SESSIONS_MAX);
-        Self { clock, sessions_max, authority: None, policy: None }
+        Self { clock, sessions_max, authority: None, policy: None, salvage: true }
     }
 }
 
@@ -36,6 +40,7 @@ impl fmt::Debug for HubBuilder {
             .field("sessions_max", &self.sessions_max)
             .field("authority", &self.authority)
             .field("policy", &self.policy.is_some())
+            .field("salvage", &self.salvage)
             .finish()
     }
 }
@@ -80,6 +85,17 @@ impl HubBuilder {
         self
     }
 
+    /// Says whether a file that is found damaged, by [`open`](Self::open) or while the hub runs, is
+    /// salvaged: the damaged file is kept beside it under a name that ends with `.damaged-1` (2, 3
+    /// …), and a fresh one with everything that could be read takes its place. The replicas then
+    /// give back what is missing. What was saved is logged, and told by
+    /// [`EventStore::salvaged`] of [`Hub::store`]. On unless said otherwise.
+    #[must_use]
+    pub const fn salvage(mut self, salvage: bool) -> Self {
+        self.salvage = salvage;
+        self
+    }
+
     /// Opens the hub over a redb file, which is created when it is not there. Commits are
     /// two-phase: they hold against peers that choose what is stored.
     ///
@@ -87,9 +103,17 @@ impl HubBuilder {
     /// When the file cannot be opened; each cause has a kind of its own.
     #[cfg(feature = "redb")]
     pub async fn open(self, path: impl Into<std::path::PathBuf>) -> Result<Hub, Error> {
-        let options = crate::store::RedbOptions::hub();
-        let store = Arc::new(EventStore::open_blocking(path.into(), options).await?);
-        Ok(self.with(store, OpenedBy::Builder))
+        let (path, options) = (path.into(), crate::store::RedbOptions::hub());
+        if !self.salvage {
+            let store = EventStore::open_blocking(path, options).await?;
+            return Ok(self.with(Arc::new(store), OpenedBy::Builder, None));
+        }
+        let store = EventStore::open_or_salvage(&path, options.clone()).await?;
+        let reopen = move || -> super::mend::Reopened {
+            let (path, options) = (path.clone(), options.clone());
+            Box::pin(async move { EventStore::salvage_in_place(&path, options).await })
+        };
+        Ok(self.with(Arc::new(store), OpenedBy::Builder, Some(Arc::new(reopen))))
     }
 
     /// Opens the hub over a fresh store in memory.
@@ -97,29 +121,28 @@ impl HubBuilder {
     /// # Errors
     /// When the system gives no randomness.
     pub fn in_memory(self) -> Result<Hub, Error> {
-        Ok(self.with(Arc::new(EventStore::in_memory()?), OpenedBy::Builder))
+        Ok(self.with(Arc::new(EventStore::in_memory()?), OpenedBy::Builder, None))
     }
 
     /// Opens the hub over a store, which it may share with replicas. Closing the hub does not close
     /// the store. Where a hub rules it writes under the store's key, so no replica of such a space
     /// may use the same store.
     pub fn over(self, store: Arc<EventStore>) -> Hub {
-        self.with(store, OpenedBy::Caller)
+        self.with(store, OpenedBy::Caller, None)
     }
 
-    fn with(self, store: Arc<EventStore>, opened_by: OpenedBy) -> Hub {
+    fn with(self, store: Arc<EventStore>, opened_by: OpenedBy, reopen: Option<Reopen>) -> Hub {
         let governor = self.authority.map(Governor::new);
-        let lease = Lease::of_hub(Arc::clone(&store), opened_by);
-        let clock = self.clock.clone();
-        let gate = Gate::governed(Arc::clone(&store), clock, governor, self.policy);
+        let (clock, policy) = (self.clock.clone(), self.policy.clone());
+        let gate = Gate::governed(Arc::clone(&store), clock, governor.clone(), policy);
         let core = Core {
-            store,
-            gate: Arc::new(gate),
-            lease: Mutex::new(Some(lease)),
+            service: Mutex::new(Service::new(store, gate, opened_by)),
+            mending: Mending::new(reopen),
+            governor,
+            policy: self.policy,
             clock: self.clock,
             places: Arc::new(Semaphore::new(self.sessions_max)),
-            sessions: Mutex::new(Tasks::new()),
-            stop: watch::Sender::new(false),
+            closed: AtomicBool::new(false),
         };
         Hub { core: Arc::new(core) }
     }

@@ -35,7 +35,7 @@ async fn a_replica_that_relays_forged_events_is_refused_and_nobody_is_harmed() {
 async fn a_hub_that_forges_is_refused_by_whoever_meets_it() {
     let (honest, forger) = (hub_in_memory(), hub_in_memory());
     let (ann, bob) = (ann().await, in_memory().await);
-    plant(forger.store(), &forged()).await;
+    plant(&forger.store(), &forged()).await;
     visit(&ann, "a1").await;
     visit(&bob, "b1").await;
     for replica in [&ann, &bob] {
@@ -55,7 +55,7 @@ async fn what_came_before_a_forged_event_stays() {
     let (ann, bob) = (ann().await, in_memory().await);
     visit(&ann, "a1").await;
     settle(&forger, &[&ann, &bob]).await;
-    plant(forger.store(), &spliced(&ann).await).await;
+    plant(&forger.store(), &spliced(&ann).await).await;
     bob.sync_once(way_to(&forger)).await.unwrap_err();
     visit(&ann, "a2").await;
     ann.sync_once(way_to(&forger)).await.unwrap_err();

@@ -90,7 +90,7 @@ async fn what_an_upcaster_refuses_is_parked_and_not_lost() {
     let boiler = office.boiler::<Newest>().await;
     assert_eq!((boiler.hottest, boiler.visits), (Some(93), 1));
     office.sync(&way).await;
-    assert_eq!(log(hub.store(), &office.replica).await, before);
+    assert_eq!(log(&hub.store(), &office.replica).await, before);
 
     // Whoever can read it gets it.
     let other = Office::new(v2::types()).await;

@@ -158,11 +158,9 @@ impl Fill<'_> {
         left: &[EventRange],
     ) -> Result<Vec<EventRange>, StoreError> {
         let branches = self.store.branches(space).await?;
+        let held = self.store.holds(space, wanted).await?;
         let mut lost = Vec::new();
-        for commit in wanted {
-            if !self.store.cover(space, &[*commit]).await?.is_empty() {
-                continue;
-            }
+        for (commit, _) in wanted.iter().zip(held).filter(|(_, held)| !held) {
             let (author, last) = (commit.author, commit.seq);
             let of_author = branches.of(&author).iter().filter_map(|no| branches.get(*no));
             let heads = of_author.map(|branch| branch.head.seq);
