@@ -12,12 +12,14 @@ use tokio::sync::Mutex;
 
 use crate::block::{Block, Commit};
 use crate::chain::CommitId;
-use crate::clock::{Hlc, UnixMillis};
-use crate::envelope::{Envelope, Seen};
+use crate::clock::UnixMillis;
+use crate::envelope::Envelope;
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{LogBlock, Refusal, Source};
 use crate::platform::{self, WallClock};
-use crate::ruling::{Governor, Rejection, Rulings, Suspect};
+use crate::ruling::{
+    Governor, Grounds, Rejection, Rulings, Suspect, Suspicion, ruled_elsewhere, stamp_in, suspects,
+};
 use crate::store::{Append, Batch, Claim, Committed, EventStore, StoreError, StoreErrorKind};
 
 /// A commit that somebody wants a hub to take.
@@ -32,6 +34,14 @@ pub struct Proposal {
     pub commit: CommitId,
     /// Its events, at least one.
     pub events: Vec<Envelope>,
+}
+
+impl Proposal {
+    fn of(peer: ReplicaId, block: &Block, commit: &Commit) -> Self {
+        let entries = commit.entries.clone().filter_map(|index| block.entry(index));
+        let events = entries.map(|entry| entry.envelope()).collect();
+        Self { space: block.space().clone(), peer, commit: commit.id, events }
+    }
 }
 
 /// Decides about each commit that arrives at a hub. Must not block: it runs on the session's task.
@@ -96,15 +106,33 @@ impl Gate {
             return self.pass(batch, 0).await;
         };
         let wall = self.clock.now();
-        let suspects = self.suspects(peer, &batch, wall);
+        let blocks: Vec<_> = batch.append.iter().map(|append| append.block.clone()).collect();
+        let propose = |block: &Block, commit: &Commit| Proposal::of(peer, block, commit);
+        let policy = self
+            .policy
+            .as_ref()
+            .map(|policy| |block: &Block, commit: &Commit| policy(&propose(block, commit)).err());
+        let policy = policy.as_ref().map(|policy| policy as &Grounds<'_>);
+        let suspects = suspects(&blocks, wall, policy);
         if suspects.is_empty() {
             return self.pass(batch, 0).await;
         }
+        let elsewhere = ruled_elsewhere(&blocks, &suspects);
         let mut spaces = self.spaces.lock().await;
-        let ruled = self.rule(governor, &mut spaces, &batch, suspects, wall).await?;
+        let ruled =
+            self.rule(governor, &mut spaces, &batch.space, (&blocks, suspects), wall).await?;
         let count = ruled.iter().map(|block| block.len() as u64).sum();
+        let mut append = batch.append;
+        if count > 0 && elsewhere > 0 {
+            // What is ruled in view of another hub's rulings stands behind them. (This part is
+            // offered to the peer again, which passes it over.)
+            let rest = append.split_off(elsewhere);
+            let first = Batch { append, ..Batch::new(batch.space.clone()) };
+            self.store.commit(first).await?;
+            append = rest;
+        }
         let local = ruled.into_iter().map(|block| Append { block, source: Source::Local });
-        let append = local.chain(batch.append).collect();
+        let append = local.chain(append).collect();
         self.pass(Batch { append, ..batch }, count).await
     }
 
@@ -115,63 +143,15 @@ impl Gate {
         Ok(Passed { start: Position(start), end: head, ruled: ruled > 0 })
     }
 
-    /// The commits of a batch that may have to be ruled on. Rulings are none.
-    fn suspects(&self, peer: ReplicaId, batch: &Batch, wall: UnixMillis) -> Vec<Suspicion> {
-        let mut suspects = Vec::new();
-        for Append { block, .. } in &batch.append {
-            let mut stamps = block.entries().map(|entry| entry.hlc());
-            if self.policy.is_none() && !stamps.any(|stamp| Governor::is_ahead(stamp, wall)) {
-                continue;
-            }
-            let rulings = Rulings::new().controls(block);
-            let rules =
-                |commit: &Commit| rulings.iter().any(|(index, _)| commit.entries.contains(index));
-            let commits = block.commits().iter().filter(|commit| !rules(commit));
-            suspects.extend(commits.filter_map(|commit| self.suspect(peer, block, commit, wall)));
-        }
-        suspects
-    }
-
-    fn suspect(
-        &self,
-        peer: ReplicaId,
-        block: &Block,
-        commit: &Commit,
-        wall: UnixMillis,
-    ) -> Option<Suspicion> {
-        let entries = || commit.entries.clone().filter_map(|index| block.entry(index));
-        let events = || entries().map(|entry| entry.envelope()).collect::<Vec<_>>();
-        let written = entries().map(|entry| entry.hlc()).max()?;
-        let proposal =
-            || Proposal { space: block.space().clone(), peer, commit: commit.id, events: events() };
-        let rejection = self.policy.as_ref().and_then(|policy| policy(&proposal()).err());
-        if rejection.is_none() && !Governor::is_ahead(written, wall) {
-            return None;
-        }
-        let aggregate = entries().next()?.aggregate().clone();
-        let mut seen: Vec<_> =
-            events().iter().flat_map(|event| event.context.iter().copied()).collect();
-        seen.sort_unstable();
-        seen.dedup();
-        // What comes before it on its author's chain is not in its contexts.
-        let earlier = block.commits_of(commit.run).take_while(|other| other.id != commit.id);
-        let before = earlier.last().map_or(block.runs()[commit.run].before(), |other| other.id);
-        seen.extend((before.seq > 0).then_some(Seen { on: before, seq: before.seq }));
-        let commit = commit.id;
-        let suspect = Suspect { commit, aggregate, written, seen: Vec::new(), rejection };
-        Some(Suspicion { suspect, seen })
-    }
-
     /// The blocks with the rulings that suspects call for.
     async fn rule(
         &self,
         governor: &Governor,
         spaces: &mut BTreeMap<SpaceId, Governed>,
-        batch: &Batch,
-        suspects: Vec<Suspicion>,
+        space: &SpaceId,
+        (blocks, suspects): (&[Block], Vec<Suspicion>),
         wall: UnixMillis,
     ) -> Result<Vec<Block>, StoreError> {
-        let space = &batch.space;
         if !spaces.contains_key(space) {
             let _claim = self.store.claim(space)?;
             let nonce = platform::random().map_err(|error| {
@@ -185,8 +165,8 @@ impl Gate {
         let Some(governed) = spaces.get_mut(space) else { return Ok(Vec::new()) };
         self.follow(space, governed).await?;
         let mut rulings = governed.rulings.clone();
-        batch.append.iter().for_each(|append| drop(rulings.note(&append.block)));
-        let suspects = self.fresh(space, batch, suspects).await?;
+        blocks.iter().for_each(|block| drop(rulings.note(block)));
+        let suspects = self.fresh(space, blocks, suspects).await?;
         let ruled = Governor::rule(&rulings, &suspects, wall);
         if ruled.is_empty() {
             return Ok(Vec::new());
@@ -217,17 +197,24 @@ impl Gate {
     async fn fresh(
         &self,
         space: &SpaceId,
-        batch: &Batch,
+        blocks: &[Block],
         suspects: Vec<Suspicion>,
     ) -> Result<Vec<Suspect>, StoreError> {
         let commits: Vec<_> = suspects.iter().map(|of| of.suspect.commit).collect();
         let held = self.store.holds(space, &commits).await?;
         let mut fresh = Vec::new();
         let absent = suspects.into_iter().zip(held).filter(|(_, held)| !held);
-        for (Suspicion { mut suspect, mut seen }, _) in absent {
+        for (mut suspicion, _) in absent {
+            if suspicion.suspect.rejection.is_none() {
+                let own = self.store.written_before(space, &suspicion.suspect.commit).await?;
+                let own: Vec<_> =
+                    own.iter().flat_map(|block| suspicion.own_past_in(block)).collect();
+                suspicion.suspect.seen.extend(own);
+            }
+            let Suspicion { mut suspect, mut seen, .. } = suspicion;
             if suspect.rejection.is_none() {
                 seen.retain(|seen| {
-                    let here = stamp_in(batch, seen);
+                    let here = stamp_in(blocks, seen);
                     suspect.seen.extend(here);
                     here.is_none()
                 });
@@ -237,29 +224,6 @@ impl Gate {
         }
         Ok(fresh)
     }
-}
-
-/// A commit that may have to be ruled on, and what its author had seen.
-struct Suspicion {
-    suspect: Suspect,
-    seen: Vec<Seen>,
-}
-
-/// The commit and the stamp of an event that stands in a batch. Of several branches the first is
-/// taken: then a stamp is too late rather than too early.
-fn stamp_in(batch: &Batch, seen: &Seen) -> Option<(CommitId, Hlc)> {
-    batch.append.iter().find_map(|append| {
-        let block = &append.block;
-        let mut runs = block.runs().iter().enumerate();
-        let spans = |run: &crate::block::Run| {
-            run.replica == seen.on.author && (run.first_seq..=run.last_seq()).contains(&seen.seq)
-        };
-        let (run, _) = runs.find(|(_, run)| spans(run))?;
-        let commit = block.commits_of(run).find(|commit| commit.id.seq >= seen.seq)?;
-        let mut entries = commit.entries.clone().filter_map(|index| block.entry(index));
-        let entry = entries.find(|entry| entry.dot().seq == seen.seq)?;
-        Some((commit.id, entry.hlc()))
-    })
 }
 
 impl fmt::Debug for Gate {

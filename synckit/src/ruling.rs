@@ -25,9 +25,11 @@ use crate::key::{ReplicaKey, verify};
 
 mod control;
 mod governor;
+mod suspects;
 
 pub use control::{Control, REJECTION_BYTES_MAX, Redating, Refused, Rejection, RejectionError};
 pub use governor::{Governor, Suspect};
+pub(crate) use suspects::{Grounds, Suspicion, ruled_elsewhere, stamp_in, suspects};
 
 /// Names the authority's signature apart from others.
 const CERTIFIES: &[u8; 24] = b"synckit 2026 space's hub";

@@ -61,6 +61,7 @@ impl Governor {
                 continue;
             }
             if let Some(rejection) = rejection {
+                latest.refused.insert(*commit);
                 let (commit, aggregate, rejection) =
                     (*commit, aggregate.clone(), rejection.clone());
                 ruled.push(Control::Refused(Refused { commit, aggregate, rejection }));
@@ -71,7 +72,10 @@ impl Governor {
                 dates.into_iter().flatten().fold(written, Hlc::min)
             };
             let before = [rulings.date_before(commit), latest.date_before(commit)];
-            let seen = seen.iter().map(|(commit, written)| in_force(commit, *written));
+            // What is refused is nobody's past: otherwise a refused commit lets the next one pass.
+            let counts = |commit: &CommitId| !rulings.refuses(commit) && !latest.refuses(commit);
+            let seen = seen.iter().filter(|(commit, _)| counts(commit));
+            let seen = seen.map(|(commit, written)| in_force(commit, *written));
             let past = before.into_iter().flatten().chain(seen).max().unwrap_or_default();
             let in_force = in_force(commit, *written);
             let at = HybridClock::after(past).tick(wall);

@@ -104,6 +104,27 @@ fn what_is_dated_too_far_ahead_gets_the_hubs_time_and_stays_behind_what_its_auth
 }
 
 #[test]
+fn a_refused_commit_lets_no_later_one_pass() {
+    let mut spam = suspect(4, 1 << 40);
+    spam.rejection = Some(Rejection::new("code", "reason").unwrap());
+    let mut next = suspect(5, (1 << 40) + 1);
+    next.seen = vec![(spam.commit, spam.written)];
+    let dated = |ruled: &[Control]| match ruled {
+        [.., Control::Redated(dates)] => Some((dates[0].commit, dates[0].at)),
+        _ => None,
+    };
+    let wall = UnixMillis::new(NOON);
+    let ruled = Governor::rule(&Rulings::new(), &[spam, next.clone()], wall);
+    assert_eq!(dated(&ruled), Some((next.commit, stamp(0))));
+    let mut rulings = Rulings::new();
+    rulings.note(&written(&authority(), &key(1), &ruled[..1]));
+    assert_eq!(
+        dated(&Governor::rule(&rulings, &[next.clone()], wall)),
+        Some((next.commit, stamp(0)))
+    );
+}
+
+#[test]
 fn what_is_refused_is_not_dated_and_what_was_refused_is_not_refused_again() {
     let mut rulings = Rulings::new();
     let mut suspect = suspect(4, 1 << 40);

@@ -14,6 +14,7 @@ use super::memory::MemoryRows;
 use super::rows::{Read, Row, Rows, Table};
 use super::seal::Damage;
 use super::{Batch, CheckpointMark, Committed, StoreError, StoreErrorKind, identity, locate, view};
+use crate::block::Block;
 use crate::branch::{Branches, Coverage, Fork};
 use crate::chain::CommitId;
 use crate::clock::Hlc;
@@ -333,6 +334,21 @@ impl EventStore {
         let branches = self.branches(space).await?;
         let Some(number) = self.core.number_of(space).await? else { return Ok(Vec::new()) };
         locate::stamps(self.core.ledger.rows(), number, &branches, seen).await
+    }
+
+    /// The last blocks in which an author wrote before a commit that need not be held, of all its
+    /// branches, at most [`LOOK_BACK_BLOCKS_MAX`](super::LOOK_BACK_BLOCKS_MAX).
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn written_before(
+        &self,
+        space: &SpaceId,
+        commit: &CommitId,
+    ) -> Result<Vec<Block>, StoreError> {
+        let branches = self.branches(space).await?;
+        let Some(number) = self.core.number_of(space).await? else { return Ok(Vec::new()) };
+        locate::written_before(self.core.ledger.rows(), number, &branches, commit).await
     }
 
     /// What of a space's log lies behind those of the commits that it holds.

@@ -3,8 +3,8 @@
 use super::encoding::{RunRow, SpaceNumber};
 use super::rows::{Row, Rows};
 use super::seal::Damage;
-use super::{StoreError, view};
-use crate::block::Commit;
+use super::{LOOK_BACK_BLOCKS_MAX, StoreError, view};
+use crate::block::{Block, Commit};
 use crate::branch::{BranchNo, Branches};
 use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
@@ -95,6 +95,38 @@ pub(super) async fn stamps(
         }
     }
     Ok(stamps)
+}
+
+/// The last blocks in which an author wrote before a commit, of all its branches.
+pub(super) async fn written_before(
+    rows: &dyn Rows,
+    number: SpaceNumber,
+    branches: &Branches,
+    commit: &CommitId,
+) -> Result<Vec<Block>, StoreError> {
+    let mut blocks: Vec<Block> = Vec::new();
+    for no in branches.of(&commit.author) {
+        let Some(branch) = branches.get(*no) else { continue };
+        let mut seq = branch.head.seq.min(commit.seq.saturating_sub(1));
+        while branch.spans(seq) && blocks.len() < LOOK_BACK_BLOCKS_MAX {
+            let found = rows.read(vec![view::run_read(number, *no, seq)]).await?;
+            let run = view::run(number, *no, seq, answer_of(&found))?;
+            let found = rows.read(vec![view::block_read(number, run.start)]).await?;
+            if answer_of(&found).is_empty() {
+                // What stood before was pruned.
+                break;
+            }
+            let log = view::block(answer_of(&found))?;
+            let mut runs = log.block.runs().iter().zip(&log.runs);
+            let run = runs.find(|(run, place)| {
+                place.branch == *no && (run.first_seq..=run.last_seq()).contains(&seq)
+            });
+            let missing = Damage::new("a block does not hold the run that it should");
+            seq = run.ok_or(missing)?.0.first_seq - 1;
+            blocks.push(log.block);
+        }
+    }
+    Ok(blocks)
 }
 
 fn stamp(log: &LogBlock, no: BranchNo, seq: u64) -> Option<(CommitId, Hlc)> {

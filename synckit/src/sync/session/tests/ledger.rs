@@ -230,6 +230,11 @@ impl Ledger {
     }
 
     /// Commits what this replica wrote; what of it was new.
+    /// Commits what a peer has sent, and no cursor.
+    pub(super) fn commit_first(&mut self, blocks: &[Block]) -> Result<(), Refusal> {
+        self.append(blocks, Source::Peer)
+    }
+
     pub(super) fn commit_own(&mut self, blocks: &[Block]) -> Result<Vec<LogBlock>, Refusal> {
         let first = self.blocks.len();
         self.append(blocks, Source::Local)?;

@@ -112,6 +112,21 @@ fn a_replica_that_is_not_woken_is_found() {
     assert_found(Bug::DeskOversleeps, "does not fold its log");
 }
 
+#[test]
+fn a_date_before_the_past_of_its_commit_is_found() {
+    assert_found(Bug::DatesBeforePast, "holds over");
+}
+
+#[test]
+fn a_replica_opened_without_its_rulings_is_found() {
+    assert_found(Bug::ForgetsRulings, "than its log gives");
+}
+
+#[test]
+fn a_ruling_that_never_reaches_the_author_is_found() {
+    assert_found(Bug::KeepsRulings, "not converged");
+}
+
 /// The bug breaks a promise, and this is what is said of it.
 fn assert_found(bug: Bug, how: &str) {
     let broken = (0..SEEDS).find_map(|seed| {

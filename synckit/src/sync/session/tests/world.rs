@@ -10,6 +10,7 @@ mod accident;
 mod audit;
 mod carry;
 mod desk;
+mod govern;
 mod happening;
 mod lie;
 mod notebook;
@@ -175,10 +176,8 @@ impl World {
         let mut rng = Rng::new(mix(seed));
         let plan = Plan::draw(&mut rng, bug);
         let nodes = (0..plan.nodes).map(|nth| {
-            let mut ledger = Ledger::named(NAMES[nth]);
-            ledger.page_blocks_max = plan.page_blocks_max;
-            ledger.mistake = plan.mistake();
-            let desk = plan.writers.contains(&nth).then(|| Desk::over(&ledger, 0));
+            let ledger = plan.empty(NAMES[nth]);
+            let desk = plan.writers.contains(&nth).then(|| Desk::over(&ledger, 0, false));
             let (copies, skew) = (Vec::new(), rng.up_to(60_000).cast_signed());
             Node { ledger, desk, copies, up: true, incarnation: 0, skew }
         });
@@ -208,6 +207,7 @@ impl World {
         self.converge()?;
         self.fall_silent()?;
         self.shows_its_log()?;
+        self.counts_what_is_in_force()?;
         self.audit.kept_promises()
     }
 
@@ -375,9 +375,10 @@ impl World {
     fn restart(&mut self, node: usize) -> Sound {
         let now = self.now;
         let writes = self.plan.writers.contains(&node);
+        let forgets = self.has(Bug::ForgetsRulings);
         let restarted = &mut self.nodes[node];
         restarted.up = true;
-        restarted.desk = writes.then(|| Desk::over(&restarted.ledger, now));
+        restarted.desk = writes.then(|| Desk::over(&restarted.ledger, now, forgets));
         self.work_at(node)
     }
 

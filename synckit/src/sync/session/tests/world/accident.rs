@@ -1,6 +1,6 @@
 //! What happens to files.
 
-use super::super::ledger::{Ledger, Mistake};
+use super::super::ledger::Mistake;
 use super::audit::Sound;
 use super::rng::Rng;
 use super::{NAMES, World};
@@ -73,9 +73,7 @@ impl World {
                 (to, file)
             }
             Accident::Lost { node } => {
-                let mut file = Ledger::named(NAMES[node]);
-                file.page_blocks_max = self.plan.page_blocks_max;
-                file.mistake = self.plan.mistake();
+                let mut file = self.plan.empty(NAMES[node]);
                 file.nonce = self.rng.next();
                 file.take_new_key();
                 (node, file)

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::ledger::Ledger;
 use crate::chain::CommitId;
-use crate::id::Position;
+use crate::clock::Hlc;
+use crate::id::{Dot, Position};
 use crate::log::{Cursor, Digest};
-use crate::ruling::Rulings;
+use crate::ruling::{Rulings, is_control};
 use crate::sync::SessionError;
 use crate::sync::frame::GoodbyeCode;
 
@@ -146,11 +147,43 @@ impl Audit {
             && ledgers.all(|ledger| ledger.commits().eq(first.commits()))
     }
 
+    /// No write holds over one whose author had seen it.
+    pub(super) fn ordered(&self, ledger: &Ledger) -> Sound {
+        let rulings = ledger.rulings(ledger.head());
+        let mut last: BTreeMap<_, ((Hlc, Dot), CommitId)> = BTreeMap::new();
+        for log in &ledger.blocks {
+            for (position, event) in log.stamped(&ledger.branches, &rulings, Position::START) {
+                let index = usize::try_from(position.0 - log.start.0 - 1).unwrap();
+                let mut commits = log.block.commits().iter();
+                let commit = commits.find(|commit| commit.entries.contains(&index)).unwrap().id;
+                let stamp = (event.hlc, event.dot);
+                let held = last.entry(event.entry.aggregate()).or_insert((stamp, commit));
+                *held = (*held).max((stamp, commit));
+            }
+        }
+        for log in &ledger.blocks {
+            for commit in log.block.commits().iter().filter(|commit| !rulings.refuses(&commit.id)) {
+                let aggregate = log.block.entry(commit.entries.start).unwrap().aggregate();
+                let Some((_, holds)) = last.get(aggregate) else { continue };
+                if is_control(aggregate) {
+                    continue;
+                }
+                let saw = self.written[&commit.id].contains(holds)
+                    || ledger.behind(&commit.id).contains(holds);
+                if *holds != commit.id && saw {
+                    return Err(format!("{holds:?} holds over {:?}, which saw it", commit.id));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// All nodes know the same forks, call each event the same in merging, and know of each exactly
     /// what its author had seen.
     pub(super) fn agree<'a>(&self, ledgers: impl Iterator<Item = &'a Ledger>) -> Sound {
         let mut first = None;
         for ledger in ledgers {
+            let rulings = ledger.rulings(ledger.head());
             let mut dots = BTreeMap::new();
             let mut stamps = Vec::new();
             for log in &ledger.blocks {
@@ -167,7 +200,8 @@ impl Audit {
             for (id, event) in &stamps {
                 let behind = ledger.behind(id);
                 for (other, (dot, aggregate)) in dots.iter().filter(|(other, _)| *other != id) {
-                    if aggregate != event.entry.aggregate() {
+                    // Nobody sees what was refused by then.
+                    if aggregate != event.entry.aggregate() || rulings.refuses(other) {
                         continue;
                     }
                     let saw = self.written[id].contains(other) || behind.contains(other);

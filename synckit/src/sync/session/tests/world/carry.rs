@@ -226,13 +226,17 @@ impl World {
             return self.tell(place, Input::StoreFailed);
         }
         let (peer, forgetful) = (persist.peer, self.has(Bug::ForgetsDedupe));
+        let begin = self.nodes[node].ledger.head();
+        let (before, ruled) = self.rule(node, &persist.blocks)?;
+        let keeps = ruled && self.has(Bug::KeepsRulings);
         let ledger = &mut self.nodes[node].ledger;
         if forgetful {
             ledger.push_again(&persist.blocks);
         }
-        let input = match ledger.commit(&persist.blocks, peer, persist.cursor) {
+        let input = match ledger.commit(&persist.blocks[before..], peer, persist.cursor) {
+            Ok((_, end)) if keeps => Input::Committed { start: begin, end, ruled: false },
             Ok(_) if fails => Input::StoreFailed,
-            Ok((start, end)) => Input::Committed { start, end, ruled: false },
+            Ok((start, end)) => Input::Committed { start, end, ruled },
             Err(refusal) => Input::Refused(refusal),
         };
         self.log_grew(node)?;

@@ -17,6 +17,7 @@ use crate::id::{AggregateId, Dot, Position};
 use crate::replica_core::{
     Admission, Draft, Effect, Input, Reading, ReplicaCore, Settlement, Stored, Ticket, Unsaved,
 };
+use crate::ruling::Rulings;
 use crate::sync::session::tests::ledger::{Ledger, Mistake};
 
 /// The core of a running replica, and those who wait for it.
@@ -51,11 +52,11 @@ pub(super) enum Errand {
 }
 
 impl Desk {
-    pub(super) fn over(ledger: &Ledger, now: u64) -> Self {
+    pub(super) fn over(ledger: &Ledger, now: u64, forgets: bool) -> Self {
         let (space, key) = (ledger.space.clone(), ledger.key.clone());
         let registry = Notebook::registry();
         let stored = ledger.mark.map(|(position, forks)| {
-            let rulings = ledger.rulings(position);
+            let rulings = if forgets { Rulings::new() } else { ledger.rulings(position) };
             Stored { position, forks, rulings }
         });
         Self {
@@ -336,7 +337,7 @@ impl World {
         let own = notebook(Some(ledger.replica()));
         let before = ledger.blocks.get(first).map_or(ledger.head(), |log| log.start);
         let list_at = |through| {
-            let states = reference(ledger, through);
+            let states = reference(ledger, through, &ledger.rulings(through));
             states.get(&own).map(|state| Notebook::list(state.as_ref())).unwrap_or_default()
         };
         let (was, is) = (list_at(before), list_at(ledger.head()));
@@ -353,7 +354,10 @@ impl World {
         position: Position,
         states: &[(AggregateId, bytes::Bytes)],
     ) -> Sound {
-        let expected = reference(&self.nodes[node].ledger, position);
+        let ledger = &self.nodes[node].ledger;
+        // Rulings behind the position may be known already: the log is then being folded again.
+        let Some(desk) = &self.nodes[node].desk else { return Ok(()) };
+        let expected = reference(ledger, position, desk.core.rulings());
         for (id, bytes) in states {
             let right = expected.get(id).map(|state| state.bytes().unwrap());
             if right.as_ref() != Some(bytes) {
@@ -370,7 +374,7 @@ impl World {
             if !desk.is_caught_up(ledger) {
                 return Err(format!("node {node} does not fold its log"));
             }
-            for (id, expected) in reference(ledger, ledger.head()) {
+            for (id, expected) in reference(ledger, ledger.head(), &ledger.rulings(ledger.head())) {
                 let shown = match desk.core.state(&id) {
                     Some(state) => Some(state.bytes().unwrap()),
                     None => ledger.states.get(&id).cloned(),

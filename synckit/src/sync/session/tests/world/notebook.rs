@@ -13,6 +13,7 @@ use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId};
 use crate::log::LogBlock;
 use crate::merge::{AnyField, At, Law, MergeState, OpId, Rule, field};
 use crate::registry::{Registry, State};
+use crate::ruling::{Rulings, is_control};
 use crate::sync::session::tests::ledger::Ledger;
 use crate::vector::Stamp;
 use crate::wire::{Field, Reader, Shape, WireError, WireType, Writer};
@@ -76,6 +77,24 @@ impl Rule<Vec<u64>> for Notebook {
     }
 }
 
+/// The same state, shown as how many events were folded.
+enum Folded {}
+
+impl Rule<u64> for Folded {
+    const LAW: Law = Law::custom("folded", 1);
+    const SHAPE: Shape = <u64 as Field>::SHAPE;
+    type Op = ();
+    type State = Pages;
+
+    fn fold(_: &mut Pages, (): (), _: &At<'_>, _: &mut Conflicts<'_>) {}
+
+    fn value(state: &Pages) -> u64 {
+        state.folded
+    }
+
+    fn create(_: &u64, _: &mut dyn FnMut(())) {}
+}
+
 impl MergeState for Pages {
     fn write_field(&self, number: u32, out: &mut Writer) {
         let Some(id) = self.stamp.1 else { return };
@@ -130,23 +149,31 @@ pub(super) fn written(list: &[u64], added: &[u64]) -> Vec<EncodedEvent> {
 pub(super) fn reference(
     ledger: &Ledger,
     through: Position,
+    rulings: &Rulings,
 ) -> BTreeMap<AggregateId, Box<dyn State>> {
     let registry = Notebook::registry();
     let mut states: BTreeMap<_, Box<dyn State>> = BTreeMap::new();
-    let rulings = ledger.rulings(through);
     let blocks = ledger.blocks.iter();
     let events =
-        blocks.flat_map(|log: &LogBlock| log.stamped(&ledger.branches, &rulings, Position::START));
+        blocks.flat_map(|log: &LogBlock| log.stamped(&ledger.branches, rulings, Position::START));
     for (_, event) in events.take_while(|(position, _)| *position <= through) {
         let id = event.entry.aggregate();
+        if is_control(id) {
+            continue;
+        }
         let state = states.entry(id.clone()).or_insert_with(|| registry.fresh(&id.kind));
         state.fold(&event.stamp(), &event.entry, &mut Conflicts::new(id));
     }
     states
 }
 
+/// How many events were folded into a state.
+pub(super) fn folded(state: &dyn State) -> u64 {
+    state.fields().value::<u64, Folded>(0)
+}
+
 pub(super) fn numbers(payload: &[u8]) -> Vec<u64> {
-    payload.chunks(8).map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap())).collect()
+    payload.chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap())).collect()
 }
 
 fn bytes_of(list: &[u64]) -> Bytes {

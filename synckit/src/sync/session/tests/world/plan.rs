@@ -1,7 +1,8 @@
 //! What a seed decides before time begins: who there is, who talks to whom, how bad the network and
 //! the machines are, and which bug is planted, if any.
 
-use super::super::ledger::Mistake;
+use super::super::ledger::{Ledger, Mistake};
+use super::govern::governed;
 use super::rng::Rng;
 
 /// Troubles end at this time, in milliseconds.
@@ -18,14 +19,20 @@ pub(in super::super) enum Bug {
     BelievesForgers,
     /// The cursor is stored in a transaction of its own, before the events.
     CursorBeforeEvents,
+    /// A hub re-dates what is ahead without a look at what its author had seen.
+    DatesBeforePast,
     /// A replica is not told when the log moves.
     DeskOversleeps,
     /// A commit of several blocks loses the last one.
     DropsLastBlock,
+    /// A replica that is opened does not know what hubs have ruled.
+    ForgetsRulings,
     /// The author's head is not read again after a failed commit.
     ForgetsDoubt,
     /// What is held already is appended again.
     ForgetsDedupe,
+    /// A hub takes what it rules for something that its peer has.
+    KeepsRulings,
     /// A group commit loses the last of its blocks now and then.
     LosesGroupMember,
     /// Frames without events, which tell what was passed over, are not sent.
@@ -71,6 +78,8 @@ pub(super) struct Plan {
     pub(super) partitions: u64,
     pub(super) duplicates: u64,
     pub(super) stops: u64,
+    /// Hubs refuse and re-date.
+    pub(super) governed: bool,
     /// How often something happens to a file.
     pub(super) accidents: u64,
     /// Settings of clocks.
@@ -111,6 +120,7 @@ impl Plan {
             partitions: rng.up_to(2 * trouble),
             duplicates: rng.up_to(4 * trouble),
             stops: rng.up_to(3 * trouble),
+            governed: rng.per_mille(400),
             accidents: [0, 6, 20][rng.index(3)],
             steps: [0, 2, 8][rng.index(3)],
             lies_per_mille: [0, 0, 200][rng.index(3)],
@@ -123,6 +133,22 @@ impl Plan {
 }
 
 impl Plan {
+    /// A store with nothing in it.
+    pub(super) fn empty(&self, name: &str) -> Ledger {
+        let mut ledger = Ledger::named(name);
+        ledger.page_blocks_max = self.page_blocks_max;
+        ledger.mistake = self.mistake();
+        if self.governed {
+            ledger.space = governed();
+        }
+        ledger
+    }
+
+    /// True for a hub that rules.
+    pub(super) fn governs(&self, node: usize) -> bool {
+        self.governed && !self.writers.contains(&node)
+    }
+
     /// The mistake that every store makes.
     pub(super) const fn mistake(&self) -> Option<Mistake> {
         match self.bug {

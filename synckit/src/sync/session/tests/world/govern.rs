@@ -1,0 +1,119 @@
+//! Hubs that rule: a model of the gate of the real driver, in which a planted bug can be.
+
+use super::super::ledger::Ledger;
+use super::audit::Sound;
+use super::notebook::{folded, reference};
+use super::{Bug, World};
+use crate::block::{Block, Commit};
+use crate::chain::CommitId;
+use crate::clock::Hlc;
+use crate::envelope::Seen;
+use crate::id::SpaceId;
+use crate::log::Refusal;
+use crate::ruling::{
+    Authority, Governor, Rejection, Suspect, Suspicion, ruled_elsewhere, stamp_in, suspects,
+};
+
+impl World {
+    /// Rules on what a hub is about to commit; what is committed before that and with it. Returns
+    /// how many of the blocks stand in the log by then.
+    pub(super) fn rule(&mut self, node: usize, blocks: &[Block]) -> Result<(usize, bool), String> {
+        if !self.plan.governs(node) {
+            return Ok((0, false));
+        }
+        let wall = self.wall(node);
+        let ledger = &self.nodes[node].ledger;
+        let policy = |_: &Block, commit: &Commit| is_bad(node, &commit.id).then(rejection);
+        let mut suspicions = suspects(blocks, wall, Some(&policy));
+        suspicions.retain(|of| !ledger.holds(&of.suspect.commit));
+        let mut rulings = ledger.rulings(ledger.head());
+        for block in blocks {
+            rulings.note(block);
+        }
+        let elsewhere = ruled_elsewhere(blocks, &suspicions);
+        let looked_up = |mut of: Suspicion| -> Suspect {
+            let own = ledger.blocks.iter().flat_map(|log| of.own_past_in(&log.block));
+            let seen = of.seen.iter().flat_map(|seen| stamps(ledger, blocks, seen)).chain(own);
+            let seen: Vec<_> = seen.collect();
+            of.suspect.seen.extend(seen);
+            if self.has(Bug::DatesBeforePast) {
+                of.suspect.seen.clear();
+            }
+            of.suspect
+        };
+        let suspects: Vec<_> = suspicions.into_iter().map(looked_up).collect();
+        let ruled = Governor::rule(&rulings, &suspects, wall);
+        if ruled.is_empty() {
+            return Ok((0, false));
+        }
+        let (space, key) = (ledger.space.clone(), ledger.key.clone());
+        let head = (ledger.own_head(), ledger.nonce);
+        let written = Governor::new(authority()).write(&space, &key, head, &ruled, wall);
+        let ruled = written.map_err(|error| format!("a ruling cannot be written: {error}"))?;
+        for commit in ruled.iter().flat_map(|block| block.commits()) {
+            self.audit.wrote(commit.id, [].into())?;
+        }
+        let ledger = &mut self.nodes[node].ledger;
+        let mut commit = || -> Result<(), Refusal> {
+            ledger.commit_first(&blocks[..elsewhere])?;
+            ledger.commit_own(&ruled).map(drop)
+        };
+        let refused = |refusal| format!("node {node} rules what its log refuses: {refusal}");
+        commit().map_err(refused)?;
+        Ok((elsewhere, true))
+    }
+
+    /// What was refused has no effect, and everything else has, once: counted by ourselves. States
+    /// are the same everywhere.
+    pub(super) fn counts_what_is_in_force(&self) -> Sound {
+        let first = &self.nodes[0].ledger;
+        for ledger in self.nodes.iter().map(|node| &node.ledger) {
+            let rulings = ledger.rulings(ledger.head());
+            let expected = reference(first, first.head(), &rulings);
+            for (id, state) in reference(ledger, ledger.head(), &rulings) {
+                let of_id = |log: &crate::log::LogBlock| {
+                    let commits = log.block.commits().iter();
+                    let counted = commits.filter(|commit| !rulings.refuses(&commit.id));
+                    let entries = counted.flat_map(|commit| commit.entries.clone());
+                    entries.filter(|at| log.block.entry(*at).unwrap().aggregate() == &id).count()
+                };
+                let in_force: usize = ledger.blocks.iter().map(of_id).sum();
+                if folded(state.as_ref()) != in_force as u64 {
+                    return Err(format!("{} counts others of {id} than are in force", ledger.name));
+                }
+                let bytes = |state: &dyn crate::registry::State| state.bytes().unwrap();
+                let same = expected.get(&id).map(|state| bytes(state.as_ref()));
+                if same != Some(bytes(state.as_ref())) {
+                    return Err(format!("{} makes another {id} of the same events", ledger.name));
+                }
+            }
+        }
+        self.audit.ordered(first)
+    }
+}
+
+/// The space of worlds in which hubs rule.
+pub(super) fn governed() -> SpaceId {
+    authority().space("governed").unwrap()
+}
+
+fn authority() -> Authority {
+    Authority::from_seed(&[7; 32])
+}
+
+/// Hubs do not judge alike.
+fn is_bad(hub: usize, commit: &CommitId) -> bool {
+    let [first, second, ..] = *commit.chain.as_bytes();
+    first % 5 == 0 && (usize::from(second) + hub) % 3 != 0
+}
+
+fn rejection() -> Rejection {
+    Rejection::new("bad", "by its hash").unwrap()
+}
+
+/// The stamp of an event that somebody has seen, of every branch on which it may lie.
+fn stamps(ledger: &Ledger, blocks: &[Block], seen: &Seen) -> Vec<(CommitId, Hlc)> {
+    let held: Vec<_> = ledger.blocks.iter().map(|log| log.block.clone()).collect();
+    let in_block = |block: &Block| stamp_in(std::slice::from_ref(block), seen);
+    blocks.iter().chain(&held).filter_map(in_block).collect()
+}
