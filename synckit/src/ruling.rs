@@ -25,10 +25,12 @@ use crate::key::{ReplicaKey, verify};
 
 mod control;
 mod governor;
+#[cfg(any(test, feature = "runtime"))]
 mod suspects;
 
 pub use control::{Control, REJECTION_BYTES_MAX, Redating, Refused, Rejection, RejectionError};
 pub use governor::{Governor, Suspect};
+#[cfg(any(test, feature = "runtime"))]
 pub(crate) use suspects::{Grounds, Suspicion, ruled_elsewhere, stamp_in, suspects};
 
 /// Names the authority's signature apart from others.

@@ -71,7 +71,7 @@ fn suspect(
 }
 
 impl Suspicion {
-    /// What its author wrote in a block about the same aggregates before it, with the stamps: that is
+    /// Earlier commits of its author in a block about the same aggregates, with their stamps: those are
     /// implied in contexts. Other branches of the author count as well: a stamp is then too late
     /// rather than too early.
     pub(crate) fn own_past_in(&self, block: &Block) -> Vec<(CommitId, Hlc)> {

@@ -1,5 +1,7 @@
 //! The open store: what replicas, hubs and sessions hold.
 
+mod rulings;
+
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,16 +16,12 @@ use super::memory::MemoryRows;
 use super::rows::{Read, Row, Rows, Table};
 use super::seal::Damage;
 use super::{Batch, CheckpointMark, Committed, StoreError, StoreErrorKind, identity, locate, view};
-use crate::block::Block;
 use crate::branch::{Branches, Coverage, Fork};
 use crate::chain::CommitId;
-use crate::clock::Hlc;
 use crate::conflict::Conflict;
-use crate::envelope::Seen;
 use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
-use crate::log::{Cursor, LogBlock, Page};
-use crate::ruling::Rulings;
+use crate::log::{Cursor, Page};
 use crate::sync::limits::FRONTIER_COMMITS_MAX;
 
 /// An open store of events, over the [`Rows`] of a back end.
@@ -260,95 +258,6 @@ impl EventStore {
             frontier.extend(locate::earlier(rows, number, &branches, no, room).await?);
         }
         Ok(frontier)
-    }
-
-    /// The next blocks of a space's log in which hubs rule, of those that end after a position; none
-    /// when there are no more.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn control(
-        &self,
-        space: &SpaceId,
-        after: Position,
-    ) -> Result<Vec<LogBlock>, StoreError> {
-        let attempted = "read what hubs have ruled";
-        let read = |number| vec![view::control_read(number, after)];
-        let starts = |_: &SpaceRow, rows: &[Vec<Row>]| view::control(first(rows));
-        let starts = self.read(attempted, space, read, starts).await?;
-        let read = |number| starts.iter().map(|start| view::block_read(number, *start)).collect();
-        let blocks = |_: &SpaceRow, rows: &[Vec<Row>]| {
-            rows.iter().map(|rows| view::block(rows)).collect::<Result<Vec<_>, _>>()
-        };
-        let mut blocks = self.read(attempted, space, read, blocks).await?;
-        blocks.retain(|log| log.end() > after);
-        Ok(blocks)
-    }
-
-    /// The rulings of hubs in a space's log up to a position.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn rulings(&self, space: &SpaceId, through: Position) -> Result<Rulings, StoreError> {
-        let (mut rulings, mut read) = (Rulings::new(), Position::START);
-        loop {
-            let blocks = self.control(space, read).await?;
-            for log in blocks.iter().take_while(|log| log.end() <= through) {
-                rulings.note(&log.block);
-            }
-            match blocks.last().map(LogBlock::end) {
-                Some(last) if last < through => read = last,
-                _ => return Ok(rulings),
-            }
-        }
-    }
-
-    /// Tells of each commit if a space's log holds it.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn holds(
-        &self,
-        space: &SpaceId,
-        commits: &[CommitId],
-    ) -> Result<Vec<bool>, StoreError> {
-        let branches = self.branches(space).await?;
-        let Some(number) = self.core.number_of(space).await? else {
-            return Ok(vec![false; commits.len()]);
-        };
-        let rows = self.core.ledger.rows();
-        let located = locate::locate(rows, number, &branches, commits).await?;
-        Ok(located.iter().map(Option::is_some).collect())
-    }
-
-    /// The commits of events that somebody has seen, each with its author's stamp; those that are
-    /// not held are left out.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn stamps(
-        &self,
-        space: &SpaceId,
-        seen: &[Seen],
-    ) -> Result<Vec<(CommitId, Hlc)>, StoreError> {
-        let branches = self.branches(space).await?;
-        let Some(number) = self.core.number_of(space).await? else { return Ok(Vec::new()) };
-        locate::stamps(self.core.ledger.rows(), number, &branches, seen).await
-    }
-
-    /// The last blocks in which an author wrote before a commit that need not be held, of all its
-    /// branches, at most [`LOOK_BACK_BLOCKS_MAX`](super::LOOK_BACK_BLOCKS_MAX).
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn written_before(
-        &self,
-        space: &SpaceId,
-        commit: &CommitId,
-    ) -> Result<Vec<Block>, StoreError> {
-        let branches = self.branches(space).await?;
-        let Some(number) = self.core.number_of(space).await? else { return Ok(Vec::new()) };
-        locate::written_before(self.core.ledger.rows(), number, &branches, commit).await
     }
 
     /// What of a space's log lies behind those of the commits that it holds.

@@ -63,7 +63,7 @@ impl World {
         Ok((elsewhere, true))
     }
 
-    /// What was refused has no effect, and everything else has, once: counted by ourselves. States
+    /// Judges that what was refused has no effect, and everything else has, once: counted by ourselves. States
     /// are the same everywhere.
     pub(super) fn counts_what_is_in_force(&self) -> Sound {
         let first = &self.nodes[0].ledger;
@@ -104,7 +104,7 @@ fn authority() -> Authority {
 /// Hubs do not judge alike.
 fn is_bad(hub: usize, commit: &CommitId) -> bool {
     let [first, second, ..] = *commit.chain.as_bytes();
-    first % 5 == 0 && (usize::from(second) + hub) % 3 != 0
+    first.is_multiple_of(5) && !(usize::from(second) + hub).is_multiple_of(3)
 }
 
 fn rejection() -> Rejection {

@@ -167,7 +167,7 @@ pub(super) fn reference(
     states
 }
 
-/// How many events were folded into a state.
+/// Counts the events folded into a state.
 pub(super) fn folded(state: &dyn State) -> u64 {
     state.fields().value::<u64, Folded>(0)
 }
