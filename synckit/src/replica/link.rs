@@ -34,6 +34,8 @@ pub struct SyncReport {
     pub bytes_pulled: u64,
     /// From before the connection was opened until everything was folded.
     pub took: Duration,
+    /// Milliseconds by which the peer's wall clock is ahead of this machine's; negative if behind.
+    pub peer_clock_ahead_ms: i64,
 }
 
 /// The state of a link.
@@ -141,6 +143,7 @@ impl Replica {
             bytes_pushed: progress.bytes_sent,
             bytes_pulled: progress.bytes_received,
             took: begun.elapsed(),
+            peer_clock_ahead_ms: progress.peer_clock_ahead_ms.unwrap_or_default(),
         })
     }
 

@@ -76,6 +76,8 @@ pub struct Session {
     phase: Phase,
     effects: VecDeque<Effect>,
     peer: Option<Greeting>,
+    /// Milliseconds by which the peer's clock is ahead.
+    peer_clock_ahead: Option<i64>,
     last_progress: Duration,
     caught_up: bool,
     final_progress: Progress,
@@ -127,6 +129,7 @@ impl Session {
             phase: Phase::Greeting,
             effects: VecDeque::new(),
             peer: None,
+            peer_clock_ahead: None,
             last_progress: Duration::ZERO,
             caught_up: false,
             final_progress: Progress::default(),
@@ -180,8 +183,12 @@ impl Session {
 
     /// How far the session has come.
     pub fn progress(&self) -> Progress {
-        let Phase::Streaming(streams) = &self.phase else { return self.final_progress };
-        let mut progress = Progress { caught_up: self.caught_up, ..Progress::default() };
+        let peer_clock_ahead_ms = self.peer_clock_ahead;
+        let Phase::Streaming(streams) = &self.phase else {
+            return Progress { peer_clock_ahead_ms, ..self.final_progress };
+        };
+        let caught_up = self.caught_up;
+        let mut progress = Progress { caught_up, peer_clock_ahead_ms, ..Progress::default() };
         if let Some(sender) = &streams.sender {
             progress.events_sent = sender.events;
             progress.bytes_sent = sender.bytes;
@@ -225,7 +232,7 @@ impl Session {
     fn receive(&mut self, now: Now, frame: Frame) -> Result<(), SessionError> {
         match frame {
             Frame::Goodbye(goodbye) => self.goodbye(goodbye),
-            Frame::Hello(hello) => self.greeted(hello),
+            Frame::Hello(hello) => self.greeted(now, hello),
             Frame::Start(start) => self.started(now, start),
             Frame::Rewind(_) => self.rewound(now),
             Frame::Holds(holds) => self.told_holdings(now, holds),
@@ -234,7 +241,7 @@ impl Session {
         }
     }
 
-    fn greeted(&mut self, hello: Greeting) -> Result<(), SessionError> {
+    fn greeted(&mut self, now: Now, hello: Greeting) -> Result<(), SessionError> {
         if !matches!(self.phase, Phase::Greeting) {
             return Err(self.out_of_turn(&Frame::Hello(hello)));
         }
@@ -248,6 +255,7 @@ impl Session {
         }
         let (space, peer) = (hello.space.clone(), hello.replica);
         self.effects.push_back(Effect::Recall { space, peer });
+        self.peer_clock_ahead = Some(ahead(hello.wall, now.wall));
         self.peer = Some(hello.clone());
         self.phase = Phase::Recalling { peer: Box::new(hello), early: None };
         Ok(())
@@ -563,6 +571,12 @@ impl Streams {
         });
         sent && received
     }
+}
+
+/// Milliseconds by which one clock is ahead of another.
+fn ahead(one: UnixMillis, other: UnixMillis) -> i64 {
+    // Both have 48 bits.
+    one.get().cast_signed() - other.get().cast_signed()
 }
 
 /// A frontier cut to what fits into a frame.

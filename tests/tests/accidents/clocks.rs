@@ -71,6 +71,17 @@ async fn a_replica_whose_clock_is_set_back_goes_on() {
 }
 
 #[tokio::test]
+async fn a_report_and_a_status_tell_by_how_much_clocks_differ() {
+    let hub = Hub::builder().wall_clock(stands_at(NOON)).in_memory().unwrap();
+    let (slow, fast) = (at(stands_at(NOON - MINUTE)).await, at(stands_at(NOON + YEAR)).await);
+    assert_eq!(sync(&slow, &hub).await.peer_clock_ahead_ms, 60_000);
+    let mut link = fast.connect(way_to(&hub)).unwrap();
+    let live = link.wait_for(|status| status.state == LinkState::Live).await;
+    assert_eq!(live.progress.peer_clock_ahead_ms, Some(-YEAR.cast_signed()));
+    link.end().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_hub_without_a_battery_for_its_clock_serves() {
     let hub = Hub::builder().wall_clock(stands_at(1_000)).in_memory().unwrap();
     let (ann, bob) = (in_memory().await, at(stands_at(NOON + YEAR)).await);

@@ -109,6 +109,9 @@ pub struct Progress {
     pub to_send: u64,
     /// Events of the peer's log that are still to be received or passed over, as far as is known.
     pub to_receive: u64,
-    /// Whether both logs were caught up with at some moment of this session.
+    /// True once both logs were caught up with at some moment of this session.
     pub caught_up: bool,
+    /// Milliseconds by which the peer's wall clock was ahead of this side's (behind, if negative)
+    /// when its greeting arrived: off by as long as that travelled. `None` before it has come.
+    pub peer_clock_ahead_ms: Option<i64>,
 }
