@@ -78,6 +78,22 @@ async fn several_gaps_close_one_by_one_even_after_the_store_was_opened_again() {
 }
 
 #[tokio::test]
+async fn what_waits_is_there_after_the_fresh_file_was_salvaged_too() {
+    let mut story = Story::of(30).await;
+    story.destroy(9);
+    let folder = Folder::holding(&story.image);
+    let first = EventStore::salvage(folder.path(), folder.fresh()).await.unwrap();
+    // The log of the fresh file is whole, and still there is more to save than the log.
+    let again = folder.0.path().join("again");
+    let second = EventStore::salvage(folder.fresh(), &again).await.unwrap();
+    assert_eq!(second.spaces[0].left, first.spaces[0].left);
+    assert!(second.keeps_key && second.spaces[0].ends_known, "{second}");
+    let store = EventStore::open(&again, RedbOptions::default()).unwrap();
+    store.commit(from_peer(&story.blocks[9])).await.unwrap();
+    story.assert_complete(&store).await;
+}
+
+#[tokio::test]
 async fn what_others_wrote_does_not_wait_for_a_block_that_they_had_not_seen() {
     let (mut ann, mut bob) = (Author::new(1), Author::new(2));
     let mut blocks = Vec::new();

@@ -171,14 +171,19 @@ impl Plan {
             && found.count == count
             && spaces.values().all(|(_, whole)| *whole);
         let mut strays: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (checksum, space, place) in found.left.values().flatten() {
+            known.insert(*checksum, place.length());
+            strays.entry(space.clone()).or_default().push(*place);
+        }
+        let is_open = |space: &SpaceId| spaces.get(space).is_none_or(|(_, whole)| !*whole);
         if !is_whole {
-            for stray in pages::strays(&image, &known) {
+            let found = pages::strays(&image, &known);
+            for stray in found.into_iter().filter(|stray| is_open(&stray.space)) {
                 strays.entry(stray.space).or_default().push(stray.place);
             }
-            strays.retain(|space, _| spaces.get(space).is_none_or(|(_, whole)| !whole));
-            for space in strays.keys() {
-                spaces.entry(space.clone()).or_default();
-            }
+        }
+        for space in strays.keys() {
+            spaces.entry(space.clone()).or_default();
         }
         if spaces.is_empty() && key.is_none() && found.count.is_none() {
             return None;

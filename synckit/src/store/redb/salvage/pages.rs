@@ -17,7 +17,7 @@ use crate::clock::Hlc;
 use crate::id::{ReplicaId, SpaceId};
 use crate::log::{Cursor, Digest};
 use crate::store::encoding::{
-    BLOCK_HEADER_LEN, SpaceRow, content, meta, read_branch, read_log, read_number,
+    BLOCK_HEADER_LEN, SpaceRow, content, last_number, meta, read_branch, read_log, read_number,
 };
 use crate::store::rows::{Row, Table};
 
@@ -45,6 +45,8 @@ pub(super) struct Found {
     pub(super) spaces: BTreeMap<SpaceId, FoundSpace>,
     /// The newest row of each branch, by the numbers of its space and its own.
     pub(super) branches: BTreeMap<(u32, u32), Branch>,
+    /// Blocks that an earlier salvage put aside, by their numbers. Some may have been admitted since.
+    pub(super) left: BTreeMap<u64, Vec<(Checksum, SpaceId, Place)>>,
     /// The number of spaces.
     pub(super) count: Option<u32>,
     /// Everybody who is named as an author.
@@ -146,7 +148,7 @@ impl Found {
     /// have a name as long as another table's keys.
     fn take(&mut self, row: &Row, at: u64) -> bool {
         let taken = match row.key.len() {
-            8 => self.take_branch(row),
+            8 => self.take_branch(row) || self.take_left(row, at),
             12 => self.take_block(row, at),
             _ => row.key == meta::SPACES && self.take_count(row),
         };
@@ -166,6 +168,18 @@ impl Found {
         let held = self.branches.entry(numbers(&row.key)).or_insert_with(|| branch.clone());
         if held.head.seq < branch.head.seq {
             *held = branch;
+        }
+        true
+    }
+
+    fn take_left(&mut self, row: &Row, at: u64) -> bool {
+        let block = content(Table::Left, row).ok().and_then(|bytes| Block::parse(bytes).ok());
+        let (Some(block), Ok(index)) = (block, last_number(&row.key)) else { return false };
+        let (length, checksum) = (block.bytes().len(), checksum_of(&block));
+        let place = Place { at: at + (row.value.len() - length) as u64, length };
+        let of_index = self.left.entry(index).or_default();
+        if !of_index.iter().any(|(held, ..)| *held == checksum) {
+            of_index.push((checksum, block.space().clone(), place));
         }
         true
     }
