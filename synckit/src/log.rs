@@ -360,7 +360,7 @@ pub enum Refusal {
 
 /// Packs the commits of a block that are not held yet, in the block's order. Each run keeps its end,
 /// so its signature holds.
-fn repack(block: &Block, fresh: &[bool]) -> Result<Option<Block>, Refusal> {
+pub(crate) fn repack(block: &Block, fresh: &[bool]) -> Result<Option<Block>, Refusal> {
     let mut packer = BlockPacker::new(block.space().clone());
     let mut before: Vec<_> = block.runs().iter().map(crate::block::Run::before).collect();
     for (commit, fresh) in block.commits().iter().zip(fresh) {

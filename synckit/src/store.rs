@@ -12,7 +12,7 @@
 //! - `view`: which rows answer a question, and what they say;
 //! - `ledger`, `locate`, `space`: admission, and what is remembered of spaces;
 //! - `queue`, `watch`: group commit, and waking readers;
-//! - `left`, `report`: what was read out of a damaged file, and waits for what it follows;
+//! - `left`, `rewrite`, `report`: what was read out of a damaged file, and waits for what it follows;
 //! - `memory`, `redb`: back ends.
 
 use std::fmt;
@@ -39,6 +39,7 @@ mod record;
 #[cfg(feature = "redb")]
 mod redb;
 mod report;
+mod rewrite;
 mod rows;
 mod seal;
 mod space;

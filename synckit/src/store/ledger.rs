@@ -139,13 +139,23 @@ impl Ledger {
 
     /// Commits a batch: when this returns, it is durable or refused.
     pub(super) async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError> {
+        self.commit_with(batch, &[]).await
+    }
+
+    /// Commits a batch together with changes to rows that no space remembers.
+    pub(super) async fn commit_with(
+        &self,
+        batch: &Batch,
+        beside: &[Change],
+    ) -> Result<Committed, StoreError> {
         if bytes_of_blocks(batch) > BATCH_BYTES_MAX {
             return Err(StoreError::new("check a batch", StoreErrorKind::BatchTooLarge));
         }
         let closed = || StoreError::new("wait for a write", StoreErrorKind::Closed);
         for _attempt in 0..ATTEMPTS_MAX {
             let room = self.queue.room(weight(batch)).await;
-            let Some(OnItsWay { written, outcome, key }) = self.stage(batch, room).await? else {
+            let Some(OnItsWay { written, outcome, key }) = self.stage(batch, beside, room).await?
+            else {
                 continue;
             };
             let written = written.await;
@@ -170,6 +180,7 @@ impl Ledger {
     async fn stage(
         &self,
         batch: &Batch,
+        beside: &[Change],
         room: Option<OwnedSemaphorePermit>,
     ) -> Result<Option<OnItsWay>, StoreError> {
         let space = self.spaces.of(&batch.space);
@@ -187,6 +198,9 @@ impl Ledger {
             known.row.number = self.next_number().await?;
         }
         let mut draft = self.draft(&space, known, batch).await?;
+        if draft.outcome.is_ok() {
+            draft.changes.extend_from_slice(beside);
+        }
         let staged = staged(&batch.space, &space, known, &mut draft);
         let (spaces, ends) = (staged.spaces, staged.ends);
         let value = staged.write.changes.last().and_then(space_value);

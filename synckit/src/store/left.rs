@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{MappedMutexGuard, Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
 
 use super::encoding::{content, last_number};
 use super::event_store::EventStore;
 use super::ledger::Ledger;
 use super::rows::{Change, KeyRange, Read, Row, Table, WriteSet};
-use super::seal::Damage;
+use super::seal::{Damage, sealed};
 use super::{Batch, Committed, EventRange, SalvageReport, StoreError, StoreErrorKind};
 use crate::block::{BLOCK_BYTES_MAX, Block};
 use crate::chain::CommitId;
@@ -67,9 +67,9 @@ pub(super) struct Left {
 
 /// A block that waits.
 #[derive(Debug)]
-struct Waiting {
-    index: u64,
-    space: SpaceId,
+pub(super) struct Waiting {
+    pub(super) index: u64,
+    pub(super) space: SpaceId,
     /// The commit that it waits for; `None` when it is refused for another reason.
     missing: Option<CommitId>,
 }
@@ -84,16 +84,52 @@ impl Left {
         if committed.appended == 0 || self.none.load(Ordering::Acquire) {
             return Ok(());
         }
+        let mut waiting = self.looked_for(ledger).await?;
+        let arrived = committed.blocks.iter().map(|log| log.block.clone()).collect();
+        Self::admit(ledger, &mut waiting, arrived).await?;
+        self.none.store(waiting.is_empty(), Ordering::Release);
+        Ok(())
+    }
+
+    /// The blocks that wait, held as long as the guard is.
+    pub(super) async fn looked_for(
+        &self,
+        ledger: &Ledger,
+    ) -> Result<MappedMutexGuard<'_, Vec<Waiting>>, StoreError> {
         let mut waiting = self.waiting.lock().await;
-        if let Some(waiting) = waiting.as_mut() {
-            let arrived = committed.blocks.iter().map(|log| log.block.clone()).collect();
-            Self::admit(ledger, waiting, arrived).await?;
-        } else {
+        if waiting.is_none() {
             *waiting = Some(Self::load(ledger).await?);
         }
-        let none = waiting.as_ref().is_none_or(Vec::is_empty);
-        self.none.store(none, Ordering::Release);
-        Ok(())
+        Ok(AsyncMutexGuard::map(waiting, |waiting| waiting.get_or_insert_default()))
+    }
+
+    /// A block that waits.
+    pub(super) async fn block(ledger: &Ledger, index: u64) -> Result<Option<Block>, StoreError> {
+        let read = Read::get(Table::Left, &index.to_be_bytes());
+        let rows = ledger.rows().read(vec![read]).await?.pop().unwrap_or_default();
+        Ok(rows.first().map(block).transpose()?.flatten())
+    }
+
+    /// Tries blocks again of which parts wait no longer.
+    pub(super) async fn retry(
+        ledger: &Ledger,
+        waiting: &mut Vec<Waiting>,
+        indices: &[u64],
+    ) -> Result<(), StoreError> {
+        let mut arrived = Vec::new();
+        for index in indices {
+            let Some(place) = waiting.iter().position(|it| it.index == *index) else { continue };
+            let Some(block) = Self::block(ledger, *index).await? else { continue };
+            match admit(ledger, block).await? {
+                Err(missing) => waiting[place].missing = missing,
+                Ok(blocks) => {
+                    arrived.extend(blocks);
+                    remove(ledger, *index).await?;
+                    waiting.remove(place);
+                }
+            }
+        }
+        Self::admit(ledger, waiting, arrived).await
     }
 
     /// Tries all of them once, and again what those that are admitted held up.
@@ -104,8 +140,8 @@ impl Left {
             let Some(last) = rows.last() else { break };
             next = last_number(&last.key)? + 1;
             for row in &rows {
-                let (index, block) = block(row)?;
-                let space = block.space().clone();
+                let Some(block) = block(row)? else { continue };
+                let (index, space) = (last_number(&row.key)?, block.space().clone());
                 match admit(ledger, block).await? {
                     Ok(blocks) => {
                         arrived.extend(blocks);
@@ -133,7 +169,7 @@ impl Left {
                 if it.space != *block.space() || !it.missing.is_some_and(|it| held.contains(&it)) {
                     continue;
                 }
-                let Some((_, block)) = read_one(ledger, it.index).await? else { continue };
+                let Some(block) = Self::block(ledger, it.index).await? else { continue };
                 match admit(ledger, block).await? {
                     Err(missing) => it.missing = missing,
                     Ok(blocks) => {
@@ -157,10 +193,8 @@ async fn ranges(ledger: &Ledger, space: &SpaceId) -> Result<Vec<EventRange>, Sto
         let Some(last) = rows.last() else { return Ok(merged(ranges)) };
         next = last_number(&last.key)? + 1;
         for row in &rows {
-            let (_, block) = block(row)?;
-            if block.space() == space {
-                ranges.extend(ranges_of(&block));
-            }
+            let block = block(row)?.filter(|block| block.space() == space);
+            ranges.extend(block.iter().flat_map(ranges_of));
         }
     }
 }
@@ -216,18 +250,23 @@ async fn read(ledger: &Ledger, from: u64) -> Result<Vec<Row>, StoreError> {
     Ok(ledger.rows().read(vec![read]).await?.pop().unwrap_or_default())
 }
 
-async fn read_one(ledger: &Ledger, index: u64) -> Result<Option<(u64, Block)>, StoreError> {
-    let read = Read::get(Table::Left, &index.to_be_bytes());
-    let rows = ledger.rows().read(vec![read]).await?.pop().unwrap_or_default();
-    Ok(rows.first().map(block).transpose()?)
-}
-
+/// Notes that nothing of a block waits any more.
 async fn remove(ledger: &Ledger, index: u64) -> Result<(), StoreError> {
-    let range = KeyRange::one(&index.to_be_bytes());
-    let changes = vec![Change::Remove { table: Table::Left, range }];
+    let changes = vec![row(index, None)];
     ledger.write_beside(WriteSet { guards: Vec::new(), changes }).await
 }
 
-fn block(row: &Row) -> Result<(u64, Block), Damage> {
-    Ok((last_number(&row.key)?, Block::parse(content(Table::Left, row)?)?))
+/// The row of a block. Where nothing waits any more it stays, empty, so that salvage does not take an
+/// older copy of the row for something that does.
+pub(super) fn row(index: u64, block: Option<&Block>) -> Change {
+    let (table, key) = (Table::Left, index.to_be_bytes().to_vec());
+    let parts: Vec<&[u8]> = block.iter().map(|block| &block.bytes()[..]).collect();
+    let value = sealed(table, &key, &parts);
+    Change::Put { table, key, value }
+}
+
+/// The block of a row; `None` when nothing of it waits any more.
+fn block(row: &Row) -> Result<Option<Block>, Damage> {
+    let content = content(Table::Left, row)?;
+    if content.is_empty() { Ok(None) } else { Ok(Some(Block::parse(content)?)) }
 }

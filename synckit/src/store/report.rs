@@ -11,6 +11,8 @@ use crate::id::{ReplicaId, SpaceId};
 pub struct SalvageReport {
     /// The damaged file, where it is kept. It was only read.
     pub damaged: PathBuf,
+    /// The id under which the store wrote last, if its key could be read.
+    pub author: Option<ReplicaId>,
     /// True when the store writes on under its key. It takes another one when the key could not be
     /// read, or when events under it may be lost: numbers would be given twice.
     pub keeps_key: bool,

@@ -49,12 +49,19 @@ async fn of_300_edits_that_were_never_synced_one_damaged_block_costs_one() {
 
     // Work goes on, and everything that stands before the damage arrives.
     visit(&ann, "after the damage").await;
-    let (bob, mut visits) = (in_memory().await, Vec::new());
-    visits.extend((0..150).map(|n| format!("{n:03}")));
-    visits.push("after the damage".into());
+    let bob = in_memory().await;
+    let mut visits: Vec<_> = (0..EDITS).map(|n| format!("{n:03}")).collect();
+    visits[150] = "after the damage".into();
     let visits: Vec<_> = visits.iter().map(String::as_str).collect();
-    assert_all_agree(&hub, &[&ann, &bob], &visits).await;
+    assert_all_agree(&hub, &[&ann, &bob], &visits[..151]).await;
     assert_eq!(ann.store().left(ann.space()).await.unwrap(), space.left, "they are kept");
+
+    // Nobody has the lost one, so the others are written again, and arrive as well.
+    let rewritten = ann.store().rewrite_left(ann.space(), &report.author.unwrap()).await.unwrap();
+    assert_eq!(rewritten, 149 * EVENTS);
+    assert_eq!(ann.store().left(ann.space()).await.unwrap(), []);
+    let forks = assert_all_agree(&hub, &[&ann, &bob], &visits).await;
+    assert!(forks.is_empty(), "{forks:?}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use synckit::id::{Position, SpaceId};
 use synckit::log::Source;
 use synckit::store::{Batch, EventRange, EventStore, RedbOptions, SalvageReport, StoreErrorKind};
 use synckit::testing::faults::FaultyDisk;
-use synckit::testing::{Author, batch};
+use synckit::testing::{Author, batch, pack};
 use tempfile::TempDir;
 
 use crate::damage::silence_redb;
@@ -91,6 +91,41 @@ async fn what_waits_is_there_after_the_fresh_file_was_salvaged_too() {
     let store = EventStore::open(&again, RedbOptions::default()).unwrap();
     store.commit(from_peer(&story.blocks[9])).await.unwrap();
     story.assert_complete(&store).await;
+}
+
+#[tokio::test]
+async fn events_that_nobody_can_complete_are_written_again_once_and_as_they_were() {
+    let (mut ann, mut bob) = (Author::new(1), Author::new(2));
+    let [lost, mut block] = [ann.write("lost"), ann.write("unused")];
+    let keys = [ann.key().clone(), bob.key().clone()];
+    let both = pack(&SpaceId::default(), &[&keys[0], &keys[1]], |packer| {
+        ann.commit_into(packer, &["three", "four"]);
+        bob.commit_into(packer, &["bob"]);
+    });
+    let last = ann.write("five");
+    let mut story = Story::with(vec![lost, block.clone(), both, last]).await;
+    story.destroy(0);
+    let folder = Folder::holding(&story.image);
+    let report = EventStore::salvage(folder.path(), folder.fresh()).await.unwrap();
+    assert_eq!(report.spaces[0].events, 0, "{report}");
+    let store = EventStore::open(folder.fresh(), RedbOptions::default()).unwrap();
+    let space = SpaceId::default();
+    assert_eq!(store.rewrite_left(&space, &ann.id()).await.unwrap(), 4);
+    assert_eq!(store.left(&space).await.unwrap(), []);
+    let page = store.read_after(&space, Position::START).await.unwrap();
+    let told: Vec<_> = page.blocks.iter().flat_map(|log| log.block.entries()).collect();
+    let texts: Vec<_> = told.iter().map(|entry| entry.payload()).collect();
+    assert_eq!(texts, ["unused", "three", "four", "five", "bob"].map(bytes::Bytes::from));
+    let names: BTreeSet<_> = told.iter().map(|entry| entry.dot().replica).collect();
+    assert!(names.len() == 2 && names.contains(&bob.id()) && !names.contains(&ann.id()));
+    block = page.blocks[0].block.clone();
+    block.check_authors().unwrap();
+    assert_eq!(told[0].hlc(), story.blocks[1].entry(0).unwrap().hlc());
+    // They are written once, whatever copies the pages of the file still hold.
+    assert_eq!(store.rewrite_left(&space, &ann.id()).await.unwrap(), 0);
+    store.close().await.unwrap();
+    let again = EventStore::salvage(folder.fresh(), folder.0.path().join("again")).await.unwrap();
+    assert_eq!((again.spaces[0].events, again.spaces[0].left.len()), (5, 0), "{again}");
 }
 
 #[tokio::test]
@@ -189,6 +224,8 @@ async fn the_damaged_file_is_only_read_and_nothing_is_replaced() {
     let mut story = Story::of(20).await;
     story.destroy(3);
     let folder = Folder::holding(&story.image);
+    // Left by a salvage that was cut short.
+    fs::write(folder.0.path().join(".fresh.salvage-1-0"), "half a file").unwrap();
     let report = EventStore::salvage(folder.path(), folder.fresh()).await.unwrap();
     assert_eq!(report.damaged, folder.path());
     assert_eq!(fs::read(folder.path()).unwrap(), story.image);

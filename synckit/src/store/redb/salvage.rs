@@ -23,7 +23,7 @@ use self::image::Image;
 use self::pages::{Found, Place};
 use super::engine::key_in;
 use super::{RedbOptions, make_with_key};
-use crate::id::SpaceId;
+use crate::id::{ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::store::{EventStore, SalvageReport, SalvagedSpace, StoreError, StoreErrorKind};
 
@@ -143,6 +143,8 @@ struct Plan {
     strays: BTreeMap<SpaceId, Vec<Place>>,
     /// The key that the fresh store writes under; another one when there is none.
     key: Option<ReplicaKey>,
+    /// The id that the damaged store had, if its key can be read.
+    author: Option<ReplicaId>,
     is_whole: bool,
 }
 
@@ -171,9 +173,13 @@ impl Plan {
             && found.count == count
             && spaces.values().all(|(_, whole)| *whole);
         let mut strays: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (checksum, space, place) in found.left.values().flatten() {
-            known.insert(*checksum, place.length());
-            strays.entry(space.clone()).or_default().push(*place);
+        for (index, blocks) in &found.left {
+            for (checksum, space, place) in blocks {
+                known.insert(*checksum, place.length());
+                if !found.done.contains(index) {
+                    strays.entry(space.clone()).or_default().push(*place);
+                }
+            }
         }
         let is_open = |space: &SpaceId| spaces.get(space).is_none_or(|(_, whole)| !*whole);
         if !is_whole {
@@ -189,8 +195,9 @@ impl Plan {
             return None;
         }
         let safe = |key: &ReplicaKey| is_whole || !found.authors.contains(&key.id());
+        let author = key.as_ref().map(ReplicaKey::id);
         let key = key.filter(safe);
-        Some(Self { image, found, spaces, strays, key, is_whole })
+        Some(Self { image, found, spaces, strays, key, author, is_whole })
     }
 
     async fn carry_out(
@@ -215,6 +222,7 @@ impl Plan {
         let all = spaces.iter().all(|space| space.left.is_empty() && space.lost.is_empty());
         Ok(SalvageReport {
             damaged: damaged.to_owned(),
+            author: self.author,
             keeps_key: self.key.is_some(),
             spaces,
             is_whole: self.is_whole && all,

@@ -10,9 +10,8 @@ use crate::branch::Branch;
 use crate::chain::CommitId;
 use crate::id::SpaceId;
 use crate::log::{Append, READ_BYTES_MAX, Refusal, Source};
-use crate::store::left::{merged, ranges_of};
-use crate::store::rows::{Change, Table, WriteSet};
-use crate::store::seal::sealed;
+use crate::store::left::{self, merged, ranges_of};
+use crate::store::rows::WriteSet;
 use crate::store::{Batch, EventRange, EventStore, StoreError, StoreErrorKind};
 
 /// Most blocks of one batch.
@@ -140,11 +139,7 @@ impl Fill<'_> {
 
     /// Keeps blocks in the store, outside of its log.
     async fn put_aside(&mut self, blocks: &[Block]) -> Result<(), StoreError> {
-        let put = |(index, block): (u64, &Block)| {
-            let (table, key) = (Table::Left, index.to_be_bytes().to_vec());
-            let value = sealed(table, &key, &[block.bytes()]);
-            Change::Put { table, key, value }
-        };
+        let put = |(index, block)| left::row(index, Some(block));
         let changes = (self.left..).zip(blocks).map(put).collect();
         self.left += blocks.len() as u64;
         self.store.ledger().write_beside(WriteSet { guards: Vec::new(), changes }).await

@@ -45,8 +45,10 @@ pub(super) struct Found {
     pub(super) spaces: BTreeMap<SpaceId, FoundSpace>,
     /// The newest row of each branch, by the numbers of its space and its own.
     pub(super) branches: BTreeMap<(u32, u32), Branch>,
-    /// Blocks that an earlier salvage put aside, by their numbers. Some may have been admitted since.
+    /// Blocks that an earlier salvage put aside, by their numbers.
     pub(super) left: BTreeMap<u64, Vec<(Checksum, SpaceId, Place)>>,
+    /// Those that wait no longer.
+    pub(super) done: BTreeSet<u64>,
     /// The number of spaces.
     pub(super) count: Option<u32>,
     /// Everybody who is named as an author.
@@ -173,8 +175,14 @@ impl Found {
     }
 
     fn take_left(&mut self, row: &Row, at: u64) -> bool {
-        let block = content(Table::Left, row).ok().and_then(|bytes| Block::parse(bytes).ok());
-        let (Some(block), Ok(index)) = (block, last_number(&row.key)) else { return false };
+        let (Ok(content), Ok(index)) = (content(Table::Left, row), last_number(&row.key)) else {
+            return false;
+        };
+        if content.is_empty() {
+            self.done.insert(index);
+            return true;
+        }
+        let Ok(block) = Block::parse(content) else { return false };
         let (length, checksum) = (block.bytes().len(), checksum_of(&block));
         let place = Place { at: at + (row.value.len() - length) as u64, length };
         let of_index = self.left.entry(index).or_default();
