@@ -224,19 +224,6 @@ impl Branches {
         }
     }
 
-    /// The branch on which an event lies that stands on the path to a branch's commits: that branch
-    /// or one that it leaves.
-    pub fn spanning(&self, no: BranchNo, seq: u64) -> Option<BranchNo> {
-        let mut at = Some(no);
-        while let Some(branch) = at.and_then(|no| self.get(no)) {
-            if branch.spans(seq) {
-                return at;
-            }
-            at = branch.leaves.map(|(parent, _)| parent);
-        }
-        None
-    }
-
     /// An event under the identity that it has in merging.
     pub fn dot(&self, no: BranchNo, seq: u64) -> Dot {
         Dot { replica: self.writer(no, seq), seq }

@@ -4,7 +4,7 @@
 //! and commits dated too far ahead are re-dated: the rulings are committed before the commits that
 //! they name, in the same transaction. Every other commit passes as it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,9 +18,11 @@ use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{LogBlock, Refusal, Source};
 use crate::platform::{self, WallClock};
 use crate::ruling::{
-    Governor, Grounds, Rejection, Rulings, Suspect, Suspicion, ruled_elsewhere, stamp_in, suspects,
+    Governor, Grounds, Rejection, Rulings, Suspect, Suspicion, ruled_elsewhere, suspects,
 };
-use crate::store::{Append, Batch, Claim, Committed, EventStore, StoreError, StoreErrorKind};
+use crate::store::{
+    Append, Batch, Claim, Committed, EventStore, LOOK_BACK_BLOCKS_MAX, StoreError, StoreErrorKind,
+};
 
 /// A commit that somebody wants a hub to take.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -166,7 +168,7 @@ impl Gate {
         self.follow(space, governed).await?;
         let mut rulings = governed.rulings.clone();
         blocks.iter().for_each(|block| drop(rulings.note(block)));
-        let suspects = self.fresh(space, blocks, suspects).await?;
+        let suspects = self.fresh(space, suspects, &rulings).await?;
         let ruled = Governor::rule(&rulings, &suspects, wall);
         if ruled.is_empty() {
             return Ok(Vec::new());
@@ -193,36 +195,53 @@ impl Gate {
         }
     }
 
-    /// The suspects that the log does not hold yet, with the stamps of what their authors had seen.
+    /// The suspects that the log does not hold yet, with their pasts.
     async fn fresh(
         &self,
         space: &SpaceId,
-        blocks: &[Block],
         suspects: Vec<Suspicion>,
+        rulings: &Rulings,
     ) -> Result<Vec<Suspect>, StoreError> {
         let commits: Vec<_> = suspects.iter().map(|of| of.suspect.commit).collect();
         let held = self.store.holds(space, &commits).await?;
+        let refused = suspects.iter().map(|of| &of.suspect);
+        let refused = refused.filter(|of| of.rejection.is_some()).map(|of| of.commit);
+        let refused: BTreeSet<_> = refused.collect();
+        let counts = |of: &CommitId| !rulings.refuses(of) && !refused.contains(of);
         let mut fresh = Vec::new();
-        let absent = suspects.into_iter().zip(held).filter(|(_, held)| !held);
-        for (mut suspicion, _) in absent {
-            if suspicion.suspect.rejection.is_none() {
-                let own = self.store.written_before(space, &suspicion.suspect.commit).await?;
-                let own: Vec<_> =
-                    own.iter().flat_map(|block| suspicion.own_past_in(block)).collect();
-                suspicion.suspect.seen.extend(own);
+        for (mut of, _) in suspects.into_iter().zip(held).filter(|(_, held)| !held) {
+            if of.suspect.rejection.is_none() {
+                self.look_back(space, &mut of, counts).await?;
             }
-            let Suspicion { mut suspect, mut seen, .. } = suspicion;
-            if suspect.rejection.is_none() {
-                seen.retain(|seen| {
-                    let here = stamp_in(blocks, seen);
-                    suspect.seen.extend(here);
-                    here.is_none()
-                });
-                suspect.seen.extend(self.store.stamps(space, &seen).await?);
-            }
-            fresh.push(suspect);
+            fresh.push(of.suspect);
         }
         Ok(fresh)
+    }
+
+    /// Adds the past of a suspect, as far as the log holds it.
+    async fn look_back(
+        &self,
+        space: &SpaceId,
+        of: &mut Suspicion,
+        counts: impl Fn(&CommitId) -> bool,
+    ) -> Result<(), StoreError> {
+        let author = of.suspect.commit.author;
+        for (seen, seq) in of.seen.clone() {
+            // What an author wrote before is in no context: it can be anywhere. What it saw of another
+            // stands where the context says, unless that was refused.
+            let mut most = if seen == author { LOOK_BACK_BLOCKS_MAX } else { 1 };
+            loop {
+                let blocks = self.store.written_through(space, &seen, seq, most).await?;
+                let past: Vec<_> = blocks.iter().flat_map(|block| of.past_in(block)).collect();
+                let found = past.iter().any(|(of, _)| of.author == seen && counts(of));
+                of.suspect.seen.extend(past);
+                if found || most == LOOK_BACK_BLOCKS_MAX {
+                    break;
+                }
+                most = LOOK_BACK_BLOCKS_MAX;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -31,7 +31,7 @@ mod suspects;
 pub use control::{Control, REJECTION_BYTES_MAX, Redating, Refused, Rejection, RejectionError};
 pub use governor::{Governor, Suspect};
 #[cfg(any(test, feature = "runtime"))]
-pub(crate) use suspects::{Grounds, Suspicion, ruled_elsewhere, stamp_in, suspects};
+pub(crate) use suspects::{Grounds, Suspicion, ruled_elsewhere, suspects};
 
 /// Names the authority's signature apart from others.
 const CERTIFIES: &[u8; 24] = b"synckit 2026 space's hub";

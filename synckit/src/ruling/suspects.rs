@@ -1,23 +1,25 @@
 //! Suspects: the commits among those that a hub receives that may have to be ruled on.
 
+use std::collections::BTreeMap;
+
 use super::{Governor, Rejection, Rulings, Suspect};
-use crate::block::{Block, Commit};
+use crate::block::{Block, Commit, Run};
 use crate::chain::CommitId;
 use crate::clock::{Hlc, UnixMillis};
-use crate::envelope::Seen;
-use crate::id::AggregateId;
+use crate::id::{AggregateId, ReplicaId};
 
 /// Says on which grounds a commit is refused, if it is.
 pub(crate) type Grounds<'a> = dyn Fn(&Block, &Commit) -> Option<Rejection> + 'a;
 
-/// A commit that may have to be ruled on, and what its author had seen.
+/// A commit that may have to be ruled on, and where its past is to be looked for.
 pub(crate) struct Suspicion {
-    /// The commit; what its author had seen is not looked up yet.
+    /// The commit, with as much of its past as came together with it.
     pub(crate) suspect: Suspect,
-    /// The events that are to be looked up.
-    pub(crate) seen: Vec<Seen>,
-    /// The aggregates that it is about: what its author wrote about them before is to be looked up.
-    pub(crate) aggregates: Vec<AggregateId>,
+    /// Authors of events that its author had seen, itself included, each with the number of the last
+    /// one. That one may be refused: then those before it are the past.
+    pub(crate) seen: Vec<(ReplicaId, u64)>,
+    /// The aggregates that it is about.
+    aggregates: Vec<AggregateId>,
 }
 
 /// The commits of blocks that may have to be ruled on. Rulings are none.
@@ -37,7 +39,7 @@ pub(crate) fn suspects(
         let commits = block.commits().iter().filter(|commit| !rules(commit));
         let suspects_here = commits.filter_map(|commit| suspect(block, commit, wall, policy));
         suspects.extend(suspects_here.map(|mut of: Suspicion| {
-            of.suspect.seen = blocks.iter().flat_map(|block| of.own_past_in(block)).collect();
+            of.suspect.seen = blocks.iter().flat_map(|block| of.past_in(block)).collect();
             of
         }));
     }
@@ -61,29 +63,38 @@ fn suspect(
     aggregates.sort_unstable();
     aggregates.dedup();
     let rows = entries().flat_map(|entry| entry.context_rows());
-    let mut seen: Vec<_> =
-        rows.map(|(anchor, seq)| Seen { on: block.anchors()[*anchor], seq: *seq }).collect();
-    seen.sort_unstable();
-    seen.dedup();
+    let before = commit.id.seq - commit.entries.len() as u64;
+    let mut seen: BTreeMap<_, u64> = BTreeMap::from([(commit.id.author, before)]);
+    for (anchor, seq) in rows {
+        let last = seen.entry(block.anchors()[*anchor].author).or_default();
+        *last = (*last).max(*seq);
+    }
+    let seen = seen.into_iter().collect();
     let commit = commit.id;
     let suspect = Suspect { commit, aggregate, written, seen: Vec::new(), rejection };
     Some(Suspicion { suspect, seen, aggregates })
 }
 
 impl Suspicion {
-    /// Earlier commits of its author in a block about the same aggregates, with their stamps: those are
-    /// implied in contexts. Other branches of the author count as well: a stamp is then too late
-    /// rather than too early.
-    pub(crate) fn own_past_in(&self, block: &Block) -> Vec<(CommitId, Hlc)> {
-        let CommitId { author, seq, .. } = self.suspect.commit;
-        if !block.runs().iter().any(|run| run.replica == author && run.first_seq < seq) {
+    /// The commits in a block that belong to the past, with their stamps: what the authors seen wrote
+    /// about the same aggregates up to then. Of an author that has forked all branches count: a stamp
+    /// is then too late rather than too early.
+    pub(crate) fn past_in(&self, block: &Block) -> Vec<(CommitId, Hlc)> {
+        let last_seen = |author: &ReplicaId| {
+            let found = self.seen.binary_search_by_key(author, |(author, _)| *author);
+            found.map_or(0, |index| self.seen[index].1)
+        };
+        let is_past = |run: &Run| run.first_seq <= last_seen(&run.replica);
+        if !block.runs().iter().any(is_past) {
             return Vec::new();
         }
-        let earlier = block.commits().iter().filter(|of| of.id.author == author && of.id.seq < seq);
-        let entries = earlier.flat_map(|of| of.entries.clone().map(|index| (of.id, index)));
+        let commits = block.commits().iter();
+        let entries = commits.flat_map(|of| of.entries.clone().map(|index| (of.id, index)));
         let about = entries.filter_map(|(id, index)| {
             let entry = block.entry(index)?;
-            self.aggregates.contains(entry.aggregate()).then(|| (id, entry.hlc()))
+            let is_seen = entry.dot().seq <= last_seen(&id.author);
+            let counts = is_seen && self.aggregates.contains(entry.aggregate());
+            counts.then(|| (id, entry.hlc()))
         });
         about.collect()
     }
@@ -97,19 +108,4 @@ pub(crate) fn ruled_elsewhere(blocks: &[Block], suspects: &[Suspicion]) -> usize
     let rules = |block: &&Block| !Rulings::new().controls(block).is_empty();
     let before: Vec<_> = blocks.iter().take_while(without).collect();
     before.iter().rposition(rules).map_or(0, |last| last + 1)
-}
-
-/// The commit and the stamp of an event that stands in one of these blocks. Of several branches the
-/// first is taken: then a stamp is too late rather than too early.
-pub(crate) fn stamp_in(blocks: &[Block], seen: &Seen) -> Option<(CommitId, Hlc)> {
-    blocks.iter().find_map(|block| {
-        let spans = |run: &crate::block::Run| {
-            run.replica == seen.on.author && (run.first_seq..=run.last_seq()).contains(&seen.seq)
-        };
-        let run = block.runs().iter().position(spans)?;
-        let commit = block.commits_of(run).find(|commit| commit.id.seq >= seen.seq)?;
-        let mut entries = commit.entries.clone().filter_map(|index| block.entry(index));
-        let entry = entries.find(|entry| entry.dot().seq == seen.seq)?;
-        Some((commit.id, entry.hlc()))
-    })
 }

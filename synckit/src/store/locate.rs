@@ -3,13 +3,11 @@
 use super::encoding::{RunRow, SpaceNumber};
 use super::rows::{Row, Rows};
 use super::seal::Damage;
-use super::{LOOK_BACK_BLOCKS_MAX, StoreError, view};
+use super::{StoreError, view};
 use crate::block::{Block, Commit};
 use crate::branch::{BranchNo, Branches};
 use crate::chain::{Chain, CommitId};
-use crate::clock::Hlc;
-use crate::envelope::Seen;
-use crate::log::{Answers, LogBlock, Question};
+use crate::log::{Answers, Question};
 
 /// Most commits that are looked for in one read.
 const LOCATE_AT_ONCE: usize = 1_024;
@@ -67,75 +65,35 @@ pub(super) async fn locate(
     Ok(located)
 }
 
-/// The commits of events that somebody has seen, each with its author's stamp; those that are not
-/// held are left out.
-pub(super) async fn stamps(
+/// The last blocks that hold events of a branch up to a number; at most `most`.
+pub(super) async fn written_through(
     rows: &dyn Rows,
     number: SpaceNumber,
     branches: &Branches,
-    seen: &[Seen],
-) -> Result<Vec<(CommitId, Hlc)>, StoreError> {
-    let anchors: Vec<_> = seen.iter().map(|seen| seen.on).collect();
-    let located = locate(rows, number, branches, &anchors).await?;
-    let places = located.into_iter().zip(seen).filter_map(|(no, seen)| {
-        let no = branches.spanning(no?, seen.seq)?;
-        Some((no, seen.seq))
-    });
-    let places: Vec<_> = places.collect();
-    let mut stamps = Vec::new();
-    for places in places.chunks(LOCATE_AT_ONCE) {
-        let reads = places.iter().map(|(no, seq)| view::run_read(number, *no, *seq));
-        let found = rows.read(reads.collect()).await?;
-        for ((no, seq), run) in places.iter().zip(&found) {
-            let run = view::run(number, *no, *seq, run)?;
-            let found = rows.read(vec![view::block_read(number, run.start)]).await?;
-            if !answer_of(&found).is_empty() {
-                stamps.extend(stamp(&view::block(answer_of(&found))?, *no, *seq));
-            }
-        }
-    }
-    Ok(stamps)
-}
-
-/// The last blocks in which an author wrote before a commit, of all its branches.
-pub(super) async fn written_before(
-    rows: &dyn Rows,
-    number: SpaceNumber,
-    branches: &Branches,
-    commit: &CommitId,
+    no: BranchNo,
+    (seq, most): (u64, usize),
 ) -> Result<Vec<Block>, StoreError> {
     let mut blocks: Vec<Block> = Vec::new();
-    for no in branches.of(&commit.author) {
-        let Some(branch) = branches.get(*no) else { continue };
-        let mut seq = branch.head.seq.min(commit.seq.saturating_sub(1));
-        while branch.spans(seq) && blocks.len() < LOOK_BACK_BLOCKS_MAX {
-            let found = rows.read(vec![view::run_read(number, *no, seq)]).await?;
-            let run = view::run(number, *no, seq, answer_of(&found))?;
-            let found = rows.read(vec![view::block_read(number, run.start)]).await?;
-            if answer_of(&found).is_empty() {
-                // What stood before was pruned.
-                break;
-            }
-            let log = view::block(answer_of(&found))?;
-            let mut runs = log.block.runs().iter().zip(&log.runs);
-            let run = runs.find(|(run, place)| {
-                place.branch == *no && (run.first_seq..=run.last_seq()).contains(&seq)
-            });
-            let missing = Damage::new("a block does not hold the run that it should");
-            seq = run.ok_or(missing)?.0.first_seq - 1;
-            blocks.push(log.block);
+    let Some(branch) = branches.get(no) else { return Ok(blocks) };
+    let mut seq = branch.head.seq.min(seq);
+    while branch.spans(seq) && blocks.len() < most {
+        let found = rows.read(vec![view::run_read(number, no, seq)]).await?;
+        let run = view::run(number, no, seq, answer_of(&found))?;
+        let found = rows.read(vec![view::block_read(number, run.start)]).await?;
+        if answer_of(&found).is_empty() {
+            // What stood before was pruned.
+            break;
         }
+        let log = view::block(answer_of(&found))?;
+        let mut runs = log.block.runs().iter().zip(&log.runs);
+        let run = runs.find(|(run, place)| {
+            place.branch == no && (run.first_seq..=run.last_seq()).contains(&seq)
+        });
+        let missing = Damage::new("a block does not hold the run that it should");
+        seq = run.ok_or(missing)?.0.first_seq - 1;
+        blocks.push(log.block);
     }
     Ok(blocks)
-}
-
-fn stamp(log: &LogBlock, no: BranchNo, seq: u64) -> Option<(CommitId, Hlc)> {
-    let mut commits = log.block.commits().iter();
-    let commit =
-        commits.find(|commit| log.runs[commit.run].branch == no && commit.id.seq >= seq)?;
-    let mut entries = commit.entries.clone().filter_map(|index| log.block.entry(index));
-    let entry = entries.find(|entry| entry.dot().seq == seq)?;
-    Some((commit.id, entry.hlc()))
 }
 
 /// Commits of a branch that end runs, at distances of about 1, 2, 4 … events before its head; at

@@ -3,9 +3,7 @@
 use super::{EventStore, first};
 use crate::block::Block;
 use crate::chain::CommitId;
-use crate::clock::Hlc;
-use crate::envelope::Seen;
-use crate::id::{Position, SpaceId};
+use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::LogBlock;
 use crate::ruling::Rulings;
 use crate::store::encoding::SpaceRow;
@@ -72,33 +70,27 @@ impl EventStore {
         Ok(located.iter().map(Option::is_some).collect())
     }
 
-    /// The commits of events that somebody has seen, each with its author's stamp; those that are
-    /// not held are left out.
+    /// The last blocks in which an author wrote an event up to a number, of all its branches; at most
+    /// `most`.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn stamps(
+    pub async fn written_through(
         &self,
         space: &SpaceId,
-        seen: &[Seen],
-    ) -> Result<Vec<(CommitId, Hlc)>, StoreError> {
-        let branches = self.branches(space).await?;
-        let Some(number) = self.core.number_of(space).await? else { return Ok(Vec::new()) };
-        locate::stamps(self.core.ledger.rows(), number, &branches, seen).await
-    }
-
-    /// The last blocks in which an author wrote before a commit that need not be held, of all its
-    /// branches, at most [`LOOK_BACK_BLOCKS_MAX`](super::LOOK_BACK_BLOCKS_MAX).
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn written_before(
-        &self,
-        space: &SpaceId,
-        commit: &CommitId,
+        author: &ReplicaId,
+        seq: u64,
+        most: usize,
     ) -> Result<Vec<Block>, StoreError> {
         let branches = self.branches(space).await?;
         let Some(number) = self.core.number_of(space).await? else { return Ok(Vec::new()) };
-        locate::written_before(self.core.ledger.rows(), number, &branches, commit).await
+        let rows = self.core.ledger.rows();
+        let mut blocks = Vec::new();
+        for no in branches.of(author) {
+            let most = most.saturating_sub(blocks.len());
+            blocks
+                .extend(locate::written_through(rows, number, &branches, *no, (seq, most)).await?);
+        }
+        Ok(blocks)
     }
 }

@@ -1,17 +1,14 @@
 //! Hubs that rule: a model of the gate of the real driver, in which a planted bug can be.
 
-use super::super::ledger::Ledger;
 use super::audit::Sound;
 use super::notebook::{folded, reference};
 use super::{Bug, World};
 use crate::block::{Block, Commit};
 use crate::chain::CommitId;
-use crate::clock::Hlc;
-use crate::envelope::Seen;
 use crate::id::SpaceId;
 use crate::log::Refusal;
 use crate::ruling::{
-    Authority, Governor, Rejection, Suspect, Suspicion, ruled_elsewhere, stamp_in, suspects,
+    Authority, Governor, Rejection, Suspect, Suspicion, ruled_elsewhere, suspects,
 };
 
 impl World {
@@ -32,10 +29,9 @@ impl World {
         }
         let elsewhere = ruled_elsewhere(blocks, &suspicions);
         let looked_up = |mut of: Suspicion| -> Suspect {
-            let own = ledger.blocks.iter().flat_map(|log| of.own_past_in(&log.block));
-            let seen = of.seen.iter().flat_map(|seen| stamps(ledger, blocks, seen)).chain(own);
-            let seen: Vec<_> = seen.collect();
-            of.suspect.seen.extend(seen);
+            let past: Vec<_> =
+                ledger.blocks.iter().flat_map(|log| of.past_in(&log.block)).collect();
+            of.suspect.seen.extend(past);
             if self.has(Bug::DatesBeforePast) {
                 of.suspect.seen.clear();
             }
@@ -109,11 +105,4 @@ fn is_bad(hub: usize, commit: &CommitId) -> bool {
 
 fn rejection() -> Rejection {
     Rejection::new("bad", "by its hash").unwrap()
-}
-
-/// The stamp of an event that somebody has seen, of every branch on which it may lie.
-fn stamps(ledger: &Ledger, blocks: &[Block], seen: &Seen) -> Vec<(CommitId, Hlc)> {
-    let held: Vec<_> = ledger.blocks.iter().map(|log| log.block.clone()).collect();
-    let in_block = |block: &Block| stamp_in(std::slice::from_ref(block), seen);
-    blocks.iter().chain(&held).filter_map(in_block).collect()
 }
