@@ -21,7 +21,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 pub(crate) use edits::{Draft, EditRefusal};
-pub(crate) use exchange::{Admission, Effect, Input, Reading, Settlement, Ticket};
+pub(crate) use exchange::{Admission, Effect, Heads, Input, Reading, Settlement, Ticket};
 use exchange::{UnderWay, Waiting};
 #[cfg_attr(not(test), allow(unused_imports, reason = "named by tests only"))]
 pub(crate) use states::{Tally, Unsaved};
@@ -170,7 +170,7 @@ impl ReplicaCore {
             }
             Input::Page(page) => self.page(page),
             Input::ReadFailed(reading) => self.read_failed(now, reading),
-            Input::Heads(key, branches, log) => self.heads(*key, *branches, log),
+            Input::Heads(heads) => self.heads(*heads),
             Input::Saved => self.saved(),
             Input::SaveFailed => self.save_failed(now),
         }
@@ -273,7 +273,8 @@ impl ReplicaCore {
         self.doubt = Doubt::Open;
     }
 
-    fn heads(&mut self, key: ReplicaKey, mut branches: Branches, log: Position) {
+    fn heads(&mut self, heads: Heads) {
+        let Heads { key, mut branches, log, rulings } = heads;
         self.under_way.heads = false;
         if let Some(known) = &self.branches {
             // More of the log may have been folded since they were read.
@@ -285,6 +286,10 @@ impl ReplicaCore {
         if forks != self.forks {
             self.start_over();
             self.forks = forks;
+        }
+        if self.states.folded() == Position::START {
+            // What is ruled later in the log is known from the beginning, so nothing is folded twice.
+            self.rulings.include(rulings);
         }
         self.log_head = self.log_head.max(log);
         self.doubt = Doubt::Until(log);
@@ -397,8 +402,11 @@ impl ReplicaCore {
             };
             let ruled = self.rulings.note(&log.block);
             if ruled.iter().any(|commit| may_hold(branches, commit)) {
-                // It was folded as if it had not been ruled on.
+                // It was folded as if it had not been ruled on: everything is folded again, once all
+                // rulings have been read.
                 self.edits.learn(self.rulings.controls(&log.block));
+                self.branches = None;
+                self.doubt = Doubt::Open;
                 return self.start_over();
             }
             if log.extend(branches).is_err() || count(branches.fork_count()) != self.forks {

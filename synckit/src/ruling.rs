@@ -138,6 +138,16 @@ impl Rulings {
         changed
     }
 
+    /// Adds what another reading of the same log knows beyond this one.
+    pub(crate) fn include(&mut self, other: Self) {
+        self.hubs.extend(other.hubs);
+        self.refused.extend(other.refused);
+        for (commit, at) in other.dates {
+            let date = self.dates.entry(commit).or_insert(at);
+            *date = at.min(*date);
+        }
+    }
+
     /// The control events of a block that count, each with its index.
     pub fn controls(&mut self, block: &Block) -> Vec<(usize, Control)> {
         if block.space().authority().is_none() || !block.aggregates().iter().any(is_control) {

@@ -17,7 +17,7 @@ use crate::log::Source;
 use crate::platform::{Stopwatch, Tasks, WallClock};
 use crate::registry::State;
 use crate::replica_core::{
-    Admission, Draft, EditRefusal, Effect, Input, Reading, ReplicaCore, Settlement, Ticket,
+    Admission, Draft, EditRefusal, Effect, Heads, Input, Reading, ReplicaCore, Settlement, Ticket,
 };
 use crate::store::{
     Append, Batch, Checkpoint, CheckpointMark, EventStore, StoreError, StoreErrorKind,
@@ -343,8 +343,9 @@ impl Engine {
         let (store, space) = (Arc::clone(&self.shared.store), self.shared.space.clone());
         self.read(Reading::Heads, async move {
             let (key, branches) = (store.key(), store.branches(&space).await?);
-            let head = store.head(&space).await?;
-            Ok(Input::Heads(Box::new(key), Box::new(branches), head))
+            let log = store.head(&space).await?;
+            let rulings = store.rulings(&space, log).await?;
+            Ok(Input::Heads(Box::new(Heads { key, branches, log, rulings })))
         });
     }
 

@@ -10,6 +10,7 @@ use crate::branch::Branches;
 use crate::id::{AggregateId, Position};
 use crate::key::ReplicaKey;
 use crate::log::{LogBlock, Page};
+use crate::ruling::Rulings;
 
 /// Names one caller who waits for something.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -38,13 +39,26 @@ pub(crate) enum Input {
     Page(Page),
     /// Answers any effect that reads: the store failed.
     ReadFailed(Reading),
-    /// Answers [`Effect::ReadHeads`]: the key that the store writes under, the branches of its log,
-    /// and after that how many events the log holds.
-    Heads(Box<ReplicaKey>, Box<Branches>, Position),
+    /// Answers [`Effect::ReadHeads`].
+    Heads(Box<Heads>),
     /// Answers [`Effect::Save`]: durable.
     Saved,
     /// Answers [`Effect::Save`]: the store failed.
     SaveFailed,
+}
+
+/// Knowledge of a store that edits and folding begin with. The head is read last, and the rulings up
+/// to there.
+#[derive(Debug)]
+pub(crate) struct Heads {
+    /// The key that the store writes under.
+    pub(crate) key: ReplicaKey,
+    /// The branches of the log.
+    pub(crate) branches: Branches,
+    /// The end of the log.
+    pub(crate) log: Position,
+    /// The rulings of hubs in the log up to there.
+    pub(crate) rulings: Rulings,
 }
 
 /// Something to do. Of each kind that is answered, one is under way at a time.
@@ -58,7 +72,7 @@ pub(crate) enum Effect {
     End(Vec<Ticket>, Settlement),
     /// Read stored states.
     Load(Vec<AggregateId>),
-    /// Read the store's key, the branches of the log, then how many events it holds.
+    /// Read the store's key, the branches of the log, its head, and the rulings up to there.
     ReadHeads,
     /// Read the log after this position.
     ReadLog(Position),

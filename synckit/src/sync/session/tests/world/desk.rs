@@ -15,7 +15,8 @@ use crate::chain::CommitId;
 use crate::envelope::Metadata;
 use crate::id::{AggregateId, Dot, Position};
 use crate::replica_core::{
-    Admission, Draft, Effect, Input, Reading, ReplicaCore, Settlement, Stored, Ticket, Unsaved,
+    Admission, Draft, Effect, Heads, Input, Reading, ReplicaCore, Settlement, Stored, Ticket,
+    Unsaved,
 };
 use crate::ruling::Rulings;
 use crate::sync::session::tests::ledger::{Ledger, Mistake};
@@ -247,7 +248,9 @@ impl World {
                 } else {
                     (&ledger.branches, ledger.head())
                 };
-                Input::Heads(Box::new(ledger.key.clone()), Box::new(branches.clone()), head)
+                let (key, branches) = (ledger.key.clone(), branches.clone());
+                let rulings = ledger.rulings(head);
+                Input::Heads(Box::new(Heads { key, branches, log: head, rulings }))
             }
             Errand::ReadLog(after) => Input::Page(ledger.read_after(after)),
             Errand::Commit(blocks) => self.commit_edits(node, blocks, fails)?,
