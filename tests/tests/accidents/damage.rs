@@ -195,6 +195,24 @@ async fn a_hub_that_may_not_mend_its_file_says_so_and_serves_what_it_can() {
     assert_eq!(hub.store().head(ann.space()).await.unwrap(), Position(11 * EVENTS));
 }
 
+/// Elsewhere than on Unix an open file is not deleted.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_hub_whose_file_is_deleted_says_so_and_makes_no_other() {
+    let (disk, ann) = (Disk::new(), in_memory().await);
+    let hub = disk.hub("hub").await;
+    visit(&ann, "1").await;
+    sync(&ann, &hub).await;
+    disk.delete("hub");
+    visit(&ann, "2").await;
+    ann.sync_once(way_to(&hub)).await.unwrap_err();
+    let error = hub.failed().await;
+    assert_eq!(error.kind(), &ErrorKind::Store(StoreErrorKind::Gone), "{error:?}");
+    assert!(!disk.file("hub").exists(), "a person has to say which file is right");
+    hub.close().await.unwrap();
+    assert_all_agree(&disk.hub("hub").await, &[&ann], &["1", "2"]).await;
+}
+
 /// Opens a replica's file.
 async fn open(disk: &Disk, name: &str, salvage: bool) -> Result<Replica, synckit::Error> {
     let builder = Replica::builder().registry(registry![Book]).salvage(salvage);
