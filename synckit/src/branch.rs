@@ -16,6 +16,15 @@ use crate::envelope::{Context, Seen};
 use crate::id::{Dot, ReplicaId};
 use crate::vector::{VECTOR_REPLICAS_MAX, VectorClock, VectorFull};
 
+/// Most branches of a space. Each fork adds two writers at most, so that a clock has room for all
+/// writers of a space, and what it holds never depends on the order in which they came.
+pub const BRANCHES_MAX: usize = VECTOR_REPLICAS_MAX / 2;
+
+/// A branch would be one more than [`BRANCHES_MAX`], or some before it are not known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("more branches than {BRANCHES_MAX}; split the space into several")]
+pub struct BranchesFull;
+
 /// The number of a branch among those that one store holds of a space. Local to the store.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a number")]
@@ -120,8 +129,8 @@ impl Branches {
     /// Sets a branch; the number after the last adds one.
     ///
     /// # Errors
-    /// When it would be one more than [`VECTOR_REPLICAS_MAX`], or leave a gap.
-    pub fn set(&mut self, no: BranchNo, branch: Branch) -> Result<(), VectorFull> {
+    /// When it would be one more than [`BRANCHES_MAX`], or leave a gap.
+    pub fn set(&mut self, no: BranchNo, branch: Branch) -> Result<(), BranchesFull> {
         let index = no.0 as usize;
         if let Some(held) = self.branches.get_mut(index) {
             let forks = std::mem::replace(held, branch).forks;
@@ -130,8 +139,8 @@ impl Branches {
             }
             return Ok(());
         }
-        if index != self.branches.len() || index >= VECTOR_REPLICAS_MAX {
-            return Err(VectorFull);
+        if index != self.branches.len() || index >= BRANCHES_MAX {
+            return Err(BranchesFull);
         }
         self.of_author.entry(branch.head.author).or_default().push(no);
         self.branches.push(branch);
@@ -149,7 +158,7 @@ impl Branches {
         first: Chain,
         leaves: Option<(BranchNo, u64, Chain)>,
         head: CommitId,
-    ) -> Result<(), VectorFull> {
+    ) -> Result<(), BranchesFull> {
         if self.get(no).is_some() {
             return self.grow(no, head);
         }
@@ -165,8 +174,8 @@ impl Branches {
     ///
     /// # Errors
     /// When there is no such branch.
-    pub(crate) fn grow(&mut self, no: BranchNo, head: CommitId) -> Result<(), VectorFull> {
-        let branch = self.branches.get_mut(no.0 as usize).ok_or(VectorFull)?;
+    pub(crate) fn grow(&mut self, no: BranchNo, head: CommitId) -> Result<(), BranchesFull> {
+        let branch = self.branches.get_mut(no.0 as usize).ok_or(BranchesFull)?;
         if branch.head.seq < head.seq {
             branch.head = head;
         }
@@ -233,7 +242,7 @@ impl Branches {
     /// The event may lie before the branch leaves another.
     ///
     /// # Errors
-    /// When the clock is full.
+    /// When the clock is full, which it cannot be with identities of one space: see [`BRANCHES_MAX`].
     pub fn see(&self, clock: &mut VectorClock, no: BranchNo, seq: u64) -> Result<(), VectorFull> {
         let (mut at, mut seq) = (Some(no), seq);
         while let Some((no, branch)) = at.and_then(|no| Some((no, self.get(no)?))) {

@@ -18,13 +18,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::block::{Block, BlockPacker, Entry, SIGNATURE_LEN};
-use crate::branch::{Branch, BranchNo, Branches, Coverage};
+use crate::branch::{BRANCHES_MAX, Branch, BranchNo, Branches, BranchesFull, Coverage};
 use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
 use crate::envelope::Envelope;
 use crate::id::{Dot, Position, ReplicaId, SpaceId, hex};
 use crate::ruling::{Rulings, Standing};
-use crate::vector::{Stamp, VECTOR_REPLICAS_MAX, VectorClock, VectorFull};
+use crate::vector::{Stamp, VectorClock};
 
 mod admission;
 
@@ -120,7 +120,7 @@ impl LogBlock {
     ///
     /// # Errors
     /// When there are too many branches, or some before it were left out.
-    pub fn extend(&self, branches: &mut Branches) -> Result<(), VectorFull> {
+    pub fn extend(&self, branches: &mut Branches) -> Result<(), BranchesFull> {
         for (place, run) in self.runs.iter().zip(self.block.runs()) {
             let head = CommitId { author: run.replica, seq: run.last_seq(), chain: place.end };
             match place.begins {
@@ -190,8 +190,8 @@ impl LogBlock {
     }
 
     /// What an event's author had seen of the aggregate, under the identities of merging. The
-    /// author's own earlier events on the same branch are implied. A clock that is full errs
-    /// towards "concurrent".
+    /// author's own earlier events on the same branch are implied. The clock cannot be full: it has
+    /// room for all writers of a space.
     fn context(&self, branches: &Branches, entry: &Entry<'_>) -> VectorClock {
         let mut clock = VectorClock::new();
         for (anchor, seq) in entry.context_rows() {
@@ -354,7 +354,7 @@ pub enum Refusal {
         space: SpaceId,
     },
     /// One branch too many.
-    #[error("the space has its maximum of {VECTOR_REPLICAS_MAX} writing replicas; split it")]
+    #[error("the space has its maximum of {BRANCHES_MAX} writing replicas; split it")]
     TooManyReplicas,
 }
 

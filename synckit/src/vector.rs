@@ -11,7 +11,7 @@ use crate::id::{Dot, ReplicaId};
 
 /// Most replicas that one vector clock may name, however it was made. A space has at most this many
 /// writers.
-pub const VECTOR_REPLICAS_MAX: usize = 4_096;
+pub const VECTOR_REPLICAS_MAX: usize = 8_192;
 
 /// Causal relation of two vector clocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,7 +29,7 @@ pub enum Causality {
 
 /// A vector clock is full: it names [`VECTOR_REPLICAS_MAX`] replicas already.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a space has at most {VECTOR_REPLICAS_MAX} writing replicas; split it into several spaces")]
+#[error("more writers than {VECTOR_REPLICAS_MAX}; split the space into several")]
 #[non_exhaustive]
 pub struct VectorFull;
 
@@ -172,7 +172,7 @@ mod tests {
             let n = u16::try_from(n).unwrap();
             full.advance(Dot { replica: replica(n), seq: 1 }).unwrap();
         }
-        assert_eq!(full.advance(Dot { replica: replica(5_000), seq: 1 }), Err(VectorFull));
+        assert_eq!(full.advance(Dot { replica: replica(9_999), seq: 1 }), Err(VectorFull));
         assert_eq!(full.advance(Dot { replica: replica(7), seq: 2 }), Ok(()));
         assert_eq!(full.len(), VECTOR_REPLICAS_MAX);
     }

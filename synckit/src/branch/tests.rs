@@ -86,13 +86,43 @@ fn one_branch_more_than_a_space_may_have_is_refused() {
     let root = CommitId::root(&space(), Author::named("ann").head.author);
     let branch = |leaves| Branch { head: root, first: root.chain, leaves, forks: Vec::new() };
     let mut branches = Branches::new();
-    assert_eq!(branches.set(BranchNo(1), branch(None)), Err(VectorFull), "a gap");
-    for no in (0..).map(BranchNo).take(VECTOR_REPLICAS_MAX) {
+    assert_eq!(branches.set(BranchNo(1), branch(None)), Err(BranchesFull), "a gap");
+    for no in (0..).map(BranchNo).take(BRANCHES_MAX) {
         branches.set(no, branch(None)).unwrap();
     }
-    let next = BranchNo(u32::try_from(VECTOR_REPLICAS_MAX).unwrap());
-    assert_eq!(branches.set(next, branch(None)), Err(VectorFull));
+    let next = BranchNo(u32::try_from(BRANCHES_MAX).unwrap());
+    assert_eq!(branches.set(next, branch(None)), Err(BranchesFull));
     assert_eq!(branches.set(BranchNo(0), branch(None)), Ok(()), "one that is there may change");
+}
+
+#[test]
+fn a_clock_has_room_for_all_writers_of_a_space_however_they_forked() {
+    let root = CommitId::root(&space(), Author::named("ann").head.author);
+    let most = u64::try_from(BRANCHES_MAX).unwrap();
+    let chain = |n: u64, of: u8| {
+        let mut bytes = [of; 32];
+        bytes[..8].copy_from_slice(&n.to_be_bytes());
+        Chain::from_bytes(bytes)
+    };
+    // All branches leave the first one, each after another event of it.
+    let forks = (1..most).map(|after| (after, chain(after, 1))).collect();
+    let trunk = CommitId { seq: most, chain: chain(most, 1), ..root };
+    let mut branches = Branches::new();
+    branches
+        .set(BranchNo(0), Branch { head: trunk, first: chain(1, 1), leaves: None, forks })
+        .unwrap();
+    for (no, after) in (1..).map(BranchNo).zip(1..most) {
+        let head = CommitId { seq: after + 1, chain: chain(after, 2), ..root };
+        let leaves = Some((BranchNo(0), after));
+        branches.set(no, Branch { head, first: head.chain, leaves, forks: Vec::new() }).unwrap();
+    }
+    assert_eq!(branches.len(), BRANCHES_MAX);
+    let mut seen = VectorClock::new();
+    branches.see(&mut seen, BranchNo(0), most).unwrap();
+    for (no, after) in (1..).map(BranchNo).zip(1..most) {
+        seen.advance(branches.dot(no, after + 1)).unwrap();
+    }
+    assert_eq!(seen.len(), 2 * BRANCHES_MAX - 1);
 }
 
 /// A store that received commits in some order.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Append, Begin, Branch, BranchNo, Branches, Chain, CommitId, Cursor, LogBlock, LogRun, Refusal,
-    ReplicaId, Source, SpaceId, VECTOR_REPLICAS_MAX, repack,
+    Append, BRANCHES_MAX, Begin, Branch, BranchNo, Branches, Chain, CommitId, Cursor, LogBlock,
+    LogRun, Refusal, ReplicaId, Source, SpaceId, repack,
 };
 use crate::block::{Block, Commit};
 
@@ -259,7 +259,7 @@ impl<'a> Staging<'a> {
 
     fn begin(&mut self, branch: Branch) -> Result<BranchNo, Refusal> {
         let index = self.batch.branches.len() + self.begun.len();
-        if index >= VECTOR_REPLICAS_MAX {
+        if index >= BRANCHES_MAX {
             return Err(Refusal::TooManyReplicas);
         }
         let no = BranchNo(u32::try_from(index).map_err(|_| Refusal::TooManyReplicas)?);

@@ -15,11 +15,10 @@ use super::encoding::{
 use super::rows::{KeyRange, Read, Row, Table};
 use super::seal::Damage;
 use crate::block::BLOCK_BYTES_MAX;
-use crate::branch::{BranchNo, Branches};
+use crate::branch::{BRANCHES_MAX, BranchNo, Branches};
 use crate::conflict::Conflict;
 use crate::id::{AggregateId, Key, Name, Position, SpaceId};
 use crate::log::{Cursor, LogBlock, Page, READ_BYTES_MAX};
-use crate::vector::VECTOR_REPLICAS_MAX;
 use crate::wire;
 
 /// Most blocks of one page of a log.
@@ -158,7 +157,7 @@ pub(super) fn run(
 
 /// The read of all branches of a space.
 pub(super) fn branches_read(number: SpaceNumber) -> Read {
-    Read { rows_max: VECTOR_REPLICAS_MAX + 1, ..Read::range(Table::Heads, number.range()) }
+    Read { rows_max: BRANCHES_MAX + 1, ..Read::range(Table::Heads, number.range()) }
 }
 
 /// The branches of a space, all of them.

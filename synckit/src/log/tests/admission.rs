@@ -121,7 +121,7 @@ fn a_space_takes_no_more_than_its_number_of_branches() {
         (Author::named("ann"), Author::named("bob"), Author::named("cleo"));
     let mut copy = ann.copied(2);
     let mut shelf = Shelf::holding(&[&ann.write(&["milk"], &[])]);
-    fill(&mut shelf.branches, VECTOR_REPLICAS_MAX - 1);
+    fill(&mut shelf.branches, BRANCHES_MAX - 1);
     let from_bob = bob.write(&["bread"], &[]);
     let one_too_many = [seal(&[&from_bob]), seal(&[&cleo.write(&["eggs"], &[])])];
     assert_eq!(shelf.receive(&one_too_many), Err(Refusal::TooManyReplicas), "across a batch");
