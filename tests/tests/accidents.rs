@@ -10,6 +10,7 @@ mod accidents {
     mod damage;
     mod forgers;
     mod hubs;
+    mod many;
     mod noticed;
     mod restores;
     mod rulings;

@@ -284,13 +284,16 @@ pub(super) fn write_branch(branch: &Branch) -> Vec<u8> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RunRow {
     pub(super) last_seq: u64,
-    /// Begin of the block that holds it.
+    /// Begin of the block that holds it, or [`RunRow::PRUNED`].
     pub(super) start: u64,
     /// The chain after its last commit.
     pub(super) end: Chain,
 }
 
 impl RunRow {
+    /// No block holds it any more: it is one commit, of which the name is kept.
+    pub(super) const PRUNED: u64 = u64::MAX;
+
     pub(super) fn read(content: &Bytes) -> Result<Self, Damage> {
         fixed(content, |input| {
             let (last_seq, start) = (int64(input)?, int64(input)?);

@@ -249,14 +249,10 @@ impl EventStore {
     /// When the store cannot be read.
     pub async fn frontier(&self, space: &SpaceId) -> Result<Vec<CommitId>, StoreError> {
         let branches = self.branches(space).await?;
-        let mut frontier: Vec<_> = branches.heads().collect();
-        let number = self.core.number_of(space).await?;
-        for (no, _) in branches.iter() {
-            let room = FRONTIER_COMMITS_MAX.saturating_sub(frontier.len());
-            let (Some(number), 1..) = (number, room) else { break };
-            let rows = self.core.ledger.rows();
-            frontier.extend(locate::earlier(rows, number, &branches, no, room).await?);
-        }
+        let mut frontier: Vec<_> = branches.heads().take(FRONTIER_COMMITS_MAX).collect();
+        let Some(number) = self.core.number_of(space).await? else { return Ok(frontier) };
+        let (rows, room) = (self.core.ledger.rows(), FRONTIER_COMMITS_MAX - frontier.len());
+        frontier.extend(locate::earlier(rows, number, &branches, room).await?);
         Ok(frontier)
     }
 

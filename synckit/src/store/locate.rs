@@ -1,11 +1,11 @@
 //! Finding commits in a log: answers to what admission and sessions ask.
 
-use super::encoding::{RunRow, SpaceNumber};
+use super::encoding::{RunRow, SpaceNumber, last_number};
 use super::rows::{Row, Rows};
 use super::seal::Damage;
 use super::{StoreError, view};
 use crate::block::{Block, Commit};
-use crate::branch::{BranchNo, Branches};
+use crate::branch::{Branch, BranchNo, Branches};
 use crate::chain::{Chain, CommitId};
 use crate::log::{Answers, Question};
 
@@ -35,8 +35,7 @@ pub(super) async fn answer(
     Ok(())
 }
 
-/// The branch of each commit; `None` when it is not held. Where the log was pruned, a commit that
-/// cannot be compared any more is taken for held.
+/// The branch of each commit; `None` when it is not held and never was.
 pub(super) async fn locate(
     rows: &dyn Rows,
     number: SpaceNumber,
@@ -96,27 +95,47 @@ pub(super) async fn written_through(
     Ok(blocks)
 }
 
-/// Commits of a branch that end runs, at distances of about 1, 2, 4 … events before its head; at
-/// most `most`.
+/// Commits that end runs, at distances of about 1, 2, 4 … events before the heads of all branches:
+/// the nearest of each first, at most `most`. Where a run spans several distances, the end of the run
+/// before it stands for them.
 pub(super) async fn earlier(
     rows: &dyn Rows,
     number: SpaceNumber,
     branches: &Branches,
-    no: BranchNo,
     most: usize,
 ) -> Result<Vec<CommitId>, StoreError> {
-    let Some(branch) = branches.get(no) else { return Ok(Vec::new()) };
-    let (mut commits, mut distance) = (Vec::new(), 1);
-    while commits.len() < most && branch.head.seq.saturating_sub(distance) > branch.base() {
-        let seq = branch.head.seq - distance;
-        let found = rows.read(vec![view::run_read(number, no, seq)]).await?;
-        let run = view::run(number, no, seq, answer_of(&found))?;
-        let commit = CommitId { seq: run.last_seq, chain: run.end, ..branch.head };
-        if commits.last() != Some(&commit) && commit != branch.head {
-            commits.push(commit);
+    let mut commits = Vec::new();
+    // Of each branch the commit that was found last, and where its run begins.
+    let mut last: Vec<_> = branches.heads().map(|head| (head, head.seq)).collect();
+    for distance in (0..u64::BITS).map(|doublings| 1 << doublings) {
+        let far = |(no, branch): (BranchNo, &Branch)| {
+            let (_, begins) = last.get(no.0 as usize)?;
+            let seq = branch.head.seq.saturating_sub(distance).min(begins.saturating_sub(1));
+            (seq > branch.base()).then_some((no, seq))
+        };
+        let asked: Vec<_> = branches.iter().filter_map(far).collect();
+        for asked in asked.chunks(LOCATE_AT_ONCE) {
+            if commits.len() >= most {
+                break;
+            }
+            let reads = asked.iter().map(|(no, seq)| view::run_read(number, *no, *seq));
+            let found = rows.read(reads.collect()).await?;
+            for ((no, seq), run) in asked.iter().zip(&found) {
+                let begins = run.first().map_or(Ok(0), |row| last_number(&row.key))?;
+                let run = view::run(number, *no, *seq, run)?;
+                let Some(last) = last.get_mut(no.0 as usize) else { continue };
+                let commit = CommitId { seq: run.last_seq, chain: run.end, ..last.0 };
+                if commit != last.0 {
+                    commits.push(commit);
+                }
+                *last = (commit, begins);
+            }
         }
-        distance = distance.saturating_mul(2);
+        if asked.is_empty() || commits.len() >= most {
+            break;
+        }
     }
+    commits.truncate(most);
     Ok(commits)
 }
 
@@ -127,13 +146,10 @@ async fn is_on(
     run: &RunRow,
     commit: &CommitId,
 ) -> Result<bool, StoreError> {
-    if run.last_seq == commit.seq {
-        return Ok(run.end == commit.chain);
+    if run.last_seq == commit.seq || run.start == RunRow::PRUNED {
+        return Ok(run.last_seq == commit.seq && run.end == commit.chain);
     }
     let found = rows.read(vec![view::block_read(number, run.start)]).await?;
-    if answer_of(&found).is_empty() {
-        return Ok(true);
-    }
     let log = view::block(answer_of(&found))?;
     Ok(log.block.commits().iter().any(|held| held.id == *commit))
 }
@@ -147,6 +163,9 @@ async fn next(
 ) -> Result<Chain, StoreError> {
     let found = rows.read(vec![view::run_read(number, no, seq + 1)]).await?;
     let run = view::run(number, no, seq + 1, answer_of(&found))?;
+    if run.start == RunRow::PRUNED {
+        return Ok(run.end);
+    }
     let found = rows.read(vec![view::block_read(number, run.start)]).await?;
     let log = view::block(answer_of(&found))?;
     let follows = |commit: &&Commit| log.runs[commit.run].branch == no && commit.id.seq > seq;

@@ -2,16 +2,29 @@
 
 use bytes::Bytes;
 
-use super::encoding::{SpaceRow, content, last_number, space_key};
+use super::encoding::{RunRow, SpaceNumber, SpaceRow, read_log, space_key};
 use super::event_store::EventStore;
 use super::rows::{Change, Guard, KeyRange, Read, Rows, Table, WriteSet};
 use super::seal::{Damage, sealed};
 use super::{StoreError, view};
 use crate::id::{Position, SpaceId};
+use crate::log::LogBlock;
 
 /// A value with the seal of its row.
 pub(crate) fn sealed_value(table: Table, key: &[u8], content: &[u8]) -> Bytes {
     sealed(table, key, &[content])
+}
+
+/// Rows that keep the names of a block's commits, by which they are told from others when they, or
+/// what leaves their branches, come later.
+fn names_of(number: SpaceNumber, log: &LogBlock) -> impl Iterator<Item = Change> {
+    log.block.commits().iter().map(move |commit| {
+        let (last_seq, events) = (commit.id.seq, commit.entries.len() as u64);
+        let key = number.run(log.runs[commit.run].branch, last_seq + 1 - events);
+        let row = RunRow { last_seq, start: RunRow::PRUNED, end: commit.id.chain };
+        let value = sealed(Table::Runs, &key, &[&row.write()]);
+        Change::Put { table: Table::Runs, key, value }
+    })
 }
 
 impl EventStore {
@@ -31,10 +44,11 @@ impl EventStore {
         let mut row: SpaceRow = view::space_row(&found)?.ok_or_else(unknown)?;
         let expected = found.first().and_then(|rows| rows.first()).map(|row| row.value.clone());
         let log = Read::range(Table::Log, row.number.range());
+        let mut log_blocks = Vec::new();
         for found in self.rows().read(vec![log]).await?.iter().flatten() {
-            content(Table::Log, found)?;
-            let start = last_number(&found.key)?;
-            row.begins = if start <= before.0 { start } else { row.begins };
+            let log = read_log(found)?;
+            row.begins = if log.start <= before { log.start.0 } else { row.begins };
+            log_blocks.push(log);
         }
         if before.0 >= row.ends {
             row.begins = row.ends;
@@ -43,11 +57,14 @@ impl EventStore {
         let range = KeyRange { from: number.log(0), to: number.log(row.begins) };
         let value = sealed(Table::Spaces, &key, &[&row.write()]);
         let guard = Guard { table: Table::Spaces, key: key.clone(), expected };
-        let changes = vec![
+        let pruned = log_blocks.iter().filter(|log| log.end().0 <= row.begins);
+        let names = pruned.flat_map(|log| names_of(number, log));
+        let mut changes = vec![
             Change::Remove { table: Table::Log, range: range.clone() },
             Change::Remove { table: Table::Control, range },
             Change::Put { table: Table::Spaces, key, value },
         ];
+        changes.extend(names);
         self.rows().write(WriteSet { guards: vec![guard], changes }).await?;
         Ok(Position(row.begins))
     }

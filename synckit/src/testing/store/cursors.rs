@@ -1,10 +1,11 @@
 //! Places in logs: cursors, digests, frontiers and what lies behind them.
 
 use super::{Store, a_cursor, commit, heads, root};
+use crate::branch::BranchNo;
 use crate::chain::{Chain, CommitId};
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Cursor, Digest, LogBlock, Page};
-use crate::store::Batch;
+use crate::store::{Batch, EventStore};
 use crate::sync::limits::FRONTIER_COMMITS_MAX;
 use crate::testing::{Author, batch};
 
@@ -123,6 +124,32 @@ pub async fn what_lies_behind_commits_is_covered(store: Store) {
     assert_eq!(covered(&[theirs.commits()[0].id, stranger]).await, [true, true, false, false]);
     assert_eq!(covered(&[copy.head()]).await, [true, true, false, true]);
     assert_eq!(covered(&[ann.head(), copy.head()]).await, [true; 4]);
+}
+
+/// Where a branch is left inside a run, the end of the run before it is the place near the fork: the
+/// run is sent again, and passed over.
+pub async fn a_twin_that_left_inside_a_run_is_located_before_it(store: Store) {
+    let mut ann = Author::new(1);
+    let singles: Vec<_> = (0..40).map(|_| ann.write("x")).collect();
+    let mut twin = ann.clone();
+    let run = |author: &mut Author, count| author.commits(&vec![&["x"][..]; count]);
+    // One wrote forty commits at once; the other has twenty of them, and went its own way.
+    let (forty, twenty) = (run(&mut ann, 40), run(&mut twin, 20));
+    let theirs = EventStore::in_memory_as(&[9; 32]);
+    for (store, block) in [(&*store, &forty), (&theirs, &twenty)] {
+        store.commit(batch(&singles)).await.unwrap();
+        store.commit(batch([block])).await.unwrap();
+    }
+    theirs.commit(batch([&twin.write("y")])).await.unwrap();
+    let space = ann.space();
+    let (no, ours) = (BranchNo(0), store.frontier(space).await.unwrap());
+    let covered = theirs.cover(space, &ours).await.unwrap();
+    assert!(
+        covered.covers(no, 40) && !covered.covers(no, 41),
+        "the run is sent again, and no more"
+    );
+    let covered = store.cover(space, &theirs.frontier(space).await.unwrap()).await.unwrap();
+    assert!(covered.covers(no, 60) && !covered.covers(no, 61), "its run ends where it left");
 }
 
 /// A frontier begins with the last commit of every branch. Earlier commits follow, at growing

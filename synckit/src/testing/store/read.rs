@@ -2,8 +2,9 @@
 
 use super::{Store, commit, dots, events_after};
 use crate::id::Position;
+use crate::key::ReplicaKey;
 use crate::log::READ_BYTES_MAX;
-use crate::testing::{Author, batch};
+use crate::testing::{Author, batch, pack};
 
 /// From every position, also those inside a block and inside a commit.
 pub async fn reading_after_any_position_gives_exactly_the_rest(store: Store) {
@@ -21,6 +22,33 @@ pub async fn reading_after_any_position_gives_exactly_the_rest(store: Store) {
     for after in 0..=all.len() {
         let rest = events_after(&store, ann.space(), Position(after as u64)).await;
         assert_eq!(rest.iter().map(|(dot, _)| *dot).collect::<Vec<_>>(), all[after..]);
+    }
+}
+
+/// A block of many runs takes more room beside its bytes than others: a page that ends before it is
+/// whole.
+pub async fn a_page_ends_before_a_block_of_many_runs(store: Store) {
+    const RUNS: u16 = 3_000;
+    let mut authors: Vec<_> = (0..RUNS)
+        .map(|n| {
+            let mut seed = [0xaa; ReplicaKey::SEED_LEN];
+            seed[..2].copy_from_slice(&n.to_be_bytes());
+            Author::with_key(ReplicaKey::from_seed(&seed))
+        })
+        .collect();
+    let space = authors[0].space().clone();
+    let keys: Vec<_> = authors.iter().map(|author| author.key().clone()).collect();
+    let keys: Vec<_> = keys.iter().collect();
+    let many = pack(&space, &keys, |packer| {
+        authors.iter_mut().for_each(|author| author.commit_into(packer, &["x"]));
+    });
+    let mut ann = Author::new(1);
+    commit(&store, batch([&ann.many(3, 100_000), &ann.many(3, 100_000), &many])).await;
+    let mut position = Position::START;
+    while position < Position(6 + u64::from(RUNS)) {
+        let page = store.read_after(&space, position).await.unwrap();
+        assert!(page.through > position);
+        position = page.through;
     }
 }
 
