@@ -260,6 +260,7 @@ impl StoreErrorKind {
             Self::NotAStore => "store.not_a_store",
             Self::OpenHere => "store.open_here",
             Self::Randomness => "store.randomness",
+            Self::Refused(Refusal::Missing { .. }) => "store.missing",
             Self::Refused(_) => "store.refused",
         }
     }

@@ -147,6 +147,7 @@ fn stores() -> impl Iterator<Item = StoreErrorKind> {
         StoreErrorKind::NotAStore,
         StoreErrorKind::OpenHere,
         StoreErrorKind::Refused(Refusal::Missing { after, missing }),
+        StoreErrorKind::Refused(Refusal::TooManyReplicas),
     ]
     .into_iter()
 }

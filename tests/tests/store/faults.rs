@@ -55,6 +55,38 @@ async fn a_power_failure_during_recovery_changes_nothing() {
     }
 }
 
+/// A write that failed may have changed the key all the same.
+#[tokio::test]
+async fn a_key_that_is_used_elsewhere_is_given_up_whatever_write_fails() {
+    let options = RedbOptions::default();
+    let disk = FaultyDisk::new();
+    let store = open_on(&disk, &options).unwrap();
+    let key = store.key();
+    drop(store);
+    let theirs = Author::with_key(key.clone()).write("by another copy");
+    let from_peer = || {
+        let mut batch = batch([&theirs]);
+        batch.append[0].source = Source::Peer;
+        batch
+    };
+    for nth in 0.. {
+        let disk = disk.duplicate();
+        let store = open_on(&disk, &options).unwrap();
+        disk.change_fails_at(nth);
+        let failed = store.commit(from_peer()).await.is_err();
+        disk.repair();
+        store.commit(from_peer()).await.unwrap();
+        let told = format!("change {nth} failed");
+        assert_ne!(store.key().id(), key.id(), "{told}");
+        let known = store.key().id();
+        store.close().await.unwrap();
+        assert_eq!(open_on(&disk, &options).unwrap().key().id(), known, "{told}");
+        if !failed {
+            break;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_full_disk_is_named_and_the_store_recovers_by_itself_once_there_is_space() {
     for nth in 0.. {

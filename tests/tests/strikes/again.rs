@@ -1,5 +1,6 @@
 //! A second run on the files of a first.
 
+use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
@@ -42,6 +43,22 @@ fn rows_that_say_the_same_are_counted_each() {
     let first = job(dir.path(), &reports);
     assert_airports(&first, &reports);
     assert_eq!(first, job(dir.path(), &reports));
+}
+
+#[test]
+fn a_hub_put_back_to_an_older_file_or_without_one_is_given_back_what_it_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let hub = dir.path().join("kept").join("hub.redb");
+    let older = dir.path().join("older.redb");
+    job(dir.path(), &first_reports(200));
+    fs::copy(&hub, &older).unwrap();
+    let reports = first_reports(300);
+    let before = job(dir.path(), &reports);
+    assert_airports(&before, &reports);
+    fs::copy(&older, &hub).unwrap();
+    assert_eq!(job(dir.path(), &reports), before);
+    fs::remove_file(&hub).unwrap();
+    assert_eq!(job(dir.path(), &reports), before);
 }
 
 #[test]
