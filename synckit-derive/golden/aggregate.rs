@@ -52,7 +52,7 @@ const _: () = {
     #[automatically_derived]
     impl ::synckit::aggregate::Aggregate for Inspection {
         const NAME: &'static str = "inspection";
-        const VERSION: u32 = 2;
+        const VERSION: u32 = 1;
         const FIELDS: &'static [&'static dyn __merge::AnyField] = &[
             &__merge::field::<String, __merge::Lww>(1, "title"),
             &__merge::field::<__Severity<Severity>, __merge::Max>(2, "severity"),
@@ -61,7 +61,7 @@ const _: () = {
         ];
         const LINEAGE: ::synckit::wire::Lineage = ::synckit::wire::Lineage::of(
             "inspections",
-            2,
+            1,
         );
         type Event = InspectionEvent;
         type Ops<'a> = InspectionOps<'a>;
@@ -176,19 +176,19 @@ const _: () = {
             use ::synckit::event::kind;
             use ::synckit::wire::field_schema_of as of;
             &[
-                ::synckit::event::EventKind::new("inspection.created", 2, &[])
+                ::synckit::event::EventKind::new("inspection.created", 1, &[])
                     .commuting(),
-                kind("inspection.title_set", 2, &[of::<String>(1, "value")]),
+                kind("inspection.title_set", 1, &[of::<String>(1, "value")]),
                 kind(
                         "inspection.severity_raised",
-                        2,
+                        1,
                         &[of::<__Severity<Severity>>(1, "value")],
                     )
                     .commuting(),
-                kind("inspection.visits_added", 2, &[of::<i64>(1, "value")]).commuting(),
-                kind("inspection.tags_inserted", 2, &[of::<String>(1, "value")])
+                kind("inspection.visits_added", 1, &[of::<i64>(1, "value")]).commuting(),
+                kind("inspection.tags_inserted", 1, &[of::<String>(1, "value")])
                     .commuting(),
-                kind("inspection.tags_removed", 2, &[of::<String>(1, "value")]),
+                kind("inspection.tags_removed", 1, &[of::<String>(1, "value")]),
                 match <Signed as ::synckit::event::SyncEvent>::KINDS {
                     [kind] => *kind,
                     _ => {

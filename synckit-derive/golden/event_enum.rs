@@ -4,8 +4,8 @@ impl ::synckit::event::SyncEvent for NoteEvent {
     const KINDS: &'static [::synckit::event::EventKind] = {
         use ::synckit::wire::field_schema as field;
         &[
-            ::synckit::event::EventKind::new("note.created", 2, &[])
-                .locked(::synckit::wire::Lineage::of("inspections", 2)),
+            ::synckit::event::EventKind::new("note.created", 1, &[])
+                .locked(::synckit::wire::Lineage::of("inspections", 1)),
             ::synckit::event::EventKind::new(
                     "note.renamed",
                     3,
@@ -14,14 +14,14 @@ impl ::synckit::event::SyncEvent for NoteEvent {
                 .locked(::synckit::wire::Lineage::of("inspections", 3)),
             ::synckit::event::EventKind::new(
                     "note.tagged",
-                    2,
+                    1,
                     &[
                         field(1, "tag", <String as ::synckit::wire::Field>::SHAPE),
                         field(2, "by", <UserId as ::synckit::wire::Field>::SHAPE),
                     ],
                 )
                 .commuting()
-                .locked(::synckit::wire::Lineage::of("inspections", 2)),
+                .locked(::synckit::wire::Lineage::of("inspections", 1)),
             match <Signed as ::synckit::event::SyncEvent>::KINDS {
                 [kind] => *kind,
                 _ => {

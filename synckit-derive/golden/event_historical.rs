@@ -11,7 +11,7 @@ impl ::synckit::event::PastEvent for SignedV1 {
                     field(2, "place", <String as ::synckit::wire::Field>::SHAPE),
                 ],
             )
-            .locked(::synckit::wire::Lineage::of("inspections", 1))
+            .locked(::synckit::wire::Lineage::of("inspections", 1).locked())
     };
     fn read_payload(
         input: &mut ::synckit::wire::Reader<'_>,
@@ -24,15 +24,19 @@ impl ::synckit::event::PastEvent for SignedV1 {
 }
 const _: &[u8] = ::core::include_bytes!(
     ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
-    "/schemas/inspection.signed.lock")
+    "/schemas/event.inspection.signed.lock")
 );
-const _: () = ::synckit::schema::follows(
+const _: () = ::synckit::schema::reads(
     <UserId as ::synckit::wire::Field>::SHAPE,
-    &["UserId@1"],
-    "field `by` of `inspection.signed` is locked as `UserId@1` in version 1; a historical type is what is locked: give it that type back",
+    "UserId@1#00000000000000aa",
+    "by",
+    "inspection.signed",
+    1,
 );
-const _: () = ::synckit::schema::follows(
+const _: () = ::synckit::schema::reads(
     <String as ::synckit::wire::Field>::SHAPE,
-    &["string"],
-    "field `place` of `inspection.signed` is locked as `string` in version 1; a historical type is what is locked: give it that type back",
+    "string",
+    "place",
+    "inspection.signed",
+    1,
 );

@@ -21,7 +21,9 @@ impl ::synckit::event::SyncEvent for Signed {
                     ],
                 )
                 .locked(
-                    ::synckit::wire::Lineage::of("inspections", 1).reserved(&["4 place"]),
+                    ::synckit::wire::Lineage::of("inspections", 1)
+                        .locked()
+                        .reserved(&["4 place"]),
                 ),
         ]
     };
@@ -55,30 +57,40 @@ impl ::synckit::event::SyncEvent for Signed {
 }
 const _: &[u8] = ::core::include_bytes!(
     ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
-    "/schemas/inspection.signed.lock")
+    "/schemas/event.inspection.signed.lock")
 );
 const _: () = ::synckit::schema::is_locked(
     <Outcome as ::synckit::wire::Field>::SHAPE,
-    "Outcome@1",
-    "field `outcome` of `inspection.signed` is locked as `Outcome@1` in version 2, and this is another type, or another version of it; give it that type back, or raise the version: `version = 3`",
+    "Outcome@1#00000000000000bb",
+    "outcome",
+    "inspection.signed",
+    2,
 );
 const _: () = ::synckit::schema::is_locked(
     <UserId as ::synckit::wire::Field>::SHAPE,
-    "UserId@1",
-    "field `by` of `inspection.signed` is locked as `UserId@1` in version 2, and this is another type, or another version of it; give it that type back, or raise the version: `version = 3`",
+    "UserId@1#00000000000000aa",
+    "by",
+    "inspection.signed",
+    2,
 );
 const _: () = ::synckit::schema::is_locked(
     <Option<u64> as ::synckit::wire::Field>::SHAPE,
     "optional u64",
-    "field `at` of `inspection.signed` is locked as `optional u64` in version 2, and this is another type, or another version of it; give it that type back, or raise the version: `version = 3`",
+    "at",
+    "inspection.signed",
+    2,
 );
 const _: () = ::synckit::schema::is_locked(
     <u32 as ::synckit::wire::Field>::SHAPE,
     "u32",
-    "field `pages` of `inspection.signed` is locked as `u32` in version 2, and this is another type, or another version of it; give it that type back, or raise the version: `version = 3`",
+    "pages",
+    "inspection.signed",
+    2,
 );
 const _: () = ::synckit::schema::is_locked(
     <Vec<String> as ::synckit::wire::Field>::SHAPE,
     "list string",
-    "field `remarks` of `inspection.signed` is locked as `list string` in version 2, and this is another type, or another version of it; give it that type back, or raise the version: `version = 3`",
+    "remarks",
+    "inspection.signed",
+    2,
 );

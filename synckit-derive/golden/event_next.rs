@@ -14,7 +14,11 @@ impl ::synckit::event::SyncEvent for Signed {
                 )
                 .locked(
                     ::synckit::wire::Lineage::of("inspections", 2)
-                        .follows(1, &[("1", "UserId@1"), ("2", "string")]),
+                        .follows(
+                            1,
+                            &[("1", "UserId@1#00000000000000aa"), ("2", "string")],
+                        )
+                        .upcast(1, "placed"),
                 ),
         ]
     };
@@ -50,16 +54,16 @@ impl ::synckit::event::SyncEvent for Signed {
             SignedV1,
         >(
             "inspection.signed",
-            1,
+            &[1],
             2,
-            "this does not lead to version 2 of `inspection.signed`: the type that is converted is a historical `inspection.signed` from version 1 to 1",
+            "this does not lead to version 2 of `inspection.signed`: the type that is converted is a historical `inspection.signed` of version 1",
         );
         WAY.upcast::<Self, _>(event, payload, placed)
     }
 }
 const _: &[u8] = ::core::include_bytes!(
     ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
-    "/schemas/inspection.signed.lock")
+    "/schemas/event.inspection.signed.lock")
 );
 const _: [::core::option::Option<&str>; 2] = [
     ::core::option_env!("SYNCKIT_LOCKED"),

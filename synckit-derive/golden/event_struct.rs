@@ -6,7 +6,7 @@ impl ::synckit::event::SyncEvent for Signed {
         &[
             ::synckit::event::EventKind::new(
                     "inspection.signed",
-                    3,
+                    1,
                     &[
                         field(1, "by", <UserId as ::synckit::wire::Field>::SHAPE),
                         field(2, "outcome", <Outcome as ::synckit::wire::Field>::SHAPE),
@@ -23,7 +23,7 @@ impl ::synckit::event::SyncEvent for Signed {
                         ),
                     ],
                 )
-                .locked(::synckit::wire::Lineage::of("inspections", 3)),
+                .locked(::synckit::wire::Lineage::of("inspections", 1)),
         ]
     };
     fn kind(&self) -> usize {

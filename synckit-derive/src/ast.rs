@@ -16,8 +16,8 @@ use syn::ext::IdentExt as _;
 use syn::{Fields, Index, LitInt, LitStr, Member, Path, Type};
 
 use crate::attr;
-use crate::attr::Version;
 use crate::attr::value::MemberAttr;
+use crate::attr::{Locking, Version};
 use crate::ctxt::Ctxt;
 
 /// A field that is written under a number.
@@ -37,6 +37,8 @@ pub(crate) struct Field<'a> {
     pub(crate) was: Option<LitStr>,
     /// Whether older events, which lack it, are read with the type's default.
     pub(crate) default: bool,
+    /// Whether it is none of the fields that are gone, however alike.
+    pub(crate) new: bool,
 }
 
 /// The number of a field or variant, as far as the source gives it.
@@ -54,16 +56,16 @@ pub(crate) struct History {
     pub(crate) version: u32,
     /// The version, where it is written out.
     pub(crate) version_at: Option<LitInt>,
-    /// Whether a draft is refused.
-    pub(crate) required: bool,
+    /// What the source says about the lock.
+    pub(crate) locking: Option<Locking>,
 }
 
 impl History {
-    fn of(version: Option<Version>, required: bool) -> Self {
+    fn of(version: Option<Version>, locking: Option<Locking>) -> Self {
         Self {
             version: version.as_ref().map_or(1, |version| version.number),
             version_at: version.map(|version| version.at),
-            required,
+            locking,
         }
     }
 }
@@ -95,6 +97,7 @@ impl<'a> Field<'a> {
                 number: Numbered::of(attr.number, place),
                 was: attr.was,
                 default: attr.default.is_some(),
+                new: attr.new.is_some(),
             }
         };
         fields.iter().enumerate().map(read).collect()
@@ -120,6 +123,7 @@ impl<'a> Field<'a> {
             number: Numbered { given: None, at: TokenStream::new() },
             was: None,
             default: false,
+            new: false,
         }
     }
 }

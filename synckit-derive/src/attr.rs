@@ -185,16 +185,31 @@ fn version(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Version> {
     parsed
 }
 
-/// `lock = required`
-fn lock(cx: &Ctxt, key: &Ident, given: &Given) -> Option<()> {
-    let required = match given {
-        Given::Value(value) => syn::parse2::<Ident>(value.clone()).is_ok_and(|to| to == "required"),
-        _ => false,
+/// What a type says about its lock.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Locking {
+    /// A draft is refused.
+    Required,
+    /// It is a draft for ever, whatever lock there is for a type of its name.
+    None,
+}
+
+/// `lock = required` or `lock = none`
+fn lock(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Locking> {
+    let word = match given {
+        Given::Value(value) => syn::parse2::<Ident>(value.clone()).ok(),
+        _ => None,
     };
-    if !required {
-        cx.error(spot(key, given), "expected `lock = required`, or no `lock`");
+    let locking = match word.map(|word| word.to_string()).as_deref() {
+        Some("required") => Some(Locking::Required),
+        Some("none") => Some(Locking::None),
+        _ => None,
+    };
+    if locking.is_none() {
+        let message = "expected `lock = required`, `lock = none` for a type of tests, or no `lock`";
+        cx.error(spot(key, given), message);
     }
-    required.then_some(())
+    locking
 }
 
 fn flag(cx: &Ctxt, key: &Ident, given: &Given) -> Option<()> {

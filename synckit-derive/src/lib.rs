@@ -64,7 +64,7 @@ use crate::lock::locate::Locks;
 ///   without a causal context;
 /// - `historical` (structs): the type is an old version, which is read and never written;
 /// - `lock = required`: a version that is not in its lock file is refused, as it is everywhere
-///   while `SYNCKIT_LOCKED=1` is set;
+///   while `SYNCKIT_LOCKED=1` is set; `lock = none`: the type is a draft for ever, for tests;
 /// - `crate = path`: where synckit is found, `::synckit` when left out.
 ///
 /// On a variant it takes `name` (the whole name), `version` and `commutes` for that variant, or
@@ -72,14 +72,16 @@ use crate::lock::locate::Locks;
 /// name is called after its prefix and itself in snake case: renaming the variant renames the
 /// event.
 ///
-/// Fields have the numbers of the lock file, `schemas/<name>.lock`. In a draft, which has none,
-/// they are numbered from 1 in order of declaration; `#[field(3)]` gives a field its number, and
-/// the fields after it count on from there. `#[field(was = "…")]` says what a field was called, and
-/// `#[field(default)]` that events of versions without it are read with the type's default.
+/// Fields have the numbers of the lock file, `schemas/event.<name>.lock`. In a draft, which has
+/// none, they are numbered from 1 in order of declaration; `#[field(3)]` gives a field its number, and
+/// the fields after it count on from there. `#[field(was = "…")]` says what a field was called,
+/// `#[field(default)]` that events of versions without it are read with the type's default, and
+/// `#[field(new)]` that it is none of the fields that are gone.
 ///
 /// `#[upcast(from = Old, with = path)]` converts events of the version of `Old`, a historical type,
 /// and of those before it. The function gives the event or a `Result` with `UpcastError`; without
-/// `with`, `From<Old>` converts. See the guide, `synckit::docs::schema`.
+/// `with`, `From<Old>` converts. A function that was moved or renamed says `was = "old::path"`. See
+/// the guide, `synckit::docs::schema`.
 #[proc_macro_derive(SyncEvent, attributes(event, field, upcast))]
 pub fn sync_event(input: TokenStream) -> TokenStream {
     derive(input, event)
@@ -100,11 +102,11 @@ pub fn sync_event(input: TokenStream) -> TokenStream {
 ///
 /// The variants of an enum without data are numbered from 0, those of an enum with data from 1;
 /// `#[value(3)]` gives a variant its number, `#[field(3)]` a field, and those after it count on
-/// from there. A lock file, `schemas/<name>.lock`, has the numbers of what has been published.
+/// from there. A lock file, `schemas/value.<name>.lock`, has the numbers of what has been published.
 ///
 /// On a type, `#[value(…)]` takes `name = "…"` (in schemas, the type's when left out),
-/// `version = 1`, `lock = required` and `crate = path`. Fields and variants take `was = "…"`,
-/// fields `default`. In an enum without data, `#[value(other)] Unheard(u32)` holds the numbers that
+/// `version = 1`, `lock` and `crate = path`. Fields and variants take `was = "…"`, fields `default`
+/// and `new`. In an enum without data, `#[value(other)] Unheard(u32)` holds the numbers that
 /// later versions of it have.
 #[proc_macro_derive(SyncValue, attributes(value, field))]
 pub fn sync_value(input: TokenStream) -> TokenStream {
@@ -137,7 +139,10 @@ pub fn sync_value(input: TokenStream) -> TokenStream {
 /// - `name = "…"`: what the aggregate and its events are called in stored bytes;
 /// - `version = 1`: the schema version of those events, 1 when left out;
 /// - `events(…)`: domain events, for each of which the aggregate implements `Lower`;
-/// - `lock = required`: a version that is not in its lock file, `schemas/<name>.lock`, is refused;
+/// - `retired(…)`: those that are only read any more;
+/// - `event_type = Happening`, `ops_type = Handles`: other names for the types beside the struct;
+/// - `lock = required`: a version that is not in its lock file, `schemas/aggregate.<name>.lock`, is
+///   refused; `lock = none`: it is a draft for ever;
 /// - `crate = path`: where synckit is found, `::synckit` when left out.
 #[proc_macro_attribute]
 pub fn sync_aggregate(arguments: TokenStream, item: TokenStream) -> TokenStream {

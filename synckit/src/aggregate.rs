@@ -9,7 +9,7 @@ mod id;
 
 use std::fmt;
 
-pub use edit::{Edit, Recorded, edit, record};
+pub use edit::{Edit, EventOf, Recorded, edit, record};
 pub use fields::Fields;
 pub use id::Id;
 

@@ -351,14 +351,24 @@ pub struct Way<Old> {
 }
 
 /// The way to a version of the event of that name. At compile time, refuses a type of another name,
-/// and one between which and `least` there are versions that neither can be read as.
+/// and one of a version that is not among those given; when none are, of one that is not earlier.
 #[doc(hidden)]
 #[track_caller]
 #[allow(clippy::panic, reason = "a panic at compile time is a compile error")]
-pub const fn way<Old: PastEvent>(name: &str, least: u32, version: u32, message: &str) -> Way<Old> {
+pub const fn way<Old: PastEvent>(
+    name: &str,
+    versions: &[u32],
+    version: u32,
+    message: &str,
+) -> Way<Old> {
     let old = Old::KIND;
-    let leads =
-        same(old.name.as_bytes(), name.as_bytes()) && least <= old.version && old.version < version;
+    let mut is_one = versions.is_empty();
+    let mut at = 0;
+    while at < versions.len() {
+        is_one = is_one || versions[at] == old.version;
+        at += 1;
+    }
+    let leads = same(old.name.as_bytes(), name.as_bytes()) && is_one && old.version < version;
     // A mistaken type has no name, and its mistake is reported where it stands.
     if !(leads || old.name.is_empty()) {
         panic!("{}", message);

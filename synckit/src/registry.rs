@@ -7,11 +7,13 @@
 
 use std::any::Any;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, btree_map};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
+use synckit_lock::Family;
+use synckit_lock::name::BadName;
 
 use crate::aggregate::{Aggregate, Fields};
 use crate::block::Entry;
@@ -21,9 +23,9 @@ use crate::envelope::CONTEXT_ROWS_MAX;
 use crate::event::{self, DecodeError, EventKind, SyncEvent};
 use crate::id::{AggregateId, Dot, IdError, Name, ReplicaId};
 use crate::merge::{AnyField, read_dot, write_dot};
-use crate::schema::{Published, proto};
+use crate::schema::{Draft, Published, Schemas, proto};
 use crate::vector::{Stamp, VectorClock, VectorFull};
-use crate::wire::{Field, Lineage, Reader, Unknown, ValueRef, WireError, WireType, Writer};
+use crate::wire::{Field, Lineage, Reader, Unknown, WireError, WireType, Writer};
 
 /// Lists the aggregates that a program knows: `registry![Inspection, Airport]`.
 #[macro_export]
@@ -105,12 +107,18 @@ impl Registry {
         self.problems.first().cloned().map_or(Ok(()), Err)
     }
 
-    /// A hash over all names, versions, fields and merge rules. States folded under another
-    /// fingerprint are replaced by replaying the log.
+    /// A hash over everything that lock files hold of the types, published or not: names, versions,
+    /// fields and their order, merge rules, conversions, and so on into the value types. States
+    /// folded under another fingerprint are replaced by replaying the log.
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_derive_key("synckit 2026 registry fingerprint");
         for kind in self.aggregates.values() {
             let description = kind.describe();
+            hasher.update(&(description.len() as u64).to_le_bytes());
+            hasher.update(description.as_bytes());
+        }
+        for published in self.schemas().all() {
+            let description = published.describe();
             hasher.update(&(description.len() as u64).to_le_bytes());
             hasher.update(description.as_bytes());
         }
@@ -140,21 +148,15 @@ impl Registry {
         proto(self.aggregates.values().flat_map(|kind| kind.events))
     }
 
-    /// Schemas of the types for lock files, each once: aggregates, their events, and the values in
-    /// them.
-    pub(crate) fn published(&self) -> Vec<Published> {
-        // Two types of one name are both kept: only one of them can agree with the lock.
-        let mut all: BTreeMap<(String, String), Published> = BTreeMap::new();
-        let mut rest: Vec<_> = self.aggregates.values().flat_map(|kind| kind.published()).collect();
-        while let Some(published) = rest.pop() {
-            let key = (published.lock.name.clone(), format!("{:?}", published.lock));
-            if let btree_map::Entry::Vacant(place) = all.entry(key) {
-                let schemas = published.named.iter().filter_map(ValueRef::schema);
-                rest.extend(schemas.map(|schema| Published::value(&schema)));
-                place.insert(published);
-            }
-        }
-        all.into_values().collect()
+    /// What the types say for lock files: aggregates, their events, and the value types in them.
+    pub fn schemas(&self) -> Schemas {
+        Schemas::of(self.aggregates.values().flat_map(Kind::published))
+    }
+
+    /// The types whose version is in no lock file, in the order of their names: what they write can
+    /// become unreadable when they change.
+    pub fn drafts(&self) -> Vec<Draft> {
+        self.schemas().drafts()
     }
 
     /// The names of the aggregates, in ascending order.
@@ -203,8 +205,14 @@ impl Registry {
     }
 }
 
+impl From<Registry> for Schemas {
+    fn from(registry: Registry) -> Self {
+        registry.schemas()
+    }
+}
+
 fn problem_with(name: &'static str) -> Option<RegistryError> {
-    if synckit_lock::is_reserved(name) {
+    if Family::Event.check(name) == Err(BadName::Reserved) {
         return Some(RegistryError::Reserved { name });
     }
     Name::new(name).map_err(|source| RegistryError::Name { name, source }).err()
@@ -245,7 +253,8 @@ impl Kind {
     }
 
     fn published(&self) -> Vec<Published> {
-        let own = Published::aggregate(self.name, self.version, self.fields, self.lineage);
+        let own =
+            Published::aggregate(self.name, self.version, self.fields, self.events, self.lineage);
         self.events.iter().filter_map(Published::event).chain([own]).collect()
     }
 }

@@ -15,17 +15,21 @@ fn a_package_drafts_blesses_and_evolves_a_schema() {
         .fails_with("lacks the version below; append it with SYNCKIT_BLESS=1 cargo test");
     ledger
         .check(&["SYNCKIT_LOCKED"])
-        .fails_with("version 1 of `invoice.paid` is not in schemas/invoice.paid.lock");
+        .fails_with("version 1 of `invoice.paid` is not in schemas/event.invoice.paid.lock");
 
-    ledger.test(&["SYNCKIT_BLESS"]).passes();
-    let first = ledger.lock("invoice.paid");
-    assert!(first.contains("  1 by string\n  2 amount Amount@1\n  fingerprint "), "{first}");
-    assert!(
-        ledger
-            .lock("Amount")
-            .contains("value Amount\n\nversion 1\n  min_reader 1\n  1 cents i64\n")
-    );
-    assert!(ledger.lock("invoice").contains("1 title string merge lww\n  2 pages u32 merge max\n"));
+    ledger
+        .test(&["SYNCKIT_BLESS"])
+        .fails_with("add:\n\n[package.metadata.synckit]\nschemas = \"locked\"");
+    ledger.tell();
+    ledger.test(&[]).passes();
+    let first = ledger.lock("event.invoice.paid");
+    assert!(first.contains("  1 by string\n  2 amount Amount@1#"), "{first}");
+    let amount = ledger.lock("value.Amount");
+    let block = "value Amount\n\nversion 1\n  min_reader 1\n  1 cents i64\n  identity ";
+    assert!(amount.contains(block), "{amount}");
+    let invoice = ledger.lock("aggregate.invoice");
+    let fields = "1 title string merge lww\n  2 pages u32 merge max\n  event invoice.paid\n";
+    assert!(invoice.contains(fields), "{invoice}");
     ledger.check(&["SYNCKIT_LOCKED"]).passes();
     ledger.test(&[]).passes();
 
@@ -41,7 +45,7 @@ fn a_package_drafts_blesses_and_evolves_a_schema() {
     ledger.check(&[]).passes();
     ledger.check(&["SYNCKIT_LOCKED"]).fails_with("version 2 of `invoice.paid` is not in");
     ledger.test(&["SYNCKIT_BLESS"]).passes();
-    let second = ledger.lock("invoice.paid");
+    let second = ledger.lock("event.invoice.paid");
     assert!(second.starts_with(&first), "what is locked stays as it is");
     assert!(second.contains("version 2\n  min_reader 1\n  1 by string\n"), "{second}");
     ledger.check(&["SYNCKIT_LOCKED"]).passes();
@@ -54,56 +58,111 @@ fn cargo_builds_again_exactly_when_a_lock_or_a_variable_changes() {
     ledger.check(&[]).passes();
     ledger.check(&[]).is_fresh();
     ledger.check(&["SYNCKIT_LOCKED"]).fails_with("SYNCKIT_LOCKED refuses drafts");
-    ledger.test(&["SYNCKIT_BLESS"]).passes();
+    ledger.bless();
     ledger.check(&[]).passes();
     ledger.check(&[]).is_fresh();
     // Whatever is locked does not depend on the variables.
     ledger.check(&["SYNCKIT_LOCKED"]).is_fresh();
     ledger.check(&["SYNCKIT_BLESS"]).is_fresh();
 
-    let lock = ledger.lock("invoice.paid");
-    ledger.write_lock("invoice.paid", &lock.replace("1 by string", "1 by u32"));
-    ledger
-        .check(&[])
-        .fails_with("schemas/invoice.paid.lock, line 8: version 1 or what is above it was edited");
-    ledger.write_lock("invoice.paid", &lock);
+    let lock = ledger.lock("event.invoice.paid");
+    ledger.write_lock("event.invoice.paid", &lock.replace("1 by string", "1 by u32"));
+    ledger.check(&[]).fails_with(
+        "schemas/event.invoice.paid.lock, line 8: version 1 or what is above it was edited",
+    );
+    ledger.write_lock("event.invoice.paid", &lock);
     ledger.check(&[]).passes();
-    ledger.remove_lock("invoice.paid");
-    ledger.check(&["SYNCKIT_LOCKED"]).fails_with("version 1 of `invoice.paid` is not in");
-    ledger.check(&[]).passes();
-    ledger.write_lock("invoice.paid", &lock);
+    ledger.remove_lock("event.invoice.paid");
+    ledger.check(&[]).fails_with("event.invoice.paid.lock is listed in schemas/index and is not");
+    ledger.write_lock("event.invoice.paid", &lock);
     ledger.check(&["SYNCKIT_LOCKED"]).passes();
 }
 
 #[test]
 fn what_is_locked_is_never_rewritten() {
     let ledger = Ledger::new("refused", PAID);
-    ledger.test(&["SYNCKIT_BLESS"]).passes();
-    let lock = ledger.lock("Amount");
-    // The compiler would refuse the type, so the lock is put aside while the other one is blessed.
-    ledger.remove_lock("Amount");
+    ledger.bless();
+    let lock = ledger.lock("value.Amount");
     ledger.write(&PAID.replace("cents: i64", "cents: i32"));
-    ledger.check(&[]).passes();
-    ledger.write_lock("Amount", &lock);
     let refused = ledger.test(&["SYNCKIT_BLESS"]);
     refused.fails_with("field `cents` of `Amount` is locked as `i64` in version 1");
-    assert_eq!(ledger.lock("Amount"), lock);
+    assert_eq!(ledger.lock("value.Amount"), lock);
+}
+
+#[test]
+fn an_event_does_not_leave_its_aggregate() {
+    let ledger = Ledger::new("leaving", PAID);
+    ledger.bless();
+    let without = PAID.replace(", events(Paid)", "");
+    ledger.write(&without);
+    ledger.check(&[]).fails_with("event `invoice.paid` of `invoice` is listed no more");
+    ledger.write(&PAID.replace("events(Paid)", "version = 2, retired(Paid)"));
+    ledger.bless();
+    assert!(ledger.lock("aggregate.invoice").contains("  retired invoice.paid\n"));
 }
 
 #[test]
 fn the_lock_of_a_type_that_is_gone_is_told() {
-    let ledger = Ledger::new("orphaned", PAID);
-    ledger.test(&["SYNCKIT_BLESS"]).passes();
-    ledger.write(&PAID.replace("invoice.paid", "invoice.settled"));
-    ledger.test(&["SYNCKIT_BLESS"]).fails_with("invoice.paid.lock belongs to no registered type");
+    let alone = |name| {
+        format!(
+            "#[derive(synckit::SyncEvent, Clone, Debug)]\n#[event(name = \"{name}\")]\n\
+             pub struct Paid {{ pub by: String }}\n#[cfg(test)]\n\
+             synckit::schema_test!(locks, synckit::schema::Schemas::new().event::<Paid>());\n"
+        )
+    };
+    let ledger = Ledger::new("orphaned", &alone("invoice.paid"));
+    ledger.bless();
+    ledger.write(&alone("invoice.settled"));
+    ledger.test(&["SYNCKIT_BLESS"]).fails_with("event.invoice.paid.lock belongs to no type that");
+}
+
+#[test]
+fn a_build_without_its_locks_fails() {
+    let ledger = Ledger::new("lost", PAID);
+    ledger.bless();
+    ledger.lose(|name| name == "index");
+    ledger.check(&[]).fails_with("value.Amount.lock is listed in schemas/index and is not there");
+    ledger.lose(|_| false);
+    ledger.check(&[]).fails_with("schemas/index is not there, and Cargo.toml says");
+}
+
+#[test]
+fn a_package_of_values_locks_them_and_others_hold_them_to_it() {
+    let money = |fields| {
+        format!(
+            "#[derive(synckit::SyncValue, Clone, Debug, PartialEq)]\npub struct Amount {{ {fields} }}\n\
+             #[cfg(test)]\n\
+             synckit::schema_test!(locks, synckit::schema::Schemas::new().value::<Amount>());\n"
+        )
+    };
+    let shared = Ledger::new("money", &money("pub cents: i64, pub rate: i64"));
+    let foreign = PAID.replace(
+        "#[derive(SyncValue, Clone, Debug, PartialEq)]\npub(crate) struct Amount { pub cents: i64 }",
+        "pub(crate) use money::Amount;",
+    );
+    let foreign = foreign.replace("SyncEvent, SyncValue,", "SyncEvent,");
+    let ledger = Ledger::depending("holding", &foreign, &[&shared]);
+    ledger.tell();
+    ledger
+        .test(&["SYNCKIT_BLESS"])
+        .fails_with("the value `Amount`, version 1, of package `money`, is a draft");
+    shared.bless();
+    ledger.bless();
+    assert!(ledger.lock("event.invoice.paid").contains("2 amount Amount@1#"));
+
+    // Another type of that name and version, with a history of its own.
+    shared.lose(|_| false);
+    shared.write(&money("pub rate: i64, pub cents: i64"));
+    shared.bless();
+    ledger.check(&[]).fails_with("and this is another type named `Amount`");
 }
 
 #[test]
 fn a_package_carries_its_locks_and_builds_from_anywhere() {
     let ledger = Ledger::new("carried", PAID);
-    ledger.test(&["SYNCKIT_BLESS"]).passes();
+    ledger.bless();
     let listed = ledger.packaged_files();
-    assert!(listed.contains("schemas/invoice.paid.lock"), "{listed}");
+    assert!(listed.contains("schemas/event.invoice.paid.lock"), "{listed}");
     ledger.check_from(std::path::Path::new("/"), &["SYNCKIT_LOCKED"]).passes();
     ledger.check_without_environment().passes();
 }

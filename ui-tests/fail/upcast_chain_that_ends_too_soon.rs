@@ -7,13 +7,13 @@ enum Temper {
 }
 
 #[derive(SyncEvent, Clone, Debug)]
-#[event(name = "trip.chained", version = 2, historical)]
+#[event(name = "trip.converted", version = 2, historical)]
 struct Second {
     by: u32,
 }
 
 #[derive(SyncEvent, Clone, Debug)]
-#[event(name = "trip.chained", version = 3)]
+#[event(name = "trip.converted", version = 3)]
 #[upcast(from = Second, with = convert)]
 struct Third {
     by: Temper,

@@ -1,13 +1,13 @@
 use synckit::SyncEvent;
 
 #[derive(SyncEvent, Clone, Debug)]
-#[event(name = "trip.signed", historical)]
+#[event(name = "trip.turned", historical)]
 struct SignedV1 {
     by: String,
 }
 
 #[derive(SyncEvent, Clone, Debug)]
-#[event(name = "trip.signed", version = 2)]
+#[event(name = "trip.turned", version = 2)]
 #[upcast(from = SignedV1, with = NUMBER)]
 struct Signed {
     by: u32,

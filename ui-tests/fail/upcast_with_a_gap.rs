@@ -7,13 +7,13 @@ enum Temper {
 }
 
 #[derive(SyncEvent, Clone, Debug)]
-#[event(name = "trip.chained", historical)]
+#[event(name = "trip.converted", historical)]
 struct First {
     by: String,
 }
 
 #[derive(SyncEvent, Clone, Debug)]
-#[event(name = "trip.chained", version = 3)]
+#[event(name = "trip.converted", version = 3)]
 #[upcast(from = First, with = convert)]
 struct Third {
     by: Temper,

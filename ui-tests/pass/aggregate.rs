@@ -18,7 +18,7 @@ enum Severity {
 #[derive(SyncValue, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Day(u32);
 
-#[sync_aggregate(name = "inspection", version = 2)]
+#[sync_aggregate(name = "inspection", version = 2, lock = none)]
 #[derive(Clone, Debug, PartialEq, Default)]
 struct Inspection {
     #[merge(lww)]

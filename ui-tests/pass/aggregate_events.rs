@@ -16,7 +16,7 @@ mod signing {
     use synckit::SyncEvent;
 
     #[derive(SyncEvent, Clone, Debug)]
-    #[event(name = "inspection.signed", version = 3)]
+    #[event(name = "inspection.signed", version = 3, lock = none)]
     pub(super) struct Signed {
         pub(super) by: String,
     }

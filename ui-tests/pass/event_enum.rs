@@ -5,7 +5,7 @@ use synckit::SyncEvent;
 use synckit::event::{decode, encode};
 
 #[derive(SyncEvent, Clone, Debug, PartialEq)]
-#[event(name = "note", version = 2)]
+#[event(name = "note", version = 2, lock = none)]
 enum NoteEvent {
     Created,
     TitleSet(String),
@@ -21,7 +21,7 @@ enum NoteEvent {
 }
 
 #[derive(SyncEvent, Clone, Debug, PartialEq)]
-#[event(name = "signed", version = 3, commutes)]
+#[event(name = "signed", version = 3, commutes, lock = none)]
 struct Signed {
     by: String,
 }

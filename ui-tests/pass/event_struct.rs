@@ -6,7 +6,7 @@ use synckit::event::{EventKind, decode, encode};
 use synckit::wire::{Scalar, Shape};
 
 #[derive(SyncEvent, Clone, Debug, PartialEq)]
-#[event(name = "inspection.signed", version = 3)]
+#[event(name = "inspection.signed", version = 3, lock = none)]
 struct Signed {
     by: String,
     at: Option<u64>,

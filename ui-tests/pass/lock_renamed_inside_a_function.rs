@@ -21,7 +21,7 @@ fn main() {
     #[derive(PartialEq, Clone)]
     #[derive(SyncEvent, Debug)]
     #[event(name = "trip.signed", version = 2, lock = required, crate = other)]
-    #[upcast(from = SignedV1, with = signed)]
+    #[upcast(from = SignedV1, with = signed, was = "convert")]
     struct Signed {
         by: u32,
     }

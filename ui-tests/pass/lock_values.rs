@@ -15,14 +15,14 @@ struct Branch {
 #[derive(SyncValue, Clone, Debug, PartialEq)]
 #[value(lock = required)]
 enum Figure {
-    Circle { radius: u32 },
     Dot,
+    Circle { radius: u32 },
 }
 
 #[derive(SyncValue, Clone, Debug, PartialEq)]
 enum Weather {
-    Foul,
     Fair,
+    Foul,
     #[value(other)]
     Unheard(u32),
 }

@@ -19,12 +19,12 @@ struct SignedV1 {
 
 #[derive(::synckit::SyncEvent, ::std::clone::Clone, ::std::fmt::Debug)]
 #[event(name = "trip.signed", version = 2, lock = required)]
-#[upcast(from = SignedV1, with = signed)]
+#[upcast(from = SignedV1, with = convert)]
 struct Signed {
     by: u32,
 }
 
-fn signed(_: SignedV1) -> ::std::result::Result<Signed, ::synckit::UpcastError> {
+fn convert(_: SignedV1) -> ::std::result::Result<Signed, ::synckit::UpcastError> {
     ::std::result::Result::Err(::synckit::UpcastError::new("unreadable"))
 }
 
@@ -41,7 +41,7 @@ enum Weather {
 struct Moved {
     from: String,
     steps: u16,
-    #[field(default)]
+    #[field(default, new)]
     days: u32,
 }
 

@@ -25,6 +25,10 @@ pub(crate) struct Aggregate<'a> {
     pub(crate) history: History,
     pub(crate) fields: Vec<MergedField<'a>>,
     pub(crate) events: Vec<DomainEvent>,
+    /// The event enum's name, if it is written out.
+    pub(crate) event_type: Option<Ident>,
+    /// The handles' name, if it is written out.
+    pub(crate) ops_type: Option<Ident>,
     /// Whether a mistaken field was left out.
     pub(crate) partial: bool,
 }
@@ -41,9 +45,11 @@ pub(crate) struct MergedField<'a> {
     pub(crate) refused: Option<String>,
 }
 
-/// A type in `events(…)`.
+/// A type in `events(…)` or `retired(…)`.
 pub(crate) struct DomainEvent {
     pub(crate) path: Path,
+    /// Whether it is only read any more.
+    pub(crate) retired: bool,
     /// The variant that wraps it.
     pub(crate) variant: Ident,
 }
@@ -67,15 +73,21 @@ impl<'a> Aggregate<'a> {
             fields(cx, input, &krate).into_iter().filter(|field| taken.by_field(cx, field));
         let fields: Vec<_> = fields.collect();
         let partial = cx.count() > before;
-        let events = attr.events.into_iter().flatten().filter_map(DomainEvent::of);
+        let listed = attr.events.into_iter().flatten();
+        let listed = listed.filter_map(|path| DomainEvent::of(path, false));
+        let retired = attr.retired.into_iter().flatten();
+        let retired = retired.filter_map(|path| DomainEvent::of(path, true));
+        let events = listed.chain(retired);
         Self {
             ident,
             vis: &input.vis,
             krate,
             name: attr.name,
-            history: History::of(attr.version, attr.lock.is_some()),
+            history: History::of(attr.version, attr.lock),
             fields,
             events: events.filter(|event| taken.by_event(cx, event)).collect(),
+            event_type: attr.event_type,
+            ops_type: attr.ops_type,
             partial,
         }
     }
@@ -159,8 +171,8 @@ impl<'a> MergedField<'a> {
 }
 
 impl DomainEvent {
-    fn of(path: Path) -> Option<Self> {
+    fn of(path: Path, retired: bool) -> Option<Self> {
         let variant = path.segments.last()?.ident.clone();
-        Some(Self { path, variant })
+        Some(Self { path, retired, variant })
     }
 }

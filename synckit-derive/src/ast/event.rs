@@ -165,7 +165,7 @@ impl<'a> Kind<'a> {
         }
         Self {
             name: Name::given(attr.name, ident),
-            history: History::of(attr.version, attr.lock.is_some()),
+            history: History::of(attr.version, attr.lock),
             commutes: attr.commutes.is_some(),
             historical: attr.historical.is_some(),
             upcast,
@@ -220,7 +220,7 @@ impl<'a> Variant<'a> {
             name,
             history: History::of(
                 attr.version.or_else(|| container.version.clone()),
-                container.lock.is_some(),
+                container.lock,
             ),
             commutes: attr.commutes.is_some(),
             historical: false,

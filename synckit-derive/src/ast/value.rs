@@ -40,6 +40,8 @@ pub(crate) struct Variant<'a> {
     pub(crate) number: Numbered,
     /// The former name.
     pub(crate) was: Option<LitStr>,
+    /// Whether it is the enum's `#[default]`.
+    pub(crate) default: bool,
     pub(crate) fields: Vec<Field<'a>>,
 }
 
@@ -74,7 +76,7 @@ impl<'a> Value<'a> {
             name_at: attr
                 .name
                 .map_or_else(|| ident.to_token_stream(), |name| name.to_token_stream()),
-            history: History::of(attr.version, attr.lock.is_some()),
+            history: History::of(attr.version, attr.lock),
             body,
             other,
             ident,
@@ -111,7 +113,7 @@ fn variants<'a>(cx: &Ctxt, data: &'a DataEnum, other: &mut Option<&'a Ident>) ->
         let attr = MemberAttr::of_variant(cx, &variant.attrs);
         attr::field::refuse(cx, &variant.attrs, "field", "a variant takes #[value(3)]");
         if let Some(at) = &attr.other {
-            is_for_unknown_numbers(cx, variant, at, other);
+            is_for_unknown_numbers(cx, data, variant, at, other);
             return None;
         }
         if let (Some((_, discriminant)), None) = (&variant.discriminant, &attr.number) {
@@ -123,13 +125,15 @@ fn variants<'a>(cx: &Ctxt, data: &'a DataEnum, other: &mut Option<&'a Ident>) ->
         }
         let number = Numbered::of(attr.number, variant.ident.to_token_stream());
         let fields = Field::read_all(cx, &variant.fields);
-        Some(Variant { ident: &variant.ident, number, was: attr.was, fields })
+        let default = variant.attrs.iter().any(|attr| attr.path().is_ident("default"));
+        Some(Variant { ident: &variant.ident, number, was: attr.was, default, fields })
     };
     data.variants.iter().filter_map(read).collect()
 }
 
 fn is_for_unknown_numbers<'a>(
     cx: &Ctxt,
+    data: &DataEnum,
     variant: &'a syn::Variant,
     at: &Ident,
     other: &mut Option<&'a Ident>,
@@ -139,6 +143,12 @@ fn is_for_unknown_numbers<'a>(
     let is_tuple = matches!(&variant.fields, Fields::Unnamed(_));
     if !(is_tuple && types.len() == 1 && types[0].to_string() == "u32") {
         let message = format!("expected one unnamed field, the unknown number: `{ident}(u32)`");
+        cx.error(at, message);
+    }
+    if data.variants.last().is_some_and(|last| !is_other(&last.attrs)) {
+        let message = format!(
+            "expected `{ident}` to be the last variant: unknown numbers are greater than known ones"
+        );
         cx.error(at, message);
     }
     if let Some(first) = other.replace(ident) {

@@ -5,10 +5,13 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::{Ident, LitStr, Path, Token};
 
-use super::{Entry, Given, Version, fill, krate, lock, parse, spot, stray, text, unknown, version};
+use super::{
+    Entry, Given, Locking, Version, fill, krate, lock, parse, spot, stray, text, unknown, version,
+};
 use crate::ctxt::Ctxt;
 
-const KEYS: &[&str] = &["name", "version", "events", "lock", "crate"];
+const KEYS: &[&str] =
+    &["name", "version", "events", "retired", "event_type", "ops_type", "lock", "crate"];
 
 /// What the arguments say.
 #[derive(Default)]
@@ -16,8 +19,13 @@ pub(crate) struct AggregateAttr {
     pub(crate) name: Option<LitStr>,
     pub(crate) version: Option<Version>,
     pub(crate) events: Option<Vec<Path>>,
-    /// Whether a draft is refused.
-    pub(crate) lock: Option<()>,
+    /// Events that are only read any more.
+    pub(crate) retired: Option<Vec<Path>>,
+    /// The name of the event enum.
+    pub(crate) event_type: Option<Ident>,
+    /// The name of the handles.
+    pub(crate) ops_type: Option<Ident>,
+    pub(crate) lock: Option<Locking>,
     pub(crate) krate: Option<Path>,
     /// Whether something in it was reported, so that nothing is concluded from what is missing.
     pub(crate) mistaken: bool,
@@ -39,6 +47,9 @@ impl AggregateAttr {
                 "name" => fill(cx, &mut read.name, &key, text(cx, &key, &given)),
                 "version" => fill(cx, &mut read.version, &key, version(cx, &key, &given)),
                 "events" => fill(cx, &mut read.events, &key, paths(cx, &key, &given)),
+                "retired" => fill(cx, &mut read.retired, &key, paths(cx, &key, &given)),
+                "event_type" => fill(cx, &mut read.event_type, &key, ident(cx, &key, &given)),
+                "ops_type" => fill(cx, &mut read.ops_type, &key, ident(cx, &key, &given)),
                 "lock" => fill(cx, &mut read.lock, &key, lock(cx, &key, &given)),
                 "crate" => fill(cx, &mut read.krate, &key, krate(cx, &key, &given)),
                 _ => unknown(cx, &key, KEYS),
@@ -58,7 +69,20 @@ fn paths(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Vec<Path>> {
         _ => None,
     };
     if parsed.is_none() {
-        cx.error(spot(key, given), "expected a list of event types: `events(Signed, Closed)`");
+        let message = format!("expected a list of event types: `{key}(Signed, Closed)`");
+        cx.error(spot(key, given), message);
     }
     parsed.map(|paths| paths.into_iter().collect())
+}
+
+fn ident(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Ident> {
+    let parsed = match given {
+        Given::Value(value) => syn::parse2::<Ident>(value.clone()).ok(),
+        _ => None,
+    };
+    if parsed.is_none() {
+        let example = if key == "event_type" { "Happening" } else { "Handles" };
+        cx.error(spot(key, given), format!("expected the name of a type: `{key} = {example}`"));
+    }
+    parsed
 }

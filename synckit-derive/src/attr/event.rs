@@ -2,7 +2,9 @@
 
 use syn::{Attribute, LitStr, Path};
 
-use super::{Entry, Version, entries, fill, flag, krate, lock, stray, text, unknown, version};
+use super::{
+    Entry, Locking, Version, entries, fill, flag, krate, lock, stray, text, unknown, version,
+};
 use crate::ctxt::Ctxt;
 
 const EXAMPLE: &str = "#[event(name = \"…\")]";
@@ -16,8 +18,7 @@ pub(crate) struct EventAttr {
     pub(crate) flatten: Option<()>,
     /// Whether it is an old version that is only read.
     pub(crate) historical: Option<()>,
-    /// Whether a draft is refused.
-    pub(crate) lock: Option<()>,
+    pub(crate) lock: Option<Locking>,
     pub(crate) krate: Option<Path>,
     /// Whether something in it was reported, so that nothing is concluded from what is missing.
     pub(crate) mistaken: bool,

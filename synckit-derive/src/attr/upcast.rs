@@ -1,14 +1,14 @@
-//! `#[upcast(from = Old, with = path)]` on an event type.
+//! `#[upcast(from = Old, with = path)]` on an event type; `was` is the function's former path.
 
 use quote::ToTokens as _;
 use syn::parse::Parser as _;
-use syn::{Attribute, Ident, Path};
+use syn::{Attribute, Ident, LitStr, Path};
 
-use super::{Entry, Given, entries, fill, spot, stray, unknown};
+use super::{Entry, Given, entries, fill, spot, stray, text, unknown};
 use crate::ctxt::Ctxt;
 
 const EXAMPLE: &str = "#[upcast(from = Old, with = convert)]";
-const KEYS: &[&str] = &["from", "with"];
+const KEYS: &[&str] = &["from", "with", "was"];
 
 /// How events of older versions are converted.
 pub(crate) struct Upcast {
@@ -16,12 +16,14 @@ pub(crate) struct Upcast {
     pub(crate) from: Path,
     /// The function, or `None` for `From`.
     pub(crate) with: Option<Path>,
+    /// The path that a lock has of a function that was moved or renamed.
+    pub(crate) was: Option<LitStr>,
 }
 
 impl Upcast {
     pub(crate) fn read(cx: &Ctxt, attrs: &[Attribute]) -> Option<Self> {
         let place = attrs.iter().find(|attr| attr.path().is_ident("upcast"))?;
-        let (mut from, mut with) = (None, None);
+        let (mut from, mut with, mut was) = (None, None, None);
         let before = cx.count();
         for entry in entries(cx, attrs, "upcast", EXAMPLE) {
             let (key, given) = match entry {
@@ -34,6 +36,7 @@ impl Upcast {
             match key.to_string().as_str() {
                 "from" => fill(cx, &mut from, &key, path(cx, &key, &given)),
                 "with" => fill(cx, &mut with, &key, path(cx, &key, &given)),
+                "was" => fill(cx, &mut was, &key, text(cx, &key, &given)),
                 _ => unknown(cx, &key, KEYS),
             }
         }
@@ -41,7 +44,18 @@ impl Upcast {
             let message = format!("missing key `from`, the type of the old events: {EXAMPLE}");
             cx.error(place.to_token_stream(), message);
         }
-        from.map(|from| Self { from, with })
+        from.map(|from| Self { from, with, was })
+    }
+
+    /// The path of the function as locks have it.
+    pub(crate) fn by(&self) -> String {
+        match &self.with {
+            Some(with) => {
+                let path = with.to_token_stream().to_string();
+                path.split_whitespace().collect()
+            }
+            None => "From".to_owned(),
+        }
     }
 
     /// Reports it where events cannot be converted.

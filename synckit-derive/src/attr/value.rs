@@ -2,7 +2,9 @@
 
 use syn::{Attribute, Ident, Lit, LitInt, LitStr, Path};
 
-use super::{Entry, Version, entries, fill, flag, krate, lock, stray, text, unknown, version};
+use super::{
+    Entry, Locking, Version, entries, fill, flag, krate, lock, stray, text, unknown, version,
+};
 use crate::ctxt::Ctxt;
 use crate::suggest::list;
 
@@ -13,8 +15,7 @@ const KEYS: &[&str] = &["name", "version", "lock", "crate"];
 pub(crate) struct ValueAttr {
     pub(crate) name: Option<LitStr>,
     pub(crate) version: Option<Version>,
-    /// Whether a draft is refused.
-    pub(crate) lock: Option<()>,
+    pub(crate) lock: Option<Locking>,
     pub(crate) krate: Option<Path>,
 }
 
@@ -49,6 +50,8 @@ pub(crate) struct MemberAttr {
     pub(crate) was: Option<LitStr>,
     /// A field that older events lack has its type's default there.
     pub(crate) default: Option<()>,
+    /// A field that is none of those that are gone.
+    pub(crate) new: Option<()>,
     /// A variant that stands for unknown numbers.
     pub(crate) other: Option<Ident>,
 }
@@ -59,9 +62,9 @@ impl MemberAttr {
         Self::read(cx, attrs, "value", "variant", &["was", "other"])
     }
 
-    /// `#[field(3, was = "…", default)]` on a field.
+    /// `#[field(3, was = "…", default, new)]` on a field.
     pub(crate) fn of_field(cx: &Ctxt, attrs: &[Attribute]) -> Self {
-        Self::read(cx, attrs, "field", "field", &["was", "default"])
+        Self::read(cx, attrs, "field", "field", &["was", "default", "new"])
     }
 
     fn read(cx: &Ctxt, attrs: &[Attribute], helper: &str, what: &str, keys: &[&str]) -> Self {
@@ -77,6 +80,7 @@ impl MemberAttr {
                     match key.to_string().as_str() {
                         "was" => fill(cx, &mut read.was, key, text(cx, key, given)),
                         "default" => fill(cx, &mut read.default, key, flag(cx, key, given)),
+                        "new" => fill(cx, &mut read.new, key, flag(cx, key, given)),
                         _ => {
                             let other = flag(cx, key, given).map(|()| key.clone());
                             fill(cx, &mut read.other, key, other);

@@ -9,6 +9,7 @@ mod ops;
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
+use synckit_lock::Family;
 
 use super::history::{self, OF_AGGREGATE, Subject};
 use super::{number, standing_at};
@@ -46,7 +47,7 @@ fn around(
     let handles = ops::constructor(aggregate, &names, fields);
     let implementation = implementation(aggregate, resolved, &names, fields, value);
     let codec = events::implementation(aggregate, resolved, &names);
-    let history = history_of(aggregate, resolved);
+    let history = history_of(aggregate, resolved, &names.event);
     // A refused field has an error of its own, and no value.
     let is_refused = aggregate.fields.iter().any(|field| field.refused.is_some());
     let krate = &aggregate.krate;
@@ -75,7 +76,11 @@ struct Names {
 impl Names {
     fn of(aggregate: &Aggregate<'_>) -> Self {
         let ident = &aggregate.ident;
-        Self { event: format_ident!("{ident}Event"), ops: format_ident!("{ident}Ops") }
+        let given = |given: &Option<Ident>, made: Ident| given.clone().unwrap_or(made);
+        Self {
+            event: given(&aggregate.event_type, format_ident!("{ident}Event")),
+            ops: given(&aggregate.ops_type, format_ident!("{ident}Ops")),
+        }
     }
 }
 
@@ -208,6 +213,18 @@ fn implementation(
     sorted.sort_by_key(|field| field.number);
     let table = sorted.into_iter().map(|field| field.entry());
     let lineage = history::lineage(krate, resolved);
+    let retired: Vec<_> = aggregate.events.iter().filter(|event| event.retired).collect();
+    let retired = (!retired.is_empty()).then(|| {
+        let names = retired.iter().map(|event| {
+            let path = &event.path;
+            quote_spanned!(path.span()=> <#path as #krate::event::SyncEvent>::KINDS[0].name)
+        });
+        quote!(const RETIRED: &[&str] = &[#(#names),*];)
+    });
+    let lineage = match retired {
+        Some(retired) => quote!({ #retired #lineage.retired(RETIRED) }),
+        None => lineage,
+    };
     let made = fields.iter().map(|field| field.event(event));
     let applied = fields.iter().map(|field| field.apply(event));
     let lowered = aggregate.events.iter().map(|domain| checked::lower(aggregate, event, domain));
@@ -248,14 +265,41 @@ fn implementation(
     }
 }
 
-fn history_of(aggregate: &Aggregate<'_>, resolved: &Resolved) -> TokenStream {
+fn history_of(aggregate: &Aggregate<'_>, resolved: &Resolved, event: &Ident) -> TokenStream {
     let Aggregate { ident, krate, fields, .. } = aggregate;
     let name = aggregate.name.as_ref().map(syn::LitStr::value).unwrap_or_default();
-    let tracking = history::tracking(&name, resolved);
-    let subject = Subject { krate, ident, name: &name, resolved, instead: OF_AGGREGATE };
+    let tracking = history::tracking(Family::Aggregate, &name, resolved);
+    let unless = None;
+    let subject = Subject { krate, ident, name: &name, resolved, unless, instead: OF_AGGREGATE };
     let checks = fields.iter().zip(&resolved.members).filter(|(field, _)| field.refused.is_none());
     let checks = checks.map(|(field, member)| {
-        subject.check(&field.name(), &checked::gated(field, field.ty), &member.demand)
+        subject.check(&field.name(), &checked::gated(field, field.ty), member)
     });
-    quote!(#tracking #(#checks)*)
+    let events = resolved.is_tracked.then(|| events_of(aggregate, resolved, event, &name));
+    quote!(#tracking #(#checks)* #events)
+}
+
+/// Has rustc hold the domain events against the lock.
+fn events_of(
+    aggregate: &Aggregate<'_>,
+    resolved: &Resolved,
+    event: &Ident,
+    name: &str,
+) -> TokenStream {
+    let Aggregate { ident, krate, .. } = aggregate;
+    let version = number(resolved.version);
+    let check = if resolved.is_locked { quote!(has_events) } else { quote!(keeps_events) };
+    let span = aggregate.name.as_ref().map_or_else(|| aggregate.ident.span(), |name| name.span());
+    let krate = standing_at(span, krate.clone());
+    let locked = resolved.events.iter().map(|event| (&event.name, event.retired));
+    let locked = locked.map(|(name, retired)| quote!((#name, #retired)));
+    quote_spanned! {span=>
+        const _: () = #krate::schema::#check(
+            <#event as #krate::event::SyncEvent>::KINDS,
+            <#ident as #krate::aggregate::Aggregate>::LINEAGE.retired,
+            &[#(#locked),*],
+            #name,
+            #version,
+        );
+    }
 }

@@ -1,9 +1,10 @@
 //! `SyncEvent` for event types.
 
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens as _, quote, quote_spanned};
 use syn::Type;
 use syn::spanned::Spanned as _;
+use synckit_lock::Family;
 
 use super::history::{self, OF_EVENT, Subject};
 use super::{fields, number, result, standing_at, text};
@@ -98,7 +99,8 @@ impl<'a> Placed<'a> {
         let commuting = kind.commutes.then(|| quote!(.commuting()));
         let history = if resolved.package.is_some() {
             let lineage = history::lineage(krate, resolved);
-            quote!(.locked(#lineage))
+            let upcast = self.upcast(krate);
+            quote!(.locked(#lineage #upcast))
         } else if resolved.least_reader() == resolved.version {
             TokenStream::new()
         } else {
@@ -113,6 +115,17 @@ impl<'a> Placed<'a> {
         quote!(#kind(#name, #version, #schema) #commuting #history)
     }
 
+    /// What the lock of the kind will say of its conversion; nothing while there is no lock.
+    fn upcast(&self, krate: &TokenStream) -> Option<TokenStream> {
+        let (upcast, ways) = (self.kind.upcast.as_ref()?, self.resolved.ways.as_ref()?);
+        let from = match ways.from.as_slice() {
+            [only] => number(*only).to_token_stream(),
+            _ => version_of(krate, upcast),
+        };
+        let by = upcast.by();
+        Some(quote!(.upcast(#from, #by)))
+    }
+
     /// What the lock of the kind leaves in the code.
     fn history(&self, krate: &TokenStream, ident: &Ident) -> TokenStream {
         let Self { kind, resolved } = *self;
@@ -120,11 +133,24 @@ impl<'a> Placed<'a> {
         if resolved.package.is_none() {
             return TokenStream::new();
         }
-        let tracking = history::tracking(name, resolved);
-        let subject = Subject { krate, ident, name, resolved, instead: OF_EVENT };
-        let checks = subject.checks(&kind.fields, &resolved.members);
+        let tracking = history::tracking(Family::Event, name, resolved);
+        let carries = resolved.ways.as_ref().and_then(|ways| ways.carries).map(number);
+        let unless = carries.as_ref().map(|last| quote!(__FROM < #last));
+        let subject = Subject { krate, ident, name, resolved, unless, instead: OF_EVENT };
+        let mut checks = subject.checks(&kind.fields, &resolved.members);
+        if let (Some(_), Some(upcast)) = (carries, &kind.upcast) {
+            let from = version_of(krate, upcast);
+            checks = quote!(const _: () = { const __FROM: u32 = #from; #checks };);
+        }
         quote!(#tracking #checks)
     }
+}
+
+/// The version that is converted.
+fn version_of(krate: &TokenStream, upcast: &Upcast) -> TokenStream {
+    let from = &upcast.from;
+    let krate = standing_at(from.span(), krate.clone());
+    quote_spanned!(from.span()=> <#from as #krate::event::PastEvent>::KIND.version)
 }
 
 /// Has rustc look at the kinds even if nobody uses them: only then does it find that a wrapped type
@@ -174,19 +200,23 @@ fn of_struct_older(krate: &TokenStream, placed: Placed<'_>, upcast: &Upcast) -> 
 fn convert(krate: &TokenStream, placed: Placed<'_>, upcast: &Upcast) -> TokenStream {
     let Placed { kind, resolved } = placed;
     let (name, from) = (&kind.name.text, &upcast.from);
-    let least = resolved.readable_from.saturating_sub(1);
-    let message = format!(
-        "this does not lead to version {} of `{name}`: the type that is converted is a historical \
-         `{name}` from version {} to {}",
-        resolved.version,
-        least.max(1),
-        resolved.version.saturating_sub(1)
-    );
-    let (least, version) = (number(least), number(resolved.version));
+    let (allowed, message) = match &resolved.ways {
+        Some(ways) => (ways.from.clone(), ways.message.clone()),
+        None => (
+            Vec::new(),
+            format!(
+                "this does not lead to version {} of `{name}`: the type that is converted is a \
+             historical `{name}` from version 1 to {}",
+                resolved.version,
+                resolved.version.saturating_sub(1)
+            ),
+        ),
+    };
+    let (allowed, version) = (allowed.into_iter().map(number), number(resolved.version));
     let krate_at = standing_at(from.span(), krate.clone());
     let way = quote_spanned! {from.span()=>
         const WAY: #krate_at::event::Way<#from> =
-            #krate_at::event::way::<#from>(#name, #least, #version, #message);
+            #krate_at::event::way::<#from>(#name, &[#(#allowed),*], #version, #message);
     };
     let converted = match &upcast.with {
         Some(with) => quote_spanned!(with.span()=> WAY.upcast::<Self, _>(event, payload, #with)),

@@ -21,11 +21,18 @@ pub(super) fn numbered<'a>(
     fields: &'a [Field<'a>],
     members: &[resolved::Member],
 ) -> Vec<Numbered<'a>> {
-    let each = fields.iter().zip(members);
-    let mut numbered: Vec<_> =
-        each.map(|(field, member)| Numbered { field, number: member.number }).collect();
+    let mut numbered = declared(fields, members);
     numbered.sort_by_key(|numbered| numbered.number);
     numbered
+}
+
+/// The fields in the order of declaration, by which values are compared.
+pub(super) fn declared<'a>(
+    fields: &'a [Field<'a>],
+    members: &[resolved::Member],
+) -> Vec<Numbered<'a>> {
+    let each = fields.iter().zip(members);
+    each.map(|(field, member)| Numbered { field, number: member.number }).collect()
 }
 
 /// The field's type as a `Field`, where rustc says so when it is none.

@@ -14,7 +14,7 @@ fn an_event_of_five_fields_fits_on_a_page() {
     let expanded = crate::event(
         &Locks::of(&[]),
         &parsed(quote! {
-            #[event(name = "inspection.signed", version = 3)]
+            #[event(name = "inspection.signed")]
             pub struct Signed {
                 pub by: UserId,
                 pub outcome: Outcome,
@@ -32,13 +32,13 @@ fn an_event_of_five_fields_fits_on_a_page() {
 #[test]
 fn an_event_of_five_fields_whose_version_is_locked() {
     let lock = completed(
-        "synckit lock 1\nevent inspection.signed\nversion 1\nmin_reader 1\n1 who UserId@1\n\
-         2 outcome Outcome@1\n3 at u32\n4 place string\nfingerprint ?\nversion 2\nmin_reader 1\n\
-         1 by UserId@1\n2 outcome Outcome@1\n3 at optional u64\n5 remarks list string\n\
+        "synckit lock 2\nevent inspection.signed\nversion 1\nmin_reader 1\n1 who UserId@1#00000000000000aa\n\
+         2 outcome Outcome@1#00000000000000bb\n3 at u32\n4 place string\nfingerprint ?\nversion 2\nmin_reader 1\n\
+         1 by UserId@1#00000000000000aa\n2 outcome Outcome@1#00000000000000bb\n3 at optional u64\n5 remarks list string\n\
          6 pages u32 default\nreserved 4 place\nfingerprint ?\n",
     );
     let expanded = crate::event(
-        &Locks::of(&[("inspection.signed", &lock)]),
+        &Locks::of(&[("event.inspection.signed", &lock)]),
         &parsed(quote! {
             #[event(name = "inspection.signed", version = 2)]
             pub struct Signed {
@@ -57,10 +57,10 @@ fn an_event_of_five_fields_whose_version_is_locked() {
 #[test]
 fn an_event_that_follows_a_locked_version_and_converts_older_ones() {
     let lock = completed(
-        "synckit lock 1\nevent inspection.signed\nversion 1\nmin_reader 1\n1 by UserId@1\n\
+        "synckit lock 2\nevent inspection.signed\nversion 1\nmin_reader 1\n1 by UserId@1#00000000000000aa\n\
          2 place string\nfingerprint ?\n",
     );
-    let locks = Locks::of(&[("inspection.signed", &lock)]);
+    let locks = Locks::of(&[("event.inspection.signed", &lock)]);
     let next = quote! {
         #[event(name = "inspection.signed", version = 2)]
         #[upcast(from = SignedV1, with = placed)]
@@ -79,7 +79,7 @@ fn an_event_of_several_kinds() {
     let expanded = crate::event(
         &Locks::of(&[]),
         &parsed(quote! {
-            #[event(name = "note", version = 2)]
+            #[event(name = "note", lock = none)]
             pub enum NoteEvent {
                 Created,
                 #[event(name = "note.renamed", version = 3)]
@@ -112,7 +112,7 @@ fn a_value_with_data() {
 
 #[test]
 fn an_aggregate_of_four_fields() {
-    let arguments = quote!(name = "inspection", version = 2, events(Signed));
+    let arguments = quote!(name = "inspection", events(Signed));
     let expanded = crate::aggregate(
         &Locks::of(&[]),
         arguments,

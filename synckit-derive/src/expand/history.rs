@@ -1,10 +1,10 @@
 //! What a type's lock leaves in the code: what cargo must watch, what rustc must check, and what
 //! the library must know to write the next version.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Ident, Literal, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use synckit_lock::{MinReader, path};
+use synckit_lock::{Family, MinReader};
 
 use super::{number, standing_at};
 use crate::ast::Field;
@@ -12,10 +12,13 @@ use crate::lock::diff::Demand;
 use crate::lock::resolved::{Member, Resolved};
 
 /// Names what the expansion depends on, so that cargo builds the type again when it changes: the
-/// lock, and for a draft the variables that refuse it. A lock that was not there is not watched.
-pub(super) fn tracking(name: &str, resolved: &Resolved) -> TokenStream {
-    let lock = resolved.is_tracked.then(|| {
-        let file = format!("/{}", path(name));
+/// lock, and for a draft the variables that refuse it and what changes when it gets a lock.
+pub(super) fn tracking(family: Family, name: &str, resolved: &Resolved) -> TokenStream {
+    let file = match resolved.is_tracked {
+        true => Some(format!("/{}", family.path(name))),
+        false => resolved.watched.clone(),
+    };
+    let lock = file.map(|file| {
         quote! {
             const _: &[u8] = ::core::include_bytes!(
                 ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), #file)
@@ -51,7 +54,15 @@ pub(super) fn lineage(krate: &TokenStream, resolved: &Resolved) -> TokenStream {
             Some(quote!(.follows(#least, &[#(#each),*])))
         }
     };
-    quote!(#krate::wire::Lineage::of(#package, #least) #reserved #follows)
+    let locked = resolved.is_locked.then(|| quote!(.locked()));
+    let history = (!resolved.history.is_empty()).then(|| {
+        let each = resolved.history.iter().map(|(version, identity)| {
+            let (version, identity) = (number(*version), Literal::u64_unsuffixed(identity.0));
+            quote!((#version, #identity))
+        });
+        quote!(.history(&[#(#each),*]))
+    });
+    quote!(#krate::wire::Lineage::of(#package, #least) #locked #history #reserved #follows)
 }
 
 /// What a field's type is held against.
@@ -62,6 +73,8 @@ pub(super) struct Subject<'a> {
     /// Its name in stored bytes.
     pub(super) name: &'a str,
     pub(super) resolved: &'a Resolved,
+    /// The condition under which fields follow from those of the version before.
+    pub(super) unless: Option<TokenStream>,
     /// What to do about a type that cannot follow.
     pub(super) instead: &'static str,
 }
@@ -71,57 +84,43 @@ impl Subject<'_> {
     /// reported.
     pub(super) fn checks(&self, fields: &[Field<'_>], members: &[Member]) -> TokenStream {
         let each = fields.iter().zip(members);
-        each.map(|(field, member)| self.check(&field.name, field.ty, &member.demand)).collect()
+        each.map(|(field, member)| self.check(&field.name, field.ty, member)).collect()
     }
 
-    pub(super) fn check(&self, field: &str, ty: &impl ToTokens, demand: &Demand) -> TokenStream {
-        let Self { name, resolved, instead, .. } = self;
+    pub(super) fn check(&self, field: &str, ty: &impl ToTokens, member: &Member) -> TokenStream {
+        let Self { name, resolved, instead, unless, .. } = self;
         let krate = standing_at(ty.span(), self.krate.clone());
-        let (version, before) = (resolved.version, resolved.version.saturating_sub(1));
+        let version = number(resolved.version);
+        let before = number(resolved.version.saturating_sub(1));
         let ty = without_self(ty.to_token_stream(), self.ident);
         let shape = quote_spanned!(ty.span()=> <#ty as #krate::wire::Field>::SHAPE);
-        let call = match demand {
-            Demand::Free => return TokenStream::new(),
-            Demand::Locked(locked) => {
-                let next = version.saturating_add(1);
-                let message = format!(
-                    "field `{field}` of `{name}` is locked as `{locked}` in version {version}, \
-                     and this is another type, or another version of it; give it that type back, \
-                     or raise the version: `version = {next}`"
-                );
-                quote_spanned!(ty.span()=> #krate::schema::is_locked(#shape, #locked, #message))
-            }
-            Demand::Reads(locked) => {
-                let message = format!(
-                    "field `{field}` of `{name}` is locked as `{locked}` in version {version}; a \
-                     historical type is what is locked: give it that type back"
-                );
-                quote_spanned!(ty.span()=> #krate::schema::follows(#shape, &[#locked], #message))
-            }
-            Demand::Follows(shapes) => {
-                let (was, may) = (&shapes[0], &shapes[1..]);
-                let may = match may {
-                    [] => String::new(),
-                    may => format!("it may become `{}`; otherwise ", may.join("`, `")),
-                };
-                let message = format!(
-                    "field `{field}` of `{name}` was `{was}` in version {before}, which cannot be \
-                     read as this type; {may}{instead}"
-                );
-                quote_spanned! {ty.span()=>
-                    #krate::schema::follows(#shape, &[#(#shapes),*], #message)
-                }
-            }
-            Demand::Absent => {
-                let message = format!(
-                    "field `{field}` of `{name}` is not in version {before}, which is to be read \
-                     as well; make it an Option or a collection, or let it have a default there: \
-                     #[field(default)]"
-                );
-                quote_spanned!(ty.span()=> #krate::schema::may_be_absent(#shape, #message))
-            }
+        let demanded = match &member.demand {
+            Demand::Free => None,
+            Demand::Locked(locked) => Some(quote_spanned! {ty.span()=>
+                #krate::schema::is_locked(#shape, #locked, #field, #name, #version)
+            }),
+            Demand::Reads(locked) => Some(quote_spanned! {ty.span()=>
+                #krate::schema::reads(#shape, #locked, #field, #name, #version)
+            }),
+            Demand::Follows(shapes) => Some(quote_spanned! {ty.span()=>
+                #krate::schema::follows(#shape, &[#(#shapes),*], #field, #name, #before, #instead)
+            }),
+            Demand::Absent => Some(quote_spanned! {ty.span()=>
+                #krate::schema::may_be_absent(#shape, #field, #name, #before)
+            }),
         };
-        quote_spanned!(ty.span()=> const _: () = #call;)
+        let lost = member.lost.iter().map(|lost| {
+            let (gone, shapes) = (&lost.name, &lost.followers);
+            quote_spanned! {ty.span()=>
+                #krate::schema::is_new(#shape, &[#(#shapes),*], #field, #name, #gone)
+            }
+        });
+        let each = demanded.into_iter().chain(lost);
+        each.map(|call| match unless {
+            None => quote_spanned!(ty.span()=> const _: () = #call;),
+            Some(unless) => quote_spanned!(ty.span()=> const _: () = if #unless { #call };),
+        })
+        .collect()
     }
 }
 

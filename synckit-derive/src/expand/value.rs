@@ -2,6 +2,7 @@
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
+use synckit_lock::Family;
 
 use super::history::{self, OF_VALUE, Subject};
 use super::{fields, number, result, text};
@@ -17,7 +18,7 @@ pub(crate) fn value(value: &Value<'_>, resolved: &Resolved) -> TokenStream {
             let numbered = fields::numbered(of_struct, members);
             let read = fields::read(krate, &numbered);
             let read = quote!(::core::result::Result::Ok(Self #read));
-            let schema = fields::schema(krate, &numbered);
+            let schema = fields::schema(krate, &fields::declared(of_struct, members));
             (
                 message(value, &fields::write_own(krate, &numbered), &read),
                 quote!(Fields(#schema)),
@@ -26,8 +27,8 @@ pub(crate) fn value(value: &Value<'_>, resolved: &Resolved) -> TokenStream {
         }
         Body::Plain(of_enum) => {
             let numbered = numbered(of_enum, members);
-            let each = numbered.iter().map(|Numbered { variant, number, .. }| {
-                let name = text(variant.ident);
+            let each = of_enum.iter().zip(members).map(|(variant, member)| {
+                let (number, name) = (number(member.number), text(variant.ident));
                 quote!((#number, #name))
             });
             let parts = quote!(Numbers(&[#(#each),*]));
@@ -35,8 +36,10 @@ pub(crate) fn value(value: &Value<'_>, resolved: &Resolved) -> TokenStream {
         }
         Body::OneOf(of_enum) => {
             let numbered = numbered(of_enum, members);
-            let each = numbered.iter().map(|Numbered { variant, number, fields }| {
-                let (name, schema) = (text(variant.ident), fields::schema(krate, fields));
+            let each = of_enum.iter().zip(members).map(|(variant, member)| {
+                let (number, name) = (number(member.number), text(variant.ident));
+                let fields = fields::declared(&variant.fields, &member.fields);
+                let schema = fields::schema(krate, &fields);
                 quote!((#number, #name, #schema))
             });
             let parts = quote!(OneOf(&[#(#each),*]));
@@ -59,7 +62,9 @@ fn named(value: &Value<'_>, resolved: &Resolved, parts: &TokenStream) -> TokenSt
     let version = number(resolved.version);
     let lineage = history::lineage(krate, resolved);
     let other = value.other.map(text).map(|other| quote!(.other(#other)));
-    let tracking = history::tracking(name, resolved);
+    let default = value.default(&resolved.members).map(number);
+    let default = default.map(|default| quote!(.default_variant(#default)));
+    let tracking = history::tracking(Family::Value, name, resolved);
     quote! {
         #[automatically_derived]
         #[allow(deprecated)]
@@ -67,7 +72,7 @@ fn named(value: &Value<'_>, resolved: &Resolved, parts: &TokenStream) -> TokenSt
             const NAME: &'static str = #name;
             const VERSION: u32 = #version;
             const PARTS: #krate::wire::Parts = { #schema_function #krate::wire::Parts::#parts };
-            const LINEAGE: #krate::wire::Lineage = #lineage #other;
+            const LINEAGE: #krate::wire::Lineage = #lineage #other #default;
         }
         #tracking
     }
@@ -75,7 +80,16 @@ fn named(value: &Value<'_>, resolved: &Resolved, parts: &TokenStream) -> TokenSt
 
 fn subject<'a>(value: &'a Value<'_>, resolved: &'a Resolved) -> Subject<'a> {
     let Value { ident, krate, name, .. } = value;
-    Subject { krate, ident, name, resolved, instead: OF_VALUE }
+    Subject { krate, ident, name, resolved, unless: None, instead: OF_VALUE }
+}
+
+impl Value<'_> {
+    /// The number of the variant that is the default.
+    fn default(&self, members: &[Member]) -> Option<u32> {
+        let (Body::Plain(variants) | Body::OneOf(variants)) = &self.body else { return None };
+        let mut each = variants.iter().zip(members);
+        each.find(|(variant, _)| variant.default).map(|(_, member)| member.number)
+    }
 }
 
 /// A variant with the numbers that it and its fields have.

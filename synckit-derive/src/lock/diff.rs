@@ -8,11 +8,12 @@
 //! of [`shape`], and rustc checks that (`synckit::schema`).
 
 mod entries;
+mod locked;
+mod next;
 #[cfg(test)]
 mod tests;
 
-use self::entries::Matched;
-use synckit_lock::{Item, Lock, MinReader, Reserved, Version, What, shape};
+use synckit_lock::{DomainEvent, Family, Lock, MinReader, Reserved, What};
 
 /// What the source says about a type.
 #[derive(Clone, Debug)]
@@ -22,8 +23,12 @@ pub(crate) struct Source {
     pub(crate) version: u32,
     /// Whether it is an old version that is only read.
     pub(crate) historical: bool,
-    /// Whether it says how events of an older version are converted.
-    pub(crate) upcast: bool,
+    /// How events of an older version are converted.
+    pub(crate) upcast: Option<Upcast>,
+    /// Whether it says that they are, even if it is mistaken about how.
+    pub(crate) converts: bool,
+    /// Whether the event is stored without a causal context.
+    pub(crate) commutes: bool,
     /// Whether a variant stands for unknown numbers.
     pub(crate) other: Option<String>,
     /// Whether entries were left out because they are mistaken.
@@ -39,11 +44,29 @@ impl Source {
             name: name.to_owned(),
             version,
             historical: false,
-            upcast: false,
+            upcast: None,
+            converts: false,
+            commutes: false,
             other: None,
             partial: false,
             entries: Vec::new(),
         }
+    }
+}
+
+/// The function that converts older events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Upcast {
+    /// Its path.
+    pub(crate) by: String,
+    /// The path that it had.
+    pub(crate) was: Option<String>,
+}
+
+impl Upcast {
+    /// Whether it is the function that a lock has.
+    fn is(&self, locked: &str) -> bool {
+        self.by == locked || self.was.as_deref() == Some(locked)
     }
 }
 
@@ -58,7 +81,11 @@ pub(crate) struct Entry {
     pub(crate) number: Option<u32>,
     /// What it was called.
     pub(crate) was: Option<String>,
+    /// Of a field, whether what is absent is read as its type's default; of a variant, whether it
+    /// is the default.
     pub(crate) default: bool,
+    /// Whether it is none of the fields that are gone.
+    pub(crate) new: bool,
     pub(crate) rule: Option<String>,
 }
 
@@ -71,6 +98,13 @@ pub(crate) struct Diff {
     pub(crate) numbers: Vec<u32>,
     /// For each entry what its type has to be.
     pub(crate) types: Vec<Demand>,
+    /// For each entry the fields that are gone and that it may be under another name.
+    pub(crate) lost: Vec<Vec<Lost>>,
+    /// The versions of the types that may be converted, and what they are called in messages;
+    /// `None` when any earlier one may.
+    pub(crate) ways: Option<Ways>,
+    /// The domain events of an aggregate that have to be there.
+    pub(crate) events: Vec<DomainEvent>,
     pub(crate) min_reader: MinReader,
     pub(crate) reserved: Vec<Reserved>,
     /// For each field of an aggregate the lowest version whose readers may apply its events.
@@ -80,6 +114,24 @@ pub(crate) struct Diff {
     /// The first version that was locked.
     pub(crate) first: u32,
     pub(crate) findings: Vec<Finding>,
+}
+
+/// A field that is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lost {
+    pub(crate) name: String,
+    /// What it could have become.
+    pub(crate) followers: Vec<String>,
+}
+
+/// The versions that may be converted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ways {
+    pub(crate) from: Vec<u32>,
+    pub(crate) message: String,
+    /// The version before, when what is converted may be an earlier one: then the version before is
+    /// read as it is, and fields follow from it.
+    pub(crate) carries: Option<u32>,
 }
 
 /// What a field's type has to be.
@@ -111,6 +163,8 @@ pub(crate) enum Place {
     Name,
     /// The version.
     Version,
+    /// The conversion of older events.
+    Upcast,
     /// An entry: its name.
     Entry(usize),
     /// An entry: its number.
@@ -139,7 +193,7 @@ pub(crate) fn diff(source: &Source, lock: &Lock) -> Diff {
 }
 
 fn another_subject(source: &Source, lock: &Lock) -> String {
-    let path = synckit_lock::path(&source.name);
+    let path = Family::from(source.what).path(&source.name);
     let (what, name) = (lock.what.word(), &lock.name);
     if lock.name == source.name {
         let this = source.what.word();
@@ -180,6 +234,9 @@ impl Diff {
             locked: false,
             numbers: Vec::new(),
             types: vec![Demand::Free; source.entries.len()],
+            lost: vec![Vec::new(); source.entries.len()],
+            ways: None,
+            events: Vec::new(),
             min_reader: MinReader::Is(source.version),
             reserved: Vec::new(),
             since: Vec::new(),
@@ -193,57 +250,10 @@ impl Diff {
         self.findings.push(Finding { at, message });
     }
 
-    /// The version is locked: source and lock say the same.
-    fn locked(&mut self, source: &Source, lock: &Lock, version: &Version) {
-        self.locked = true;
-        self.min_reader = MinReader::Is(version.min_reader);
-        self.reserved.clone_from(&version.reserved);
-        self.readable_from = lock.readable_from(version.number);
-        let instead = if source.historical {
-            "a historical type is what is locked".to_owned()
-        } else {
-            format!("raise the version: `version = {}`", lock.last().number + 1)
-        };
-        let what = format!("version {} of `{}`, which is locked", version.number, source.name);
-        let matched = Matched::of(source, version);
-        self.number(source, lock, &matched);
-        for (index, entry) in source.entries.iter().enumerate() {
-            if let Some(item) = matched.item(index) {
-                self.rule(source, index, item);
-                self.types[index] = match item.shape.clone() {
-                    Some(shape) if source.historical => Demand::Reads(shape),
-                    Some(shape) => Demand::Locked(shape),
-                    None => Demand::Free,
-                };
-                self.since.push(MinReader::Is(lock.unchanged_since(item.slot, version.number)));
-            } else {
-                self.since.push(MinReader::Is(version.number));
-            }
-            if let Some(difference) = difference(source, index, &matched) {
-                let message =
-                    format!("{} `{}` {difference} in {what}; {instead}", entry.word(), entry.name);
-                self.find(Place::Entry(index), message);
-            }
-        }
-        for item in matched.missing(source) {
-            let message =
-                format!("{} `{}` of {what}, is missing; {instead}", item.word(), item.name);
-            self.find(Place::Name, message);
-        }
-        if version.other != source.other {
-            self.find(
-                Place::Name,
-                format!("the variant for unknown numbers is another in {what}; {instead}"),
-            );
-        }
-        self.way(source, lock);
-        self.was(source, lock);
-    }
-
     /// Events of every locked version can be read.
     fn way(&mut self, source: &Source, lock: &Lock) {
         let (name, version, first) = (&source.name, source.version, lock.versions[0].number);
-        if source.what == What::Event && self.readable_from > first && !source.upcast {
+        if source.what == What::Event && self.readable_from > first && !source.converts {
             let which = match self.readable_from - 1 {
                 last if last == first => format!("version {first}"),
                 last => format!("versions {first} to {last}"),
@@ -254,126 +264,6 @@ impl Diff {
             );
             self.find(Place::Name, message);
         }
-    }
-
-    /// The version is the one behind the last: what it says has to follow from the last one.
-    fn next(&mut self, source: &Source, lock: &Lock, last: &Version) {
-        let matched = Matched::of(source, last);
-        self.number(source, lock, &matched);
-        let converted = source.upcast && source.what == What::Event;
-        let mut shapes = Vec::new();
-        for (index, entry) in source.entries.iter().enumerate() {
-            let Some(item) = matched.item(index) else {
-                self.added(source, index, &matched);
-                self.since.push(MinReader::Is(source.version));
-                continue;
-            };
-            self.rule(source, index, item);
-            let Some(shape) = item.shape.clone() else { continue };
-            if !converted {
-                let follows = shape::followers(&shape, entry.default);
-                self.types[index] = Demand::Follows(follows);
-            }
-            let since = lock.unchanged_since(item.slot, last.number);
-            let of_field = vec![(item.slot, shape.clone())];
-            self.since.push(MinReader::Depends { least: since, fields: of_field });
-            shapes.push((item.slot, shape));
-        }
-        let kept = self.removed(source, last, &matched);
-        let added = (0..source.entries.len()).filter(|index| matched.item(*index).is_none());
-        let unheard_of = added.filter(|index| source.entries[*index].is_variant).count() > 0;
-        self.min_reader = if kept && (!unheard_of || last.other.is_some()) {
-            MinReader::Depends { least: last.min_reader, fields: shapes }
-        } else {
-            MinReader::Is(source.version)
-        };
-        if !converted {
-            self.readable_from = lock.readable_from(last.number);
-            self.way(source, lock);
-        }
-        self.was(source, lock);
-    }
-
-    /// Reserves what is gone. Returns whether readers of the last version can do without it.
-    fn removed(&mut self, source: &Source, last: &Version, matched: &Matched<'_>) -> bool {
-        self.reserved.clone_from(&last.reserved);
-        let mut kept = true;
-        for item in matched.missing(source) {
-            let Some(shape) = &item.shape else {
-                let message = format!(
-                    "variant `{}` of `{}` stands in stored events and cannot be removed; put it \
-                     back (and mark it #[deprecated])",
-                    item.name, source.name
-                );
-                self.find(Place::Name, message);
-                continue;
-            };
-            if source.what == What::Aggregate {
-                let message = format!(
-                    "field `{}` of `{}` cannot be removed or renamed: its events stand in logs, and \
-                     would be parked with all they did; put it back (and mark it #[deprecated])",
-                    item.name, source.name
-                );
-                self.find(Place::Name, message);
-                continue;
-            }
-            kept &= shape::may_be_absent(shape);
-            self.reserved.push(Reserved { slot: item.slot, name: item.name.clone() });
-        }
-        if last.other.is_some() && source.other.is_none() {
-            let message = format!(
-                "`{}` reads unknown numbers since version {}, and stored values may have some; put \
-                 the variant with #[value(other)] back",
-                source.name, last.number
-            );
-            self.find(Place::Name, message);
-        }
-        kept
-    }
-
-    /// A merge rule is what replicas have resolved one history by.
-    fn rule(&mut self, source: &Source, index: usize, item: &Item) {
-        let entry = &source.entries[index];
-        if let (Some(rule), Some(locked)) = (&entry.rule, &item.rule)
-            && rule != locked
-        {
-            let name = &entry.name;
-            let message = format!(
-                "field `{name}` of `{}` is merged by `{locked}`, and no version can change that: \
-                 replicas would resolve the same history differently; keep #[merge({locked})] and \
-                 add a field beside it",
-                source.name
-            );
-            self.find(Place::Rule(index), message);
-        }
-    }
-
-    /// Something that the last version does not have.
-    fn added(&mut self, source: &Source, index: usize, matched: &Matched<'_>) {
-        let entry = &source.entries[index];
-        let upcast = source.upcast && source.what == What::Event;
-        let free = entry.is_variant
-            || entry.default
-            || upcast
-            || source.what == What::Aggregate
-            || matched.is_in_new_variant(source, index);
-        if !free {
-            self.types[index] = Demand::Absent;
-        }
-    }
-}
-
-/// How an entry differs from what is locked.
-fn difference(source: &Source, index: usize, matched: &Matched<'_>) -> Option<String> {
-    let entry = &source.entries[index];
-    match matched.item(index) {
-        None if matched.is_in_new_variant(source, index) => None,
-        None => Some("is not there".to_owned()),
-        Some(item) if entry.name != item.name => Some(format!("is called `{}`", item.name)),
-        Some(item) if entry.default != item.default => {
-            Some(if item.default { "has a default" } else { "has no default" }.to_owned())
-        }
-        Some(_) => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::{env, fs, io};
 
-use synckit_lock::{FOLDER, file};
+use synckit_lock::{FOLDER, Family, INDEX, Index};
 
 /// The locks of the package that is being compiled, and what its environment demands of them.
 pub(crate) struct Locks {
@@ -31,19 +31,19 @@ impl Locks {
     /// What cargo says.
     pub(crate) fn of_the_environment() -> Self {
         let is_on = |name: &str| env::var(name).is_ok_and(|value| synckit_lock::is_on(&value));
-        let package = env::var_os("CARGO_MANIFEST_DIR");
+        let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
         Self {
-            place: package
-                .map_or(Place::Nowhere, |dir| Place::Folder(PathBuf::from(dir).join(FOLDER))),
+            place: package.map_or(Place::Nowhere, |dir| Place::Folder(dir.join(FOLDER))),
             demanded: is_on("SYNCKIT_LOCKED"),
             blessing: is_on("SYNCKIT_BLESS"),
             package: env::var("CARGO_PKG_NAME").unwrap_or_default(),
         }
     }
 
-    /// Locks in memory.
+    /// Locks in memory, by the name of their file without `.lock`.
     #[cfg(test)]
     pub(crate) fn of(texts: &[(&str, &str)]) -> Self {
+        let file = |name: &str| format!("{name}.lock");
         let texts = texts.iter().map(|(name, text)| (file(name), (*text).to_owned())).collect();
         Self {
             place: Place::Memory(texts),
@@ -54,14 +54,45 @@ impl Locks {
     }
 
     /// The text of a type's lock; `None` when there is none.
-    pub(crate) fn read(&self, name: &str) -> io::Result<Option<String>> {
+    pub(crate) fn read(&self, family: Family, name: &str) -> io::Result<Option<String>> {
+        self.file(&family.file(name))
+    }
+
+    /// Whether the manifest says that the package has locks.
+    pub(crate) fn are_published(&self) -> bool {
+        let Place::Folder(folder) = &self.place else { return false };
+        let manifest = fs::read_to_string(folder.with_file_name("Cargo.toml"));
+        manifest.is_ok_and(|text| synckit_lock::manifest_locks(&text))
+    }
+
+    /// The file, from the root of the package, that changes when a type gets a lock: cargo cannot
+    /// watch a lock that is not there.
+    pub(crate) fn watched(&self) -> Option<String> {
+        let Place::Folder(folder) = &self.place else { return None };
+        let has_index = folder.join(INDEX).exists();
+        Some(if has_index { format!("/{FOLDER}/{INDEX}") } else { "/Cargo.toml".to_owned() })
+    }
+
+    /// The index; `None` when there is none.
+    pub(crate) fn index(&self) -> Result<Option<Index>, String> {
+        let at = format!("{FOLDER}/{INDEX}");
+        match self.file(INDEX) {
+            Ok(None) => Ok(None),
+            Ok(Some(text)) => Index::parse(&text)
+                .map(Some)
+                .map_err(|corrupt| format!("{at}, line {}: {}", corrupt.line, corrupt.problem)),
+            Err(error) => Err(format!("{at} cannot be read: {error}")),
+        }
+    }
+
+    fn file(&self, name: &str) -> io::Result<Option<String>> {
         match &self.place {
-            Place::Folder(folder) => match fs::read_to_string(folder.join(file(name))) {
+            Place::Folder(folder) => match fs::read_to_string(folder.join(name)) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
                 read => read.map(Some),
             },
             Place::Nowhere => Ok(None),
-            Place::Memory(texts) => Ok(texts.get(&file(name)).cloned()),
+            Place::Memory(texts) => Ok(texts.get(name).cloned()),
         }
     }
 }

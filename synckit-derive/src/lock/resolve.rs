@@ -5,15 +5,16 @@ use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 use syn::LitStr;
 use syn::ext::IdentExt as _;
-use synckit_lock::{Lock, What, parse, path};
+use synckit_lock::{Family, INDEX, Lock, What, parse};
 
-use super::diff::{Diff, Entry, Place, Source, diff};
+use super::diff::{Diff, Entry, Place, Source, Upcast, diff};
 use super::locate::Locks;
 use super::resolved::Resolved;
 use crate::ast::aggregate::{Aggregate, MergedField};
 use crate::ast::event::{Event, Kind, Origin};
 use crate::ast::value::{Body, Value, Variant};
 use crate::ast::{Field, History};
+use crate::attr::Locking;
 use crate::ctxt::Ctxt;
 
 /// The kinds of an event type, in their order.
@@ -24,7 +25,12 @@ pub(crate) fn event(cx: &Ctxt, locks: &Locks, event: &Event<'_>) -> Vec<Resolved
 fn of_kind(cx: &Ctxt, locks: &Locks, kind: &Kind<'_>) -> Resolved {
     let source = Source {
         historical: kind.historical,
-        upcast: kind.converts,
+        upcast: kind
+            .upcast
+            .as_ref()
+            .map(|upcast| Upcast { by: upcast.by(), was: upcast.was.as_ref().map(LitStr::value) }),
+        converts: kind.converts,
+        commutes: kind.commutes,
         entries: kind.fields.iter().map(|field| field.entry(None)).collect(),
         ..Source::of(What::Event, &kind.name.text, kind.history.version)
     };
@@ -32,7 +38,9 @@ fn of_kind(cx: &Ctxt, locks: &Locks, kind: &Kind<'_>) -> Resolved {
         return Resolved::draft(&source, &locks.package);
     }
     let members = kind.fields.iter().map(Places::of_field).collect();
-    resolve(cx, locks, &source, &Spots::of(&kind.history, &kind.name.at, members))
+    let at = kind.upcast.as_ref().map(|upcast| upcast.from.to_token_stream());
+    let spots = Spots { upcast: at, ..Spots::of(&kind.history, &kind.name.at, members) };
+    resolve(cx, locks, &source, &spots)
 }
 
 /// A value type.
@@ -66,6 +74,7 @@ fn of_variants(variants: &[Variant<'_>]) -> (Vec<Entry>, Vec<Places>) {
             name: variant.ident.unraw().to_string(),
             was: variant.was.as_ref().map(LitStr::value),
             number: variant.number.given,
+            default: variant.default,
             ..Entry::default()
         });
         let ident = variant.ident.to_token_stream();
@@ -100,12 +109,22 @@ pub(crate) fn aggregate(cx: &Ctxt, locks: &Locks, aggregate: &Aggregate<'_>) -> 
 
 fn resolve(cx: &Ctxt, locks: &Locks, source: &Source, spots: &Spots<'_>) -> Resolved {
     let draft = Resolved::draft(source, &locks.package);
-    let file = path(&source.name);
-    let text = match locks.read(&source.name) {
+    if spots.history.locking == Some(Locking::None) {
+        return draft;
+    }
+    let family = Family::from(source.what);
+    if family.check(&source.name).is_err() {
+        // No file has that name; what is wrong with it is reported where names are checked.
+        return draft;
+    }
+    let file = family.path(&source.name);
+    let text = match locks.read(family, &source.name) {
         Ok(Some(text)) => text,
         Ok(None) => {
-            demand(cx, locks, source, None, spots);
-            return draft;
+            if !is_lost(cx, locks, source, spots) {
+                demand(cx, locks, source, None, spots);
+            }
+            return Resolved { watched: locks.watched(), ..draft };
         }
         Err(error) => {
             cx.error(spots.name, format!("{file} cannot be read: {error}"));
@@ -117,7 +136,10 @@ fn resolve(cx: &Ctxt, locks: &Locks, source: &Source, spots: &Spots<'_>) -> Reso
             let diff = diff(source, &lock);
             demand(cx, locks, source, Some(&lock), spots);
             report(cx, &diff, spots);
-            Resolved::locked(source, &locks.package, diff)
+            let history = lock.versions.iter();
+            let history = history.filter_map(|version| Some((version.number, version.identity?)));
+            let history = history.collect();
+            Resolved { history, ..Resolved::locked(source, &locks.package, diff) }
         }
         Err(corrupt) => {
             cx.error(spots.name, format!("{file}, line {}: {}", corrupt.line, corrupt.problem));
@@ -126,16 +148,51 @@ fn resolve(cx: &Ctxt, locks: &Locks, source: &Source, spots: &Spots<'_>) -> Reso
     }
 }
 
+/// Reports the lock of a type that has one for sure, and that is not there.
+fn is_lost(cx: &Ctxt, locks: &Locks, source: &Source, spots: &Spots<'_>) -> bool {
+    let family = Family::from(source.what);
+    let (path, name) = (family.path(&source.name), &source.name);
+    let restore = "restore it, and see that `schemas/` is copied, packaged and not ignored";
+    let index = match locks.index() {
+        Ok(index) => index,
+        Err(problem) => {
+            cx.error(spots.name, problem);
+            return true;
+        }
+    };
+    let problem = match index {
+        Some(index) if index.lists(family, name) => {
+            Some(format!("{path} is listed in schemas/{INDEX} and is not there; {restore}"))
+        }
+        None if !locks.blessing && locks.are_published() => Some(format!(
+            "schemas/{INDEX} is not there, and Cargo.toml says `schemas = \"locked\"`; {restore}"
+        )),
+        _ if source.version > 1 => {
+            let before = source.version - 1;
+            Some(format!(
+                "version {} of `{name}` follows version {before}, and {path} is not there; \
+                 {restore}. A type that nobody has data of begins with version 1, and one that is \
+                 never published says `lock = none`",
+                source.version
+            ))
+        }
+        _ => None,
+    };
+    let is_lost = problem.is_some();
+    problem.into_iter().for_each(|problem| cx.error(spots.version(), problem));
+    is_lost
+}
+
 /// Reports a draft where none is wanted.
 fn demand(cx: &Ctxt, locks: &Locks, source: &Source, lock: Option<&Lock>, spots: &Spots<'_>) {
     let is_draft = match lock {
         None => true,
         Some(lock) => source.version == lock.last().number + 1 && !source.historical,
     };
-    let why = match (spots.history.required, locks.demanded) {
-        (true, _) => "`lock = required`",
-        (false, true) => "SYNCKIT_LOCKED",
-        (false, false) => return,
+    let why = match (spots.history.locking, locks.demanded) {
+        (Some(Locking::Required), _) => "`lock = required`",
+        (_, true) => "SYNCKIT_LOCKED",
+        (_, false) => return,
     };
     if is_draft && !locks.blessing {
         let message = format!(
@@ -143,7 +200,7 @@ fn demand(cx: &Ctxt, locks: &Locks, source: &Source, lock: Option<&Lock>, spots:
              SYNCKIT_BLESS=1 cargo test",
             source.version,
             source.name,
-            path(&source.name)
+            Family::from(source.what).path(&source.name)
         );
         cx.error(spots.version(), message);
     }
@@ -157,6 +214,7 @@ fn report(cx: &Ctxt, diff: &Diff, spots: &Spots<'_>) {
         let at = match finding.at {
             Place::Name => spots.name.clone(),
             Place::Version => spots.version(),
+            Place::Upcast => spots.upcast.clone().unwrap_or_else(|| spots.name.clone()),
             Place::Entry(index) => member(index, |places| &places.name),
             Place::Number(index) => member(index, |places| &places.number),
             Place::Was(index) => member(index, |places| &places.was),
@@ -170,13 +228,15 @@ fn report(cx: &Ctxt, diff: &Diff, spots: &Spots<'_>) {
 struct Spots<'a> {
     history: &'a History,
     name: &'a TokenStream,
+    /// The type that is converted.
+    upcast: Option<TokenStream>,
     /// For each entry.
     members: Vec<Places>,
 }
 
 impl<'a> Spots<'a> {
     fn of(history: &'a History, name: &'a TokenStream, members: Vec<Places>) -> Self {
-        Self { history, name, members }
+        Self { history, name, upcast: None, members }
     }
 
     fn version(&self) -> TokenStream {
@@ -216,6 +276,7 @@ impl Field<'_> {
             number: self.number.given,
             was: self.was.as_ref().map(LitStr::value),
             default: self.default,
+            new: self.new,
             ..Entry::default()
         }
     }

@@ -1,8 +1,8 @@
 //! What follows for a type from its source and its lock, for the stages behind.
 
-use synckit_lock::{MinReader, Reserved, What};
+use synckit_lock::{DomainEvent, Identity, MinReader, Reserved, What};
 
-use super::diff::{Demand, Diff, Source};
+use super::diff::{Demand, Diff, Lost, Source, Ways};
 
 /// One type, or one kind of event, with everything that its lock decides.
 ///
@@ -15,12 +15,18 @@ pub(crate) struct Resolved {
     pub(crate) package: Option<String>,
     /// Whether there is a lock.
     pub(crate) is_tracked: bool,
+    /// Without one, the file that changes when there is.
+    pub(crate) watched: Option<String>,
     /// Whether the version is locked.
     pub(crate) is_locked: bool,
     pub(crate) min_reader: MinReader,
     pub(crate) reserved: Vec<Reserved>,
-    /// The lowest version whose events can be read without being converted.
-    pub(crate) readable_from: u32,
+    /// The versions that may be converted; `None` when any earlier one may.
+    pub(crate) ways: Option<Ways>,
+    /// The domain events of an aggregate that have to be there.
+    pub(crate) events: Vec<DomainEvent>,
+    /// The versions of a value type that are locked, with their identities.
+    pub(crate) history: Vec<(u32, Identity)>,
     /// The first version that was locked; of a draft its own.
     pub(crate) first: u32,
     /// The fields of a struct, or the variants of an enum.
@@ -33,6 +39,8 @@ pub(crate) struct Member {
     pub(crate) number: u32,
     /// What its type has to be.
     pub(crate) demand: Demand,
+    /// The fields that are gone and that it may be under another name.
+    pub(crate) lost: Vec<Lost>,
     /// Of a field of an aggregate, the lowest version whose readers may apply its events.
     pub(crate) since: MinReader,
     /// The fields of a variant.
@@ -47,6 +55,7 @@ impl Resolved {
         let members = drafted(source).into_iter().map(|number| Member {
             number,
             demand: Demand::Free,
+            lost: Vec::new(),
             since: MinReader::Is(version),
             fields: Vec::new(),
         });
@@ -54,10 +63,13 @@ impl Resolved {
             version,
             package: Some(package.to_owned()),
             is_tracked: false,
+            watched: None,
             is_locked: false,
             min_reader: MinReader::Is(version),
             reserved: Vec::new(),
-            readable_from: 1,
+            ways: None,
+            events: Vec::new(),
+            history: Vec::new(),
             first: version,
             members: nested(source, members.collect()),
         }
@@ -66,16 +78,17 @@ impl Resolved {
     /// With a lock that has been read.
     pub(crate) fn locked(source: &Source, package: &str, diff: Diff) -> Self {
         let draft = Self { is_tracked: true, ..Self::draft(source, package) };
-        let Diff { numbers, types, since, .. } = diff;
+        let Diff { numbers, types, lost, since, .. } = diff;
         // Without numbers, the lock is another's or has another version, which is reported.
         let members = if numbers.is_empty() {
             draft.members
         } else {
             let since = since.into_iter().map(Some).chain(std::iter::repeat(None));
-            let each = numbers.into_iter().zip(types).zip(since);
-            let members = each.map(|((number, demand), since)| Member {
+            let each = numbers.into_iter().zip(types).zip(lost).zip(since);
+            let members = each.map(|(((number, demand), lost), since)| Member {
                 number,
                 demand,
+                lost,
                 since: since.unwrap_or(MinReader::Is(draft.version)),
                 fields: Vec::new(),
             });
@@ -85,7 +98,8 @@ impl Resolved {
             is_locked: diff.locked,
             min_reader: diff.min_reader,
             reserved: diff.reserved,
-            readable_from: diff.readable_from,
+            ways: diff.ways,
+            events: diff.events,
             first: diff.first,
             members,
             ..draft
@@ -97,12 +111,14 @@ impl Resolved {
         let member = |number| Member {
             number,
             demand: Demand::Free,
+            lost: Vec::new(),
             since: since.clone(),
             fields: Vec::new(),
         };
         Self {
             package: None,
             min_reader: since.clone(),
+            events: Vec::new(),
             members: (1..).map(member).take(fields).collect(),
             ..self.clone()
         }

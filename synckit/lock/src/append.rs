@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use crate::fingerprint::Fingerprint;
 use crate::parse::{Corrupt, FORMAT, whole};
-use crate::{Item, Version, What};
+use crate::{Version, What};
 
 /// Why a lock file cannot become current.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub fn append(
     let current = current.replace("\r\n", "\n");
     let (name, number, last) = (name.to_owned(), version.number, lock.last().number);
     match lock.version(number) {
-        Some(held) => match difference(held, version) {
+        Some(held) => match difference(what, held, version) {
             None => Ok(current),
             Some(lines) => Err(Refusal::Different { name, version: number, lines }),
         },
@@ -78,48 +78,30 @@ fn with_block(text: &str, version: &Version, mut fingerprint: Fingerprint) -> St
     format!("{}\n\n{block}  fingerprint {fingerprint}\n", text.trim_end())
 }
 
-/// The lines that differ. Fields may stand in any order: a lock keeps that of the day when it was
-/// written.
-fn difference(held: &Version, wanted: &Version) -> Option<String> {
-    let lines = |version: &Version| -> Vec<String> {
-        let text = version.to_string();
-        let mut lines: Vec<_> = text.lines().map(|line| line.trim().to_owned()).collect();
+/// The lines that differ. The fields of events and aggregates may stand in any order: a lock keeps
+/// that of the day when it was written. Values are compared by the order of theirs.
+fn difference(what: What, held: &Version, wanted: &Version) -> Option<String> {
+    let in_order = |version: &Version| -> Vec<String> {
+        version.to_string().lines().map(|line| line.trim().to_owned()).collect()
+    };
+    let sorted = |mut lines: Vec<String>| {
         lines.sort();
         lines
     };
-    let (held, wanted) = (lines(held), lines(wanted));
+    let (held, wanted) = (in_order(held), in_order(wanted));
+    let (held_lines, wanted_lines) = (sorted(held.clone()), sorted(wanted.clone()));
     let mut out = String::new();
     // Writing to a string cannot fail.
-    for line in held.iter().filter(|line| !wanted.contains(line)) {
+    for line in held_lines.iter().filter(|line| !wanted_lines.contains(line)) {
         let _ = write!(out, "\n  - {line}");
     }
-    for line in wanted.iter().filter(|line| !held.contains(line)) {
+    for line in wanted_lines.iter().filter(|line| !held_lines.contains(line)) {
         let _ = write!(out, "\n  + {line}");
     }
-    (held != wanted).then_some(out)
-}
-
-/// The version's block but the fingerprint.
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "version {}", self.number)?;
-        writeln!(f, "  min_reader {}", self.min_reader)?;
-        self.items.iter().try_for_each(|item| writeln!(f, "  {item}"))?;
-        self.other.iter().try_for_each(|other| writeln!(f, "  other {other}"))?;
-        self.reserved.iter().try_for_each(|reserved| writeln!(f, "  reserved {reserved}"))
+    if out.is_empty() && what.is_value() && held != wanted {
+        out.push_str("\n  the order is another, by which values are compared");
     }
-}
-
-impl fmt::Display for Item {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { slot, name, .. } = self;
-        let Some(shape) = &self.shape else { return write!(f, "variant {slot} {name}") };
-        write!(f, "{slot} {name} {shape}")?;
-        if self.default {
-            f.write_str(" default")?;
-        }
-        self.rule.iter().try_for_each(|rule| write!(f, " merge {rule}"))
-    }
+    (held_lines != wanted_lines || !out.is_empty()).then_some(out)
 }
 
 impl fmt::Display for Refusal {

@@ -4,10 +4,13 @@
 use std::iter::Peekable;
 
 use crate::fingerprint::Fingerprint;
-use crate::{Item, Lock, NotASlot, Reserved, Slot, Version, What, shape};
+use crate::name::Family;
+use crate::{
+    DomainEvent, Identity, Item, Lock, NotASlot, Reserved, Slot, Upcast, Version, What, shape,
+};
 
 /// The format that is understood.
-pub(crate) const FORMAT: &str = "1";
+pub(crate) const FORMAT: &str = "2";
 
 /// Why a text is not a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +83,11 @@ fn conflict(text: &str) -> Result<()> {
 fn header(line: Line<'_>) -> Result<()> {
     match line.words().as_slice() {
         ["synckit", "lock", FORMAT] => Ok(()),
+        ["synckit", "lock", "1"] => {
+            let problem = "it has format 1, which does not hold all that decoding depends on; \
+                           take the lock out and bless the type as it was published";
+            Err(line.corrupt(problem))
+        }
         ["synckit", "lock", other] if other.parse::<u32>().is_ok() => {
             let problem = format!("it has format {other}, known here is {FORMAT}; update synckit");
             Err(line.corrupt(&problem))
@@ -104,9 +112,7 @@ fn block<'a>(
         };
         let line = lines.next().ok_or_else(unfinished)?;
         if let ["fingerprint", given] = line.words().as_slice() {
-            if version.min_reader == 0 {
-                return Err(line.corrupt(&format!("version {number} has no `min_reader`")));
-            }
+            line.whole(what, &version)?;
             if *given != fingerprint.to_string() {
                 let problem = format!(
                     "version {number} or what is above it was edited after it was locked; restore \
@@ -141,9 +147,30 @@ impl Line<'_> {
         let words = self.words();
         let what = What::ALL.into_iter().find(|what| words.first() == Some(&what.word()));
         match (what, words.as_slice()) {
-            (Some(what), [_, name]) => Ok((what, (*name).to_owned())),
+            (Some(what), [_, name]) => match Family::from(what).check(name) {
+                Ok(()) => Ok((what, (*name).to_owned())),
+                Err(problem) => Err(self.corrupt(&problem.to_string())),
+            },
             _ => Err(self.corrupt("the second line says what is locked, as in `event note.moved`")),
         }
+    }
+
+    /// Checks what a version must have, where its fingerprint stands.
+    fn whole(&self, what: What, version: &Version) -> Result<()> {
+        let number = version.number;
+        if version.min_reader == 0 {
+            return Err(self.corrupt(&format!("version {number} has no `min_reader`")));
+        }
+        if what.is_value() && version.identity.is_none() {
+            return Err(self.corrupt(&format!("version {number} has no `identity`")));
+        }
+        if number > 1 && version.converts(number - 1) && version.min_reader != number {
+            let problem = format!(
+                "version {number} converts the events before it, so its `min_reader` is {number}"
+            );
+            return Err(self.corrupt(&problem));
+        }
+        Ok(())
     }
 
     fn version(&self, before: Option<u32>) -> Result<u32> {
@@ -185,15 +212,40 @@ impl Line<'_> {
                 let number = version.number;
                 return Err(self.corrupt(&format!("version {number} has no fingerprint")));
             }
+            ["commutes"] if what == What::Event => version.commutes = true,
+            ["upcast", from, by] if what == What::Event => {
+                let from = self.number(from)?;
+                if !(1..version.number).contains(&from) {
+                    return Err(self.corrupt("what is converted is an earlier version"));
+                }
+                version.upcast = Some(Upcast { from, by: (*by).to_owned() });
+            }
+            [word @ ("event" | "retired"), name] if what == What::Aggregate => {
+                let (name, retired) = ((*name).to_owned(), *word == "retired");
+                if version.events.iter().any(|event| event.name == name) {
+                    return Err(self.corrupt(&format!("event `{name}` is there already")));
+                }
+                version.events.push(DomainEvent { name, retired });
+            }
+            ["identity", identity] if what.is_value() => {
+                let identity: std::result::Result<Identity, _> = identity.parse();
+                let identity = identity
+                    .map_err(|NotASlot| self.corrupt("an identity is 16 digits of 0-9a-f"))?;
+                version.identity = Some(identity);
+            }
             ["other", name] if what == What::Enum => version.other = Some((*name).to_owned()),
             ["reserved", slot, name] => {
                 let slot = self.free(version, self.slot(slot)?)?;
                 version.reserved.push(Reserved { slot, name: (*name).to_owned() });
             }
-            ["variant", number, name] if matches!(what, What::Enum | What::OneOf) => {
+            ["variant", number, name, default @ ..]
+                if matches!(what, What::Enum | What::OneOf)
+                    && matches!(default, [] | ["default"]) =>
+            {
                 let slot = Slot::of(None, self.number(number)?);
-                let slot = self.free(version, slot)?;
-                version.items.push(Item { slot, name: (*name).to_owned(), ..Item::default() });
+                let (slot, default) = (self.free(version, slot)?, !default.is_empty());
+                let name = (*name).to_owned();
+                version.items.push(Item { slot, name, default, ..Item::default() });
             }
             [slot, name, rest @ ..] => {
                 let slot = self.free(version, self.slot(slot)?)?;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
-use crate::{Item, Reserved, Slot, Version, What, shape};
+use crate::identity::{Identities, identified};
+use crate::shape::{Named, Words};
+use crate::{DomainEvent, Item, Reserved, Slot, Upcast, Version, What, shape};
 
 /// The lowest version whose readers may apply what is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +33,15 @@ pub struct Published {
     pub number: u32,
     /// The lowest version whose readers may apply what this one writes.
     pub min_reader: MinReader,
-    /// The fields and variants.
+    /// Whether the event is stored without a causal context.
+    pub commutes: bool,
+    /// How events of older versions are converted.
+    pub upcast: Option<Upcast>,
+    /// The fields and variants, of a value in the order of declaration. Shapes are without
+    /// identities.
     pub items: Vec<Item>,
+    /// The domain events of an aggregate.
+    pub events: Vec<DomainEvent>,
     /// The fields that are gone.
     pub reserved: Vec<Reserved>,
     /// The variant that stands for unknown numbers.
@@ -65,15 +74,46 @@ impl MinReader {
 }
 
 impl Published {
+    /// A type with nothing in it.
+    pub fn new(what: What, name: &str, number: u32, min_reader: MinReader) -> Self {
+        Self {
+            what,
+            name: name.to_owned(),
+            number,
+            min_reader,
+            commutes: false,
+            upcast: None,
+            items: Vec::new(),
+            events: Vec::new(),
+            reserved: Vec::new(),
+            other: None,
+        }
+    }
+
     /// The version as its lock has it.
-    pub fn version(&self, types: &Types) -> Version {
+    pub fn version(&self, types: &Types, identities: &Identities) -> Version {
+        let of = |name: &str, version| identities.get(&(name.to_owned(), version)).copied();
+        let item = |item: &Item| {
+            let shape = item.shape.as_ref().map(|shape| identified(shape, of));
+            Item { shape, ..item.clone() }
+        };
         Version {
             number: self.number,
             min_reader: self.least_reader(types),
-            items: self.items.clone(),
-            reserved: self.reserved.clone(),
+            commutes: self.commutes,
+            upcast: self.upcast.clone(),
+            items: self.items.iter().map(item).collect(),
+            events: self.events.clone(),
             other: self.other.clone(),
+            reserved: self.reserved.clone(),
+            identity: self.what.is_value().then(|| of(&self.name, self.number)).flatten(),
         }
+    }
+
+    /// The value types that it names.
+    pub fn named(&self) -> Vec<(String, u32)> {
+        let shapes = self.items.iter().filter_map(|item| item.shape.as_deref());
+        shapes.flat_map(shape::named).map(|named| (named.name.to_owned(), named.version)).collect()
     }
 
     /// The lowest version whose readers may apply this one.
@@ -83,6 +123,11 @@ impl Published {
 
     /// A type that is being looked at further out holds itself, and decides there.
     fn least_within<'a>(&'a self, types: &'a Types, outer: &mut Vec<&'a str>) -> u32 {
+        let before = self.number.saturating_sub(1);
+        // Readers of the version before would read without converting what means another thing.
+        if self.upcast.as_ref().is_some_and(|upcast| upcast.from >= before) {
+            return self.number;
+        }
         let MinReader::Depends { least, fields } = &self.min_reader else {
             return self.min_reader.without_types(self.number);
         };
@@ -91,11 +136,37 @@ impl Published {
             let item = self.items.iter().find(|item| item.slot == *slot);
             let shape = item.and_then(|item| item.shape.as_ref());
             shape.is_some_and(|shape| {
-                shape::is_same_or_later(locked, shape) && can_be_read(shape, locked, types, outer)
+                shape::is_same_or_later(locked, shape)
+                    && are_kept(shape, locked)
+                    && can_be_read(shape, locked, types, outer)
             })
         });
         outer.pop();
         if can_be_read { *least } else { self.number }
+    }
+}
+
+/// Whether elements of sets and keys of maps are what they were. A later version of them may have
+/// elements that are equal for readers of the one before, which refuse such a set.
+fn are_kept(shape: &str, locked: &str) -> bool {
+    let versions = |shape| -> Vec<_> {
+        let named = |word| shape::named(word).map(|Named { name, version, .. }| (name, version));
+        unique_in(shape).into_iter().flat_map(named).collect()
+    };
+    versions(shape) == versions(locked)
+}
+
+/// The elements of sets and the keys of maps.
+fn unique_in(shape: &str) -> Vec<&str> {
+    let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+    match shape::split(shape.as_bytes()) {
+        Words::Set(element) => vec![text(element)],
+        Words::Map(key, value) => {
+            let mut all = unique_in(text(value));
+            all.push(text(key));
+            all
+        }
+        Words::One(_) | Words::Optional(_) | Words::List(_) => Vec::new(),
     }
 }
 
@@ -106,9 +177,9 @@ fn can_be_read<'a>(
     types: &'a Types,
     outer: &mut Vec<&'a str>,
 ) -> bool {
-    shape::named(shape).all(|(name, version)| {
-        let before = shape::named(locked).find(|(before, _)| *before == name);
-        let before = before.map_or(0, |(_, version)| version);
+    shape::named(shape).all(|Named { name, version, .. }| {
+        let before = shape::named(locked).find(|before| before.name == name);
+        let before = before.map_or(0, |before| before.version);
         version == before
             || outer.contains(&name)
             || types
@@ -153,6 +224,27 @@ mod tests {
         assert_eq!(MinReader::depends(1, 3, &[("one", "u8")]), MinReader::Is(3));
     }
 
+    #[test]
+    fn elements_and_keys_stay_in_their_version() {
+        let point = Published { number: 2, ..value("Point", &[]) };
+        for (before, after, least) in [
+            ("list Point@1", "list Point@2", 1),
+            ("set Point@1", "set Point@2", 2),
+            ("map Point@1 u8", "map Point@2 u8", 2),
+            ("map u8 Point@1", "map u8 Point@2", 1),
+            ("map u8 set Point@1", "map u8 set Point@2", 2),
+        ] {
+            assert_eq!(least_reader(&moved(before, after), &[point.clone()]), least, "{after}");
+        }
+    }
+
+    #[test]
+    fn what_converts_the_version_before_needs_readers_of_its_own() {
+        let by = "f".to_owned();
+        let converting = Published { upcast: Some(Upcast { from: 1, by }), ..moved("u16", "u16") };
+        assert_eq!(least_reader(&converting, &[]), 2);
+    }
+
     fn moved(before: &str, after: &str) -> Published {
         Published {
             what: What::Event,
@@ -169,15 +261,8 @@ mod tests {
             shape: Some((*shape).to_owned()),
             ..Item::default()
         };
-        Published {
-            what: What::Value,
-            name: name.to_owned(),
-            number: 1,
-            min_reader: MinReader::Is(1),
-            items: fields.iter().map(item).collect(),
-            reserved: Vec::new(),
-            other: None,
-        }
+        let items = fields.iter().map(item).collect();
+        Published { items, ..Published::new(What::Value, name, 1, MinReader::Is(1)) }
     }
 
     fn least_reader(published: &Published, types: &[Published]) -> u32 {

@@ -1,9 +1,12 @@
-//! Shapes as words: `u32`, `Point@1`, `optional string`, `list u16`, `set u8`, `map string
-//! Point@2`.
+//! Shapes as words: `u32`, `Point@1#0123456789abcdef`, `optional string`, `list u16`, `set u8`, `map
+//! string Uuid@2`.
 //!
-//! The number behind a name is the version of a value type, which has a lock of its own. The
-//! functions that take bytes run at compile time, where the library holds the types of fields
-//! against these words.
+//! The number behind a name is the version of a value type, the hash behind that its identity; a
+//! type whose encoding is written by hand has none. The functions that take bytes run at compile
+//! time, where the library holds the types of fields against these words.
+
+use crate::fingerprint::Identity;
+use crate::name::Family;
 
 /// A shape, split at its first words. The parts are words themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,11 +136,62 @@ pub const fn split(text: &[u8]) -> Words<'_> {
     }
 }
 
-/// The version behind the name of a value type; `None` when the word is another's.
-pub const fn version_of(word: &[u8], name: &str) -> Option<u64> {
-    let Some(rest) = after(word, name.as_bytes()) else { return None };
-    let Some(version) = after(rest, b"@") else { return None };
-    number(version)
+/// The name of a value type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tagged<'a> {
+    /// The name.
+    pub name: &'a [u8],
+    /// The version.
+    pub version: u64,
+    /// The identity, unless the type's encoding is written by hand.
+    pub identity: Option<u64>,
+}
+
+/// The parts of a value type's word; `None` when the word is a scalar's.
+pub const fn tagged(word: &[u8]) -> Option<Tagged<'_>> {
+    let Some(at) = position(word, b'@') else { return None };
+    let (name, rest) = word.split_at(at);
+    let (_, rest) = rest.split_at(1);
+    let (digits, identity) = match position(rest, b'#') {
+        Some(at) => {
+            let (digits, hash) = rest.split_at(at);
+            let (_, hash) = hash.split_at(1);
+            let Some(identity) = hexadecimal(hash) else { return None };
+            (digits, Some(identity))
+        }
+        None => (rest, None),
+    };
+    let Some(version) = number(digits) else { return None };
+    Some(Tagged { name, version, identity })
+}
+
+const fn position(text: &[u8], byte: u8) -> Option<usize> {
+    let mut at = 0;
+    while at < text.len() {
+        if text[at] == byte {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
+}
+
+const fn hexadecimal(digits: &[u8]) -> Option<u64> {
+    let mut number = 0u64;
+    let mut at = 0;
+    if digits.len() != 16 {
+        return None;
+    }
+    while at < digits.len() {
+        let digit = match digits[at] {
+            digit @ b'0'..=b'9' => digit - b'0',
+            digit @ b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        number = number << 4 | digit as u64;
+        at += 1;
+    }
+    Some(number)
 }
 
 const fn array_length(word: &[u8]) -> Option<u64> {
@@ -193,20 +247,33 @@ pub fn is_shape(text: &str) -> bool {
 fn is_value(word: &[u8]) -> bool {
     let is_scalar =
         || Scalar::NAMED.iter().any(|scalar| scalar.is(word)) || array_length(word).is_some();
-    let Ok(text) = std::str::from_utf8(word) else { return false };
-    match text.split_once('@') {
-        Some((name, version)) => {
-            !name.is_empty() && !name.contains(' ') && version.parse::<u32>().is_ok()
+    match tagged(word) {
+        Some(tagged) => {
+            let name = std::str::from_utf8(tagged.name).unwrap_or_default();
+            u32::try_from(tagged.version).is_ok() && Family::Value.check(name).is_ok()
         }
         None => is_scalar(),
     }
 }
 
-/// The value types that a shape names, with their versions.
-pub fn named(shape: &str) -> impl Iterator<Item = (&str, u32)> {
+/// A value type in a shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named<'a> {
+    /// The name.
+    pub name: &'a str,
+    /// The version.
+    pub version: u32,
+    /// The identity, where the shape has it.
+    pub identity: Option<Identity>,
+}
+
+/// The value types that a shape names.
+pub fn named(shape: &str) -> impl Iterator<Item = Named<'_>> {
     shape.split(' ').filter_map(|word| {
-        let (name, version) = word.split_once('@')?;
-        Some((name, version.parse().ok()?))
+        let tagged = tagged(word.as_bytes())?;
+        let name = std::str::from_utf8(tagged.name).ok()?;
+        let version = u32::try_from(tagged.version).ok()?;
+        Some(Named { name, version, identity: tagged.identity.map(Identity) })
     })
 }
 
@@ -262,11 +329,15 @@ pub fn follows(old: &str, new: &str, default: bool) -> bool {
     followers(old, default).iter().any(|follower| is_same_or_later(follower, new))
 }
 
-/// Whether a shape is another one, with value types in the same or later versions.
+/// Whether a shape is another one, with value types in the same or later versions. The later shape
+/// may be without identities.
 pub fn is_same_or_later(old: &str, new: &str) -> bool {
     let (old, new): (Vec<_>, Vec<_>) = (old.split(' ').collect(), new.split(' ').collect());
     let later = |(old, new): (&&str, &&str)| match (named(old).next(), named(new).next()) {
-        (Some((old, before)), Some((new, after))) => old == new && before <= after,
+        (Some(old), Some(new)) if old.version == new.version => {
+            old.name == new.name && (old.identity == new.identity || new.identity.is_none())
+        }
+        (Some(old), Some(new)) => old.name == new.name && old.version < new.version,
         _ => old == new,
     };
     old.len() == new.len() && old.iter().zip(&new).all(later)
@@ -330,6 +401,8 @@ mod tests {
             "map u8 ",
             "@1",
             "A@x",
+            "A@1#1",
+            "a/b@1",
             "A@1 ",
             "u7",
             "strin",
@@ -358,9 +431,21 @@ mod tests {
     }
 
     #[test]
-    fn the_version_behind_a_name_is_found() {
-        assert_eq!(version_of(b"Point@2", "Point"), Some(2));
-        assert_eq!(version_of(b"Point@2", "Poin"), None);
-        assert_eq!(version_of(b"Point@x", "Point"), None);
+    fn the_parts_of_a_name_are_found() {
+        let tagged = |word| super::tagged(word).map(|it| (it.name, it.version, it.identity));
+        assert_eq!(tagged(b"Point@2"), Some((b"Point".as_slice(), 2, None)));
+        let whole = b"Point@2#00000000000000ff";
+        assert_eq!(tagged(whole), Some((b"Point".as_slice(), 2, Some(255))));
+        for word in [b"Point".as_slice(), b"Point@x", b"Point@1#", b"Point@1#FF"] {
+            assert_eq!(tagged(word), None);
+        }
+    }
+
+    #[test]
+    fn an_identity_tells_types_of_one_name_apart() {
+        let (one, two) = ("Point@1#0000000000000001", "Point@1#0000000000000002");
+        assert!(follows(one, one, false) && !follows(one, two, false));
+        assert!(follows(one, "Point@1", false) && follows(one, "Point@2", false));
+        assert!(follows(one, "optional Point@2#0000000000000002", false));
     }
 }

@@ -68,7 +68,7 @@ pub fn record<A: Aggregate>(
 
 impl<A: Aggregate> Edit<'_, A> {
     /// Records a domain event, or a field event made by hand.
-    pub fn emit(&mut self, event: impl Into<A::Event>) {
+    pub fn emit(&mut self, event: impl EventOf<A>) {
         self.draft.push(event::encode(&event.into()));
     }
 
@@ -79,6 +79,18 @@ impl<A: Aggregate> Edit<'_, A> {
         aggregate.create(&Creation { root: self.draft });
     }
 }
+
+/// An event that an edit of `A` can record: one that is listed in `events(…)`, or one of a field.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event of `{A}`",
+    label = "not listed in `events(…)`",
+    note = "list the type where the aggregate is declared: #[sync_aggregate(name = \"…\", events(Signed))]; one that \
+            is listed in `retired(…)` is only read"
+)]
+pub trait EventOf<A: Aggregate>: Into<A::Event> {}
+
+#[diagnostic::do_not_recommend]
+impl<A: Aggregate, E: Into<A::Event>> EventOf<A> for E {}
 
 impl<'a, A: Aggregate> Deref for Edit<'a, A> {
     type Target = A::Handles<'a>;

@@ -53,13 +53,19 @@ impl ReplicaBuilder {
         self
     }
 
-    /// Opens the replica over a redb file, which is created when it is not there.
+    /// Opens the replica over a redb file, which is created when it is not there. Warns of types
+    /// that are [drafts](Registry::drafts), since what they write there will be read later.
     ///
     /// # Errors
     /// When the file cannot be opened (each cause has a kind of its own), or the registry
     /// contradicts itself.
     #[cfg(feature = "redb")]
     pub async fn open(self, path: impl Into<std::path::PathBuf>) -> Result<Replica, Error> {
+        let drafts: Vec<_> = self.registry.drafts().iter().map(ToString::to_string).collect();
+        if !drafts.is_empty() {
+            let drafts = drafts.join(", ");
+            tracing::warn!(%drafts, "types without locks are written to a file; bless them first");
+        }
         let options = crate::store::RedbOptions::default();
         let path = path.into();
         let store = if self.salvage {

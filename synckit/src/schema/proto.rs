@@ -78,6 +78,13 @@ fn fields_of(value: &ValueSchema) -> impl Iterator<Item = &'static FieldSchema> 
     own.iter().chain(variants.iter().flat_map(|(_, _, fields)| *fields))
 }
 
+/// The fields ascending by number.
+fn by_number(fields: &[FieldSchema]) -> Vec<FieldSchema> {
+    let mut fields = fields.to_vec();
+    fields.sort_by_key(|field| field.number);
+    fields
+}
+
 /// The number and the name of each field that is gone, in a variant or in none.
 fn gone(reserved: &[&str], variant: Option<u32>) -> Vec<(u32, String)> {
     let reserved = super::published::reserved(reserved).into_iter();
@@ -100,7 +107,7 @@ impl File {
         let doc = format!("The value `{}`, version {}.", value.name, value.version);
         match value.parts {
             Parts::Fields(fields) => {
-                self.message(name, &doc, fields, &gone(value.lineage.reserved, None));
+                self.message(name, &doc, &by_number(fields), &gone(value.lineage.reserved, None));
             }
             Parts::Numbers(numbers) => self.enumeration(name, &doc, value, numbers),
             Parts::OneOf(_) => self.one_of(name, &doc, value),
@@ -201,10 +208,12 @@ impl File {
         let Parts::OneOf(variants) = value.parts else { return };
         let mut scope = Names::default();
         let mut fields = Vec::new();
+        let mut variants = variants.to_vec();
+        variants.sort_by_key(|(number, _, _)| *number);
         for (number, variant, parts) in variants {
             let called = scope.take(names::snake(variant));
             let message = self.types.take(format!("{name}{}", names::message(variant)));
-            fields.push((*number, *variant, *parts, called, message));
+            fields.push((number, variant, by_number(parts), called, message));
         }
         let one_of = scope.take("variant".to_owned());
         self.line(&format!("\n// {doc} Exactly one variant is there.\nmessage {name} {{"));
@@ -219,7 +228,7 @@ impl File {
         for (number, variant, parts, _, message) in fields {
             let doc = format!("The variant `{variant}` of `{}`.", value.name);
             let gone = gone(value.lineage.reserved, Some(number));
-            self.message(&message, &doc, parts, &gone);
+            self.message(&message, &doc, &parts, &gone);
         }
     }
 

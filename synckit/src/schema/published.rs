@@ -1,6 +1,6 @@
 //! From a type's descriptor to the model of its lock file.
 
-use synckit_lock::{Item, MinReader, Reserved, Slot, What};
+use synckit_lock::{DomainEvent, Identity, Item, MinReader, Reserved, Slot, Upcast, What};
 
 use crate::event::EventKind;
 use crate::merge::AnyField;
@@ -11,6 +11,10 @@ use crate::wire::{FieldSchema, Lineage, Parts, ValueRef, ValueSchema};
 pub(crate) struct Published {
     /// The package that has the lock file.
     pub(crate) package: &'static str,
+    /// Whether the version is in the lock file that the program was built with.
+    pub(crate) locked: bool,
+    /// The identity that the lock file has for the version of a value type.
+    pub(crate) identity: Option<Identity>,
     /// The version.
     pub(crate) lock: synckit_lock::Published,
     /// The value types that it names.
@@ -22,7 +26,9 @@ impl Published {
     pub(crate) fn event(kind: &EventKind) -> Option<Self> {
         let items = kind.fields.iter().map(|field| item(None, field)).collect();
         let named = named(kind.fields);
-        Some(Self::of(What::Event, kind.name, kind.version, kind.lineage?, items, named))
+        let mut event = Self::of(What::Event, kind.name, kind.version, kind.lineage?, items, named);
+        event.lock.commutes = kind.commutes;
+        Some(event)
     }
 
     /// The fields of an aggregate.
@@ -30,6 +36,7 @@ impl Published {
         name: &'static str,
         version: u32,
         fields: &[&dyn AnyField],
+        kinds: &[EventKind],
         lineage: Lineage,
     ) -> Self {
         let merged = |field: &&dyn AnyField| Item {
@@ -38,7 +45,14 @@ impl Published {
         };
         let items = fields.iter().map(merged).collect();
         let named = fields.iter().flat_map(|field| field.schema().shape.named()).collect();
-        Self::of(What::Aggregate, name, version, lineage, items, named)
+        let mut aggregate = Self::of(What::Aggregate, name, version, lineage, items, named);
+        let listed = kinds.iter().filter(|kind| kind.lineage.is_some()).map(|kind| DomainEvent {
+            name: kind.name.to_owned(),
+            retired: lineage.retired.contains(&kind.name),
+        });
+        aggregate.lock.events = listed.collect();
+        aggregate.lock.events.sort();
+        aggregate
     }
 
     /// A value type.
@@ -46,6 +60,7 @@ impl Published {
         let variant = |number: u32, name: &str| Item {
             slot: Slot::of(None, number),
             name: name.to_owned(),
+            default: schema.lineage.default == Some(number),
             ..Item::default()
         };
         let (what, items, named) = match schema.parts {
@@ -70,6 +85,13 @@ impl Published {
         Self::of(what, schema.name, schema.version, schema.lineage, items, named)
     }
 
+    /// Everything that folding depends on, delimited.
+    pub(crate) fn describe(&self) -> String {
+        let lock = &self.lock;
+        let head = (lock.what.word(), &lock.name, lock.number, lock.commutes);
+        format!("{head:?} {:?} {:?} {:?} {:?}", lock.upcast, lock.items, lock.events, lock.other)
+    }
+
     fn of(
         what: What,
         name: &str,
@@ -82,16 +104,17 @@ impl Published {
             None => MinReader::Is(lineage.min_reader),
             Some((least, fields)) => MinReader::depends(least, number, fields),
         };
+        let upcast = lineage.upcast.map(|(from, by)| Upcast { from, by: by.to_owned() });
         let lock = synckit_lock::Published {
-            what,
-            name: name.to_owned(),
-            number,
-            min_reader,
+            upcast,
             items,
             reserved: reserved(lineage.reserved),
             other: lineage.other.map(str::to_owned),
+            ..synckit_lock::Published::new(what, name, number, min_reader)
         };
-        Self { package: lineage.package, lock, named }
+        let identity = lineage.history.iter().find(|(version, _)| *version == number);
+        let identity = identity.map(|(_, identity)| Identity(*identity));
+        Self { package: lineage.package, locked: lineage.locked, identity, lock, named }
     }
 }
 

@@ -16,7 +16,8 @@ pub struct ValueSchema {
     pub lineage: Lineage,
 }
 
-/// The fields or variants of a value type, ascending by number.
+/// The fields or variants of a value type, in the order of declaration, by which values are
+/// compared.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Parts {
@@ -34,6 +35,10 @@ pub enum Parts {
 pub struct Lineage {
     /// The package whose `schemas/` has the lock file.
     pub package: &'static str,
+    /// Whether the version is in its lock file; otherwise it is a draft.
+    pub locked: bool,
+    /// The versions of a value type that are in its lock file, with the identities of their shapes.
+    pub history: &'static [(u32, u64)],
     /// The lowest version whose readers may apply what this one writes: as locked, or the version
     /// itself while it is a draft.
     pub min_reader: u32,
@@ -41,6 +46,12 @@ pub struct Lineage {
     pub reserved: &'static [&'static str],
     /// The variant that stands for numbers that the enum does not know.
     pub other: Option<&'static str>,
+    /// The number of the variant that is the enum's default.
+    pub default: Option<u32>,
+    /// How older events are converted: those up to a version, by a function.
+    pub upcast: Option<(u32, &'static str)>,
+    /// Names of an aggregate's events that are only read any more.
+    pub retired: &'static [&'static str],
     /// For a draft that later readers of the last locked version may apply: that version's
     /// `min_reader`, and the fields that were there, as numbers and shapes.
     pub follows: Option<(u32, &'static [(&'static str, &'static str)])>,
@@ -49,7 +60,48 @@ pub struct Lineage {
 impl Lineage {
     /// A type of that package whose `min_reader` is this.
     pub const fn of(package: &'static str, min_reader: u32) -> Self {
-        Self { package, min_reader, reserved: &[], other: None, follows: None }
+        Self {
+            package,
+            locked: false,
+            history: &[],
+            min_reader,
+            reserved: &[],
+            other: None,
+            default: None,
+            upcast: None,
+            retired: &[],
+            follows: None,
+        }
+    }
+
+    /// In a lock file.
+    #[must_use]
+    pub const fn locked(self) -> Self {
+        Self { locked: true, ..self }
+    }
+
+    /// With the versions that are in the lock file.
+    #[must_use]
+    pub const fn history(self, history: &'static [(u32, u64)]) -> Self {
+        Self { history, ..self }
+    }
+
+    /// With the variant that is the default.
+    #[must_use]
+    pub const fn default_variant(self, number: u32) -> Self {
+        Self { default: Some(number), ..self }
+    }
+
+    /// Converting events up to a version.
+    #[must_use]
+    pub const fn upcast(self, from: u32, by: &'static str) -> Self {
+        Self { upcast: Some((from, by)), ..self }
+    }
+
+    /// With events that are only read any more.
+    #[must_use]
+    pub const fn retired(self, retired: &'static [&'static str]) -> Self {
+        Self { retired, ..self }
     }
 
     /// With fields that are gone.

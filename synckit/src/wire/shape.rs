@@ -32,6 +32,7 @@ pub enum Shape {
 pub struct ValueRef {
     name: &'static str,
     version: u32,
+    history: &'static [(u32, u64)],
     schema: Option<fn() -> ValueSchema>,
 }
 
@@ -61,14 +62,15 @@ pub trait Named {
 impl ValueRef {
     /// Refers to `T`.
     pub const fn of<T: Named>() -> Self {
-        Self { name: T::NAME, version: T::VERSION, schema: Some(T::schema) }
+        let history = T::LINEAGE.history;
+        Self { name: T::NAME, version: T::VERSION, history, schema: Some(T::schema) }
     }
 
     /// Refers to a type whose [`Value`](super::Value) is implemented by hand. It has no lock file:
     /// whoever writes such a type keeps its bytes readable, and raises its version when they
     /// change.
     pub const fn opaque(name: &'static str, version: u32) -> Self {
-        Self { name, version, schema: None }
+        Self { name, version, history: &[], schema: None }
     }
 
     /// The name of the type.
@@ -81,7 +83,24 @@ impl ValueRef {
         self.version
     }
 
-    /// The type's schema; `None` when only its author knows.
+    /// The identity that the type's lock file has for a version of it.
+    pub(crate) const fn identity(&self, version: u64) -> Option<u64> {
+        let mut at = 0;
+        while at < self.history.len() {
+            if self.history[at].0 as u64 == version {
+                return Some(self.history[at].1);
+            }
+            at += 1;
+        }
+        None
+    }
+
+    /// Whether only its author knows what the type consists of.
+    pub(crate) const fn is_opaque(&self) -> bool {
+        self.schema.is_none()
+    }
+
+    /// What the type consists of; `None` when only its author knows.
     pub fn schema(&self) -> Option<ValueSchema> {
         self.schema.map(|schema| schema())
     }

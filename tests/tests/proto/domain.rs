@@ -22,7 +22,7 @@ pub(crate) struct Ship {
 
 /// Every scalar.
 #[derive(SyncEvent, Clone, Debug, Default)]
-#[event(name = "ship.measured", version = 2)]
+#[event(name = "ship.measured", version = 2, lock = none)]
 pub(crate) struct Measured {
     pub(crate) afloat: bool,
     pub(crate) tiny: i8,

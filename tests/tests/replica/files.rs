@@ -71,7 +71,7 @@ async fn a_program_that_learns_a_type_folds_what_was_parked() {
 
 #[tokio::test]
 async fn an_event_of_a_later_version_survives_a_program_that_does_not_know_it() {
-    #[sync_aggregate(name = "note", version = 2)]
+    #[sync_aggregate(name = "note", version = 2, lock = none)]
     #[derive(Clone, Debug, Default, PartialEq)]
     struct Note2 {
         #[merge(counter)]

@@ -40,12 +40,21 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(name: &'static str, source: &str) -> Self {
+        Self::depending(name, source, &[])
+    }
+
+    /// A package that depends on others.
+    pub(crate) fn depending(name: &'static str, source: &str, on: &[&Self]) -> Self {
         let ledger = Self { folder: tempfile::tempdir().unwrap(), name };
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let synckit = workspace.join("synckit");
+        let others: String = on
+            .iter()
+            .map(|on| format!("{} = {{ path = {:?} }}\n", on.name, on.folder.path()))
+            .collect();
         let manifest = format!(
             "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\ndescription = \"A ledger\"\n\
-             license = \"MIT\"\n\n[dependencies]\n\
+             license = \"MIT\"\n\n[dependencies]\n{others}\
              synckit = {{ path = {synckit:?}, version = \"0.1.0\", default-features = false }}\n\n[workspace]\n"
         );
         fs::create_dir(ledger.path("src")).unwrap();
@@ -54,6 +63,32 @@ impl Ledger {
         fs::copy(workspace.join("Cargo.lock"), ledger.path("Cargo.lock")).unwrap();
         ledger.write(source);
         ledger
+    }
+
+    /// Blesses the locks, and tells of them in the manifest.
+    pub(crate) fn bless(&self) {
+        self.tell();
+        self.test(&["SYNCKIT_BLESS"]).passes();
+    }
+
+    /// Tells of locks in the manifest.
+    pub(crate) fn tell(&self) {
+        let path = self.path("Cargo.toml");
+        let manifest = fs::read_to_string(&path).unwrap();
+        if !manifest.contains("synckit]") {
+            let told = "\n[package.metadata.synckit]\nschemas = \"locked\"\n";
+            fs::write(path, manifest + told).unwrap();
+        }
+    }
+
+    /// Takes everything away that `keeps` does not keep of `schemas/`.
+    pub(crate) fn lose(&self, keeps: impl Fn(&str) -> bool) {
+        for file in fs::read_dir(self.path("schemas")).unwrap() {
+            let file = file.unwrap();
+            if !keeps(file.file_name().to_str().unwrap()) {
+                fs::remove_file(file.path()).unwrap();
+            }
+        }
     }
 
     pub(crate) fn write(&self, source: &str) {
@@ -104,7 +139,7 @@ impl Ledger {
         self.folder.path().join(name)
     }
 
-    fn cargo(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(arguments).arg("--offline").arg("--manifest-path").arg(self.path("Cargo.toml"));
         cargo.current_dir(self.folder.path()).env("CARGO_TARGET_DIR", target());

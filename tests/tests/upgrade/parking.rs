@@ -142,7 +142,7 @@ mod meaning {
     }
 
     pub(super) mod two {
-        #[synckit::sync_aggregate(name = "note", version = 2, events(super::Signed))]
+        #[synckit::sync_aggregate(name = "note", version = 2, lock = none, events(super::Signed))]
         #[derive(Clone, Debug)]
         pub(crate) struct Note {
             #[merge(counter)]

@@ -53,7 +53,7 @@ fn gate(field: &MergedField<'_>) -> Ident {
 
 /// The lowering of a domain event.
 pub(super) fn lower(aggregate: &Aggregate<'_>, event: &Ident, domain: &DomainEvent) -> TokenStream {
-    let DomainEvent { path, variant } = domain;
+    let DomainEvent { path, variant, .. } = domain;
     let ty = domain_event(&aggregate.krate, path);
     // An aggregate that does not implement `Lower` hears so where it lists the event.
     let mut ident = aggregate.ident.clone();

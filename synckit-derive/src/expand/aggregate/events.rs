@@ -97,8 +97,10 @@ pub(super) fn implementation(
     });
     let implementation =
         event(&model, &std::iter::once(created).chain(of_fields).collect::<Vec<_>>());
-    let path = aggregate.events.iter().map(|event| &event.path);
-    let variant = aggregate.events.iter().map(|event| &event.variant);
+    // An event that has retired is read, and nobody emits it.
+    let emitted = || aggregate.events.iter().filter(|event| !event.retired);
+    let path = emitted().map(|event| &event.path);
+    let variant = emitted().map(|event| &event.variant);
     quote! {
         #implementation
         #(

@@ -12,19 +12,47 @@ pub(super) struct Matched<'a> {
 
 impl<'a> Matched<'a> {
     /// Entries and items of the same name, or else of the one that the entry says it had.
-    pub(super) fn of(source: &Source, version: &'a Version) -> Self {
-        let mut matched = Self { items: vec![None; source.entries.len()], version };
-        for by_was in [false, true] {
-            for (index, entry) in source.entries.iter().enumerate() {
-                let name = if by_was { entry.was.as_deref() } else { Some(entry.name.as_str()) };
-                if matched.items[index].is_none()
-                    && let Some(name) = name
-                {
-                    matched.items[index] = matched.candidate(entry, name);
-                }
-            }
+    pub(super) fn exactly(source: &Source, version: &'a Version) -> Self {
+        let mut matched = Self::none(source, version);
+        for variants in [true, false] {
+            matched.claim(source, variants, |entry| Some(&entry.name));
+            matched.claim(source, variants, |entry| entry.was.as_ref());
         }
         matched
+    }
+
+    /// Entries and items of the name that the entry says it had, or else of the same name. What a
+    /// locked version has renamed already is not renamed again.
+    pub(super) fn following(source: &Source, lock: &'a Lock) -> Self {
+        let mut matched = Self::none(source, lock.last());
+        for variants in [true, false] {
+            matched.claim(source, variants, |entry| {
+                let was = entry.was.as_ref()?;
+                Some(if is_done(lock, entry, was) { &entry.name } else { was })
+            });
+            matched.claim(source, variants, |entry| Some(&entry.name));
+        }
+        matched
+    }
+
+    fn none(source: &Source, version: &'a Version) -> Self {
+        Self { items: vec![None; source.entries.len()], version }
+    }
+
+    fn claim<'s>(
+        &mut self,
+        source: &'s Source,
+        variants: bool,
+        name: impl Fn(&'s Entry) -> Option<&'s String>,
+    ) {
+        for (index, entry) in source.entries.iter().enumerate() {
+            if entry.is_variant == variants
+                && self.items[index].is_none()
+                && let Some(name) = name(entry)
+            {
+                self.items[index] = self.candidate(entry, name);
+            }
+        }
     }
 
     /// The item of that name that stands where the entry does and is nobody's.
@@ -48,6 +76,12 @@ impl<'a> Matched<'a> {
 
     pub(super) fn item(&self, index: usize) -> Option<&'a Item> {
         self.items[index]
+    }
+
+    /// The number of the variant that the entry is in, if that is not new.
+    pub(super) fn variant_number(&self, source: &Source, index: usize) -> Option<u32> {
+        let variant = source.entries[index].variant?;
+        self.items[variant].map(|item| item.slot.number)
     }
 
     /// Whether the variant that the entry is in is new.
@@ -132,6 +166,28 @@ impl Diff {
         used.chain(given.flatten()).max().map_or(first, |greatest| greatest.saturating_add(1))
     }
 
+    /// A renaming that a locked version has done cannot be told from the opposite one when both
+    /// names are there.
+    pub(super) fn ambiguous(&mut self, source: &Source, lock: &Lock, matched: &Matched<'_>) {
+        for (index, entry) in source.entries.iter().enumerate() {
+            let Some(was) = entry.was.as_ref().filter(|was| is_done(lock, entry, was)) else {
+                continue;
+            };
+            let variant = matched.variant_number(source, index);
+            let mut items = lock.last().items.iter();
+            if items.any(|item| item.name == *was && item.slot.variant == variant) {
+                let (word, name) = (entry.word(), &entry.name);
+                let message = format!(
+                    "{word} `{name}` was `{was}` before version {}, which has a {word} `{was}` \
+                     again; leave `was` out. To turn the names back, give one of them a third name \
+                     in a version of its own",
+                    lock.last().number
+                );
+                self.find(Place::Was(index), message);
+            }
+        }
+    }
+
     /// An old name has to be one that the entry had.
     pub(super) fn was(&mut self, source: &Source, lock: &Lock) {
         for (index, entry) in source.entries.iter().enumerate() {
@@ -151,6 +207,18 @@ impl Diff {
             }
         }
     }
+}
+
+/// Whether an entry has the name that a locked version gave it instead of the old one.
+fn is_done(lock: &Lock, entry: &Entry, was: &str) -> bool {
+    let is =
+        |item: &Item, name: &str| item.name == name && item.shape.is_none() == entry.is_variant;
+    let named = lock.last().items.iter().filter(|item| is(item, &entry.name));
+    let mut earlier = named.flat_map(|item| {
+        let versions = lock.versions.iter();
+        versions.filter_map(|version| version.item(item.slot))
+    });
+    earlier.any(|item| is(item, was))
 }
 
 /// What had a number before.

@@ -1,11 +1,10 @@
 //! What is appended, and what is refused.
 
 use super::*;
-use crate::Slot;
-use crate::parse;
+use crate::{Identity, Item, Slot, parse};
 
 const FIRST: &str = "\
-synckit lock 1
+synckit lock 2
 event note.moved
 
 version 1
@@ -38,6 +37,18 @@ fn fields_of_a_held_version_stand_in_any_order() {
 }
 
 #[test]
+fn fields_of_a_value_keep_their_order() {
+    let identity = Some(Identity(7));
+    let point = Version { identity, ..version(1, &["x u8", "y u8"]) };
+    let lock = append(None, What::Value, "Point", &point).unwrap();
+    let mut turned = point.clone();
+    turned.items.reverse();
+    let refused = append(Some(&lock), What::Value, "Point", &turned).unwrap_err().to_string();
+    assert!(refused.ends_with("the order is another, by which values are compared"), "{refused}");
+    assert_eq!(append(Some(&lock), What::Value, "Point", &point), Ok(lock));
+}
+
+#[test]
 fn the_next_version_is_appended() {
     let next = version(2, &["from string", "steps u16", "via optional string default"]);
     let second = moved(Some(FIRST), &next).unwrap();
@@ -51,14 +62,23 @@ fn everything_that_a_version_holds_is_printed_and_read() {
     let version = Version {
         items: vec![
             Item { slot: Slot::of(None, 0), name: "Good".to_owned(), ..Item::default() },
-            Item { slot: Slot::of(None, 2), name: "Bad".to_owned(), ..Item::default() },
+            Item {
+                slot: Slot::of(None, 2),
+                name: "Bad".to_owned(),
+                default: true,
+                ..Item::default()
+            },
         ],
         reserved: vec!["1 Mixed".parse().unwrap()],
         other: Some("Unheard".to_owned()),
+        identity: Some(Identity(7)),
         ..version(1, &[])
     };
     let text = append(None, What::Enum, "Mood", &version).unwrap();
-    assert!(text.contains("  variant 2 Bad\n  other Unheard\n  reserved 1 Mixed\n"), "{text}");
+    assert!(
+        text.contains("  variant 2 Bad default\n  other Unheard\n  reserved 1 Mixed\n"),
+        "{text}"
+    );
     assert_eq!(parse(&text).unwrap().last(), &version);
 }
 
@@ -79,7 +99,8 @@ fn a_version_does_not_skip_another() {
 
 #[test]
 fn the_lock_of_another_type_is_refused() {
-    let other = append(None, What::Value, "Note", &version(1, &["from string"])).unwrap();
+    let value = Version { identity: Some(Identity(7)), ..version(1, &["from string"]) };
+    let other = append(None, What::Value, "Note", &value).unwrap();
     let refused = moved(Some(&other), &version(1, &["from string"])).unwrap_err();
     let said = "it is the lock of the value Note, not of the event note.moved; rename one of them";
     assert_eq!(refused.to_string(), said);

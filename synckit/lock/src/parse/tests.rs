@@ -4,7 +4,7 @@ use super::*;
 use crate::fingerprint::completed;
 
 const NOTE: &str = "\
-synckit lock 1
+synckit lock 2
 event note.moved
 
 version 1
@@ -34,17 +34,32 @@ fn a_lock_is_read() {
 
 #[test]
 fn variants_and_rules_are_read() {
-    let text = "synckit lock 1\noneof Outline\nversion 3\nmin_reader 2\nvariant 1 Dot\n\
-                variant 2 Circle\n2.1 radius u32\nfingerprint ?\n";
+    let text = "synckit lock 2\noneof Outline\nversion 3\nmin_reader 2\nvariant 1 Dot\n\
+                variant 2 Circle default\n2.1 radius u32\nidentity 00000000000000ff\nfingerprint ?\n";
     let lock = parse(&completed(text)).unwrap();
     assert_eq!(lock.last().items[2].slot, Slot::of(Some(2), 1));
-    let text = "synckit lock 1\naggregate note\nversion 1\nmin_reader 1\n\
-                1 title string merge lww\nfingerprint ?\n";
+    assert!(lock.last().items[1].default && !lock.last().items[0].default);
+    assert_eq!(lock.last().identity, Some(Identity(255)));
+    let text = "synckit lock 2\naggregate note\nversion 1\nmin_reader 1\n\
+                1 title string merge lww\nevent note.sent\nretired note.lost\nfingerprint ?\n";
     let lock = parse(&completed(text)).unwrap();
     assert_eq!(lock.last().items[0].rule.as_deref(), Some("lww"));
-    let text = "synckit lock 1\nenum Mood\nversion 1\nmin_reader 1\nvariant 0 Good\n\
-                other Unheard\nfingerprint ?\n";
+    let events: Vec<_> = lock.last().events.iter().map(ToString::to_string).collect();
+    assert_eq!(events, ["event note.sent", "retired note.lost"]);
+    let text = "synckit lock 2\nenum Mood\nversion 1\nmin_reader 1\nvariant 0 Good\n\
+                other Unheard\nidentity 00000000000000ff\nfingerprint ?\n";
     assert_eq!(parse(&completed(text)).unwrap().last().other.as_deref(), Some("Unheard"));
+}
+
+#[test]
+fn what_an_event_says_beside_its_fields_is_read() {
+    let text = "synckit lock 2\nevent note.paid\nversion 3\nmin_reader 3\ncommutes\n\
+                upcast 2 money::in_cents\n1 cents u64\nfingerprint ?\n";
+    let lock = parse(&completed(text)).unwrap();
+    assert!(lock.last().commutes && lock.last().converts(2) && !lock.last().converts(3));
+    assert_eq!(lock.last().upcast.as_ref().unwrap().by, "money::in_cents");
+    let value = "synckit lock 2\nvalue Point\nversion 1\nmin_reader 1\nfingerprint ?\n";
+    assert_eq!(parse(&completed(value)).unwrap_err().problem, "version 1 has no `identity`");
 }
 
 #[test]
@@ -58,9 +73,10 @@ fn blanks_and_line_ends_do_not_matter() {
 fn what_is_refused_is_refused_at_its_line() {
     // What of the lock is replaced by what, in which line that is found, and what is said.
     let table = [
-        ("synckit lock 1", "synckit lock 2", 1, "it has format 2, known here is 1; update synckit"),
-        ("synckit lock 1", "\u{feff}synckit lock 1", 1, "the file begins with a byte-order mark"),
-        ("synckit lock 1", "lock", 1, "a lock begins with `synckit lock 1`"),
+        ("synckit lock 2", "synckit lock 3", 1, "it has format 3, known here is 2; update synckit"),
+        ("synckit lock 2", "synckit lock 1", 1, "it has format 1, which does not hold all"),
+        ("synckit lock 2", "\u{feff}synckit lock 2", 1, "the file begins with a byte-order mark"),
+        ("synckit lock 2", "lock", 1, "a lock begins with `synckit lock 2`"),
         ("event note.moved", "note.moved", 2, "the second line says what is locked"),
         ("version 1", "version one", 4, "`one` is not a number"),
         ("version 1", "versions 1", 4, "a version begins here"),
@@ -71,6 +87,21 @@ fn what_is_refused_is_refused_at_its_line() {
             "version 1 has no `min_reader`",
         ),
         ("min_reader 1", "min_reader 2", 5, "`min_reader` is from 1 to 1"),
+        ("event note.moved", "event ../note", 2, "unexpected character `/` in a name"),
+        (
+            "min_reader 1\n  1 from string\n  3",
+            "min_reader 1\n  upcast 1 f\n  1 from string\n  3",
+            16,
+            "version 2 converts the events before it",
+        ),
+        (
+            "min_reader 1\n  1 from string\n  3",
+            "min_reader 1\n  upcast 2 f\n  1 from string\n  3",
+            12,
+            "what is converted is an earlier",
+        ),
+        ("1 from string", "identity 00000000000000ff", 6, "`identity` is not a number"),
+        ("1 from string", "event note.sent", 6, "`event` is not a number"),
         ("1 from string", "01 from string", 6, "`01` is not a number"),
         ("1 from string", "1 from", 6, "a field is its number, its name and its shape"),
         ("1 from string", "1 from optional list u8", 6, "a field is its number"),

@@ -1,7 +1,0 @@
-use synckit::SyncEvent;
-
-#[derive(SyncEvent, Clone, Debug)]
-#[event(name = "con.opened")]
-struct Opened;
-
-fn main() {}

@@ -1,9 +1,0 @@
-use synckit::SyncEvent;
-
-#[derive(SyncEvent, Clone, Debug)]
-#[event(name = "barometer")]
-struct Moved {
-    from: String,
-}
-
-fn main() {}

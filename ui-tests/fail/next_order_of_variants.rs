@@ -1,0 +1,12 @@
+use synckit::SyncValue;
+
+#[derive(SyncValue, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[value(version = 2)]
+enum Level {
+    #[default]
+    Mid,
+    Low,
+    High,
+}
+
+fn main() {}
