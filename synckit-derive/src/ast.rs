@@ -26,18 +26,18 @@ pub(crate) struct Field<'a> {
     /// The name in schemas and messages.
     pub(crate) name: String,
     pub(crate) ty: &'a Type,
-    /// Whether values tell rustc their type, and something else has seen to it that it is a
+    /// True if values tell rustc their type, and something else has seen to it that it is a
     /// `Field`.
     pub(crate) told: bool,
-    /// Whether a macro made it, of a field of an aggregate: its type is known to be a `Field`, or is
+    /// True if a macro made it, of a field of an aggregate: its type is known to be a `Field`, or is
     /// reported where it stands.
     pub(crate) generated: bool,
     pub(crate) number: Numbered,
     /// The former name.
     pub(crate) was: Option<LitStr>,
-    /// Whether older events, which lack it, are read with the type's default.
+    /// True if older events, which lack it, are read with the type's default.
     pub(crate) default: bool,
-    /// Whether it is none of the fields that are gone, however alike.
+    /// True if it is none of the fields that are gone, however alike.
     pub(crate) new: bool,
 }
 

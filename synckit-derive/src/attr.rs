@@ -190,7 +190,7 @@ fn version(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Version> {
 pub(crate) enum Locking {
     /// A draft is refused.
     Required,
-    /// It is a draft for ever, whatever lock there is for a type of its name.
+    /// It stays a draft, whatever lock there is for a type of its name.
     None,
 }
 

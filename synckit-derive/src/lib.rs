@@ -64,7 +64,7 @@ use crate::lock::locate::Locks;
 ///   without a causal context;
 /// - `historical` (structs): the type is an old version, which is read and never written;
 /// - `lock = required`: a version that is not in its lock file is refused, as it is everywhere
-///   while `SYNCKIT_LOCKED=1` is set; `lock = none`: the type is a draft for ever, for tests;
+///   while `SYNCKIT_LOCKED=1` is set; `lock = none`: the type stays a draft, for tests;
 /// - `crate = path`: where synckit is found, `::synckit` when left out.
 ///
 /// On a variant it takes `name` (the whole name), `version` and `commutes` for that variant, or
@@ -142,7 +142,7 @@ pub fn sync_value(input: TokenStream) -> TokenStream {
 /// - `retired(…)`: those that are only read any more;
 /// - `event_type = Happening`, `ops_type = Handles`: other names for the types beside the struct;
 /// - `lock = required`: a version that is not in its lock file, `schemas/aggregate.<name>.lock`, is
-///   refused; `lock = none`: it is a draft for ever;
+///   refused; `lock = none`: it stays a draft;
 /// - `crate = path`: where synckit is found, `::synckit` when left out.
 #[proc_macro_attribute]
 pub fn sync_aggregate(arguments: TokenStream, item: TokenStream) -> TokenStream {

@@ -139,7 +139,7 @@ impl<'a> Checked<'a> {
         Ok(Self { own, types, identities, folder, test: package.test })
     }
 
-    /// What is wrong, and the files to write.
+    /// The problems, and the files to write.
     fn compared(&self, write: bool) -> (Vec<Problem>, Vec<(PathBuf, String)>) {
         let (mut problems, mut changes) = (Vec::new(), Vec::new());
         for published in &self.own {

@@ -1,6 +1,8 @@
 //! Schemas as a user's package lives with them: cargo builds it, its test blesses its locks, and
 //! cargo notices.
 
+#[path = "schema/mutants.rs"]
+mod mutants;
 #[path = "schema/support.rs"]
 mod support;
 

@@ -29,7 +29,7 @@ pub(crate) struct Aggregate<'a> {
     pub(crate) event_type: Option<Ident>,
     /// The handles' name, if it is written out.
     pub(crate) ops_type: Option<Ident>,
-    /// Whether a mistaken field was left out.
+    /// True if a mistaken field was left out.
     pub(crate) partial: bool,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct MergedField<'a> {
 /// A type in `events(…)` or `retired(…)`.
 pub(crate) struct DomainEvent {
     pub(crate) path: Path,
-    /// Whether it is only read any more.
+    /// True if it is only read any more.
     pub(crate) retired: bool,
     /// The variant that wraps it.
     pub(crate) variant: Ident,

@@ -55,12 +55,12 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Whether it is an old version that is only read.
+    /// True if it is an old version that is only read.
     pub(crate) fn is_historical(&self) -> bool {
         self.kinds().any(|kind| kind.historical)
     }
 
-    /// Whether a variant wraps another event type.
+    /// True if a variant wraps another event type.
     pub(crate) fn flattens(&self) -> bool {
         match self {
             Self::Struct(_) | Self::Union => false,
@@ -88,11 +88,11 @@ pub(crate) struct Kind<'a> {
     pub(crate) name: Name,
     pub(crate) history: History,
     pub(crate) commutes: bool,
-    /// Whether it is an old version that is only read.
+    /// True if it is an old version that is only read.
     pub(crate) historical: bool,
     /// How events of older versions are converted.
     pub(crate) upcast: Option<Upcast>,
-    /// Whether it says that they are, even if it is mistaken about how.
+    /// True if it says that they are, even if it is mistaken about how.
     pub(crate) converts: bool,
     pub(crate) fields: Vec<Field<'a>>,
 }

@@ -40,7 +40,7 @@ pub(crate) struct Variant<'a> {
     pub(crate) number: Numbered,
     /// The former name.
     pub(crate) was: Option<LitStr>,
-    /// Whether it is the enum's `#[default]`.
+    /// True if it is the enum's `#[default]`.
     pub(crate) default: bool,
     pub(crate) fields: Vec<Field<'a>>,
 }
@@ -85,7 +85,7 @@ impl<'a> Value<'a> {
 }
 
 impl Value<'_> {
-    /// Whether it, or a variant of it, has a field.
+    /// True if it, or a variant of it, has a field.
     pub(crate) fn has_fields(&self) -> bool {
         match &self.body {
             Body::Struct(fields) => !fields.is_empty(),
@@ -97,7 +97,7 @@ impl Value<'_> {
     }
 }
 
-/// Whether the variant is a number and nothing more, or stands for those that are unknown.
+/// True if the variant is a number and nothing more, or stands for those that are unknown.
 fn is_plain(variant: &syn::Variant) -> bool {
     matches!(variant.fields, Fields::Unit) || is_other(&variant.attrs)
 }

@@ -27,7 +27,7 @@ pub(crate) struct AggregateAttr {
     pub(crate) ops_type: Option<Ident>,
     pub(crate) lock: Option<Locking>,
     pub(crate) krate: Option<Path>,
-    /// Whether something in it was reported, so that nothing is concluded from what is missing.
+    /// True if something in it was reported, so that nothing is concluded from what is missing.
     pub(crate) mistaken: bool,
 }
 

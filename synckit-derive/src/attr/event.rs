@@ -16,11 +16,11 @@ pub(crate) struct EventAttr {
     pub(crate) version: Option<Version>,
     pub(crate) commutes: Option<()>,
     pub(crate) flatten: Option<()>,
-    /// Whether it is an old version that is only read.
+    /// True if it is an old version that is only read.
     pub(crate) historical: Option<()>,
     pub(crate) lock: Option<Locking>,
     pub(crate) krate: Option<Path>,
-    /// Whether something in it was reported, so that nothing is concluded from what is missing.
+    /// True if something in it was reported, so that nothing is concluded from what is missing.
     pub(crate) mistaken: bool,
 }
 

@@ -14,10 +14,8 @@ use crate::lock::resolved::{Member, Resolved};
 /// Names what the expansion depends on, so that cargo builds the type again when it changes: the
 /// lock, and for a draft the variables that refuse it and what changes when it gets a lock.
 pub(super) fn tracking(family: Family, name: &str, resolved: &Resolved) -> TokenStream {
-    let file = match resolved.is_tracked {
-        true => Some(format!("/{}", family.path(name))),
-        false => resolved.watched.clone(),
-    };
+    let lock = resolved.is_tracked.then(|| format!("/{}", family.path(name)));
+    let file = lock.or_else(|| resolved.watched.clone());
     let lock = file.map(|file| {
         quote! {
             const _: &[u8] = ::core::include_bytes!(

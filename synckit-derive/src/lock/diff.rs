@@ -21,17 +21,17 @@ pub(crate) struct Source {
     pub(crate) what: What,
     pub(crate) name: String,
     pub(crate) version: u32,
-    /// Whether it is an old version that is only read.
+    /// True if it is an old version that is only read.
     pub(crate) historical: bool,
     /// How events of an older version are converted.
     pub(crate) upcast: Option<Upcast>,
-    /// Whether it says that they are, even if it is mistaken about how.
+    /// True if it says that they are, even if it is mistaken about how.
     pub(crate) converts: bool,
-    /// Whether the event is stored without a causal context.
+    /// True if the event is stored without a causal context.
     pub(crate) commutes: bool,
-    /// Whether a variant stands for unknown numbers.
+    /// True if a variant stands for unknown numbers.
     pub(crate) other: Option<String>,
-    /// Whether entries were left out because they are mistaken.
+    /// True if entries were left out because they are mistaken.
     pub(crate) partial: bool,
     pub(crate) entries: Vec<Entry>,
 }
@@ -64,7 +64,7 @@ pub(crate) struct Upcast {
 }
 
 impl Upcast {
-    /// Whether it is the function that a lock has.
+    /// True if it is the function that a lock has.
     fn is(&self, locked: &str) -> bool {
         self.by == locked || self.was.as_deref() == Some(locked)
     }
@@ -84,7 +84,7 @@ pub(crate) struct Entry {
     /// Of a field, whether what is absent is read as its type's default; of a variant, whether it
     /// is the default.
     pub(crate) default: bool,
-    /// Whether it is none of the fields that are gone.
+    /// True if it is none of the fields that are gone.
     pub(crate) new: bool,
     pub(crate) rule: Option<String>,
 }
@@ -92,7 +92,7 @@ pub(crate) struct Entry {
 /// What follows from source and lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Diff {
-    /// Whether the source's version is locked.
+    /// True if the source's version is locked.
     pub(crate) locked: bool,
     /// For each entry its number; nothing when the lock is another's, or has another version.
     pub(crate) numbers: Vec<u32>,

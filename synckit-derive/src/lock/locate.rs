@@ -9,9 +9,9 @@ use synckit_lock::{FOLDER, Family, INDEX, Index};
 /// The locks of the package that is being compiled, and what its environment demands of them.
 pub(crate) struct Locks {
     place: Place,
-    /// Whether types without a lock of their version are refused.
+    /// True if types without a lock of their version are refused.
     pub(crate) demanded: bool,
-    /// Whether locks are about to be written, so that nothing is refused for want of one.
+    /// True if locks are about to be written, so that nothing is refused for want of one.
     pub(crate) blessing: bool,
     /// The name of the package.
     pub(crate) package: String,
@@ -58,7 +58,7 @@ impl Locks {
         self.file(&family.file(name))
     }
 
-    /// Whether the manifest says that the package has locks.
+    /// True if the manifest says that the package has locks.
     pub(crate) fn are_published(&self) -> bool {
         let Place::Folder(folder) = &self.place else { return false };
         let manifest = fs::read_to_string(folder.with_file_name("Cargo.toml"));

@@ -13,11 +13,11 @@ pub(crate) struct Resolved {
     pub(crate) version: u32,
     /// The package of the lock; `None` for events that the lock of an aggregate covers.
     pub(crate) package: Option<String>,
-    /// Whether there is a lock.
+    /// True if there is a lock.
     pub(crate) is_tracked: bool,
     /// Without one, the file that changes when there is.
     pub(crate) watched: Option<String>,
-    /// Whether the version is locked.
+    /// True if the version is locked.
     pub(crate) is_locked: bool,
     pub(crate) min_reader: MinReader,
     pub(crate) reserved: Vec<Reserved>,

@@ -6,7 +6,7 @@ use crate::fingerprint::Fingerprint;
 use crate::parse::{Corrupt, FORMAT, whole};
 use crate::{Version, What};
 
-/// Why a lock file cannot become current.
+/// Reason that a lock file cannot become current.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {

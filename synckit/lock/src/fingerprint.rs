@@ -7,7 +7,7 @@ use std::str::FromStr;
 use crate::NotASlot;
 
 /// The FNV-1a hash of 64 bits over the lines so far, without their blanks. It guards against
-/// slips, not against whoever computes it anew.
+/// slips, not against whoever computes it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint(u64);
 

@@ -13,7 +13,7 @@ use crate::parse::{Corrupt, FORMAT};
 /// The file within [`FOLDER`](crate::FOLDER). It is no `*.lock`, which some ignore by that pattern.
 pub const INDEX: &str = "index";
 
-/// What stands above the entries.
+/// Lines above the entries.
 const HEAD: &str = "# Every lock of this folder, and the tests that hold it. Blessing writes it; a lock that is\n\
                     # listed and not there was lost.";
 
@@ -61,7 +61,7 @@ impl Index {
         Ok(index)
     }
 
-    /// Whether a type is listed.
+    /// True if a type is listed.
     pub fn lists(&self, family: Family, name: &str) -> bool {
         self.entries.contains_key(&(family, name.to_owned()))
     }

@@ -64,16 +64,16 @@ pub use reader::{MinReader, Published, Types};
 /// The folder of the lock files in a package.
 pub const FOLDER: &str = "schemas";
 
-/// Whether a variable such as `SYNCKIT_BLESS` is on: set, and to none of the words for off.
+/// True if a variable such as `SYNCKIT_BLESS` is on: set, and to none of the words for off.
 pub fn is_on(value: &str) -> bool {
     !["", "0", "false", "no", "off"].contains(&value.trim().to_ascii_lowercase().as_str())
 }
 
-/// What a package's manifest says when it has published schemas, so that a build without their
+/// Lines of a package's manifest that has published schemas, so that a build without their
 /// locks fails.
 pub const MANIFEST: &str = "[package.metadata.synckit]\nschemas = \"locked\"";
 
-/// Whether a manifest says [`MANIFEST`].
+/// True if a manifest says [`MANIFEST`].
 pub fn manifest_locks(text: &str) -> bool {
     let squeezed = |line: &str| -> String { line.split_whitespace().collect() };
     let lines = text.lines().map(|line| squeezed(line.split('#').next().unwrap_or_default()));

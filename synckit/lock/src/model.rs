@@ -1,4 +1,4 @@
-//! What a lock holds.
+//! Model of a lock.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::fingerprint::Identity;
 use crate::{parse, shape};
 
-/// What has been published of one type.
+/// Published versions of one type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lock {
     /// The kind of type.
@@ -39,9 +39,9 @@ pub struct Version {
     pub number: u32,
     /// The lowest version whose readers may apply what this one writes.
     pub min_reader: u32,
-    /// Whether the event is stored without a causal context.
+    /// True if the event is stored without a causal context.
     pub commutes: bool,
-    /// How events of older versions are converted.
+    /// Conversion of events of older versions.
     pub upcast: Option<Upcast>,
     /// The fields and variants. Those of a value stand in the order of declaration, by which its
     /// values are compared.
@@ -70,27 +70,27 @@ pub struct Upcast {
 pub struct DomainEvent {
     /// Its name in stored bytes.
     pub name: String,
-    /// Whether it is only read any more.
+    /// True if it is only read any more.
     pub retired: bool,
 }
 
 /// A field or a variant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Item {
-    /// Where it is written.
+    /// Its slot.
     pub slot: Slot,
     /// The name.
     pub name: String,
     /// The [shape] of a field; `None` for a variant.
     pub shape: Option<String>,
-    /// Whether bytes without the field are read with the type's default; of a variant, whether it
+    /// True if bytes without the field are read with the type's default; of a variant, whether it
     /// is the default.
     pub default: bool,
     /// The merge rule of an aggregate's field.
     pub rule: Option<String>,
 }
 
-/// Where a field or variant is written. Its text is `3`, or `2.1` within a variant.
+/// Number under which a field or variant is written. Its text is `3`, or `2.1` within a variant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slot {
     /// The number of the variant that the field is in.
@@ -102,7 +102,7 @@ pub struct Slot {
 /// A field that was there, whose number no other may have. Its text is `4 pages`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reserved {
-    /// Where it was written.
+    /// Its slot.
     pub slot: Slot,
     /// Its last name.
     pub name: String,
@@ -123,7 +123,7 @@ impl What {
         }
     }
 
-    /// Whether it is a value type: one that fields hold, and that has an identity and an order.
+    /// True if it is a value type: one that fields hold, and that has an identity and an order.
     pub const fn is_value(self) -> bool {
         matches!(self, Self::Value | Self::Enum | Self::OneOf)
     }
@@ -174,13 +174,13 @@ impl Version {
         self.items.iter().find(|item| item.slot == slot)
     }
 
-    /// Whether it converts events of version `before`, whatever the shapes: what they mean is
+    /// True if it converts events of version `before`, whatever the shapes: what they mean is
     /// another thing.
     pub fn converts(&self, before: u32) -> bool {
         self.upcast.as_ref().is_some_and(|upcast| upcast.from >= before)
     }
 
-    /// Whether events of the version before can be read as this one.
+    /// True if events of the version before can be read as this one.
     fn reads(&self, before: &Self) -> bool {
         !self.converts(before.number)
             && self.items.iter().all(|item| match (before.item(item.slot), &item.shape) {

@@ -16,7 +16,7 @@ pub const BYTES_MAX: usize = 128;
 /// with it and a dot.
 pub const RESERVED: &str = "synckit";
 
-/// What is wrong with a name.
+/// Mistake in a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadName {
     /// It has another number of bytes than a name may have.
@@ -88,7 +88,7 @@ impl Family {
         Ok(())
     }
 
-    /// Whether names of the family may have the character.
+    /// True if names of the family may have the character.
     pub const fn has(self, char: char) -> bool {
         let letter = match self {
             Self::Value => char.is_ascii_alphabetic(),

@@ -12,12 +12,12 @@ use crate::{
 /// The format that is understood.
 pub(crate) const FORMAT: &str = "2";
 
-/// Why a text is not a lock.
+/// Reason that a text is not a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Corrupt {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong there, and what to do.
+    /// The mistake there, and what to do.
     pub problem: String,
 }
 

@@ -33,9 +33,9 @@ pub struct Published {
     pub number: u32,
     /// The lowest version whose readers may apply what this one writes.
     pub min_reader: MinReader,
-    /// Whether the event is stored without a causal context.
+    /// True if the event is stored without a causal context.
     pub commutes: bool,
-    /// How events of older versions are converted.
+    /// Conversion of events of older versions.
     pub upcast: Option<Upcast>,
     /// The fields and variants, of a value in the order of declaration. Shapes are without
     /// identities.
@@ -146,7 +146,7 @@ impl Published {
     }
 }
 
-/// Whether elements of sets and keys of maps are what they were. A later version of them may have
+/// True if elements of sets and keys of maps are what they were. A later version of them may have
 /// elements that are equal for readers of the one before, which refuse such a set.
 fn are_kept(shape: &str, locked: &str) -> bool {
     let versions = |shape| -> Vec<_> {
@@ -170,7 +170,7 @@ fn unique_in(shape: &str) -> Vec<&str> {
     }
 }
 
-/// Whether readers of the locked versions of the types in a shape can read the types as they are.
+/// True if readers of the locked versions of the types in a shape can read the types as they are.
 fn can_be_read<'a>(
     shape: &'a str,
     locked: &str,
@@ -234,7 +234,11 @@ mod tests {
             ("map u8 Point@1", "map u8 Point@2", 1),
             ("map u8 set Point@1", "map u8 set Point@2", 2),
         ] {
-            assert_eq!(least_reader(&moved(before, after), &[point.clone()]), least, "{after}");
+            assert_eq!(
+                least_reader(&moved(before, after), std::slice::from_ref(&point)),
+                least,
+                "{after}"
+            );
         }
     }
 

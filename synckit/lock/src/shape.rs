@@ -23,7 +23,7 @@ pub enum Words<'a> {
     Map(&'a [u8], &'a [u8]),
 }
 
-/// What a field holds that is neither a value type nor a collection. Narrow integers are
+/// Content of a field that is neither a value type nor a collection. Narrow integers are
 /// range-checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scalar {
@@ -98,7 +98,7 @@ impl Scalar {
         }
     }
 
-    /// Whether a word is that of this scalar.
+    /// True if a word is that of this scalar.
     pub const fn is(self, word: &[u8]) -> bool {
         match self {
             Self::Array(length) => match array_length(word) {
@@ -208,7 +208,7 @@ const fn after<'a>(text: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {
     if same(begins, start) { Some(rest) } else { None }
 }
 
-/// Whether two texts are the same, at compile time.
+/// True if two texts are the same, at compile time.
 pub const fn same(a: &[u8], b: &[u8]) -> bool {
     let mut at = 0;
     while at < a.len() && at < b.len() && a[at] == b[at] {
@@ -233,7 +233,7 @@ const fn number(digits: &[u8]) -> Option<u64> {
     Some(number)
 }
 
-/// Whether the text is a shape.
+/// True if the text is a shape.
 pub fn is_shape(text: &str) -> bool {
     match split(text.as_bytes()) {
         Words::One(value) | Words::Optional(value) | Words::List(value) | Words::Set(value) => {
@@ -277,7 +277,7 @@ pub fn named(shape: &str) -> impl Iterator<Item = Named<'_>> {
     })
 }
 
-/// Whether bytes without the field are readable: it is `None`, or empty.
+/// True if bytes without the field are readable: it is `None`, or empty.
 pub fn may_be_absent(shape: &str) -> bool {
     !matches!(split(shape.as_bytes()), Words::One(_))
 }
@@ -285,7 +285,7 @@ pub fn may_be_absent(shape: &str) -> bool {
 /// The integers that hold every value of the ones before them.
 const WIDER: [&[&str]; 2] = [&["u8", "u16", "u32", "u64"], &["i8", "i16", "i32", "i64"]];
 
-/// What the field may become so that its bytes can still be read, itself first. Named types stand
+/// Shapes that the field may take so that its bytes can still be read, itself first. Named types stand
 /// for their later versions as well. With `default`, what is absent is read as the default.
 pub fn followers(shape: &str, default: bool) -> Vec<String> {
     match shape.split(' ').collect::<Vec<_>>().as_slice() {
@@ -324,12 +324,12 @@ fn wider(value: &str) -> Vec<String> {
     found.unwrap_or_else(|| vec![value.to_owned()])
 }
 
-/// Whether bytes of the old shape can be read as the new one.
+/// True if bytes of the old shape can be read as the new one.
 pub fn follows(old: &str, new: &str, default: bool) -> bool {
     followers(old, default).iter().any(|follower| is_same_or_later(follower, new))
 }
 
-/// Whether a shape is another one, with value types in the same or later versions. The later shape
+/// True if a shape is another one, with value types in the same or later versions. The later shape
 /// may be without identities.
 pub fn is_same_or_later(old: &str, new: &str) -> bool {
     let (old, new): (Vec<_>, Vec<_>) = (old.split(' ').collect(), new.split(' ').collect());

@@ -1,4 +1,4 @@
-//! What is wrong with lock files, and what to do.
+//! Problems with lock files, and what to do.
 
 use std::path::PathBuf;
 use std::{fmt, io};

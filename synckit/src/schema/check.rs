@@ -286,7 +286,7 @@ const fn value_in(shape: &Shape) -> Option<ValueRef> {
     }
 }
 
-/// Whether a required type stands where an optional one was.
+/// True if a required type stands where an optional one was.
 const fn is_required(shape: &Shape, was: &str) -> bool {
     match (shape, split(was.as_bytes())) {
         (Shape::Scalar(_) | Shape::Message(_) | Shape::Enum(_), Words::Optional(word)) => {

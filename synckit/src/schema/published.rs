@@ -11,7 +11,7 @@ use crate::wire::{FieldSchema, Lineage, Parts, ValueRef, ValueSchema};
 pub(crate) struct Published {
     /// The package that has the lock file.
     pub(crate) package: &'static str,
-    /// Whether the version is in the lock file that the program was built with.
+    /// True if the version is in the lock file that the program was built with.
     pub(crate) locked: bool,
     /// The identity that the lock file has for the version of a value type.
     pub(crate) identity: Option<Identity>,

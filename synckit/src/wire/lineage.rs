@@ -35,7 +35,7 @@ pub enum Parts {
 pub struct Lineage {
     /// The package whose `schemas/` has the lock file.
     pub package: &'static str,
-    /// Whether the version is in its lock file; otherwise it is a draft.
+    /// True if the version is in its lock file; otherwise it is a draft.
     pub locked: bool,
     /// The versions of a value type that are in its lock file, with the identities of their shapes.
     pub history: &'static [(u32, u64)],

@@ -95,7 +95,7 @@ impl ValueRef {
         None
     }
 
-    /// Whether only its author knows what the type consists of.
+    /// True if only its author knows what the type consists of.
     pub(crate) const fn is_opaque(&self) -> bool {
         self.schema.is_none()
     }

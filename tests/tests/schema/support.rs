@@ -95,6 +95,14 @@ impl Ledger {
         fs::write(self.path("src/lib.rs"), source).unwrap();
     }
 
+    pub(crate) fn write_file(&self, path: &str, text: &str) {
+        fs::write(self.path(path), text).unwrap();
+    }
+
+    pub(crate) fn remove_file(&self, path: &str) {
+        fs::remove_file(self.path(path)).unwrap();
+    }
+
     pub(crate) fn lock(&self, name: &str) -> String {
         fs::read_to_string(self.path(&format!("schemas/{name}.lock"))).unwrap()
     }

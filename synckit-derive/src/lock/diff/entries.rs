@@ -74,6 +74,11 @@ impl<'a> Matched<'a> {
         self.items.iter().flatten().any(|taken| taken.slot == slot)
     }
 
+    /// True if an entry is that item.
+    pub(super) fn has(&self, item: &Item) -> bool {
+        self.is_taken(item.slot)
+    }
+
     pub(super) fn item(&self, index: usize) -> Option<&'a Item> {
         self.items[index]
     }
@@ -84,7 +89,7 @@ impl<'a> Matched<'a> {
         self.items[variant].map(|item| item.slot.number)
     }
 
-    /// Whether the variant that the entry is in is new.
+    /// True if the variant that the entry is in is new.
     pub(super) fn is_in_new_variant(&self, source: &Source, index: usize) -> bool {
         source.entries[index].variant.is_some_and(|variant| self.items[variant].is_none())
     }
@@ -209,7 +214,7 @@ impl Diff {
     }
 }
 
-/// Whether an entry has the name that a locked version gave it instead of the old one.
+/// True if an entry has the name that a locked version gave it instead of the old one.
 fn is_done(lock: &Lock, entry: &Entry, was: &str) -> bool {
     let is =
         |item: &Item, name: &str| item.name == name && item.shape.is_none() == entry.is_variant;

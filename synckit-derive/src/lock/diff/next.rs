@@ -122,6 +122,7 @@ impl Diff {
                 self.find(Place::Name, message);
                 continue;
             }
+            self.compared(source, last, item, matched);
             kept &= shape::may_be_absent(shape);
             self.reserved.push(Reserved { slot: item.slot, name: item.name.clone() });
             if !converted {
@@ -137,6 +138,21 @@ impl Diff {
             self.find(Place::Name, message);
         }
         kept
+    }
+
+    /// A value's field is compared before those behind it, which cannot do without it.
+    fn compared(&mut self, source: &Source, last: &Version, gone: &Item, matched: &Matched<'_>) {
+        let behind = last.items.iter().skip_while(|item| item.slot != gone.slot);
+        let mut behind = behind.filter(|item| item.slot.variant == gone.slot.variant);
+        let kept = behind.find(|item| matched.has(item));
+        if let Some(kept) = kept.filter(|_| source.what.is_value()) {
+            let message = format!(
+                "field `{}` of `{}` cannot be removed: values are compared by it before `{}`, and \
+                 `max` and `min` would find others; put it back (and mark it #[deprecated])",
+                gone.name, source.name, kept.name
+            );
+            self.find(Place::Name, message);
+        }
     }
 
     /// A field that is added beside one that is gone may be that one under another name.
@@ -209,7 +225,7 @@ impl Diff {
             let message = format!(
                 "field `{}` of `{}` was there before, with number {}, and what old bytes hold in it \
                  would not be in this one; give this one another name, or confirm that it starts \
-                 anew: #[field(new)]",
+                 empty: #[field(new)]",
                 entry.name, source.name, before.slot.number
             );
             self.find(Place::Entry(index), message);

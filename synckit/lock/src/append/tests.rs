@@ -1,4 +1,4 @@
-//! What is appended, and what is refused.
+//! Versions that are appended, and versions that are refused.
 
 use super::*;
 use crate::{Identity, Item, Slot, parse};

@@ -76,6 +76,14 @@ fn values_keep_the_order_by_which_they_are_compared() {
             "variant Dot; variant Circle; .centre; .at default; .radius",
             &[(Place::Entry(3), "field `at` is new and stands before `radius`")],
         ),
+        Row(
+            "field removed before another",
+            ONE_OF,
+            2,
+            "variant Dot; variant Circle; .radius",
+            &[(Place::Name, "field `centre` of `Outline` cannot be removed: values are compared")],
+        ),
+        Row("last field removed", ONE_OF, 2, "variant Dot; variant Circle; .centre", &[]),
         Row("fields of an event", EVENT, 2, "steps; to; via; from", &[]),
     ]);
 }
