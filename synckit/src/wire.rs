@@ -19,6 +19,7 @@
 //! optional one, a collection), and [`Message`] a type made of numbered fields.
 
 mod field;
+mod foreign;
 mod lineage;
 mod reader;
 mod shape;

@@ -11,8 +11,7 @@ use super::{Fields, Rule};
 const INTEGERS: &[&str] = &["i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"];
 const ORDERED: &[&str] = &["String", "bool", "char"];
 const FLOATS: &[&str] = &["f32", "f64"];
-const NO_VALUES: &[&str] =
-    &["HashMap", "HashSet", "VecDeque", "usize", "isize", "i128", "u128", "Rc", "RefCell"];
+const NO_VALUES: &[&str] = &["HashMap", "HashSet", "VecDeque", "usize", "isize", "Rc", "RefCell"];
 const COLLECTIONS: &[&str] = &["Vec", "BTreeSet", "BTreeMap", "Option", "Box"];
 
 /// An answer to whether a type fits.

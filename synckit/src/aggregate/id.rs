@@ -5,7 +5,9 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
+use super::Aggregate;
 use crate::id::{IdError, Key};
+use crate::wire::{Reader, Shape, Value, ValueRef, WireError, WireType, Writer};
 
 /// The key of an aggregate of type `A`.
 pub struct Id<A> {
@@ -30,6 +32,21 @@ impl<A> Id<A> {
     /// The key.
     pub const fn key(&self) -> &Key {
         &self.key
+    }
+}
+
+/// A reference to an aggregate: the key's bytes. Its name in schemas is that of the aggregate.
+impl<A: Aggregate> Value for Id<A> {
+    const WIRE: WireType = WireType::Len;
+    const SHAPE: Shape = Shape::Message(ValueRef::opaque(A::NAME, 1));
+
+    fn write(&self, out: &mut Writer) {
+        out.bytes(self.key.as_bytes());
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let key = Key::new(input.bytes()?);
+        key.map(Self::new).map_err(|_| WireError::Invalid { expected: "key of an aggregate" })
     }
 }
 
