@@ -6,6 +6,8 @@
 //! It admits every replica that reaches it and proves its key, to every space: who may reach it is
 //! for the network to say. Within that, a replica can write under no other name than its own: it may
 //! relay others' events, which their authors have signed.
+//!
+//! In a space whose name says so it also [rules](crate::ruling): see [`HubBuilder::authority`].
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
