@@ -130,9 +130,9 @@ impl Replica {
         let mark = store.checkpoint(&space).await?;
         let usable = mark.filter(|mark| mark.fingerprint == fingerprint);
         let stored = match usable {
-            Some(CheckpointMark { position, forks, .. }) => {
-                let rulings = store.rulings(&space, position).await?;
-                Some(Stored { position, forks, rulings })
+            Some(CheckpointMark { position, forks, ruled, .. }) => {
+                let rulings = store.rulings(&space, ruled).await?;
+                Some(Stored { position, forks, ruled, rulings })
             }
             None => None,
         };

@@ -57,6 +57,8 @@ pub(crate) struct ReplicaCore {
     forks: u32,
     /// The rulings in the log, as far as it is folded.
     rulings: Rulings,
+    /// Rulings in the log up to here are known, and those up to where it is folded.
+    ruled: Position,
     doubt: Doubt,
     /// Blocks to fold next, and whether they are the author's, just committed.
     incoming: VecDeque<(LogBlock, bool)>,
@@ -81,7 +83,9 @@ pub(crate) struct Stored {
     pub(crate) position: Position,
     /// The number of forks known.
     pub(crate) forks: u32,
-    /// The rulings in the log up to there.
+    /// Rulings in the log up to here were known.
+    pub(crate) ruled: Position,
+    /// Those rulings.
     pub(crate) rulings: Rulings,
 }
 
@@ -113,6 +117,7 @@ impl ReplicaCore {
         registry: Registry,
         stored: Option<Stored>,
     ) -> Self {
+        let ruled = stored.as_ref().map_or(Position::START, |stored| stored.ruled);
         let (forks, rulings) = stored
             .as_ref()
             .map_or((0, Rulings::new()), |stored| (stored.forks, stored.rulings.clone()));
@@ -123,6 +128,7 @@ impl ReplicaCore {
             branches: None,
             forks,
             rulings,
+            ruled,
             doubt: Doubt::Open,
             incoming: VecDeque::new(),
             log_head: stored.unwrap_or(Position::START),
@@ -290,6 +296,7 @@ impl ReplicaCore {
         if self.states.folded() == Position::START {
             // What is ruled later in the log is known from the beginning, so nothing is folded twice.
             self.rulings.include(rulings);
+            self.ruled = self.ruled.max(log);
         }
         self.log_head = self.log_head.max(log);
         self.doubt = Doubt::Until(log);
@@ -532,7 +539,7 @@ impl ReplicaCore {
             let saved = std::mem::take(&mut self.waiting.saving);
             return self.settle(saved, Settlement::Done);
         }
-        match self.states.save(self.forks) {
+        match self.states.save(self.forks, self.ruled) {
             Ok(unsaved) => {
                 self.under_way.save = true;
                 self.effects.push_back(Effect::Save(unsaved));

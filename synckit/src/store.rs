@@ -125,12 +125,15 @@ pub struct CheckpointMark {
     /// How many forks were known when they were folded. A further one gives events other identities
     /// in merging, and with them other states.
     pub forks: u32,
+    /// Rulings of hubs in the log up to here were known when they were folded: at least those up to
+    /// `position`.
+    pub ruled: Position,
 }
 
 impl CheckpointMark {
     /// Folded up to a position, by these schemas and rules, with so many forks known.
     pub const fn new(position: Position, fingerprint: [u8; 32], forks: u32) -> Self {
-        Self { position, fingerprint, forks }
+        Self { position, fingerprint, forks, ruled: position }
     }
 }
 

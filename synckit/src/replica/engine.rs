@@ -267,6 +267,7 @@ impl Engine {
                         position: unsaved.position,
                         fingerprint,
                         forks: unsaved.forks,
+                        ruled: unsaved.ruled,
                     },
                     replaces_all: unsaved.replaces_all,
                     states: unsaved.states,

@@ -81,6 +81,8 @@ pub(crate) struct Unsaved {
     /// How many forks were known when they were folded: a further one changes identities in
     /// merging, and with them states.
     pub(crate) forks: u32,
+    /// The position up to which rulings were known.
+    pub(crate) ruled: Position,
     /// Whether the application's code panicked on no event. Otherwise the next opening replays the
     /// log: by then that code may be mended.
     pub(crate) is_sound: bool,
@@ -257,7 +259,7 @@ impl States {
     }
 
     /// Everything that is unsaved; it stays so until [`States::saved`]. Folding may go on meanwhile.
-    pub(super) fn save(&mut self, forks: u32) -> Result<Unsaved, WireError> {
+    pub(super) fn save(&mut self, forks: u32, ruled: Position) -> Result<Unsaved, WireError> {
         let unsaved = self.states.iter().filter(|(_, cached)| cached.unsaved.is_some());
         let states = unsaved
             .map(|(id, cached)| Ok((id.clone(), cached.state.bytes()?)))
@@ -266,6 +268,7 @@ impl States {
         Ok(Unsaved {
             position: self.folded,
             forks,
+            ruled: ruled.max(self.folded),
             is_sound: self.panicked.is_empty(),
             replaces_all: self.stale,
             states,

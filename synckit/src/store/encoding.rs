@@ -213,9 +213,9 @@ impl SpaceRow {
     }
 
     pub(super) fn write(&self) -> Vec<u8> {
-        let (position, fingerprint, forks) = match &self.mark {
-            Some(mark) => (mark.position.0, mark.fingerprint, mark.forks),
-            None => (0, [0; 32], 0),
+        let (position, fingerprint, forks, ruled) = match &self.mark {
+            Some(mark) => (mark.position.0, mark.fingerprint, mark.forks, mark.ruled.0),
+            None => (0, [0; 32], 0, 0),
         };
         [
             &self.number.prefix()[..],
@@ -228,6 +228,7 @@ impl SpaceRow {
             &position.to_be_bytes(),
             &fingerprint,
             &forks.to_be_bytes(),
+            &ruled.to_be_bytes(),
         ]
         .concat()
     }
@@ -236,7 +237,8 @@ impl SpaceRow {
 fn read_mark(input: &mut Reader<'_>) -> Result<Option<CheckpointMark>, WireError> {
     let present = input.array()? == [1];
     let position = Position(int64(input)?);
-    let mark = CheckpointMark { position, fingerprint: input.array()?, forks: int32(input)? };
+    let (fingerprint, forks) = (input.array()?, int32(input)?);
+    let mark = CheckpointMark { position, fingerprint, forks, ruled: Position(int64(input)?) };
     Ok(present.then_some(mark))
 }
 

@@ -167,7 +167,7 @@ fn full_batch(blocks: &[crate::block::Block]) -> Batch {
     let mut full = batch(blocks);
     full.cursor = Some((peer(), a_cursor(77)));
     full.checkpoint = Some(Checkpoint {
-        mark: CheckpointMark { position: Position(3), fingerprint: [4; 32], forks: 0 },
+        mark: CheckpointMark::new(Position(3), [4; 32], 0),
         replaces_all: false,
         states: vec![(Author::new(1).aggregate().clone(), "state".into())],
         conflicts: Vec::new(),

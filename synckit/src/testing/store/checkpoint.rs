@@ -24,7 +24,7 @@ pub async fn states_stay_until_they_are_replaced(store: Store) {
     assert_eq!(store.state(&space, &note("a")).await.unwrap(), None);
     assert!(store.conflicts(&space, 0).await.unwrap().is_empty());
     let mark = store.checkpoint(&space).await.unwrap().unwrap();
-    assert_eq!(mark, CheckpointMark { position: Position(3), fingerprint: [3; 32], forks: 3 });
+    assert_eq!(mark, CheckpointMark::new(Position(3), [3; 32], 3));
 }
 
 /// States come ascending by the bytes of their keys, after a key, limited.
@@ -91,11 +91,8 @@ fn full(
     conflicts: &[Conflict],
 ) -> Batch {
     let states = states.iter().map(|(key, state)| (note(key), Bytes::from(*state))).collect();
-    let mark = CheckpointMark {
-        position: Position(position.into()),
-        fingerprint: [position; 32],
-        forks: position.into(),
-    };
+    let forks = u32::from(position);
+    let mark = CheckpointMark::new(Position(forks.into()), [position; 32], forks);
     let conflicts = conflicts.to_vec();
     let checkpoint = Some(Checkpoint { mark, replaces_all, states, conflicts });
     Batch { checkpoint, ..Batch::new(SpaceId::default()) }

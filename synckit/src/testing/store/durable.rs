@@ -16,7 +16,7 @@ pub async fn everything_committed_is_there_after_reopening(place: Durable) {
     let mut ann = Author::new(1);
     let mut copy = ann.clone();
     let peer = ReplicaId::from_bytes([1; ReplicaId::LEN]);
-    let mark = CheckpointMark { position: Position(2), fingerprint: [8; 32], forks: 0 };
+    let mark = CheckpointMark::new(Position(2), [8; 32], 0);
     let mut full = batch([&ann.commit(&["1", "2"]), &ann.write("3")]);
     full.cursor = Some((peer, a_cursor(40)));
     full.checkpoint = Some(Checkpoint {

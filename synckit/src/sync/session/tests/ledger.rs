@@ -45,9 +45,9 @@ pub(super) struct Ledger {
     pub(super) blocks: Vec<LogBlock>,
     pub(super) branches: Branches,
     pub(super) cursors: BTreeMap<ReplicaId, Cursor>,
-    /// Stored states, what they reflect, and how many forks there were then.
+    /// Stored states; what they reflect, the forks known then, and up to where rulings were known.
     pub(super) states: BTreeMap<AggregateId, Bytes>,
-    pub(super) mark: Option<(Position, u32)>,
+    pub(super) mark: Option<(Position, u32, Position)>,
     /// Most blocks that one read returns.
     pub(super) page_blocks_max: usize,
     /// Who each block came from, by where it begins. No correct store needs to know.

@@ -56,9 +56,9 @@ impl Desk {
     pub(super) fn over(ledger: &Ledger, now: u64, forgets: bool) -> Self {
         let (space, key) = (ledger.space.clone(), ledger.key.clone());
         let registry = Notebook::registry();
-        let stored = ledger.mark.map(|(position, forks)| {
-            let rulings = if forgets { Rulings::new() } else { ledger.rulings(position) };
-            Stored { position, forks, rulings }
+        let stored = ledger.mark.map(|(position, forks, ruled)| {
+            let rulings = if forgets { Rulings::new() } else { ledger.rulings(ruled) };
+            Stored { position, forks, ruled, rulings }
         });
         Self {
             core: ReplicaCore::new(space, key, ledger.nonce, registry, stored),
@@ -303,7 +303,7 @@ impl World {
         }
         ledger.states.extend(unsaved.states);
         let position = if runs_ahead { ledger.head() } else { unsaved.position };
-        ledger.mark = Some((position, unsaved.forks));
+        ledger.mark = Some((position, unsaved.forks, unsaved.ruled));
         if fails { Input::SaveFailed } else { Input::Saved }
     }
 
