@@ -1,5 +1,5 @@
-//! The platform: spawning, sleeping, both clocks and randomness, named here and nowhere else above
-//! the back ends.
+//! The platform: spawning, sleeping, both clocks and randomness, named here and nowhere else
+//! outside the gRPC transport, which is made of tokio.
 
 use std::fmt;
 use std::future::{Future, pending};
@@ -76,6 +76,14 @@ where
     F: Future<Output: Send> + Send + 'static,
 {
     tokio::spawn(future)
+}
+
+/// Runs a call that blocks on a thread for such calls.
+#[cfg_attr(not(feature = "redb"), allow(dead_code, reason = "only files block"))]
+pub(crate) fn spawn_blocking<T: Send + 'static>(
+    call: impl FnOnce() -> T + Send + 'static,
+) -> Task<T> {
+    tokio::task::spawn_blocking(call)
 }
 
 /// Waits for a while.

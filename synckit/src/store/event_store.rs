@@ -22,6 +22,7 @@ use crate::conflict::Conflict;
 use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{Cursor, Page};
+use crate::platform;
 use crate::sync::limits::FRONTIER_COMMITS_MAX;
 
 /// An open store of events, over the [`Rows`] of a back end.
@@ -510,9 +511,7 @@ fn first(rows: &[Vec<Row>]) -> &[Row] {
 }
 
 fn random() -> Result<[u8; identity::ENTROPY_LEN], StoreError> {
-    let mut bytes = [0; identity::ENTROPY_LEN];
-    getrandom::fill(&mut bytes).map_err(|source| {
+    platform::random().map_err(|source| {
         StoreError::new("make a store's identity", StoreErrorKind::Randomness).caused_by(source)
-    })?;
-    Ok(bytes)
+    })
 }

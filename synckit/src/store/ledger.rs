@@ -30,7 +30,7 @@ use crate::id::{Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{Admission, Admitted, Answers, Cursor, Decision, LogBlock, Refusal};
 use crate::ruling::Rulings;
-use crate::wire;
+use crate::{platform, wire};
 
 /// Most times that a batch is staged because other processes wrote in between.
 const ATTEMPTS_MAX: usize = 64;
@@ -299,8 +299,7 @@ impl Ledger {
             }
             keys.row.clone()
         };
-        let mut seed = [0; ReplicaKey::SEED_LEN];
-        getrandom::fill(&mut seed).map_err(|source| {
+        let seed = platform::random().map_err(|source| {
             StoreError::new("draw another key", StoreErrorKind::Randomness).caused_by(source)
         })?;
         let row = before.with_key(seed);

@@ -15,6 +15,7 @@ use super::space::Space;
 use super::watch::LogWatch;
 use super::{StoreError, StoreErrorKind};
 use crate::id::{Position, SpaceId};
+use crate::platform;
 
 /// Most bytes that wait to be written; further callers wait for room.
 const QUEUE_BYTES_MAX: u32 = 64 * 1024 * 1024;
@@ -131,7 +132,7 @@ impl Queue {
         drop(state);
         if begins {
             let writing = Writing { queue: Arc::clone(self), done: false };
-            tokio::spawn(writing.run());
+            platform::spawn(writing.run());
         }
         Some(answer)
     }

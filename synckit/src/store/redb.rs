@@ -31,6 +31,7 @@ use self::medium::FileMedium;
 use super::rows::{Read, Row, Rows, WriteSet};
 use super::{EventStore, StoreError, StoreErrorKind};
 use crate::key::ReplicaKey;
+use crate::platform;
 
 #[cfg_attr(not(feature = "testing"), allow(unused_imports, reason = "a seam for tests"))]
 pub use self::continuity::{OpeningId, Place};
@@ -127,7 +128,7 @@ impl EventStore {
         options: RedbOptions,
     ) -> Result<Self, StoreError> {
         let attempted = format!("open the store {}", path.display());
-        match tokio::task::spawn_blocking(move || Self::open(path, options)).await {
+        match platform::spawn_blocking(move || Self::open(path, options)).await {
             Ok(store) => store,
             Err(ended) => Err(StoreError::new(attempted, StoreErrorKind::Io).caused_by(ended)),
         }
@@ -172,7 +173,7 @@ impl RedbRows {
         operation: impl FnOnce(&Engine) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
         let engine = Arc::clone(&self.0);
-        match tokio::task::spawn_blocking(move || operation(&engine)).await {
+        match platform::spawn_blocking(move || operation(&engine)).await {
             Ok(result) => result.map_err(|fault| fault.into_store_error(attempted)),
             // The runtime is shutting down.
             Err(ended) => Err(StoreError::new(attempted, StoreErrorKind::Closed).caused_by(ended)),

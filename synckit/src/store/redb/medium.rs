@@ -14,6 +14,7 @@ use super::file::{FileKey, Opened, StoreFile, is_open_here, place_of};
 
 use crate::id::hex;
 use crate::key::ReplicaKey;
+use crate::platform;
 use crate::store::identity::ENTROPY_LEN;
 
 /// The beginning of an opening's word.
@@ -256,9 +257,7 @@ pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
 }
 
 fn random() -> io::Result<[u8; ENTROPY_LEN]> {
-    let mut bytes = [0; ENTROPY_LEN];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    Ok(bytes)
+    platform::random().map_err(io::Error::other)
 }
 
 fn folder(path: &Path) -> &Path {

@@ -25,6 +25,7 @@ use super::engine::key_in;
 use super::{RedbOptions, make_with_key};
 use crate::id::{ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
+use crate::platform;
 use crate::store::{EventStore, SalvageReport, SalvagedSpace, StoreError, StoreErrorKind};
 
 mod files;
@@ -238,7 +239,7 @@ fn unreadable(error: std::io::Error) -> StoreError {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, StoreError> {
-    tokio::task::spawn_blocking(work).await.map_err(|ended| {
+    platform::spawn_blocking(work).await.map_err(|ended| {
         StoreError::new("salvage a damaged file", StoreErrorKind::Closed).caused_by(ended)
     })
 }

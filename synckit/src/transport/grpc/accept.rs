@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::ServerLimits;
 use super::guard::{Ending, Guarded};
+use crate::platform;
 
 /// Pause before accepting again when the system has no more sockets to give.
 const BACK_OFF: Duration = Duration::from_millis(200);
@@ -48,8 +49,8 @@ pub(super) async fn accept(
         let Some(slot) = Slots::take(&slots, peer.ip()) else {
             tracing::warn!(%peer, "no room for a connection");
             if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
-                tokio::spawn(async move {
-                    let _told = tokio::time::timeout(REFUSE_WITHIN, refuse(stream)).await;
+                platform::spawn(async move {
+                    let _told = platform::within(REFUSE_WITHIN, refuse(stream)).await;
                     drop(permit);
                 });
             }
@@ -73,7 +74,7 @@ async fn back_off(error: &io::Error) {
     let kind = error.kind();
     if !matches!(kind, ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted) {
         tracing::warn!(%error, "cannot accept connections; trying again");
-        tokio::time::sleep(BACK_OFF).await;
+        platform::sleep(BACK_OFF).await;
     }
 }
 
@@ -89,7 +90,7 @@ async fn refuse(mut stream: TcpStream) -> io::Result<()> {
 
 fn ending(age_max: Duration, mut stopped: watch::Receiver<bool>) -> Ending {
     Box::pin(async move {
-        let age = tokio::time::sleep(age_max);
+        let age = platform::sleep(age_max);
         tokio::select! {
             () = age => {}
             // An error means that the server is gone.
@@ -100,10 +101,9 @@ fn ending(age_max: Duration, mut stopped: watch::Receiver<bool>) -> Ending {
 
 /// Up to an eighth less, so that connections made together do not end together.
 fn jittered(age: Duration) -> Duration {
-    let mut random = [0; 1];
     // Without randomness they do.
-    let _drawn = getrandom::fill(&mut random);
-    age - age / 8 * u32::from(random[0]) / 256
+    let [drawn] = platform::random().unwrap_or_default();
+    age - age / 8 * u32::from(drawn) / 256
 }
 
 /// The places for connections.
