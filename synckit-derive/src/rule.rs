@@ -78,8 +78,6 @@ enum Fields {
 /// The part that a rule can play in a map.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum InMap {
-    /// It cannot say what a removal had seen.
-    None,
     /// A removal's context says what it had seen.
     Bare,
     /// A removal carries what it had seen, as this type.
@@ -113,7 +111,7 @@ const ROWS: &[Row] = &[
             doc: "{} was raised to at least this.",
         }],
         fields: Fields::Ordered,
-        in_map: InMap::None,
+        in_map: InMap::Bare,
     },
     Row {
         name: "min",
@@ -127,7 +125,7 @@ const ROWS: &[Row] = &[
             doc: "{} was lowered to at most this.",
         }],
         fields: Fields::Ordered,
-        in_map: InMap::None,
+        in_map: InMap::Bare,
     },
     Row {
         name: "counter",
@@ -211,17 +209,13 @@ impl Rule {
     pub(crate) fn refused_in_map(&self) -> Option<String> {
         let law = self.law();
         match self {
-            Self::Plain(row) if row.in_map == InMap::None => Some(format!(
-                "`map({law})` is not available: a removal could not tell which values of `{law}` \
-                 it had seen; entries are merged by `lww`, `counter`, `set` or `map(…)`"
-            )),
             Self::Map(inner) if matches!(inner.in_map(), InMap::Carries(_)) => Some(format!(
                 "`map({law})` is not available: a removal of a whole map of counters would have to \
                  carry all their sums; make the pair of keys one key of `{law}`"
             )),
-            Self::Custom(_) => {
-                Some("entries are merged by `lww`, `counter`, `set` or `map(…)`".to_owned())
-            }
+            Self::Custom(_) => Some(
+                "entries are merged by `lww`, `max`, `min`, `counter`, `set` or `map(…)`".to_owned(),
+            ),
             Self::Plain(_) | Self::Map(_) => None,
         }
     }
@@ -229,8 +223,7 @@ impl Rule {
     fn in_map(&self) -> InMap {
         match self {
             Self::Plain(row) => row.in_map,
-            Self::Map(_) => InMap::Bare,
-            Self::Custom(_) => InMap::None,
+            Self::Map(_) | Self::Custom(_) => InMap::Bare,
         }
     }
 }

@@ -126,7 +126,7 @@ impl Rule {
         });
         let seen = match self.in_map() {
             InMap::Carries(seen) => Some(format_ident!("{seen}")),
-            InMap::Bare | InMap::None => None,
+            InMap::Bare => None,
         };
         let carried = seen.iter().map(|seen| ("seen".to_owned(), quote!(#krate::merge::#seen)));
         let removed = Operation {

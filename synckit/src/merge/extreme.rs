@@ -1,11 +1,15 @@
 //! `#[merge(max)]` and `#[merge(min)]`: the greatest or the least value ever written.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::marker::PhantomData;
 
 use crate::conflict::Conflicts;
-use crate::merge::bytes::encoded;
-use crate::merge::{At, Field, Law, MergeState, Rule};
-use crate::wire::{self, Reader, Shape, Value, WireError, Writer};
+use crate::id::ReplicaId;
+use crate::merge::bytes::{encoded, read_id, write_id};
+use crate::merge::{At, EntryRule, Field, Law, MergeState, OpId, Rule};
+use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
 
 /// Types that `#[merge(max)]` and `#[merge(min)]` merge: ordered values with a default, and `Option`
 /// of ordered values, which is `None` until someone writes it.
@@ -54,47 +58,132 @@ impl<T: Value + Ord> ExtremeField for Option<T> {
 }
 
 /// The greatest or least value written.
+///
+/// A field needs the one value. In the entry of a map, which a removal resets, it is the writes of
+/// each author that none of the author's own later writes reaches: whoever had seen the later one
+/// had seen them.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ExtremeState<T> {
+pub struct ExtremeState<T, R> {
     extreme: Option<T>,
+    /// In an entry: each author's writes, the earliest and furthest first.
+    authors: BTreeMap<ReplicaId, Vec<(OpId, T)>>,
+    rule: PhantomData<fn() -> R>,
 }
 
-impl<T> Default for ExtremeState<T> {
+/// [`Max`] or [`Min`].
+pub trait Extreme: Clone + Debug + PartialEq + 'static {
+    /// The order of the value that holds to all others.
+    const WANTED: Ordering;
+}
+
+impl<T, R> Default for ExtremeState<T, R> {
     fn default() -> Self {
-        Self { extreme: None }
+        Self { extreme: None, authors: BTreeMap::new(), rule: PhantomData }
     }
 }
 
-impl<T: Value + Ord> ExtremeState<T> {
-    /// Folds a value, which holds if it stands to the one held as `wanted`.
-    fn write(&mut self, value: T, wanted: Ordering) {
-        let holds = |held| match value.cmp(held) {
-            // Their type calls the values equal; their bytes decide alike on every replica.
-            Ordering::Equal => encoded(&value).ok() > encoded(held).ok(),
-            order => order == wanted,
-        };
-        if self.extreme.as_ref().is_none_or(holds) {
+impl<T: Value + Ord, R: Extreme> ExtremeState<T, R> {
+    fn write(&mut self, value: T, at: &At<'_>) {
+        if at.is_in_entry() {
+            let id = at.id();
+            let writes = self.authors.entry(id.dot.replica).or_default();
+            while writes.last().is_some_and(|(_, earlier)| !Self::beats(earlier, &value)) {
+                writes.pop();
+            }
+            writes.push((id, value));
+        } else if self.extreme.as_ref().is_none_or(|held| Self::beats(&value, held)) {
             self.extreme = Some(value);
         }
     }
+
+    fn beats(value: &T, other: &T) -> bool {
+        match value.cmp(other) {
+            // Their type calls the values equal; their bytes decide alike on every replica.
+            Ordering::Equal => encoded(value).ok() > encoded(other).ok(),
+            order => order == R::WANTED,
+        }
+    }
+
+    fn holds(&self) -> Option<&T> {
+        let furthest = self.authors.values().filter_map(|writes| writes.first());
+        let values = self.extreme.iter().chain(furthest.map(|(_, value)| value));
+        values.reduce(|held, value| if Self::beats(value, held) { value } else { held })
+    }
+
+    fn forget(&mut self, at: &At<'_>) {
+        self.authors.retain(|_, writes| {
+            writes.retain(|(id, _)| !at.saw(*id));
+            !writes.is_empty()
+        });
+    }
+
+    /// Reads a write of an entry, which follows those that were read.
+    fn read_write(&mut self, number: u32, input: &mut Reader<'_>) -> Result<(), WireError> {
+        let id = read_id(1, input)?;
+        let value = <T as wire::Field>::read_field(4, input)?;
+        let author = id.dot.replica;
+        let is_new = self.authors.last_key_value().is_none_or(|(last, _)| *last < author);
+        let follows = |writes: &Vec<(OpId, T)>| {
+            let last = writes.last();
+            last.is_some_and(|(last, further)| *last < id && Self::beats(further, &value))
+        };
+        if !is_new && !self.authors.get(&author).is_some_and(follows) {
+            return Err(WireError::Unsorted { number });
+        }
+        self.authors.entry(author).or_default().push((id, value));
+        Ok(())
+    }
 }
 
-impl<T: Value> MergeState for ExtremeState<T> {
+impl<T: Value + Ord, R: Extreme> MergeState for ExtremeState<T, R> {
     fn write_field(&self, number: u32, out: &mut Writer) {
-        wire::Field::write_field(&self.extreme, number, out);
+        if self.holds().is_none() {
+            return;
+        }
+        out.tag(number, WireType::Len);
+        out.enclosed(|out| {
+            wire::Field::write_field(&self.extreme, 1, out);
+            for (id, value) in self.authors.values().flatten() {
+                out.tag(2, WireType::Len);
+                out.enclosed(|out| {
+                    write_id(1, *id, out);
+                    wire::Field::write_field(value, 4, out);
+                });
+            }
+        });
     }
 
     fn read_field(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
-        Ok(Self { extreme: wire::Field::read_field(number, input)? })
+        let mut state = Self::default();
+        if !input.take(number, WireType::Len)? {
+            return Ok(state);
+        }
+        input.enclosed(|input| {
+            state.extreme = wire::Field::read_field(1, input)?;
+            let mut present = input.take(2, WireType::Len)?;
+            while present {
+                input.enclosed(|input| state.read_write(2, input))?;
+                present = input.take_again(WireType::Len)?;
+            }
+            Ok(())
+        })?;
+        if state.holds().is_none() {
+            return Err(WireError::EmptyCollection { number });
+        }
+        Ok(state)
     }
 }
 
 macro_rules! extreme {
     ($marker:ident, $op:ident::$variant:ident, $method:ident, $wanted:ident, $rule:literal, $which:literal) => {
         #[doc = concat!("The ", $which, " value ever written holds.")]
-        #[derive(Debug)]
+        #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum $marker {}
+
+        impl Extreme for $marker {
+            const WANTED: Ordering = Ordering::$wanted;
+        }
 
         #[doc = concat!("An operation on a `", $rule, "` field.")]
         #[derive(Clone, Debug, PartialEq)]
@@ -108,25 +197,39 @@ macro_rules! extreme {
             const LAW: Law = Law::new($rule);
             const SHAPE: Shape = F::SHAPE;
             type Op = $op<F::Value>;
-            type State = ExtremeState<F::Value>;
+            type State = ExtremeState<F::Value, Self>;
 
             fn fold(
                 state: &mut Self::State,
                 $op::$variant(value): Self::Op,
-                _: &At<'_>,
+                at: &At<'_>,
                 _: &mut Conflicts<'_>,
             ) {
-                state.write(value, Ordering::$wanted);
+                state.write(value, at);
             }
 
             fn value(state: &Self::State) -> F {
-                F::from_extreme(state.extreme.as_ref())
+                F::from_extreme(state.holds())
             }
 
             fn create(value: &F, record: &mut dyn FnMut(Self::Op)) {
                 if let Some(value) = value.to_extreme() {
                     record($op::$variant(value));
                 }
+            }
+        }
+
+        impl<F: ExtremeField> EntryRule<F> for $marker {
+            type Seen = ();
+
+            fn seen(_: &Self::State) {}
+
+            fn reset(state: &mut Self::State, (): &(), at: &At<'_>) {
+                state.forget(at);
+            }
+
+            fn affirms(_: &Self::Op) -> bool {
+                true
             }
         }
 

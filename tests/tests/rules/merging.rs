@@ -49,6 +49,22 @@ async fn an_order_made_while_another_is_cancelled_survives_and_nothing_else_does
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_bid_that_was_withdrawn_gives_way_to_a_lesser_one_made_meanwhile() {
+    let hub = Hub::builder().in_memory().unwrap();
+    let (ann, bob) = (replica().await, replica().await);
+    ann.edit(&seat(), |it| it.bids.entry("window").raise(9)).await.unwrap();
+    meet(&hub, &[&ann, &bob]).await;
+    ann.edit(&seat(), |it| it.bids.entry("window").raise(7)).await.unwrap();
+    bob.edit(&seat(), |it| it.bids.remove("window")).await.unwrap();
+    assert_eq!(read(&ann, &seat()).await.bids, [("window".to_owned(), Some(9))].into());
+    meet(&hub, &[&ann, &bob]).await;
+    for replica in [&ann, &bob] {
+        assert_eq!(read(replica, &seat()).await.bids, [("window".to_owned(), Some(7))].into());
+    }
+    assert_eq!(ann.state_hash().await.unwrap(), bob.state_hash().await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_conflict_names_the_entry_that_it_is_about() {
     let hub = Hub::builder().in_memory().unwrap();
     let (ann, bob) = (replica().await, replica().await);

@@ -21,6 +21,8 @@ pub(crate) struct Seat {
     pub(crate) celsius: f64,
     #[merge(map(counter))]
     pub(crate) orders: BTreeMap<String, i64>,
+    #[merge(map(max))]
+    pub(crate) bids: BTreeMap<String, Option<i64>>,
     #[merge(map(lww))]
     pub(crate) remarks: BTreeMap<String, String>,
 }

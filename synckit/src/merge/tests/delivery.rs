@@ -67,6 +67,7 @@ proptest! {
             prop_assert_eq!(state.labels.get(&key).cloned(), label(&history, key));
             prop_assert_eq!(state.held.get(&key).copied(), held(&history, key));
             prop_assert_eq!(state.groups.get(&key).cloned(), group(&history, key));
+            prop_assert_eq!(state.peaks.get(&key).copied(), peak(&history, key));
         }
     }
 
@@ -163,6 +164,19 @@ fn held(history: &[Event], key: u8) -> Option<i64> {
         _ => None,
     };
     history.iter().filter_map(left).reduce(|sum, n| sum + n)
+}
+
+/// The greatest value that no removal had seen.
+fn peak(history: &[Event], key: u8) -> Option<u8> {
+    let removed = |write: &Event| {
+        let takes = |event: &&Event| matches!(event.change, Change::Level(other) if other == key);
+        history.iter().filter(takes).any(|removal| removal.saw(write))
+    };
+    let left = |event: &Event| match event.change {
+        Change::Peak(other, n) if other == key && !removed(event) => Some(n),
+        _ => None,
+    };
+    history.iter().filter_map(left).max()
 }
 
 /// The elements of which an insertion is left that no removal, of it or of the group, had seen;

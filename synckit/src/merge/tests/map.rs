@@ -85,6 +85,21 @@ fn taking_an_element_out_of_an_absent_entry_makes_no_entry() {
     assert_eq!(groups.bytes(), []);
 }
 
+#[test]
+fn a_lesser_value_that_a_removal_had_not_seen_holds_after_it() {
+    let raise = |n| MapOp::Entry { key: 1, op: MaxOp::Raised(n) };
+    let mut peaks = Merged::<BTreeMap<u8, u8>, Map<Max>>::new();
+    peaks.fold(raise(9), &moment(ANN, 1, 1, &[]));
+    peaks.fold(raise(7), &moment(ANN, 2, 2, &[]));
+    peaks.fold(raise(4), &moment(ANN, 3, 3, &[]));
+    assert_eq!(peaks.value(), [(1, 9)].into());
+    assert_eq!(restored(&peaks.bytes()), Ok(peaks.state.clone()));
+    peaks.fold(MapOp::Removed { key: 1, seen: () }, &moment(BOB, 1, 2, &[(ANN, 1)]));
+    assert_eq!(peaks.value(), [(1, 7)].into());
+    peaks.fold(MapOp::Removed { key: 1, seen: () }, &moment(BOB, 2, 4, &[(ANN, 3)]));
+    assert_eq!(peaks.bytes(), []);
+}
+
 type Held = Merged<BTreeMap<u8, i64>, Map<Counter>>;
 
 const fn add(amount: i64) -> MapOp<u8, CounterOp, CounterSeen> {

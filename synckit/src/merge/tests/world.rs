@@ -13,12 +13,13 @@ use super::*;
 pub(super) struct State {
     pub(super) title: Heads<String>,
     visits: CounterState,
-    severity: ExtremeState<u8>,
-    earliest: ExtremeState<i16>,
+    severity: ExtremeState<u8, Max>,
+    earliest: ExtremeState<i16, Min>,
     tags: SetState<u8>,
     labels: MapState<u8, Heads<String>>,
     held: MapState<u8, CounterState>,
     groups: MapState<u8, SetState<u8>>,
+    peaks: MapState<u8, ExtremeState<u8, Max>>,
 }
 
 /// The values of the fields.
@@ -32,6 +33,7 @@ pub(super) struct Shown {
     pub(super) labels: BTreeMap<u8, String>,
     pub(super) held: BTreeMap<u8, i64>,
     pub(super) groups: BTreeMap<u8, BTreeSet<u8>>,
+    pub(super) peaks: BTreeMap<u8, u8>,
 }
 
 #[derive(Clone, Debug)]
@@ -50,6 +52,8 @@ pub(super) enum Change {
     Group(u8, u8),
     Leave(u8, u8),
     Disband(u8),
+    Peak(u8, u8),
+    Level(u8),
 }
 
 #[derive(Clone, Debug)]
@@ -100,6 +104,14 @@ impl State {
             Change::Group(key, n) => self.group(MapOp::Entry { key, op: SetOp::Inserted(n) }, at),
             Change::Leave(key, n) => self.group(MapOp::Entry { key, op: SetOp::Removed(n) }, at),
             Change::Disband(key) => self.group(MapOp::Removed { key, seen: () }, at),
+            Change::Peak(key, n) => {
+                let op = MapOp::Entry { key, op: MaxOp::Raised(n) };
+                fold::<BTreeMap<u8, u8>, Map<Max>>(&mut self.peaks, op, at, conflicts);
+            }
+            Change::Level(key) => {
+                let op = MapOp::Removed { key, seen: () };
+                fold::<BTreeMap<u8, u8>, Map<Max>>(&mut self.peaks, op, at, conflicts);
+            }
         }
     }
 
@@ -119,6 +131,7 @@ impl State {
             labels: <Map<Lww> as Rule<BTreeMap<u8, String>>>::value(&self.labels),
             held: <Map<Counter> as Rule<BTreeMap<u8, i64>>>::value(&self.held),
             groups: <Map<Set> as Rule<BTreeMap<u8, BTreeSet<u8>>>>::value(&self.groups),
+            peaks: <Map<Max> as Rule<BTreeMap<u8, u8>>>::value(&self.peaks),
         }
     }
 
@@ -137,6 +150,7 @@ impl State {
         self.labels.write_field(6, &mut out);
         self.held.write_field(7, &mut out);
         self.groups.write_field(8, &mut out);
+        self.peaks.write_field(9, &mut out);
         out.finish().unwrap()
     }
 
@@ -151,6 +165,7 @@ impl State {
             labels: MergeState::read_field(6, &mut input)?,
             held: MergeState::read_field(7, &mut input)?,
             groups: MergeState::read_field(8, &mut input)?,
+            peaks: MergeState::read_field(9, &mut input)?,
         };
         input.finish()?;
         Ok(state)
@@ -178,6 +193,7 @@ impl Change {
                 | Self::Insert(_)
                 | Self::Hold(..)
                 | Self::Group(..)
+                | Self::Peak(..)
         )
     }
 }
@@ -245,6 +261,8 @@ fn change() -> impl Strategy<Value = Change> {
         2 => (0..2_u8, 0..3_u8).prop_map(|(key, n)| Change::Group(key, n)),
         1 => (0..2_u8, 0..3_u8).prop_map(|(key, n)| Change::Leave(key, n)),
         2 => (0..2_u8).prop_map(Change::Disband),
+        4 => (0..2_u8, 0..9_u8).prop_map(|(key, n)| Change::Peak(key, n)),
+        2 => (0..2_u8).prop_map(Change::Level),
     ]
 }
 

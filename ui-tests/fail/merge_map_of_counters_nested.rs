@@ -7,8 +7,6 @@ use synckit::sync_aggregate;
 struct Inspection {
     #[merge(lww)]
     title: String,
-    #[merge(map(max))]
-    levels: BTreeMap<String, u64>,
     #[merge(map(map(counter)))]
     stock: BTreeMap<String, BTreeMap<String, i64>>,
     #[merge(map)]
