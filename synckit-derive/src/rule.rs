@@ -214,7 +214,8 @@ impl Rule {
                  carry all their sums; make the pair of keys one key of `{law}`"
             )),
             Self::Custom(_) => Some(
-                "entries are merged by `lww`, `max`, `min`, `counter`, `set` or `map(…)`".to_owned(),
+                "entries are merged by `lww`, `max`, `min`, `counter`, `set` or `map(…)`"
+                    .to_owned(),
             ),
             Self::Plain(_) | Self::Map(_) => None,
         }

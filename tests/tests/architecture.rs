@@ -1,5 +1,6 @@
 //! The rules of the house that a machine can check.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -193,6 +194,32 @@ fn features_are_switched_only_where_back_ends_are_declared() {
         })
         .collect();
     assert!(elsewhere.is_empty(), "{elsewhere:#?}");
+}
+
+/// What a reader of the code's two main routes has to open, and to open again.
+#[test]
+fn the_routes_lead_through_few_files() {
+    let page = read(&root().join("synckit/docs/architecture.md"));
+    let (_, routes) = page.split_once("## Two routes through the files").unwrap();
+    let (routes, _) = routes.split_once("\n## ").unwrap();
+    let routes: Vec<Vec<&str>> = routes.split("\n### ").skip(1).map(stations).collect();
+    assert_eq!(routes.len(), 2);
+    for route in routes {
+        let files: BTreeSet<_> = route.iter().collect();
+        let missing: Vec<_> =
+            files.iter().filter(|file| !root().join("synckit/src").join(file).exists()).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+        assert!((5..=15).contains(&files.len()), "{} files: {route:#?}", files.len());
+        let again = route.len() - files.len();
+        assert!(again <= 6, "{again} files are opened again: {route:#?}");
+    }
+}
+
+/// The file that each item of a numbered list begins with.
+fn stations(list: &str) -> Vec<&str> {
+    let items = list.lines().filter_map(|line| line.split_once(". `"));
+    let items = items.filter(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()));
+    items.filter_map(|(_, item)| item.split('`').next()).collect()
 }
 
 #[test]

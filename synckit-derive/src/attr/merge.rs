@@ -43,7 +43,8 @@ fn named(cx: &Ctxt, entry: &Entry) -> Option<Rule> {
     match (typed.as_str(), given) {
         ("map", Given::List(inner)) => return of_entries(cx, key, inner),
         ("map", _) => {
-            let message = "expected the rule of the entries: `map(lww)`, `map(max)`, `map(counter)`";
+            let message =
+                "expected the rule of the entries: `map(lww)`, `map(max)`, `map(counter)`";
             cx.error(entry, message);
             return None;
         }
