@@ -47,34 +47,32 @@ impl Column for bool {
     }
 }
 
-impl Column for Position {
-    fn write(&self, number: u32, out: &mut Writer) {
-        self.0.write(number, out);
-    }
+/// Types that are written as another one.
+macro_rules! written_as {
+    ($($wrapper:ty: $inner:ty, $unwrap:expr, $wrap:expr;)*) => {$(
+        impl Column for $wrapper {
+            fn write(&self, number: u32, out: &mut Writer) {
+                let unwrap: fn(&Self) -> $inner = $unwrap;
+                unwrap(self).write(number, out);
+            }
 
-    fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
-        u64::read(number, input).map(Self)
-    }
+            fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
+                <$inner>::read(number, input).map($wrap)
+            }
 
-    #[cfg(any(test, feature = "testing"))]
-    fn extremes() -> [Self; 2] {
-        u64::extremes().map(Self)
-    }
+            #[cfg(any(test, feature = "testing"))]
+            fn extremes() -> [Self; 2] {
+                <$inner>::extremes().map($wrap)
+            }
+        }
+    )*};
 }
-
-impl Column for UnixMillis {
-    fn write(&self, number: u32, out: &mut Writer) {
-        self.get().write(number, out);
-    }
-
-    fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
-        u64::read(number, input).map(Self::new)
-    }
-
-    #[cfg(any(test, feature = "testing"))]
-    fn extremes() -> [Self; 2] {
-        u64::extremes().map(Self::new)
-    }
+written_as! {
+    Chain: [u8; 32], |chain| *chain.as_bytes(), Chain::from_bytes;
+    Digest: [u8; 32], |digest| *digest.as_bytes(), Digest::from_bytes;
+    Position: u64, |position| position.0, Position;
+    ReplicaId: [u8; 32], |id| *id.as_bytes(), ReplicaId::from_bytes;
+    UnixMillis: u64, |time| time.get(), UnixMillis::new;
 }
 
 impl<const N: usize> Column for [u8; N] {
@@ -110,26 +108,6 @@ impl<const N: usize> Column for Option<[u8; N]> {
 fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Unsound> {
     bytes.try_into().map_err(|_| Unsound::Length { expected: N, found: bytes.len() })
 }
-
-macro_rules! fixed_bytes {
-    ($($id:ty),*) => {$(
-        impl Column for $id {
-            fn write(&self, number: u32, out: &mut Writer) {
-                self.as_bytes().write(number, out);
-            }
-
-            fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
-                Column::read(number, input).map(Self::from_bytes)
-            }
-
-            #[cfg(any(test, feature = "testing"))]
-            fn extremes() -> [Self; 2] {
-                Column::extremes().map(Self::from_bytes)
-            }
-        }
-    )*};
-}
-fixed_bytes!(Chain, Digest, ReplicaId);
 
 impl Column for SpaceId {
     fn write(&self, number: u32, out: &mut Writer) {
