@@ -1,14 +1,14 @@
 //! Replicas whose file is replaced by an older copy of it, or is gone.
 
+use synckit::{Hub, Replica};
+
 use super::support::{
     Disk, assert_agree, assert_all_agree, book, hub_in_memory, in_memory, settle, sync, visit,
 };
 
 #[tokio::test]
 async fn a_replica_restored_with_all_it_wrote_goes_on_under_its_key() {
-    let disk = Disk::new();
-    let (hub, bob) = (hub_in_memory(), in_memory().await);
-    let ann = disk.replica("ann").await;
+    let (disk, hub, ann, bob) = cast().await;
     visit(&ann, "a1").await;
     settle(&hub, &[&ann, &bob]).await;
     let ann = disk.back_up(ann, "ann", "backup").await;
@@ -25,9 +25,7 @@ async fn a_replica_restored_with_all_it_wrote_goes_on_under_its_key() {
 
 #[tokio::test]
 async fn a_restored_replica_that_has_written_nothing_since_catches_up() {
-    let disk = Disk::new();
-    let (hub, bob) = (hub_in_memory(), in_memory().await);
-    let ann = disk.replica("ann").await;
+    let (disk, hub, ann, bob) = cast().await;
     visit(&ann, "before the backup").await;
     let ann = disk.back_up(ann, "ann", "backup").await;
     visit(&ann, "after the backup").await;
@@ -46,9 +44,7 @@ async fn a_restored_replica_that_has_written_nothing_since_catches_up() {
 
 #[tokio::test]
 async fn a_restored_replica_that_has_written_since_keeps_that_and_gets_back_the_rest() {
-    let disk = Disk::new();
-    let (hub, bob) = (hub_in_memory(), in_memory().await);
-    let ann = disk.replica("ann").await;
+    let (disk, hub, ann, bob) = cast().await;
     visit(&ann, "a1").await;
     let ann = disk.back_up(ann, "ann", "backup").await;
     visit(&ann, "a2 before").await;
@@ -77,9 +73,7 @@ async fn a_restored_replica_that_has_written_since_keeps_that_and_gets_back_the_
 
 #[tokio::test]
 async fn a_replica_restored_again_and_again_from_one_backup_loses_nothing() {
-    let disk = Disk::new();
-    let (hub, bob) = (hub_in_memory(), in_memory().await);
-    let mut ann = disk.replica("ann").await;
+    let (disk, hub, mut ann, bob) = cast().await;
     visit(&ann, "a").await;
     let me = ann.id();
     ann = disk.back_up(ann, "ann", "backup").await;
@@ -99,9 +93,7 @@ async fn a_replica_restored_again_and_again_from_one_backup_loses_nothing() {
 
 #[tokio::test]
 async fn edits_that_go_on_while_a_restored_replica_notices_are_all_there() {
-    let disk = Disk::new();
-    let (hub, bob) = (hub_in_memory(), in_memory().await);
-    let ann = disk.replica("ann").await;
+    let (disk, hub, ann, bob) = cast().await;
     let ann = disk.back_up(ann, "ann", "backup").await;
     visit(&ann, "lost with the disk").await;
     settle(&hub, &[&ann]).await;
@@ -124,9 +116,7 @@ async fn edits_that_go_on_while_a_restored_replica_notices_are_all_there() {
 
 #[tokio::test]
 async fn a_replica_whose_file_is_gone_gets_back_what_it_had_synced() {
-    let disk = Disk::new();
-    let (hub, bob) = (hub_in_memory(), in_memory().await);
-    let ann = disk.replica("ann").await;
+    let (disk, hub, ann, bob) = cast().await;
     visit(&ann, "a1").await;
     settle(&hub, &[&ann, &bob]).await;
     disk.close(ann).await;
@@ -137,4 +127,11 @@ async fn a_replica_whose_file_is_gone_gets_back_what_it_had_synced() {
     visit(&ann, "a2").await;
     let forks = assert_all_agree(&hub, &[&ann, &bob], &["a1", "a2"]).await;
     assert!(forks.is_empty(), "{forks:?}");
+}
+
+/// A disk, a hub, Ann, whose file is on the disk, and Bob.
+async fn cast() -> (Disk, Hub, Replica, Replica) {
+    let disk = Disk::new();
+    let ann = disk.replica("ann").await;
+    (disk, hub_in_memory(), ann, in_memory().await)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::samples::message;
 use super::*;
 use crate::wire::{DEPTH_MAX, Field, Reader, Shape, Value, ValueRef, WireType, Writer};
 
@@ -75,48 +76,8 @@ fn enclose(inner: &[u8]) -> Vec<u8> {
     out.finish().unwrap()
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Chain {
-    next: Option<Box<Chain>>,
-    packed: BTreeSet<u8>,
-}
+message!(#[derive(Default)] Chain { 1 next: Option<Box<Chain>>, 2 packed: BTreeSet<u8> });
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Nest {
-    sets: BTreeSet<Nest>,
-}
+message!(#[derive(Default, Eq, PartialOrd, Ord)] Nest { 1 sets: BTreeSet<Nest> });
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Keys {
-    maps: BTreeMap<Keys, u8>,
-}
-
-macro_rules! message {
-    ($name:ident { $($number:literal $field:ident),* }) => {
-        impl Message for $name {
-            fn write_fields(&self, out: &mut Writer) {
-                $(self.$field.write_field($number, out);)*
-            }
-
-            fn read_fields(input: &mut Reader<'_>) -> Result<Self, WireError> {
-                Ok(Self { $($field: Field::read_field($number, input)?),* })
-            }
-        }
-
-        impl Value for $name {
-            const WIRE: WireType = WireType::Len;
-            const SHAPE: Shape = Shape::Message(ValueRef::opaque(stringify!($name), 1));
-
-            fn write(&self, out: &mut Writer) {
-                out.nested(|out| self.write_fields(out));
-            }
-
-            fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
-                input.nested(Self::read_fields)
-            }
-        }
-    };
-}
-message!(Chain { 1 next, 2 packed });
-message!(Nest { 1 sets });
-message!(Keys { 1 maps });
+message!(#[derive(Default, Eq, PartialOrd, Ord)] Keys { 1 maps: BTreeMap<Keys, u8> });

@@ -42,6 +42,8 @@ macro_rules! message {
     };
 }
 
+pub(super) use message;
+
 message!(Numbers {
     1 tiny: u8, 2 short: u16, 3 medium: u32, 4 long: u64,
     5 signed_tiny: i8, 6 signed_short: i16, 7 signed_medium: i32, 8 signed_long: i64,
