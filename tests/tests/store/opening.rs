@@ -30,6 +30,13 @@ fn two_stores_have_different_keys() {
     assert_ne!(one.key().id(), other.key().id());
 }
 
+#[test]
+fn the_debug_text_of_a_store_shows_no_secret_key() {
+    let store = EventStore::in_memory_as(&[b'k'; 32]);
+    let text = format!("{store:?}");
+    assert!(!text.contains("kkkk"), "{text}");
+}
+
 #[cfg(unix)]
 #[test]
 fn only_its_owner_may_read_the_file_with_the_secret_key() {
