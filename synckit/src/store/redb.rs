@@ -142,9 +142,8 @@ impl EventStore {
             Err(fault) => {
                 let error = fault.into_store_error(attempted.clone());
                 if *error.kind() == StoreErrorKind::Locked && is_open_here.is_open_here() {
-                    return Err(
-                        StoreError::new(attempted, StoreErrorKind::OpenHere).caused_by(error)
-                    );
+                    // Its cause would say that another process has it.
+                    return Err(StoreError::new(attempted, StoreErrorKind::OpenHere));
                 }
                 Err(error)
             }
