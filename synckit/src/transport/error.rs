@@ -34,7 +34,7 @@ impl TransportError {
 #[non_exhaustive]
 pub enum TransportErrorKind {
     /// The address cannot be understood. Write it as shown.
-    #[error("the address is not valid: {expected}")]
+    #[error("the address is not valid; expected {expected}")]
     Address {
         /// The form that it should have.
         expected: &'static str,

@@ -205,7 +205,7 @@ fn an_address_is_a_peer() {
     let error = "hub.example:7700".into_transport().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "read the address \"hub.example:7700\": the address is not valid: http://host:port"
+        "read the address \"hub.example:7700\": the address is not valid; expected http://host:port"
     );
     assert!(!error.is_retryable());
 }
