@@ -142,6 +142,13 @@ impl Error {
     }
 }
 
+/// Lets `Id::named(…)?` stand in functions that return this error.
+impl From<IdError> for Error {
+    fn from(error: IdError) -> Self {
+        Self::invalid("make an identifier", error)
+    }
+}
+
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         Self((*error.0).map(|kind| match kind {
