@@ -13,6 +13,16 @@ use crate::merge::{AnyState, Counter, Lww, Max, Min, Rule, shown};
 /// In an edit (`M` is [`Reads`]) it shows the value that the edit builds on, the edit's own changes
 /// included. In a [`Lower`](crate::Lower) (`M` is [`Writes`]) it only records.
 ///
+/// | rule | records | reads |
+/// |---|---|---|
+/// | `lww` | `set(value)` | `get()`, `*field` |
+/// | `max`, `min` | `raise(value)`, `lower(value)` | `get()`, `*field` |
+/// | `counter` | `add(amount)` | `get()`, `*field` |
+/// | `set` | `insert(element)`, `remove(element)` | `contains(element)` |
+/// | `map(rule)` | `entry(key)` and what its rule records, `remove(key)` | `get(key)`, `contains_key(key)`, `entry(key)` |
+///
+/// All of them read the whole by `value()`.
+///
 /// A rule that is defined outside this crate gives its handle methods by an extension trait over
 /// [`Field::record`] and [`Field::inspect`].
 pub struct Field<'a, F, R, M = Writes> {
