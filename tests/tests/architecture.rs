@@ -196,7 +196,7 @@ fn features_are_switched_only_where_back_ends_are_declared() {
     assert!(elsewhere.is_empty(), "{elsewhere:#?}");
 }
 
-/// What a reader of the code's two main routes has to open, and to open again.
+/// Counts the files that a reader of the two main routes has to open, and to open again.
 #[test]
 fn the_routes_lead_through_few_files() {
     let page = read(&root().join("synckit/docs/architecture.md"));
