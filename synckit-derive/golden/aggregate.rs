@@ -5,7 +5,7 @@ pub struct Inspection {
     pub visits: i64,
     pub tags: BTreeSet<String>,
 }
-/// What can happen to [`Inspection`].
+/// Events of [`Inspection`].
 #[derive(::core::clone::Clone, ::core::fmt::Debug)]
 #[allow(private_interfaces)]
 pub enum InspectionEvent {

@@ -49,14 +49,14 @@ pub(crate) struct Numbered {
     pub(crate) at: TokenStream,
 }
 
-/// What the source says of a type's place in its history.
+/// A type's place in its history, as the source states it.
 #[derive(Clone)]
 pub(crate) struct History {
     /// The version, 1 when none is written.
     pub(crate) version: u32,
     /// The version, where it is written out.
     pub(crate) version_at: Option<LitInt>,
-    /// What the source says about the lock.
+    /// The source's demand of a lock.
     pub(crate) locking: Option<Locking>,
 }
 
@@ -136,7 +136,7 @@ impl Numbered {
     }
 }
 
-/// Where the generated code finds synckit.
+/// The path by which the generated code finds synckit.
 fn krate(given: Option<&Path>) -> TokenStream {
     given.map_or_else(|| quote!(::synckit), ToTokens::to_token_stream)
 }

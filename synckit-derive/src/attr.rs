@@ -28,7 +28,7 @@ pub(crate) enum Entry {
     Keyed(Ident, Given),
 }
 
-/// What follows a key.
+/// The part after a key.
 pub(crate) enum Given {
     Nothing,
     /// `= value`
@@ -185,7 +185,7 @@ fn version(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Version> {
     parsed
 }
 
-/// What a type says about its lock.
+/// A type's demand of its lock.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Locking {
     /// A draft is refused.
@@ -238,7 +238,7 @@ fn krate(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Path> {
     parsed
 }
 
-/// Where to point when what a key is given is wrong.
+/// The place of a mistake about the value of a key.
 fn spot(key: &Ident, given: &Given) -> TokenStream {
     let given = given.tokens();
     if given.is_empty() { key.to_token_stream() } else { given }

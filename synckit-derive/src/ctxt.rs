@@ -23,7 +23,7 @@ impl Ctxt {
         self.errors.borrow_mut().push(error);
     }
 
-    /// How many mistakes have been reported.
+    /// The number of mistakes reported.
     pub(crate) fn count(&self) -> usize {
         self.errors.borrow().len()
     }

@@ -79,11 +79,11 @@ impl Page {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct LogBlock {
-    /// How many events lie before it.
+    /// The number of events before it.
     pub start: Position,
     /// The block.
     pub block: Block,
-    /// Where each of the block's runs belongs.
+    /// The branch of each of the block's runs.
     pub runs: Vec<LogRun>,
     /// The branch of each of the block's anchors.
     pub anchors: Vec<BranchNo>,
@@ -91,7 +91,7 @@ pub struct LogBlock {
     pub digest: Digest,
 }
 
-/// Where a run of a log's block belongs.
+/// The branch that a run of a log's block belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct LogRun {
@@ -99,11 +99,11 @@ pub struct LogRun {
     pub branch: BranchNo,
     /// The chain after its last commit.
     pub end: Chain,
-    /// How the branch begins, if it begins with this run.
+    /// The beginning of the branch, if it begins with this run.
     pub begins: Option<Begin>,
 }
 
-/// How a branch begins.
+/// The beginning of a branch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Begin {
@@ -133,7 +133,7 @@ impl LogBlock {
         Ok(())
     }
 
-    /// How many events lie before its end.
+    /// The number of events before its end.
     pub fn end(&self) -> Position {
         Position(self.start.0 + self.block.len() as u64)
     }
@@ -189,7 +189,7 @@ impl LogBlock {
         })
     }
 
-    /// What an event's author had seen of the aggregate, under the identities of merging. The
+    /// Context of an event: what its author had seen, under the identities of merging. The
     /// author's own earlier events on the same branch are implied. The clock cannot be full: it has
     /// room for all writers of a space.
     fn context(&self, branches: &Branches, entry: &Entry<'_>) -> VectorClock {
@@ -206,7 +206,7 @@ impl LogBlock {
         clock
     }
 
-    /// Whether all its events are covered by what somebody holds.
+    /// True if all its events are covered by what somebody holds.
     pub fn is_covered(&self, held: &Coverage) -> bool {
         let mut runs = self.block.runs().iter().zip(&self.runs);
         runs.all(|(run, place)| held.covers(place.branch, run.last_seq()))
@@ -223,7 +223,7 @@ pub struct Stamped<'a> {
     pub dot: Dot,
     /// The stamp in force: the event's own, unless a hub has given it an earlier one.
     pub hlc: Hlc,
-    /// What its author had seen of the aggregate, under the identities of merging.
+    /// Context: what its author had seen of the aggregate, under the identities of merging.
     pub context: Arc<VectorClock>,
 }
 
@@ -280,7 +280,7 @@ impl fmt::Debug for Digest {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "its parts are those of the format")]
 pub struct Cursor {
-    /// How many events lie before it.
+    /// The number of events before it.
     pub position: Position,
     /// The digest of the log up to there.
     pub digest: Digest,
@@ -297,7 +297,7 @@ impl Cursor {
 pub struct Append {
     /// The block.
     pub block: Block,
-    /// Where it comes from.
+    /// Its source.
     pub source: Source,
 }
 
@@ -308,7 +308,7 @@ impl Append {
     }
 }
 
-/// Where a block comes from.
+/// Source of a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Source {
@@ -318,7 +318,7 @@ pub enum Source {
     Peer,
 }
 
-/// Why a log does not admit a block. Nothing of the block is appended.
+/// Reason why a log does not admit a block. Nothing of the block is appended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -330,7 +330,7 @@ pub enum Refusal {
     Missing {
         /// The last event of the commit that cannot be appended.
         after: Dot,
-        /// What it follows, or what its author had seen.
+        /// The commit that it follows, or that its author had seen.
         missing: CommitId,
     },
     /// A part of a block that does not fit into a block of its own.

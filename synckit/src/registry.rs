@@ -148,7 +148,7 @@ impl Registry {
         proto(self.aggregates.values().flat_map(|kind| kind.events))
     }
 
-    /// What the types say for lock files: aggregates, their events, and the value types in them.
+    /// Schemas of the types for lock files: aggregates, their events, and the values in them.
     pub fn schemas(&self) -> Schemas {
         Schemas::of(self.aggregates.values().flat_map(Kind::published))
     }

@@ -53,7 +53,7 @@ pub(crate) struct ReplicaCore {
     states: States,
     /// The branches of the log, at least as far as it is folded. None before they have been read.
     branches: Option<Branches>,
-    /// How many forks were known when the states were folded.
+    /// The number of forks known when the states were folded.
     forks: u32,
     /// The rulings in the log, as far as it is folded.
     rulings: Rulings,
@@ -62,11 +62,11 @@ pub(crate) struct ReplicaCore {
     doubt: Doubt,
     /// Blocks to fold next, and whether they are the author's, just committed.
     incoming: VecDeque<(LogBlock, bool)>,
-    /// How many events the log is known to hold.
+    /// The number of events that the log is known to hold.
     log_head: Position,
     under_way: UnderWay,
     waiting: Waiting,
-    /// How far the states had been shown before they were last started over.
+    /// The position up to which states had been shown before they were last started over.
     shown: Position,
     /// A checkpoint is due.
     save_due: bool,

@@ -75,7 +75,7 @@ pub struct Batch {
     pub space: SpaceId,
     /// Blocks to append, in this order.
     pub append: Vec<Append>,
-    /// How far a peer's log has been followed, now that the blocks above are appended.
+    /// The cursor in a peer's log that holds once the blocks above are appended.
     pub cursor: Option<(ReplicaId, Cursor)>,
     /// Materialized states.
     pub checkpoint: Option<Checkpoint>,
@@ -94,7 +94,7 @@ impl Batch {
 pub struct Checkpoint {
     /// The position and fingerprint.
     pub mark: CheckpointMark,
-    /// Whether all states and conflicts stored before are discarded first.
+    /// True if all states and conflicts stored before are discarded first.
     pub replaces_all: bool,
     /// States that differ from those stored.
     pub states: Vec<(AggregateId, Bytes)>,
@@ -114,7 +114,7 @@ impl Checkpoint {
     }
 }
 
-/// What a checkpoint reflects.
+/// Point of the log that a checkpoint reflects.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct CheckpointMark {
@@ -122,7 +122,7 @@ pub struct CheckpointMark {
     pub position: Position,
     /// The fingerprint of the schemas and merge rules that folded them.
     pub fingerprint: [u8; 32],
-    /// How many forks were known when they were folded. A further one gives events other identities
+    /// The number of forks known when they were folded. A further one gives events other identities
     /// in merging, and with them other states.
     pub forks: u32,
     /// Rulings of hubs in the log up to here were known when they were folded: at least those up to
@@ -137,19 +137,19 @@ impl CheckpointMark {
     }
 }
 
-/// What a commit did.
+/// Result of a commit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Committed {
-    /// How many events the space's log holds after it.
+    /// The number of events in the space's log after it.
     pub head: Position,
-    /// How many events it appended; those held already do not count.
+    /// The number of events appended; those held already do not count.
     pub appended: u64,
     /// The blocks that it appended, in their places.
     pub blocks: Vec<LogBlock>,
 }
 
-/// Why a store did not do what it was asked.
+/// Failure of a store.
 pub struct StoreError(pub(crate) Box<Failure<StoreErrorKind>>);
 
 failure!(StoreError, StoreErrorKind, pub);
@@ -188,7 +188,7 @@ impl std::error::Error for Shared {
     }
 }
 
-/// What went wrong in a store, and whose move it is.
+/// Kind of a store's failure, and whose move it is.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
@@ -268,7 +268,7 @@ impl StoreErrorKind {
         }
     }
 
-    /// Whether the same call may succeed later without a change to this program, to what it was
+    /// True if the same call may succeed later without a change to this program, to what it was
     /// given, or to its files.
     pub const fn is_retryable(&self) -> bool {
         match self {

@@ -31,8 +31,8 @@ fn decisions_on_a_bool_are_ifs() {
     });
 }
 
-const OPENERS_MAX: usize = 218;
-const PARAPHRASES_MAX: usize = 1;
+const OPENERS_MAX: usize = 12;
+const PARAPHRASES_MAX: usize = 2;
 const BOOL_ARMS_MAX: usize = 4;
 
 /// Counts the lines that `breaks` accepts, given each line and the one before it without their

@@ -1,4 +1,4 @@
-//! What `#[sync_aggregate]` understands.
+//! Model of an aggregate, as `#[sync_aggregate]` understands it.
 
 mod names;
 
@@ -41,7 +41,7 @@ pub(crate) struct MergedField<'a> {
     /// The place of mistakes about the rule.
     pub(crate) rule_at: TokenStream,
     pub(crate) operations: Vec<Operation>,
-    /// Why the rule does not merge the type, if its spelling tells. There are no operations then.
+    /// The reason why the rule does not merge the type, if its spelling tells. No operations then.
     pub(crate) refused: Option<String>,
 }
 
@@ -150,7 +150,7 @@ impl<'a> MergedField<'a> {
         self.ident.unraw().to_string()
     }
 
-    /// What the field's events and constants are named after.
+    /// The stem of the names of the field's events and constants.
     pub(crate) fn stem(&self) -> String {
         snake(&self.name())
     }

@@ -1,4 +1,4 @@
-//! What `#[derive(SyncEvent)]` understands.
+//! Model of an event, as `#[derive(SyncEvent)]` understands it.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -12,7 +12,7 @@ use crate::attr::upcast::Upcast;
 use crate::case::snake;
 use crate::ctxt::Ctxt;
 
-/// Where an event that is converted from older ones goes.
+/// The place of an event that is converted from older ones.
 const WRAP: &str = "give it to a struct, and let a variant with #[event(flatten)] \
                     wrap it";
 
@@ -47,7 +47,7 @@ impl<'a> Body<'a> {
         of_struct.into_iter().chain(of_variants)
     }
 
-    /// What the names of variants begin with.
+    /// The beginning of the names of variants.
     pub(crate) const fn prefix(&self) -> Option<&LitStr> {
         match self {
             Self::Enum { prefix, .. } => prefix.as_ref(),
@@ -90,7 +90,7 @@ pub(crate) struct Kind<'a> {
     pub(crate) commutes: bool,
     /// True if it is an old version that is only read.
     pub(crate) historical: bool,
-    /// How events of older versions are converted.
+    /// The conversion of events of older versions.
     pub(crate) upcast: Option<Upcast>,
     /// True if it says that they are, even if it is mistaken about how.
     pub(crate) converts: bool,
@@ -101,11 +101,11 @@ pub(crate) struct Kind<'a> {
 pub(crate) struct Name {
     pub(crate) text: String,
     pub(crate) origin: Origin,
-    /// Where a mistake about it is.
+    /// The place of a mistake about it.
     pub(crate) at: TokenStream,
 }
 
-/// Where a name comes from.
+/// The origin of a name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// It is written out.

@@ -1,4 +1,4 @@
-//! What `#[derive(SyncValue)]` understands.
+//! Model of a value, as `#[derive(SyncValue)]` understands it.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -16,7 +16,7 @@ pub(crate) struct Value<'a> {
     pub(crate) krate: TokenStream,
     /// The name in schemas.
     pub(crate) name: String,
-    /// Where a mistake about the name is.
+    /// The place of a mistake about the name.
     pub(crate) name_at: TokenStream,
     pub(crate) history: History,
     pub(crate) body: Body<'a>,

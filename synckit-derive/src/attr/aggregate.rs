@@ -13,7 +13,7 @@ use crate::ctxt::Ctxt;
 const KEYS: &[&str] =
     &["name", "version", "events", "retired", "event_type", "ops_type", "lock", "crate"];
 
-/// What the arguments say.
+/// The arguments.
 #[derive(Default)]
 pub(crate) struct AggregateAttr {
     pub(crate) name: Option<LitStr>,

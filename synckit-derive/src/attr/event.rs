@@ -9,7 +9,7 @@ use crate::ctxt::Ctxt;
 
 const EXAMPLE: &str = "#[event(name = \"…\")]";
 
-/// What `#[event(…)]` says.
+/// The content of `#[event(…)]`.
 #[derive(Default)]
 pub(crate) struct EventAttr {
     pub(crate) name: Option<LitStr>,
@@ -24,7 +24,7 @@ pub(crate) struct EventAttr {
     pub(crate) mistaken: bool,
 }
 
-/// What `#[event(…)]` stands on, which decides what it takes.
+/// The item under `#[event(…)]`, which decides what it takes.
 #[derive(Clone, Copy)]
 pub(crate) enum Place {
     Struct,

@@ -10,7 +10,7 @@ use crate::ctxt::Ctxt;
 const EXAMPLE: &str = "#[upcast(from = Old, with = convert)]";
 const KEYS: &[&str] = &["from", "with", "was"];
 
-/// How events of older versions are converted.
+/// The conversion of events of older versions.
 pub(crate) struct Upcast {
     /// The type of the version before.
     pub(crate) from: Path,

@@ -10,7 +10,7 @@ use crate::suggest::list;
 
 const KEYS: &[&str] = &["name", "version", "lock", "crate"];
 
-/// What `#[value(…)]` says on a type.
+/// The content of `#[value(…)]` on a type.
 #[derive(Default)]
 pub(crate) struct ValueAttr {
     pub(crate) name: Option<LitStr>,
@@ -42,11 +42,11 @@ impl ValueAttr {
     }
 }
 
-/// What `#[value(…)]` says on a variant, and `#[field(…)]` on a field.
+/// The content of `#[value(…)]` on a variant, and of `#[field(…)]` on a field.
 #[derive(Default)]
 pub(crate) struct MemberAttr {
     pub(crate) number: Option<LitInt>,
-    /// What it was called.
+    /// Its former name.
     pub(crate) was: Option<LitStr>,
     /// A field that older events lack has its type's default there.
     pub(crate) default: Option<()>,

@@ -12,7 +12,7 @@ use crate::ast::event::{Body, Content, Event, Kind};
 use crate::attr::upcast::Upcast;
 use crate::lock::resolved::Resolved;
 
-/// What the implementation of `SyncEvent` is made of.
+/// Parts of the implementation of `SyncEvent`.
 struct Parts {
     /// The kinds, in order.
     kinds: Vec<TokenStream>,
@@ -30,7 +30,7 @@ struct Placed<'a> {
     resolved: &'a Resolved,
 }
 
-/// What a variant is.
+/// The kind of a variant.
 enum Placement<'a> {
     Kind(Placed<'a>),
     Flattened(&'a Type),
@@ -115,7 +115,7 @@ impl<'a> Placed<'a> {
         quote!(#kind(#name, #version, #schema) #commuting #history)
     }
 
-    /// What the lock of the kind will say of its conversion; nothing while there is no lock.
+    /// The conversion as the kind's lock will state it; nothing while there is no lock.
     fn upcast(&self, krate: &TokenStream) -> Option<TokenStream> {
         let (upcast, ways) = (self.kind.upcast.as_ref()?, self.resolved.ways.as_ref()?);
         let from = match ways.from.as_slice() {
@@ -126,7 +126,7 @@ impl<'a> Placed<'a> {
         Some(quote!(.upcast(#from, #by)))
     }
 
-    /// What the lock of the kind leaves in the code.
+    /// Code that the lock of the kind leads to.
     fn history(&self, krate: &TokenStream, ident: &Ident) -> TokenStream {
         let Self { kind, resolved } = *self;
         let name = kind.name.text.as_str();

@@ -47,7 +47,7 @@ fn to_call(krate: &TokenStream, field: &Field<'_>) -> TokenStream {
     if field.told { quote!(#krate::wire::Field) } else { as_field(krate, field) }
 }
 
-/// What a field is bound to in a pattern: no name that a user's field could hide.
+/// The name that a field is bound to in a pattern: none that a user's field could hide.
 fn binding(number: u32) -> Ident {
     format_ident!("field_{number}")
 }

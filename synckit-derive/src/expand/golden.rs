@@ -1,4 +1,4 @@
-//! What the macros write, compared with the texts in `golden/`. `SYNCKIT_BLESS=1` rewrites those.
+//! Compares expansions with the texts in `golden/`. `SYNCKIT_BLESS=1` rewrites those.
 
 use std::path::Path;
 use std::{env, fs};

@@ -1,4 +1,4 @@
-//! What a type's lock leaves in the code: what cargo must watch, what rustc must check, and what
+//! Code that a type's lock leads to: what cargo must watch, what rustc must check, and what
 //! the library must know to write the next version.
 
 use proc_macro2::{Ident, Literal, TokenStream, TokenTree};
@@ -33,7 +33,7 @@ pub(super) fn tracking(family: Family, name: &str, resolved: &Resolved) -> Token
     quote!(#lock #variables)
 }
 
-/// What the library is told, unless the lock of an aggregate covers the type.
+/// The type's lineage for the library, unless the lock of an aggregate covers the type.
 pub(super) fn lineage(krate: &TokenStream, resolved: &Resolved) -> TokenStream {
     let least = number(resolved.least_reader());
     let package = resolved.package.as_deref().unwrap_or_default();
@@ -63,7 +63,7 @@ pub(super) fn lineage(krate: &TokenStream, resolved: &Resolved) -> TokenStream {
     quote!(#krate::wire::Lineage::of(#package, #least) #locked #history #reserved #follows)
 }
 
-/// What a field's type is held against.
+/// The published type that a field's type is held against.
 pub(super) struct Subject<'a> {
     pub(super) krate: &'a TokenStream,
     /// The type that has the field.
@@ -73,7 +73,7 @@ pub(super) struct Subject<'a> {
     pub(super) resolved: &'a Resolved,
     /// The condition under which fields follow from those of the version before.
     pub(super) unless: Option<TokenStream>,
-    /// What to do about a type that cannot follow.
+    /// The advice for a type that cannot follow.
     pub(super) instead: &'static str,
 }
 
@@ -141,10 +141,10 @@ fn without_self(tokens: TokenStream, ident: &Ident) -> TokenStream {
     tokens.into_iter().map(replace).collect()
 }
 
-/// What can be done about an event's field whose type cannot follow.
+/// The advice for an event's field whose type cannot follow.
 pub(super) const OF_EVENT: &str = "keep it and add a field beside it, or say how old events are \
                                    converted: #[upcast(from = …, with = …)]";
-/// What can be done about a value's.
+/// The advice for a value's.
 pub(super) const OF_VALUE: &str = "keep it and add a field beside it, or make another value type";
-/// What can be done about an aggregate's.
+/// The advice for an aggregate's.
 pub(super) const OF_AGGREGATE: &str = "keep it and add a field beside it";

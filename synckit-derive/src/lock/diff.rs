@@ -1,4 +1,4 @@
-//! What a type's source says, held against its lock: pure, from two models to findings.
+//! Holds a type's source against its lock: pure, from two models to findings.
 //!
 //! A type is in one of three situations. Without a lock it is a draft and may be anything. When its
 //! version is locked, it must be what is locked. When its version is the next one, it may be what
@@ -15,7 +15,7 @@ mod tests;
 
 use synckit_lock::{DomainEvent, Family, Lock, MinReader, Reserved, What};
 
-/// What the source says about a type.
+/// A type, as its source states it.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) what: What,
@@ -23,7 +23,7 @@ pub(crate) struct Source {
     pub(crate) version: u32,
     /// True if it is an old version that is only read.
     pub(crate) historical: bool,
-    /// How events of an older version are converted.
+    /// The conversion of events of an older version.
     pub(crate) upcast: Option<Upcast>,
     /// True if it says that they are, even if it is mistaken about how.
     pub(crate) converts: bool,
@@ -79,7 +79,7 @@ pub(crate) struct Entry {
     pub(crate) name: String,
     /// The number, where it is written out.
     pub(crate) number: Option<u32>,
-    /// What it was called.
+    /// Its former name.
     pub(crate) was: Option<String>,
     /// Of a field, whether what is absent is read as its type's default; of a variant, whether it
     /// is the default.
@@ -89,7 +89,7 @@ pub(crate) struct Entry {
     pub(crate) rule: Option<String>,
 }
 
-/// What follows from source and lock.
+/// The findings from source and lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Diff {
     /// True if the source's version is locked.
@@ -120,7 +120,7 @@ pub(crate) struct Diff {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lost {
     pub(crate) name: String,
-    /// What it could have become.
+    /// The types that it could have become.
     pub(crate) followers: Vec<String>,
 }
 
@@ -134,14 +134,14 @@ pub(crate) struct Ways {
     pub(crate) carries: Option<u32>,
 }
 
-/// What a field's type has to be.
+/// The demand on a field's type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Demand {
     /// Anything.
     Free,
     /// Exactly what is locked.
     Locked(String),
-    /// What is locked, value types in later versions.
+    /// The locked type, value types in later versions.
     Reads(String),
     /// One of these, of which the first is what is locked.
     Follows(Vec<String>),
@@ -156,7 +156,7 @@ pub(crate) struct Finding {
     pub(crate) message: String,
 }
 
-/// Where in the source a finding is.
+/// The place of a finding in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The name in stored bytes.

@@ -1,4 +1,4 @@
-//! Where locks are: `schemas/` in the package that is being compiled.
+//! Locates locks: `schemas/` in the package that is being compiled.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ enum Place {
 }
 
 impl Locks {
-    /// What cargo says.
+    /// The place that cargo names.
     pub(crate) fn of_the_environment() -> Self {
         let is_on = |name: &str| env::var(name).is_ok_and(|value| synckit_lock::is_on(&value));
         let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);

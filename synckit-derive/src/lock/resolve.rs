@@ -224,7 +224,7 @@ fn report(cx: &Ctxt, diff: &Diff, spots: &Spots<'_>) {
     }
 }
 
-/// Where mistakes about a type are reported.
+/// The places of mistakes about a type.
 struct Spots<'a> {
     history: &'a History,
     name: &'a TokenStream,
@@ -245,7 +245,7 @@ impl<'a> Spots<'a> {
     }
 }
 
-/// Where mistakes about an entry are reported.
+/// The places of mistakes about an entry.
 struct Places {
     name: TokenStream,
     number: TokenStream,

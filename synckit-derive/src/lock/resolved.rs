@@ -1,4 +1,4 @@
-//! What follows for a type from its source and its lock, for the stages behind.
+//! A type as its source and its lock leave it to the later stages.
 
 use synckit_lock::{DomainEvent, Identity, MinReader, Reserved, What};
 
@@ -37,7 +37,7 @@ pub(crate) struct Resolved {
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub(crate) number: u32,
-    /// What its type has to be.
+    /// The demand on its type.
     pub(crate) demand: Demand,
     /// The fields that are gone and that it may be under another name.
     pub(crate) lost: Vec<Lost>,

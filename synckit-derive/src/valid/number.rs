@@ -53,7 +53,7 @@ impl Numbers {
     }
 }
 
-/// What is wrong with the number of a field.
+/// The mistake in the number of a field.
 pub(super) fn field_number(number: u32) -> Option<String> {
     if !(1..=FIELD_NUMBER_MAX).contains(&number) {
         return Some(format!("numbers go from 1 to {FIELD_NUMBER_MAX}"));
@@ -63,7 +63,7 @@ pub(super) fn field_number(number: u32) -> Option<String> {
         .then(|| format!("{} to {} are protobuf's own", RESERVED.start(), RESERVED.end()))
 }
 
-/// What is wrong with the number of a variant without data.
+/// The mistake in the number of a variant without data.
 pub(super) fn variant_number(number: u32) -> Option<String> {
     (number > VARIANT_NUMBER_MAX).then(|| format!("numbers go from 0 to {VARIANT_NUMBER_MAX}"))
 }

@@ -8,16 +8,16 @@ use super::{
 };
 use crate::block::{Block, Commit};
 
-/// What a store is asked about its log.
+/// Question to a store about its log.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Question {
-    /// Which branch a commit lies on; none when it is not held.
+    /// The branch that a commit lies on; none when it is not held.
     Holds(CommitId),
     /// The chain after the commit that follows an event on a branch.
     Next(BranchNo, u64),
 }
 
-/// What a store has answered so far.
+/// Answers of a store so far.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Answers {
     holds: BTreeMap<CommitId, Option<BranchNo>>,
@@ -36,7 +36,7 @@ impl Answers {
     }
 }
 
-/// What becomes of a batch.
+/// Result of admitting a batch.
 #[derive(Debug)]
 pub enum Decision {
     /// This has to be known first.
@@ -45,16 +45,16 @@ pub enum Decision {
     Admit(Admitted),
 }
 
-/// What to write.
+/// The writes.
 #[derive(Clone, Debug)]
 pub struct Admitted {
     /// The blocks to append; none when everything is held already.
     pub blocks: Vec<LogBlock>,
     /// The branches that are new or have grown.
     pub branches: BTreeMap<BranchNo, Branch>,
-    /// Where the log then ends.
+    /// The end of the log after it.
     pub end: Cursor,
-    /// Whether a peer sent commits under this store's own key that this store does not hold: the
+    /// True if a peer sent commits under this store's own key that this store does not hold: the
     /// store is a copy, has been copied, or was restored from a copy. It writes on under another
     /// key.
     pub own_key_is_used_elsewhere: bool,
@@ -67,7 +67,7 @@ pub struct Admission<'a> {
     pub space: &'a SpaceId,
     /// The branches held.
     pub branches: &'a Branches,
-    /// Where the log ends.
+    /// The end of the log.
     pub end: Cursor,
     /// The key that this store writes under.
     pub own: ReplicaId,
@@ -96,7 +96,7 @@ impl Admission<'_> {
     }
 }
 
-/// Whether a commit is held.
+/// Result of looking a commit up.
 enum Lookup {
     Held(BranchNo),
     Absent,
@@ -104,7 +104,7 @@ enum Lookup {
     Asked,
 }
 
-/// Where the fresh commits of a run go.
+/// The branch that takes the fresh commits of a run.
 enum Place {
     /// All are held.
     Nowhere,

@@ -1,4 +1,4 @@
-//! What a log admits, told with a shelf of blocks in memory that answers questions.
+//! Rules of admission, told with a shelf of blocks in memory that answers questions.
 
 mod admission;
 mod forks;
@@ -15,7 +15,7 @@ struct Shelf {
     blocks: Vec<LogBlock>,
     branches: Branches,
     own: ReplicaId,
-    /// How many questions the last batch asked, and in how many rounds.
+    /// The number of questions that the last batch asked, and of rounds.
     asked: (usize, usize),
 }
 

@@ -72,7 +72,7 @@ struct StagedEdit {
     commit: Vec<Envelope>,
     /// The edit packed by itself, without a signature.
     block: Block,
-    /// What its author had seen of the aggregate, under the identities of merging.
+    /// Context: what its author had seen of the aggregate, under the identities of merging.
     seen: VectorClock,
     /// The commit that it follows.
     before: CommitId,

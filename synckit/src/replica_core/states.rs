@@ -78,12 +78,12 @@ struct Cached {
 pub(crate) struct Unsaved {
     /// The position that the states reflect.
     pub(crate) position: Position,
-    /// How many forks were known when they were folded: a further one changes identities in
+    /// The number of forks known when they were folded: a further one changes identities in
     /// merging, and with them states.
     pub(crate) forks: u32,
     /// The position up to which rulings were known.
     pub(crate) ruled: Position,
-    /// Whether the application's code panicked on no event. Otherwise the next opening replays the
+    /// True if the application's code panicked on no event. Otherwise the next opening replays the
     /// log: by then that code may be mended.
     pub(crate) is_sound: bool,
     /// True when everything stored before is replaced.

@@ -198,7 +198,7 @@ const fn is_locked_as(locked: &str, field: &str, of: &str, version: u32) -> Text
     text.add("` is locked as `").add_shape(locked).add("` in version ").number(version as u64)
 }
 
-/// How a type stands to what is locked.
+/// The relation of a type to what is locked.
 #[derive(Clone, Copy)]
 pub(super) enum Fit {
     /// It is that.
@@ -253,7 +253,7 @@ impl Text {
         }
     }
 
-    /// What the commonest of all changes takes.
+    /// Adds the advice for the commonest of all changes: a type that was renamed.
     const fn add_renamed(self, fit: &Fit, shape: &Shape, locked: &str) -> Self {
         match (fit, named_in(locked.as_bytes()), value_in(shape)) {
             (Fit::Other, Some(locked), Some(value))
@@ -296,7 +296,7 @@ const fn is_required(shape: &Shape, was: &str) -> bool {
     }
 }
 
-/// How a type stands to those of which it may be any: the worst that is told is what it almost is.
+/// The relation of a type to those of which it may be any: the nearest one is told.
 const fn fits_one(shape: &Shape, any: &[&str], later: bool) -> Fit {
     let mut nearest = Fit::Other;
     let mut at = 0;
@@ -311,7 +311,7 @@ const fn fits_one(shape: &Shape, any: &[&str], later: bool) -> Fit {
     nearest
 }
 
-/// How a type stands to the shape that a lock file has. With `later`, a named type may be of that
+/// The relation of a type to the shape in a lock file. With `later`, a named type may be of that
 /// version or a later one.
 const fn fits(shape: &Shape, text: &[u8], later: bool) -> Fit {
     match (shape, split(text)) {

@@ -25,9 +25,9 @@ const HASH_LEN: usize = 16;
 pub(super) mod meta {
     /// The format's number. This row alone keeps its form in every format.
     pub(crate) const FORMAT: &[u8] = b"format";
-    /// Who the store is.
+    /// The store's key.
     pub(crate) const IDENTITY: &[u8] = b"identity";
-    /// How many spaces have been numbered.
+    /// The number of spaces that have a number.
     pub(crate) const SPACES: &[u8] = b"spaces";
 }
 
@@ -162,7 +162,7 @@ impl IdentityRow {
     }
 }
 
-/// What there is of a space.
+/// Summary of a space.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct SpaceRow {
     pub(super) number: SpaceNumber,

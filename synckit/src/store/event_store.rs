@@ -257,7 +257,7 @@ impl EventStore {
         Ok(frontier)
     }
 
-    /// What of a space's log lies behind those of the commits that it holds.
+    /// The part of a space's log behind those of the commits that it holds.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -279,7 +279,7 @@ impl EventStore {
         Ok(coverage)
     }
 
-    /// Whether a cursor is a place of a space's log.
+    /// True if a cursor is a place of a space's log.
     ///
     /// # Errors
     /// When the store cannot be read.

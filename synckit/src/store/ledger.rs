@@ -539,7 +539,7 @@ fn bytes_of_blocks(batch: &Batch) -> usize {
     batch.append.iter().map(|append| append.block.bytes().len()).sum()
 }
 
-/// What a batch weighs in the queue, in bytes.
+/// The weight of a batch in the queue, in bytes.
 fn weight(batch: &Batch) -> usize {
     let states = batch.checkpoint.iter().flat_map(|checkpoint| &checkpoint.states);
     bytes_of_blocks(batch) + states.map(|(_, state)| state.len()).sum::<usize>()

@@ -139,7 +139,7 @@ pub(super) async fn earlier(
     Ok(commits)
 }
 
-/// Whether a commit is the one with its number in a run.
+/// True if a commit is the one with its number in a run.
 async fn is_on(
     rows: &dyn Rows,
     number: SpaceNumber,

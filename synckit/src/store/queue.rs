@@ -23,7 +23,7 @@ const QUEUE_BYTES_MAX: u32 = 64 * 1024 * 1024;
 const BATCH_BYTES_MIN: u32 = 64 * 1024;
 /// Most batches of one write.
 const GROUP_BATCHES_MAX: usize = 256;
-/// How many bytes a write has when it takes no further batch.
+/// Bytes from which a write takes no further batch.
 const GROUP_BYTES_ENOUGH: usize = 16 * 1024 * 1024;
 
 /// Batches on their way into the rows.

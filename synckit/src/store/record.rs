@@ -50,7 +50,7 @@ impl Message for Write {
     }
 }
 
-/// What makes a conflict the same as another: its field and its two writes, whichever of them
+/// Identity of a conflict: its field and its two writes, whichever of them
 /// holds. Numbers alone would not do: two branches of an author may both have one.
 pub(super) type ConflictId = (AggregateId, String, [Vec<u8>; 2]);
 

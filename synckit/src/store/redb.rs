@@ -38,7 +38,7 @@ pub use self::continuity::{OpeningId, Place};
 #[cfg_attr(not(feature = "testing"), allow(unused_imports, reason = "a seam for tests"))]
 pub use self::medium::Medium;
 
-/// How an [`EventStore`] treats its redb file.
+/// Options of an [`EventStore`]'s redb file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct RedbOptions {
@@ -56,13 +56,13 @@ pub struct RedbOptions {
 }
 
 impl RedbOptions {
-    /// What suits a hub: two phases, no verification while nobody is served, and a larger cache.
+    /// Options for a hub: two phases, no verification while nobody is served, and a larger cache.
     pub const fn hub() -> Self {
         Self { two_phase: true, verify_on_open: false, cache_bytes: 256 * 1024 * 1024 }
     }
 }
 
-/// What suits a replica.
+/// Options for a replica.
 impl Default for RedbOptions {
     fn default() -> Self {
         Self { two_phase: false, verify_on_open: true, cache_bytes: 64 * 1024 * 1024 }

@@ -21,7 +21,7 @@ use crate::key::{self, ReplicaKey};
 use crate::log::{Cursor, Page, Refusal};
 pub use exchange::{Effect, Input, Progress, Recollection};
 
-/// Which side opened the connection.
+/// The side of a connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Role {
     /// This side, to sync this space.
@@ -39,10 +39,10 @@ pub enum Until {
     Stopped,
 }
 
-/// What a session is to be.
+/// Configuration of a session.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Which side opened the connection.
+    /// The side of a connection.
     pub role: Role,
     /// The key of this side's store.
     pub key: ReplicaKey,
@@ -52,9 +52,9 @@ pub struct Config {
     pub nonce: [u8; 32],
     /// When it is finished.
     pub until: Until,
-    /// Whether this side sends its log.
+    /// True if this side sends its log.
     pub sends: bool,
-    /// Whether this side receives the other's log.
+    /// True if this side receives the other's log.
     pub receives: bool,
     /// The fingerprint of this side's schemas, if it has any.
     pub fingerprint: Option<[u8; 32]>,
@@ -87,7 +87,7 @@ pub struct Session {
 enum Phase {
     /// The peer's greeting is awaited.
     Greeting,
-    /// What is known of the peer is being looked up. Its `Start` may come meanwhile.
+    /// Looks up what is known of the peer. Its `Start` may come meanwhile.
     Recalling { peer: Box<Greeting>, early: Option<Start> },
     /// The peer's proof is awaited.
     Proving { peer: Box<Greeting>, known: Box<Recollection> },
@@ -101,7 +101,7 @@ enum Phase {
 struct Streams {
     sender: Option<Sender>,
     receiver: Option<Receiver>,
-    /// Where the peer resumes in this side's log, if it resumes by cursor.
+    /// The peer's place in this side's log, if it resumes by cursor.
     peer_cursor: Cursor,
     send_target: Position,
     receive_target: Position,
@@ -181,7 +181,7 @@ impl Session {
         }
     }
 
-    /// How far the session has come.
+    /// The session's progress.
     pub fn progress(&self) -> Progress {
         let peer_clock_ahead_ms = self.peer_clock_ahead;
         let Phase::Streaming(streams) = &self.phase else {
@@ -532,7 +532,7 @@ impl Session {
         Hello { sends: *sends, receives: *receives, fingerprint: *fingerprint, ..hello }.into()
     }
 
-    /// What this side signs (`ours`), or the peer has signed.
+    /// The text that this side signs (`ours`), or that the peer has signed.
     fn transcript(&self, own: &Greeting, peer: &Greeting, ours: bool) -> [u8; 32] {
         match self.config.role {
             Role::Initiator(_) => Greeting::transcript(own, peer, ours),

@@ -48,7 +48,7 @@ pub struct Lineage {
     pub other: Option<&'static str>,
     /// The number of the variant that is the enum's default.
     pub default: Option<u32>,
-    /// How older events are converted: those up to a version, by a function.
+    /// The conversion of older events: those up to a version, by a function.
     pub upcast: Option<(u32, &'static str)>,
     /// Names of an aggregate's events that are only read any more.
     pub retired: &'static [&'static str],

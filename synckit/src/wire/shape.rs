@@ -100,7 +100,7 @@ impl ValueRef {
         self.schema.is_none()
     }
 
-    /// What the type consists of; `None` when only its author knows.
+    /// The type's schema; `None` when only its author knows.
     pub fn schema(&self) -> Option<ValueSchema> {
         self.schema.map(|schema| schema())
     }

@@ -17,7 +17,7 @@ use crate::rule::Operation;
 pub(super) fn declaration(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
     let Aggregate { ident, vis, .. } = aggregate;
     let name = &names.event;
-    let doc = format!(" What can happen to [`{ident}`].");
+    let doc = format!(" Events of [`{ident}`].");
     let of_fields = operations(aggregate).map(|(field, operation)| {
         let variant = field.variant(operation);
         let doc = format!(" {}", operation.doc.replace("{}", &format!("`{}`", field.name())));

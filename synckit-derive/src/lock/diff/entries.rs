@@ -1,4 +1,4 @@
-//! Which entry of the source is which item of a version, and the numbers that follow.
+//! Matches entries of the source with items of a version, and numbers them.
 
 use synckit_lock::{Item, Lock, Slot, Version, What};
 
@@ -226,7 +226,7 @@ fn is_done(lock: &Lock, entry: &Entry, was: &str) -> bool {
     earlier.any(|item| is(item, was))
 }
 
-/// What had a number before.
+/// The former owner of a number.
 fn owner(lock: &Lock, slot: Slot) -> Option<&str> {
     lock.versions.iter().rev().find_map(|version| {
         let reserved = version.reserved.iter().find(|reserved| reserved.slot == slot);

@@ -126,7 +126,7 @@ impl Diff {
     }
 }
 
-/// How an entry differs from what is locked.
+/// The difference of an entry from what is locked.
 fn difference(source: &Source, index: usize, matched: &Matched<'_>) -> Option<String> {
     let entry = &source.entries[index];
     match matched.item(index) {

@@ -50,8 +50,8 @@ impl Diff {
         self.was(source, lock);
     }
 
-    /// What may be converted. Returns whether it is the last version for sure, whose fields need
-    /// not be followed then.
+    /// Checks what may be converted. Returns whether it is the last version for sure, whose fields
+    /// need not be followed then.
     fn next_upcast(&mut self, source: &Source, lock: &Lock, last: &Version) -> bool {
         if source.what != What::Event || !source.converts {
             return false;
@@ -185,7 +185,7 @@ impl Diff {
         }
     }
 
-    /// What bytes without a field are read as.
+    /// Checks that bytes without a field are read as the same value.
     fn same_default(&mut self, source: &Source, index: usize, item: &Item) {
         let entry = &source.entries[index];
         if entry.is_variant && item.default && !entry.default {
@@ -232,7 +232,7 @@ impl Diff {
         }
     }
 
-    /// What is added stands behind what readers of the last version compare by.
+    /// Checks that additions stand behind what readers of the last version compare by.
     fn behind(&mut self, source: &Source, last: &Version, matched: &Matched<'_>) {
         if !source.what.is_value() {
             return;

@@ -1,4 +1,4 @@
-//! What can go wrong under the store, and what the caller is told about it.
+//! Faults under the store, and what the caller is told about them.
 
 use std::fmt;
 use std::io;
@@ -7,14 +7,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::store::seal::Damage;
 use crate::store::{StoreError, StoreErrorKind};
 
-/// Why an operation on the file did not succeed.
+/// Reason why an operation on the file did not succeed.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// The store was closed.
     Closed,
     /// A guarded row is not as it was expected to be.
     Contended,
-    /// What was read contradicts its checksum or its neighbours.
+    /// Bytes that were read contradict their checksum or their neighbours.
     Damaged(Damage),
     /// The file is not where it was opened, or not all of it.
     Gone(io::Error),
@@ -35,7 +35,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// Whether the handle cannot be used any more, while a newly opened one may work.
+    /// True if the handle cannot be used any more, while a newly opened one may work.
     pub(super) const fn handle_is_dead(&self) -> bool {
         use redb::Error;
         matches!(

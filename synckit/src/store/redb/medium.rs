@@ -1,4 +1,4 @@
-//! Where a store's file is: a path in a folder, or what a test puts in its place.
+//! Medium of a store's file: a path in a folder, or what a test puts in its place.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -20,13 +20,13 @@ use crate::store::identity::ENTROPY_LEN;
 /// The beginning of an opening's word.
 const WORD: &str = "synckit store, last opened as ";
 
-/// Where a store's file is kept.
+/// Medium of a store's file.
 ///
 /// A store is made under a temporary name and published under its own when it is whole, so a crash
 /// at any moment leaves either no store or a whole one.
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, reason = "a seam for tests"))]
 pub trait Medium: fmt::Debug + Send + Sync + 'static {
-    /// What messages call it.
+    /// Its name in messages.
     fn name(&self) -> String;
 
     /// Opens the file; `None` when it is not there. Called again whenever the handle has failed.
@@ -93,7 +93,7 @@ pub trait Medium: fmt::Debug + Send + Sync + 'static {
 pub(super) struct FileMedium {
     path: PathBuf,
     temporary: PathBuf,
-    /// What the names of the path's temporary files begin with.
+    /// The beginning of the names of the path's temporary files.
     temporary_prefix: String,
     /// The file that holds word of the last opening.
     beside: PathBuf,

@@ -1,4 +1,4 @@
-//! What a session is told, and what it asks for.
+//! Inputs and effects of a session.
 
 use crate::block::Block;
 use crate::branch::Coverage;
@@ -8,7 +8,7 @@ use crate::log::{Cursor, Page, Refusal};
 use crate::sync::frame::Frame;
 use crate::sync::violation::SessionError;
 
-/// What happened.
+/// Input of a session.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A frame arrived.
@@ -29,9 +29,9 @@ pub enum Input {
     LogMoved(Position),
     /// [`Effect::Commit`] is durable; what was new stands in the log between these places.
     Committed {
-        /// How many events lay before it.
+        /// The number of events before it.
         start: Position,
-        /// How many events lie before its end.
+        /// The number of events before its end.
         end: Position,
         /// True when this side is a hub that has ruled on it: its rulings end where it starts.
         ruled: bool,
@@ -46,7 +46,7 @@ pub enum Input {
     Stop,
 }
 
-/// What is to be done, in this order.
+/// Effect of a session, to be carried out in order.
 #[derive(Clone, Debug)]
 pub enum Effect {
     /// Send a frame.
@@ -82,19 +82,19 @@ pub enum Effect {
     End(Result<(), SessionError>),
 }
 
-/// What a store knows about a peer and about itself.
+/// A store's knowledge of a peer and of itself.
 #[derive(Clone, Debug)]
 pub struct Recollection {
-    /// How far the peer's log has been followed.
+    /// The place up to which the peer's log has been followed.
     pub cursor: Option<Cursor>,
-    /// What the store holds: the heads of all branches, then commits at growing distances before
+    /// The store's holdings: the heads of all branches, then commits at growing distances before
     /// them. Needed only without a cursor.
     pub frontier: Vec<CommitId>,
-    /// How many events the log holds.
+    /// The number of events in the log.
     pub head: Position,
 }
 
-/// How far a session has come.
+/// Progress of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Progress {
     /// Events sent.

@@ -126,7 +126,7 @@ pub async fn what_lies_behind_commits_is_covered(store: Store) {
     assert_eq!(covered(&[ann.head(), copy.head()]).await, [true; 4]);
 }
 
-/// Where a branch is left inside a run, the end of the run before it is the place near the fork: the
+/// A branch that is left inside a run: the end of the run before it is the place near the fork: the
 /// run is sent again, and passed over.
 pub async fn a_twin_that_left_inside_a_run_is_located_before_it(store: Store) {
     let mut ann = Author::new(1);

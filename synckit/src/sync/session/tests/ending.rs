@@ -1,4 +1,4 @@
-//! How sessions end: in order, by a cut, by a deadline, by a refusal.
+//! Ends of sessions: in order, by a cut, by a deadline, by a refusal.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Who says what first, and what is believed.
+//! The handshake: the order of its frames, and what is believed.
 
 use std::time::Duration;
 

@@ -24,7 +24,7 @@ use crate::sync::Recollection;
 pub(in super::super) enum Mistake {
     /// A cursor is held for a place of the log if the log is as long.
     ChecksByNumber,
-    /// What a peer holds is told by author and number.
+    /// Tells a peer's holdings by author and number.
     CoversByNumber,
     /// A commit is held for known by author and number.
     HoldsByNumber,
@@ -37,7 +37,7 @@ pub(in super::super) enum Mistake {
 pub(super) struct Ledger {
     pub(super) name: String,
     pub(super) key: ReplicaKey,
-    /// How many keys it has had.
+    /// The number of keys it has had.
     keys: u32,
     /// Drawn at each opening: two stores that write under one key never write the same.
     pub(super) nonce: u64,
@@ -50,7 +50,7 @@ pub(super) struct Ledger {
     pub(super) mark: Option<(Position, u32, Position)>,
     /// Most blocks that one read returns.
     pub(super) page_blocks_max: usize,
-    /// Who each block came from, by where it begins. No correct store needs to know.
+    /// The peer that each block came from, by its position. No correct store needs to know.
     pub(super) sources: BTreeMap<u64, ReplicaId>,
     pub(super) mistake: Option<Mistake>,
     /// The branch of each commit held.
@@ -131,7 +131,7 @@ impl Ledger {
         self.commits.keys().filter(behind).copied().collect()
     }
 
-    /// What is held, as far as its author has seen it all.
+    /// The context of an author that has seen all that is held.
     pub(super) fn seen(&self) -> Context {
         let own = self.own_head();
         let heads = self.branches.heads().filter(|head| *head != own);
@@ -305,7 +305,7 @@ impl Ledger {
         self.cursors.get(peer).copied().filter(|cursor| cursor.position > Position::START)
     }
 
-    /// What is known of a peer.
+    /// The ledger's knowledge of a peer.
     pub(super) fn recall(&self, peer: &ReplicaId) -> Recollection {
         let cursor = self.cursor(peer);
         let frontier = if cursor.is_some() { Vec::new() } else { self.frontier() };
@@ -329,7 +329,7 @@ impl Ledger {
         frontier
     }
 
-    /// Whether a cursor is a place of this log.
+    /// True if a cursor is a place of this log.
     pub(super) fn check(&self, cursor: Cursor) -> bool {
         if self.mistake == Some(Mistake::ChecksByNumber) {
             return cursor.position <= self.head();
@@ -337,7 +337,7 @@ impl Ledger {
         cursor == Cursor::START || self.blocks.iter().any(|log| log.cursor() == cursor)
     }
 
-    /// What of this log lies behind the commits.
+    /// The part of this log behind the commits.
     pub(super) fn cover(&self, commits: &[CommitId]) -> Coverage {
         let mut coverage = Coverage::new();
         for commit in commits {

@@ -1,4 +1,4 @@
-//! Where a session takes up the thread, and what a reconnect costs.
+//! Resuming: the place at which a session goes on, and the cost of a reconnect.
 
 use super::ledger::Ledger;
 use super::seat::{Seat, cursor, held, meet, noon, settle, settled, streaming, with_notes};

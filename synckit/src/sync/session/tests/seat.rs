@@ -24,11 +24,11 @@ pub(super) struct Seat {
     pub(super) at: Duration,
     /// Frames that the other side has not heard yet.
     pub(super) said: VecDeque<Frame>,
-    /// What the session asked of its store and has no answer to, watches left out.
+    /// Requests of the session to its store that have no answer yet, watches left out.
     pub(super) asked: VecDeque<Effect>,
-    /// Where the log was read from.
+    /// The positions from which the log was read.
     pub(super) loads: Vec<Position>,
-    /// How the session ended.
+    /// The end of the session.
     pub(super) ended: Option<Result<(), SessionError>>,
     last_said: Option<Frame>,
     watching: Option<Position>,

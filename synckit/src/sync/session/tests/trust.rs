@@ -1,4 +1,4 @@
-//! What a peer may not do, and that it ends the session and nothing else.
+//! Misdeeds of a peer: each ends the session and nothing else.
 
 use std::time::Duration;
 

@@ -146,7 +146,7 @@ struct Connection {
     /// Some ways are quick and others slow, also between the same two.
     latency_max: u64,
     is_cut: bool,
-    /// What the initiator lies about.
+    /// The initiator's lie.
     lie: Option<Lie>,
 }
 

@@ -1,11 +1,11 @@
-//! What happens to files.
+//! Accidents to files.
 
 use super::super::ledger::Mistake;
 use super::audit::Sound;
 use super::rng::Rng;
 use super::{NAMES, World};
 
-/// What happens to the file of a node.
+/// Accident to the file of a node.
 #[derive(Clone, Copy)]
 pub(super) enum Accident {
     /// It is copied.
@@ -29,7 +29,7 @@ impl Accident {
         }
     }
 
-    /// What tells it from others in a trace.
+    /// Its number in a trace.
     pub(super) const fn number(self) -> u64 {
         match self {
             Self::Copied { node } => node as u64,

@@ -1,4 +1,4 @@
-//! What must hold at every moment, judged from what is durable and from what was ever written.
+//! Invariants at every moment, judged from what is durable and from what was ever written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,20 +18,20 @@ pub(super) type Sound = Result<(), String>;
 pub(super) struct Audit {
     /// Every commit ever written, and everything that its author had seen.
     written: BTreeMap<CommitId, BTreeSet<CommitId>>,
-    /// What lies before each place of any log there ever was, by digest.
+    /// The commits before each place of any log there ever was, by digest.
     prefixes: BTreeMap<[u8; 32], BTreeSet<CommitId>>,
     logs: Vec<Log>,
-    /// What must be everywhere in the end: what somebody held when troubles ended, and what was
+    /// Commits that must be everywhere in the end: held by somebody when troubles ended, or
     /// written after that.
     must: Option<BTreeSet<CommitId>>,
 }
 
-/// What one node's log holds, counted by ourselves.
+/// The content of one node's log, counted by ourselves.
 #[derive(Clone, Default)]
 struct Log {
     blocks: usize,
     held: BTreeSet<CommitId>,
-    /// What others were told is held here.
+    /// Commits of which others were told that they are held here.
     promised: BTreeSet<CommitId>,
 }
 
@@ -129,7 +129,7 @@ impl Audit {
         self.must = Some(ledgers.flat_map(|ledger| ledger.commits().copied()).collect());
     }
 
-    /// What was promised to be held is held.
+    /// Checks that whatever was promised to be held is held.
     pub(super) fn kept_promises(&self) -> Sound {
         for (node, log) in self.logs.iter().enumerate() {
             if let Some(lost) = log.promised.iter().find(|commit| !log.held.contains(commit)) {

@@ -20,10 +20,10 @@ impl World {
     }
 
     pub(super) fn arrives(&mut self, place: Place, frame: Frame) -> Sound {
-        match self.connections[place.connection].is_cut {
-            true => Ok(()),
-            false => self.tell(place, Input::Received(frame)),
+        if self.connections[place.connection].is_cut {
+            return Ok(());
         }
+        self.tell(place, Input::Received(frame))
     }
 
     pub(super) fn times_out(&mut self, place: Place) -> Sound {
@@ -291,10 +291,9 @@ impl World {
         self.queue(closes, Happening::HangsUp(place.other()));
         if place.side == 0 {
             let edge = self.connections[place.connection].edge;
-            match self.healed && result.is_ok() {
-                true => self.dial_later(edge, 10_000, 20_000),
-                false => self.dial_later(edge, 50, 1_000),
-            }
+            let (least, most) =
+                if self.healed && result.is_ok() { (10_000, 20_000) } else { (50, 1_000) };
+            self.dial_later(edge, least, most);
         }
         Ok(())
     }

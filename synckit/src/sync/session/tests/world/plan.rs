@@ -1,4 +1,4 @@
-//! What a seed decides before time begins: who there is, who talks to whom, how bad the network and
+//! Decisions of a seed before time begins: who there is, who talks to whom, how bad the network and
 //! the machines are, and which bug is planted, if any.
 
 use super::super::ledger::{Ledger, Mistake};
@@ -29,7 +29,7 @@ pub(in super::super) enum Bug {
     ForgetsRulings,
     /// The author's head is not read again after a failed commit.
     ForgetsDoubt,
-    /// What is held already is appended again.
+    /// Appends again what is held already.
     ForgetsDedupe,
     /// A hub takes what it rules for something that its peer has.
     KeepsRulings,
@@ -41,7 +41,7 @@ pub(in super::super) enum Bug {
     LosesWakeUps,
     /// A checkpoint claims to reflect the log up to its head.
     MarkRunsAhead,
-    /// What came from a peer in an earlier session is not sent back to it.
+    /// Sends nothing back to a peer that came from it in an earlier session.
     RemembersSources,
     /// Frames of one connection overtake each other.
     ReordersFrames,
@@ -60,7 +60,7 @@ pub(in super::super) enum Bug {
 pub(super) struct Edge {
     pub(super) from: usize,
     pub(super) to: usize,
-    /// Whether a session goes on after catching up, once troubles are over.
+    /// True if a session goes on after catching up, once troubles are over.
     pub(super) live: bool,
 }
 
@@ -80,20 +80,20 @@ pub(super) struct Plan {
     pub(super) stops: u64,
     /// Hubs refuse and re-date.
     pub(super) governed: bool,
-    /// How often something happens to a file.
+    /// The number of accidents to files.
     pub(super) accidents: u64,
     /// Settings of clocks.
     pub(super) steps: u64,
     /// Connections, in a thousand, whose initiator lies.
     pub(super) lies_per_mille: u64,
-    /// How often, in a thousand, a node crashes between one effect and the next.
+    /// Chance in a thousand that a node crashes between one effect and the next.
     pub(super) crash_per_mille: u64,
-    /// How often, in a thousand, a node crashes after a commit and before it says so.
+    /// Chance in a thousand that a node crashes after a commit and before it says so.
     pub(super) crash_after_commit_per_mille: u64,
-    /// How often, in a thousand, a commit fails for a reason of the store's own; it may be durable
+    /// Chance in a thousand that a commit fails for a reason of the store's own; it may be durable
     /// all the same.
     pub(super) store_fails_per_mille: u64,
-    /// How often, in a thousand, a session goes one way only.
+    /// Chance in a thousand that a session goes one way only.
     pub(super) one_way_per_mille: u64,
 }
 
