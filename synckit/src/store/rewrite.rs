@@ -12,6 +12,7 @@ use crate::envelope::{CONTEXT_ROWS_MAX, Context, Envelope, Seen};
 use crate::id::{Dot, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{Source, repack};
+use crate::platform;
 
 /// Bytes of blocks after which a batch takes no further one.
 const BATCH_BYTES_ENOUGH: usize = 4 * 1024 * 1024;
@@ -140,8 +141,8 @@ impl Rewrite<'_> {
 
 /// A key that nobody writes under again.
 fn drawn() -> Result<(ReplicaKey, u64), StoreError> {
-    let (mut seed, mut nonce) = ([0; ReplicaKey::SEED_LEN], [0; 8]);
-    getrandom::fill(&mut seed).and_then(|()| getrandom::fill(&mut nonce)).map_err(|source| {
+    let drawn = platform::random().and_then(|seed| Ok((seed, platform::random()?)));
+    let (seed, nonce) = drawn.map_err(|source| {
         StoreError::new("draw a key", StoreErrorKind::Randomness).caused_by(source)
     })?;
     Ok((ReplicaKey::from_seed(&seed), u64::from_le_bytes(nonce)))
