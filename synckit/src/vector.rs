@@ -4,8 +4,6 @@
 //! one number a replica says exactly which of its events are held. Mattern, "Virtual Time and
 //! Global States of Distributed Systems", 1989; Preguiça et al., "Dotted Version Vectors", 2010.
 
-use std::collections::BTreeMap;
-
 use crate::clock::Hlc;
 use crate::id::{Dot, ReplicaId};
 
@@ -36,17 +34,17 @@ pub struct VectorFull;
 /// A vector clock: for each replica the number of its last event seen. Replicas at 0 are not
 /// listed.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct VectorClock(BTreeMap<ReplicaId, u64>);
+pub struct VectorClock(Vec<Dot>);
 
 impl VectorClock {
     /// Nothing seen.
     pub const fn new() -> Self {
-        Self(BTreeMap::new())
+        Self(Vec::new())
     }
 
     /// The number of the last event of `replica` seen; 0 when none was.
     pub fn get(&self, replica: &ReplicaId) -> u64 {
-        self.0.get(replica).copied().unwrap_or(0)
+        self.place(replica).map_or(0, |place| self.0[place].seq)
     }
 
     /// True if the event has been seen.
@@ -60,18 +58,18 @@ impl VectorClock {
     /// When the replica would be one more than [`VECTOR_REPLICAS_MAX`]; the clock is then left as
     /// it was.
     pub fn advance(&mut self, dot: Dot) -> Result<(), VectorFull> {
-        if let Some(seq) = self.0.get_mut(&dot.replica) {
-            *seq = dot.seq.max(*seq);
-            return Ok(());
+        match self.place(&dot.replica) {
+            Ok(place) => self.0[place].seq = dot.seq.max(self.0[place].seq),
+            Err(_) if dot.seq == 0 => {}
+            Err(_) if self.0.len() >= VECTOR_REPLICAS_MAX => return Err(VectorFull),
+            Err(place) => self.0.insert(place, dot),
         }
-        if dot.seq == 0 {
-            return Ok(());
-        }
-        if self.0.len() >= VECTOR_REPLICAS_MAX {
-            return Err(VectorFull);
-        }
-        self.0.insert(dot.replica, dot.seq);
         Ok(())
+    }
+
+    /// The place of a replica's row, or the one that it would have.
+    fn place(&self, replica: &ReplicaId) -> Result<usize, usize> {
+        self.0.binary_search_by(|row| row.replica.cmp(replica))
     }
 
     /// The number of replicas named.
@@ -86,7 +84,7 @@ impl VectorClock {
 
     /// The entries, ascending by replica.
     pub fn iter(&self) -> impl Iterator<Item = Dot> + '_ {
-        self.0.iter().map(|(replica, seq)| Dot { replica: *replica, seq: *seq })
+        self.0.iter().copied()
     }
 
     /// The causal relation of this clock to `other`.
