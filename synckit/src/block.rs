@@ -305,6 +305,11 @@ impl<'a> Entry<'a> {
         &self.block.metadata[self.header.metadata]
     }
 
+    /// Its payload.
+    pub(crate) fn payload_bytes(&self) -> &'a [u8] {
+        &self.block.bytes[self.header.payload.clone()]
+    }
+
     /// Its payload; shares the block's memory.
     pub fn payload(&self) -> Bytes {
         self.block.bytes.slice(self.header.payload.clone())

@@ -162,6 +162,14 @@ impl LeafHasher {
         self.add(parts, envelope.context.iter().copied());
     }
 
+    /// The name of a commit that follows another.
+    pub(crate) fn name(&mut self, before: &CommitId, nonce: u64, commit: &[Envelope]) -> CommitId {
+        self.begin(nonce);
+        commit.iter().for_each(|envelope| self.add_envelope(envelope));
+        let chain = before.chain.then(&self.leaf());
+        CommitId { seq: before.seq + commit.len() as u64, chain, ..*before }
+    }
+
     /// The leaf of the events added since [`LeafHasher::begin`].
     pub(crate) fn leaf(&self) -> Leaf {
         Leaf::of(self.0.written())

@@ -78,12 +78,11 @@ where
     tokio::spawn(future)
 }
 
-/// Runs a call that blocks on a thread for such calls.
-#[cfg_attr(not(feature = "redb"), allow(dead_code, reason = "only files block"))]
+/// Runs what blocks or takes long on a thread that nobody else waits for.
 pub(crate) fn spawn_blocking<T: Send + 'static>(
-    call: impl FnOnce() -> T + Send + 'static,
+    work: impl FnOnce() -> T + Send + 'static,
 ) -> Task<T> {
-    tokio::task::spawn_blocking(call)
+    tokio::task::spawn_blocking(work)
 }
 
 /// Waits for a while.

@@ -20,7 +20,7 @@ use crate::block::Entry;
 use crate::clock::Hlc;
 use crate::conflict::Conflicts;
 use crate::envelope::CONTEXT_ROWS_MAX;
-use crate::event::{self, DecodeError, EventKind, SyncEvent};
+use crate::event::{self, DecodeError, EventKind, EventRef, SyncEvent};
 use crate::id::{AggregateId, Dot, IdError, Name, ReplicaId};
 use crate::merge::{AnyField, read_dot, write_dot};
 use crate::schema::{Draft, Published, Schemas, proto};
@@ -169,7 +169,8 @@ impl Registry {
         let aggregate = entry.aggregate();
         let context = VectorClock::new();
         let at = Stamp { dot: entry.dot(), hlc: entry.hlc(), context: &context };
-        match self.fresh(&aggregate.kind).fold(&at, entry, &mut Conflicts::new(aggregate)) {
+        let mut conflicts = Conflicts::new(aggregate);
+        match self.fresh(&aggregate.kind).fold(&at, Recorded::of(entry), &mut conflicts) {
             Outcome::Parked(reason) | Outcome::Panicked(reason) => Some(reason),
             Outcome::Folded | Outcome::Known | Outcome::TooManyWriters(_) => None,
         }
@@ -229,9 +230,23 @@ struct Kind {
     fold: Folding,
 }
 
+/// A recorded event without its header, wherever it is held.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recorded<'a> {
+    pub(crate) event: &'a EventRef,
+    pub(crate) payload: &'a [u8],
+}
+
+impl<'a> Recorded<'a> {
+    /// An event of a block.
+    pub(crate) fn of(entry: &Entry<'a>) -> Self {
+        Self { event: entry.event(), payload: entry.payload_bytes() }
+    }
+}
+
 /// Folds an event into the fields of its aggregate.
 pub(crate) type Folding =
-    fn(&mut Fields, &Stamp<'_>, &Entry<'_>, &mut Conflicts<'_>) -> Result<(), DecodeError>;
+    fn(&mut Fields, &Stamp<'_>, Recorded<'_>, &mut Conflicts<'_>) -> Result<(), DecodeError>;
 
 impl Kind {
     const fn of<A: Aggregate>() -> Self {
@@ -262,10 +277,10 @@ impl Kind {
 fn fold<A: Aggregate>(
     fields: &mut Fields,
     at: &Stamp<'_>,
-    entry: &Entry<'_>,
+    recorded: Recorded<'_>,
     conflicts: &mut Conflicts<'_>,
 ) -> Result<(), DecodeError> {
-    let event = event::decode::<A::Event>(entry.event(), &entry.payload())?;
+    let event = event::decode::<A::Event>(recorded.event, recorded.payload)?;
     fields.fold::<A>(event, at, conflicts);
     Ok(())
 }
@@ -274,17 +289,21 @@ fn fold<A: Aggregate>(
 fn unknown(
     _: &mut Fields,
     _: &Stamp<'_>,
-    entry: &Entry<'_>,
+    recorded: Recorded<'_>,
     _: &mut Conflicts<'_>,
 ) -> Result<(), DecodeError> {
-    Err(DecodeError::Unknown { name: entry.event().name.clone() })
+    Err(DecodeError::Unknown { name: recorded.event.name.clone() })
 }
 
 /// The state of one aggregate without its type.
 pub(crate) trait State: fmt::Debug + Send + Sync {
     /// Folds an event. Folding one again changes nothing.
-    fn fold(&mut self, at: &Stamp<'_>, entry: &Entry<'_>, conflicts: &mut Conflicts<'_>)
-    -> Outcome;
+    fn fold(
+        &mut self,
+        at: &Stamp<'_>,
+        event: Recorded<'_>,
+        conflicts: &mut Conflicts<'_>,
+    ) -> Outcome;
 
     /// Counts an event as met without applying it.
     fn park(&mut self, at: &Stamp<'_>) -> Outcome;
@@ -341,7 +360,7 @@ impl State for Folded {
     fn fold(
         &mut self,
         at: &Stamp<'_>,
-        entry: &Entry<'_>,
+        event: Recorded<'_>,
         conflicts: &mut Conflicts<'_>,
     ) -> Outcome {
         if let Some(outcome) = self.met(at) {
@@ -349,7 +368,7 @@ impl State for Folded {
         }
         // The application's code runs in here and nowhere else: its upcasters, its lowering, its
         // orders. What a panic leaves of the state is thrown away by whoever asked.
-        let fold = AssertUnwindSafe(|| (self.folding)(&mut self.fields, at, entry, conflicts));
+        let fold = AssertUnwindSafe(|| (self.folding)(&mut self.fields, at, event, conflicts));
         match catch_unwind(fold) {
             Ok(Ok(())) => Outcome::Folded,
             Ok(Err(error)) => {
@@ -359,7 +378,7 @@ impl State for Folded {
                 Outcome::Parked(error)
             }
             Err(panic) => {
-                let name = entry.event().name.clone();
+                let name = event.event.name.clone();
                 Outcome::Panicked(DecodeError::Panicked { name, message: message_of(&*panic) })
             }
         }

@@ -172,19 +172,22 @@ impl Replica {
         self.check_open("read an aggregate")?;
         self.replayed().await?;
         let aggregate = self.aggregate_id(id)?;
-        let reads_store = {
+        let (reads_store, evictions) = {
             let core = self.running.core();
             if let Some(state) = core.state(&aggregate) {
                 return Ok(shown::<A>(state));
             }
-            core.reads_store()
+            (core.reads_store(), core.evictions())
         };
         if !reads_store {
             return Ok(None);
         }
         let stored = self.running.store.state(&self.running.space, &aggregate).await?;
         let Some(bytes) = stored else { return Ok(None) };
-        self.shown(&aggregate.kind, &bytes)
+        let state = self.stored(&aggregate.kind, &bytes)?;
+        let shown = shown::<A>(state.as_ref());
+        self.running.core_mut().remember(aggregate, state, bytes.len(), evictions);
+        Ok(shown)
     }
 
     /// Aggregates of a type, ascending by key, after a key; at most `limit` and never more than
@@ -208,7 +211,7 @@ impl Replica {
         for (key, state) in states.await? {
             let shown = match state {
                 Listed::Cached(shown) => shown,
-                Listed::Stored(bytes) => self.shown(&kind, &bytes)?,
+                Listed::Stored(bytes) => shown::<A>(self.stored(&kind, &bytes)?.as_ref()),
             };
             list.extend(shown.map(|aggregate| (Id::new(key), aggregate)));
         }
@@ -240,7 +243,7 @@ impl Replica {
         loop {
             let (mut unsaved, in_store, saves) = {
                 let core = self.running.core();
-                (core.conflicts().to_vec(), core.reads_store(), core.saves())
+                (core.conflicts().to_vec(), core.has_stored(), core.saves())
             };
             let (mut listed, stored) =
                 if in_store { self.stored_conflicts(skip).await? } else { (Vec::new(), 0) };
@@ -448,13 +451,13 @@ impl Replica {
         Ok(())
     }
 
-    fn shown<A: Aggregate>(&self, kind: &Name, bytes: &[u8]) -> Result<Option<A>, Error> {
-        let state = self.registry.read(kind, bytes);
+    /// A state as it was stored.
+    fn stored(&self, kind: &Name, bytes: &[u8]) -> Result<Box<dyn State>, Error> {
         let corrupt = |error| {
             crate::store::StoreError::new("read a state", crate::store::StoreErrorKind::Corrupt)
                 .caused_by(error)
         };
-        Ok(shown::<A>(state.map_err(corrupt)?.as_ref()))
+        Ok(self.registry.read(kind, bytes).map_err(corrupt)?)
     }
 }
 

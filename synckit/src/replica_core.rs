@@ -12,6 +12,7 @@
 //!   dropped, and none is made before the log has been asked and folded.
 //! - States lag behind the log and never lead it, in memory and in the store.
 
+mod cache;
 mod edits;
 mod exchange;
 mod states;
@@ -23,8 +24,11 @@ use std::time::Duration;
 pub(crate) use edits::{Draft, EditRefusal};
 pub(crate) use exchange::{Admission, Effect, Heads, Input, Reading, Settlement, Ticket};
 use exchange::{UnderWay, Waiting};
-#[cfg_attr(not(test), allow(unused_imports, reason = "named by tests only"))]
-pub(crate) use states::{Tally, Unsaved};
+#[cfg_attr(
+    not(feature = "runtime"),
+    allow(unused_imports, reason = "the runtime stores them")
+)]
+pub(crate) use states::Unsaved;
 
 use crate::branch::Branches;
 use crate::chain::CommitId;
@@ -177,7 +181,7 @@ impl ReplicaCore {
             Input::Page(page) => self.page(page),
             Input::ReadFailed(reading) => self.read_failed(now, reading),
             Input::Heads(heads) => self.heads(*heads),
-            Input::Saved => self.saved(),
+            Input::Saved(sizes) => self.saved(&sizes),
             Input::SaveFailed => self.save_failed(now),
         }
         self.proceed(now);
@@ -349,12 +353,9 @@ impl ReplicaCore {
         self.settle(durable, Settlement::Done);
     }
 
-    fn saved(&mut self) {
+    fn saved(&mut self, sizes: &[(AggregateId, usize)]) {
         self.under_way.save = false;
-        let (edits, waiting) = (&self.edits, &self.waiting.edits);
-        self.states.saved(|aggregate| {
-            edits.overlays(aggregate) || waiting.iter().any(|(_, wanted)| wanted == aggregate)
-        });
+        self.states.saved(sizes);
         let saved = std::mem::take(&mut self.waiting.saving);
         self.settle(saved, Settlement::Done);
     }
@@ -390,8 +391,21 @@ impl ReplicaCore {
         self.ask_states();
         self.ask_log();
         self.admit_waiting();
-        self.save(now);
+        self.save();
+        self.evict();
         self.close();
+    }
+
+    /// Drops stored states when there are too many in memory, but none that is about to be used.
+    fn evict(&mut self) {
+        if !self.states.is_over_cache() {
+            return;
+        }
+        let of_block = self.incoming.front().map(|(log, _)| log.block.aggregates());
+        let of_edits = self.waiting.edits.iter().map(|(_, aggregate)| aggregate);
+        let wanted: BTreeSet<_> = of_block.unwrap_or_default().iter().chain(of_edits).collect();
+        let edits = &self.edits;
+        self.states.evict(|aggregate| edits.overlays(aggregate) || wanted.contains(aggregate));
     }
 
     fn fold_incoming(&mut self, now: Duration) {
@@ -426,6 +440,8 @@ impl ReplicaCore {
                 // Another store writes under this key, so this one has taken a new one.
                 self.doubt = Doubt::Open;
             }
+            // Staged edits stand on top of those being committed already.
+            let own = own || self.edits.commits(&log);
             self.states.begin(absent);
             let changed = self.states.fold(&log, branches, &self.rulings);
             if !own {
@@ -439,12 +455,9 @@ impl ReplicaCore {
     }
 
     /// Puts what is staged on top of what somebody else has changed below it.
-    fn rebase(&mut self, changed: &BTreeSet<AggregateId>) {
-        for aggregate in changed {
-            if let Some(state) = self.states.get(aggregate) {
-                self.edits.rebase(aggregate, state);
-            }
-        }
+    fn rebase(&mut self, changed: &[AggregateId]) {
+        let states = &self.states;
+        self.edits.rebase(changed.iter().filter_map(|id| Some((id, states.get(id)?))));
     }
 
     fn settle_folded(&mut self) {
@@ -526,7 +539,7 @@ impl ReplicaCore {
         self.settle(admitted.into_iter().map(|(ticket, _)| ticket).collect(), Settlement::Done);
     }
 
-    fn save(&mut self, now: Duration) {
+    fn save(&mut self) {
         if self.under_way.save || !(self.save_due || self.states.is_full()) {
             return;
         }
@@ -539,13 +552,8 @@ impl ReplicaCore {
             let saved = std::mem::take(&mut self.waiting.saving);
             return self.settle(saved, Settlement::Done);
         }
-        match self.states.save(self.forks, self.ruled) {
-            Ok(unsaved) => {
-                self.under_way.save = true;
-                self.effects.push_back(Effect::Save(unsaved));
-            }
-            Err(_) => self.save_failed(now),
-        }
+        self.under_way.save = true;
+        self.effects.push_back(Effect::Save(self.states.save(self.forks, self.ruled)));
     }
 
     /// Ends once everything staged is durable and everything folded is stored.

@@ -6,7 +6,8 @@ use std::hash::Hash;
 use bytes::Bytes;
 
 use super::{
-    BLOCK_BYTES_MAX, BLOCK_EVENTS_MAX, BLOCK_MAGIC, Block, CODEC_PLAIN, SIGNATURE_LEN, checksum,
+    BLOCK_BYTES_MAX, BLOCK_EVENTS_MAX, BLOCK_MAGIC, Block, CODEC_PLAIN, Commit, SIGNATURE_LEN,
+    checksum,
 };
 use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
@@ -37,6 +38,7 @@ pub struct BlockPacker {
     metadata: Table<Metadata>,
     entries: Writer,
     hasher: LeafHasher,
+    commits: Vec<Commit>,
     count: usize,
     last_hlc: Hlc,
     last_context: Context,
@@ -68,6 +70,12 @@ const INDEX: usize = 2;
 /// Most bytes of an entry without its context, extensions and payload: the clock, the payload's
 /// length (3), and flags, run, aggregate, event, context, metadata and extensions.
 const ENTRY: usize = VARINT + 3 + 7 * INDEX;
+/// Most bytes of an event's row.
+const EVENT: usize = INDEX + 2 * VARINT;
+
+/// Bytes of an anchor and of a run.
+const ANCHOR: usize = ReplicaId::LEN + VARINT + Chain::LEN;
+const RUN: usize = ANCHOR + size_of::<u64>() + SIGNATURE_LEN;
 
 /// The table rows that a commit adds to a block.
 #[derive(Default)]
@@ -93,6 +101,7 @@ impl BlockPacker {
             metadata: Table::new(),
             entries: Writer::new(),
             hasher: LeafHasher::default(),
+            commits: Vec::new(),
             count: 0,
             last_hlc: Hlc::ZERO,
             last_context: Context::new(),
@@ -124,28 +133,51 @@ impl BlockPacker {
         nonce: u64,
         commit: &[Envelope],
     ) -> Result<CommitId, BlockFull> {
-        let size = self.size_bound(before, nonce, commit);
-        let fits = self.count + commit.len() <= BLOCK_EVENTS_MAX
-            && self.bytes_max + size <= BLOCK_BYTES_MAX
-            && commit.iter().all(within_limits);
-        if !fits {
+        if !self.fits(before, nonce, commit) {
             return Err(BlockFull);
         }
-        self.bytes_max += size;
+        let end = self.hasher.name(before, nonce, commit);
+        self.write_commit(nonce, commit, before, end);
+        Ok(end)
+    }
+
+    /// Packs a commit whose name is known: it was hashed before.
+    pub(crate) fn push_named(
+        &mut self,
+        before: &CommitId,
+        nonce: u64,
+        commit: &[Envelope],
+        end: CommitId,
+    ) -> Result<(), BlockFull> {
+        if !self.fits(before, nonce, commit) {
+            return Err(BlockFull);
+        }
+        self.write_commit(nonce, commit, before, end);
+        Ok(())
+    }
+
+    /// True when a commit fits beside what is packed.
+    pub(crate) fn fits(&self, before: &CommitId, nonce: u64, commit: &[Envelope]) -> bool {
+        let room = BLOCK_BYTES_MAX.saturating_sub(self.bytes_max);
+        self.count + commit.len() <= BLOCK_EVENTS_MAX
+            && commit.iter().all(within_limits)
+            // Most commits are far from the end of the block: finding out which rows they add is
+            // left to those that are not.
+            && (loose_bound(commit) <= room || self.size_bound(before, nonce, commit) <= room)
+    }
+
+    fn write_commit(&mut self, nonce: u64, commit: &[Envelope], before: &CommitId, end: CommitId) {
         let run = self.run_after(before, nonce).unwrap_or_else(|| {
             self.runs.push(Growing { before: *before, nonce, end: *before });
+            self.bytes_max += RUN;
             self.runs.len() - 1
         });
-        self.hasher.begin(nonce);
         for envelope in commit {
-            self.hasher.add_envelope(envelope);
             self.write_entry(run, envelope);
         }
+        self.commits.push(Commit { id: end, run, entries: self.count..self.count + commit.len() });
         self.count += commit.len();
-        let chain = before.chain.then(&self.hasher.leaf());
-        let end = CommitId { seq: before.seq + commit.len() as u64, chain, ..*before };
         self.runs[run].end = end;
-        Ok(end)
     }
 
     fn run_after(&self, before: &CommitId, nonce: u64) -> Option<usize> {
@@ -154,8 +186,6 @@ impl BlockPacker {
 
     /// No fewer bytes than the commit adds to the block, the table rows that it adds included once.
     fn size_bound(&self, before: &CommitId, nonce: u64, commit: &[Envelope]) -> usize {
-        const ANCHOR: usize = ReplicaId::LEN + VARINT + Chain::LEN;
-        const RUN: usize = ANCHOR + size_of::<u64>() + SIGNATURE_LEN;
         let mut fresh = Fresh::default();
         let mut last_context = &self.last_context;
         let mut bound = if self.run_after(before, nonce).is_some() { 0 } else { RUN };
@@ -178,18 +208,17 @@ impl BlockPacker {
         let mut bound = 0;
         for name in [&aggregate.kind, &event.name] {
             if !self.names.has(name) && fresh.names.insert(name) {
-                bound += INDEX + name.as_str().len();
+                bound += name_bound(name);
             }
         }
         if !self.aggregates.has(aggregate) && fresh.aggregates.insert(aggregate) {
-            bound += 2 * INDEX + aggregate.key.as_bytes().len();
+            bound += aggregate_bound(aggregate);
         }
         if !self.events.has(event) && fresh.events.insert(event) {
-            bound += INDEX + 2 * VARINT;
+            bound += EVENT;
         }
         if !metadata.is_empty() && !self.metadata.has(metadata) && fresh.metadata.insert(metadata) {
-            bound +=
-                INDEX + metadata.iter().map(|(k, v)| k.len() + v.len() + 2 * INDEX).sum::<usize>();
+            bound += metadata_bound(metadata);
         }
         bound
     }
@@ -206,11 +235,24 @@ impl BlockPacker {
         ] {
             flags |= if set { bit } else { 0 };
         }
-        let (kind, name) = (&envelope.aggregate.kind, &envelope.event.name);
-        self.names.index(kind);
-        self.names.index(name);
-        let aggregate = self.aggregates.index(&envelope.aggregate);
-        let event = self.events.index(&envelope.event);
+        let aggregate = self.aggregates.find(&envelope.aggregate);
+        let event = self.events.find(&envelope.event);
+        // What is in a table has its names in theirs.
+        if aggregate.is_none() {
+            self.add_name(&envelope.aggregate.kind);
+        }
+        if event.is_none() {
+            self.add_name(&envelope.event.name);
+        }
+        let aggregate = aggregate.unwrap_or_else(|| {
+            self.bytes_max += aggregate_bound(&envelope.aggregate);
+            self.aggregates.index(&envelope.aggregate)
+        });
+        let event = event.unwrap_or_else(|| {
+            self.bytes_max += EVENT;
+            self.events.index(&envelope.event)
+        });
+        self.bytes_max += ENTRY + envelope.extensions.len() + envelope.payload.len();
         let out = &mut self.entries;
         out.varint(flags);
         out.varint(run as u64);
@@ -220,12 +262,17 @@ impl BlockPacker {
         if flags & flag::CONTEXT != 0 {
             out.varint(envelope.context.len() as u64);
             for seen in envelope.context.iter() {
+                self.bytes_max += INDEX + VARINT;
+                self.bytes_max += if self.anchors.has(&seen.on) { 0 } else { ANCHOR };
                 out.varint(self.anchors.index(&seen.on));
                 out.varint(seen.seq);
             }
         }
         if flags & flag::METADATA != 0 {
-            out.varint(self.metadata.index(&envelope.metadata));
+            let metadata = &envelope.metadata;
+            self.bytes_max +=
+                if self.metadata.has(metadata) { 0 } else { metadata_bound(metadata) };
+            out.varint(self.metadata.index(metadata));
         }
         if flags & flag::EXTENSIONS != 0 {
             out.bytes(&envelope.extensions);
@@ -235,6 +282,11 @@ impl BlockPacker {
         if flags & flag::CONTEXT != 0 {
             self.last_context = envelope.context.clone();
         }
+    }
+
+    fn add_name(&mut self, name: &Name) {
+        self.bytes_max += if self.names.has(name) { 0 } else { name_bound(name) };
+        self.names.index(name);
     }
 
     /// The block; `None` when nothing was packed. `sign` gives the author's signature over the last
@@ -286,8 +338,40 @@ impl BlockPacker {
         let bytes = [&BLOCK_MAGIC[..], &[CODEC_PLAIN], &checksum(&body), &body].concat();
         let block = Block::parse(Bytes::from(bytes));
         debug_assert!(block.is_ok(), "a commit was packed that is none: {block:?}");
-        block.ok()
+        let block = block.ok()?;
+        debug_assert_eq!(block.hash_commits(), self.commits, "a commit has another name");
+        let _ = block.0.commits.set(self.commits);
+        Some(block)
     }
+}
+
+/// No fewer bytes than a commit adds to a block of which nothing is known.
+fn loose_bound(commit: &[Envelope]) -> usize {
+    let of = |envelope: &Envelope| {
+        let Envelope { aggregate, event, metadata, context, .. } = envelope;
+        ENTRY
+            + envelope.extensions.len()
+            + envelope.payload.len()
+            + name_bound(&aggregate.kind)
+            + name_bound(&event.name)
+            + aggregate_bound(aggregate)
+            + EVENT
+            + metadata_bound(metadata)
+            + context.len() * (INDEX + VARINT + ANCHOR)
+    };
+    RUN + commit.iter().map(of).sum::<usize>()
+}
+
+fn name_bound(name: &Name) -> usize {
+    INDEX + name.as_str().len()
+}
+
+fn aggregate_bound(aggregate: &AggregateId) -> usize {
+    2 * INDEX + aggregate.key.as_bytes().len()
+}
+
+fn metadata_bound(metadata: &Metadata) -> usize {
+    INDEX + metadata.iter().map(|(k, v)| k.len() + v.len() + 2 * INDEX).sum::<usize>()
 }
 
 fn within_limits(envelope: &Envelope) -> bool {
@@ -317,9 +401,13 @@ impl<T: Clone + Eq + Hash> Table<T> {
         self.places.contains_key(item)
     }
 
+    fn find(&self, item: &T) -> Option<u64> {
+        self.places.get(item).copied()
+    }
+
     fn index(&mut self, item: &T) -> u64 {
-        if let Some(place) = self.places.get(item) {
-            return *place;
+        if let Some(place) = self.find(item) {
+            return place;
         }
         let place = self.items.len() as u64;
         self.items.push(item.clone());

@@ -14,10 +14,11 @@ use crate::event::EncodedEvent;
 use crate::id::{AggregateId, Dot, Position, SpaceId};
 use crate::lease::Lease;
 use crate::log::Source;
-use crate::platform::{Stopwatch, Tasks, WallClock};
+use crate::platform::{self, Stopwatch, Tasks, WallClock};
 use crate::registry::State;
 use crate::replica_core::{
     Admission, Draft, EditRefusal, Effect, Heads, Input, Reading, ReplicaCore, Settlement, Ticket,
+    Unsaved,
 };
 use crate::store::{
     Append, Batch, Checkpoint, CheckpointMark, EventStore, StoreError, StoreErrorKind,
@@ -78,7 +79,7 @@ impl Shared {
         self.core.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn core_mut(&self) -> RwLockWriteGuard<'_, ReplicaCore> {
+    pub(super) fn core_mut(&self) -> RwLockWriteGuard<'_, ReplicaCore> {
         self.core.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -94,8 +95,8 @@ impl Shared {
         metadata: &Metadata,
         make: impl FnOnce(Option<&dyn State>) -> Result<(Vec<EncodedEvent>, T), Error>,
     ) -> Result<(Option<Dot>, T), Error> {
-        let attempted = format!("edit {aggregate}");
-        let closed = || Error::new(attempted.clone(), ErrorKind::Closed);
+        let attempted = || format!("edit {aggregate}");
+        let closed = || Error::new(attempted(), ErrorKind::Closed);
         let (staged, answer, value) = loop {
             let turn = {
                 let mut core = self.core_mut();
@@ -111,19 +112,16 @@ impl Shared {
                         let (aggregate, metadata) = (aggregate.clone(), metadata.clone());
                         let draft = Draft { aggregate, events, metadata };
                         let staged = core.stage(ticket, draft, self.clock.now());
-                        break (
-                            staged.map_err(|refusal| refused(&attempted, refusal))?,
-                            turn,
-                            value,
-                        );
+                        let staged = staged.map_err(|refusal| refused(attempted(), refusal))?;
+                        break (staged, turn, value);
                     }
                 }
             };
             self.work.notify_one();
-            self.wait(&attempted, turn).await?;
+            self.wait(attempted, turn).await?;
         };
         self.work.notify_one();
-        self.wait(&attempted, answer).await?;
+        self.wait(attempted, answer).await?;
         Ok((Some(staged), value))
     }
 
@@ -143,7 +141,7 @@ impl Shared {
             answer
         };
         self.work.notify_one();
-        self.wait(attempted, answer).await
+        self.wait(|| attempted.to_owned(), answer).await
     }
 
     /// Nobody is left who could use the replica.
@@ -152,11 +150,15 @@ impl Shared {
         self.work.notify_one();
     }
 
-    async fn wait(&self, attempted: &str, answer: oneshot::Receiver<Answer>) -> Result<(), Error> {
-        let answer = answer.await.map_err(|_| Error::new(attempted, ErrorKind::Closed))?;
+    async fn wait(
+        &self,
+        attempted: impl Fn() -> String,
+        answer: oneshot::Receiver<Answer>,
+    ) -> Result<(), Error> {
+        let answer = answer.await.map_err(|_| Error::new(attempted(), ErrorKind::Closed))?;
         answer.map_err(|trouble| {
             let Trouble { kind, said } = &*trouble;
-            StoreError::new(attempted, kind.clone()).caused_by(said.clone()).into()
+            StoreError::new(attempted(), kind.clone()).caused_by(said.clone()).into()
         })
     }
 
@@ -185,7 +187,7 @@ impl Shared {
     }
 }
 
-fn refused(attempted: &str, refusal: EditRefusal) -> Error {
+fn refused(attempted: String, refusal: EditRefusal) -> Error {
     let kind = match refusal {
         EditRefusal::EventTooLarge(most) => ErrorKind::EditTooLarge(EditLimit::PayloadBytes(most)),
         EditRefusal::NotAdmitted => ErrorKind::Busy,
@@ -259,21 +261,7 @@ impl Engine {
             Effect::Load(aggregates) => self.load(aggregates),
             Effect::ReadHeads => self.read_heads(),
             Effect::ReadLog(after) => self.read_log(after),
-            Effect::Save(unsaved) => {
-                // States that were folded past a panic are not to be trusted by the next opening.
-                let fingerprint = if unsaved.is_sound { self.fingerprint } else { UNSOUND };
-                self.save(Checkpoint {
-                    mark: CheckpointMark {
-                        position: unsaved.position,
-                        fingerprint,
-                        forks: unsaved.forks,
-                        ruled: unsaved.ruled,
-                    },
-                    replaces_all: unsaved.replaces_all,
-                    states: unsaved.states,
-                    conflicts: unsaved.conflicts,
-                });
-            }
+            Effect::Save(unsaved) => self.save(unsaved),
             Effect::Settled(tickets, settlement) => {
                 self.shared.answer(tickets, &self.outcome(settlement));
             }
@@ -319,24 +307,30 @@ impl Engine {
         });
     }
 
-    fn save(&mut self, checkpoint: Checkpoint) {
-        let batch = Batch { checkpoint: Some(checkpoint), ..Batch::new(self.shared.space.clone()) };
-        let store = Arc::clone(&self.shared.store);
+    /// Encodes and stores states while everything else goes on.
+    fn save(&mut self, unsaved: Unsaved) {
+        // States that were folded past a panic are not to be trusted by the next opening.
+        let fingerprint = if unsaved.is_sound { self.fingerprint } else { UNSOUND };
+        let (position, forks, ruled) = (unsaved.position, unsaved.forks, unsaved.ruled);
+        let mark = CheckpointMark { position, fingerprint, forks, ruled };
+        let (store, space) = (Arc::clone(&self.shared.store), self.shared.space.clone());
+        let failed = |error| (Input::SaveFailed, error);
         self.tasks.spawn(async move {
-            let saved = store.commit(batch).await;
-            saved.map(|_| Input::Saved).map_err(|error| (Input::SaveFailed, error))
+            let encoded = platform::spawn_blocking(move || encode(unsaved, mark)).await;
+            let closed = |_| StoreError::new("encode states", StoreErrorKind::Closed);
+            let checkpoint = encoded.map_err(closed).and_then(|encoded| encoded).map_err(failed)?;
+            let sizes = checkpoint.states.iter().map(|(id, bytes)| (id.clone(), bytes.len()));
+            let sizes = sizes.collect();
+            let batch = Batch { checkpoint: Some(checkpoint), ..Batch::new(space) };
+            store.commit(batch).await.map(|_| Input::Saved(sizes)).map_err(failed)
         });
     }
 
     fn load(&mut self, aggregates: Vec<AggregateId>) {
         let (store, space) = (Arc::clone(&self.shared.store), self.shared.space.clone());
         self.read(Reading::States, async move {
-            let mut loaded = Vec::new();
-            for aggregate in aggregates {
-                let stored = store.state(&space, &aggregate).await?;
-                loaded.push((aggregate, stored));
-            }
-            Ok(Input::Loaded(loaded))
+            let stored = store.states_of(&space, &aggregates).await?;
+            Ok(Input::Loaded(aggregates.into_iter().zip(stored).collect()))
         });
     }
 
@@ -373,6 +367,17 @@ impl Engine {
         self.tasks
             .spawn(async move { read.await.map_err(|error| (Input::ReadFailed(reading), error)) });
     }
+}
+
+fn encode(unsaved: Unsaved, mark: CheckpointMark) -> Result<Checkpoint, StoreError> {
+    let unreadable =
+        |error| StoreError::new("encode states", StoreErrorKind::Corrupt).caused_by(error);
+    Ok(Checkpoint {
+        mark,
+        replaces_all: unsaved.replaces_all,
+        states: unsaved.encode().map_err(unreadable)?,
+        conflicts: unsaved.conflicts,
+    })
 }
 
 /// The fingerprint of no registry.

@@ -1,6 +1,6 @@
 //! Watchers of aggregates.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -39,7 +39,7 @@ impl Watchers {
     }
 
     /// Aggregates have changed.
-    pub(super) fn notify(&self, changed: &BTreeSet<AggregateId>) {
+    pub(super) fn notify(&self, changed: &[AggregateId]) {
         let watched = self.lock();
         if watched.by_aggregate.is_empty() {
             return;

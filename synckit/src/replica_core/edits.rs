@@ -9,28 +9,28 @@ use std::time::Duration;
 
 use super::COMMIT_EVENTS_MAX;
 use super::exchange::Ticket;
-use crate::block::{BLOCK_BYTES_MAX, Block, BlockPacker, SIGNATURE_LEN};
+use crate::block::{BLOCK_BYTES_MAX, Block, BlockPacker};
 use crate::branch::{BranchNo, Branches};
 use crate::chain::{Chain, CommitId};
 use crate::clock::{HybridClock, UnixMillis};
 use crate::conflict::Conflicts;
-use crate::envelope::{Context, Envelope, Metadata, PAYLOAD_BYTES_MAX};
+use crate::envelope::{Context, Envelope, LeafHasher, Metadata, PAYLOAD_BYTES_MAX};
 use crate::event::{DecodeError, EncodedEvent};
 use crate::id::{AggregateId, Dot, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::LogBlock;
-use crate::registry::{Outcome, State};
+use crate::registry::{Outcome, Recorded, State};
 use crate::ruling::{Control, Redating};
 use crate::vector::{Stamp, VectorClock};
 
 /// Most edits of one group commit.
-const GROUP_EDITS_MAX: usize = 1_024;
+const GROUP_EDITS_MAX: usize = 4_096;
 /// Bytes of payload of one group commit; the edit that reaches the line is the last of its group.
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of payload that are not durable before further edits wait.
 const STAGED_BYTES_MAX: usize = 2 * GROUP_BYTES_MAX;
 /// Edits that are not durable before further ones wait.
-const STAGED_EDITS_MAX: usize = 4 * GROUP_EDITS_MAX;
+const STAGED_EDITS_MAX: usize = 2 * GROUP_EDITS_MAX;
 
 /// A hub's ruling corrects the wall clock for so long.
 const CORRECTED_FOR: Duration = Duration::from_secs(15 * 60);
@@ -70,12 +70,11 @@ struct StagedEdit {
     ticket: Option<Ticket>,
     aggregate: AggregateId,
     commit: Vec<Envelope>,
-    /// The edit packed by itself, without a signature.
-    block: Block,
     /// Context: what its author had seen of the aggregate, under the identities of merging.
     seen: VectorClock,
-    /// The commit that it follows.
+    /// The commit that it follows, and the one that it is.
     before: CommitId,
+    id: CommitId,
     bytes: usize,
 }
 
@@ -86,6 +85,7 @@ pub(super) struct Edits {
     key: ReplicaKey,
     /// Drawn at each opening: a copy that writes under the same key never writes the same commit.
     nonce: u64,
+    hasher: LeafHasher,
     /// The author's last commit, everything staged included.
     head: CommitId,
     /// Up to which number each branch is the author's own writing. The number alone would not do: a
@@ -136,6 +136,7 @@ impl Edits {
             space,
             key,
             nonce,
+            hasher: LeafHasher::default(),
             staged: VecDeque::new(),
             committing: Vec::new(),
             group: Vec::new(),
@@ -161,6 +162,11 @@ impl Edits {
             let is_own = self.own.get(&place.branch).is_some_and(|own| run.last_seq() <= *own);
             run.replica == self.author() && !is_own && !self.is_committing(&place.end)
         })
+    }
+
+    /// True when a block is one of those that are being committed.
+    pub(super) fn commits(&self, log: &LogBlock) -> bool {
+        log.runs.iter().all(|place| self.is_committing(&place.end))
     }
 
     /// True when a chain ends a block that is being committed.
@@ -231,27 +237,26 @@ impl Edits {
         let seen = state.context(&self.author());
         let commit = self.envelopes(draft, state.as_ref(), branches.context(&seen), wall);
         let before = self.head;
-        let mut packer = BlockPacker::new(self.space.clone());
-        let packed = packer.push_commit(&before, self.nonce, &commit);
-        let after = packed.map_err(|_| EditRefusal::TooLarge(BLOCK_BYTES_MAX))?;
-        let unsigned = |_: &CommitId| [0; SIGNATURE_LEN];
-        let block = packer.finish(unsigned).ok_or(EditRefusal::TooLarge(BLOCK_BYTES_MAX))?;
-        try_fold(state.as_mut(), &block, &seen)?;
+        if !BlockPacker::new(self.space.clone()).fits(&before, self.nonce, &commit) {
+            return Err(EditRefusal::TooLarge(BLOCK_BYTES_MAX));
+        }
+        try_fold(state.as_mut(), &commit, &seen)?;
+        let id = self.hasher.name(&before, self.nonce, &commit);
 
         let edits = self.overlay.get(&aggregate).map_or(1, |overlaid| overlaid.edits + 1);
         self.overlay.insert(aggregate.clone(), Overlaid { state, edits });
-        self.head = after;
+        self.head = id;
         self.bytes += bytes;
         self.staged.push_back(StagedEdit {
             ticket: Some(ticket),
             aggregate,
             commit,
-            block,
             seen,
             before,
+            id,
             bytes,
         });
-        Ok(after.dot())
+        Ok(id.dot())
     }
 
     /// The next group to commit, if there is one and none is under way.
@@ -323,20 +328,31 @@ impl Edits {
         dropped.filter_map(|edit| edit.ticket).collect()
     }
 
-    /// Somebody else's events have changed the durable state below what is staged.
-    pub(super) fn rebase(&mut self, aggregate: &AggregateId, durable: &dyn State) {
-        let Some(overlaid) = self.overlay.get_mut(aggregate) else { return };
-        let mut state = durable.duplicate();
+    /// Somebody else's events have changed durable states below what is staged.
+    pub(super) fn rebase<'a>(
+        &mut self,
+        changed: impl Iterator<Item = (&'a AggregateId, &'a dyn State)>,
+    ) {
+        let overlaid = changed.filter(|(aggregate, _)| self.overlays(aggregate));
+        let mut below: BTreeMap<_, _> =
+            overlaid.map(|(aggregate, durable)| (aggregate, durable.duplicate())).collect();
+        if below.is_empty() {
+            return;
+        }
         let durable = self.unfolded.iter().flat_map(|(_, edits)| edits);
-        let edits = durable.chain(&self.committing).chain(&self.staged);
-        for edit in edits.filter(|edit| edit.aggregate == *aggregate) {
+        for edit in durable.chain(&self.committing).chain(&self.staged) {
+            let Some(state) = below.get_mut(&edit.aggregate) else { continue };
             // Its events are in the log before long; what they do to this state is found then.
             let mut tried = state.duplicate();
-            if try_fold(tried.as_mut(), &edit.block, &edit.seen).is_ok() {
-                state = tried;
+            if try_fold(tried.as_mut(), &edit.commit, &edit.seen).is_ok() {
+                *state = tried;
             }
         }
-        overlaid.state = state;
+        for (aggregate, state) in below {
+            if let Some(overlaid) = self.overlay.get_mut(aggregate) {
+                overlaid.state = state;
+            }
+        }
     }
 
     /// Packs the group that is committed into few blocks, each signed once.
@@ -345,11 +361,14 @@ impl Edits {
         let mut blocks = Vec::new();
         let mut packer = BlockPacker::new(self.space.clone());
         for edit in &self.committing {
-            if packer.push_commit(&edit.before, self.nonce, &edit.commit).is_err() {
+            let push = |packer: &mut BlockPacker| {
+                packer.push_named(&edit.before, self.nonce, &edit.commit, edit.id)
+            };
+            if push(&mut packer).is_err() {
                 let empty = BlockPacker::new(self.space.clone());
                 blocks.extend(std::mem::replace(&mut packer, empty).finish(sign));
-                // Each edit fits into an empty block: it was packed by itself when it was staged.
-                let _ = packer.push_commit(&edit.before, self.nonce, &edit.commit);
+                // Each edit fits into an empty block: that was found when it was staged.
+                let _ = push(&mut packer);
             }
         }
         blocks.extend(packer.finish(sign));
@@ -401,12 +420,13 @@ impl Draft {
 /// Folds an edit of the author's own into a state that is thrown away when that fails.
 fn try_fold(
     state: &mut dyn State,
-    block: &Block,
+    commit: &[Envelope],
     context: &VectorClock,
 ) -> Result<(), EditRefusal> {
-    for entry in block.entries() {
-        let at = Stamp { dot: entry.dot(), hlc: entry.hlc(), context };
-        match state.fold(&at, &entry, &mut Conflicts::new(entry.aggregate())) {
+    for envelope in commit {
+        let at = Stamp { dot: envelope.dot, hlc: envelope.hlc, context };
+        let event = Recorded { event: &envelope.event, payload: &envelope.payload };
+        match state.fold(&at, event, &mut Conflicts::new(&envelope.aggregate)) {
             Outcome::Parked(reason) | Outcome::Panicked(reason) => {
                 return Err(EditRefusal::Unreadable(reason));
             }

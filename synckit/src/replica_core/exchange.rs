@@ -1,7 +1,5 @@
 //! The inputs and effects of a replica's core.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 
 use super::states::Unsaved;
@@ -41,8 +39,8 @@ pub(crate) enum Input {
     ReadFailed(Reading),
     /// Answers [`Effect::ReadHeads`].
     Heads(Box<Heads>),
-    /// Answers [`Effect::Save`]: durable.
-    Saved,
+    /// Answers [`Effect::Save`]: durable, each state in so many bytes.
+    Saved(Vec<(AggregateId, usize)>),
     /// Answers [`Effect::Save`]: the store failed.
     SaveFailed,
 }
@@ -64,8 +62,8 @@ pub(crate) struct Heads {
 /// Something to do. Of each kind that is answered, one is under way at a time.
 #[derive(Debug)]
 pub(crate) enum Effect {
-    /// Tell those who watch these aggregates.
-    Changed(BTreeSet<AggregateId>),
+    /// Tell those who watch these aggregates, each named once.
+    Changed(Vec<AggregateId>),
     /// Append these blocks of the author's, in one transaction.
     Commit(Vec<Block>),
     /// Everything is over.

@@ -3,12 +3,11 @@
 //! States are folded in memory and stored now and then, with the position that they reflect. They
 //! can lag behind the log, and are caught up from it; they never lead it.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::cache::{Cache, Cached, Place};
 use crate::block::Block;
 use crate::branch::Branches;
 use crate::clock::Hlc;
@@ -16,27 +15,33 @@ use crate::conflict::{Conflict, Conflicts};
 use crate::event::DecodeError;
 use crate::id::{AggregateId, Key, Name, Position};
 use crate::log::{LogBlock, Stamped};
-use crate::registry::{Outcome, Registry, State};
+use crate::registry::{Outcome, Recorded, Registry, State};
 use crate::ruling::{Rulings, is_control};
 use crate::wire::WireError;
 
+/// Events between the stored states and the folded ones before states are stored: as many as an
+/// opening after a crash folds again.
+const CHECKPOINT_EVENTS: u64 = 262_144;
+/// The same in bytes of the log.
+const CHECKPOINT_BYTES: usize = 32 * 1024 * 1024;
 /// States in memory whose changes are not stored yet, in bytes, before they are written.
-pub(super) const DIRTY_BYTES_MAX: usize = 8 * 1024 * 1024;
+const DIRTY_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Conflicts that are not stored yet before they are written.
 pub(super) const CONFLICTS_MAX: usize = 4_096;
-/// States in memory, in bytes, before those that are stored are dropped.
+/// States in memory, in bytes, before those that are stored and not in use are dropped.
 const CACHE_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Bytes that a state takes besides the events folded into it, roughly.
-const STATE_BYTES: usize = 512;
+/// The bytes left of them, so that dropping costs each state little.
+const CACHE_BYTES_KEPT: usize = CACHE_BYTES_MAX / 4 * 3;
 
 /// The states in memory, and how far they have been folded.
 #[derive(Debug)]
 pub(super) struct States {
     registry: Registry,
-    states: BTreeMap<AggregateId, Cached>,
+    cache: Cache,
     folded: Position,
-    dirty_bytes: usize,
-    clean_bytes: usize,
+    /// The position that the stored states reflect, and bytes of the log folded since.
+    stored: Position,
+    bytes_since: usize,
     conflicts: Vec<Conflict>,
     tally: Tally,
     /// Reasons of events on which the application's code panicked.
@@ -44,6 +49,8 @@ pub(super) struct States {
     /// Stored states were folded under another registry, or cannot be read: they are not read, and
     /// replaced as a whole.
     stale: bool,
+    /// States that are not in memory may be in the store: otherwise every aggregate's is in memory.
+    partial: bool,
     saving: Option<Saving>,
     /// Grows when states leave memory.
     evictions: u64,
@@ -56,6 +63,8 @@ pub(super) struct States {
 struct Saving {
     through: Position,
     conflicts: usize,
+    /// Bytes of the log folded before it.
+    bytes: usize,
 }
 
 /// Counts of what folding met since the replica was opened.
@@ -63,14 +72,6 @@ struct Saving {
 pub(crate) struct Tally {
     pub(crate) conflicts: u64,
     pub(crate) parked: u64,
-}
-
-#[derive(Debug)]
-struct Cached {
-    state: Box<dyn State>,
-    weight: usize,
-    /// The log's position when the state last changed, unless that is stored.
-    unsaved: Option<Position>,
 }
 
 /// States to store.
@@ -88,27 +89,33 @@ pub(crate) struct Unsaved {
     pub(crate) is_sound: bool,
     /// True when everything stored before is replaced.
     pub(crate) replaces_all: bool,
-    pub(crate) states: Vec<(AggregateId, Bytes)>,
+    states: Vec<(AggregateId, Box<dyn State>)>,
     pub(crate) conflicts: Vec<Conflict>,
+}
+
+impl Unsaved {
+    /// The states' bytes. Takes a while when there are many: not for whoever others wait for.
+    pub(crate) fn encode(&self) -> Result<Vec<(AggregateId, Bytes)>, WireError> {
+        self.states.iter().map(|(id, state)| Ok((id.clone(), state.bytes()?))).collect()
+    }
 }
 
 impl States {
     /// Nothing in memory. `stored` is the position that the stored states reflect, if they can be
     /// used.
-    pub(super) const fn new(registry: Registry, stored: Option<Position>) -> Self {
+    pub(super) fn new(registry: Registry, stored: Option<Position>) -> Self {
+        let position = stored.unwrap_or(Position::START);
         Self {
             registry,
-            states: BTreeMap::new(),
-            folded: match stored {
-                Some(position) => position,
-                None => Position::START,
-            },
-            dirty_bytes: 0,
-            clean_bytes: 0,
+            cache: Cache::default(),
+            folded: position,
+            stored: position,
+            bytes_since: 0,
             conflicts: Vec::new(),
             tally: Tally { conflicts: 0, parked: 0 },
             panicked: BTreeMap::new(),
             stale: stored.is_none(),
+            partial: stored.is_some(),
             saving: None,
             evictions: 0,
             saves: 0,
@@ -125,11 +132,16 @@ impl States {
 
     /// True when states that are not in memory may be in the store.
     pub(super) const fn reads_store(&self) -> bool {
+        self.partial
+    }
+
+    /// True when what is stored belongs to these states.
+    pub(super) const fn has_stored(&self) -> bool {
         !self.stale
     }
 
     pub(super) fn contains(&self, aggregate: &AggregateId) -> bool {
-        self.states.contains_key(aggregate)
+        self.cache.contains(aggregate)
     }
 
     /// Counts how often states left memory.
@@ -154,7 +166,7 @@ impl States {
 
     /// A state in memory.
     pub(super) fn get(&self, aggregate: &AggregateId) -> Option<&dyn State> {
-        self.states.get(aggregate).map(|cached| cached.state.as_ref())
+        self.cache.get(aggregate)
     }
 
     /// Aggregates of `block` whose states must be put into memory before it is folded.
@@ -167,11 +179,12 @@ impl States {
     pub(super) fn begin(&mut self, aggregates: impl IntoIterator<Item = AggregateId>) {
         for aggregate in aggregates {
             let state = self.registry.fresh(&aggregate.kind);
-            self.put(aggregate, state, 0);
+            self.cache.insert(aggregate, state, 0);
         }
     }
 
-    /// Puts a state into memory as it was stored; a fresh one when there is none.
+    /// Puts a state into memory as it was stored; a fresh one when there is none. A state that is
+    /// in memory is newer and stays.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -184,16 +197,21 @@ impl States {
             Some(bytes) => self.registry.read(&aggregate.kind, bytes)?,
             None => self.registry.fresh(&aggregate.kind),
         };
-        self.put(aggregate, state, stored.map_or(0, <[u8]>::len));
+        self.cache.insert(aggregate, state, stored.map_or(0, <[u8]>::len));
         Ok(())
     }
 
-    /// A state that is in memory is newer and stays.
-    fn put(&mut self, aggregate: AggregateId, state: Box<dyn State>, bytes: usize) {
-        if let Entry::Vacant(vacant) = self.states.entry(aggregate) {
-            let weight = STATE_BYTES + bytes;
-            self.clean_bytes += weight;
-            vacant.insert(Cached { state, weight, unsaved: None });
+    /// Puts a state into memory that was read from the store, in so many bytes, when states had
+    /// left memory this often: if none has since, nobody can have changed it there.
+    pub(super) fn remember(
+        &mut self,
+        aggregate: AggregateId,
+        state: Box<dyn State>,
+        encoded: usize,
+        evictions: u64,
+    ) {
+        if self.evictions == evictions && self.partial {
+            self.cache.insert(aggregate, state, encoded);
         }
     }
 
@@ -207,65 +225,79 @@ impl States {
         log: &LogBlock,
         branches: &Branches,
         rulings: &Rulings,
-    ) -> BTreeSet<AggregateId> {
-        let mut folds = BTreeMap::new();
-        for (position, stamped) in log.stamped(branches, rulings, self.folded) {
-            let entry = stamped.entry;
-            let aggregate = entry.aggregate();
-            let Some(cached) = self.states.get_mut(aggregate) else { continue };
-            let fold = folds.entry(aggregate).or_insert_with(|| BlockFold::of(cached));
-            let mut conflicts = Conflicts::new(aggregate);
-            match fold.add(cached, stamped, &mut conflicts) {
+    ) -> Vec<AggregateId> {
+        let aggregates = log.block.aggregates();
+        let places: Vec<_> = aggregates.iter().map(|id| self.cache.place(id)).collect();
+        let mut folds: Vec<Option<BlockFold>> = Vec::new();
+        folds.resize_with(aggregates.len(), || None);
+        let after = self.folded;
+        for (position, stamped) in log.stamped(branches, rulings, after) {
+            let index = stamped.entry.aggregate_index();
+            let Some(place) = places[index] else { continue };
+            let Some(cached) = self.cache.at_mut(place) else { continue };
+            let fold = folds[index].get_or_insert_with(|| BlockFold::of(cached, place));
+            let mut conflicts = Conflicts::new(&aggregates[index]);
+            let event = Recorded::of(&stamped.entry);
+            match cached.state.fold(&stamped.stamp(), event, &mut conflicts) {
                 Outcome::Known => continue,
                 Outcome::Folded => {}
                 Outcome::Parked(_) => self.tally.parked += 1,
                 Outcome::Panicked(reason) => {
                     self.tally.parked += 1;
                     self.panicked.insert(position, reason);
+                    let events = log.stamped(branches, rulings, after);
+                    let of_it = events.filter(|(_, event)| event.entry.aggregate_index() == index);
+                    let until = of_it.take_while(|(at, _)| *at <= position);
+                    cached.state = again(fold.before.as_ref(), until, &self.panicked);
                 }
                 // Counted as parked: its aggregate has more writers than a state tells apart.
                 Outcome::TooManyWriters(_) => self.tally.parked += 1,
             }
             fold.changed = true;
-            let grown = entry.payload().len();
-            if cached.unsaved.replace(log.end()).is_none() {
-                self.clean_bytes = self.clean_bytes.saturating_sub(cached.weight);
-                self.dirty_bytes += cached.weight;
-            }
-            cached.weight += grown;
-            self.dirty_bytes += grown;
+            fold.bytes += event.payload.len();
             let found = conflicts.into_found();
             self.tally.conflicts += found.len() as u64;
             self.conflicts.extend(found);
         }
-        self.folded = self.folded.max(log.end());
-        let changed = folds.into_iter().filter(|(_, fold)| fold.changed);
-        changed.map(|(aggregate, _)| aggregate.clone()).collect()
+        if log.end() > self.folded {
+            self.folded = log.end();
+            self.bytes_since += log.block.bytes().len();
+        }
+        let mut changed = Vec::new();
+        for fold in folds.into_iter().flatten().filter(|fold| fold.changed) {
+            self.cache.changed(fold.place, log.end(), fold.bytes);
+            changed.extend(self.cache.at(fold.place).map(|cached| cached.aggregate.clone()));
+        }
+        changed
     }
 
     /// True when enough is unsaved to be stored soon.
     pub(super) fn is_full(&self) -> bool {
-        self.dirty_bytes > DIRTY_BYTES_MAX || self.conflicts.len() > CONFLICTS_MAX
+        let distance = self.folded.0.saturating_sub(self.stored.0);
+        self.is_dirty()
+            && (distance >= CHECKPOINT_EVENTS
+                || self.bytes_since >= CHECKPOINT_BYTES
+                || self.cache.unsaved_bytes() > DIRTY_BYTES_MAX
+                || self.conflicts.len() > CONFLICTS_MAX)
     }
 
     /// True when anything is unsaved.
     pub(super) fn is_dirty(&self) -> bool {
-        self.dirty_bytes > 0 || (self.stale && self.folded > Position::START)
+        self.cache.unsaved_len() > 0 || (self.stale && self.folded > Position::START)
     }
 
     /// True when more is unsaved than may be, so that folding waits until it is stored.
     pub(super) fn is_overfull(&self) -> bool {
-        self.dirty_bytes > 2 * DIRTY_BYTES_MAX || self.conflicts.len() > 2 * CONFLICTS_MAX
+        self.cache.unsaved_bytes() > 2 * DIRTY_BYTES_MAX || self.conflicts.len() > 2 * CONFLICTS_MAX
     }
 
     /// Everything that is unsaved; it stays so until [`States::saved`]. Folding may go on meanwhile.
-    pub(super) fn save(&mut self, forks: u32, ruled: Position) -> Result<Unsaved, WireError> {
-        let unsaved = self.states.iter().filter(|(_, cached)| cached.unsaved.is_some());
-        let states = unsaved
-            .map(|(id, cached)| Ok((id.clone(), cached.state.bytes()?)))
-            .collect::<Result<_, WireError>>()?;
-        self.saving = Some(Saving { through: self.folded, conflicts: self.conflicts.len() });
-        Ok(Unsaved {
+    pub(super) fn save(&mut self, forks: u32, ruled: Position) -> Unsaved {
+        let copy = |cached: &Cached| (cached.aggregate.clone(), cached.state.duplicate());
+        let states = self.cache.unsaved().map(copy).collect();
+        let (through, conflicts) = (self.folded, self.conflicts.len());
+        self.saving = Some(Saving { through, conflicts, bytes: self.bytes_since });
+        Unsaved {
             position: self.folded,
             forks,
             ruled: ruled.max(self.folded),
@@ -273,26 +305,32 @@ impl States {
             replaces_all: self.stale,
             states,
             conflicts: self.conflicts.clone(),
-        })
+        }
     }
 
-    /// Takes note that what [`States::save`] gave is stored. States that `keep` refuses may leave memory.
-    pub(super) fn saved(&mut self, keep: impl Fn(&AggregateId) -> bool) {
-        let Some(Saving { through, conflicts }) = self.saving.take() else { return };
-        for cached in self.states.values_mut() {
-            if cached.unsaved.is_some_and(|changed| changed <= through) {
-                cached.unsaved = None;
-                self.dirty_bytes = self.dirty_bytes.saturating_sub(cached.weight);
-                self.clean_bytes += cached.weight;
-            }
+    /// Takes note that what [`States::save`] gave is stored, each state in so many bytes.
+    pub(super) fn saved(&mut self, sizes: &[(AggregateId, usize)]) {
+        let Some(Saving { through, conflicts, bytes }) = self.saving.take() else { return };
+        for (aggregate, encoded) in sizes {
+            self.cache.saved(aggregate, through, *encoded);
         }
         self.conflicts.drain(..conflicts);
+        self.stored = through;
+        self.bytes_since -= bytes;
         self.saves += 1;
         self.stale = false;
-        if self.clean_bytes > CACHE_BYTES_MAX {
-            self.states.retain(|id, cached| cached.unsaved.is_some() || keep(id));
-            let left = self.states.values().filter(|cached| cached.unsaved.is_none());
-            self.clean_bytes = left.map(|cached| cached.weight).sum();
+    }
+
+    /// True when stored states must leave memory.
+    pub(super) const fn is_over_cache(&self) -> bool {
+        // While nothing stored can be used, nothing may leave that has not been stored since.
+        !self.stale && self.cache.bytes() > CACHE_BYTES_MAX
+    }
+
+    /// Drops stored states that nobody has used lately, but none that `keep` wants.
+    pub(super) fn evict(&mut self, keep: impl Fn(&AggregateId) -> bool) {
+        if self.cache.evict(CACHE_BYTES_KEPT, keep) {
+            self.partial = true;
             self.evictions += 1;
         }
     }
@@ -308,63 +346,47 @@ impl States {
     pub(super) fn listed<'a>(
         &'a self,
         kind: &Name,
-        key: Option<&Key>,
+        after: Option<&Key>,
     ) -> impl Iterator<Item = (&'a AggregateId, &'a dyn State)> {
-        let kind = kind.clone();
-        let from = match key {
-            Some(key) => Bound::Excluded(key.clone()),
-            None => Bound::Included(Key::least()),
-        }
-        .map(|key| AggregateId { kind: kind.clone(), key });
-        self.states
-            .range((from, Bound::Unbounded))
-            .take_while(move |(id, _)| id.kind == kind)
+        self.cache
+            .listed(kind, after)
             // Loaded for an edit or a fold that has not come about: no event is held.
-            .filter(|(_, cached)| cached.state.latest() > Hlc::ZERO)
-            .map(|(id, cached)| (id, cached.state.as_ref()))
+            .filter(|cached| cached.state.latest() > Hlc::ZERO)
+            .map(|cached| (&cached.aggregate, cached.state.as_ref()))
     }
 }
 
-/// The effect of a block on one aggregate, to be replayed without an event on which the
-/// application's code panics.
-struct BlockFold<'a> {
+/// The effect of a block on one aggregate.
+struct BlockFold {
+    place: Place,
+    /// The state before it, to return to when the application's code panics.
     before: Box<dyn State>,
-    folded: Vec<(Stamped<'a>, bool)>,
     changed: bool,
+    /// Bytes of the payloads folded.
+    bytes: usize,
 }
 
-impl<'a> BlockFold<'a> {
-    fn of(cached: &Cached) -> Self {
-        Self { before: cached.state.duplicate(), folded: Vec::new(), changed: false }
+impl BlockFold {
+    fn of(cached: &Cached, place: Place) -> Self {
+        Self { place, before: cached.state.duplicate(), changed: false, bytes: 0 }
     }
+}
 
-    fn add(
-        &mut self,
-        cached: &mut Cached,
-        event: Stamped<'a>,
-        conflicts: &mut Conflicts<'_>,
-    ) -> Outcome {
-        let outcome = cached.state.fold(&event.stamp(), &event.entry, conflicts);
-        let panicked = matches!(outcome, Outcome::Panicked(_));
-        self.folded.push((event, panicked));
-        if panicked {
-            cached.state = self.again();
+/// The state after events of one aggregate, those that panicked parked.
+fn again<'a>(
+    before: &dyn State,
+    events: impl Iterator<Item = (Position, Stamped<'a>)>,
+    panicked: &BTreeMap<Position, DecodeError>,
+) -> Box<dyn State> {
+    let mut state = before.duplicate();
+    for (position, event) in events {
+        // These conflicts were noted when the events were folded first.
+        let mut noted = Conflicts::new(event.entry.aggregate());
+        if panicked.contains_key(&position) {
+            state.park(&event.stamp());
+        } else {
+            state.fold(&event.stamp(), Recorded::of(&event.entry), &mut noted);
         }
-        outcome
     }
-
-    /// The state after the same events, those that panicked parked.
-    fn again(&self) -> Box<dyn State> {
-        let mut state = self.before.duplicate();
-        for (event, panicked) in &self.folded {
-            // These conflicts were noted when the events were folded first.
-            let mut noted = Conflicts::new(event.entry.aggregate());
-            if *panicked {
-                state.park(&event.stamp());
-            } else {
-                state.fold(&event.stamp(), &event.entry, &mut noted);
-            }
-        }
-        state
-    }
+    state
 }

@@ -1,6 +1,7 @@
 //! The reading side of a replica's core: durable states, and counts.
 
-use super::{ReplicaCore, Tally};
+use super::ReplicaCore;
+use super::states::Tally;
 use crate::conflict::Conflict;
 use crate::event::DecodeError;
 use crate::id::{AggregateId, Key, Name, Position};
@@ -27,6 +28,24 @@ impl ReplicaCore {
     /// True when states that are not in memory may be in the store.
     pub(crate) const fn reads_store(&self) -> bool {
         self.states.reads_store()
+    }
+
+    /// True when the stored conflicts belong to these states.
+    pub(crate) const fn has_stored(&self) -> bool {
+        self.states.has_stored()
+    }
+
+    /// Puts a state into memory that was read from the store, in so many bytes, when
+    /// [`ReplicaCore::evictions`] was this.
+    pub(crate) fn remember(
+        &mut self,
+        aggregate: AggregateId,
+        state: Box<dyn State>,
+        encoded: usize,
+        evictions: u64,
+    ) {
+        self.states.remember(aggregate, state, encoded, evictions);
+        self.evict();
     }
 
     /// Counts how often states left memory: what was read from the store beside them is read again

@@ -170,7 +170,7 @@ impl World {
                     // tells whoever opens the states.
                     let forks = self.nodes[node].ledger.branches.fork_count();
                     if usize::try_from(unsaved.forks) == Ok(forks) {
-                        self.reflects(node, unsaved.position, &unsaved.states)?;
+                        self.reflects(node, unsaved.position, &unsaved.encode().unwrap())?;
                     }
                     self.errand(node, Errand::Save(unsaved));
                 }
@@ -292,19 +292,21 @@ impl World {
         Ok(if fails { Input::CommitFailed } else { Input::Committed(claimed) })
     }
 
-    fn save_states(&mut self, node: usize, mut unsaved: Unsaved, fails: bool) -> Input {
+    fn save_states(&mut self, node: usize, unsaved: Unsaved, fails: bool) -> Input {
+        let mut states = unsaved.encode().unwrap();
+        let sizes = states.iter().map(|(id, bytes)| (id.clone(), bytes.len())).collect();
         if self.has(Bug::SavesInPart) {
-            unsaved.states.pop();
+            states.pop();
         }
         let runs_ahead = self.has(Bug::MarkRunsAhead);
         let ledger = &mut self.nodes[node].ledger;
         if unsaved.replaces_all {
             ledger.states.clear();
         }
-        ledger.states.extend(unsaved.states);
+        ledger.states.extend(states);
         let position = if runs_ahead { ledger.head() } else { unsaved.position };
         ledger.mark = Some((position, unsaved.forks, unsaved.ruled));
-        if fails { Input::SaveFailed } else { Input::Saved }
+        if fails { Input::SaveFailed } else { Input::Saved(sizes) }
     }
 
     /// Whoever edits has been answered.

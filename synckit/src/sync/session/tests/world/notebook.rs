@@ -6,13 +6,12 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::aggregate::Fields;
-use crate::block::Entry;
 use crate::conflict::Conflicts;
 use crate::event::{DecodeError, EncodedEvent, EventRef};
 use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId};
 use crate::log::LogBlock;
 use crate::merge::{AnyField, At, Law, MergeState, OpId, Rule, field};
-use crate::registry::{Registry, State};
+use crate::registry::{Recorded, Registry, State};
 use crate::ruling::{Rulings, is_control};
 use crate::sync::session::tests::ledger::Ledger;
 use crate::vector::Stamp;
@@ -46,10 +45,10 @@ impl Notebook {
 fn fold(
     fields: &mut Fields,
     at: &Stamp<'_>,
-    entry: &Entry<'_>,
+    event: Recorded<'_>,
     conflicts: &mut Conflicts<'_>,
 ) -> Result<(), DecodeError> {
-    let list = numbers(&entry.payload());
+    let list = numbers(event.payload);
     fields.fold_with(at, conflicts, |fold| fold.op::<Vec<u64>, Notebook>(0, list));
     Ok(())
 }
@@ -162,7 +161,7 @@ pub(super) fn reference(
             continue;
         }
         let state = states.entry(id.clone()).or_insert_with(|| registry.fresh(&id.kind));
-        state.fold(&event.stamp(), &event.entry, &mut Conflicts::new(id));
+        state.fold(&event.stamp(), Recorded::of(&event.entry), &mut Conflicts::new(id));
     }
     states
 }
