@@ -18,7 +18,7 @@ use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{LogBlock, Refusal, Source};
 use crate::platform::{self, WallClock};
 use crate::ruling::{
-    Governor, Grounds, Rejection, Rulings, Suspect, Suspicion, ruled_elsewhere, suspects,
+    Governor, Grounds, Past, Rejection, Rulings, Suspect, Suspicion, ruled_elsewhere, suspects,
 };
 use crate::store::{
     Append, Batch, Claim, Committed, EventStore, LOOK_BACK_BLOCKS_MAX, StoreError, StoreErrorKind,
@@ -168,7 +168,7 @@ impl Gate {
         self.follow(space, governed).await?;
         let mut rulings = governed.rulings.clone();
         blocks.iter().for_each(|block| drop(rulings.note(block)));
-        let suspects = self.fresh(space, suspects, &rulings).await?;
+        let suspects = self.fresh(space, (blocks, suspects), &rulings).await?;
         let ruled = Governor::rule(&rulings, &suspects, wall);
         if ruled.is_empty() {
             return Ok(Vec::new());
@@ -199,7 +199,7 @@ impl Gate {
     async fn fresh(
         &self,
         space: &SpaceId,
-        suspects: Vec<Suspicion>,
+        (blocks, suspects): (&[Block], Vec<Suspicion>),
         rulings: &Rulings,
     ) -> Result<Vec<Suspect>, StoreError> {
         let commits: Vec<_> = suspects.iter().map(|of| of.suspect.commit).collect();
@@ -208,40 +208,31 @@ impl Gate {
         let refused = refused.filter(|of| of.rejection.is_some()).map(|of| of.commit);
         let refused: BTreeSet<_> = refused.collect();
         let counts = |of: &CommitId| !rulings.refuses(of) && !refused.contains(of);
-        let mut fresh = Vec::new();
+        let mut past = Past::default();
+        blocks.iter().for_each(|block| past.add(block));
+        let (mut read, mut fresh) = (BTreeSet::new(), Vec::new());
         for (mut of, _) in suspects.into_iter().zip(held).filter(|(_, held)| !held) {
-            if of.suspect.rejection.is_none() {
-                self.look_back(space, &mut of, counts).await?;
+            let author = of.suspect.commit.author;
+            let seen = if of.suspect.rejection.is_none() { of.seen.clone() } else { Vec::new() };
+            for (seen, seq) in seen {
+                // What an author wrote before is in no context: it can be anywhere. What it saw of
+                // another stands where the context says, unless that was refused.
+                let (through, nearest) =
+                    if seen == author { (u64::MAX, LOOK_BACK_BLOCKS_MAX) } else { (seq, 1) };
+                for most in [nearest, LOOK_BACK_BLOCKS_MAX] {
+                    if read.insert((seen, through, most)) {
+                        let blocks = self.store.written_through(space, &seen, through, most);
+                        blocks.await?.iter().for_each(|block| past.add(block));
+                    }
+                    if !past.of(&of, (seen, seq), counts).is_empty() {
+                        break;
+                    }
+                }
+                of.suspect.seen.extend(past.of(&of, (seen, seq), counts));
             }
             fresh.push(of.suspect);
         }
         Ok(fresh)
-    }
-
-    /// Adds the past of a suspect, as far as the log holds it.
-    async fn look_back(
-        &self,
-        space: &SpaceId,
-        of: &mut Suspicion,
-        counts: impl Fn(&CommitId) -> bool,
-    ) -> Result<(), StoreError> {
-        let author = of.suspect.commit.author;
-        for (seen, seq) in of.seen.clone() {
-            // What an author wrote before is in no context: it can be anywhere. What it saw of another
-            // stands where the context says, unless that was refused.
-            let mut most = if seen == author { LOOK_BACK_BLOCKS_MAX } else { 1 };
-            loop {
-                let blocks = self.store.written_through(space, &seen, seq, most).await?;
-                let past: Vec<_> = blocks.iter().flat_map(|block| of.past_in(block)).collect();
-                let found = past.iter().any(|(of, _)| of.author == seen && counts(of));
-                of.suspect.seen.extend(past);
-                if found || most == LOOK_BACK_BLOCKS_MAX {
-                    break;
-                }
-                most = LOOK_BACK_BLOCKS_MAX;
-            }
-        }
-        Ok(())
     }
 }
 

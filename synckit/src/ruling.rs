@@ -31,7 +31,7 @@ mod suspects;
 pub use control::{Control, REJECTION_BYTES_MAX, Redating, Refused, Rejection, RejectionError};
 pub use governor::{Governor, Suspect};
 #[cfg(any(test, feature = "runtime"))]
-pub(crate) use suspects::{Grounds, Suspicion, ruled_elsewhere, suspects};
+pub(crate) use suspects::{Grounds, Past, Suspicion, ruled_elsewhere, suspects};
 
 /// Names the authority's signature apart from others.
 const CERTIFIES: &[u8; 24] = b"synckit 2026 space's hub";
@@ -191,10 +191,10 @@ impl Rulings {
         self.dates.get(commit).copied()
     }
 
-    /// The greatest stamp given to an earlier commit of the same author.
+    /// The greatest stamp given to one of the last earlier commits of the same author.
     pub fn date_before(&self, commit: &CommitId) -> Option<Hlc> {
         let first = CommitId { seq: 0, chain: LEAST, ..*commit };
-        self.dates.range(first..*commit).map(|(_, at)| *at).max()
+        self.dates.range(first..*commit).rev().take(LAST_DATES).map(|(_, at)| *at).max()
     }
 
     /// The standing of each of a block's events; `None` when all count as they were written.
@@ -227,6 +227,8 @@ impl Rulings {
     }
 }
 
+/// Dates of an author's commits that are looked at: several branches may have about the same number.
+const LAST_DATES: usize = 32;
 const LEAST: Chain = Chain::from_bytes([0; Chain::LEN]);
 const GREATEST: Chain = Chain::from_bytes([u8::MAX; Chain::LEN]);
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Governor, Rejection, Rulings, Suspect};
-use crate::block::{Block, Commit, Run};
+use crate::block::{Block, Commit};
 use crate::chain::CommitId;
 use crate::clock::{Hlc, UnixMillis};
 use crate::id::{AggregateId, ReplicaId};
@@ -11,15 +11,58 @@ use crate::id::{AggregateId, ReplicaId};
 /// Says on which grounds a commit is refused, if it is.
 pub(crate) type Grounds<'a> = dyn Fn(&Block, &Commit) -> Option<Rejection> + 'a;
 
+/// Before every commit.
+const LEAST: CommitId =
+    CommitId { author: ReplicaId::from_bytes([0; 32]), seq: 0, chain: super::LEAST };
+
+/// Commits of an author about one aggregate that are looked at to find the last one in force. More
+/// than one, because an author that has forked has several of about the same number.
+const LAST_COMMITS: usize = 32;
+
 /// A commit that may have to be ruled on, and where its past is to be looked for.
 pub(crate) struct Suspicion {
-    /// The commit, with as much of its past as came together with it.
+    /// The commit.
     pub(crate) suspect: Suspect,
     /// Authors of events that its author had seen, itself included, each with the number of the last
     /// one. That one may be refused: then those before it are the past.
     pub(crate) seen: Vec<(ReplicaId, u64)>,
     /// The aggregates that it is about.
     aggregates: Vec<AggregateId>,
+}
+
+/// Commits of some blocks, by author and aggregate: each block is read once for all suspects.
+#[derive(Default)]
+pub(crate) struct Past(BTreeMap<(ReplicaId, AggregateId), BTreeMap<(u64, CommitId), Hlc>>);
+
+impl Past {
+    /// Adds the commits of a block.
+    pub(crate) fn add(&mut self, block: &Block) {
+        for commit in block.commits() {
+            for entry in commit.entries.clone().filter_map(|index| block.entry(index)) {
+                let place = (commit.id.author, entry.aggregate().clone());
+                let commits = self.0.entry(place).or_default();
+                commits.insert((entry.dot().seq, commit.id), entry.hlc());
+            }
+        }
+    }
+
+    /// What an author wrote last about a suspect's aggregates, up to a number and in force, with the
+    /// stamps. Of an author that has forked all branches count: a stamp is then too late rather than
+    /// too early.
+    pub(crate) fn of(
+        &self,
+        suspicion: &Suspicion,
+        (author, through): (ReplicaId, u64),
+        in_force: impl Fn(&CommitId) -> bool,
+    ) -> Vec<(CommitId, Hlc)> {
+        let of_aggregate = |aggregate: &AggregateId| self.0.get(&(author, aggregate.clone()));
+        let commits = suspicion.aggregates.iter().filter_map(of_aggregate);
+        let last = commits.flat_map(|commits| {
+            let seen = commits.range(..(through.saturating_add(1), LEAST)).rev();
+            seen.filter(|((_, id), _)| in_force(id)).take(LAST_COMMITS)
+        });
+        last.map(|((_, id), stamp)| (*id, *stamp)).collect()
+    }
 }
 
 /// The commits of blocks that may have to be ruled on. Rulings are none.
@@ -37,11 +80,7 @@ pub(crate) fn suspects(
         let rulings = Rulings::new().controls(block);
         let rules = |of: &&Commit| rulings.iter().any(|(index, _)| of.entries.contains(index));
         let commits = block.commits().iter().filter(|commit| !rules(commit));
-        let suspects_here = commits.filter_map(|commit| suspect(block, commit, wall, policy));
-        suspects.extend(suspects_here.map(|mut of: Suspicion| {
-            of.suspect.seen = blocks.iter().flat_map(|block| of.past_in(block)).collect();
-            of
-        }));
+        suspects.extend(commits.filter_map(|commit| suspect(block, commit, wall, policy)));
     }
     suspects
 }
@@ -75,35 +114,11 @@ fn suspect(
     Some(Suspicion { suspect, seen, aggregates })
 }
 
-impl Suspicion {
-    /// The commits in a block that belong to the past, with their stamps: what the authors seen wrote
-    /// about the same aggregates up to then. Of an author that has forked all branches count: a stamp
-    /// is then too late rather than too early.
-    pub(crate) fn past_in(&self, block: &Block) -> Vec<(CommitId, Hlc)> {
-        let last_seen = |author: &ReplicaId| {
-            let found = self.seen.binary_search_by_key(author, |(author, _)| *author);
-            found.map_or(0, |index| self.seen[index].1)
-        };
-        let is_past = |run: &Run| run.first_seq <= last_seen(&run.replica);
-        if !block.runs().iter().any(is_past) {
-            return Vec::new();
-        }
-        let commits = block.commits().iter();
-        let entries = commits.flat_map(|of| of.entries.clone().map(|index| (of.id, index)));
-        let about = entries.filter_map(|(id, index)| {
-            let entry = block.entry(index)?;
-            let is_seen = entry.dot().seq <= last_seen(&id.author);
-            let counts = is_seen && self.aggregates.contains(entry.aggregate());
-            counts.then(|| (id, entry.hlc()))
-        });
-        about.collect()
-    }
-}
-
 /// Counts the blocks up to the last one in which another hub rules, of those before the first
 /// suspect.
 pub(crate) fn ruled_elsewhere(blocks: &[Block], suspects: &[Suspicion]) -> usize {
-    let is_suspect = |commit: &Commit| suspects.iter().any(|of| of.suspect.commit == commit.id);
+    let first = suspects.first().map(|of| of.suspect.commit);
+    let is_suspect = |commit: &Commit| Some(commit.id) == first;
     let without = |block: &&Block| !block.commits().iter().any(is_suspect);
     let rules = |block: &&Block| !Rulings::new().controls(block).is_empty();
     let before: Vec<_> = blocks.iter().take_while(without).collect();

@@ -172,6 +172,24 @@ async fn edits_made_on_top_of_a_re_dated_one_stay_on_top_of_it() {
 }
 
 #[tokio::test]
+async fn a_thousand_edits_of_a_day_with_a_wrong_clock_arrive_in_one_sync() {
+    let time = Arc::new(AtomicU64::new(NOON + YEAR));
+    let hub = hub().wall_clock(stands_at(NOON)).in_memory().unwrap();
+    let (ann, bob) = (clocked(set_by(&time)).await, clocked(stands_at(NOON)).await);
+    let visits: Vec<_> = (0..1_000).map(|n| format!("a{n:04}")).collect();
+    for signature in &visits {
+        visit(&ann, signature).await;
+    }
+    sync(&ann, &hub).await;
+    sync(&bob, &hub).await;
+    let visits: Vec<_> = visits.iter().map(String::as_str).collect();
+    assert_agree(&[&ann, &bob], &visits).await;
+    assert_eq!((line(&ann).await, line(&bob).await), ("a0999".into(), "a0999".into()));
+    let ruled = hub.store().rulings(&space(), Position(u64::MAX)).await.unwrap();
+    assert_eq!(ruled.len(), 1_000);
+}
+
+#[tokio::test]
 async fn a_device_whose_clock_is_fast_is_re_dated_once_and_not_for_every_edit() {
     let hub = hub().wall_clock(stands_at(NOON)).in_memory().unwrap();
     let ann = clocked(stands_at(NOON + YEAR)).await;

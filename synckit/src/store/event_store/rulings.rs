@@ -70,8 +70,8 @@ impl EventStore {
         Ok(located.iter().map(Option::is_some).collect())
     }
 
-    /// The last blocks in which an author wrote an event up to a number, of all its branches; at most
-    /// `most`.
+    /// The last blocks in which an author wrote an event up to a number: about `most` of them, shared
+    /// among its branches, and at least one of each.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -86,8 +86,8 @@ impl EventStore {
         let Some(number) = self.core.number_of(space).await? else { return Ok(Vec::new()) };
         let rows = self.core.ledger.rows();
         let mut blocks = Vec::new();
+        let most = (most / branches.of(author).len().max(1)).max(1);
         for no in branches.of(author) {
-            let most = most.saturating_sub(blocks.len());
             blocks
                 .extend(locate::written_through(rows, number, &branches, *no, (seq, most)).await?);
         }

@@ -1,5 +1,7 @@
 //! Hubs that rule: a model of the gate of the real driver, in which a planted bug can be.
 
+use std::collections::BTreeSet;
+
 use super::audit::Sound;
 use super::notebook::{folded, reference};
 use super::{Bug, World};
@@ -8,7 +10,7 @@ use crate::chain::CommitId;
 use crate::id::SpaceId;
 use crate::log::Refusal;
 use crate::ruling::{
-    Authority, Governor, Rejection, Suspect, Suspicion, ruled_elsewhere, suspects,
+    Authority, Governor, Past, Rejection, Suspect, Suspicion, ruled_elsewhere, suspects,
 };
 
 impl World {
@@ -28,12 +30,16 @@ impl World {
             rulings.note(block);
         }
         let elsewhere = ruled_elsewhere(blocks, &suspicions);
+        let mut past = Past::default();
+        let held = ledger.blocks.iter().map(|log| &log.block);
+        held.chain(blocks).for_each(|block| past.add(block));
+        let refused = suspicions.iter().filter(|of| of.suspect.rejection.is_some());
+        let refused: BTreeSet<_> = refused.map(|of| of.suspect.commit).collect();
+        let counts = |of: &CommitId| !rulings.refuses(of) && !refused.contains(of);
         let looked_up = |mut of: Suspicion| -> Suspect {
-            let past: Vec<_> =
-                ledger.blocks.iter().flat_map(|log| of.past_in(&log.block)).collect();
-            of.suspect.seen.extend(past);
-            if self.has(Bug::DatesBeforePast) {
-                of.suspect.seen.clear();
+            if !self.has(Bug::DatesBeforePast) {
+                let last = of.seen.iter().flat_map(|seen| past.of(&of, *seen, counts));
+                of.suspect.seen = last.collect();
             }
             of.suspect
         };
