@@ -11,7 +11,7 @@
 //! - `encoding`, `seal`, `record`, `identity`: what stands in rows, byte for byte;
 //! - `view`: which rows answer a question, and what they say;
 //! - `ledger`, `locate`, `space`: admission, and what is remembered of spaces;
-//! - `queue`, `watch`: group commit, and waking readers;
+//! - `queue`, `watch`, `tail`: group commit, waking readers, and what they read next;
 //! - `left`, `rewrite`, `report`: what was read out of a damaged file, and waits for what it follows;
 //! - `memory`, `redb`: back ends.
 
@@ -43,6 +43,7 @@ mod rewrite;
 mod rows;
 mod seal;
 mod space;
+mod tail;
 mod view;
 mod watch;
 

@@ -179,6 +179,10 @@ impl EventStore {
     /// # Errors
     /// When the store cannot be read or what it holds is damaged. Damage is never returned as data.
     pub async fn read_after(&self, space: &SpaceId, after: Position) -> Result<Page, StoreError> {
+        self.check_open("read the log")?;
+        if let Some(page) = self.core.ledger.queue.tails().page(space, after) {
+            return Ok(page);
+        }
         let read = |number| vec![view::log_read(number, after)];
         let page =
             |row: &SpaceRow, rows: &[Vec<Row>]| view::page(row, after, first(rows)).map(Some);

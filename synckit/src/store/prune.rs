@@ -30,6 +30,7 @@ fn names_of(number: SpaceNumber, log: &LogBlock) -> impl Iterator<Item = Change>
 impl EventStore {
     /// The rows below the store, to write to them as another process would.
     pub fn rows(&self) -> &dyn Rows {
+        self.ledger().queue.tails().forget_all();
         self.ledger().rows()
     }
 
@@ -66,6 +67,7 @@ impl EventStore {
         ];
         changes.extend(names);
         self.rows().write(WriteSet { guards: vec![guard], changes }).await?;
+        self.ledger().queue.tails().forget(space);
         Ok(Position(row.begins))
     }
 }

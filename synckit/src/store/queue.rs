@@ -12,9 +12,11 @@ use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, oneshot};
 use super::encoding::SpaceNumber;
 use super::rows::{Change, Rows, Table, WriteSet};
 use super::space::Space;
+use super::tail::Tails;
 use super::watch::LogWatch;
 use super::{StoreError, StoreErrorKind};
 use crate::id::{Position, SpaceId};
+use crate::log::LogBlock;
 use crate::platform;
 
 /// Most bytes that wait to be written; further callers wait for room.
@@ -31,6 +33,7 @@ const GROUP_BYTES_ENOUGH: usize = 16 * 1024 * 1024;
 pub(super) struct Queue {
     rows: Arc<dyn Rows>,
     watch: LogWatch,
+    tails: Tails,
     room: Arc<Semaphore>,
     state: Mutex<State>,
 }
@@ -54,8 +57,9 @@ pub(super) struct Staged {
     pub(super) write: WriteSet,
     /// End of the log once it is written.
     pub(super) ends: Position,
-    /// True when it appends to the log.
-    pub(super) appends: bool,
+    /// Begin of the log, and the blocks that it appends.
+    pub(super) begins: Position,
+    pub(super) appended: Vec<LogBlock>,
     /// The number of numbered spaces with it, if it numbers one.
     pub(super) spaces: Option<u32>,
     /// Held until the store's other key is written or has failed, if it changes the key.
@@ -84,7 +88,13 @@ pub(super) enum Written {
 impl Queue {
     pub(super) fn new(rows: Arc<dyn Rows>) -> Self {
         let room = Arc::new(Semaphore::new(QUEUE_BYTES_MAX as usize));
-        Self { rows, watch: LogWatch::new(), room, state: Mutex::default() }
+        Self {
+            rows,
+            watch: LogWatch::new(),
+            tails: Tails::default(),
+            room,
+            state: Mutex::default(),
+        }
     }
 
     pub(super) fn rows(&self) -> &dyn Rows {
@@ -93,6 +103,10 @@ impl Queue {
 
     pub(super) const fn watch(&self) -> &LogWatch {
         &self.watch
+    }
+
+    pub(super) const fn tails(&self) -> &Tails {
+        &self.tails
     }
 
     /// Waits until there is room for a batch of so many bytes.
@@ -180,7 +194,10 @@ impl Queue {
         if let Some(number) = staged.spaces.and_then(|spaces| spaces.checked_sub(1)) {
             staged.space.has_number(SpaceNumber(number));
         }
-        if staged.appends {
+        if !staged.appended.is_empty() {
+            if !self.rows.is_shared() {
+                self.tails.append(&staged.id, staged.begins, staged.appended);
+            }
             self.watch.notify(&staged.id);
         }
         let _ = reply.send(Written::Durably);
@@ -200,6 +217,7 @@ impl Queue {
         };
         for waiting in group {
             waiting.staged.space.forget_end();
+            self.tails.forget(&waiting.staged.id);
             let _ = waiting.reply.send(failed.clone());
         }
         for waiting in above {
