@@ -23,6 +23,7 @@ pub const BRANCHES_MAX: usize = VECTOR_REPLICAS_MAX / 2;
 /// A branch would be one more than [`BRANCHES_MAX`], or some before it are not known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("more branches than {BRANCHES_MAX}; split the space into several")]
+#[non_exhaustive]
 pub struct BranchesFull;
 
 /// The number of a branch among those that one store holds of a space. Local to the store.

@@ -62,11 +62,12 @@ pub fn check_or_bless(
     test: &str,
 ) -> Result<(), LockError> {
     let bless = env::var("SYNCKIT_BLESS").is_ok_and(|value| synckit_lock::is_on(&value));
-    schemas.check_locks(&Package { name: package, root: Path::new(root), test }, bless)
+    schemas.check_locks(&Package::new(package, Path::new(root), test), bless)
 }
 
 /// A package with lock files.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Package<'a> {
     /// The name in its manifest.
     pub name: &'a str,
@@ -74,6 +75,13 @@ pub struct Package<'a> {
     pub root: &'a Path,
     /// The test that holds the locks: one of the package's, by its whole path.
     pub test: &'a str,
+}
+
+impl<'a> Package<'a> {
+    /// The package of that name, whose manifest is in `root`, and whose locks `test` holds.
+    pub const fn new(name: &'a str, root: &'a Path, test: &'a str) -> Self {
+        Self { name, root, test }
+    }
 }
 
 impl Schemas {

@@ -11,7 +11,7 @@
 //! chain before the end is a *fork*: the author's key was used by two stores. Both branches are
 //! kept, and merge like any concurrent work.
 //!
-//! Admission asks nobody: [`Admission::decide`] either decides or says what it needs to know, so
+//! Admission asks nobody: `Admission::decide` either decides or says what it needs to know, so
 //! that a store answers all questions of a batch at once.
 
 use std::fmt;
@@ -28,7 +28,8 @@ use crate::vector::{Stamp, VectorClock};
 
 mod admission;
 
-pub use admission::{Admission, Admitted, Answers, Decision, Question};
+#[cfg_attr(not(feature = "runtime"), allow(unused_imports, reason = "stores admit"))]
+pub(crate) use admission::{Admission, Admitted, Answers, Decision, Question};
 
 /// Most blocks' bytes that one read of a log returns, unless a single block is larger.
 pub const READ_BYTES_MAX: usize = 768 * 1024;

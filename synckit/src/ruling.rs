@@ -97,6 +97,7 @@ pub struct Rulings {
 
 /// The effect of rulings on one event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(clippy::exhaustive_enums, reason = "an event counts, counts otherwise, or not")]
 pub enum Standing {
     /// It counts as it was written.
     AsWritten,

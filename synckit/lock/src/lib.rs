@@ -38,7 +38,13 @@
 //!
 //! This crate has no dependencies and touches no files. The macros read locks with it, and the
 //! library writes them; neither knows the format. It is not meant to be used alone, and its
-//! interface may change in any version.
+//! interface may change in any version: they depend on exactly the one they were published with.
+
+#![allow(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    reason = "the library and the macros, which need exactly this version, handle all there is"
+)]
 
 mod fingerprint;
 pub mod name;

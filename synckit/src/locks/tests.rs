@@ -71,7 +71,7 @@ fn those_who_bless_at_the_same_time_take_turns() {
     let schemas = |name| Schemas::of([published(What::Event, name)]);
     let bless = |test: usize| {
         let test = format!("notes::locks_{test}");
-        let package = Package { name: "notes", root: root.path(), test: &test };
+        let package = Package::new("notes", root.path(), &test);
         schemas(if test.ends_with('1') { "note.moved" } else { "note.sent" })
             .check_locks(&package, true)
             .is_ok()
@@ -89,7 +89,7 @@ fn those_who_bless_at_the_same_time_take_turns() {
 #[test]
 fn a_lock_that_another_test_holds_is_no_orphan() {
     let root = tempfile::tempdir().unwrap();
-    let package = |test| Package { name: "notes", root: root.path(), test };
+    let package = |test| Package::new("notes", root.path(), test);
     let (one, two) = (package("notes::one"), package("notes::two"));
     let moved = Schemas::of([published(What::Event, "note.moved")]);
     let sent = Schemas::of([published(What::Event, "note.sent")]);
@@ -111,7 +111,7 @@ fn a_lock_that_another_test_holds_is_no_orphan() {
 #[test]
 fn a_test_without_a_type_of_its_package_fails() {
     let root = tempfile::tempdir().unwrap();
-    let package = Package { name: "others", root: root.path(), test: "others::locks" };
+    let package = Package::new("others", root.path(), "others::locks");
     let schemas = Schemas::of([published(What::Event, "note.moved")]);
     let said = schemas.check_locks(&package, true).unwrap_err().to_string();
     assert!(said.starts_with("`others::locks` holds no type of package `others`"), "{said}");
@@ -121,7 +121,7 @@ fn a_test_without_a_type_of_its_package_fails() {
 #[test]
 fn a_manifest_that_does_not_tell_of_locks_is_told() {
     let root = tempfile::tempdir().unwrap();
-    let package = Package { name: "notes", root: root.path(), test: "notes::locks" };
+    let package = Package::new("notes", root.path(), "notes::locks");
     let schemas = Schemas::of([published(What::Event, "note.moved")]);
     fs::write(root.path().join("Cargo.toml"), "[package]\n").unwrap();
     let said = schemas.check_locks(&package, true).unwrap_err().to_string();

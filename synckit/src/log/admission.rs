@@ -10,7 +10,7 @@ use crate::block::{Block, Commit};
 
 /// Question to a store about its log.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Question {
+pub(crate) enum Question {
     /// The branch that a commit lies on; none when it is not held.
     Holds(CommitId),
     /// The chain after the commit that follows an event on a branch.
@@ -19,26 +19,26 @@ pub enum Question {
 
 /// Answers of a store so far.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Answers {
+pub(crate) struct Answers {
     holds: BTreeMap<CommitId, Option<BranchNo>>,
     next: BTreeMap<(BranchNo, u64), Chain>,
 }
 
 impl Answers {
     /// The answer to [`Question::Holds`].
-    pub fn holds(&mut self, commit: CommitId, branch: Option<BranchNo>) {
+    pub(crate) fn holds(&mut self, commit: CommitId, branch: Option<BranchNo>) {
         self.holds.insert(commit, branch);
     }
 
     /// The answer to [`Question::Next`].
-    pub fn next(&mut self, branch: BranchNo, seq: u64, chain: Chain) {
+    pub(crate) fn next(&mut self, branch: BranchNo, seq: u64, chain: Chain) {
         self.next.insert((branch, seq), chain);
     }
 }
 
 /// Result of admitting a batch.
 #[derive(Debug)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// This has to be known first.
     Ask(Vec<Question>),
     /// It is admitted.
@@ -47,32 +47,32 @@ pub enum Decision {
 
 /// The writes.
 #[derive(Clone, Debug)]
-pub struct Admitted {
+pub(crate) struct Admitted {
     /// The blocks to append; none when everything is held already.
-    pub blocks: Vec<LogBlock>,
+    pub(crate) blocks: Vec<LogBlock>,
     /// The branches that are new or have grown.
-    pub branches: BTreeMap<BranchNo, Branch>,
+    pub(crate) branches: BTreeMap<BranchNo, Branch>,
     /// The end of the log after it.
-    pub end: Cursor,
+    pub(crate) end: Cursor,
     /// True if a peer sent commits under this store's own key that this store does not hold: the
     /// store is a copy, has been copied, or was restored from a copy. It writes on under another
     /// key.
-    pub own_key_is_used_elsewhere: bool,
+    pub(crate) own_key_is_used_elsewhere: bool,
 }
 
 /// A batch that is to be appended.
 #[derive(Clone, Copy, Debug)]
-pub struct Admission<'a> {
+pub(crate) struct Admission<'a> {
     /// The space appended to.
-    pub space: &'a SpaceId,
+    pub(crate) space: &'a SpaceId,
     /// The branches held.
-    pub branches: &'a Branches,
+    pub(crate) branches: &'a Branches,
     /// The end of the log.
-    pub end: Cursor,
+    pub(crate) end: Cursor,
     /// The key that this store writes under.
-    pub own: ReplicaId,
+    pub(crate) own: ReplicaId,
     /// The blocks, in order.
-    pub append: &'a [Append],
+    pub(crate) append: &'a [Append],
 }
 
 impl Admission<'_> {
@@ -80,7 +80,7 @@ impl Admission<'_> {
     ///
     /// # Errors
     /// A [`Refusal`]; nothing of the batch is then to be written.
-    pub fn decide(&self, answers: &Answers) -> Result<Decision, Refusal> {
+    pub(crate) fn decide(&self, answers: &Answers) -> Result<Decision, Refusal> {
         let mut staging = Staging::new(self, answers);
         for append in self.append {
             if let Err(refusal) = staging.admit(append) {

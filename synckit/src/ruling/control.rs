@@ -64,6 +64,7 @@ impl Rejection {
 
 /// A refused commit.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Refused {
     /// The commit.
     pub commit: CommitId,
@@ -75,6 +76,7 @@ pub struct Refused {
 
 /// Another date for a commit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "its parts are those of the format")]
 pub struct Redating {
     /// The commit.
     pub commit: CommitId,
@@ -86,6 +88,7 @@ pub struct Redating {
 
 /// A control event.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Control {
     /// Refuses a commit.
     Refused(Refused),

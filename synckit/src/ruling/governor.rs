@@ -16,6 +16,7 @@ pub struct Governor(Authority);
 
 /// A commit that may have to be ruled on.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Suspect {
     /// The commit.
     pub commit: CommitId,

@@ -1,5 +1,6 @@
 //! The session: a state machine that both sides run.
 
+mod config;
 mod exchange;
 
 use std::collections::VecDeque;
@@ -17,57 +18,10 @@ use crate::branch::Coverage;
 use crate::chain::CommitId;
 use crate::clock::UnixMillis;
 use crate::id::{Position, SpaceId};
-use crate::key::{self, ReplicaKey};
+use crate::key;
 use crate::log::{Cursor, Page, Refusal};
+pub use config::{Config, Now, Role, Until};
 pub use exchange::{Effect, Input, Progress, Recollection};
-
-/// The side of a connection.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Role {
-    /// This side, to sync this space.
-    Initiator(SpaceId),
-    /// The other side, which names the space.
-    Acceptor,
-}
-
-/// When a session is finished.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Until {
-    /// When each side holds what the other held when the session began.
-    CaughtUp,
-    /// When one side ends it.
-    Stopped,
-}
-
-/// Configuration of a session.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The side of a connection.
-    pub role: Role,
-    /// The key of this side's store.
-    pub key: ReplicaKey,
-    /// This side's wall clock when the session begins.
-    pub wall: UnixMillis,
-    /// 32 random bytes, different for every session.
-    pub nonce: [u8; 32],
-    /// When it is finished.
-    pub until: Until,
-    /// True if this side sends its log.
-    pub sends: bool,
-    /// True if this side receives the other's log.
-    pub receives: bool,
-    /// The fingerprint of this side's schemas, if it has any.
-    pub fingerprint: Option<[u8; 32]>,
-}
-
-/// The time, given with everything that happens.
-#[derive(Clone, Copy, Debug)]
-pub struct Now {
-    /// Time since the session was made. Never goes back.
-    pub elapsed: Duration,
-    /// The wall clock.
-    pub wall: UnixMillis,
-}
 
 /// One conversation about one space with one peer.
 #[derive(Debug)]

@@ -24,6 +24,7 @@ pub type OpeningId = [u8; 16];
 /// Marks of a file that the system keeps: each is `None` where it keeps none.
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, reason = "a seam for tests"))]
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "a medium states all of it")]
 pub struct Place {
     /// A hash of what tells the machine from others.
     pub machine: Option<[u8; 32]>,

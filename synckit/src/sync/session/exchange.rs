@@ -10,6 +10,7 @@ use crate::sync::violation::SessionError;
 
 /// Input of a session.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Input {
     /// A frame arrived.
     Received(Frame),
@@ -48,6 +49,7 @@ pub enum Input {
 
 /// Effect of a session, to be carried out in order.
 #[derive(Clone, Debug)]
+#[allow(clippy::exhaustive_enums, reason = "a driver must carry out each")]
 pub enum Effect {
     /// Send a frame.
     Send(Frame),
@@ -84,6 +86,7 @@ pub enum Effect {
 
 /// A store's knowledge of a peer and of itself.
 #[derive(Clone, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "a session resumes by all of it")]
 pub struct Recollection {
     /// The place up to which the peer's log has been followed.
     pub cursor: Option<Cursor>,
@@ -96,6 +99,7 @@ pub struct Recollection {
 
 /// Progress of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
 pub struct Progress {
     /// Events sent.
     pub events_sent: u64,

@@ -177,7 +177,7 @@ fn blessed(schemas: &Schemas, root: &Path) -> Result<u32, String> {
         let file = file.map_err(|error| error.to_string())?;
         fs::copy(file.path(), folder.join(file.file_name())).map_err(|error| error.to_string())?;
     }
-    let package = Package { name: env!("CARGO_PKG_NAME"), root, test: "mutants::locks" };
+    let package = Package::new(env!("CARGO_PKG_NAME"), root, "mutants::locks");
     schemas.check_locks(&package, true).map_err(|error| error.to_string())?;
     let lock = fs::read_to_string(folder.join("event.trip.paid.lock"));
     let lock = lock.map_err(|error| error.to_string())?;

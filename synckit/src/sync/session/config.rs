@@ -1,0 +1,67 @@
+//! Everything that a session is given: its side, its key, its end, and the time.
+
+use std::time::Duration;
+
+use crate::clock::UnixMillis;
+use crate::id::SpaceId;
+use crate::key::ReplicaKey;
+
+/// The side of a connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(clippy::exhaustive_enums, reason = "a connection has two sides")]
+pub enum Role {
+    /// This side, to sync this space.
+    Initiator(SpaceId),
+    /// The other side, which names the space.
+    Acceptor,
+}
+
+/// When a session is finished.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Until {
+    /// When each side holds what the other held when the session began.
+    CaughtUp,
+    /// When one side ends it.
+    Stopped,
+}
+
+/// Configuration of a session.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// This side's role.
+    pub role: Role,
+    /// The key of this side's store.
+    pub key: ReplicaKey,
+    /// This side's wall clock when the session begins.
+    pub wall: UnixMillis,
+    /// 32 random bytes, different for every session.
+    pub nonce: [u8; 32],
+    /// When it is finished.
+    pub until: Until,
+    /// True if this side sends its log.
+    pub sends: bool,
+    /// True if this side receives the other's log.
+    pub receives: bool,
+    /// The fingerprint of this side's schemas, if it has any.
+    pub fingerprint: Option<[u8; 32]>,
+}
+
+impl Config {
+    /// A session that sends and receives until both sides are caught up.
+    pub const fn new(role: Role, key: ReplicaKey, wall: UnixMillis, nonce: [u8; 32]) -> Self {
+        let (until, sends, receives) = (Until::CaughtUp, true, true);
+        Self { role, key, wall, nonce, until, sends, receives, fingerprint: None }
+    }
+}
+
+/// The time, given with everything that happens.
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "there are two clocks")]
+pub struct Now {
+    /// Time since the session was made. Never goes back.
+    pub elapsed: Duration,
+    /// The wall clock.
+    pub wall: UnixMillis,
+}
