@@ -29,13 +29,13 @@ pub enum InspectionEvent {
 #[allow(private_interfaces)]
 pub struct InspectionOps<'a, M = ::synckit::merge::Writes> {
     /// Edits `title`.
-    pub title: ::synckit::merge::Field<'a, String, ::synckit::merge::Lww, M>,
+    pub title: ::synckit::merge::Handle<'a, String, ::synckit::merge::Lww, M>,
     /// Edits `severity`.
-    pub severity: ::synckit::merge::Field<'a, Severity, ::synckit::merge::Max, M>,
+    pub severity: ::synckit::merge::Handle<'a, Severity, ::synckit::merge::Max, M>,
     /// Edits `visits`.
-    pub visits: ::synckit::merge::Field<'a, i64, ::synckit::merge::Counter, M>,
+    pub visits: ::synckit::merge::Handle<'a, i64, ::synckit::merge::Counter, M>,
     /// Edits `tags`.
-    pub tags: ::synckit::merge::Field<'a, BTreeSet<String>, ::synckit::merge::Set, M>,
+    pub tags: ::synckit::merge::Handle<'a, BTreeSet<String>, ::synckit::merge::Set, M>,
 }
 const _: () = {
     use ::synckit::merge as __merge;
@@ -43,10 +43,10 @@ const _: () = {
     type __Severity<T> = <[T; __SEVERITY] as ::core::iter::IntoIterator>::Item;
     fn __handles<M>(root: &dyn __merge::Root) -> InspectionOps<'_, M> {
         InspectionOps {
-            title: __merge::Field::new(root, 0),
-            severity: __merge::Field::new(root, 1),
-            visits: __merge::Field::new(root, 2),
-            tags: __merge::Field::new(root, 3),
+            title: __merge::Handle::new(root, 0),
+            severity: __merge::Handle::new(root, 1),
+            visits: __merge::Handle::new(root, 2),
+            tags: __merge::Handle::new(root, 3),
         }
     }
     #[automatically_derived]

@@ -32,7 +32,7 @@ pub(crate) struct Field<'a> {
     /// True if a macro made it, of a field of an aggregate: its type is known to be a `Field`, or is
     /// reported where it stands.
     pub(crate) generated: bool,
-    pub(crate) number: Numbered,
+    pub(crate) number: GivenNumber,
     /// The former name.
     pub(crate) was: Option<LitStr>,
     /// True if older events, which lack it, are read with the type's default.
@@ -42,7 +42,7 @@ pub(crate) struct Field<'a> {
 }
 
 /// The number of a field or variant, as far as the source gives it.
-pub(crate) struct Numbered {
+pub(crate) struct GivenNumber {
     /// The number that is written out.
     pub(crate) given: Option<u32>,
     /// The place of mistakes about the number.
@@ -94,7 +94,7 @@ impl<'a> Field<'a> {
                 ty: &field.ty,
                 told: false,
                 generated: false,
-                number: Numbered::of(attr.number, place),
+                number: GivenNumber::of(attr.number, place),
                 was: attr.was,
                 default: attr.default.is_some(),
                 new: attr.new.is_some(),
@@ -120,7 +120,7 @@ impl<'a> Field<'a> {
             ty,
             told,
             generated: true,
-            number: Numbered { given: None, at: TokenStream::new() },
+            number: GivenNumber { given: None, at: TokenStream::new() },
             was: None,
             default: false,
             new: false,
@@ -128,7 +128,7 @@ impl<'a> Field<'a> {
     }
 }
 
-impl Numbered {
+impl GivenNumber {
     fn of(explicit: Option<LitInt>, place: TokenStream) -> Self {
         // A number that does not fit is refused like every other one that is too great.
         let given = explicit.as_ref().map(|number| number.base10_parse().unwrap_or(u32::MAX));

@@ -21,7 +21,7 @@ use crate::ctxt::Ctxt;
 use crate::suggest::{did_you_mean, one_of};
 
 /// One part of a helper attribute.
-pub(crate) enum Entry {
+pub(crate) enum AttrPart {
     /// A literal alone, as in `#[field(3)]`.
     Literal(Lit),
     /// A key with or without something.
@@ -49,7 +49,12 @@ impl Given {
 }
 
 /// The parts of all `#[helper(…)]` among `attrs`.
-pub(crate) fn entries(cx: &Ctxt, attrs: &[Attribute], helper: &str, example: &str) -> Vec<Entry> {
+pub(crate) fn entries(
+    cx: &Ctxt,
+    attrs: &[Attribute],
+    helper: &str,
+    example: &str,
+) -> Vec<AttrPart> {
     let mut all = Vec::new();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident(helper)) {
         match &attr.meta {
@@ -64,11 +69,11 @@ pub(crate) fn entries(cx: &Ctxt, attrs: &[Attribute], helper: &str, example: &st
 
 /// The parts in the arguments of an attribute. A part that begins with neither a key nor a literal
 /// is reported.
-pub(crate) fn parse(cx: &Ctxt, tokens: TokenStream) -> Vec<Entry> {
+pub(crate) fn parse(cx: &Ctxt, tokens: TokenStream) -> Vec<AttrPart> {
     let parser = |input: ParseStream<'_>| {
         let mut all = Vec::new();
         while !input.is_empty() {
-            let entry = cx.ok(Entry::parse(input));
+            let entry = cx.ok(AttrPart::parse(input));
             let rest = until_comma(input)?;
             if entry.is_some() && !rest.is_empty() {
                 cx.error(rest, "expected `,` before this");
@@ -89,7 +94,7 @@ fn until_comma(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     Ok(passed)
 }
 
-impl Entry {
+impl AttrPart {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         if input.peek(Lit) {
             return Ok(Self::Literal(input.parse()?));
@@ -114,7 +119,7 @@ impl Entry {
     }
 }
 
-impl ToTokens for Entry {
+impl ToTokens for AttrPart {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         match self {
             Self::Literal(literal) => literal.to_tokens(tokens),

@@ -20,7 +20,7 @@ use bytes::Bytes;
 
 use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
-use crate::envelope::{Context, Envelope, LeafHasher, Metadata, Parts, Seen};
+use crate::envelope::{Context, Covered, Envelope, LeafHasher, Metadata, Seen};
 use crate::event::EventRef;
 use crate::id::{AggregateId, Dot, IdError, ReplicaId, SpaceId};
 use crate::wire::WireError;
@@ -337,9 +337,9 @@ impl<'a> Entry<'a> {
             .map(|(anchor, seq)| Seen { on: block.anchors[*anchor], seq: *seq })
     }
 
-    fn parts(&self) -> Parts<'a> {
+    fn parts(&self) -> Covered<'a> {
         let bytes = &self.block.bytes;
-        Parts {
+        Covered {
             aggregate: self.aggregate(),
             event: self.event(),
             hlc: self.header.hlc,

@@ -52,7 +52,7 @@ impl Driver {
         let mut writing = Tasks::new();
         writing.spawn(write(sender, to_send));
         let peer = self.peer.clone();
-        let mut running = Running {
+        let mut running = Conversation {
             session: Session::new(config),
             driver: self,
             begun: Stopwatch::start(),
@@ -76,7 +76,7 @@ impl Driver {
     }
 }
 
-struct Running {
+struct Conversation {
     session: Session,
     driver: Driver,
     begun: Stopwatch,
@@ -89,7 +89,7 @@ struct Running {
     failure: Option<Error>,
 }
 
-impl Running {
+impl Conversation {
     async fn run(
         &mut self,
         receiver: &mut dyn FrameReceiver,

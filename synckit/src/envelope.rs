@@ -103,7 +103,7 @@ impl Context {
 /// The parts of an envelope that its commit's leaf covers, wherever they are, the context left out.
 /// Author and number are covered by the chain, the end of the commit by the leaf.
 #[derive(Clone, Copy)]
-pub(crate) struct Parts<'a> {
+pub(crate) struct Covered<'a> {
     pub(crate) aggregate: &'a AggregateId,
     pub(crate) event: &'a EventRef,
     pub(crate) hlc: Hlc,
@@ -125,7 +125,7 @@ impl LeafHasher {
 
     /// Adds an event: every part is fixed in length or preceded by its length, so no two commits
     /// have the same bytes.
-    pub(crate) fn add(&mut self, parts: Parts<'_>, context: impl ExactSizeIterator<Item = Seen>) {
+    pub(crate) fn add(&mut self, parts: Covered<'_>, context: impl ExactSizeIterator<Item = Seen>) {
         let out = &mut self.0;
         out.bytes(parts.aggregate.kind.as_str().as_bytes());
         out.bytes(parts.aggregate.key.as_bytes());
@@ -151,7 +151,7 @@ impl LeafHasher {
 
     /// Adds an event that is not packed.
     pub(crate) fn add_envelope(&mut self, envelope: &Envelope) {
-        let parts = Parts {
+        let parts = Covered {
             aggregate: &envelope.aggregate,
             event: &envelope.event,
             hlc: envelope.hlc,

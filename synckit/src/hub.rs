@@ -49,10 +49,10 @@ const END_WITHIN: Duration = Duration::from_secs(10);
 /// A hub over a store. Cloning gives another handle to the same hub.
 #[derive(Clone)]
 pub struct Hub {
-    core: Arc<Core>,
+    core: Arc<Served>,
 }
 
-struct Core {
+struct Served {
     service: Mutex<Arc<Service>>,
     mending: Mending,
     governor: Option<Governor>,
@@ -138,7 +138,7 @@ impl Acceptor for Hub {
     }
 }
 
-impl Core {
+impl Served {
     fn service(&self) -> Arc<Service> {
         Arc::clone(&self.service.lock().unwrap_or_else(PoisonError::into_inner))
     }

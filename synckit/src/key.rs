@@ -74,18 +74,18 @@ pub(crate) mod known {
     use crate::id::ReplicaId;
 
     thread_local! {
-        static KNOWN: RefCell<Option<Known>> = const { RefCell::new(None) };
+        static KNOWN: RefCell<Option<IdealKeys>> = const { RefCell::new(None) };
     }
 
     #[derive(Default)]
-    struct Known {
+    struct IdealKeys {
         made: BTreeSet<[u8; 32]>,
         believes_all: bool,
     }
 
     /// From here on this thread's signatures are ideal; or, by mistake, all signatures are believed.
     pub(crate) fn begin(believes_all: bool) {
-        KNOWN.set(Some(Known { believes_all, ..Known::default() }));
+        KNOWN.set(Some(IdealKeys { believes_all, ..IdealKeys::default() }));
     }
 
     pub(super) fn sign(signer: &ReplicaId, message: &[u8]) -> Option<[u8; 64]> {

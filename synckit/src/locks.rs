@@ -13,11 +13,11 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use synckit_lock::{
-    FOLDER, Family, INDEX, Identities, Index, MANIFEST, Published as Version, Types, identities,
+    FOLDER, Family, INDEX, Identities, Index, MANIFEST, TypeVersion as Version, Types, identities,
     manifest_locks,
 };
 
-use self::files::{Turn, put, read};
+use self::files::{BlessTurn, put, read};
 pub use self::problem::LockError;
 use self::problem::Problem;
 use crate::schema::{Published, Schemas};
@@ -98,9 +98,9 @@ impl Schemas {
     /// not tell of the locks is told last.
     pub fn check_locks(&self, package: &Package<'_>, write: bool) -> Result<(), LockError> {
         let folder = package.root.join(FOLDER);
-        let turn = if write { Some(Turn::take(&folder)) } else { None };
+        let turn = if write { Some(BlessTurn::take(&folder)) } else { None };
         let _turn = turn.transpose().map_err(LockError::of)?;
-        let checked = Checked::of(self, package, &folder);
+        let checked = OwnTypes::of(self, package, &folder);
         let (mut problems, changes) = match checked {
             Ok(checked) => checked.compared(write),
             Err(problems) => (problems, Vec::new()),
@@ -116,7 +116,7 @@ impl Schemas {
 }
 
 /// A package's own types, fit to be compared with its files.
-struct Checked<'a> {
+struct OwnTypes<'a> {
     own: Vec<&'a Published>,
     types: Types,
     identities: Identities,
@@ -124,7 +124,7 @@ struct Checked<'a> {
     test: &'a str,
 }
 
-impl<'a> Checked<'a> {
+impl<'a> OwnTypes<'a> {
     fn of(
         schemas: &'a Schemas,
         package: &Package<'a>,

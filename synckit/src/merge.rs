@@ -29,7 +29,7 @@ mod set;
 
 pub use counter::{Counter, CounterField, CounterOp, CounterSeen, CounterState};
 pub use extreme::{ExtremeField, ExtremeState, Max, MaxOp, Min, MinOp};
-pub use handle::{Field, Reads, Scalar, Writes};
+pub use handle::{Handle, Reads, SingleValue, Writes};
 pub use heads::{Head, Heads};
 pub use lww::{Lww, LwwField, LwwOp};
 pub use map::{Map, MapField, MapOp, MapState};
@@ -41,7 +41,7 @@ pub(crate) use bytes::{read_dot, write_dot};
 #[doc(hidden)]
 pub use handle::Root;
 #[doc(hidden)]
-pub use rule::{Entry, custom, field, fits};
+pub use rule::{FieldRule, custom, field, fits};
 pub(crate) use rule::{Slot, shown};
 
 #[cfg(test)]

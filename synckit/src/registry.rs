@@ -38,7 +38,7 @@ macro_rules! registry {
 /// The aggregates that a program knows.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
-    aggregates: BTreeMap<&'static str, Kind>,
+    aggregates: BTreeMap<&'static str, ErasedType>,
     problems: Vec<RegistryError>,
 }
 
@@ -93,7 +93,7 @@ impl Registry {
         let mut seen = BTreeSet::new();
         let twice = kinds.filter(|name| !seen.insert(*name));
         self.problems.extend(twice.map(|name| RegistryError::Duplicate { name }));
-        if self.aggregates.insert(A::NAME, Kind::of::<A>()).is_some() {
+        if self.aggregates.insert(A::NAME, ErasedType::of::<A>()).is_some() {
             self.problems.push(RegistryError::Duplicate { name: A::NAME });
         }
         self
@@ -150,7 +150,7 @@ impl Registry {
 
     /// Schemas of the types for lock files: aggregates, their events, and the values in them.
     pub fn schemas(&self) -> Schemas {
-        Schemas::of(self.aggregates.values().flat_map(Kind::published))
+        Schemas::of(self.aggregates.values().flat_map(ErasedType::published))
     }
 
     /// The types whose version is in no lock file, in the order of their names: what they write can
@@ -170,7 +170,7 @@ impl Registry {
         let context = VectorClock::new();
         let at = Stamp { dot: entry.dot(), hlc: entry.hlc(), context: &context };
         let mut conflicts = Conflicts::new(aggregate);
-        match self.fresh(&aggregate.kind).fold(&at, Recorded::of(entry), &mut conflicts) {
+        match self.fresh(&aggregate.kind).fold(&at, RecordedEvent::of(entry), &mut conflicts) {
             Outcome::Parked(reason) | Outcome::Panicked(reason) => Some(reason),
             Outcome::Folded | Outcome::Known | Outcome::TooManyWriters(_) => None,
         }
@@ -221,7 +221,7 @@ fn problem_with(name: &'static str) -> Option<RegistryError> {
 
 /// An aggregate type without its type.
 #[derive(Clone, Copy, Debug)]
-struct Kind {
+struct ErasedType {
     name: &'static str,
     version: u32,
     fields: &'static [&'static dyn AnyField],
@@ -232,12 +232,12 @@ struct Kind {
 
 /// A recorded event without its header, wherever it is held.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Recorded<'a> {
+pub(crate) struct RecordedEvent<'a> {
     pub(crate) event: &'a EventRef,
     pub(crate) payload: &'a [u8],
 }
 
-impl<'a> Recorded<'a> {
+impl<'a> RecordedEvent<'a> {
     /// An event of a block.
     pub(crate) fn of(entry: &Entry<'a>) -> Self {
         Self { event: entry.event(), payload: entry.payload_bytes() }
@@ -246,9 +246,9 @@ impl<'a> Recorded<'a> {
 
 /// Folds an event into the fields of its aggregate.
 pub(crate) type Folding =
-    fn(&mut Fields, &Stamp<'_>, Recorded<'_>, &mut Conflicts<'_>) -> Result<(), DecodeError>;
+    fn(&mut Fields, &Stamp<'_>, RecordedEvent<'_>, &mut Conflicts<'_>) -> Result<(), DecodeError>;
 
-impl Kind {
+impl ErasedType {
     const fn of<A: Aggregate>() -> Self {
         Self {
             name: A::NAME,
@@ -277,7 +277,7 @@ impl Kind {
 fn fold<A: Aggregate>(
     fields: &mut Fields,
     at: &Stamp<'_>,
-    recorded: Recorded<'_>,
+    recorded: RecordedEvent<'_>,
     conflicts: &mut Conflicts<'_>,
 ) -> Result<(), DecodeError> {
     let event = event::decode::<A::Event>(recorded.event, recorded.payload)?;
@@ -289,7 +289,7 @@ fn fold<A: Aggregate>(
 fn unknown(
     _: &mut Fields,
     _: &Stamp<'_>,
-    recorded: Recorded<'_>,
+    recorded: RecordedEvent<'_>,
     _: &mut Conflicts<'_>,
 ) -> Result<(), DecodeError> {
     Err(DecodeError::Unknown { name: recorded.event.name.clone() })
@@ -301,7 +301,7 @@ pub(crate) trait State: fmt::Debug + Send + Sync {
     fn fold(
         &mut self,
         at: &Stamp<'_>,
-        event: Recorded<'_>,
+        event: RecordedEvent<'_>,
         conflicts: &mut Conflicts<'_>,
     ) -> Outcome;
 
@@ -360,7 +360,7 @@ impl State for Folded {
     fn fold(
         &mut self,
         at: &Stamp<'_>,
-        event: Recorded<'_>,
+        event: RecordedEvent<'_>,
         conflicts: &mut Conflicts<'_>,
     ) -> Outcome {
         if let Some(outcome) = self.met(at) {
@@ -550,7 +550,7 @@ impl Registry {
         fold: Folding,
     ) -> Self {
         let lineage = Lineage::of("", 1);
-        let kind = Kind { name, version: 1, fields, events: &[], lineage, fold };
+        let kind = ErasedType { name, version: 1, fields, events: &[], lineage, fold };
         self.aggregates.insert(name, kind);
         self
     }

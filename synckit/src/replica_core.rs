@@ -21,8 +21,8 @@ mod view;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-pub(crate) use edits::{Draft, EditRefusal};
-pub(crate) use exchange::{Admission, Effect, Heads, Input, Reading, Settlement, Ticket};
+pub(crate) use edits::{EditRefusal, EncodedEdit};
+pub(crate) use exchange::{Effect, Input, LogHead, Reading, Settlement, Ticket, Turn};
 use exchange::{UnderWay, Waiting};
 #[cfg_attr(
     not(feature = "runtime"),
@@ -180,7 +180,7 @@ impl ReplicaCore {
             }
             Input::Page(page) => self.page(page),
             Input::ReadFailed(reading) => self.read_failed(now, reading),
-            Input::Heads(heads) => self.heads(*heads),
+            Input::LogHead(heads) => self.heads(*heads),
             Input::Saved(sizes) => self.saved(&sizes),
             Input::SaveFailed => self.save_failed(now),
         }
@@ -208,22 +208,17 @@ impl ReplicaCore {
     }
 
     /// Asks for a turn to edit an aggregate.
-    pub(crate) fn admit(
-        &mut self,
-        now: Duration,
-        ticket: Ticket,
-        aggregate: &AggregateId,
-    ) -> Admission {
+    pub(crate) fn admit(&mut self, now: Duration, ticket: Ticket, aggregate: &AggregateId) -> Turn {
         if self.phase != Phase::Open {
-            return Admission::Closed;
+            return Turn::Closed;
         }
         if self.is_admitted(aggregate) {
-            return Admission::Ready;
+            return Turn::Ready;
         }
         self.waiting.edits.push((ticket, aggregate.clone()));
         self.retry_at = None;
         self.proceed(now);
-        Admission::Waits
+        Turn::Waits
     }
 
     /// The state that an edit is made against: with everything staged, durable or not.
@@ -239,7 +234,7 @@ impl ReplicaCore {
     pub(crate) fn stage(
         &mut self,
         ticket: Ticket,
-        draft: Draft,
+        draft: EncodedEdit,
         wall: UnixMillis,
     ) -> Result<Dot, EditRefusal> {
         let durable = self.states.get(&draft.aggregate).ok_or(EditRefusal::NotAdmitted)?;
@@ -283,8 +278,8 @@ impl ReplicaCore {
         self.doubt = Doubt::Open;
     }
 
-    fn heads(&mut self, heads: Heads) {
-        let Heads { key, mut branches, log, rulings } = heads;
+    fn heads(&mut self, heads: LogHead) {
+        let LogHead { key, mut branches, log, rulings } = heads;
         self.under_way.heads = false;
         if let Some(known) = &self.branches {
             // More of the log may have been folded since they were read.
@@ -338,7 +333,7 @@ impl ReplicaCore {
 
     fn read_failed(&mut self, now: Duration, reading: Reading) {
         match reading {
-            Reading::Heads => self.under_way.heads = false,
+            Reading::LogHead => self.under_way.heads = false,
             Reading::Log => self.under_way.log = false,
             Reading::States => self.under_way.load = false,
             Reading::Watch => self.under_way.watch = false,

@@ -57,7 +57,7 @@ pub(crate) use prune::sealed_value;
 #[cfg(feature = "redb")]
 pub use redb::RedbOptions;
 #[cfg(all(feature = "redb", feature = "testing"))]
-pub use redb::{Medium, OpeningId, Place};
+pub use redb::{FileMarks, Medium, OpeningId};
 pub use report::{EventRange, SalvageReport, SalvagedSpace};
 pub use rows::{Change, Guard, KeyRange, Read, Row, Rows, Table, WriteSet};
 
@@ -166,15 +166,15 @@ impl StoreError {
     /// An error that several callers are told of.
     pub(crate) fn shared(error: Arc<Self>) -> Self {
         let kind = error.kind().clone();
-        Self::new(error.0.attempted.clone(), kind).caused_by(Shared(error))
+        Self::new(error.0.attempted.clone(), kind).caused_by(SharedCause(error))
     }
 }
 
 /// The cause of an error that several callers are told of.
 #[derive(Debug)]
-struct Shared(Arc<StoreError>);
+struct SharedCause(Arc<StoreError>);
 
-impl fmt::Display for Shared {
+impl fmt::Display for SharedCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.0.source() {
             Some(source) => write!(f, "{source}"),
@@ -183,7 +183,7 @@ impl fmt::Display for Shared {
     }
 }
 
-impl std::error::Error for Shared {
+impl std::error::Error for SharedCause {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.0.source().and_then(|source| source.source())
     }

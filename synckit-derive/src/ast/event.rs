@@ -7,7 +7,7 @@ use syn::{Data, DeriveInput, Fields, Ident, LitStr, Type};
 
 use super::{Field, History, krate};
 use crate::attr;
-use crate::attr::event::{EventAttr, Place};
+use crate::attr::event::{EventAttr, EventItem};
 use crate::attr::upcast::Upcast;
 use crate::case::snake;
 use crate::ctxt::Ctxt;
@@ -119,8 +119,8 @@ pub(crate) enum Origin {
 impl<'a> Event<'a> {
     pub(crate) fn read(cx: &Ctxt, input: &'a DeriveInput) -> Self {
         let place = match input.data {
-            Data::Enum(_) => Place::Enum,
-            Data::Struct(_) | Data::Union(_) => Place::Struct,
+            Data::Enum(_) => EventItem::Enum,
+            Data::Struct(_) | Data::Union(_) => EventItem::Struct,
         };
         let attr = EventAttr::read(cx, &input.attrs, place);
         attr::field::refuse(cx, &input.attrs, "field", "number the fields with it");
@@ -195,7 +195,7 @@ impl<'a> Variant<'a> {
         container: &EventAttr,
         variant: &'a syn::Variant,
     ) -> Option<Self> {
-        let attr = EventAttr::read(cx, &variant.attrs, Place::Variant);
+        let attr = EventAttr::read(cx, &variant.attrs, EventItem::Variant);
         attr::field::refuse(cx, &variant.attrs, "field", "number the fields with it");
         Upcast::refuse(cx, &variant.attrs, WRAP);
         let ident = &variant.ident;

@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::{Attribute, Data, DataEnum, DeriveInput, Fields, Ident, LitStr};
 
-use super::{Field, History, Numbered, krate};
+use super::{Field, GivenNumber, History, krate};
 use crate::attr;
 use crate::attr::value::{MemberAttr, ValueAttr};
 use crate::ctxt::Ctxt;
@@ -37,7 +37,7 @@ pub(crate) enum Body<'a> {
 
 pub(crate) struct Variant<'a> {
     pub(crate) ident: &'a Ident,
-    pub(crate) number: Numbered,
+    pub(crate) number: GivenNumber,
     /// The former name.
     pub(crate) was: Option<LitStr>,
     /// True if it is the enum's `#[default]`.
@@ -123,7 +123,7 @@ fn variants<'a>(cx: &Ctxt, data: &'a DataEnum, other: &mut Option<&'a Ident>) ->
             );
             cx.error(&discriminant, message);
         }
-        let number = Numbered::of(attr.number, variant.ident.to_token_stream());
+        let number = GivenNumber::of(attr.number, variant.ident.to_token_stream());
         let fields = Field::read_all(cx, &variant.fields);
         let default = variant.attrs.iter().any(|attr| attr.path().is_ident("default"));
         Some(Variant { ident: &variant.ident, number, was: attr.was, default, fields })

@@ -6,7 +6,8 @@ use syn::punctuated::Punctuated;
 use syn::{Ident, LitStr, Path, Token};
 
 use super::{
-    Entry, Given, Locking, Version, fill, krate, lock, parse, spot, stray, text, unknown, version,
+    AttrPart, Given, Locking, Version, fill, krate, lock, parse, spot, stray, text, unknown,
+    version,
 };
 use crate::ctxt::Ctxt;
 
@@ -37,11 +38,11 @@ impl AggregateAttr {
         let before = cx.count();
         for entry in parse(cx, arguments) {
             let (key, given) = match entry {
-                Entry::Literal(literal) => {
+                AttrPart::Literal(literal) => {
                     stray(cx, &literal, KEYS);
                     continue;
                 }
-                Entry::Keyed(key, given) => (key, given),
+                AttrPart::Keyed(key, given) => (key, given),
             };
             match key.to_string().as_str() {
                 "name" => fill(cx, &mut read.name, &key, text(cx, &key, &given)),

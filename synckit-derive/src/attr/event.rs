@@ -3,7 +3,7 @@
 use syn::{Attribute, LitStr, Path};
 
 use super::{
-    Entry, Locking, Version, entries, fill, flag, krate, lock, stray, text, unknown, version,
+    AttrPart, Locking, Version, entries, fill, flag, krate, lock, stray, text, unknown, version,
 };
 use crate::ctxt::Ctxt;
 
@@ -26,13 +26,13 @@ pub(crate) struct EventAttr {
 
 /// The item under `#[event(…)]`, which decides what it takes.
 #[derive(Clone, Copy)]
-pub(crate) enum Place {
+pub(crate) enum EventItem {
     Struct,
     Enum,
     Variant,
 }
 
-impl Place {
+impl EventItem {
     const fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Struct => &["name", "version", "commutes", "historical", "lock", "crate"],
@@ -43,17 +43,17 @@ impl Place {
 }
 
 impl EventAttr {
-    pub(crate) fn read(cx: &Ctxt, attrs: &[Attribute], place: Place) -> Self {
+    pub(crate) fn read(cx: &Ctxt, attrs: &[Attribute], place: EventItem) -> Self {
         let mut read = Self::default();
         let keys = place.keys();
         let before = cx.count();
         for entry in entries(cx, attrs, "event", EXAMPLE) {
             let (key, given) = match entry {
-                Entry::Literal(literal) => {
+                AttrPart::Literal(literal) => {
                     stray(cx, &literal, keys);
                     continue;
                 }
-                Entry::Keyed(key, given) => (key, given),
+                AttrPart::Keyed(key, given) => (key, given),
             };
             match key.to_string().as_str() {
                 typed if !keys.contains(&typed) => unknown(cx, &key, keys),

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Attribute, Data, Fields, Ident};
 
-use super::{Entry, Given, entries};
+use super::{AttrPart, Given, entries};
 use crate::ctxt::Ctxt;
 use crate::rule::{self, Rule};
 use crate::suggest::{did_you_mean, list};
@@ -33,9 +33,9 @@ pub(crate) fn place(attrs: &[Attribute], field: &Ident) -> TokenStream {
     rule.unwrap_or_else(|| field.to_token_stream())
 }
 
-fn named(cx: &Ctxt, entry: &Entry) -> Option<Rule> {
+fn named(cx: &Ctxt, entry: &AttrPart) -> Option<Rule> {
     let names = rule::names();
-    let Entry::Keyed(key, given) = entry else {
+    let AttrPart::Keyed(key, given) = entry else {
         cx.error(entry, format!("expected the name of a merge rule: {}", list(&names)));
         return None;
     };

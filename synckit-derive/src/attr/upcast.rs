@@ -4,7 +4,7 @@ use quote::ToTokens as _;
 use syn::parse::Parser as _;
 use syn::{Attribute, Ident, LitStr, Path};
 
-use super::{Entry, Given, entries, fill, spot, stray, text, unknown};
+use super::{AttrPart, Given, entries, fill, spot, stray, text, unknown};
 use crate::ctxt::Ctxt;
 
 const EXAMPLE: &str = "#[upcast(from = Old, with = convert)]";
@@ -27,11 +27,11 @@ impl Upcast {
         let before = cx.count();
         for entry in entries(cx, attrs, "upcast", EXAMPLE) {
             let (key, given) = match entry {
-                Entry::Literal(literal) => {
+                AttrPart::Literal(literal) => {
                     stray(cx, &literal, KEYS);
                     continue;
                 }
-                Entry::Keyed(key, given) => (key, given),
+                AttrPart::Keyed(key, given) => (key, given),
             };
             match key.to_string().as_str() {
                 "from" => fill(cx, &mut from, &key, path(cx, &key, &given)),

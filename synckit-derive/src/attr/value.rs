@@ -3,7 +3,7 @@
 use syn::{Attribute, Ident, Lit, LitInt, LitStr, Path};
 
 use super::{
-    Entry, Locking, Version, entries, fill, flag, krate, lock, stray, text, unknown, version,
+    AttrPart, Locking, Version, entries, fill, flag, krate, lock, stray, text, unknown, version,
 };
 use crate::ctxt::Ctxt;
 use crate::suggest::list;
@@ -24,11 +24,11 @@ impl ValueAttr {
         let mut read = Self::default();
         for entry in entries(cx, attrs, "value", "#[value(version = 2)]") {
             let (key, given) = match entry {
-                Entry::Literal(literal) => {
+                AttrPart::Literal(literal) => {
                     stray(cx, &literal, KEYS);
                     continue;
                 }
-                Entry::Keyed(key, given) => (key, given),
+                AttrPart::Keyed(key, given) => (key, given),
             };
             match key.to_string().as_str() {
                 "name" => fill(cx, &mut read.name, &key, text(cx, &key, &given)),
@@ -72,11 +72,11 @@ impl MemberAttr {
         let mut read = Self::default();
         for entry in entries(cx, attrs, helper, &example) {
             match &entry {
-                Entry::Literal(Lit::Int(_)) if read.number.is_some() => {
+                AttrPart::Literal(Lit::Int(_)) if read.number.is_some() => {
                     cx.error(&entry, format!("duplicate number of a {what}; keep one"));
                 }
-                Entry::Literal(Lit::Int(number)) => read.number = Some(number.clone()),
-                Entry::Keyed(key, given) if keys.contains(&key.to_string().as_str()) => {
+                AttrPart::Literal(Lit::Int(number)) => read.number = Some(number.clone()),
+                AttrPart::Keyed(key, given) if keys.contains(&key.to_string().as_str()) => {
                     match key.to_string().as_str() {
                         "was" => fill(cx, &mut read.was, key, text(cx, key, given)),
                         "default" => fill(cx, &mut read.default, key, flag(cx, key, given)),

@@ -13,7 +13,7 @@ use crate::attr::upcast::Upcast;
 use crate::lock::resolved::Resolved;
 
 /// Parts of the implementation of `SyncEvent`.
-struct Parts {
+struct EventParts {
     /// The kinds, in order.
     kinds: Vec<TokenStream>,
     kind: TokenStream,
@@ -41,7 +41,7 @@ pub(crate) fn event(event: &Event<'_>, resolved: &[Resolved]) -> TokenStream {
     let Event { ident, krate, body } = event;
     let no_such_kind = no_such_kind(krate, &text(ident));
     let mut placed = body.kinds().zip(resolved).map(|(kind, resolved)| Placed { kind, resolved });
-    let Parts { kinds, kind, write, read, older } = match body {
+    let EventParts { kinds, kind, write, read, older } = match body {
         Body::Struct(_) => match placed.next() {
             Some(placed) if placed.kind.historical => return past(krate, ident, placed),
             Some(placed) => of_struct(krate, placed, &no_such_kind),
@@ -88,7 +88,7 @@ pub(crate) fn event(event: &Event<'_>, resolved: &[Resolved]) -> TokenStream {
 }
 
 impl<'a> Placed<'a> {
-    fn fields(&self) -> Vec<fields::Numbered<'a>> {
+    fn fields(&self) -> Vec<fields::NumberedField<'a>> {
         fields::numbered(&self.kind.fields, &self.resolved.members)
     }
 
@@ -166,11 +166,11 @@ fn no_such_kind(krate: &TokenStream, name: &str) -> TokenStream {
     quote!(::core::result::Result::Err(#krate::wire::WireError::Invalid { expected: #expected }))
 }
 
-fn of_struct(krate: &TokenStream, placed: Placed<'_>, no_such_kind: &TokenStream) -> Parts {
+fn of_struct(krate: &TokenStream, placed: Placed<'_>, no_such_kind: &TokenStream) -> EventParts {
     let fields = placed.fields();
     let read = fields::read(krate, &fields);
     let upcast = placed.kind.upcast.as_ref();
-    Parts {
+    EventParts {
         kinds: vec![placed.schema(krate)],
         kind: quote!(0),
         write: fields::write_own(krate, &fields),
@@ -264,12 +264,12 @@ fn past(krate: &TokenStream, ident: &Ident, placed: Placed<'_>) -> TokenStream {
 /// A variant by its name.
 type Named<'a> = (&'a Ident, Placement<'a>);
 
-fn of_enum(krate: &TokenStream, variants: &[Named<'_>], no_such_kind: &TokenStream) -> Parts {
+fn of_enum(krate: &TokenStream, variants: &[Named<'_>], no_such_kind: &TokenStream) -> EventParts {
     let index: Vec<_> = (0..variants.len()).map(Literal::usize_unsuffixed).collect();
     let ident = variants.iter().map(|(ident, _)| ident);
     let writes = variants.iter().map(|variant| write(krate, variant));
     let reads = variants.iter().map(|variant| read(krate, variant));
-    Parts {
+    EventParts {
         kinds: variants.iter().map(|(_, placement)| schema(krate, placement)).collect(),
         kind: quote!(match self { #(Self::#ident { .. } => #index,)* }),
         write: quote!(match self { #(#writes)* }),

@@ -11,7 +11,7 @@ use crate::lock::resolved;
 
 /// A field with the number that it has.
 #[derive(Clone, Copy)]
-pub(super) struct Numbered<'a> {
+pub(super) struct NumberedField<'a> {
     field: &'a Field<'a>,
     number: u32,
 }
@@ -20,7 +20,7 @@ pub(super) struct Numbered<'a> {
 pub(super) fn numbered<'a>(
     fields: &'a [Field<'a>],
     members: &[resolved::Member],
-) -> Vec<Numbered<'a>> {
+) -> Vec<NumberedField<'a>> {
     let mut numbered = declared(fields, members);
     numbered.sort_by_key(|numbered| numbered.number);
     numbered
@@ -30,9 +30,9 @@ pub(super) fn numbered<'a>(
 pub(super) fn declared<'a>(
     fields: &'a [Field<'a>],
     members: &[resolved::Member],
-) -> Vec<Numbered<'a>> {
+) -> Vec<NumberedField<'a>> {
     let each = fields.iter().zip(members);
-    each.map(|(field, member)| Numbered { field, number: member.number }).collect()
+    each.map(|(field, member)| NumberedField { field, number: member.number }).collect()
 }
 
 /// The field's type as a `Field`, where rustc says so when it is none.
@@ -53,8 +53,8 @@ fn binding(number: u32) -> Ident {
 }
 
 /// `{ title: field_1, … }`
-pub(super) fn pattern(fields: &[Numbered<'_>]) -> TokenStream {
-    let each = fields.iter().map(|Numbered { field, number }| {
+pub(super) fn pattern(fields: &[NumberedField<'_>]) -> TokenStream {
+    let each = fields.iter().map(|NumberedField { field, number }| {
         let (member, binding) = (&field.member, binding(*number));
         quote!(#member: #binding)
     });
@@ -62,7 +62,7 @@ pub(super) fn pattern(fields: &[Numbered<'_>]) -> TokenStream {
 }
 
 /// Writes the fields of `self`.
-pub(super) fn write_own(krate: &TokenStream, fields: &[Numbered<'_>]) -> TokenStream {
+pub(super) fn write_own(krate: &TokenStream, fields: &[NumberedField<'_>]) -> TokenStream {
     write(krate, fields, |numbered| {
         let member = &numbered.field.member;
         quote!(&self.#member)
@@ -70,7 +70,7 @@ pub(super) fn write_own(krate: &TokenStream, fields: &[Numbered<'_>]) -> TokenSt
 }
 
 /// Writes the fields that [`pattern`] has bound.
-pub(super) fn write_bound(krate: &TokenStream, fields: &[Numbered<'_>]) -> TokenStream {
+pub(super) fn write_bound(krate: &TokenStream, fields: &[NumberedField<'_>]) -> TokenStream {
     write(krate, fields, |numbered| {
         let binding = binding(numbered.number);
         quote!(#binding)
@@ -79,8 +79,8 @@ pub(super) fn write_bound(krate: &TokenStream, fields: &[Numbered<'_>]) -> Token
 
 fn write(
     krate: &TokenStream,
-    fields: &[Numbered<'_>],
-    place: impl Fn(&Numbered<'_>) -> TokenStream,
+    fields: &[NumberedField<'_>],
+    place: impl Fn(&NumberedField<'_>) -> TokenStream,
 ) -> TokenStream {
     let each = fields.iter().map(|numbered| {
         let (to_call, place) = (to_call(krate, numbered.field), place(numbered));
@@ -91,7 +91,7 @@ fn write(
 }
 
 /// `{ title: read, … }`, read from `input`.
-pub(super) fn read(krate: &TokenStream, fields: &[Numbered<'_>]) -> TokenStream {
+pub(super) fn read(krate: &TokenStream, fields: &[NumberedField<'_>]) -> TokenStream {
     let each = fields.iter().map(|numbered| {
         let (field, number) = (numbered.field, number(numbered.number));
         let (member, ty) = (&field.member, field.ty);
@@ -106,15 +106,15 @@ pub(super) fn read(krate: &TokenStream, fields: &[Numbered<'_>]) -> TokenStream 
 }
 
 /// Reads the only field of a tuple, as a `Result`; `None` when there are others.
-pub(super) fn read_only(krate: &TokenStream, fields: &[Numbered<'_>]) -> Option<TokenStream> {
-    let [Numbered { field, number: given }] = fields else { return None };
+pub(super) fn read_only(krate: &TokenStream, fields: &[NumberedField<'_>]) -> Option<TokenStream> {
+    let [NumberedField { field, number: given }] = fields else { return None };
     let is_plain = matches!(field.member, Member::Unnamed(_)) && !field.default;
     let (to_call, number) = (to_call(krate, field), number(*given));
     is_plain.then(|| quote!(#to_call::read_field(#number, input)))
 }
 
 /// The schemas of the fields, made by the functions that [`schema_functions`] declares.
-pub(super) fn schema(krate: &TokenStream, fields: &[Numbered<'_>]) -> TokenStream {
+pub(super) fn schema(krate: &TokenStream, fields: &[NumberedField<'_>]) -> TokenStream {
     let each = fields.iter().map(|numbered| {
         let (field, number) = (numbered.field, number(numbered.number));
         let (as_field, name) = (as_field(krate, field), &field.name);

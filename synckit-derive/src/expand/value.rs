@@ -93,17 +93,17 @@ impl Value<'_> {
 }
 
 /// A variant with the numbers that it and its fields have.
-struct Numbered<'a> {
+struct NumberedVariant<'a> {
     variant: &'a Variant<'a>,
     number: Literal,
-    fields: Vec<fields::Numbered<'a>>,
+    fields: Vec<fields::NumberedField<'a>>,
 }
 
 /// The variants, ascending by number.
-fn numbered<'a>(variants: &'a [Variant<'a>], members: &[Member]) -> Vec<Numbered<'a>> {
+fn numbered<'a>(variants: &'a [Variant<'a>], members: &[Member]) -> Vec<NumberedVariant<'a>> {
     let mut each: Vec<_> = variants.iter().zip(members).collect();
     each.sort_by_key(|(_, member)| member.number);
-    let numbered = each.into_iter().map(|(variant, member)| Numbered {
+    let numbered = each.into_iter().map(|(variant, member)| NumberedVariant {
         variant,
         number: number(member.number),
         fields: fields::numbered(&variant.fields, &member.fields),
@@ -137,8 +137,8 @@ fn message(value: &Value<'_>, write: &TokenStream, read: &TokenStream) -> TokenS
 }
 
 /// Writes the variant as the one field that is there.
-fn write_one(krate: &TokenStream, variants: &[Numbered<'_>]) -> TokenStream {
-    let arms = variants.iter().map(|Numbered { variant, number, fields }| {
+fn write_one(krate: &TokenStream, variants: &[NumberedVariant<'_>]) -> TokenStream {
+    let arms = variants.iter().map(|NumberedVariant { variant, number, fields }| {
         let ident = variant.ident;
         let (pattern, write) = (fields::pattern(fields), fields::write_bound(krate, fields));
         quote! {
@@ -152,9 +152,9 @@ fn write_one(krate: &TokenStream, variants: &[Numbered<'_>]) -> TokenStream {
 }
 
 /// Reads the variant whose field is there. A second one is left over, which the caller refuses.
-fn read_one(krate: &TokenStream, variants: &[Numbered<'_>]) -> TokenStream {
+fn read_one(krate: &TokenStream, variants: &[NumberedVariant<'_>]) -> TokenStream {
     let first = variants.first().map(|variant| &variant.number).into_iter();
-    let each = variants.iter().map(|Numbered { variant, number, fields }| {
+    let each = variants.iter().map(|NumberedVariant { variant, number, fields }| {
         let (ident, read) = (variant.ident, fields::read(krate, fields));
         quote! {
             if input.take(#number, #krate::wire::WireType::Len)? {
@@ -169,7 +169,7 @@ fn read_one(krate: &TokenStream, variants: &[Numbered<'_>]) -> TokenStream {
 }
 
 /// An enum without data: one number.
-fn plain(value: &Value<'_>, variants: &[Numbered<'_>]) -> TokenStream {
+fn plain(value: &Value<'_>, variants: &[NumberedVariant<'_>]) -> TokenStream {
     let Value { ident, krate, .. } = value;
     let result = result(krate);
     let name = text(ident);

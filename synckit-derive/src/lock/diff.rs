@@ -24,7 +24,7 @@ pub(crate) struct Source {
     /// True if it is an old version that is only read.
     pub(crate) historical: bool,
     /// The conversion of events of an older version.
-    pub(crate) upcast: Option<Upcast>,
+    pub(crate) upcast: Option<SourceUpcast>,
     /// True if it says that they are, even if it is mistaken about how.
     pub(crate) converts: bool,
     /// True if the event is stored without a causal context.
@@ -33,7 +33,7 @@ pub(crate) struct Source {
     pub(crate) other: Option<String>,
     /// True if entries were left out because they are mistaken.
     pub(crate) partial: bool,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<SourceItem>,
 }
 
 impl Source {
@@ -56,14 +56,14 @@ impl Source {
 
 /// The function that converts older events.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Upcast {
+pub(crate) struct SourceUpcast {
     /// Its path.
     pub(crate) by: String,
     /// The path that it had.
     pub(crate) was: Option<String>,
 }
 
-impl Upcast {
+impl SourceUpcast {
     /// True if it is the function that a lock has.
     fn is(&self, locked: &str) -> bool {
         self.by == locked || self.was.as_deref() == Some(locked)
@@ -72,7 +72,7 @@ impl Upcast {
 
 /// A field or a variant in the source.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Entry {
+pub(crate) struct SourceItem {
     /// The entry of the variant that the field is in.
     pub(crate) variant: Option<usize>,
     pub(crate) is_variant: bool,
@@ -166,7 +166,7 @@ pub(crate) enum Place {
     /// The conversion of older events.
     Upcast,
     /// An entry: its name.
-    Entry(usize),
+    Item(usize),
     /// An entry: its number.
     Number(usize),
     /// An entry: what it was called.
@@ -267,7 +267,7 @@ impl Diff {
     }
 }
 
-impl Entry {
+impl SourceItem {
     const fn word(&self) -> &'static str {
         if self.is_variant { "variant" } else { "field" }
     }

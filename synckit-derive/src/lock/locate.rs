@@ -8,7 +8,7 @@ use synckit_lock::{FOLDER, Family, INDEX, Index};
 
 /// The locks of the package that is being compiled, and what its environment demands of them.
 pub(crate) struct Locks {
-    place: Place,
+    place: Lookup,
     /// True if types without a lock of their version are refused.
     pub(crate) demanded: bool,
     /// True if locks are about to be written, so that nothing is refused for want of one.
@@ -17,7 +17,7 @@ pub(crate) struct Locks {
     pub(crate) package: String,
 }
 
-enum Place {
+enum Lookup {
     /// A folder.
     Folder(PathBuf),
     /// A build that says nothing about its package.
@@ -33,7 +33,7 @@ impl Locks {
         let is_on = |name: &str| env::var(name).is_ok_and(|value| synckit_lock::is_on(&value));
         let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
         Self {
-            place: package.map_or(Place::Nowhere, |dir| Place::Folder(dir.join(FOLDER))),
+            place: package.map_or(Lookup::Nowhere, |dir| Lookup::Folder(dir.join(FOLDER))),
             demanded: is_on("SYNCKIT_LOCKED"),
             blessing: is_on("SYNCKIT_BLESS"),
             package: env::var("CARGO_PKG_NAME").unwrap_or_default(),
@@ -46,7 +46,7 @@ impl Locks {
         let file = |name: &str| format!("{name}.lock");
         let texts = texts.iter().map(|(name, text)| (file(name), (*text).to_owned())).collect();
         Self {
-            place: Place::Memory(texts),
+            place: Lookup::Memory(texts),
             demanded: false,
             blessing: false,
             package: "inspections".to_owned(),
@@ -60,7 +60,7 @@ impl Locks {
 
     /// True if the manifest says that the package has locks.
     pub(crate) fn are_published(&self) -> bool {
-        let Place::Folder(folder) = &self.place else { return false };
+        let Lookup::Folder(folder) = &self.place else { return false };
         let manifest = fs::read_to_string(folder.with_file_name("Cargo.toml"));
         manifest.is_ok_and(|text| synckit_lock::manifest_locks(&text))
     }
@@ -68,7 +68,7 @@ impl Locks {
     /// The file, from the root of the package, that changes when a type gets a lock: cargo cannot
     /// watch a lock that is not there.
     pub(crate) fn watched(&self) -> Option<String> {
-        let Place::Folder(folder) = &self.place else { return None };
+        let Lookup::Folder(folder) = &self.place else { return None };
         let has_index = folder.join(INDEX).exists();
         Some(if has_index { format!("/{FOLDER}/{INDEX}") } else { "/Cargo.toml".to_owned() })
     }
@@ -87,12 +87,12 @@ impl Locks {
 
     fn file(&self, name: &str) -> io::Result<Option<String>> {
         match &self.place {
-            Place::Folder(folder) => match fs::read_to_string(folder.join(name)) {
+            Lookup::Folder(folder) => match fs::read_to_string(folder.join(name)) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
                 read => read.map(Some),
             },
-            Place::Nowhere => Ok(None),
-            Place::Memory(texts) => Ok(texts.get(name).cloned()),
+            Lookup::Nowhere => Ok(None),
+            Lookup::Memory(texts) => Ok(texts.get(name).cloned()),
         }
     }
 }

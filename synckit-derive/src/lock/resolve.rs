@@ -7,7 +7,7 @@ use syn::LitStr;
 use syn::ext::IdentExt as _;
 use synckit_lock::{Family, INDEX, Lock, What, parse};
 
-use super::diff::{Diff, Entry, Place, Source, Upcast, diff};
+use super::diff::{Diff, Place, Source, SourceItem, SourceUpcast, diff};
 use super::locate::Locks;
 use super::resolved::Resolved;
 use crate::ast::aggregate::{Aggregate, MergedField};
@@ -25,10 +25,10 @@ pub(crate) fn event(cx: &Ctxt, locks: &Locks, event: &Event<'_>) -> Vec<Resolved
 fn of_kind(cx: &Ctxt, locks: &Locks, kind: &Kind<'_>) -> Resolved {
     let source = Source {
         historical: kind.historical,
-        upcast: kind
-            .upcast
-            .as_ref()
-            .map(|upcast| Upcast { by: upcast.by(), was: upcast.was.as_ref().map(LitStr::value) }),
+        upcast: kind.upcast.as_ref().map(|upcast| SourceUpcast {
+            by: upcast.by(),
+            was: upcast.was.as_ref().map(LitStr::value),
+        }),
         converts: kind.converts,
         commutes: kind.commutes,
         entries: kind.fields.iter().map(|field| field.entry(None)).collect(),
@@ -65,17 +65,17 @@ pub(crate) fn value(cx: &Ctxt, locks: &Locks, value: &Value<'_>) -> Resolved {
     resolve(cx, locks, &source, &Spots::of(&value.history, &value.name_at, members))
 }
 
-fn of_variants(variants: &[Variant<'_>]) -> (Vec<Entry>, Vec<Places>) {
+fn of_variants(variants: &[Variant<'_>]) -> (Vec<SourceItem>, Vec<Places>) {
     let (mut entries, mut places) = (Vec::new(), Vec::new());
     for variant in variants {
         let at = entries.len();
-        entries.push(Entry {
+        entries.push(SourceItem {
             is_variant: true,
             name: variant.ident.unraw().to_string(),
             was: variant.was.as_ref().map(LitStr::value),
             number: variant.number.given,
             default: variant.default,
-            ..Entry::default()
+            ..SourceItem::default()
         });
         let ident = variant.ident.to_token_stream();
         places.push(Places::of(ident, &variant.number.at, variant.was.as_ref()));
@@ -87,10 +87,10 @@ fn of_variants(variants: &[Variant<'_>]) -> (Vec<Entry>, Vec<Places>) {
 
 /// An aggregate.
 pub(crate) fn aggregate(cx: &Ctxt, locks: &Locks, aggregate: &Aggregate<'_>) -> Resolved {
-    let entry = |field: &MergedField<'_>| Entry {
+    let entry = |field: &MergedField<'_>| SourceItem {
         name: field.name(),
         rule: Some(field.rule.law()),
-        ..Entry::default()
+        ..SourceItem::default()
     };
     let name = aggregate.name.as_ref().map(LitStr::value).unwrap_or_default();
     let source = Source {
@@ -215,7 +215,7 @@ fn report(cx: &Ctxt, diff: &Diff, spots: &Spots<'_>) {
             Place::Name => spots.name.clone(),
             Place::Version => spots.version(),
             Place::Upcast => spots.upcast.clone().unwrap_or_else(|| spots.name.clone()),
-            Place::Entry(index) => member(index, |places| &places.name),
+            Place::Item(index) => member(index, |places| &places.name),
             Place::Number(index) => member(index, |places| &places.number),
             Place::Was(index) => member(index, |places| &places.was),
             Place::Rule(index) => member(index, |places| &places.rule),
@@ -269,15 +269,15 @@ impl Places {
 }
 
 impl Field<'_> {
-    fn entry(&self, variant: Option<usize>) -> Entry {
-        Entry {
+    fn entry(&self, variant: Option<usize>) -> SourceItem {
+        SourceItem {
             variant,
             name: self.name.clone(),
             number: self.number.given,
             was: self.was.as_ref().map(LitStr::value),
             default: self.default,
             new: self.new,
-            ..Entry::default()
+            ..SourceItem::default()
         }
     }
 }

@@ -164,7 +164,7 @@ fn nested(source: &Source, members: Vec<Member>) -> Vec<Member> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lock::diff::Entry;
+    use crate::lock::diff::SourceItem;
 
     #[test]
     fn members_of_a_draft_are_numbered_in_order_of_declaration() {
@@ -185,23 +185,23 @@ mod tests {
         assert_eq!(fields, [2, 0]);
     }
 
-    fn numbers(what: What, entries: &[Entry]) -> Vec<u32> {
+    fn numbers(what: What, entries: &[SourceItem]) -> Vec<u32> {
         drafted(&source(what, entries))
     }
 
-    fn source(what: What, entries: &[Entry]) -> Source {
+    fn source(what: What, entries: &[SourceItem]) -> Source {
         Source { entries: entries.to_vec(), ..Source::of(what, "note", 1) }
     }
 
-    fn field(number: Option<u32>) -> Entry {
-        Entry { number, ..Entry::default() }
+    fn field(number: Option<u32>) -> SourceItem {
+        SourceItem { number, ..SourceItem::default() }
     }
 
-    fn variant(number: Option<u32>) -> Entry {
-        Entry { is_variant: true, ..field(number) }
+    fn variant(number: Option<u32>) -> SourceItem {
+        SourceItem { is_variant: true, ..field(number) }
     }
 
-    fn within(variant: usize) -> Entry {
-        Entry { variant: Some(variant), ..field(None) }
+    fn within(variant: usize) -> SourceItem {
+        SourceItem { variant: Some(variant), ..field(None) }
     }
 }

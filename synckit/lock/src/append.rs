@@ -9,7 +9,7 @@ use crate::{Version, What};
 /// Reason that a lock file cannot become current.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum AppendRefusal {
     /// It is the lock of another type.
     Another {
         /// The kind and the name of the type that it should be of.
@@ -49,26 +49,26 @@ pub fn append(
     what: What,
     name: &str,
     version: &Version,
-) -> Result<String, Refusal> {
+) -> Result<String, AppendRefusal> {
     let subject = format!("{} {name}", what.word());
     let Some(current) = current else {
         let head = format!("synckit lock {FORMAT}\n{subject}");
         return Ok(with_block(&head, version, Fingerprint::of(&subject)));
     };
-    let (lock, fingerprint) = whole(current).map_err(Refusal::Corrupt)?;
+    let (lock, fingerprint) = whole(current).map_err(AppendRefusal::Corrupt)?;
     let found = format!("{} {}", lock.what.word(), lock.name);
     if found != subject {
-        return Err(Refusal::Another { wanted: subject, found });
+        return Err(AppendRefusal::Another { wanted: subject, found });
     }
     let current = current.replace("\r\n", "\n");
     let (name, number, last) = (name.to_owned(), version.number, lock.last().number);
     match lock.version(number) {
         Some(held) => match difference(what, held, version) {
             None => Ok(current),
-            Some(lines) => Err(Refusal::Different { name, version: number, lines }),
+            Some(lines) => Err(AppendRefusal::Different { name, version: number, lines }),
         },
         None if number == last + 1 => Ok(with_block(&current, version, fingerprint)),
-        None => Err(Refusal::Skips { name, version: number, last }),
+        None => Err(AppendRefusal::Skips { name, version: number, last }),
     }
 }
 
@@ -104,7 +104,7 @@ fn difference(what: What, held: &Version, wanted: &Version) -> Option<String> {
     (held_lines != wanted_lines || !out.is_empty()).then_some(out)
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for AppendRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Another { wanted, found } => {
@@ -126,7 +126,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for AppendRefusal {}
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fingerprint::{Fingerprint, Identity};
-use crate::reader::{Published, Types};
+use crate::reader::{TypeVersion, Types};
 use crate::shape;
 
 /// The identities of value types, by name and version.
@@ -62,7 +62,7 @@ fn reach(types: &Types, from: &Key) -> BTreeSet<Key> {
     let mut reached = BTreeSet::from([from.clone()]);
     let mut rest = vec![from.clone()];
     while let Some(next) = rest.pop() {
-        for named in types.get(&next).into_iter().flat_map(Published::named) {
+        for named in types.get(&next).into_iter().flat_map(TypeVersion::named) {
             if reached.insert(named.clone()) {
                 rest.push(named);
             }
@@ -74,7 +74,7 @@ fn reach(types: &Types, from: &Key) -> BTreeSet<Key> {
 fn add(
     hash: &mut Fingerprint,
     key: &Key,
-    published: &Published,
+    published: &TypeVersion,
     outside: impl Fn(&str, u32) -> Option<Identity>,
 ) {
     hash.add(&format!("{} {} {}", published.what.word(), key.0, key.1));
@@ -144,7 +144,7 @@ mod tests {
         let published = |(name, shapes): &(&str, &[&str])| {
             let items = (1..).zip(*shapes).map(item).collect();
             let published =
-                Published { items, ..Published::new(What::Value, name, 1, MinReader::Is(1)) };
+                TypeVersion { items, ..TypeVersion::new(What::Value, name, 1, MinReader::Is(1)) };
             (((*name).to_owned(), 1), published)
         };
         each.iter().map(published).collect()

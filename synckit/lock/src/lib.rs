@@ -56,7 +56,7 @@ pub mod identity;
 mod append;
 mod index;
 
-pub use append::{Refusal, append};
+pub use append::{AppendRefusal, append};
 pub use fingerprint::Identity;
 #[doc(hidden)]
 pub use fingerprint::completed;
@@ -65,7 +65,7 @@ pub use index::{INDEX, Index};
 pub use model::{DomainEvent, Item, Lock, NotASlot, Reserved, Slot, Upcast, Version, What};
 pub use name::Family;
 pub use parse::{Corrupt, parse};
-pub use reader::{MinReader, Published, Types};
+pub use reader::{MinReader, TypeVersion, Types};
 
 /// The folder of the lock files in a package.
 pub const FOLDER: &str = "schemas";

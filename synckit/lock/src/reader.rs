@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
 use crate::identity::{Identities, identified};
-use crate::shape::{Named, Words};
+use crate::shape::{TypeRef, Words};
 use crate::{DomainEvent, Item, Reserved, Slot, Upcast, Version, What, shape};
 
 /// The lowest version whose readers may apply what is written.
@@ -24,7 +24,7 @@ pub enum MinReader {
 
 /// A version of a type as a program has it.
 #[derive(Clone, Debug)]
-pub struct Published {
+pub struct TypeVersion {
     /// The kind of type.
     pub what: What,
     /// The name in stored bytes and schemas.
@@ -49,7 +49,7 @@ pub struct Published {
 }
 
 /// The value types that a program has, by name and version.
-pub type Types = BTreeMap<(String, u32), Published>;
+pub type Types = BTreeMap<(String, u32), TypeVersion>;
 
 impl MinReader {
     /// Follows a locked version whose fields are given as texts of slots and shapes. Readers of
@@ -73,7 +73,7 @@ impl MinReader {
     }
 }
 
-impl Published {
+impl TypeVersion {
     /// A type with nothing in it.
     pub fn new(what: What, name: &str, number: u32, min_reader: MinReader) -> Self {
         Self {
@@ -150,7 +150,7 @@ impl Published {
 /// elements that are equal for readers of the one before, which refuse such a set.
 fn are_kept(shape: &str, locked: &str) -> bool {
     let versions = |shape| -> Vec<_> {
-        let named = |word| shape::named(word).map(|Named { name, version, .. }| (name, version));
+        let named = |word| shape::named(word).map(|TypeRef { name, version, .. }| (name, version));
         unique_in(shape).into_iter().flat_map(named).collect()
     };
     versions(shape) == versions(locked)
@@ -177,7 +177,7 @@ fn can_be_read<'a>(
     types: &'a Types,
     outer: &mut Vec<&'a str>,
 ) -> bool {
-    shape::named(shape).all(|Named { name, version, .. }| {
+    shape::named(shape).all(|TypeRef { name, version, .. }| {
         let before = shape::named(locked).find(|before| before.name == name);
         let before = before.map_or(0, |before| before.version);
         version == before
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_value_that_went_on_decides_for_what_holds_it() {
-        let point = |min_reader| Published { number: 2, min_reader, ..value("Point", &[]) };
+        let point = |min_reader| TypeVersion { number: 2, min_reader, ..value("Point", &[]) };
         let event = moved("Point@1", "Point@2");
         assert_eq!(least_reader(&event, &[point(MinReader::Is(1))]), 1);
         assert_eq!(least_reader(&event, &[point(MinReader::Is(2))]), 2);
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn a_type_that_holds_itself_decides_once() {
         let fields = vec![(Slot::of(None, 1), "list Tree@1".to_owned())];
-        let tree = Published {
+        let tree = TypeVersion {
             number: 2,
             min_reader: MinReader::Depends { least: 1, fields },
             ..value("Tree", &[("1", "list Tree@2")])
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn elements_and_keys_stay_in_their_version() {
-        let point = Published { number: 2, ..value("Point", &[]) };
+        let point = TypeVersion { number: 2, ..value("Point", &[]) };
         for (before, after, least) in [
             ("list Point@1", "list Point@2", 1),
             ("set Point@1", "set Point@2", 2),
@@ -245,12 +245,13 @@ mod tests {
     #[test]
     fn what_converts_the_version_before_needs_readers_of_its_own() {
         let by = "f".to_owned();
-        let converting = Published { upcast: Some(Upcast { from: 1, by }), ..moved("u16", "u16") };
+        let converting =
+            TypeVersion { upcast: Some(Upcast { from: 1, by }), ..moved("u16", "u16") };
         assert_eq!(least_reader(&converting, &[]), 2);
     }
 
-    fn moved(before: &str, after: &str) -> Published {
-        Published {
+    fn moved(before: &str, after: &str) -> TypeVersion {
+        TypeVersion {
             what: What::Event,
             number: 2,
             min_reader: MinReader::depends(1, 2, &[("1", before)]),
@@ -258,7 +259,7 @@ mod tests {
         }
     }
 
-    fn value(name: &str, fields: &[(&str, &str)]) -> Published {
+    fn value(name: &str, fields: &[(&str, &str)]) -> TypeVersion {
         let item = |(slot, shape): &(&str, &str)| Item {
             slot: slot.parse().unwrap(),
             name: "field".to_owned(),
@@ -266,11 +267,11 @@ mod tests {
             ..Item::default()
         };
         let items = fields.iter().map(item).collect();
-        Published { items, ..Published::new(What::Value, name, 1, MinReader::Is(1)) }
+        TypeVersion { items, ..TypeVersion::new(What::Value, name, 1, MinReader::Is(1)) }
     }
 
-    fn least_reader(published: &Published, types: &[Published]) -> u32 {
-        let key = |published: &Published| (published.name.clone(), published.number);
+    fn least_reader(published: &TypeVersion, types: &[TypeVersion]) -> u32 {
+        let key = |published: &TypeVersion| (published.name.clone(), published.number);
         published.least_reader(&types.iter().map(|each| (key(each), each.clone())).collect())
     }
 }

@@ -258,7 +258,7 @@ fn is_value(word: &[u8]) -> bool {
 
 /// A value type in a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Named<'a> {
+pub struct TypeRef<'a> {
     /// The name.
     pub name: &'a str,
     /// The version.
@@ -268,12 +268,12 @@ pub struct Named<'a> {
 }
 
 /// The value types that a shape names.
-pub fn named(shape: &str) -> impl Iterator<Item = Named<'_>> {
+pub fn named(shape: &str) -> impl Iterator<Item = TypeRef<'_>> {
     shape.split(' ').filter_map(|word| {
         let tagged = tagged(word.as_bytes())?;
         let name = std::str::from_utf8(tagged.name).ok()?;
         let version = u32::try_from(tagged.version).ok()?;
-        Some(Named { name, version, identity: tagged.identity.map(Identity) })
+        Some(TypeRef { name, version, identity: tagged.identity.map(Identity) })
     })
 }
 

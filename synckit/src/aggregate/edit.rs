@@ -18,7 +18,7 @@ use crate::vector::{Stamp, VectorClock};
 /// Handles read the state that the edit builds on together with what it has recorded so far. All of
 /// it becomes one commit: every replica applies it whole or not at all.
 pub struct Edit<'a, A: Aggregate> {
-    draft: &'a Draft<'a>,
+    draft: &'a EditRoot<'a>,
     handles: A::Handles<'a>,
 }
 
@@ -46,7 +46,7 @@ pub fn edit<A: Aggregate, T, E>(
     at: &Stamp<'_>,
     change: impl FnOnce(&mut Edit<'_, A>) -> Result<T, E>,
 ) -> Result<Recorded<T>, E> {
-    let draft = Draft::new::<A>(fields, *at);
+    let draft = EditRoot::new::<A>(fields, *at);
     let value = change(&mut Edit { draft: &draft, handles: A::handles(&draft) })?;
     Ok(Recorded { events: draft.into_events(), value })
 }
@@ -61,7 +61,7 @@ pub fn record<A: Aggregate>(
     let context = VectorClock::new();
     let dot = Dot { replica: ReplicaId::from_bytes([0; 32]), seq: 1 };
     let at = Stamp { dot, hlc: Hlc::ZERO, context: &context };
-    let draft = Draft::new::<A>(&Fields::of::<A>(), at);
+    let draft = EditRoot::new::<A>(&Fields::of::<A>(), at);
     change(&mut Edit { draft: &draft, handles: A::handles(&draft) });
     draft.into_events()
 }
@@ -155,7 +155,7 @@ impl<'a> Taken<'a> {
 }
 
 /// The root behind the handles of an edit. Not generic over the aggregate: two functions know it.
-struct Draft<'a> {
+struct EditRoot<'a> {
     at: Stamp<'a>,
     work: RefCell<Work>,
     encode: fn(Taken<'_>) -> Option<Result<EncodedEvent, EncodeError>>,
@@ -170,7 +170,7 @@ struct Work {
     folded: usize,
 }
 
-impl<'a> Draft<'a> {
+impl<'a> EditRoot<'a> {
     fn new<A: Aggregate>(fields: &Fields, at: Stamp<'a>) -> Self {
         let fields = fields.clone();
         let work = Work { events: Vec::new(), error: None, fields, folded: 0 };
@@ -194,7 +194,7 @@ impl<'a> Draft<'a> {
 }
 
 impl Work {
-    fn catch_up(&mut self, draft: &Draft<'_>) {
+    fn catch_up(&mut self, draft: &EditRoot<'_>) {
         let Ok(name) = Name::new("edit") else { return };
         // Conflicts are recorded when the events are folded for good.
         let nobody = AggregateId { kind: name, key: Key::least() };
@@ -207,7 +207,7 @@ impl Work {
     }
 }
 
-impl Root for Draft<'_> {
+impl Root for EditRoot<'_> {
     fn record(&self, field: usize, op: &mut dyn Any) {
         if let Some(event) = (self.encode)(Taken::new(field, op)) {
             self.push(event);

@@ -31,11 +31,11 @@ pub struct BlockFull;
 pub struct BlockPacker {
     space: SpaceId,
     runs: Vec<Growing>,
-    anchors: Table<CommitId>,
-    names: Table<Name>,
-    aggregates: Table<AggregateId>,
-    events: Table<EventRef>,
-    metadata: Table<Metadata>,
+    anchors: Distinct<CommitId>,
+    names: Distinct<Name>,
+    aggregates: Distinct<AggregateId>,
+    events: Distinct<EventRef>,
+    metadata: Distinct<Metadata>,
     entries: Writer,
     hasher: LeafHasher,
     commits: Vec<Commit>,
@@ -94,11 +94,11 @@ impl BlockPacker {
         Self {
             space,
             runs: Vec::new(),
-            anchors: Table::new(),
-            names: Table::new(),
-            aggregates: Table::new(),
-            events: Table::new(),
-            metadata: Table::new(),
+            anchors: Distinct::new(),
+            names: Distinct::new(),
+            aggregates: Distinct::new(),
+            events: Distinct::new(),
+            metadata: Distinct::new(),
             entries: Writer::new(),
             hasher: LeafHasher::default(),
             commits: Vec::new(),
@@ -380,19 +380,19 @@ fn within_limits(envelope: &Envelope) -> bool {
         && envelope.context.len() <= CONTEXT_ROWS_MAX
 }
 
-fn table<T>(out: &mut Writer, table: &Table<T>, mut write: impl FnMut(&mut Writer, &T)) {
+fn table<T>(out: &mut Writer, table: &Distinct<T>, mut write: impl FnMut(&mut Writer, &T)) {
     out.varint(table.items.len() as u64);
     table.items.iter().for_each(|item| write(out, item));
 }
 
 /// Distinct items in the order of their first use.
 #[derive(Debug)]
-struct Table<T> {
+struct Distinct<T> {
     items: Vec<T>,
     places: HashMap<T, u64>,
 }
 
-impl<T: Clone + Eq + Hash> Table<T> {
+impl<T: Clone + Eq + Hash> Distinct<T> {
     fn new() -> Self {
         Self { items: Vec::new(), places: HashMap::new() }
     }

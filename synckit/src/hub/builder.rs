@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::mend::{Mending, Reopen};
 use super::service::Service;
-use super::{Authority, Core, HUB_SESSIONS_MAX, Hub, Proposal, Rejection};
+use super::{Authority, HUB_SESSIONS_MAX, Hub, Proposal, Rejection, Served};
 use crate::error::Error;
 use crate::gate::{Gate, Policy};
 use crate::lease::OpenedBy;
@@ -135,7 +135,7 @@ impl HubBuilder {
         let governor = self.authority.map(Governor::new);
         let (clock, policy) = (self.clock.clone(), self.policy.clone());
         let gate = Gate::governed(Arc::clone(&store), clock, governor.clone(), policy);
-        let core = Core {
+        let core = Served {
             service: Mutex::new(Service::new(store, gate, opened_by)),
             mending: Mending::new(reopen),
             governor,

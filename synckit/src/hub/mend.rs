@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, watch};
 
-use super::Core;
+use super::Served;
 use super::service::Service;
 use crate::error::{Error, ErrorKind};
 use crate::store::{EventStore, StoreError, StoreErrorKind};
@@ -26,12 +26,12 @@ pub(super) struct Mending {
     /// Counts the mends. Held during one.
     mends: AsyncMutex<usize>,
     /// Damage that the hub cannot mend.
-    failure: watch::Sender<Option<Damaged>>,
+    failure: watch::Sender<Option<Unmendable>>,
 }
 
 /// Damage that the hub cannot mend.
 #[derive(Clone)]
-struct Damaged {
+struct Unmendable {
     kind: ErrorKind,
     attempted: String,
     said: String,
@@ -50,7 +50,7 @@ impl Mending {
     fn fail(&self, error: &Error) {
         tracing::error!(error = format!("{error:#}"), "the hub cannot mend its store");
         let (attempted, kind) = (error.attempted().to_owned(), error.kind().clone());
-        let damaged = Damaged { kind, attempted, said: format!("{error:#}") };
+        let damaged = Unmendable { kind, attempted, said: format!("{error:#}") };
         self.failure.send_replace(Some(damaged));
     }
 
@@ -61,13 +61,15 @@ impl Mending {
         let _ = failure.wait_for(Option::is_some).await;
         let damaged = failure.borrow_and_update().clone();
         match damaged {
-            Some(Damaged { kind, attempted, said }) => Error::new(attempted, kind).caused_by(said),
+            Some(Unmendable { kind, attempted, said }) => {
+                Error::new(attempted, kind).caused_by(said)
+            }
             None => Error::new("serve replicas", ErrorKind::Closed),
         }
     }
 }
 
-impl Core {
+impl Served {
     /// Ends the sessions over a store that a session found damaged, mends the file, and serves on;
     /// unless that has been done by now.
     pub(super) async fn mend(self: Arc<Self>, damaged: Arc<Service>, error: Error) {

@@ -35,11 +35,11 @@ pub(super) fn locks(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
 /// The turn to bless a folder, which one process has at a time. What it locks stands outside the
 /// package, so that nothing has to be ignored there.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct BlessTurn {
     _file: File,
 }
 
-impl Turn {
+impl BlessTurn {
     /// Waits for the turn.
     pub(super) fn take(folder: &Path) -> Result<Self, Problem> {
         let whole = folder.parent().and_then(|root| root.canonicalize().ok());

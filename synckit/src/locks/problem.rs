@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::{fmt, io};
 
 use synckit_lock::name::BadName;
-use synckit_lock::{Corrupt, Refusal};
+use synckit_lock::{AppendRefusal, Corrupt};
 
 /// Lock files are not current.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) enum Problem {
     /// It is of a type that no test holds.
     Orphan { path: PathBuf },
     /// It holds something else.
-    Refused { path: PathBuf, why: Refusal },
+    Refused { path: PathBuf, why: AppendRefusal },
     /// It cannot be read or written.
     Unavailable { path: PathBuf, attempted: &'static str, source: io::Error },
     /// The index was not to be written, and is not current.

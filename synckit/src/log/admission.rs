@@ -105,7 +105,7 @@ enum Lookup {
 }
 
 /// The branch that takes the fresh commits of a run.
-enum Place {
+enum Target {
     /// All are held.
     Nowhere,
     /// After the end of a branch.
@@ -172,7 +172,7 @@ impl<'a> Staging<'a> {
             let (place, held) = self.place(block, run, &commits)?;
             held_through.push(commits.get(held).map_or(u64::MAX, |first| first.id.seq - 1));
             runs.push(self.stage(&place, &commits[held..])?);
-            let fresh = !matches!(place, Place::Nowhere | Place::Asked);
+            let fresh = !matches!(place, Target::Nowhere | Target::Asked);
             self.own_key_is_used_elsewhere |= fresh
                 && append.source == Source::Peer
                 && block.runs()[run].replica == self.batch.own;
@@ -191,24 +191,24 @@ impl<'a> Staging<'a> {
         block: &Block,
         run: usize,
         commits: &[&Commit],
-    ) -> Result<(Place, usize), Refusal> {
+    ) -> Result<(Target, usize), Refusal> {
         let before = block.runs()[run].before();
         if let Some(branch) = self.ending_with(&before) {
-            return Ok((Place::Extend(branch), 0));
+            return Ok((Target::Extend(branch), 0));
         }
-        let Some(last) = commits.last() else { return Ok((Place::Nowhere, 0)) };
+        let Some(last) = commits.last() else { return Ok((Target::Nowhere, 0)) };
         if let Lookup::Held(_) = self.lookup(&last.id) {
-            return Ok((Place::Nowhere, commits.len()));
+            return Ok((Target::Nowhere, commits.len()));
         }
         for (index, commit) in commits.iter().enumerate().rev() {
             if let Some(branch) = self.ending_with(&commit.id) {
-                return Ok((Place::Extend(branch), index + 1));
+                return Ok((Target::Extend(branch), index + 1));
             }
         }
         let root = match self.lookup(&before) {
             Lookup::Held(branch) => branch,
-            Lookup::Asked => return Ok((Place::Asked, commits.len())),
-            Lookup::Absent if before.seq == 0 => return Ok((Place::Begin, 0)),
+            Lookup::Asked => return Ok((Target::Asked, commits.len())),
+            Lookup::Absent if before.seq == 0 => return Ok((Target::Begin, 0)),
             Lookup::Absent => {
                 return Err(Refusal::Missing { after: commits[0].id.dot(), missing: before });
             }
@@ -220,15 +220,15 @@ impl<'a> Staging<'a> {
             match self.lookup(&commits[middle].id) {
                 Lookup::Held(on) => (held, branch) = (middle + 1, on),
                 Lookup::Absent => not_held = middle,
-                Lookup::Asked => return Ok((Place::Asked, commits.len())),
+                Lookup::Asked => return Ok((Target::Asked, commits.len())),
             }
         }
         let after = if held == 0 { before.seq } else { commits[held - 1].id.seq };
-        Ok((Place::Leave(branch, after), held))
+        Ok((Target::Leave(branch, after), held))
     }
 
     /// Notes the fresh commits of a run; where they belong.
-    fn stage(&mut self, place: &Place, fresh: &[&Commit]) -> Result<LogRun, Refusal> {
+    fn stage(&mut self, place: &Target, fresh: &[&Commit]) -> Result<LogRun, Refusal> {
         let nowhere = LogRun { branch: BranchNo(0), end: Chain::from_bytes([0; 32]), begins: None };
         let (Some(first), Some(last)) = (fresh.first(), fresh.last()) else {
             return Ok(nowhere);
@@ -236,16 +236,16 @@ impl<'a> Staging<'a> {
         let (head, first) = (last.id, first.id.chain);
         let begin = |leaves| Branch { head, first, leaves, forks: Vec::new() };
         let (branch, begins) = match place {
-            Place::Nowhere | Place::Asked => return Ok(nowhere),
-            Place::Extend(no) => {
+            Target::Nowhere | Target::Asked => return Ok(nowhere),
+            Target::Extend(no) => {
                 if let Some(mut branch) = self.branch(*no).cloned() {
                     branch.head = head;
                     self.changed.insert(*no, branch);
                 }
                 (*no, None)
             }
-            Place::Begin => (self.begin(begin(None))?, Some(Begin { first, leaves: None })),
-            Place::Leave(parent, after) => {
+            Target::Begin => (self.begin(begin(None))?, Some(Begin { first, leaves: None })),
+            Target::Leave(parent, after) => {
                 let no = self.begin(begin(Some((*parent, *after))))?;
                 let next = self.note_fork(*parent, *after);
                 let leaves = next.map(|next| (*parent, *after, next));

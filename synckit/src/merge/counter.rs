@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use crate::conflict::Conflicts;
 use crate::id::{Dot, ReplicaId};
 use crate::merge::bytes::{read_dot, write_dot};
-use crate::merge::{At, EntryRule, Field, Law, MergeState, OpId, Rule};
+use crate::merge::{At, EntryRule, Handle, Law, MergeState, OpId, Rule};
 use crate::vector::VECTOR_REPLICAS_MAX;
 use crate::wire::{self, Reader, Scalar, Shape, Value, WireError, WireType, Writer};
 
@@ -165,7 +165,7 @@ impl<F: CounterField> EntryRule<F> for Counter {
     }
 }
 
-impl<F, M> Field<'_, F, Counter, M> {
+impl<F, M> Handle<'_, F, Counter, M> {
     /// Adds to the counter; a negative amount takes away.
     pub fn add(&self, amount: i64) {
         self.push(CounterOp::Added(amount));

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use crate::conflict::Conflicts;
 use crate::id::ReplicaId;
 use crate::merge::bytes::{encoded, read_id, write_id};
-use crate::merge::{At, EntryRule, Field, Law, MergeState, OpId, Rule};
+use crate::merge::{At, EntryRule, Handle, Law, MergeState, OpId, Rule};
 use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
 
 /// Types that `#[merge(max)]` and `#[merge(min)]` merge: ordered values with a default, and `Option`
@@ -233,7 +233,7 @@ macro_rules! extreme {
             }
         }
 
-        impl<F: ExtremeField, M> Field<'_, F, $marker, M> {
+        impl<F: ExtremeField, M> Handle<'_, F, $marker, M> {
             #[doc = concat!("Writes a value; the ", $which, " ever written holds.")]
             pub fn $method(&self, value: impl Into<F::Value>) {
                 self.push($op::$variant(value.into()));

@@ -24,8 +24,8 @@ use crate::merge::{AnyState, Counter, Lww, Max, Min, Rule, shown};
 /// All of them read the whole by `value()`.
 ///
 /// A rule that is defined outside this crate gives its handle methods by an extension trait over
-/// [`Field::record`] and [`Field::inspect`].
-pub struct Field<'a, F, R, M = Writes> {
+/// [`Handle::record`] and [`Handle::inspect`].
+pub struct Handle<'a, F, R, M = Writes> {
     root: Node<'a>,
     field: usize,
     /// A read costs nothing while nothing has been recorded since the one before.
@@ -66,7 +66,7 @@ enum Node<'a> {
     Entry(Box<dyn Root + 'a>),
 }
 
-impl<'a, F, R, M> Field<'a, F, R, M> {
+impl<'a, F, R, M> Handle<'a, F, R, M> {
     /// The field at that place of an aggregate's table.
     #[doc(hidden)]
     pub const fn new(root: &'a dyn Root, field: usize) -> Self {
@@ -104,7 +104,7 @@ impl<'a, F, R, M> Field<'a, F, R, M> {
     }
 }
 
-impl<F: 'static, R: Rule<F>> Field<'_, F, R, Reads> {
+impl<F: 'static, R: Rule<F>> Handle<'_, F, R, Reads> {
     /// Calls `look` on the field's state, the edit's own changes included.
     pub fn inspect<T>(&self, look: impl Fn(&R::State) -> T) -> T {
         let (root, field) = self.place();
@@ -130,21 +130,21 @@ impl<F: 'static, R: Rule<F>> Field<'_, F, R, Reads> {
     message = "a field merged by `{Self}` is not a single value",
     note = "read it by its own methods, or as a whole with `value()`"
 )]
-pub trait Scalar {}
+pub trait SingleValue {}
 
-impl Scalar for Counter {}
-impl Scalar for Lww {}
-impl Scalar for Max {}
-impl Scalar for Min {}
+impl SingleValue for Counter {}
+impl SingleValue for Lww {}
+impl SingleValue for Max {}
+impl SingleValue for Min {}
 
-impl<F: 'static, R: Rule<F> + Scalar> Field<'_, F, R, Reads> {
+impl<F: 'static, R: Rule<F> + SingleValue> Handle<'_, F, R, Reads> {
     /// The value, the edit's own changes included.
     pub fn get(&self) -> &F {
         self.values.at(self.place().0.changes(), || self.value())
     }
 }
 
-impl<F: 'static, R: Rule<F> + Scalar> Deref for Field<'_, F, R, Reads> {
+impl<F: 'static, R: Rule<F> + SingleValue> Deref for Handle<'_, F, R, Reads> {
     type Target = F;
 
     fn deref(&self) -> &F {
@@ -152,17 +152,17 @@ impl<F: 'static, R: Rule<F> + Scalar> Deref for Field<'_, F, R, Reads> {
     }
 }
 
-impl<F, R, M> fmt::Debug for Field<'_, F, R, M> {
+impl<F, R, M> fmt::Debug for Handle<'_, F, R, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Field").field("field", &self.field).finish_non_exhaustive()
+        f.debug_struct("Handle").field("field", &self.field).finish_non_exhaustive()
     }
 }
 
 /// The values that a handle has shown, each with the number of changes recorded by then. Earlier
 /// ones stay, for those who still look at them.
-struct Values<F>(OnceCell<Box<Value<F>>>);
+struct Values<F>(OnceCell<Box<ValueNode<F>>>);
 
-struct Value<F> {
+struct ValueNode<F> {
     changes: usize,
     value: F,
     next: Values<F>,
@@ -177,7 +177,7 @@ impl<F> Values<F> {
             }
             last = &shown.next;
         }
-        let next = || Box::new(Value { changes, value: read(), next: Self(OnceCell::new()) });
+        let next = || Box::new(ValueNode { changes, value: read(), next: Self(OnceCell::new()) });
         &last.0.get_or_init(next).value
     }
 }

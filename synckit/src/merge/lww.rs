@@ -5,7 +5,7 @@
 //! that beats, or is beaten by, a concurrent write of another value is recorded as a conflict.
 
 use crate::conflict::Conflicts;
-use crate::merge::{At, EntryRule, Field, Heads, Law, Rule};
+use crate::merge::{At, EntryRule, Handle, Heads, Law, Rule};
 use crate::wire::{self, Shape};
 
 /// The last write wins.
@@ -72,7 +72,7 @@ impl<F: LwwField> EntryRule<F> for Lww {
 }
 
 // No bound of the rule: a field that it cannot merge is one error, and not one more at every use.
-impl<F: Clone + 'static, M> Field<'_, F, Lww, M> {
+impl<F: Clone + 'static, M> Handle<'_, F, Lww, M> {
     /// Writes the field. Of concurrent writes the last one holds.
     pub fn set(&self, value: impl Into<F>) {
         self.push(LwwOp::Set(value.into()));

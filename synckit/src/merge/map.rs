@@ -13,7 +13,7 @@ use crate::conflict::Conflicts;
 use crate::id::ReplicaId;
 use crate::merge::bytes::encoded;
 use crate::merge::set::{read_ids, write_ids};
-use crate::merge::{AnyState, At, EntryRule, Field, Law, MergeState, OpId, Reads, Root, Rule};
+use crate::merge::{AnyState, At, EntryRule, Handle, Law, MergeState, OpId, Reads, Root, Rule};
 use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
 
 /// Entries are merged by the rule `R`; a removal resets what its author had seen.
@@ -176,16 +176,16 @@ impl<F: MapField, R: EntryRule<F::Value, Seen = ()>> EntryRule<F> for Map<R> {
     }
 }
 
-impl<K: Value + Ord, V: 'static, R: EntryRule<V>, M> Field<'_, BTreeMap<K, V>, Map<R>, M> {
+impl<K: Value + Ord, V: 'static, R: EntryRule<V>, M> Handle<'_, BTreeMap<K, V>, Map<R>, M> {
     /// The entry of a key, whether it exists or not.
-    pub fn entry(&self, key: impl Into<K>) -> Field<'_, V, R, M> {
+    pub fn entry(&self, key: impl Into<K>) -> Handle<'_, V, R, M> {
         let (root, field) = self.place();
         let entry = EntryRoot::<K, V, R> { root, field, key: key.into(), types: PhantomData };
-        Field::of_entry(Box::new(entry))
+        Handle::of_entry(Box::new(entry))
     }
 }
 
-impl<K: Value + Ord, V: 'static, R: EntryRule<V>> Field<'_, BTreeMap<K, V>, Map<R>, Reads> {
+impl<K: Value + Ord, V: 'static, R: EntryRule<V>> Handle<'_, BTreeMap<K, V>, Map<R>, Reads> {
     /// The value of an entry, this edit's own changes included; `None` when there is none.
     pub fn get(&self, key: impl Into<K>) -> Option<V> {
         let key = key.into();
@@ -209,7 +209,7 @@ impl<K: Value + Ord, V: 'static, R: EntryRule<V>> Field<'_, BTreeMap<K, V>, Map<
     }
 }
 
-impl<K, V, R> Field<'_, BTreeMap<K, V>, Map<R>>
+impl<K, V, R> Handle<'_, BTreeMap<K, V>, Map<R>>
 where
     K: Value + Ord,
     V: 'static,

@@ -178,7 +178,7 @@ impl Debug for dyn AnyField {
 /// code of equal types and rules.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Entry<F, R> {
+pub struct FieldRule<F, R> {
     number: u32,
     name: &'static str,
     types: PhantomData<fn() -> (F, R)>,
@@ -186,8 +186,8 @@ pub struct Entry<F, R> {
 
 /// An entry of an aggregate's table of fields.
 #[doc(hidden)]
-pub const fn field<F, R: Rule<F>>(number: u32, name: &'static str) -> Entry<F, R> {
-    Entry { number, name, types: PhantomData }
+pub const fn field<F, R: Rule<F>>(number: u32, name: &'static str) -> FieldRule<F, R> {
+    FieldRule { number, name, types: PhantomData }
 }
 
 /// An entry whose rule stands outside this crate, under the name that lock files give it.
@@ -198,7 +198,7 @@ pub const fn custom<F, R: Rule<F>>(
     name: &'static str,
     rule: &'static str,
     message: &str,
-) -> Entry<F, R> {
+) -> FieldRule<F, R> {
     let is_custom = matches!(R::LAW.kind, Kind::Custom);
     if !is_custom || !synckit_lock::shape::same(R::LAW.name.as_bytes(), rule.as_bytes()) {
         panic!("{}", message);
@@ -212,7 +212,7 @@ pub const fn fits<F, R: Rule<F>>() -> usize {
     1
 }
 
-impl<F: 'static, R: Rule<F>> AnyField for Entry<F, R> {
+impl<F: 'static, R: Rule<F>> AnyField for FieldRule<F, R> {
     fn schema(&self) -> FieldSchema {
         FieldSchema::new(self.number, self.name, R::SHAPE)
     }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::conflict::Conflicts;
 use crate::id::ReplicaId;
 use crate::merge::bytes::{encoded, read_id, write_id};
-use crate::merge::{At, EntryRule, Field, Law, MergeState, OpId, Reads, Rule};
+use crate::merge::{At, EntryRule, Handle, Law, MergeState, OpId, Reads, Rule};
 use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
 
 /// An insertion survives removals whose authors had not seen it.
@@ -139,7 +139,7 @@ impl<F: SetField> EntryRule<F> for Set {
     }
 }
 
-impl<T: Clone + Send + Sync + 'static, M> Field<'_, BTreeSet<T>, Set, M> {
+impl<T: Clone + Send + Sync + 'static, M> Handle<'_, BTreeSet<T>, Set, M> {
     /// Puts an element into the set. It stays there against concurrent removals.
     pub fn insert(&self, element: impl Into<T>) {
         self.push(SetOp::Inserted(element.into()));
@@ -151,7 +151,7 @@ impl<T: Clone + Send + Sync + 'static, M> Field<'_, BTreeSet<T>, Set, M> {
     }
 }
 
-impl<T: Value + Ord> Field<'_, BTreeSet<T>, Set, Reads> {
+impl<T: Value + Ord> Handle<'_, BTreeSet<T>, Set, Reads> {
     /// True when the set holds the element, this edit's own changes included.
     pub fn contains(&self, element: impl Into<T>) -> bool {
         let element = element.into();

@@ -17,8 +17,8 @@ use crate::log::Source;
 use crate::platform::{self, Stopwatch, Tasks, WallClock};
 use crate::registry::State;
 use crate::replica_core::{
-    Admission, Draft, EditRefusal, Effect, Heads, Input, Reading, ReplicaCore, Settlement, Ticket,
-    Unsaved,
+    EditRefusal, Effect, EncodedEdit, Input, LogHead, Reading, ReplicaCore, Settlement, Ticket,
+    Turn, Unsaved,
 };
 use crate::store::{
     Append, Batch, Checkpoint, CheckpointMark, EventStore, StoreError, StoreErrorKind,
@@ -33,14 +33,14 @@ pub(super) struct Shared {
     pub(super) watchers: Watchers,
     core: RwLock<ReplicaCore>,
     begun: Stopwatch,
-    answers: Mutex<Answers>,
+    answers: Mutex<Waiters>,
     /// The core may have something to do.
     work: Notify,
 }
 
 /// Those who wait for the core.
 #[derive(Debug, Default)]
-struct Answers {
+struct Waiters {
     waiting: BTreeMap<Ticket, oneshot::Sender<Answer>>,
     tickets: u64,
 }
@@ -102,15 +102,15 @@ impl Shared {
                 let mut core = self.core_mut();
                 let (ticket, turn) = self.ticket();
                 match core.admit(self.begun.elapsed(), ticket, aggregate) {
-                    Admission::Closed => return Err(closed()),
-                    Admission::Waits => turn,
-                    Admission::Ready => {
+                    Turn::Closed => return Err(closed()),
+                    Turn::Waits => turn,
+                    Turn::Ready => {
                         let (events, value) = make(core.newest(aggregate))?;
                         if events.is_empty() {
                             return Ok((None, value));
                         }
                         let (aggregate, metadata) = (aggregate.clone(), metadata.clone());
-                        let draft = Draft { aggregate, events, metadata };
+                        let draft = EncodedEdit { aggregate, events, metadata };
                         let staged = core.stage(ticket, draft, self.clock.now());
                         let staged = staged.map_err(|refusal| refused(attempted(), refusal))?;
                         break (staged, turn, value);
@@ -336,11 +336,11 @@ impl Engine {
 
     fn read_heads(&mut self) {
         let (store, space) = (Arc::clone(&self.shared.store), self.shared.space.clone());
-        self.read(Reading::Heads, async move {
+        self.read(Reading::LogHead, async move {
             let (key, branches) = (store.key(), store.branches(&space).await?);
             let log = store.head(&space).await?;
             let rulings = store.rulings(&space, log).await?;
-            Ok(Input::Heads(Box::new(Heads { key, branches, log, rulings })))
+            Ok(Input::LogHead(Box::new(LogHead { key, branches, log, rulings })))
         });
     }
 

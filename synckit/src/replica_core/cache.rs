@@ -19,7 +19,7 @@ const BYTES_PER_ENCODED: usize = 2;
 
 /// The place of a state while it is in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Place(usize);
+pub(super) struct CacheSlot(usize);
 
 /// A state in memory.
 #[derive(Debug)]
@@ -36,10 +36,10 @@ pub(super) struct Cached {
 /// The states in memory.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
-    places: HashMap<AggregateId, Place>,
-    ordered: BTreeMap<AggregateId, Place>,
+    places: HashMap<AggregateId, CacheSlot>,
+    ordered: BTreeMap<AggregateId, CacheSlot>,
     slots: Vec<Option<Cached>>,
-    free: Vec<Place>,
+    free: Vec<CacheSlot>,
     hand: usize,
     /// The weight of all states, and of those that are not stored.
     bytes: usize,
@@ -48,7 +48,7 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    pub(super) fn place(&self, aggregate: &AggregateId) -> Option<Place> {
+    pub(super) fn place(&self, aggregate: &AggregateId) -> Option<CacheSlot> {
         self.places.get(aggregate).copied()
     }
 
@@ -62,11 +62,11 @@ impl Cache {
         Some(cached.state.as_ref())
     }
 
-    pub(super) fn at(&self, place: Place) -> Option<&Cached> {
+    pub(super) fn at(&self, place: CacheSlot) -> Option<&Cached> {
         self.slots.get(place.0)?.as_ref()
     }
 
-    pub(super) fn at_mut(&mut self, place: Place) -> Option<&mut Cached> {
+    pub(super) fn at_mut(&mut self, place: CacheSlot) -> Option<&mut Cached> {
         self.slots.get_mut(place.0)?.as_mut()
     }
 
@@ -79,7 +79,7 @@ impl Cache {
         self.bytes += weight;
         let place = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
-            Place(self.slots.len() - 1)
+            CacheSlot(self.slots.len() - 1)
         });
         self.places.insert(aggregate.clone(), place);
         self.ordered.insert(aggregate.clone(), place);
@@ -88,7 +88,7 @@ impl Cache {
     }
 
     /// A state has changed by events of so many bytes of the log up to a position.
-    pub(super) fn changed(&mut self, place: Place, through: Position, bytes: usize) {
+    pub(super) fn changed(&mut self, place: CacheSlot, through: Position, bytes: usize) {
         let Some(cached) = self.slots.get_mut(place.0).and_then(Option::as_mut) else { return };
         if cached.unsaved.replace(through).is_none() {
             self.unsaved += 1;
@@ -147,13 +147,13 @@ impl Cache {
             let Some(cached) = &mut self.slots[self.hand] else { continue };
             let stays = cached.unsaved.is_some() || keep(&cached.aggregate);
             if !stays && !std::mem::take(cached.used.get_mut()) {
-                self.remove(Place(self.hand));
+                self.remove(CacheSlot(self.hand));
             }
         }
         self.bytes < before
     }
 
-    fn remove(&mut self, place: Place) {
+    fn remove(&mut self, place: CacheSlot) {
         let Some(cached) = self.slots[place.0].take() else { return };
         self.places.remove(&cached.aggregate);
         self.ordered.remove(&cached.aggregate);

@@ -19,7 +19,7 @@ use crate::event::{DecodeError, EncodedEvent};
 use crate::id::{AggregateId, Dot, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::LogBlock;
-use crate::registry::{Outcome, Recorded, State};
+use crate::registry::{Outcome, RecordedEvent, State};
 use crate::ruling::{Control, Redating};
 use crate::vector::{Stamp, VectorClock};
 
@@ -37,7 +37,7 @@ const CORRECTED_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// One edit, encoded.
 #[derive(Clone, Debug)]
-pub(crate) struct Draft {
+pub(crate) struct EncodedEdit {
     pub(crate) aggregate: AggregateId,
     pub(crate) events: Vec<EncodedEvent>,
     pub(crate) metadata: Metadata,
@@ -224,7 +224,7 @@ impl Edits {
     pub(super) fn stage(
         &mut self,
         ticket: Ticket,
-        draft: Draft,
+        draft: EncodedEdit,
         durable: &dyn State,
         branches: &Branches,
         wall: UnixMillis,
@@ -379,7 +379,7 @@ impl Edits {
     /// the wall clock's: no clock, right or wrong, keeps anybody from editing.
     fn envelopes(
         &self,
-        draft: Draft,
+        draft: EncodedEdit,
         seen: &dyn State,
         context: Context,
         wall: UnixMillis,
@@ -404,7 +404,7 @@ impl Edits {
     }
 }
 
-impl Draft {
+impl EncodedEdit {
     /// Refuses what could never be stored.
     fn check(&self) -> Result<(), EditRefusal> {
         if self.events.len() > COMMIT_EVENTS_MAX {
@@ -425,7 +425,7 @@ fn try_fold(
 ) -> Result<(), EditRefusal> {
     for envelope in commit {
         let at = Stamp { dot: envelope.dot, hlc: envelope.hlc, context };
-        let event = Recorded { event: &envelope.event, payload: &envelope.payload };
+        let event = RecordedEvent { event: &envelope.event, payload: &envelope.payload };
         match state.fold(&at, event, &mut Conflicts::new(&envelope.aggregate)) {
             Outcome::Parked(reason) | Outcome::Panicked(reason) => {
                 return Err(EditRefusal::Unreadable(reason));

@@ -38,7 +38,7 @@ pub(crate) enum Input {
     /// Answers any effect that reads: the store failed.
     ReadFailed(Reading),
     /// Answers [`Effect::ReadHeads`].
-    Heads(Box<Heads>),
+    LogHead(Box<LogHead>),
     /// Answers [`Effect::Save`]: durable, each state in so many bytes.
     Saved(Vec<(AggregateId, usize)>),
     /// Answers [`Effect::Save`]: the store failed.
@@ -48,7 +48,7 @@ pub(crate) enum Input {
 /// Knowledge of a store that edits and folding begin with. The head is read last, and the rulings up
 /// to there.
 #[derive(Debug)]
-pub(crate) struct Heads {
+pub(crate) struct LogHead {
     /// The key that the store writes under.
     pub(crate) key: ReplicaKey,
     /// The branches of the log.
@@ -86,7 +86,7 @@ pub(crate) enum Effect {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reading {
     /// [`Effect::ReadHeads`].
-    Heads,
+    LogHead,
     /// [`Effect::ReadLog`].
     Log,
     /// [`Effect::Load`].
@@ -110,7 +110,7 @@ pub(crate) enum Settlement {
 
 /// The answer to a request to edit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Admission {
+pub(crate) enum Turn {
     /// Now.
     Ready,
     /// Once the ticket is answered; ask again then.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::cache::{Cache, Cached, Place};
+use super::cache::{Cache, CacheSlot, Cached};
 use crate::block::Block;
 use crate::branch::Branches;
 use crate::clock::Hlc;
@@ -15,7 +15,7 @@ use crate::conflict::{Conflict, Conflicts};
 use crate::event::DecodeError;
 use crate::id::{AggregateId, Key, Name, Position};
 use crate::log::{LogBlock, Stamped};
-use crate::registry::{Outcome, Recorded, Registry, State};
+use crate::registry::{Outcome, RecordedEvent, Registry, State};
 use crate::ruling::{Rulings, is_control};
 use crate::wire::WireError;
 
@@ -237,7 +237,7 @@ impl States {
             let Some(cached) = self.cache.at_mut(place) else { continue };
             let fold = folds[index].get_or_insert_with(|| BlockFold::of(cached, place));
             let mut conflicts = Conflicts::new(&aggregates[index]);
-            let event = Recorded::of(&stamped.entry);
+            let event = RecordedEvent::of(&stamped.entry);
             match cached.state.fold(&stamped.stamp(), event, &mut conflicts) {
                 Outcome::Known => continue,
                 Outcome::Folded => {}
@@ -358,7 +358,7 @@ impl States {
 
 /// The effect of a block on one aggregate.
 struct BlockFold {
-    place: Place,
+    place: CacheSlot,
     /// The state before it, to return to when the application's code panics.
     before: Box<dyn State>,
     changed: bool,
@@ -367,7 +367,7 @@ struct BlockFold {
 }
 
 impl BlockFold {
-    fn of(cached: &Cached, place: Place) -> Self {
+    fn of(cached: &Cached, place: CacheSlot) -> Self {
         Self { place, before: cached.state.duplicate(), changed: false, bytes: 0 }
     }
 }
@@ -385,7 +385,7 @@ fn again<'a>(
         if panicked.contains_key(&position) {
             state.park(&event.stamp());
         } else {
-            state.fold(&event.stamp(), Recorded::of(&event.entry), &mut noted);
+            state.fold(&event.stamp(), RecordedEvent::of(&event.entry), &mut noted);
         }
     }
     state

@@ -145,7 +145,7 @@ pub(super) const INVALID: WireError = WireError::Invalid { expected: "control ev
 
 impl Message for Refused {
     fn write_fields(&self, out: &mut Writer) {
-        write_nested(2, &Named(self.commit), out);
+        write_nested(2, &RuledCommit(self.commit), out);
         text_field(self.aggregate.kind.as_str().as_bytes(), 3, out);
         text_field(self.aggregate.key.as_bytes(), 4, out);
         text_field(self.rejection.code.as_bytes(), 5, out);
@@ -153,7 +153,7 @@ impl Message for Refused {
     }
 
     fn read_fields(input: &mut Reader<'_>) -> Result<Self, WireError> {
-        let Named(commit) = read_nested(2, input)?;
+        let RuledCommit(commit) = read_nested(2, input)?;
         let kind = Name::new(&String::read_field(3, input)?).map_err(|_| INVALID)?;
         let key = Key::new(&Bytes::read_field(4, input)?).map_err(|_| INVALID)?;
         let (code, reason) = (String::read_field(5, input)?, String::read_field(6, input)?);
@@ -163,9 +163,9 @@ impl Message for Refused {
 }
 
 /// A commit's name.
-struct Named(CommitId);
+struct RuledCommit(CommitId);
 
-impl Message for Named {
+impl Message for RuledCommit {
     fn write_fields(&self, out: &mut Writer) {
         self.0.author.as_bytes().write_field(1, out);
         self.0.seq.write_field(2, out);
@@ -183,13 +183,13 @@ impl Message for Named {
 
 impl Message for Redating {
     fn write_fields(&self, out: &mut Writer) {
-        Named(self.commit).write_fields(out);
+        RuledCommit(self.commit).write_fields(out);
         self.written.to_bits().write_field(4, out);
         self.at.to_bits().write_field(5, out);
     }
 
     fn read_fields(input: &mut Reader<'_>) -> Result<Self, WireError> {
-        let Named(commit) = Named::read_fields(input)?;
+        let RuledCommit(commit) = RuledCommit::read_fields(input)?;
         let written = Hlc::from_bits(Field::read_field(4, input)?);
         Ok(Self { commit, written, at: Hlc::from_bits(Field::read_field(5, input)?) })
     }

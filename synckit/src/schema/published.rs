@@ -16,7 +16,7 @@ pub(crate) struct Published {
     /// The identity that the lock file has for the version of a value type.
     pub(crate) identity: Option<Identity>,
     /// The version.
-    pub(crate) lock: synckit_lock::Published,
+    pub(crate) lock: synckit_lock::TypeVersion,
     /// The value types that it names.
     pub(crate) named: Vec<ValueRef>,
 }
@@ -105,12 +105,12 @@ impl Published {
             Some((least, fields)) => MinReader::depends(least, number, fields),
         };
         let upcast = lineage.upcast.map(|(from, by)| Upcast { from, by: by.to_owned() });
-        let lock = synckit_lock::Published {
+        let lock = synckit_lock::TypeVersion {
             upcast,
             items,
             reserved: reserved(lineage.reserved),
             other: lineage.other.map(str::to_owned),
-            ..synckit_lock::Published::new(what, name, number, min_reader)
+            ..synckit_lock::TypeVersion::new(what, name, number, min_reader)
         };
         let identity = lineage.history.iter().find(|(version, _)| *version == number);
         let identity = identity.map(|(_, identity)| Identity(*identity));

@@ -79,7 +79,7 @@ struct NewKey {
 }
 
 /// The changes of a batch, and the space after them.
-struct Draft {
+struct Changes {
     row: SpaceRow,
     branches: BTreeMap<BranchNo, Branch>,
     guards: Vec<Guard>,
@@ -261,9 +261,9 @@ impl Ledger {
         space: &Arc<Space>,
         known: &Known,
         batch: &Batch,
-    ) -> Result<Draft, StoreError> {
+    ) -> Result<Changes, StoreError> {
         let own = self.key().id();
-        let mut draft = Draft::on(known);
+        let mut draft = Changes::on(known);
         let admitted = match self.admit(space, known, batch, own).await? {
             Ok(admitted) => admitted,
             Err(refusal) => {
@@ -290,7 +290,7 @@ impl Ledger {
     }
 
     /// Draws another key, unless the store has another one by now.
-    async fn new_key(&self, own: ReplicaId, draft: &mut Draft) -> Result<(), StoreError> {
+    async fn new_key(&self, own: ReplicaId, draft: &mut Changes) -> Result<(), StoreError> {
         let changing = Arc::clone(&self.changing).lock_owned().await;
         let before = {
             let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
@@ -365,7 +365,7 @@ impl Ledger {
         known: &Known,
         batch: &Batch,
     ) -> Result<(), StoreError> {
-        let barrier = staged(&batch.space, space, known, &mut Draft::on(known));
+        let barrier = staged(&batch.space, space, known, &mut Changes::on(known));
         if let Some(written) = self.queue.push(barrier, known.generation, None)
             && let Ok(Written::Failed(error)) = written.await
         {
@@ -407,7 +407,7 @@ impl Ledger {
     }
 }
 
-impl Draft {
+impl Changes {
     /// Nothing to write yet.
     fn on(known: &Known) -> Self {
         let head = Position(known.row.ends);
@@ -479,7 +479,7 @@ impl Draft {
 }
 
 /// A draft with the row of its space, which is guarded; the row comes last.
-fn staged(id: &SpaceId, space: &Arc<Space>, known: &Known, draft: &mut Draft) -> Staged {
+fn staged(id: &SpaceId, space: &Arc<Space>, known: &Known, draft: &mut Changes) -> Staged {
     let key = space_key(id);
     let is_changed = !draft.changes.is_empty() || draft.row != known.row;
     let is_fresh = known.stored.is_none() && is_changed;

@@ -60,14 +60,14 @@ pub(super) struct Left {
     /// There are none.
     none: AtomicBool,
     /// `None` before they were looked for.
-    waiting: AsyncMutex<Option<Vec<Waiting>>>,
+    waiting: AsyncMutex<Option<Vec<WaitingBlock>>>,
     /// The report of the salvage that made the store, if it was made at this opening.
     salvaged: OnceLock<SalvageReport>,
 }
 
 /// A block that waits.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct WaitingBlock {
     pub(super) index: u64,
     pub(super) space: SpaceId,
     /// The commit that it waits for; `None` when it is refused for another reason.
@@ -95,7 +95,7 @@ impl Left {
     pub(super) async fn looked_for(
         &self,
         ledger: &Ledger,
-    ) -> Result<MappedMutexGuard<'_, Vec<Waiting>>, StoreError> {
+    ) -> Result<MappedMutexGuard<'_, Vec<WaitingBlock>>, StoreError> {
         let mut waiting = self.waiting.lock().await;
         if waiting.is_none() {
             *waiting = Some(Self::load(ledger).await?);
@@ -113,7 +113,7 @@ impl Left {
     /// Tries blocks again of which parts wait no longer.
     pub(super) async fn retry(
         ledger: &Ledger,
-        waiting: &mut Vec<Waiting>,
+        waiting: &mut Vec<WaitingBlock>,
         indices: &[u64],
     ) -> Result<(), StoreError> {
         let mut arrived = Vec::new();
@@ -133,7 +133,7 @@ impl Left {
     }
 
     /// Tries all of them once, and again what those that are admitted held up.
-    async fn load(ledger: &Ledger) -> Result<Vec<Waiting>, StoreError> {
+    async fn load(ledger: &Ledger) -> Result<Vec<WaitingBlock>, StoreError> {
         let (mut waiting, mut arrived, mut next) = (Vec::new(), Vec::new(), 0);
         loop {
             let rows = read(ledger, next).await?;
@@ -147,7 +147,7 @@ impl Left {
                         arrived.extend(blocks);
                         remove(ledger, index).await?;
                     }
-                    Err(missing) => waiting.push(Waiting { index, space, missing }),
+                    Err(missing) => waiting.push(WaitingBlock { index, space, missing }),
                 }
             }
         }
@@ -158,7 +158,7 @@ impl Left {
     /// Tries those that waited for something that has arrived, and so on.
     async fn admit(
         ledger: &Ledger,
-        waiting: &mut Vec<Waiting>,
+        waiting: &mut Vec<WaitingBlock>,
         mut arrived: Vec<Block>,
     ) -> Result<(), StoreError> {
         while let Some(block) = arrived.pop() {

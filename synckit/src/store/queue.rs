@@ -35,12 +35,12 @@ pub(super) struct Queue {
     watch: LogWatch,
     tails: Tails,
     room: Arc<Semaphore>,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    waiting: VecDeque<Waiting>,
+struct QueueState {
+    waiting: VecDeque<QueuedBatch>,
     /// A task is writing.
     writing: bool,
     /// Counts failed writes: what was staged under another number is not on top of what is stored.
@@ -67,7 +67,7 @@ pub(super) struct Staged {
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct QueuedBatch {
     staged: Staged,
     bytes: usize,
     reply: oneshot::Sender<Written>,
@@ -140,7 +140,7 @@ impl Queue {
             return None;
         }
         state.spaces = staged.spaces.or(state.spaces);
-        state.waiting.push_back(Waiting { staged, bytes, reply, _room: room });
+        state.waiting.push_back(QueuedBatch { staged, bytes, reply, _room: room });
         let begins = !std::mem::replace(&mut state.writing, true);
         // A runtime that is ending drops what is spawned at once, which locks the state again.
         drop(state);
@@ -151,13 +151,13 @@ impl Queue {
         Some(answer)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         // Nothing panics while it is locked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes what waits, up to the limits of one write; ends the task when nothing does.
-    fn gather(&self) -> Vec<Waiting> {
+    fn gather(&self) -> Vec<QueuedBatch> {
         let mut state = self.lock();
         let (mut group, mut bytes) = (Vec::new(), 0);
         while group.len() < GROUP_BATCHES_MAX
@@ -171,7 +171,7 @@ impl Queue {
         group
     }
 
-    async fn write(&self, group: Vec<Waiting>) {
+    async fn write(&self, group: Vec<QueuedBatch>) {
         let sets = group.iter().map(|waiting| &waiting.staged.write);
         let merged = merge(sets);
         let written =
@@ -189,7 +189,7 @@ impl Queue {
     }
 
     /// Wakes readers and tells the caller what is durable by now.
-    fn succeed(&self, Waiting { staged, reply, .. }: Waiting) {
+    fn succeed(&self, QueuedBatch { staged, reply, .. }: QueuedBatch) {
         staged.space.written(staged.ends);
         if let Some(number) = staged.spaces.and_then(|spaces| spaces.checked_sub(1)) {
             staged.space.has_number(SpaceNumber(number));
@@ -204,7 +204,7 @@ impl Queue {
     }
 
     /// Tells the callers of a failed write, and those who built on it.
-    fn fail(&self, group: Vec<Waiting>, error: StoreError) {
+    fn fail(&self, group: Vec<QueuedBatch>, error: StoreError) {
         let above = {
             let mut state = self.lock();
             state.generation += 1;

@@ -2,7 +2,7 @@
 //!
 //! The file's tables and bytes are described in `docs/storage.md`. In here:
 //! - `medium`: where the file is, and how it comes to be there in one piece;
-//! - `engine`: the open file, opened again by itself after the system refused an operation;
+//! - `reopening`: the open file, opened again by itself after the system refused an operation;
 //! - `file`: the open file, and which files this process has open;
 //! - `table`: reading and writing rows in a transaction;
 //! - `continuity`: telling the file from a copy of it;
@@ -13,7 +13,7 @@
 //! microseconds, but one that does not waits for the disk.
 
 mod continuity;
-mod engine;
+mod reopening;
 mod fault;
 mod file;
 mod medium;
@@ -25,16 +25,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use self::engine::Engine;
 use self::fault::Fault;
 use self::medium::FileMedium;
+use self::reopening::ReopeningDb;
 use super::rows::{Read, Row, Rows, WriteSet};
 use super::{EventStore, StoreError, StoreErrorKind};
 use crate::key::ReplicaKey;
 use crate::platform;
 
 #[cfg_attr(not(feature = "testing"), allow(unused_imports, reason = "a seam for tests"))]
-pub use self::continuity::{OpeningId, Place};
+pub use self::continuity::{FileMarks, OpeningId};
 #[cfg_attr(not(feature = "testing"), allow(unused_imports, reason = "a seam for tests"))]
 pub use self::medium::Medium;
 
@@ -137,8 +137,8 @@ impl EventStore {
     fn open_in(medium: Arc<dyn Medium>, options: RedbOptions) -> Result<Self, StoreError> {
         let attempted = format!("open the store {}", medium.name());
         let is_open_here = Arc::clone(&medium);
-        match Engine::open(medium, options) {
-            Ok((engine, found)) => Ok(Self::founded(Arc::new(RedbRows(Arc::new(engine))), found)),
+        match ReopeningDb::open(medium, options) {
+            Ok((file, found)) => Ok(Self::founded(Arc::new(RedbRows(Arc::new(file))), found)),
             Err(fault) => {
                 let error = fault.into_store_error(attempted.clone());
                 if *error.kind() == StoreErrorKind::Locked && is_open_here.is_open_here() {
@@ -163,16 +163,16 @@ fn make_with_key(
 }
 
 /// Rows in a redb file.
-struct RedbRows(Arc<Engine>);
+struct RedbRows(Arc<ReopeningDb>);
 
 impl RedbRows {
     async fn run<T: Send + 'static>(
         &self,
         attempted: &'static str,
-        operation: impl FnOnce(&Engine) -> Result<T, Fault> + Send + 'static,
+        operation: impl FnOnce(&ReopeningDb) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let engine = Arc::clone(&self.0);
-        match platform::spawn_blocking(move || operation(&engine)).await {
+        let file = Arc::clone(&self.0);
+        match platform::spawn_blocking(move || operation(&file)).await {
             Ok(result) => result.map_err(|fault| fault.into_store_error(attempted)),
             // The runtime is shutting down.
             Err(ended) => Err(StoreError::new(attempted, StoreErrorKind::Closed).caused_by(ended)),
@@ -183,19 +183,19 @@ impl RedbRows {
 #[async_trait]
 impl Rows for RedbRows {
     async fn read(&self, reads: Vec<Read>) -> Result<Vec<Vec<Row>>, StoreError> {
-        self.run("read rows", move |engine| engine.read(&reads)).await
+        self.run("read rows", move |file| file.read(&reads)).await
     }
 
     async fn write(&self, write: WriteSet) -> Result<(), StoreError> {
-        self.run("write rows", move |engine| engine.write(&write)).await
+        self.run("write rows", move |file| file.write(&write)).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {
-        self.run("close the file", Engine::close).await
+        self.run("close the file", ReopeningDb::close).await
     }
 }
 
-/// Releases the file, also where reads that nobody waits for any more hold the engine.
+/// Releases the file, also where reads that nobody waits for any more hold it.
 impl Drop for RedbRows {
     fn drop(&mut self) {
         if let Err(fault) = self.0.close() {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::event_store::EventStore;
-use super::left::{self, Left, Waiting};
+use super::left::{self, Left, WaitingBlock};
 use super::{Append, Batch, StoreError, StoreErrorKind};
 use crate::block::{Block, BlockPacker};
 use crate::chain::CommitId;
@@ -60,7 +60,7 @@ impl EventStore {
         let head = CommitId::root(space, key.id());
         let held = BTreeSet::new();
         let mut rewrite = Rewrite { space, author, before, held, key, head, nonce };
-        let of_space = |it: &&Waiting| it.space == *space;
+        let of_space = |it: &&WaitingBlock| it.space == *space;
         let rows: Vec<_> = waiting.iter().filter(of_space).map(|waiting| waiting.index).collect();
         let (mut count, mut batch, mut beside) = (0, Batch::new(space.clone()), Vec::new());
         let (mut gone, mut rests) = (BTreeSet::new(), Vec::new());

@@ -25,7 +25,7 @@ mod error;
 mod table;
 
 pub use error::{FrameError, Unsound};
-use table::{Input, Message, message, write_nested};
+use table::{FrameMessage, MessageFields, message, write_nested};
 
 /// Makes [`Frame`] and [`FrameKind`] of the kinds with their numbers.
 macro_rules! frames {
@@ -63,13 +63,13 @@ macro_rules! frames {
 
             fn read(bytes: &Bytes) -> Result<Self, FrameError> {
                 let place = FrameError::at("Frame");
-                let mut input = Input::new(bytes);
+                let mut input = MessageFields::new(bytes);
                 let mut frame = None;
                 $(if let Some(body) = input.shared($number).map_err(&place)? {
                     if frame.is_some() {
                         return Err(place(Unsound::Both));
                     }
-                    frame = Some(Self::$kind(Message::read_fields(&body)?));
+                    frame = Some(Self::$kind(FrameMessage::read_fields(&body)?));
                 })*
                 input.finish().map_err(&place)?;
                 frame.ok_or(place(Unsound::UnknownKind))
@@ -254,7 +254,7 @@ impl Deref for Greeting {
     }
 }
 
-impl Message for Greeting {
+impl FrameMessage for Greeting {
     fn write_fields(&self, out: &mut Writer) {
         out.raw(&self.bytes);
     }

@@ -29,7 +29,7 @@ pub enum Leftover {
 
 /// Fault of operations that change something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Plan {
+enum FaultPlan {
     Sound,
     /// From this operation on there is no power.
     PowerFails(u64),
@@ -45,13 +45,13 @@ pub struct FaultyDisk(Arc<Mutex<Disk>>);
 
 #[derive(Clone, Debug)]
 struct Disk {
-    files: Vec<File>,
+    files: Vec<FaultyFile>,
     /// The file that has the store's name, and the one that will have it after a power failure.
     published: Option<usize>,
     published_durably: Option<usize>,
     changes: u64,
     reads: u64,
-    plan: Plan,
+    plan: FaultPlan,
     failing_read: Option<u64>,
     /// Handles of before a power failure are dead.
     boots: u64,
@@ -59,14 +59,14 @@ struct Disk {
 }
 
 #[derive(Clone, Debug, Default)]
-struct File {
+struct FaultyFile {
     durable: Vec<u8>,
     written: Vec<u8>,
-    pending: Vec<Change>,
+    pending: Vec<Operation>,
 }
 
 #[derive(Clone, Debug)]
-enum Change {
+enum Operation {
     Write(usize, Vec<u8>),
     Length(usize),
 }
@@ -79,7 +79,7 @@ impl Default for Disk {
             published_durably: None,
             changes: 0,
             reads: 0,
-            plan: Plan::Sound,
+            plan: FaultPlan::Sound,
             failing_read: None,
             boots: 0,
             dark: false,
@@ -96,7 +96,7 @@ impl FaultyDisk {
     /// A disk that holds a store's file.
     pub fn holding(image: Vec<u8>) -> Self {
         let disk = Self::new();
-        let file = File { durable: image.clone(), written: image, pending: Vec::new() };
+        let file = FaultyFile { durable: image.clone(), written: image, pending: Vec::new() };
         disk.lock().files.push(file);
         disk.lock().published = Some(0);
         disk.lock().published_durably = Some(0);
@@ -128,19 +128,19 @@ impl FaultyDisk {
     /// The power fails at the `nth` change from now, counted from 0.
     pub fn power_fails_at(&self, nth: u64) {
         let mut disk = self.lock();
-        disk.plan = Plan::PowerFails(disk.changes + nth);
+        disk.plan = FaultPlan::PowerFails(disk.changes + nth);
     }
 
     /// The disk is full from the `nth` change from now on, counted from 0.
     pub fn full_at(&self, nth: u64) {
         let mut disk = self.lock();
-        disk.plan = Plan::Full(disk.changes + nth);
+        disk.plan = FaultPlan::Full(disk.changes + nth);
     }
 
     /// The `nth` change from now fails, counted from 0, and those after it do not.
     pub fn change_fails_at(&self, nth: u64) {
         let mut disk = self.lock();
-        disk.plan = Plan::FailsOnce(disk.changes + nth);
+        disk.plan = FaultPlan::FailsOnce(disk.changes + nth);
     }
 
     /// The `nth` read from now fails, counted from 0, and those after it do not.
@@ -152,7 +152,7 @@ impl FaultyDisk {
     /// Ends all faults: there is space again.
     pub fn repair(&self) {
         let mut disk = self.lock();
-        (disk.plan, disk.failing_read) = (Plan::Sound, None);
+        (disk.plan, disk.failing_read) = (FaultPlan::Sound, None);
     }
 
     /// Cuts the power, if it has not failed yet, and switches it on again. Handles of before do not
@@ -175,7 +175,7 @@ impl FaultyDisk {
             disk.published_durably = disk.published;
         }
         disk.published = disk.published_durably;
-        (disk.plan, disk.failing_read, disk.dark) = (Plan::Sound, None, false);
+        (disk.plan, disk.failing_read, disk.dark) = (FaultPlan::Sound, None, false);
         disk.boots += 1;
     }
 
@@ -184,7 +184,7 @@ impl FaultyDisk {
     }
 
     fn handle(&self, file: usize) -> Box<dyn StorageBackend> {
-        Box::new(Handle { disk: self.clone(), file, boot: self.lock().boots })
+        Box::new(FileHandle { disk: self.clone(), file, boot: self.lock().boots })
     }
 }
 
@@ -206,7 +206,7 @@ impl Medium for FaultyDisk {
     fn create(&self) -> io::Result<Box<dyn StorageBackend>> {
         let mut disk = self.lock();
         disk.change()?;
-        disk.files.push(File::default());
+        disk.files.push(FaultyFile::default());
         let file = disk.files.len() - 1;
         drop(disk);
         Ok(self.handle(file))
@@ -236,12 +236,12 @@ impl Disk {
         self.changes += 1;
         match self.plan {
             _ if self.dark => Err(io::Error::other("there is no power")),
-            Plan::PowerFails(at) if now >= at => {
+            FaultPlan::PowerFails(at) if now >= at => {
                 self.dark = true;
                 Err(io::Error::other("the power fails"))
             }
-            Plan::Full(at) if now >= at => Err(ErrorKind::StorageFull.into()),
-            Plan::FailsOnce(at) if now == at => Err(io::Error::other("the disk fails")),
+            FaultPlan::Full(at) if now >= at => Err(ErrorKind::StorageFull.into()),
+            FaultPlan::FailsOnce(at) if now == at => Err(io::Error::other("the disk fails")),
             _ => Ok(()),
         }
     }
@@ -257,7 +257,7 @@ impl Disk {
     }
 }
 
-impl File {
+impl FaultyFile {
     fn lose(&mut self, leftover: Leftover, random: &mut Random) {
         let mut pending = std::mem::take(&mut self.pending);
         match leftover {
@@ -274,7 +274,7 @@ impl File {
         self.written = self.durable.clone();
     }
 
-    fn make(&mut self, change: Change) {
+    fn make(&mut self, change: Operation) {
         change.apply(&mut self.written);
         self.pending.push(change);
     }
@@ -291,7 +291,7 @@ impl File {
     }
 }
 
-impl Change {
+impl Operation {
     fn apply(&self, bytes: &mut Vec<u8>) {
         match self {
             Self::Length(length) => bytes.resize(*length, 0),
@@ -309,13 +309,13 @@ impl Change {
 
 /// An open file.
 #[derive(Debug)]
-struct Handle {
+struct FileHandle {
     disk: FaultyDisk,
     file: usize,
     boot: u64,
 }
 
-impl Handle {
+impl FileHandle {
     fn disk(&self) -> io::Result<MutexGuard<'_, Disk>> {
         let disk = self.disk.lock();
         if disk.boots != self.boot {
@@ -324,7 +324,7 @@ impl Handle {
         Ok(disk)
     }
 
-    fn change(&self, change: Change) -> io::Result<()> {
+    fn change(&self, change: Operation) -> io::Result<()> {
         let mut disk = self.disk()?;
         disk.change()?;
         disk.files[self.file].make(change);
@@ -332,7 +332,7 @@ impl Handle {
     }
 }
 
-impl StorageBackend for Handle {
+impl StorageBackend for FileHandle {
     fn len(&self) -> io::Result<u64> {
         Ok(self.disk()?.files[self.file].written.len() as u64)
     }
@@ -349,7 +349,7 @@ impl StorageBackend for Handle {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         let length = usize::try_from(len).map_err(|_| ErrorKind::FileTooLarge)?;
-        self.change(Change::Length(length))
+        self.change(Operation::Length(length))
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -357,7 +357,7 @@ impl StorageBackend for Handle {
         match disk.change() {
             Ok(()) => disk.files[self.file].sync(),
             Err(error) => {
-                if matches!(disk.plan, Plan::FailsOnce(_)) {
+                if matches!(disk.plan, FaultPlan::FailsOnce(_)) {
                     disk.files[self.file].forget_unsynced();
                 }
                 return Err(error);
@@ -368,7 +368,7 @@ impl StorageBackend for Handle {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let offset = usize::try_from(offset).map_err(|_| ErrorKind::FileTooLarge)?;
-        self.change(Change::Write(offset, data.to_vec()))
+        self.change(Operation::Write(offset, data.to_vec()))
     }
 }
 
@@ -388,10 +388,10 @@ impl Random {
     }
 
     /// Cuts a change down to what a power failure leaves of it; false when nothing.
-    fn tear(&mut self, change: &mut Change) -> bool {
+    fn tear(&mut self, change: &mut Operation) -> bool {
         match (self.below(3), change) {
             (0, _) => false,
-            (1, Change::Write(_, data)) => {
+            (1, Operation::Write(_, data)) => {
                 let sectors = self.below(data.len() / SECTOR_BYTES + 1);
                 data.truncate(sectors * SECTOR_BYTES);
                 !data.is_empty()

@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const WAITING_AFTER: Duration = Duration::from_millis(300);
 /// A transport that takes this much for a peer that does not read is taken to have no bound.
 const UNREAD_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Connections that wait in a [`Queue`].
+/// Connections that wait in a [`Backlog`].
 const QUEUE_MAX: usize = 256;
 
 /// Makes a test of every promise of [`Transport`].
@@ -112,16 +112,16 @@ impl fmt::Debug for Rig {
 }
 
 /// An [`Acceptor`] that puts connections into a queue, and the end of that queue.
-pub fn queue() -> (Arc<Queue>, Accepted) {
+pub fn queue() -> (Arc<Backlog>, Accepted) {
     let (connections, accepted) = mpsc::channel(QUEUE_MAX);
-    (Arc::new(Queue(connections)), Accepted(accepted))
+    (Arc::new(Backlog(connections)), Accepted(accepted))
 }
 
 /// An [`Acceptor`] that puts connections into a queue; when that is full, it is busy.
 #[derive(Clone, Debug)]
-pub struct Queue(mpsc::Sender<Connection>);
+pub struct Backlog(mpsc::Sender<Connection>);
 
-impl Acceptor for Queue {
+impl Acceptor for Backlog {
     fn accept(&self, connection: Connection) -> Result<(), TransportError> {
         self.0
             .try_send(connection)
@@ -129,7 +129,7 @@ impl Acceptor for Queue {
     }
 }
 
-/// The connections that a [`Queue`] has taken.
+/// The connections that a [`Backlog`] has taken.
 #[derive(Debug)]
 pub struct Accepted(mpsc::Receiver<Connection>);
 

@@ -4,7 +4,7 @@
 use synckit::clock::Hlc;
 use synckit::conflict::Conflicts;
 use synckit::id::{Dot, ReplicaId};
-use synckit::merge::{At, Field, Law, MergeState, OpId, Rule, Scalar};
+use synckit::merge::{At, Handle, Law, MergeState, OpId, Rule, SingleValue};
 use synckit::wire::{self, Field as _, Reader, Shape, WireError, WireType, Writer};
 
 /// Of all writes the first in the total order of operations holds.
@@ -46,7 +46,7 @@ impl<F: wire::Field + Default> Rule<F> for FirstWrite {
 }
 
 /// The handle reads as the value.
-impl Scalar for FirstWrite {}
+impl SingleValue for FirstWrite {}
 
 /// The methods of the handle.
 pub(crate) trait Claim<F> {
@@ -54,7 +54,7 @@ pub(crate) trait Claim<F> {
     fn claim(&self, value: impl Into<F>);
 }
 
-impl<F: wire::Field + Default, M> Claim<F> for Field<'_, F, FirstWrite, M> {
+impl<F: wire::Field + Default, M> Claim<F> for Handle<'_, F, FirstWrite, M> {
     fn claim(&self, value: impl Into<F>) {
         self.record(value.into());
     }

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use redb::StorageBackend;
 use synckit::id::ReplicaId;
-use synckit::store::{ENTROPY_LEN, EventStore, Medium, OpeningId, Place, RedbOptions, StoreError};
+use synckit::store::{
+    ENTROPY_LEN, EventStore, FileMarks, Medium, OpeningId, RedbOptions, StoreError,
+};
 use synckit::testing::faults::{FaultyDisk, Leftover};
 
 #[test]
@@ -55,7 +57,7 @@ fn options() -> RedbOptions {
 #[derive(Clone, Debug)]
 struct Told {
     disk: FaultyDisk,
-    place: Arc<Mutex<Place>>,
+    place: Arc<Mutex<FileMarks>>,
     beside: Arc<Mutex<Option<OpeningId>>>,
     /// Distinguishes what is drawn.
     drawn: Arc<Mutex<u8>>,
@@ -92,7 +94,7 @@ impl Told {
     /// Puts the file here, or elsewhere.
     fn put(&self, elsewhere: bool) {
         let number = Some(u64::from(elsewhere));
-        let place = Place { born: number, inode: number, ..Place::default() };
+        let place = FileMarks { born: number, inode: number, ..FileMarks::default() };
         *self.place.lock().unwrap() = place;
     }
 
@@ -123,7 +125,7 @@ impl Medium for Told {
         self.disk.publish()
     }
 
-    fn place(&self) -> Option<Place> {
+    fn place(&self) -> Option<FileMarks> {
         Some(self.place.lock().unwrap().clone())
     }
 

@@ -36,7 +36,7 @@ fn handle(aggregate: &Aggregate<'_>, field: &MergedField<'_>) -> TokenStream {
         Some(message) => quote_spanned!(ty.span()=> [(); { ::core::compile_error!(#message) }]),
         None => quote!(#ty),
     };
-    quote!(#krate::merge::Field<'a, #ty, #marker, M>)
+    quote!(#krate::merge::Handle<'a, #ty, #marker, M>)
 }
 
 /// Makes the handles, for lowerings and for edits.
@@ -48,7 +48,7 @@ pub(super) fn constructor(
     let ops = &names.ops;
     let each = fields.iter().map(|field| {
         let (ident, place) = (field.field.ident, &field.place);
-        quote!(#ident: __merge::Field::new(root, #place))
+        quote!(#ident: __merge::Handle::new(root, #place))
     });
     let refused = aggregate.fields.iter().filter(|field| field.refused.is_some());
     let refused = refused.map(|field| {

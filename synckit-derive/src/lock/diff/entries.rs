@@ -2,7 +2,7 @@
 
 use synckit_lock::{Item, Lock, Slot, Version, What};
 
-use super::{Diff, Entry, Place, Source};
+use super::{Diff, Place, Source, SourceItem};
 
 /// For each entry of the source its item.
 pub(super) struct Matched<'a> {
@@ -43,7 +43,7 @@ impl<'a> Matched<'a> {
         &mut self,
         source: &'s Source,
         variants: bool,
-        name: impl Fn(&'s Entry) -> Option<&'s String>,
+        name: impl Fn(&'s SourceItem) -> Option<&'s String>,
     ) {
         for (index, entry) in source.entries.iter().enumerate() {
             if entry.is_variant == variants
@@ -56,7 +56,7 @@ impl<'a> Matched<'a> {
     }
 
     /// The item of that name that stands where the entry does and is nobody's.
-    fn candidate(&self, entry: &Entry, name: &str) -> Option<&'a Item> {
+    fn candidate(&self, entry: &SourceItem, name: &str) -> Option<&'a Item> {
         let variant = match entry.variant {
             None => None,
             Some(variant) => Some(self.items[variant]?.slot.number),
@@ -132,7 +132,7 @@ impl Diff {
         }
     }
 
-    fn same_number(&mut self, index: usize, entry: &Entry, item: &Item, given: Option<u32>) {
+    fn same_number(&mut self, index: usize, entry: &SourceItem, item: &Item, given: Option<u32>) {
         if let Some(number) = given.filter(|number| *number != item.slot.number) {
             let message = format!(
                 "{} `{}` is locked with number {}, not {number}; the number need not be written",
@@ -144,7 +144,7 @@ impl Diff {
         }
     }
 
-    fn free_number(&mut self, index: usize, entry: &Entry, slot: Slot, lock: &Lock) {
+    fn free_number(&mut self, index: usize, entry: &SourceItem, slot: Slot, lock: &Lock) {
         if let Some(other) = owner(lock, slot) {
             let message = format!(
                 "number {} is that of `{other}` in stored bytes and cannot be that of `{}`; leave \
@@ -203,7 +203,7 @@ impl Diff {
                 (&item.name, item.slot.number) == (was, number)
                     && item.shape.is_none() == entry.is_variant
             });
-            if !had && !self.findings.iter().any(|finding| finding.at == Place::Entry(index)) {
+            if !had && !self.findings.iter().any(|finding| finding.at == Place::Item(index)) {
                 let (word, name) = (entry.word(), &entry.name);
                 let message = format!(
                     "no locked version has a {word} `{was}` that `{name}` could be; leave `was` out"
@@ -215,7 +215,7 @@ impl Diff {
 }
 
 /// True if an entry has the name that a locked version gave it instead of the old one.
-fn is_done(lock: &Lock, entry: &Entry, was: &str) -> bool {
+fn is_done(lock: &Lock, entry: &SourceItem, was: &str) -> bool {
     let is =
         |item: &Item, name: &str| item.name == name && item.shape.is_none() == entry.is_variant;
     let named = lock.last().items.iter().filter(|item| is(item, &entry.name));

@@ -35,7 +35,7 @@ impl Diff {
             if let Some(difference) = difference(source, index, &matched) {
                 let message =
                     format!("{} `{}` {difference} in {what}; {instead}", entry.word(), entry.name);
-                self.find(Place::Entry(index), message);
+                self.find(Place::Item(index), message);
             }
         }
         for item in matched.missing(source) {
@@ -121,7 +121,7 @@ impl Diff {
                  `max` and `min` compare in that order, and no version can change it; move it back",
                 version.number, source.name
             );
-            self.find(Place::Entry(index), message);
+            self.find(Place::Item(index), message);
         }
     }
 }

@@ -194,7 +194,7 @@ impl Diff {
                  read as, and no version can change that; put #[default] back on it",
                 entry.name, source.name
             );
-            self.find(Place::Entry(index), message);
+            self.find(Place::Item(index), message);
         }
     }
 
@@ -228,7 +228,7 @@ impl Diff {
                  empty: #[field(new)]",
                 entry.name, source.name, before.slot.number
             );
-            self.find(Place::Entry(index), message);
+            self.find(Place::Item(index), message);
         }
     }
 
@@ -253,7 +253,7 @@ impl Diff {
                      there",
                     last.number, source.name
                 );
-                self.find(Place::Entry(index), message);
+                self.find(Place::Item(index), message);
             }
         }
     }

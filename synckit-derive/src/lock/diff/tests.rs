@@ -33,7 +33,7 @@ fn a_locked_version_is_what_it_is() {
             EVENT,
             1,
             "from; to; steps; via",
-            &[(Place::Entry(3), "field `via` is not there in version 1 of `note.moved`")],
+            &[(Place::Item(3), "field `via` is not there in version 1 of `note.moved`")],
         ),
         Row(
             "removed",
@@ -50,14 +50,14 @@ fn a_locked_version_is_what_it_is() {
             EVENT,
             1,
             "from; to; paces was steps",
-            &[(Place::Entry(2), "field `paces` is called `steps` in version 1")],
+            &[(Place::Item(2), "field `paces` is called `steps` in version 1")],
         ),
         Row(
             "default given",
             EVENT,
             1,
             "from; to; steps default",
-            &[(Place::Entry(2), "field `steps` has no default in version 1")],
+            &[(Place::Item(2), "field `steps` has no default in version 1")],
         ),
         Row(
             "number changed",
@@ -73,8 +73,8 @@ fn a_locked_version_is_what_it_is() {
             "from 7; too; steps default",
             &[
                 (Place::Number(0), "field `from` is locked with number 1"),
-                (Place::Entry(1), "field `too` is not there"),
-                (Place::Entry(2), "field `steps` has no default"),
+                (Place::Item(1), "field `too` is not there"),
+                (Place::Item(2), "field `steps` has no default"),
                 (Place::Name, "field `to` of version 1"),
             ],
         ),
@@ -84,7 +84,7 @@ fn a_locked_version_is_what_it_is() {
             ENUM,
             1,
             "variant Good; variant Bad; variant Mixed",
-            &[(Place::Entry(2), "variant `Mixed` is not there in version 1 of `Mood`")],
+            &[(Place::Item(2), "variant `Mixed` is not there in version 1 of `Mood`")],
         ),
         Row(
             "variant removed",
@@ -98,7 +98,7 @@ fn a_locked_version_is_what_it_is() {
             ONE_OF,
             1,
             "variant Dot; .x; variant Circle; .centre; .radius",
-            &[(Place::Entry(1), "field `x` is not there")],
+            &[(Place::Item(1), "field `x` is not there")],
         ),
         Row(
             "rule changed",
@@ -332,17 +332,19 @@ fn locked(text: &str) -> Lock {
 
 /// Converts older events by that function.
 fn converting(by: &str, source: Source) -> Source {
-    let upcast = Some(Upcast { by: by.to_owned(), was: None });
+    let upcast = Some(SourceUpcast { by: by.to_owned(), was: None });
     Source { upcast, converts: true, ..source }
 }
 
 /// Reads `by 3 default; variant Dot; .radius; paces was steps; title merge lww`.
 fn source(lock: &Lock, version: u32, text: &str) -> Source {
-    let mut entries: Vec<Entry> = Vec::new();
+    let mut entries: Vec<SourceItem> = Vec::new();
     for part in text.split("; ") {
         let mut words = part.split(' ').peekable();
-        let mut entry =
-            Entry { is_variant: words.next_if_eq(&"variant").is_some(), ..Entry::default() };
+        let mut entry = SourceItem {
+            is_variant: words.next_if_eq(&"variant").is_some(),
+            ..SourceItem::default()
+        };
         let name = words.next().unwrap();
         entry.name = name.trim_start_matches('.').to_owned();
         if name.starts_with('.') {

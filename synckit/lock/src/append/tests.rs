@@ -94,7 +94,7 @@ fn what_is_locked_is_not_rewritten() {
 fn a_version_does_not_skip_another() {
     let refused = moved(Some(FIRST), &version(3, &["from string"])).unwrap_err();
     let name = "note.moved".to_owned();
-    assert_eq!(refused, Refusal::Skips { name, version: 3, last: 1 });
+    assert_eq!(refused, AppendRefusal::Skips { name, version: 3, last: 1 });
 }
 
 #[test]
@@ -110,10 +110,10 @@ fn the_lock_of_another_type_is_refused() {
 fn what_was_edited_is_not_gone_on_with() {
     let edited = FIRST.replace("steps u16", "steps u32");
     let refused = moved(Some(&edited), &version(2, &["from string"])).unwrap_err();
-    assert!(matches!(refused, Refusal::Corrupt(Corrupt { line: 8, .. })), "{refused}");
+    assert!(matches!(refused, AppendRefusal::Corrupt(Corrupt { line: 8, .. })), "{refused}");
 }
 
-fn moved(current: Option<&str>, version: &Version) -> Result<String, Refusal> {
+fn moved(current: Option<&str>, version: &Version) -> Result<String, AppendRefusal> {
     append(current, What::Event, "note.moved", version)
 }
 

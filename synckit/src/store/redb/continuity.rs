@@ -25,7 +25,7 @@ pub type OpeningId = [u8; 16];
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, reason = "a seam for tests"))]
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a medium states all of it")]
-pub struct Place {
+pub struct FileMarks {
     /// A hash of what tells the machine from others.
     pub machine: Option<[u8; 32]>,
     /// Time at which the file was made, in nanoseconds since 1970. A copy is made later.
@@ -44,13 +44,17 @@ pub(super) struct Opening {
     pub(super) id: OpeningId,
     /// The opening that stood beside the file by then: what this one left there may be lost.
     pub(super) beside: Option<OpeningId>,
-    pub(super) place: Place,
+    pub(super) place: FileMarks,
 }
 
 impl Opening {
     /// The reason to take a file that holds this word for another than the one that was opened then;
     /// `None` when it goes on.
-    pub(super) fn is_not(&self, place: &Place, beside: Option<&OpeningId>) -> Option<&'static str> {
+    pub(super) fn is_not(
+        &self,
+        place: &FileMarks,
+        beside: Option<&OpeningId>,
+    ) -> Option<&'static str> {
         let before = &self.place;
         if beside != Some(&self.id) && beside != self.beside.as_ref() {
             return Some("another opening left word beside it");
@@ -77,7 +81,7 @@ impl Opening {
             Ok(Self {
                 id: input.array()?,
                 beside: read(input)?,
-                place: Place {
+                place: FileMarks {
                     machine: read(input)?,
                     born: read(input)?.map(u64::from_be_bytes),
                     device: read(input)?.map(u64::from_be_bytes),
@@ -89,7 +93,7 @@ impl Opening {
     }
 
     pub(super) fn write(&self) -> Vec<u8> {
-        let Place { machine, born, device, inode, path } = &self.place;
+        let FileMarks { machine, born, device, inode, path } = &self.place;
         let mut content = self.id.to_vec();
         write(&mut content, self.beside.as_ref());
         write(&mut content, machine.as_ref());
@@ -127,8 +131,8 @@ mod tests {
     const LAST: OpeningId = [1; 16];
     const BEFORE: OpeningId = [2; 16];
 
-    fn place() -> Place {
-        Place {
+    fn place() -> FileMarks {
+        FileMarks {
             machine: Some([1; 32]),
             born: Some(1_700_000_000_000_000_001),
             device: Some(66_306),
@@ -137,11 +141,11 @@ mod tests {
         }
     }
 
-    fn opening(place: Place) -> Opening {
+    fn opening(place: FileMarks) -> Opening {
         Opening { id: LAST, beside: Some(BEFORE), place }
     }
 
-    fn goes_on(before: &Place, now: &Place) -> bool {
+    fn goes_on(before: &FileMarks, now: &FileMarks) -> bool {
         opening(before.clone()).is_not(now, Some(&LAST)).is_none()
     }
 
@@ -149,33 +153,34 @@ mod tests {
     fn the_same_file_goes_on_whatever_a_restart_a_move_or_an_update_changes() {
         let same = place();
         assert!(goes_on(&same, &same));
-        let restarted = Place { device: Some(66_307), ..place() };
+        let restarted = FileMarks { device: Some(66_307), ..place() };
         assert!(goes_on(&same, &restarted), "devices are numbered as they are found");
-        let moved = Place { path: Some([3; 32]), ..place() };
+        let moved = FileMarks { path: Some([3; 32]), ..place() };
         assert!(goes_on(&same, &moved), "an app's folder may have another name after an update");
-        let mounted = Place { inode: Some(18), ..place() };
+        let mounted = FileMarks { inode: Some(18), ..place() };
         assert!(goes_on(&same, &mounted), "some file systems number files as they are met");
     }
 
     #[test]
     fn a_copy_is_made_later_or_stands_elsewhere_or_on_another_machine() {
-        let copied = Place { born: Some(1_700_000_000_000_000_002), inode: Some(18), ..place() };
+        let copied =
+            FileMarks { born: Some(1_700_000_000_000_000_002), inode: Some(18), ..place() };
         assert!(!goes_on(&place(), &copied));
-        let shipped = Place { machine: Some([9; 32]), ..place() };
+        let shipped = FileMarks { machine: Some([9; 32]), ..place() };
         assert!(!goes_on(&place(), &shipped), "an image of the whole disk");
     }
 
     #[test]
     fn where_nobody_knows_when_files_were_made_two_of_three_must_agree() {
-        let unknown = Place { born: None, ..place() };
+        let unknown = FileMarks { born: None, ..place() };
         assert!(goes_on(&unknown, &unknown));
-        assert!(goes_on(&unknown, &Place { device: Some(1), ..unknown.clone() }));
-        assert!(goes_on(&unknown, &Place { path: Some([3; 32]), ..unknown.clone() }));
-        let copied = Place { inode: Some(18), path: Some([3; 32]), ..unknown.clone() };
+        assert!(goes_on(&unknown, &FileMarks { device: Some(1), ..unknown.clone() }));
+        assert!(goes_on(&unknown, &FileMarks { path: Some([3; 32]), ..unknown.clone() }));
+        let copied = FileMarks { inode: Some(18), path: Some([3; 32]), ..unknown.clone() };
         assert!(!goes_on(&unknown, &copied));
-        let system = Place { device: None, inode: None, ..place() };
+        let system = FileMarks { device: None, inode: None, ..place() };
         assert!(goes_on(&system, &system), "time and path");
-        assert!(!goes_on(&system, &Place { path: Some([3; 32]), ..system.clone() }));
+        assert!(!goes_on(&system, &FileMarks { path: Some([3; 32]), ..system.clone() }));
     }
 
     #[test]
@@ -192,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_row_is_read_as_it_was_written() {
-        let nothing = Opening { beside: None, ..opening(Place::default()) };
+        let nothing = Opening { beside: None, ..opening(FileMarks::default()) };
         for opening in [opening(place()), nothing] {
             assert_eq!(Opening::read(&opening.write().into()).unwrap(), opening);
         }

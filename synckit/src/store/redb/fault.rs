@@ -146,7 +146,7 @@ impl From<Damage> for Fault {
 /// Runs `operation` on redb. redb does not promise to survive a file that was damaged behind its
 /// back without a panic; a panic is reported as the damage that caused it.
 pub(super) fn guarded<T>(operation: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
-    // A handle that was in use during a panic is dropped and never used again: see `Engine`.
+    // A handle that was in use during a panic is dropped and never used again: see `ReopeningDb`.
     catch_unwind(AssertUnwindSafe(operation)).unwrap_or_else(|payload| {
         let text = payload
             .downcast_ref::<&str>()

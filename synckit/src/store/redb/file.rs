@@ -12,7 +12,7 @@ use std::time::UNIX_EPOCH;
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
-use super::continuity::Place;
+use super::continuity::FileMarks;
 use crate::platform;
 
 /// The files of stores that this process has open, and how often.
@@ -37,11 +37,11 @@ impl FileKey {
 }
 
 /// The marks of a file that the system keeps.
-pub(super) fn place_of(file: &Metadata, path: &Path) -> Place {
+pub(super) fn place_of(file: &Metadata, path: &Path) -> FileMarks {
     let born = file.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
     let (device, inode) = numbers(file);
     let path = fs::canonicalize(path).ok();
-    Place {
+    FileMarks {
         machine: platform::machine(),
         born: born.and_then(|born| u64::try_from(born.as_nanos()).ok()),
         device,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::StorageBackend;
 
-use super::continuity::{OpeningId, Place};
+use super::continuity::{FileMarks, OpeningId};
 use super::file::{FileKey, Opened, StoreFile, is_open_here, place_of};
 
 use crate::id::hex;
@@ -62,7 +62,7 @@ pub trait Medium: fmt::Debug + Send + Sync + 'static {
     }
 
     /// The marks of the file by which a copy is told from it; `None` if the system keeps none.
-    fn place(&self) -> Option<Place> {
+    fn place(&self) -> Option<FileMarks> {
         None
     }
 
@@ -208,7 +208,7 @@ impl Medium for FileMedium {
         Ok(())
     }
 
-    fn place(&self) -> Option<Place> {
+    fn place(&self) -> Option<FileMarks> {
         let found = fs::metadata(&self.path).ok().filter(|_| self.notices_copies)?;
         Some(place_of(&found, &self.path))
     }

@@ -20,8 +20,8 @@ use std::path::Path;
 use self::files::{Damaged, Temporary};
 use self::fill::Fill;
 use self::image::Image;
-use self::pages::{Found, Place};
-use super::engine::key_in;
+use self::pages::{Extent, Found};
+use super::reopening::key_in;
 use super::{RedbOptions, make_with_key};
 use crate::id::{ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
@@ -139,9 +139,9 @@ struct Plan {
     image: Image,
     found: Found,
     /// The blocks of each space in the log's order, and whether they are all.
-    spaces: BTreeMap<SpaceId, (Vec<Place>, bool)>,
+    spaces: BTreeMap<SpaceId, (Vec<Extent>, bool)>,
     /// Blocks that no row leads to.
-    strays: BTreeMap<SpaceId, Vec<Place>>,
+    strays: BTreeMap<SpaceId, Vec<Extent>>,
     /// The key that the fresh store writes under; another one when there is none.
     key: Option<ReplicaKey>,
     /// The id that the damaged store had, if its key can be read.

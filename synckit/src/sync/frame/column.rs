@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::error::{FrameError, Unsound};
-use super::table::{Column, Input, Message, message, write_nested};
+use super::table::{Column, FrameMessage, MessageFields, message, write_nested};
 use super::{GoodbyeCode, Holds, Resume};
 use crate::chain::{Chain, CommitId};
 use crate::clock::UnixMillis;
@@ -19,7 +19,7 @@ macro_rules! scalars {
                 self.write_field(number, out);
             }
 
-            fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
+            fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
                 Ok(input.fields.field_or_default(number)?)
             }
 
@@ -37,7 +37,7 @@ impl Column for bool {
         self.write_field(number, out);
     }
 
-    fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
         Ok(input.fields.field_or_default(number)?)
     }
 
@@ -56,7 +56,7 @@ macro_rules! written_as {
                 unwrap(self).write(number, out);
             }
 
-            fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
+            fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
                 <$inner>::read(number, input).map($wrap)
             }
 
@@ -80,7 +80,7 @@ impl<const N: usize> Column for [u8; N] {
         self.write_field(number, out);
     }
 
-    fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
         fixed(input.bytes(number)?.unwrap_or_default())
     }
 
@@ -95,7 +95,7 @@ impl<const N: usize> Column for Option<[u8; N]> {
         self.write_field(number, out);
     }
 
-    fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
         input.bytes(number)?.map(fixed).transpose()
     }
 
@@ -115,7 +115,7 @@ impl Column for SpaceId {
         out.bytes(self.as_str().as_bytes());
     }
 
-    fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
         let text: String = input.fields.field_or_default(number)?;
         Ok(Self::new(&text)?)
     }
@@ -133,7 +133,7 @@ impl Column for String {
         self.write_field(number, out);
     }
 
-    fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
         let text: Self = input.fields.field_or_default(number)?;
         Ok(cut(&text).to_owned())
     }
@@ -158,7 +158,7 @@ impl Column for GoodbyeCode {
         (*self as u32).write(number, out);
     }
 
-    fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
         let code = u64::read(number, input)?;
         let known = Self::ALL.into_iter().find(|known| u64::from(*known as u32) == code);
         Ok(known.unwrap_or(Self::Other))
@@ -179,7 +179,7 @@ impl Column for Vec<Bytes> {
         }
     }
 
-    fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
         input.entries(number, "blocks", FRAME_BLOCKS_MAX)
     }
 
@@ -203,7 +203,7 @@ impl Column for Cursor {
         Place { position: self.position, digest: self.digest }.write(number, out);
     }
 
-    fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
         Place::read(number, input).map(|Place { position, digest }| Self { position, digest })
     }
 
@@ -231,7 +231,7 @@ impl Column for Vec<CommitId> {
         }
     }
 
-    fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
         let entries = input.entries(number, "commits", FRONTIER_COMMITS_MAX)?;
         let commits = entries.iter().map(|entry| {
             let Commit { author, seq, chain } =
@@ -265,7 +265,7 @@ impl Column for Resume {
         }
     }
 
-    fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound> {
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
         let after = input.shared(number)?;
         match (after, input.shared(number + 1)?) {
             (Some(place), None) => {

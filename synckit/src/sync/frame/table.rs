@@ -10,7 +10,7 @@ use super::error::{FrameError, Unsound};
 use crate::wire::{Reader, Unknown, WireType, Writer};
 
 /// A message: the body of a frame, or a part of another message.
-pub(super) trait Message: Sized {
+pub(super) trait FrameMessage: Sized {
     /// Appends the fields.
     fn write_fields(&self, out: &mut Writer);
 
@@ -24,7 +24,7 @@ pub(super) trait Column: Sized {
     fn write(&self, number: u32, out: &mut Writer);
 
     /// Reads the field. Absent scalars are zero or empty, as protobuf has it.
-    fn read(number: u32, input: &mut Input<'_>) -> Result<Self, Unsound>;
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound>;
 
     /// The smallest and the largest value, for tests of transports.
     #[cfg(any(test, feature = "testing"))]
@@ -32,12 +32,12 @@ pub(super) trait Column: Sized {
 }
 
 /// The fields of one message, ascending by number. Unknown ones are passed over.
-pub(super) struct Input<'a> {
+pub(super) struct MessageFields<'a> {
     whole: &'a Bytes,
     pub(super) fields: Reader<'a>,
 }
 
-impl<'a> Input<'a> {
+impl<'a> MessageFields<'a> {
     pub(super) fn new(whole: &'a Bytes) -> Self {
         Self { whole, fields: Reader::new(whole, Unknown::Earlier) }
     }
@@ -106,7 +106,7 @@ macro_rules! message {
             $($(#[$about])* $vis $field: $column,)*
         }
 
-        impl $crate::sync::frame::table::Message for $name {
+        impl $crate::sync::frame::table::FrameMessage for $name {
             #[allow(unused_variables, reason = "a message may have no field")]
             fn write_fields(&self, out: &mut $crate::wire::Writer) {
                 $($crate::sync::frame::table::Column::write(&self.$field, $number, out);)*
@@ -116,7 +116,7 @@ macro_rules! message {
                 bytes: &bytes::Bytes,
             ) -> Result<Self, $crate::sync::frame::error::FrameError> {
                 use $crate::sync::frame::{error::FrameError, table};
-                let mut input = table::Input::new(bytes);
+                let mut input = table::MessageFields::new(bytes);
                 let message = Self {
                     $($field: table::Column::read($number, &mut input).map_err(FrameError::at(
                         concat!(stringify!($name), ".", stringify!($field)),
@@ -130,17 +130,17 @@ macro_rules! message {
 
         impl $crate::sync::frame::table::Column for $name {
             fn write(&self, number: u32, out: &mut $crate::wire::Writer) {
-                use $crate::sync::frame::table::{Message, write_nested};
+                use $crate::sync::frame::table::{FrameMessage, write_nested};
                 write_nested(number, out, |out| self.write_fields(out));
             }
 
             fn read(
                 number: u32,
-                input: &mut $crate::sync::frame::table::Input<'_>,
+                input: &mut $crate::sync::frame::table::MessageFields<'_>,
             ) -> Result<Self, $crate::sync::frame::error::Unsound> {
                 use $crate::sync::frame::error::{FrameError, Unsound};
                 let bytes = input.shared(number)?.ok_or(Unsound::Missing)?;
-                $crate::sync::frame::table::Message::read_fields(&bytes)
+                $crate::sync::frame::table::FrameMessage::read_fields(&bytes)
                     .map_err(FrameError::into_reason)
             }
 

@@ -111,18 +111,18 @@ fn jittered(age: Duration) -> Duration {
 struct Slots {
     max: usize,
     per_peer_max: usize,
-    taken: Mutex<Taken>,
+    taken: Mutex<Counts>,
 }
 
 #[derive(Default, Debug)]
-struct Taken {
+struct Counts {
     total: usize,
     by_peer: BTreeMap<IpAddr, usize>,
 }
 
 /// A place, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct ConnectionSlot {
     slots: Arc<Slots>,
     peer: IpAddr,
 }
@@ -136,7 +136,7 @@ impl Slots {
         }
     }
 
-    fn take(slots: &Arc<Self>, address: IpAddr) -> Option<Slot> {
+    fn take(slots: &Arc<Self>, address: IpAddr) -> Option<ConnectionSlot> {
         let peer = one_peer(address);
         let mut taken = slots.lock();
         let of_peer = taken.by_peer.get(&peer).copied().unwrap_or(0);
@@ -145,16 +145,16 @@ impl Slots {
         }
         taken.total += 1;
         taken.by_peer.insert(peer, of_peer + 1);
-        Some(Slot { slots: Arc::clone(slots), peer })
+        Some(ConnectionSlot { slots: Arc::clone(slots), peer })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Taken> {
+    fn lock(&self) -> MutexGuard<'_, Counts> {
         // Counting cannot panic half-way.
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Slot {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut taken = self.slots.lock();
         taken.total = taken.total.saturating_sub(1);

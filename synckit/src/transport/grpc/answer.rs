@@ -14,9 +14,9 @@ use crate::transport::Answer;
 
 /// A channel whose answers are gRPC, or errors.
 #[derive(Clone, Debug)]
-pub(super) struct Checked(pub(super) Channel);
+pub(super) struct GrpcOnly(pub(super) Channel);
 
-impl Service<Request<Body>> for Checked {
+impl Service<Request<Body>> for GrpcOnly {
     type Response = Response<Body>;
     type Error = StdError;
     type Future = BoxFuture<Response<Body>, StdError>;

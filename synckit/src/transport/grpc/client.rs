@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use tonic::Status;
 use tonic::transport::Endpoint;
 
-use super::answer::Checked;
-use super::connector::{Connector, Impression, Seen};
+use super::answer::GrpcOnly;
+use super::connector::{Connector, Impression, SeenFacts};
 use super::{HEADER_LIST_BYTES_MAX, address, service, status, streams};
 use crate::transport::{Connection, PeerInfo, Transport, TransportError, TransportErrorKind};
 
@@ -70,11 +70,11 @@ impl GrpcTransport {
         self
     }
 
-    async fn open(&self, seen: &Seen) -> Result<Connection, Failure> {
+    async fn open(&self, seen: &SeenFacts) -> Result<Connection, OpenFailure> {
         let connector = Connector::new(self.connect_within, seen.clone());
         let channel = self.endpoint.connect_with_connector(connector).await?;
         let (sender, outgoing) = streams::sender();
-        let incoming = service::call(Checked(channel), outgoing).await?;
+        let incoming = service::call(GrpcOnly(channel), outgoing).await?;
         let mut peer = PeerInfo::unknown();
         peer.address = seen.address();
         Ok(sender.with(incoming, peer))
@@ -95,7 +95,7 @@ impl Transport for GrpcTransport {
 
     async fn connect(&self) -> Result<Connection, TransportError> {
         let attempted = format!("connect to {}", self.address);
-        let seen = Seen::default();
+        let seen = SeenFacts::default();
         match tokio::time::timeout(self.connect_within, self.open(&seen)).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(failure)) => Err(failure.into_error(attempted, seen.impression())),
@@ -109,12 +109,12 @@ impl Transport for GrpcTransport {
 
 /// The reason why a connection was not opened.
 #[derive(Debug)]
-enum Failure {
+enum OpenFailure {
     Connection(tonic::transport::Error),
     Call(Box<Status>),
 }
 
-impl Failure {
+impl OpenFailure {
     fn into_error(self, attempted: String, seen: Impression) -> TransportError {
         match self {
             Self::Connection(error) => {
@@ -128,13 +128,13 @@ impl Failure {
     }
 }
 
-impl From<tonic::transport::Error> for Failure {
+impl From<tonic::transport::Error> for OpenFailure {
     fn from(error: tonic::transport::Error) -> Self {
         Self::Connection(error)
     }
 }
 
-impl From<Status> for Failure {
+impl From<Status> for OpenFailure {
     fn from(status: Status) -> Self {
         Self::Call(Box::new(status))
     }

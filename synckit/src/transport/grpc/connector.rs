@@ -42,7 +42,7 @@ pub(super) enum Impression {
 
 /// Facts seen of the other side, shared with its connection.
 #[derive(Clone, Default, Debug)]
-pub(super) struct Seen(Arc<Facts>);
+pub(super) struct SeenFacts(Arc<Facts>);
 
 #[derive(Default, Debug)]
 struct Facts {
@@ -52,7 +52,7 @@ struct Facts {
     spoke: OnceLock<Result<(), Answer>>,
 }
 
-impl Seen {
+impl SeenFacts {
     /// The impression so far.
     pub(super) fn impression(&self) -> Impression {
         match (self.0.connected.get(), self.0.spoke.get()) {
@@ -73,12 +73,12 @@ impl Seen {
 #[derive(Clone, Debug)]
 pub(super) struct Connector {
     tcp: HttpConnector,
-    seen: Seen,
+    seen: SeenFacts,
 }
 
 impl Connector {
     /// Connects within `within`, and notes what it sees in `seen`.
-    pub(super) fn new(within: Duration, seen: Seen) -> Self {
+    pub(super) fn new(within: Duration, seen: SeenFacts) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(within));
@@ -87,9 +87,9 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<Watched>;
+    type Response = TokioIo<WatchedStream>;
     type Error = StdError;
-    type Future = BoxFuture<TokioIo<Watched>, StdError>;
+    type Future = BoxFuture<TokioIo<WatchedStream>, StdError>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StdError>> {
         self.tcp.poll_ready(cx).map_err(Into::into)
@@ -101,20 +101,20 @@ impl Service<Uri> for Connector {
         Box::pin(async move {
             let stream = connecting.await?.into_inner();
             seen.0.connected.get_or_init(|| stream.peer_addr().ok());
-            Ok(TokioIo::new(Watched { stream, seen, head: Vec::with_capacity(HEADER_BYTES) }))
+            Ok(TokioIo::new(WatchedStream { stream, seen, head: Vec::with_capacity(HEADER_BYTES) }))
         })
     }
 }
 
 /// A TCP connection whose first bytes are looked at.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(super) struct WatchedStream {
     stream: TcpStream,
-    seen: Seen,
+    seen: SeenFacts,
     head: Vec<u8>,
 }
 
-impl Watched {
+impl WatchedStream {
     /// Looks at bytes that have arrived; none means that no more will.
     fn look_at(&mut self, arrived: &[u8]) -> io::Result<()> {
         if self.seen.0.spoke.get() == Some(&Ok(())) {
@@ -170,7 +170,7 @@ fn begins_http2(head: &[u8]) -> bool {
     })
 }
 
-impl AsyncRead for Watched {
+impl AsyncRead for WatchedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -182,7 +182,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl AsyncWrite for WatchedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tonic::transport::server::Connected;
 
-use super::accept::Slot;
+use super::accept::ConnectionSlot;
 
 /// Length of what every HTTP/2 client sends first (RFC 9113, section 3.4).
 const PREFACE_BYTES: usize = 24;
@@ -35,7 +35,7 @@ pub(super) struct Guarded {
     caller: Caller,
     /// `None` after it has resolved.
     ending: Option<Ending>,
-    _slot: Slot,
+    _slot: ConnectionSlot,
 }
 
 /// The time until a client calls.
@@ -70,7 +70,7 @@ impl Guarded {
         (stream, address): (TcpStream, SocketAddr),
         within: Duration,
         ending: Ending,
-        slot: Slot,
+        slot: ConnectionSlot,
     ) -> Self {
         let deadline = Box::pin(tokio::time::sleep(within));
         Self {

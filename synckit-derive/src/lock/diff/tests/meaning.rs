@@ -56,7 +56,7 @@ fn contexts_are_stored_as_locked() {
 #[test]
 fn values_keep_the_order_by_which_they_are_compared() {
     const MOVED: &[(Place, &str)] =
-        &[(Place::Entry(1), "variant `Good` stands before `Bad` in version 1 of `Mood`")];
+        &[(Place::Item(1), "variant `Good` stands before `Bad` in version 1 of `Mood`")];
     check(&[
         Row("as locked", ENUM, 1, "variant Good; variant Bad", &[]),
         Row("moved", ENUM, 1, "variant Bad; variant Good", MOVED),
@@ -67,14 +67,14 @@ fn values_keep_the_order_by_which_they_are_compared() {
             ONE_OF,
             2,
             "variant Dot; variant Circle; .radius; .centre",
-            &[(Place::Entry(3), "field `centre` stands before `radius`")],
+            &[(Place::Item(3), "field `centre` stands before `radius`")],
         ),
         Row(
             "field added between",
             ONE_OF,
             2,
             "variant Dot; variant Circle; .centre; .at default; .radius",
-            &[(Place::Entry(3), "field `at` is new and stands before `radius`")],
+            &[(Place::Item(3), "field `at` is new and stands before `radius`")],
         ),
         Row(
             "field removed before another",

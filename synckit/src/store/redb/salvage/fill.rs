@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::blocking;
 use super::image::Image;
-use super::pages::Place;
+use super::pages::Extent;
 use crate::block::Block;
 use crate::branch::Branch;
 use crate::chain::CommitId;
@@ -39,8 +39,8 @@ pub(super) struct Filled {
 }
 
 /// A block that was refused.
-struct Refused {
-    place: Place,
+struct RefusedBlock {
+    place: Extent,
     missing: Option<CommitId>,
 }
 
@@ -50,8 +50,8 @@ impl Fill<'_> {
     pub(super) async fn space(
         &mut self,
         space: &SpaceId,
-        ordered: &[Place],
-        strays: &[Place],
+        ordered: &[Extent],
+        strays: &[Extent],
         heads: &[Branch],
     ) -> Result<Filled, StoreError> {
         let (mut refused, mut astray) = (self.admit(space, ordered).await?, Vec::new());
@@ -89,7 +89,7 @@ impl Fill<'_> {
 
     /// Reads blocks, in batches that a store takes; those that others have signed for their authors
     /// are left out.
-    async fn blocks(&self, places: &[Place]) -> Result<Vec<Vec<Block>>, StoreError> {
+    async fn blocks(&self, places: &[Extent]) -> Result<Vec<Vec<Block>>, StoreError> {
         let mut batches = Vec::new();
         for places in places.chunks(BATCH_BLOCKS_MAX) {
             let (image, places) = (self.image.clone(), places.to_vec());
@@ -103,13 +103,17 @@ impl Fill<'_> {
     }
 
     /// Admits blocks in order; those that are refused.
-    async fn admit(&self, space: &SpaceId, places: &[Place]) -> Result<Vec<Refused>, StoreError> {
+    async fn admit(
+        &self,
+        space: &SpaceId,
+        places: &[Extent],
+    ) -> Result<Vec<RefusedBlock>, StoreError> {
         let mut refused = Vec::new();
         for places in batches(places) {
             let Err(_) = self.commit(space, places).await? else { continue };
             for place in places {
                 if let Err(missing) = self.commit(space, &[*place]).await? {
-                    refused.push(Refused { place: *place, missing });
+                    refused.push(RefusedBlock { place: *place, missing });
                 }
             }
         }
@@ -120,7 +124,7 @@ impl Fill<'_> {
     async fn commit(
         &self,
         space: &SpaceId,
-        places: &[Place],
+        places: &[Extent],
     ) -> Result<Result<(), Option<CommitId>>, StoreError> {
         let blocks = self.blocks(places).await?.into_iter().flatten();
         let source = Source::Local;
@@ -168,11 +172,11 @@ impl Fill<'_> {
 }
 
 /// Places whose blocks fit into one batch.
-fn batches(places: &[Place]) -> impl Iterator<Item = &[Place]> {
+fn batches(places: &[Extent]) -> impl Iterator<Item = &[Extent]> {
     let mut rest = places;
     std::iter::from_fn(move || {
         let mut bytes = 0;
-        let fits = |place: &&Place| {
+        let fits = |place: &&Extent| {
             bytes += place.length();
             bytes <= READ_BYTES_MAX
         };

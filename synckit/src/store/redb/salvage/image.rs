@@ -52,7 +52,7 @@ impl Image {
 
     /// The same bytes for redb to write to: nothing of that reaches the file.
     pub(super) fn overlaid(&self) -> Overlay {
-        let written = Written { pages: BTreeMap::new(), length: self.length };
+        let written = WrittenPage { pages: BTreeMap::new(), length: self.length };
         Overlay { below: self.clone(), written: Mutex::new(written) }
     }
 }
@@ -61,11 +61,11 @@ impl Image {
 #[derive(Debug)]
 pub(super) struct Overlay {
     below: Image,
-    written: Mutex<Written>,
+    written: Mutex<WrittenPage>,
 }
 
 #[derive(Debug)]
-struct Written {
+struct WrittenPage {
     /// Pages that differ, by number.
     pages: BTreeMap<u64, Vec<u8>>,
     length: u64,
@@ -78,7 +78,7 @@ impl Overlay {
         &self,
         offset: u64,
         length: usize,
-        mut step: impl FnMut(&mut Written, u64, std::ops::Range<usize>, std::ops::Range<usize>),
+        mut step: impl FnMut(&mut WrittenPage, u64, std::ops::Range<usize>, std::ops::Range<usize>),
     ) -> io::Result<()> {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let end = offset.checked_add(length as u64).filter(|end| *end <= written.length);

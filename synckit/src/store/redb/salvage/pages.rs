@@ -46,7 +46,7 @@ pub(super) struct Found {
     /// The newest row of each branch, by the numbers of its space and its own.
     pub(super) branches: BTreeMap<(u32, u32), Branch>,
     /// Blocks that an earlier salvage put aside, by their numbers.
-    pub(super) left: BTreeMap<u64, Vec<(Checksum, SpaceId, Place)>>,
+    pub(super) left: BTreeMap<u64, Vec<(Checksum, SpaceId, Extent)>>,
     /// Those that wait no longer.
     pub(super) done: BTreeSet<u64>,
     /// The number of spaces.
@@ -70,7 +70,7 @@ pub(super) struct FoundSpace {
 /// A sound block in the file.
 #[derive(Clone, Debug)]
 pub(super) struct FoundBlock {
-    pub(super) place: Place,
+    pub(super) place: Extent,
     pub(super) end: u64,
     /// The digest of the log behind it.
     pub(super) digest: Digest,
@@ -79,12 +79,12 @@ pub(super) struct FoundBlock {
 
 /// The place of a block's bytes in the file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Place {
+pub(super) struct Extent {
     at: u64,
     length: usize,
 }
 
-impl Place {
+impl Extent {
     pub(super) const fn length(self) -> usize {
         self.length
     }
@@ -184,7 +184,7 @@ impl Found {
         }
         let Ok(block) = Block::parse(content) else { return false };
         let (length, checksum) = (block.bytes().len(), checksum_of(&block));
-        let place = Place { at: at + (row.value.len() - length) as u64, length };
+        let place = Extent { at: at + (row.value.len() - length) as u64, length };
         let of_index = self.left.entry(index).or_default();
         if !of_index.iter().any(|(held, ..)| *held == checksum) {
             of_index.push((checksum, block.space().clone(), place));
@@ -195,7 +195,7 @@ impl Found {
     fn take_block(&mut self, row: &Row, at: u64) -> bool {
         let Ok(log) = read_log(row) else { return false };
         let length = log.block.bytes().len();
-        let place = Place { at: at + (row.value.len() - length) as u64, length };
+        let place = Extent { at: at + (row.value.len() - length) as u64, length };
         self.authors.extend(log.block.runs().iter().map(|run| run.replica));
         self.authors.extend(log.block.anchors().iter().map(|anchor| anchor.author));
         let space = self.spaces.entry(log.block.space().clone()).or_default();
@@ -246,7 +246,7 @@ impl FoundSpace {
 #[derive(Debug)]
 pub(super) struct Stray {
     pub(super) space: SpaceId,
-    pub(super) place: Place,
+    pub(super) place: Extent,
     hlc: Hlc,
 }
 
@@ -272,7 +272,7 @@ pub(super) fn strays(image: &Image, known: &BTreeMap<Checksum, usize>) -> Vec<St
                 let length = block.bytes().len();
                 if met.insert(checksum_of(&block)) {
                     let hlc = block.entry(0).map_or(Hlc::ZERO, |entry| entry.hlc());
-                    let (space, place) = (block.space().clone(), Place { at: hit, length });
+                    let (space, place) = (block.space().clone(), Extent { at: hit, length });
                     strays.push(Stray { space, place, hlc });
                 }
                 // What stands in a sound block is no block of its own.

@@ -15,7 +15,7 @@ use crate::chain::CommitId;
 use crate::envelope::Metadata;
 use crate::id::{AggregateId, Dot, Position};
 use crate::replica_core::{
-    Admission, Draft, Effect, Heads, Input, Reading, ReplicaCore, Settlement, Stored, Ticket,
+    Effect, EncodedEdit, Input, LogHead, Reading, ReplicaCore, Settlement, Stored, Ticket, Turn,
     Unsaved,
 };
 use crate::ruling::Rulings;
@@ -120,17 +120,20 @@ impl World {
         let ticket = desk.ticket();
         let elapsed = Duration::from_millis(now - desk.began);
         match desk.core.admit(elapsed, ticket, &wish.aggregate) {
-            Admission::Closed => Err(format!("node {node} is closed")),
-            Admission::Waits => {
+            Turn::Closed => Err(format!("node {node} is closed")),
+            Turn::Waits => {
                 desk.turns.insert(ticket, wish);
                 Ok(())
             }
-            Admission::Ready => {
+            Turn::Ready => {
                 let list = desk.core.newest(&wish.aggregate).map(Notebook::list);
                 let events = written(&list.unwrap_or_default(), &wish.added);
                 self.report.events += events.len() as u64;
-                let draft =
-                    Draft { aggregate: wish.aggregate.clone(), events, metadata: Metadata::new() };
+                let draft = EncodedEdit {
+                    aggregate: wish.aggregate.clone(),
+                    events,
+                    metadata: Metadata::new(),
+                };
                 let dot = desk.core.stage(ticket, draft, wall);
                 let dot = dot.map_err(|refusal| format!("node {node} refuses: {refusal}"))?;
                 let seen = self.nodes[node].seen_of(&wish.aggregate);
@@ -231,7 +234,7 @@ impl World {
         let ledger = &self.nodes[node].ledger;
         let input = match errand {
             Errand::Load(_) if fails => Input::ReadFailed(Reading::States),
-            Errand::ReadHeads if fails => Input::ReadFailed(Reading::Heads),
+            Errand::ReadHeads if fails => Input::ReadFailed(Reading::LogHead),
             Errand::ReadLog(_) if fails => Input::ReadFailed(Reading::Log),
             Errand::Commit(_) if nothing => Input::CommitFailed,
             Errand::Save(..) if nothing => Input::SaveFailed,
@@ -250,7 +253,7 @@ impl World {
                 };
                 let (key, branches) = (ledger.key.clone(), branches.clone());
                 let rulings = ledger.rulings(head);
-                Input::Heads(Box::new(Heads { key, branches, log: head, rulings }))
+                Input::LogHead(Box::new(LogHead { key, branches, log: head, rulings }))
             }
             Errand::ReadLog(after) => Input::Page(ledger.read_after(after)),
             Errand::Commit(blocks) => self.commit_edits(node, blocks, fails)?,

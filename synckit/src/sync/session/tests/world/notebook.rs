@@ -11,7 +11,7 @@ use crate::event::{DecodeError, EncodedEvent, EventRef};
 use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId};
 use crate::log::LogBlock;
 use crate::merge::{AnyField, At, Law, MergeState, OpId, Rule, field};
-use crate::registry::{Recorded, Registry, State};
+use crate::registry::{RecordedEvent, Registry, State};
 use crate::ruling::{Rulings, is_control};
 use crate::sync::session::tests::ledger::Ledger;
 use crate::vector::Stamp;
@@ -45,7 +45,7 @@ impl Notebook {
 fn fold(
     fields: &mut Fields,
     at: &Stamp<'_>,
-    event: Recorded<'_>,
+    event: RecordedEvent<'_>,
     conflicts: &mut Conflicts<'_>,
 ) -> Result<(), DecodeError> {
     let list = numbers(event.payload);
@@ -161,7 +161,7 @@ pub(super) fn reference(
             continue;
         }
         let state = states.entry(id.clone()).or_insert_with(|| registry.fresh(&id.kind));
-        state.fold(&event.stamp(), Recorded::of(&event.entry), &mut Conflicts::new(id));
+        state.fold(&event.stamp(), RecordedEvent::of(&event.entry), &mut Conflicts::new(id));
     }
     states
 }

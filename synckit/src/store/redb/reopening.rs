@@ -1,8 +1,8 @@
 //! The open file, and opening it again by ourselves.
 //!
 //! redb refuses every further write once the system has refused one operation (a full disk, an
-//! unreadable sector); the file itself stays sound. The engine then drops the handle and opens the
-//! file again when the next read or write arrives. What was acknowledged before is in the file.
+//! unreadable sector); the file itself stays sound. The handle is dropped then, and the
+//! file opened again when the next read or write arrives. What was acknowledged before is in the file.
 
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use redb::{BackendError, Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend};
 
 use super::RedbOptions;
-use super::continuity::{OPENING, Opening, Place};
+use super::continuity::{FileMarks, OPENING, Opening};
 use super::fault::{Fault, guarded};
 use super::medium::Medium;
 use super::table;
@@ -26,25 +26,25 @@ const REDB_MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1a, 0x0a, 0xa9, 0x0d, 0x0
 
 /// The file of one store.
 #[derive(Debug)]
-pub(super) struct Engine {
+pub(super) struct ReopeningDb {
     medium: Arc<dyn Medium>,
     options: RedbOptions,
     file: [u8; FILE_ID_LEN],
     /// Transactions hold it shared; opening again and closing hold it alone.
-    slot: RwLock<Slot>,
+    slot: RwLock<OpenFile>,
     /// The file was deleted, replaced or cut: what is read from it is not to be built on.
     gone: AtomicBool,
 }
 
 #[derive(Debug)]
-struct Slot {
+struct OpenFile {
     handle: Option<Database>,
     /// Counts the handles there have been, so that a failed one is replaced once.
     generation: u64,
     closed: bool,
 }
 
-impl Engine {
+impl ReopeningDb {
     /// Opens the store, making it when it is not there.
     pub(super) fn open(
         medium: Arc<dyn Medium>,
@@ -59,7 +59,7 @@ impl Engine {
             },
         };
         let (handle, identity) = go_on(&*medium, &options, opened)?;
-        let slot = Slot { handle: Some(handle), generation: 0, closed: false };
+        let slot = OpenFile { handle: Some(handle), generation: 0, closed: false };
         let (slot, gone) = (RwLock::new(slot), AtomicBool::new(false));
         Ok((Self { medium, options, file: identity.file, slot, gone }, identity))
     }
@@ -210,7 +210,7 @@ fn record(
     options: &RedbOptions,
     handle: &Database,
     found: &IdentityRow,
-    place: Place,
+    place: FileMarks,
 ) -> Result<IdentityRow, Fault> {
     let beside = medium.beside();
     let last = table::read(&handle.begin_read()?, &[Read::get(Table::Meta, OPENING)])?;
