@@ -12,7 +12,7 @@ use std::time::Duration;
 use synckit::aggregate::record;
 use synckit::envelope::Metadata;
 use synckit::id::{Position, SpaceId};
-use synckit::replica::{Link, LinkStatus};
+use synckit::replica::{Link, LinkStatus, SyncReport};
 use synckit::{Edit, Id, Replica, registry};
 use tokio::task::JoinSet;
 
@@ -61,9 +61,11 @@ impl Office {
         Ok(Self { replica: replica.open(file).await? })
     }
 
-    /// The ids of the reports that this office has entered, from the metadata of its own events.
+    /// The ids of the reports that stand in this office's log, from the metadata of the events,
+    /// whoever entered them: an office that was restored from a copy writes under another key, and
+    /// what it had entered stands under the earlier one.
     pub(crate) async fn entered(&self) -> Result<BTreeSet<String>, Failure> {
-        let (store, own) = (self.replica.store(), self.replica.id());
+        let store = self.replica.store();
         let mut entered = BTreeSet::new();
         let mut after = Position::START;
         loop {
@@ -72,9 +74,7 @@ impl Office {
                 return Ok(entered);
             }
             for (_, entry) in page.blocks.iter().flat_map(|log| log.after(after)) {
-                if entry.dot().replica == own {
-                    entered.extend(entry.metadata().get(REPORT).map(str::to_owned));
-                }
+                entered.extend(entry.metadata().get(REPORT).map(str::to_owned));
             }
             after = page.through;
         }
@@ -143,17 +143,24 @@ impl Office {
         // The log is complete. One more sync, which has next to nothing to do, returns once the hub
         // has what is from here, and what is from elsewhere is not only in the log but in
         // the airports.
-        let last = loop {
+        let last = self.catch_up(hub).await?;
+        Ok(Traffic {
+            bytes_sent: progress.bytes_sent + last.bytes_sent,
+            bytes_received: progress.bytes_received + last.bytes_received,
+        })
+    }
+
+    /// Syncs once: the hub has then what is here, and this office what the hub had.
+    pub(crate) async fn catch_up(&self, hub: &str) -> Result<Traffic, Failure> {
+        loop {
             match self.replica.sync_once(hub).await {
-                Ok(last) => break last,
+                Ok(SyncReport { bytes_pushed, bytes_pulled, .. }) => {
+                    return Ok(Traffic { bytes_sent: bytes_pushed, bytes_received: bytes_pulled });
+                }
                 Err(error) if error.is_retryable() => tokio::time::sleep(TRY_AGAIN_AFTER).await,
                 Err(error) => return Err(error.into()),
             }
-        };
-        Ok(Traffic {
-            bytes_sent: progress.bytes_sent + last.bytes_pushed,
-            bytes_received: progress.bytes_received + last.bytes_pulled,
-        })
+        }
     }
 
     /// Counts this office's own events.

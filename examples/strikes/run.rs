@@ -131,8 +131,9 @@ fn read(path: &Path) -> Result<Reports, Failure> {
     Ok(reports)
 }
 
-/// The reports that any office has entered in earlier runs. When operators come and go between
-/// runs, an operator may find itself in another office than the one that entered its reports.
+/// The reports that any office knows from earlier runs. When operators come and go between runs, an
+/// operator may find itself in another office than the one that entered its reports; and what an
+/// office lost when its file was restored from a copy, others have.
 async fn known(offices: &[Office]) -> Result<BTreeSet<String>, Failure> {
     let entered = offices.iter().cloned();
     let entered = all(entered.map(|office| async move { office.entered().await })).await?;
@@ -158,6 +159,10 @@ async fn enter(offices: &[Office], shares: Vec<Share>, bars: &Bars) -> Result<()
 }
 
 /// All offices sync at once, and each stays until it holds what any of them wrote.
+///
+/// They count what they have written under the keys that they have. That is not all there is when
+/// files were restored from copies: what an office had lost comes back from another, and after some
+/// have gone. So all of them come once more when each has brought what it has.
 async fn sync(offices: &[Office], hub: &str, bars: &Bars) -> Result<Vec<Traffic>, Failure> {
     let mut events = 0;
     for office in offices {
@@ -185,8 +190,16 @@ async fn sync(offices: &[Office], hub: &str, bars: &Bars) -> Result<Vec<Traffic>
             office.sync_until(&hub, events, held, trouble).await
         }
     });
-    let traffic = all(syncing).await?;
+    let mut traffic = all(syncing).await?;
     bar.finish();
+    let last = offices.iter().map(|office| {
+        let (office, hub) = (office.clone(), hub.to_owned());
+        async move { office.catch_up(&hub).await }
+    });
+    for (traffic, last) in traffic.iter_mut().zip(all(last).await?) {
+        traffic.bytes_sent += last.bytes_sent;
+        traffic.bytes_received += last.bytes_received;
+    }
     Ok(traffic)
 }
 

@@ -61,6 +61,56 @@ fn a_hub_put_back_to_an_older_file_or_without_one_is_given_back_what_it_lost() {
     assert_eq!(job(dir.path(), &reports), before);
 }
 
+/// What the restored lost stands at the others, and nothing of it is entered again.
+#[test]
+fn offices_and_a_hub_restored_together_from_older_files_agree() {
+    for restored in [&["hub", "office-2-of-3"][..], &["hub", "office-1-of-3", "office-3-of-3"]] {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let suffix = if name == "hub" { "" } else { ".office" };
+            format!("{name}{suffix}.redb")
+        };
+        job(dir.path(), &first_reports(80));
+        for name in restored {
+            fs::copy(dir.path().join("kept").join(file(name)), dir.path().join(file(name)))
+                .unwrap();
+        }
+        let reports = first_reports(200);
+        let before = job(dir.path(), &reports);
+        for name in restored {
+            fs::copy(dir.path().join(file(name)), dir.path().join("kept").join(file(name)))
+                .unwrap();
+        }
+        let after = job(dir.path(), &reports);
+        assert_airports(&after, &reports);
+        assert_eq!(after, before);
+        // They go on from there, the restored ones under keys of their own.
+        let more = first_reports(240);
+        assert_airports(&job(dir.path(), &more), &more);
+    }
+}
+
+/// The hub alone has what they had entered since, and nobody asks it before they enter that again.
+#[test]
+fn offices_that_are_all_restored_agree_on_what_they_entered_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = dir.path().join("kept");
+    job(dir.path(), &first_reports(40));
+    let offices = (1..=3).map(|place| format!("office-{place}-of-3.office.redb"));
+    let offices: Vec<_> = offices.collect();
+    for office in &offices {
+        fs::copy(kept.join(office), dir.path().join(office)).unwrap();
+    }
+    let before = job(dir.path(), &first_reports(100));
+    for office in &offices {
+        fs::copy(dir.path().join(office), kept.join(office)).unwrap();
+    }
+    let events = |result: &Value| result["events"].as_u64().unwrap();
+    let after = job(dir.path(), &first_reports(100));
+    assert!(events(&after) > events(&before), "the edits of before and after the restore count");
+    assert_eq!(job(dir.path(), &first_reports(100)), after);
+}
+
 #[test]
 fn the_files_of_other_offices_are_not_mixed_with_these() {
     let dir = tempfile::tempdir().unwrap();
