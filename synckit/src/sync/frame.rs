@@ -336,16 +336,16 @@ message! {
     pub struct Ack {
         /// Durable up to this position of the other's log.
         1 through: Position,
-        /// The end, in the speaker's log, of what a hub has ruled on what it acknowledges; 0 if it
-        /// has not ruled.
-        2 ruled: Position,
+        /// The end, in the speaker's log, of what it appended with the commit that it acknowledges, a
+        /// hub's rulings included; 0 if nothing was new to it.
+        2 end: Position,
     }
 }
 
 impl Ack {
-    /// An acknowledgement up to a position, on which nothing was ruled.
+    /// An acknowledgement up to a position, of a commit in which nothing was new.
     pub const fn new(through: Position) -> Self {
-        Self { through, ruled: Position::START }
+        Self { through, end: Position::START }
     }
 }
 

@@ -110,7 +110,7 @@ impl Receiver {
         self.pending_bytes += bytes;
         self.bytes += bytes as u64;
         self.received = events.through;
-        self.peer_head = events.head;
+        self.peer_head = self.peer_head.max(events.head);
         Ok(())
     }
 
@@ -143,12 +143,23 @@ impl Receiver {
         (std::mem::take(&mut self.pending), self.received)
     }
 
-    /// The commit is durable, and a hub's rulings on it end at `ruled`; what to acknowledge.
-    pub(super) fn committed(&mut self, appended: u64, ruled: Position) -> Option<Ack> {
+    /// The place in the peer's log up to which everything is durable.
+    pub(super) const fn stored(&self) -> Position {
+        self.stored.position
+    }
+
+    /// The peer's log reaches this far at least.
+    pub(super) fn peer_reaches(&mut self, end: Position) {
+        self.peer_head = self.peer_head.max(end);
+    }
+
+    /// The commit is durable, and what it appended ends at `end` of this side's log; what to
+    /// acknowledge.
+    pub(super) fn committed(&mut self, appended: u64, end: Position) -> Option<Ack> {
         let committing = self.committing.take()?;
         self.events += appended;
         self.stored = committing.through;
-        let ack = Ack { ruled, ..Ack::new(committing.through.position) };
+        let ack = Ack { end, ..Ack::new(committing.through.position) };
         committing.acknowledge.then_some(ack)
     }
 }

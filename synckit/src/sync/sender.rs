@@ -135,9 +135,20 @@ impl Sender {
         !self.ready || !self.in_flight.is_empty()
     }
 
+    /// The place up to which the peer has acknowledged this side's log.
+    pub(super) const fn acknowledged(&self) -> Position {
+        self.acked
+    }
+
     /// True if everything up to `target` is sent and acknowledged.
     pub(super) fn is_done(&self, target: Position) -> bool {
         self.ready && self.sent() >= target && self.in_flight.is_empty()
+    }
+
+    /// True if the peer knows that this side has come to `target`: it resumes behind what was passed
+    /// over.
+    pub(super) fn has_told(&self, target: Position) -> bool {
+        self.ready && self.told >= target
     }
 
     pub(super) fn log_moved(&mut self, head: Position) {

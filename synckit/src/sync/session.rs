@@ -2,6 +2,7 @@
 
 mod config;
 mod exchange;
+mod streams;
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -22,6 +23,7 @@ use crate::key;
 use crate::log::{Cursor, Page, Refusal};
 pub use config::{Config, Now, Role, Until};
 pub use exchange::{Effect, Input, Progress, Recollection};
+use streams::{Stopping, Streams};
 
 /// One conversation about one space with one peer.
 #[derive(Debug)]
@@ -49,30 +51,6 @@ enum Phase {
     Streaming(Box<Streams>),
     /// Over.
     Ended,
-}
-
-#[derive(Debug)]
-struct Streams {
-    sender: Option<Sender>,
-    receiver: Option<Receiver>,
-    /// The peer's place in this side's log, if it resumes by cursor.
-    peer_cursor: Cursor,
-    send_target: Position,
-    receive_target: Position,
-    stopping: Option<Stopping>,
-    /// When it became the peer's turn to send more of its log.
-    heard: Duration,
-    /// A page that was loaded while a commit was under way: it may hold what has just come from the
-    /// peer, which is known only once the commit has been answered.
-    held_page: Option<Page>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Stopping {
-    /// This side ends the session and says so.
-    Ours,
-    /// The peer has said goodbye.
-    Theirs,
 }
 
 impl Session {
@@ -170,10 +148,7 @@ impl Session {
                     sender.log_moved(head);
                 }
             }
-            Input::Committed { start, end, ruled } => {
-                let rulings = if ruled { start } else { Position::START };
-                self.committed(now, start..end, rulings);
-            }
+            Input::Committed { start, end, ruled } => self.committed(now, start..end, ruled),
             Input::Refused(refusal) => return Err(refusal.into()),
             Input::StoreFailed => return Err(SessionError::Store),
             Input::DeadlinePassed => return self.check_deadline(now),
@@ -265,6 +240,7 @@ impl Session {
             receiver,
             peer_cursor,
             send_target: known.head,
+            tell_target: known.head,
             receive_target: start.head,
             stopping: None,
             heard: now.elapsed,
@@ -337,11 +313,9 @@ impl Session {
 
     fn received_ack(&mut self, now: Now, ack: Ack) -> Result<(), SessionError> {
         if let Phase::Streaming(streams) = &mut self.phase
-            && let Some(sender) = &mut streams.sender
+            && let Some(is_news) = streams.acked(now.elapsed, ack)?
         {
-            // What the peer has ruled on what it was sent is still to come.
-            streams.receive_target = streams.receive_target.max(ack.ruled);
-            if sender.acked(ack)? {
+            if is_news {
                 self.last_progress = now.elapsed;
             }
             return Ok(());
@@ -365,14 +339,9 @@ impl Session {
         }
     }
 
-    fn committed(&mut self, now: Now, new: Range<Position>, ruled: Position) {
+    fn committed(&mut self, now: Now, new: Range<Position>, ruled: bool) {
         let Phase::Streaming(streams) = &mut self.phase else { return };
-        if let Some(sender) = &mut streams.sender {
-            sender.arrived(new.start.0..new.end.0);
-        }
-        let appended = new.end.0.saturating_sub(new.start.0);
-        let ack =
-            streams.receiver.as_mut().and_then(|receiver| receiver.committed(appended, ruled));
+        let ack = streams.committed(new, ruled);
         let page = streams.held_page.take();
         streams.heard = now.elapsed;
         if let Some(ack) = ack {
@@ -438,7 +407,7 @@ impl Session {
         self.effects.extend(commit.map(|(blocks, cursor)| Effect::Commit { blocks, cursor }));
         let caught_up = streams.is_caught_up();
         self.caught_up |= caught_up;
-        if caught_up && self.config.until == Until::CaughtUp {
+        if caught_up && streams.has_told() && self.config.until == Until::CaughtUp {
             streams.stopping.get_or_insert(Stopping::Ours);
         }
         let Some(stopping) = streams.stopping else {
@@ -502,28 +471,6 @@ impl Session {
             Phase::Ended => "after the end",
         };
         Violation::OutOfTurn { frame: frame.kind(), phase }.into()
-    }
-}
-
-impl Streams {
-    /// Since when it is the peer's turn, and to do what; `acked` is when it acknowledged last.
-    fn awaited(&self, acked: Duration) -> Option<(Duration, &'static str)> {
-        let acks = self.sender.as_ref().is_some_and(Sender::awaits_ack);
-        let acks = acks.then_some((acked, "events were unacknowledged"));
-        let listens = |receiver: &&Receiver| self.stopping.is_none() && receiver.awaits_events();
-        let events = self.receiver.as_ref().filter(listens);
-        let events = events.map(|_| (self.heard, "its log was awaited"));
-        acks.into_iter().chain(events).min()
-    }
-
-    fn is_caught_up(&self) -> bool {
-        let sent = self.sender.as_ref().is_none_or(|sender| sender.is_done(self.send_target));
-        let received = self.receiver.as_ref().is_none_or(|receiver| {
-            receiver.is_placed()
-                && receiver.is_settled()
-                && receiver.received() >= self.receive_target
-        });
-        sent && received
     }
 }
 

@@ -34,7 +34,7 @@ pub enum Input {
         start: Position,
         /// The number of events before its end.
         end: Position,
-        /// True when this side is a hub that has ruled on it: its rulings end where it starts.
+        /// True when this side is a hub that has ruled on it.
         ruled: bool,
     },
     /// The log refused [`Effect::Commit`]; nothing of it was written.

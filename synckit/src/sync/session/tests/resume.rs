@@ -1,13 +1,17 @@
 //! Resuming: the place at which a session goes on, and the cost of a reconnect.
 
 use super::ledger::Ledger;
-use super::seat::{Seat, cursor, held, meet, noon, settle, settled, streaming, with_notes};
+use super::seat::{
+    NOTHING, Seat, cursor, held, meet, meet_with, noon, settle, settled, streaming, streaming_with,
+    with_notes,
+};
 use crate::block::{Block, BlockPacker};
 use crate::chain::CommitId;
 use crate::id::Position;
 use crate::log::Cursor;
-use crate::sync::Input;
 use crate::sync::frame::FrameKind;
+use crate::sync::limits::ACK_WITHIN;
+use crate::sync::{Input, Until};
 
 #[test]
 fn without_a_cursor_the_frontier_says_what_need_not_be_sent() {
@@ -61,6 +65,55 @@ fn a_second_session_with_nothing_to_say_reads_nothing_and_sends_no_events() {
     settle(&mut ann, &mut bob);
     assert_eq!((ann.loads, bob.loads), (vec![], vec![]));
     assert_eq!(ann.session.progress().events_sent + bob.session.progress().events_sent, 0);
+}
+
+#[test]
+fn after_sessions_until_caught_up_nothing_is_sent_back() {
+    let (mut ann, mut bob) = (with_notes("ann", 3), with_notes("bob", 2));
+    for round in 0..3 {
+        let (mut one, mut other) = meet_with(ann, bob, |ann, _| ann.until = Until::CaughtUp);
+        settle(&mut one, &mut other);
+        let sent = [&one, &other].map(|seat| seat.session.progress().events_sent);
+        assert_eq!((one.ended, other.ended), (Some(Ok(())), Some(Ok(()))));
+        let (ended, stored) = (one.ledger.end(), other.ledger.end());
+        assert_eq!(one.ledger.cursor(&other.ledger.replica()), Some(stored), "round {round}");
+        assert_eq!(other.ledger.cursor(&one.ledger.replica()), Some(ended), "round {round}");
+        assert_eq!(sent, [[3, 2], [1, 0], [0, 1]][round], "round {round}");
+        (ann, bob) = (one.ledger, other.ledger);
+        let writer = if round == 0 { &mut ann } else { &mut bob };
+        writer.write_notes(noon(), 1);
+    }
+}
+
+#[test]
+fn whoever_is_caught_up_waits_for_word_of_what_is_passed_over_and_no_longer() {
+    let (mut ann, mut bob) =
+        streaming_with(with_notes("ann", 3), with_notes("bob", 2), |ann, _| {
+            ann.until = Until::CaughtUp;
+        });
+    while ann.answers().is_some() {}
+    while bob.answers().is_some() {}
+    bob.hears(ann.next(FrameKind::Events));
+    assert_eq!(bob.answers().unwrap(), ["acks 3"]);
+    assert_eq!(ann.hears(bob.next(FrameKind::Events)), ["commits 2 events with cursor 2"]);
+    assert_eq!(ann.hears(bob.next(FrameKind::Ack)), NOTHING, "bob's log goes on to 5");
+    assert_eq!(ann.answers().unwrap(), ["acks 2"]);
+    assert_eq!(ann.wakes(), ["loads after 3"]);
+    assert_eq!(ann.answers().unwrap(), ["sends 0 events through 5 of 5", "watches past 5"]);
+    assert_eq!(ann.session.deadline(), Some(ACK_WITHIN), "he has a minute to say so");
+    // What comes together with the last of it is passed over too; what comes later prolongs nothing.
+    bob.writes(1);
+    bob.answers();
+    assert_eq!(ann.hears(bob.next(FrameKind::Events)), ["commits 1 events with cursor 6"]);
+    assert_eq!(ann.answers().unwrap(), ["acks 6"]);
+    assert_eq!(ann.wakes(), ["loads after 5"]);
+    bob.writes(1);
+    bob.answers();
+    assert_eq!(ann.hears(bob.next(FrameKind::Events)), ["commits 1 events with cursor 7"]);
+    ann.asked.rotate_left(1);
+    assert_eq!(ann.answers().unwrap(), ["acks 7"]);
+    let told = ["sends 0 events through 7 of 7", "says goodbye: Done", "ends"];
+    assert_eq!(ann.answers().unwrap(), told);
 }
 
 #[test]
