@@ -31,6 +31,8 @@ pub(crate) struct Driver {
     pub(crate) clock: WallClock,
     /// The peer's address, for errors.
     pub(crate) peer: String,
+    /// True when a damaged file is mended without anyone's help.
+    pub(crate) mends: bool,
     /// Told how far the session has come after every step.
     pub(crate) progress: watch::Sender<Progress>,
     /// Ends the session when it becomes true, or when its sender is dropped.
@@ -69,7 +71,9 @@ impl Driver {
         drain(receiver.as_mut(), writing).await;
         let result = match (result, running.failure) {
             (Ok(()), _) => Ok(()),
-            (Err(SessionError::Store | SessionError::Disconnected), Some(failure)) => Err(failure),
+            (Err(SessionError::Store { .. } | SessionError::Disconnected), Some(failure)) => {
+                Err(failure)
+            }
             (Err(error), _) => Err(Error::session(&peer, error)),
         };
         Driven { progress, result }
@@ -170,13 +174,17 @@ impl Conversation {
             Some(Ok(input)) => input,
             Some(Err(error)) => match error.kind() {
                 StoreErrorKind::Refused(refusal) => Input::Refused(refusal.clone()),
-                _ => {
+                kind => {
+                    let damaged = match kind {
+                        StoreErrorKind::Corrupt => !self.driver.mends,
+                        kind => *kind == StoreErrorKind::Gone,
+                    };
                     self.failure = Some(error.into());
-                    Input::StoreFailed
+                    Input::StoreFailed { damaged }
                 }
             },
             // The store panicked.
-            None => Input::StoreFailed,
+            None => Input::StoreFailed { damaged: false },
         }
     }
 

@@ -171,6 +171,7 @@ impl Served {
             gate: Arc::clone(&service.gate),
             clock: self.clock.clone(),
             peer: connection.peer.to_string(),
+            mends: self.mending.is_possible(),
             progress: watch::Sender::new(Progress::default()),
             stop: service.stop(),
         };

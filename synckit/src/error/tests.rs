@@ -121,7 +121,7 @@ fn sessions() -> impl Iterator<Item = SessionError> {
         SessionError::PeerEnded { code: GoodbyeCode::Unavailable, message },
         SessionError::PeerMisbehaved(Violation::Protocol { theirs: 9 }),
         SessionError::Refused(Refusal::TooManyReplicas),
-        SessionError::Store,
+        SessionError::Store { damaged: false },
         SessionError::TimedOut {
             waiting_for: "it should have introduced itself",
             silent: FIVE_MINUTES,

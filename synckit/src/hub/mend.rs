@@ -47,6 +47,11 @@ impl Mending {
         self.mends.lock().await
     }
 
+    /// True unless damage is a person's to mend.
+    pub(super) fn is_possible(&self) -> bool {
+        self.reopen.is_some() && self.failure.borrow().is_none()
+    }
+
     fn fail(&self, error: &Error) {
         tracing::error!(error = format!("{error:#}"), "the hub cannot mend its store");
         let (attempted, kind) = (error.attempted().to_owned(), error.kind().clone());

@@ -270,6 +270,7 @@ impl Replica {
             store,
             clock: self.running.clock.clone(),
             peer: transport.address().to_owned(),
+            mends: false,
             progress,
             stop,
         };

@@ -375,19 +375,22 @@ pub enum GoodbyeCode {
     Unavailable = 4,
     /// The protocol was violated.
     Violation = 5,
+    /// The speaker's file is damaged or gone, and a person must put it right. Try again now and then.
+    Damaged = 6,
     /// A reason that this version does not know.
     Other = 0,
 }
 
 impl GoodbyeCode {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Other,
         Self::Done,
         Self::Refused,
         Self::Unsupported,
         Self::Unavailable,
         Self::Violation,
+        Self::Damaged,
     ];
 }
 

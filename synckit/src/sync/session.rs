@@ -150,7 +150,7 @@ impl Session {
             }
             Input::Committed { start, end, ruled } => self.committed(now, start..end, ruled),
             Input::Refused(refusal) => return Err(refusal.into()),
-            Input::StoreFailed => return Err(SessionError::Store),
+            Input::StoreFailed { damaged } => return Err(SessionError::Store { damaged }),
             Input::DeadlinePassed => return self.check_deadline(now),
             Input::Stop => self.stop(),
         }

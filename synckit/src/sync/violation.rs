@@ -78,7 +78,10 @@ pub enum SessionError {
     Refused(#[from] Refusal),
     /// The local store failed; see the status for its error.
     #[error("the local store failed")]
-    Store,
+    Store {
+        /// True when only a person can put it right: its file is damaged or gone.
+        damaged: bool,
+    },
     /// The peer was silent for too long. Connect again.
     #[error("the peer was silent for {} s while {waiting_for}; connect again", silent.as_secs())]
     TimedOut {
@@ -97,7 +100,7 @@ impl SessionError {
             Self::PeerEnded { .. } => "session.peer_ended",
             Self::PeerMisbehaved(_) => "session.peer_misbehaved",
             Self::Refused(_) => "session.refused",
-            Self::Store => "session.store",
+            Self::Store { .. } => "session.store",
             Self::TimedOut { .. } => "session.timed_out",
         }
     }
@@ -117,12 +120,18 @@ impl SessionError {
             // The next session resumes by frontier.
             Self::Refused(Refusal::Missing { .. }) => GoodbyeCode::Unavailable,
             Self::Refused(_) => GoodbyeCode::Refused,
-            Self::Store | Self::TimedOut { .. } => GoodbyeCode::Unavailable,
+            Self::Store { damaged: true } => GoodbyeCode::Damaged,
+            Self::Store { .. } | Self::TimedOut { .. } => GoodbyeCode::Unavailable,
         };
         let said = match self {
             Self::PeerMisbehaved(violation) => violation.to_string(),
             Self::Refused(refusal) => refusal.to_string(),
-            Self::Store => "its store failed; try again once that is mended".to_owned(),
+            Self::Store { damaged: true } => {
+                "its file is damaged or gone, and whoever runs it must \
+                                              put it right"
+                    .to_owned()
+            }
+            Self::Store { .. } => "its store failed; try again later".to_owned(),
             other => other.to_string(),
         };
         Some(Frame::goodbye(code, &said))

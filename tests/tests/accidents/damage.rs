@@ -184,15 +184,34 @@ async fn a_hub_that_may_not_mend_its_file_says_so_and_serves_what_it_can() {
     hub.close().await.unwrap();
     flip(&disk, "hub", &blocks[3]);
     let hub = Hub::builder().salvage(false).open(disk.file("hub")).await.unwrap();
-    bob.sync_once(way_to(&hub)).await.unwrap_err();
+    let served = hub.clone().serve("127.0.0.1:0").await.unwrap();
+    let (address, url) = (served.address().to_string(), served.url());
+    let mut link = bob.connect(url.clone()).unwrap();
+    let trouble = link.wait_for(|status| status.trouble.is_some()).await.trouble.unwrap();
+    assert!(
+        trouble.error.contains("its file is damaged or gone, and whoever runs it"),
+        "{trouble:?}"
+    );
+    assert!(trouble.is_retryable);
     let error = hub.failed().await;
     assert_eq!(error.kind(), &ErrorKind::Store(StoreErrorKind::Corrupt), "{error:?}");
     // Who needs nothing of what is damaged is served.
     visit(&ann, "10").await;
-    sync(&ann, &hub).await;
-    hub.close().await.unwrap();
+    ann.sync_once(url).await.unwrap();
+    served.shut_down().await.unwrap();
+
+    // Whoever runs it lets it mend its file, and the link finds that by itself.
     let hub = disk.hub("hub").await;
+    let served = hub.clone().serve(&address).await.unwrap();
     assert_eq!(hub.store().head(ann.space()).await.unwrap(), Position(11 * EVENTS));
+    let live = link.wait_for(|status| status.state == LinkState::Live).await;
+    assert_eq!(live.trouble, None);
+    assert!(hub.store().salvaged().is_some());
+    ann.sync_once(served.url()).await.unwrap();
+    let mut watch = bob.watch(&book()).unwrap();
+    while watch.next().await.unwrap().visits < 11 {}
+    link.end().await.unwrap();
+    served.shut_down().await.unwrap();
 }
 
 /// Elsewhere than on Unix an open file is not deleted.

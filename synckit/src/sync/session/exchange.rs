@@ -40,7 +40,10 @@ pub enum Input {
     /// The log refused [`Effect::Commit`]; nothing of it was written.
     Refused(Refusal),
     /// The local store failed.
-    StoreFailed,
+    StoreFailed {
+        /// True when only a person can put it right: its file is damaged or gone.
+        damaged: bool,
+    },
     /// The deadline has passed.
     DeadlinePassed,
     /// The session is to end as soon as what was received is committed.

@@ -284,11 +284,13 @@ fn a_log_that_misses_something_forgets_the_cursor_and_says_to_come_again() {
 }
 
 #[test]
-fn a_store_that_fails_ends_the_session_as_unavailable() {
-    let (ann, mut bob) = streaming(with_notes("ann", 3), Ledger::named("bob"));
-    bob.hears(part(&ann, 0..3));
-    bob.told(Input::StoreFailed);
-    assert_ended(&mut bob, SessionError::Store, GoodbyeCode::Unavailable);
+fn a_store_that_fails_ends_the_session_and_the_peer_hears_whether_a_person_must_help() {
+    for (damaged, code) in [(false, GoodbyeCode::Unavailable), (true, GoodbyeCode::Damaged)] {
+        let (ann, mut bob) = streaming(with_notes("ann", 3), Ledger::named("bob"));
+        bob.hears(part(&ann, 0..3));
+        bob.told(Input::StoreFailed { damaged });
+        assert_ended(&mut bob, SessionError::Store { damaged }, code);
+    }
 }
 
 #[test]
@@ -298,6 +300,7 @@ fn the_peers_reason_is_told_and_a_later_session_may_succeed() {
         GoodbyeCode::Refused,
         GoodbyeCode::Unsupported,
         GoodbyeCode::Violation,
+        GoodbyeCode::Damaged,
         GoodbyeCode::Other,
     ] {
         let (_, mut bob) = streaming(Ledger::named("ann"), Ledger::named("bob"));

@@ -137,7 +137,7 @@ impl Seat {
             Input::LogMoved(Position(99)),
             Input::Loaded(self.ledger.read_after(Position::START)),
             Input::Received(Frame::Events(self.whole_log())),
-            Input::StoreFailed,
+            Input::StoreFailed { damaged: false },
             Input::DeadlinePassed,
             Input::Stop,
         ];

@@ -225,9 +225,9 @@ impl Audit {
 pub(super) fn ended_well(result: &Result<(), SessionError>) -> Sound {
     match result {
         Ok(()) => Ok(()),
-        Err(SessionError::Disconnected | SessionError::Store | SessionError::TimedOut { .. }) => {
-            Ok(())
-        }
+        Err(
+            SessionError::Disconnected | SessionError::Store { .. } | SessionError::TimedOut { .. },
+        ) => Ok(()),
         Err(SessionError::PeerEnded {
             code: GoodbyeCode::Done | GoodbyeCode::Unavailable, ..
         }) => Ok(()),

@@ -223,7 +223,7 @@ impl World {
         }
         let fails = !self.healed && self.rng.per_mille(self.plan.store_fails_per_mille);
         if fails && self.rng.per_mille(500) {
-            return self.tell(place, Input::StoreFailed);
+            return self.tell(place, Input::StoreFailed { damaged: false });
         }
         let (peer, forgetful) = (persist.peer, self.has(Bug::ForgetsDedupe));
         let begin = self.nodes[node].ledger.head();
@@ -235,7 +235,7 @@ impl World {
         }
         let input = match ledger.commit(&persist.blocks[before..], peer, persist.cursor) {
             Ok((_, end)) if keeps => Input::Committed { start: begin, end, ruled: false },
-            Ok(_) if fails => Input::StoreFailed,
+            Ok(_) if fails => Input::StoreFailed { damaged: false },
             Ok((start, end)) => Input::Committed { start, end, ruled },
             Err(refusal) => Input::Refused(refusal),
         };
