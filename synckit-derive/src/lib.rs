@@ -80,8 +80,8 @@ use crate::lock::locate::Locks;
 ///
 /// `#[upcast(from = Old, with = path)]` converts events of the version of `Old`, a historical type,
 /// and of those before it. The function gives the event or a `Result` with `UpcastError`; without
-/// `with`, `From<Old>` converts. A function that was moved or renamed says `was = "old::path"`. See
-/// the guide, `synckit::docs::schema`.
+/// `with`, `From<Old>` converts. A function that was moved or renamed says `was = "old::path"`; one that was
+/// changed on purpose counts up `revision = 1`. See the guide, `synckit::docs::schema`.
 #[proc_macro_derive(SyncEvent, attributes(event, field, upcast))]
 pub fn sync_event(input: TokenStream) -> TokenStream {
     derive(input, event)

@@ -34,6 +34,20 @@ pub struct EventKind {
     pub fields: &'static [FieldSchema],
     /// Its published versions, as far as known; `None` when an aggregate's lock file covers it.
     pub lineage: Option<Lineage>,
+    /// The conversion of older events, as its lock file has it.
+    pub converts: Option<Conversion>,
+}
+
+/// Conversion of events of older versions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Conversion {
+    /// The version that is converted, together with all before it.
+    pub past: &'static EventKind,
+    /// The path of the function, or `From`.
+    pub by: &'static str,
+    /// Number of times that the function was changed on purpose.
+    pub revision: u32,
 }
 
 /// A kind of event, by a name short enough for expansions.
@@ -45,7 +59,15 @@ pub const fn kind(name: &'static str, version: u32, fields: &'static [FieldSchem
 impl EventKind {
     /// A kind of event that only readers of the same version may apply.
     pub const fn new(name: &'static str, version: u32, fields: &'static [FieldSchema]) -> Self {
-        Self { name, version, min_reader: version, commutes: false, fields, lineage: None }
+        Self {
+            name,
+            version,
+            min_reader: version,
+            commutes: false,
+            fields,
+            lineage: None,
+            converts: None,
+        }
     }
 
     /// Stored without a causal context.
@@ -64,6 +86,12 @@ impl EventKind {
     #[must_use]
     pub const fn locked(self, lineage: Lineage) -> Self {
         Self { min_reader: lineage.min_reader, lineage: Some(lineage), ..self }
+    }
+
+    /// Converting events of older versions by a function of that path and revision.
+    #[must_use]
+    pub const fn converting(self, past: &'static Self, by: &'static str, revision: u32) -> Self {
+        Self { converts: Some(Conversion { past, by, revision }), ..self }
     }
 }
 
@@ -111,6 +139,8 @@ pub trait SyncEvent: Clone + Debug + Send + Sync + 'static {
 pub trait PastEvent: Sized {
     /// The version that it is of.
     const KIND: EventKind;
+    #[doc(hidden)]
+    const PAST: &'static EventKind = &Self::KIND;
 
     /// Reads the payload. The caller finishes the reader.
     ///
@@ -346,7 +376,7 @@ fn read<T>(
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Way<Old> {
-    version: u32,
+    past: &'static EventKind,
     read: fn(&EventRef, &[u8]) -> Result<Old, DecodeError>,
 }
 
@@ -373,10 +403,15 @@ pub const fn way<Old: PastEvent>(
     if !(leads || old.name.is_empty()) {
         panic!("{}", message);
     }
-    Way { version: old.version, read: decode_past }
+    Way { past: Old::PAST, read: decode_past }
 }
 
 impl<Old> Way<Old> {
+    /// The version that is converted.
+    pub const fn past(&self) -> &'static EventKind {
+        self.past
+    }
+
     /// Reads an event as the old type and converts it; `None` when it is not that old.
     pub fn upcast<New, R: Upcasted<New>>(
         &self,
@@ -384,7 +419,7 @@ impl<Old> Way<Old> {
         payload: &[u8],
         convert: impl FnOnce(Old) -> R,
     ) -> Option<Result<New, DecodeError>> {
-        if event.version > self.version {
+        if event.version > self.past.version {
             return None;
         }
         let convert = |old| {

@@ -151,7 +151,7 @@ impl<'a> OwnTypes<'a> {
     fn compared(&self, write: bool) -> (Vec<Problem>, Vec<(PathBuf, String)>) {
         let (mut problems, mut changes) = (Vec::new(), Vec::new());
         for published in &self.own {
-            match self.change(&published.lock, write) {
+            match self.change(published, write) {
                 Ok(change) => changes.extend(change),
                 Err(problem) => problems.push(problem),
             }
@@ -166,21 +166,28 @@ impl<'a> OwnTypes<'a> {
     /// The file and its text, when it has to be written.
     fn change(
         &self,
-        published: &Version,
+        published: &Published,
         write: bool,
     ) -> Result<Option<(PathBuf, String)>, Problem> {
-        let path = self.folder.join(Family::from(published.what).file(&published.name));
+        let Version { what, name, .. } = &published.lock;
+        let path = self.folder.join(Family::from(*what).file(name));
         let current = read(&path)?;
-        let version = published.version(&self.types, &self.identities);
-        let blessed =
-            synckit_lock::append(current.as_deref(), published.what, &published.name, &version);
+        let lock = current.as_deref().and_then(|text| synckit_lock::parse(text).ok());
+        let samples = published.samples(lock.as_ref());
+        let samples = samples.map_err(|past| Problem::Unsampled { name: name.clone(), past })?;
+        let version = published.lock.version(&self.types, &self.identities);
+        let version = synckit_lock::Version { samples, ..version };
+        let blessed = synckit_lock::append(current.as_deref(), *what, name, &version);
         match blessed {
             Err(why) => Err(Problem::Refused { path, why }),
             Ok(text) if current.is_some_and(|current| current.replace("\r\n", "\n") == text) => {
                 Ok(None)
             }
             Ok(text) if write => Ok(Some((path, text))),
-            Ok(_) => Err(Problem::Behind { path, lacks: version.to_string() }),
+            Ok(_) => {
+                let lacks = synckit_lock::Version { samples: Vec::new(), ..version };
+                Err(Problem::Behind { path, lacks: lacks.to_string() })
+            }
         }
     }
 

@@ -23,7 +23,7 @@ use crate::envelope::CONTEXT_ROWS_MAX;
 use crate::event::{self, DecodeError, EventKind, EventRef, SyncEvent};
 use crate::id::{AggregateId, Dot, IdError, Name, ReplicaId};
 use crate::merge::{AnyField, read_dot, write_dot};
-use crate::schema::{Draft, Published, Schemas, proto};
+use crate::schema::{Draft, Published, Reread, Schemas, proto, reread};
 use crate::vector::{Stamp, VectorClock, VectorFull};
 use crate::wire::{Field, Lineage, Reader, Unknown, WireError, WireType, Writer};
 
@@ -228,6 +228,7 @@ struct ErasedType {
     events: &'static [EventKind],
     lineage: Lineage,
     fold: Folding,
+    reread: Reread,
 }
 
 /// A recorded event without its header, wherever it is held.
@@ -257,6 +258,7 @@ impl ErasedType {
             events: A::Event::KINDS,
             lineage: A::LINEAGE,
             fold: fold::<A>,
+            reread: reread::<A::Event>,
         }
     }
 
@@ -270,7 +272,8 @@ impl ErasedType {
     fn published(&self) -> Vec<Published> {
         let own =
             Published::aggregate(self.name, self.version, self.fields, self.events, self.lineage);
-        self.events.iter().filter_map(Published::event).chain([own]).collect()
+        let event = |kind| Published::event(kind, self.reread);
+        self.events.iter().filter_map(event).chain([own]).collect()
     }
 }
 
@@ -541,6 +544,9 @@ impl StateHasher {
 }
 
 #[cfg(test)]
+use crate::schema::Unconverted;
+
+#[cfg(test)]
 impl Registry {
     /// With fields that tests fold, without an aggregate's type.
     pub(crate) fn with_bare(
@@ -550,7 +556,8 @@ impl Registry {
         fold: Folding,
     ) -> Self {
         let lineage = Lineage::of("", 1);
-        let kind = ErasedType { name, version: 1, fields, events: &[], lineage, fold };
+        let reread: Reread = |_, _| Err(Unconverted::Unreadable);
+        let kind = ErasedType { name, version: 1, fields, events: &[], lineage, fold, reread };
         self.aggregates.insert(name, kind);
         self
     }

@@ -11,10 +11,14 @@ mod text;
 mod check;
 mod proto;
 mod published;
+mod samples;
 mod schemas;
 
 #[doc(hidden)]
 pub use check::{follows, has_events, is_locked, is_new, keeps_events, may_be_absent, reads};
 pub(crate) use proto::proto;
 pub(crate) use published::Published;
+#[cfg(test)]
+pub(crate) use samples::Unconverted;
+pub(crate) use samples::{Reread, reread};
 pub use schemas::{Draft, Schemas};

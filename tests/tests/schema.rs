@@ -168,3 +168,48 @@ fn a_package_carries_its_locks_and_builds_from_anywhere() {
     ledger.check_from(std::path::Path::new("/"), &["SYNCKIT_LOCKED"]).passes();
     ledger.check_without_environment().passes();
 }
+
+#[test]
+fn a_conversion_is_held_to_what_it_does() {
+    let ledger = Ledger::new("converting", PAID);
+    ledger.bless();
+    let converting = |revision: &str, factor: u8| {
+        let head = format!(
+            "#[event(name = \"invoice.paid\", version = 1, historical)]\n\
+             pub(crate) struct InDollars {{ pub by: String, pub amount: Amount }}\n\n\
+             fn in_cents(old: InDollars) -> Paid {{\n\
+             Paid {{ by: old.by, amount: Amount {{ cents: old.amount.cents.wrapping_mul({factor}) }} }}\n}}\n\n\
+             #[derive(SyncEvent, Clone, Debug)]\n\
+             #[event(name = \"invoice.paid\", version = 2)]\n\
+             #[upcast(from = InDollars, with = in_cents{revision})]"
+        );
+        PAID.replace("#[event(name = \"invoice.paid\")]", &head)
+    };
+    ledger.write(&converting("", 100));
+    ledger.bless();
+    let lock = ledger.lock("event.invoice.paid");
+    assert!(lock.contains("  upcast 1 in_cents\n  sample 1 0a"), "{lock}");
+    ledger.test(&[]).passes();
+
+    // The same function by name, which does another thing.
+    ledger.write(&converting("", 10));
+    ledger.test(&[]).fails_with(
+        "field `amount` of `invoice.paid`, which `in_cents` makes of events of version 1, is another than when \
+         version 2 was locked",
+    );
+    ledger.test(&["SYNCKIT_BLESS"]).fails_with("`revision = 1` in #[upcast(…)] and `version = 3`");
+    ledger.write(&converting(", revision = 1", 10));
+    ledger
+        .check(&[])
+        .fails_with("has revision 0 of the conversion; raise the version: `version = 3`");
+    let third = |source: String| source.replace("version = 2)", "version = 3)");
+    ledger.write(&third(converting("", 10)));
+    ledger.test(&["SYNCKIT_BLESS"]).fails_with("`revision = 1` in #[upcast(…)] and `version = 3`");
+    ledger.write(&third(converting(", revision = 1", 10)));
+    ledger.bless();
+    assert!(
+        ledger.lock("event.invoice.paid").contains("  upcast 1 in_cents revision 1\n  sample 1 ")
+    );
+    ledger.write(&third(converting("", 10)).replace("version = 3)", "version = 4)"));
+    ledger.check(&[]).fails_with("write `revision = 1`, or a higher one");
+}

@@ -1,14 +1,15 @@
-//! `#[upcast(from = Old, with = path)]` on an event type; `was` is the function's former path.
+//! `#[upcast(from = Old, with = path)]` on an event type; `was` is the function's former path,
+//! `revision` counts its changes.
 
 use quote::ToTokens as _;
 use syn::parse::Parser as _;
 use syn::{Attribute, Ident, LitStr, Path};
 
-use super::{AttrPart, Given, entries, fill, spot, stray, text, unknown};
+use super::{AttrPart, Given, entries, fill, spot, stray, text, unknown, version};
 use crate::ctxt::Ctxt;
 
 const EXAMPLE: &str = "#[upcast(from = Old, with = convert)]";
-const KEYS: &[&str] = &["from", "with", "was"];
+const KEYS: &[&str] = &["from", "with", "was", "revision"];
 
 /// The conversion of events of older versions.
 pub(crate) struct Upcast {
@@ -18,12 +19,14 @@ pub(crate) struct Upcast {
     pub(crate) with: Option<Path>,
     /// The path that a lock has of a function that was moved or renamed.
     pub(crate) was: Option<LitStr>,
+    /// The number of times that the function was changed on purpose.
+    pub(crate) revision: u32,
 }
 
 impl Upcast {
     pub(crate) fn read(cx: &Ctxt, attrs: &[Attribute]) -> Option<Self> {
         let place = attrs.iter().find(|attr| attr.path().is_ident("upcast"))?;
-        let (mut from, mut with, mut was) = (None, None, None);
+        let (mut from, mut with, mut was, mut revision) = (None, None, None, None);
         let before = cx.count();
         for entry in entries(cx, attrs, "upcast", EXAMPLE) {
             let (key, given) = match entry {
@@ -37,6 +40,7 @@ impl Upcast {
                 "from" => fill(cx, &mut from, &key, path(cx, &key, &given)),
                 "with" => fill(cx, &mut with, &key, path(cx, &key, &given)),
                 "was" => fill(cx, &mut was, &key, text(cx, &key, &given)),
+                "revision" => fill(cx, &mut revision, &key, version(cx, &key, &given)),
                 _ => unknown(cx, &key, KEYS),
             }
         }
@@ -44,7 +48,8 @@ impl Upcast {
             let message = format!("missing key `from`, the type of the old events: {EXAMPLE}");
             cx.error(place.to_token_stream(), message);
         }
-        from.map(|from| Self { from, with, was })
+        let revision = revision.map_or(0, |revision| revision.number);
+        from.map(|from| Self { from, with, was, revision })
     }
 
     /// The path of the function as locks have it.

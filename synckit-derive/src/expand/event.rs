@@ -1,7 +1,7 @@
 //! `SyncEvent` for event types.
 
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::{ToTokens as _, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::Type;
 use syn::spanned::Spanned as _;
 use synckit_lock::Family;
@@ -43,7 +43,7 @@ pub(crate) fn event(event: &Event<'_>, resolved: &[Resolved]) -> TokenStream {
     let mut placed = body.kinds().zip(resolved).map(|(kind, resolved)| Placed { kind, resolved });
     let EventParts { kinds, kind, write, read, older } = match body {
         Body::Struct(_) => match placed.next() {
-            Some(placed) if placed.kind.historical => return past(krate, ident, placed),
+            Some(placed) if placed.kind.historical => return historical(krate, ident, placed),
             Some(placed) => of_struct(krate, placed, &no_such_kind),
             None => return TokenStream::new(),
         },
@@ -72,7 +72,7 @@ pub(crate) fn event(event: &Event<'_>, resolved: &[Resolved]) -> TokenStream {
         .map(|(kind, resolved)| Placed { kind, resolved }.history(krate, ident))
         .collect();
     let evaluation = body.flattens().then(|| evaluation(krate, ident));
-    quote! {
+    let implementation = quote! {
         #[automatically_derived]
         #[allow(deprecated)]
         impl #krate::event::SyncEvent for #ident {
@@ -84,6 +84,12 @@ pub(crate) fn event(event: &Event<'_>, resolved: &[Resolved]) -> TokenStream {
         }
         #evaluation
         #history
+    };
+    match (body, resolved) {
+        (Body::Struct(kind), [resolved]) => {
+            with_way(krate, Placed { kind, resolved }, implementation)
+        }
+        _ => implementation,
     }
 }
 
@@ -99,8 +105,8 @@ impl<'a> Placed<'a> {
         let commuting = kind.commutes.then(|| quote!(.commuting()));
         let history = if resolved.package.is_some() {
             let lineage = history::lineage(krate, resolved);
-            let upcast = self.upcast(krate);
-            quote!(.locked(#lineage #upcast))
+            let upcast = self.upcast();
+            quote!(.locked(#lineage) #upcast)
         } else if resolved.least_reader() == resolved.version {
             TokenStream::new()
         } else {
@@ -116,14 +122,10 @@ impl<'a> Placed<'a> {
     }
 
     /// The conversion as the kind's lock will state it; nothing while there is no lock.
-    fn upcast(&self, krate: &TokenStream) -> Option<TokenStream> {
-        let (upcast, ways) = (self.kind.upcast.as_ref()?, self.resolved.ways.as_ref()?);
-        let from = match ways.from.as_slice() {
-            [only] => number(*only).to_token_stream(),
-            _ => version_of(krate, upcast),
-        };
-        let by = upcast.by();
-        Some(quote!(.upcast(#from, #by)))
+    fn upcast(&self) -> Option<TokenStream> {
+        let (upcast, _) = (self.kind.upcast.as_ref()?, self.resolved.ways.as_ref()?);
+        let (by, revision) = (upcast.by(), number(upcast.revision));
+        Some(quote!(.converting(__WAY.past(), #by, #revision)))
     }
 
     /// Code that the lock of the kind leads to.
@@ -138,19 +140,11 @@ impl<'a> Placed<'a> {
         let unless = carries.as_ref().map(|last| quote!(__FROM < #last));
         let subject = Subject { krate, ident, name, resolved, unless, instead: OF_EVENT };
         let mut checks = subject.checks(&kind.fields, &resolved.members);
-        if let (Some(_), Some(upcast)) = (carries, &kind.upcast) {
-            let from = version_of(krate, upcast);
-            checks = quote!(const _: () = { const __FROM: u32 = #from; #checks };);
+        if carries.is_some() {
+            checks = quote!(const _: () = { const __FROM: u32 = __WAY.past().version; #checks };);
         }
         quote!(#tracking #checks)
     }
-}
-
-/// The version that is converted.
-fn version_of(krate: &TokenStream, upcast: &Upcast) -> TokenStream {
-    let from = &upcast.from;
-    let krate = standing_at(from.span(), krate.clone());
-    quote_spanned!(from.span()=> <#from as #krate::event::PastEvent>::KIND.version)
 }
 
 /// Has rustc look at the kinds even if nobody uses them: only then does it find that a wrapped type
@@ -178,12 +172,12 @@ fn of_struct(krate: &TokenStream, placed: Placed<'_>, no_such_kind: &TokenStream
             if kind != 0 { return #no_such_kind; }
             ::core::result::Result::Ok(Self #read)
         },
-        older: upcast.map(|upcast| of_struct_older(krate, placed, upcast)).unwrap_or_default(),
+        older: upcast.map(|upcast| of_struct_older(krate, upcast)).unwrap_or_default(),
     }
 }
 
-fn of_struct_older(krate: &TokenStream, placed: Placed<'_>, upcast: &Upcast) -> TokenStream {
-    let convert = convert(krate, placed, upcast);
+fn of_struct_older(krate: &TokenStream, upcast: &Upcast) -> TokenStream {
+    let convert = convert(upcast);
     quote! {
         fn read_older(
             _: usize,
@@ -195,10 +189,11 @@ fn of_struct_older(krate: &TokenStream, placed: Placed<'_>, upcast: &Upcast) -> 
     }
 }
 
-/// Converts an event of an older version, where rustc says so when no way leads from the type, or
-/// the path is not that of a fitting function.
-fn convert(krate: &TokenStream, placed: Placed<'_>, upcast: &Upcast) -> TokenStream {
+/// The implementation beside the way from the older version, which names its type once: rustc says
+/// there when it does not lead here.
+fn with_way(krate: &TokenStream, placed: Placed<'_>, implementation: TokenStream) -> TokenStream {
     let Placed { kind, resolved } = placed;
+    let Some(upcast) = &kind.upcast else { return implementation };
     let (name, from) = (&kind.name.text, &upcast.from);
     let (allowed, message) = match &resolved.ways {
         Some(ways) => (ways.from.clone(), ways.message.clone()),
@@ -215,28 +210,35 @@ fn convert(krate: &TokenStream, placed: Placed<'_>, upcast: &Upcast) -> TokenStr
     let (allowed, version) = (allowed.into_iter().map(number), number(resolved.version));
     let krate_at = standing_at(from.span(), krate.clone());
     let way = quote_spanned! {from.span()=>
-        const WAY: #krate_at::event::Way<#from> =
+        #[allow(deprecated)]
+        const __WAY: #krate_at::event::Way<#from> =
             #krate_at::event::way::<#from>(#name, &[#(#allowed),*], #version, #message);
     };
-    let converted = match &upcast.with {
-        Some(with) => quote_spanned!(with.span()=> WAY.upcast::<Self, _>(event, payload, #with)),
+    quote!(const _: () = { #way #implementation };)
+}
+
+/// Converts an event of an older version, where rustc says so when the path is not that of a
+/// fitting function.
+fn convert(upcast: &Upcast) -> TokenStream {
+    let from = &upcast.from;
+    match &upcast.with {
+        Some(with) => quote_spanned!(with.span()=> __WAY.upcast::<Self, _>(event, payload, #with)),
         None => quote_spanned! {from.span()=>
-            WAY.upcast::<Self, Self>(
+            __WAY.upcast::<Self, Self>(
                 event, payload, <Self as ::core::convert::From<#from>>::from,
             )
         },
-    };
-    quote!(#way #converted)
+    }
 }
 
 /// A historical type: read, and nothing else.
-fn past(krate: &TokenStream, ident: &Ident, placed: Placed<'_>) -> TokenStream {
+fn historical(krate: &TokenStream, ident: &Ident, placed: Placed<'_>) -> TokenStream {
     let Placed { kind, .. } = placed;
     let (result, schema, fields) = (result(krate), placed.schema(krate), placed.fields());
     let read = fields::read(krate, &fields);
     let functions = fields::schema_functions(krate, &kind.fields);
     let older = kind.upcast.as_ref().map(|upcast| {
-        let convert = convert(krate, placed, upcast);
+        let convert = convert(upcast);
         quote! {
             fn read_older(
                 event: &#krate::event::EventRef,
@@ -247,7 +249,7 @@ fn past(krate: &TokenStream, ident: &Ident, placed: Placed<'_>) -> TokenStream {
         }
     });
     let history = placed.history(krate, ident);
-    quote! {
+    let implementation = quote! {
         #[automatically_derived]
         #[allow(deprecated)]
         impl #krate::event::PastEvent for #ident {
@@ -258,7 +260,8 @@ fn past(krate: &TokenStream, ident: &Ident, placed: Placed<'_>) -> TokenStream {
             #older
         }
         #history
-    }
+    };
+    with_way(krate, placed, implementation)
 }
 
 /// A variant by its name.

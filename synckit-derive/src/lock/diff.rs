@@ -61,6 +61,7 @@ pub(crate) struct SourceUpcast {
     pub(crate) by: String,
     /// The path that it had.
     pub(crate) was: Option<String>,
+    pub(crate) revision: u32,
 }
 
 impl SourceUpcast {

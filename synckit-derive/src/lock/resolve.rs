@@ -28,6 +28,7 @@ fn of_kind(cx: &Ctxt, locks: &Locks, kind: &Kind<'_>) -> Resolved {
         upcast: kind.upcast.as_ref().map(|upcast| SourceUpcast {
             by: upcast.by(),
             was: upcast.was.as_ref().map(LitStr::value),
+            revision: upcast.revision,
         }),
         converts: kind.converts,
         commutes: kind.commutes,

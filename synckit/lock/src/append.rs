@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use crate::fingerprint::Fingerprint;
 use crate::parse::{Corrupt, FORMAT, whole};
+use crate::sample::{Changed, changed, hexadecimal};
 use crate::{Version, What};
 
 /// Reason that a lock file cannot become current.
@@ -16,6 +17,21 @@ pub enum AppendRefusal {
         wanted: String,
         /// Those of the type that it is of.
         found: String,
+    },
+    /// Old events are converted to something else than in a locked version.
+    Converts {
+        /// The name of the type.
+        name: String,
+        /// The locked version.
+        version: u32,
+        /// The version of the type.
+        wanted: u32,
+        /// The path of the function, or `From`.
+        by: String,
+        /// The number that says that the function was changed on purpose.
+        revision: u32,
+        /// The first sample that is converted to something else.
+        changed: Box<Changed>,
     },
     /// It was damaged, edited or badly merged.
     Corrupt(Corrupt),
@@ -62,6 +78,10 @@ pub fn append(
     }
     let current = current.replace("\r\n", "\n");
     let (name, number, last) = (name.to_owned(), version.number, lock.last().number);
+    let before = lock.version(number).unwrap_or_else(|| lock.last());
+    if let Some(converts) = converts(before, version, &name) {
+        return Err(converts);
+    }
     match lock.version(number) {
         Some(held) => match difference(what, held, version) {
             None => Ok(current),
@@ -70,6 +90,21 @@ pub fn append(
         None if number == last + 1 => Ok(with_block(&current, version, fingerprint)),
         None => Err(AppendRefusal::Skips { name, version: number, last }),
     }
+}
+
+/// The samples of a locked version keep their results: in a later one as long as its conversion is
+/// the same and of the same revision.
+fn converts(held: &Version, wanted: &Version, name: &str) -> Option<AppendRefusal> {
+    let (before, upcast) = (held.upcast.as_ref()?, wanted.upcast.as_ref()?);
+    let is_carried = before.from == upcast.from && before.revision == upcast.revision;
+    Some(AppendRefusal::Converts {
+        name: name.to_owned(),
+        version: held.number,
+        wanted: wanted.number,
+        by: upcast.by.clone(),
+        revision: before.revision + 1,
+        changed: Box::new(changed(held, wanted).filter(|_| is_carried)?),
+    })
 }
 
 fn with_block(text: &str, version: &Version, mut fingerprint: Fingerprint) -> String {
@@ -109,6 +144,29 @@ impl fmt::Display for AppendRefusal {
         match self {
             Self::Another { wanted, found } => {
                 write!(f, "it is the lock of the {found}, not of the {wanted}; rename one of them")
+            }
+            Self::Converts { name, version, wanted, by, revision, changed } => {
+                let Changed { field, sample, found } = &**changed;
+                match field {
+                    Some(field) => write!(f, "field `{field}` of `{name}`, ")?,
+                    None => write!(f, "`{name}`, ")?,
+                }
+                let shown = |bytes: &Option<Vec<u8>>| {
+                    bytes.as_ref().map_or("a refusal".to_owned(), |bytes| hexadecimal(bytes))
+                };
+                let next = if version == wanted { wanted + 1 } else { *wanted };
+                write!(
+                    f,
+                    "which `{by}` makes of events of version {}, is another than when version \
+                     {version} was locked: replicas would read one history differently; bring back \
+                     what the function did, or say that the change is meant, with `revision = \
+                     {revision}` in #[upcast(…)] and `version = {next}` (the sample {} became {}, \
+                     and becomes {})",
+                    sample.version,
+                    hexadecimal(&sample.payload),
+                    shown(&sample.converted),
+                    shown(found)
+                )
             }
             Self::Corrupt(Corrupt { line, problem }) => write!(f, "line {line}: {problem}"),
             Self::Different { name, version, lines } => write!(

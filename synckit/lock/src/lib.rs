@@ -18,6 +18,7 @@
 //! version 2
 //!   min_reader 2
 //!   upcast 1 in_utc
+//!   sample 1 0a0161 is 0a0161
 //!   1 by UserId@1#5d1c0a6f0b2e9c44
 //!   2 signed_at optional u64
 //!   3 remark string default
@@ -29,7 +30,7 @@
 //! `variant <number> <name>`, followed by `default` when it is the enum's, and a field in it has the
 //! numbers of both, as in `2.1 center Point@1#…`. The fields and variants of a value stand in the
 //! order of their declaration, by which values are compared. `upcast <version> <function>` says that
-//! events up to that version are converted, `commutes` that the event is stored without a context,
+//! events up to that version are converted, and `sample` what of, `commutes` that the event is stored without a context,
 //! `event <name>` and `retired <name>` which domain events an aggregate reads, `other <name>` which
 //! variant stands for the numbers that an enum does not know, and `reserved <number> <name>` that a
 //! field was there. `identity` is a value type's [hash](identity), which tells it from another of its
@@ -51,6 +52,7 @@ pub mod name;
 pub mod shape;
 mod model;
 mod parse;
+mod sample;
 mod reader;
 pub mod identity;
 mod append;
@@ -66,6 +68,7 @@ pub use model::{DomainEvent, Item, Lock, NotASlot, Reserved, Slot, Upcast, Versi
 pub use name::Family;
 pub use parse::{Corrupt, parse};
 pub use reader::{MinReader, TypeVersion, Types};
+pub use sample::{Changed, NotASample, Sample};
 
 /// The folder of the lock files in a package.
 pub const FOLDER: &str = "schemas";

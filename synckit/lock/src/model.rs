@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::fingerprint::Identity;
+use crate::sample::Sample;
 use crate::{parse, shape};
 
 /// Published versions of one type.
@@ -43,6 +44,8 @@ pub struct Version {
     pub commutes: bool,
     /// Conversion of events of older versions.
     pub upcast: Option<Upcast>,
+    /// Samples of converted events, ascending by version.
+    pub samples: Vec<Sample>,
     /// The fields and variants. Those of a value stand in the order of declaration, by which its
     /// values are compared.
     pub items: Vec<Item>,
@@ -56,13 +59,15 @@ pub struct Version {
     pub identity: Option<Identity>,
 }
 
-/// A conversion of old events. Its text is `2 by_unit`.
+/// A conversion of old events. Its text is `2 by_unit`, or `2 by_unit revision 1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upcast {
     /// The version that is converted, together with all before it.
     pub from: u32,
     /// The path of the function, or `From`.
     pub by: String,
+    /// Number of times that the function was changed on purpose.
+    pub revision: u32,
 }
 
 /// A domain event of an aggregate.
@@ -198,6 +203,15 @@ impl Version {
 }
 
 impl Item {
+    /// The merge rule without the version of its semantics, which the source does not state.
+    pub fn rule_named(&self) -> Option<String> {
+        let rule = self.rule.as_ref()?;
+        Some(match (rule.find('@'), rule.find(')')) {
+            (Some(at), Some(end)) if at < end => format!("{}{}", &rule[..at], &rule[end..]),
+            _ => rule.clone(),
+        })
+    }
+
     /// The word in messages.
     pub const fn word(&self) -> &'static str {
         if self.shape.is_some() { "field" } else { "variant" }
@@ -262,7 +276,8 @@ impl std::error::Error for NotASlot {}
 
 impl fmt::Display for Upcast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.from, self.by)
+        write!(f, "{} {}", self.from, self.by)?;
+        if self.revision > 0 { write!(f, " revision {}", self.revision) } else { Ok(()) }
     }
 }
 
@@ -295,6 +310,7 @@ impl fmt::Display for Version {
             writeln!(f, "  commutes")?;
         }
         self.upcast.iter().try_for_each(|upcast| writeln!(f, "  upcast {upcast}"))?;
+        self.samples.iter().try_for_each(|sample| writeln!(f, "  sample {sample}"))?;
         self.items.iter().try_for_each(|item| writeln!(f, "  {item}"))?;
         self.events.iter().try_for_each(|event| writeln!(f, "  {event}"))?;
         self.other.iter().try_for_each(|other| writeln!(f, "  other {other}"))?;
@@ -320,10 +336,20 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_is_named_without_its_version() {
+        let named = |rule: &str| {
+            Item { rule: Some(rule.to_owned()), ..Item::default() }.rule_named().unwrap()
+        };
+        assert_eq!(named("rule(first_write@2)"), "rule(first_write)");
+        assert_eq!(named("map(rule(first_write@12))"), "map(rule(first_write))");
+        assert_eq!(named("map(lww)"), "map(lww)");
+    }
+
+    #[test]
     fn a_conversion_is_a_break_between_equal_shapes() {
         let field = Item { shape: Some("u32".to_owned()), ..Item::default() };
         let plain = |number| Version { number, items: vec![field.clone()], ..Version::default() };
-        let upcast = |from| Some(Upcast { from, by: "f".to_owned() });
+        let upcast = |from| Some(Upcast { from, by: "f".to_owned(), revision: 0 });
         let lock = |second: Version, third: Version| Lock {
             what: What::Event,
             name: "paid".to_owned(),

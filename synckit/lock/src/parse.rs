@@ -6,7 +6,8 @@ use std::iter::Peekable;
 use crate::fingerprint::Fingerprint;
 use crate::name::Family;
 use crate::{
-    DomainEvent, Identity, Item, Lock, NotASlot, Reserved, Slot, Upcast, Version, What, shape,
+    DomainEvent, Identity, Item, Lock, NotASample, NotASlot, Reserved, Slot, Upcast, Version, What,
+    shape,
 };
 
 /// The format that is understood.
@@ -213,12 +214,21 @@ impl Line<'_> {
                 return Err(self.corrupt(&format!("version {number} has no fingerprint")));
             }
             ["commutes"] if what == What::Event => version.commutes = true,
-            ["upcast", from, by] if what == What::Event => {
+            ["upcast", from, by, revision @ ..]
+                if what == What::Event && matches!(revision, [] | ["revision", _]) =>
+            {
                 let from = self.number(from)?;
                 if !(1..version.number).contains(&from) {
                     return Err(self.corrupt("what is converted is an earlier version"));
                 }
-                version.upcast = Some(Upcast { from, by: (*by).to_owned() });
+                let revision = revision.last().map_or(Ok(0), |revision| self.number(revision))?;
+                version.upcast = Some(Upcast { from, by: (*by).to_owned(), revision });
+            }
+            ["sample", words @ ..] if what == What::Event => {
+                let sample = words.join(" ").parse().map_err(|NotASample| {
+                    self.corrupt("a sample is a version and bytes, as in `sample 1 0a01 is 0802`")
+                })?;
+                version.samples.push(sample);
             }
             [word @ ("event" | "retired"), name] if what == What::Aggregate => {
                 let (name, retired) = ((*name).to_owned(), *word == "retired");

@@ -102,6 +102,7 @@ impl TypeVersion {
             min_reader: self.least_reader(types),
             commutes: self.commutes,
             upcast: self.upcast.clone(),
+            samples: Vec::new(),
             items: self.items.iter().map(item).collect(),
             events: self.events.clone(),
             other: self.other.clone(),
@@ -245,8 +246,10 @@ mod tests {
     #[test]
     fn what_converts_the_version_before_needs_readers_of_its_own() {
         let by = "f".to_owned();
-        let converting =
-            TypeVersion { upcast: Some(Upcast { from: 1, by }), ..moved("u16", "u16") };
+        let converting = TypeVersion {
+            upcast: Some(Upcast { from: 1, by, revision: 0 }),
+            ..moved("u16", "u16")
+        };
         assert_eq!(least_reader(&converting, &[]), 2);
     }
 

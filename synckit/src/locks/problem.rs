@@ -35,6 +35,8 @@ pub(super) enum Problem {
     Refused { path: PathBuf, why: AppendRefusal },
     /// It cannot be read or written.
     Unavailable { path: PathBuf, attempted: &'static str, source: io::Error },
+    /// No sample of an old version could be made.
+    Unsampled { name: String, past: u32 },
     /// The index was not to be written, and is not current.
     Unindexed { path: PathBuf },
     /// The manifest does not say that there are locks.
@@ -104,6 +106,11 @@ impl fmt::Display for Problem {
             Self::Unavailable { path, attempted, source } => {
                 write!(f, "cannot {attempted} {}: {source}", path.display())
             }
+            Self::Unsampled { name, past } => write!(
+                f,
+                "no event of version {past} of `{name}` could be made up, so its conversion cannot be locked; give \
+                 the types in it whose encoding is written by hand some values: ValueRef::opaque(…).with_samples(…)"
+            ),
             Self::Unindexed { path } => write!(
                 f,
                 "{} does not list what this test holds; write it with SYNCKIT_BLESS=1 cargo test",

@@ -132,5 +132,12 @@ fn a_manifest_that_does_not_tell_of_locks_is_told() {
 
 fn published(what: What, name: &str) -> Published {
     let lock = Version::new(what, name, 1, MinReader::Is(1));
-    Published { package: "notes", locked: false, identity: None, lock, named: Vec::new() }
+    Published {
+        package: "notes",
+        locked: false,
+        identity: None,
+        lock,
+        named: Vec::new(),
+        converting: None,
+    }
 }

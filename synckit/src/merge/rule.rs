@@ -37,10 +37,21 @@ impl Law {
 
     /// A rule that is defined outside this crate. `name` is the marker's name in snake case.
     ///
-    /// Raise `version` whenever the same operations come to another state or value than before:
-    /// replicas then replay their logs.
+    /// Raise `version`, and that of the aggregates with such fields, whenever the same operations
+    /// come to another state or value than before: replicas then replay their logs.
     pub const fn custom(name: &'static str, version: u32) -> Self {
         Self { name, version, kind: Kind::Custom }
+    }
+}
+
+impl Law {
+    /// The text in lock files, which has the version of rules outside this crate.
+    pub(crate) fn locked(&self) -> String {
+        match self.kind {
+            Kind::Plain => self.name.to_owned(),
+            Kind::Nested(inner) => format!("{}({})", self.name, inner.locked()),
+            Kind::Custom => format!("rule({}@{})", self.name, self.version),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use synckit_lock::{DomainEvent, Identity, Item, MinReader, Reserved, Slot, Upcast, What};
 
+use super::samples::Reread;
 use crate::event::EventKind;
 use crate::merge::AnyField;
 use crate::wire::{FieldSchema, Lineage, Parts, ValueRef, ValueSchema};
@@ -19,15 +20,23 @@ pub(crate) struct Published {
     pub(crate) lock: synckit_lock::TypeVersion,
     /// The value types that it names.
     pub(crate) named: Vec<ValueRef>,
+    /// The kind of an event that converts older ones.
+    pub(crate) converting: Option<(&'static EventKind, Reread)>,
 }
 
 impl Published {
     /// A kind of event with a lock file of its own.
-    pub(crate) fn event(kind: &EventKind) -> Option<Self> {
+    pub(crate) fn event(kind: &'static EventKind, reread: Reread) -> Option<Self> {
         let items = kind.fields.iter().map(|field| item(None, field)).collect();
         let named = named(kind.fields);
         let mut event = Self::of(What::Event, kind.name, kind.version, kind.lineage?, items, named);
         event.lock.commutes = kind.commutes;
+        event.lock.upcast = kind.converts.map(|converts| Upcast {
+            from: converts.past.version,
+            by: converts.by.to_owned(),
+            revision: converts.revision,
+        });
+        event.converting = kind.converts.map(|_| (kind, reread));
         Some(event)
     }
 
@@ -40,7 +49,7 @@ impl Published {
         lineage: Lineage,
     ) -> Self {
         let merged = |field: &&dyn AnyField| Item {
-            rule: Some(field.law().to_string()),
+            rule: Some(field.law().locked()),
             ..item(None, &field.schema())
         };
         let items = fields.iter().map(merged).collect();
@@ -104,9 +113,7 @@ impl Published {
             None => MinReader::Is(lineage.min_reader),
             Some((least, fields)) => MinReader::depends(least, number, fields),
         };
-        let upcast = lineage.upcast.map(|(from, by)| Upcast { from, by: by.to_owned() });
         let lock = synckit_lock::TypeVersion {
-            upcast,
             items,
             reserved: reserved(lineage.reserved),
             other: lineage.other.map(str::to_owned),
@@ -114,7 +121,14 @@ impl Published {
         };
         let identity = lineage.history.iter().find(|(version, _)| *version == number);
         let identity = identity.map(|(_, identity)| Identity(*identity));
-        Self { package: lineage.package, locked: lineage.locked, identity, lock, named }
+        Self {
+            package: lineage.package,
+            locked: lineage.locked,
+            identity,
+            lock,
+            named,
+            converting: None,
+        }
     }
 }
 

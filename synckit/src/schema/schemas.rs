@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
 
-use super::Published;
+use super::{Published, reread};
 use crate::aggregate::Aggregate;
 use crate::event::SyncEvent;
 use crate::wire::{Named, ValueRef};
@@ -61,14 +61,15 @@ impl Schemas {
     pub fn aggregate<A: Aggregate>(mut self) -> Self {
         let kinds = A::Event::KINDS;
         let own = Published::aggregate(A::NAME, A::VERSION, A::FIELDS, kinds, A::LINEAGE);
-        self.add(kinds.iter().filter_map(Published::event).chain([own]));
+        let event = |kind| Published::event(kind, reread::<A::Event>);
+        self.add(kinds.iter().filter_map(event).chain([own]));
         self
     }
 
     /// With an event, or with all kinds of an enum of events, and the value types in them.
     #[must_use]
     pub fn event<E: SyncEvent>(mut self) -> Self {
-        self.add(E::KINDS.iter().filter_map(Published::event));
+        self.add(E::KINDS.iter().filter_map(|kind| Published::event(kind, reread::<E>)));
         self
     }
 

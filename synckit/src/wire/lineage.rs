@@ -48,8 +48,6 @@ pub struct Lineage {
     pub other: Option<&'static str>,
     /// The number of the variant that is the enum's default.
     pub default: Option<u32>,
-    /// The conversion of older events: those up to a version, by a function.
-    pub upcast: Option<(u32, &'static str)>,
     /// Names of an aggregate's events that are only read any more.
     pub retired: &'static [&'static str],
     /// For a draft that later readers of the last locked version may apply: that version's
@@ -68,7 +66,6 @@ impl Lineage {
             reserved: &[],
             other: None,
             default: None,
-            upcast: None,
             retired: &[],
             follows: None,
         }
@@ -90,12 +87,6 @@ impl Lineage {
     #[must_use]
     pub const fn default_variant(self, number: u32) -> Self {
         Self { default: Some(number), ..self }
-    }
-
-    /// Converting events up to a version.
-    #[must_use]
-    pub const fn upcast(self, from: u32, by: &'static str) -> Self {
-        Self { upcast: Some((from, by)), ..self }
     }
 
     /// With events that are only read any more.

@@ -34,6 +34,7 @@ pub struct ValueRef {
     version: u32,
     history: &'static [(u32, u64)],
     schema: Option<fn() -> ValueSchema>,
+    samples: &'static [&'static [u8]],
 }
 
 /// A value type with a name, a version and a schema. Implemented by `#[derive(SyncValue)]`.
@@ -63,14 +64,27 @@ impl ValueRef {
     /// Refers to `T`.
     pub const fn of<T: Named>() -> Self {
         let history = T::LINEAGE.history;
-        Self { name: T::NAME, version: T::VERSION, history, schema: Some(T::schema) }
+        let schema: fn() -> ValueSchema = T::schema;
+        Self { schema: Some(schema), history, ..Self::opaque(T::NAME, T::VERSION) }
     }
 
     /// Refers to a type whose [`Value`](super::Value) is implemented by hand. It has no lock file:
     /// whoever writes such a type keeps its bytes readable, and raises its version when they
     /// change.
     pub const fn opaque(name: &'static str, version: u32) -> Self {
-        Self { name, version, history: &[], schema: None }
+        Self { name, version, history: &[], schema: None, samples: &[] }
+    }
+
+    /// Gives encoded values of an opaque type, those of wire type `Len` with their lengths. Locks
+    /// hold conversions of events to what they make of them; without any, values are guessed.
+    #[must_use]
+    pub const fn with_samples(self, samples: &'static [&'static [u8]]) -> Self {
+        Self { samples, ..self }
+    }
+
+    /// Encoded values of an opaque type.
+    pub(crate) const fn samples(&self) -> &'static [&'static [u8]] {
+        self.samples
     }
 
     /// The name of the type.

@@ -85,6 +85,12 @@ impl Diff {
                         locked.by, locked.by
                     );
                     self.find(Place::Upcast, message);
+                } else if upcast.revision != locked.revision {
+                    let message = format!(
+                        "{what}, has revision {} of the conversion; {instead}",
+                        locked.revision
+                    );
+                    self.find(Place::Upcast, message);
                 }
                 let message = format!(
                     "{what}, converts events up to version {}: convert the historical `{}` of \

@@ -64,6 +64,17 @@ impl Diff {
             (Some(locked), Some(upcast)) => upcast.is(&locked.by),
             _ => true,
         };
+        if let (Some(locked), Some(upcast), true) = (latest, &source.upcast, is_same)
+            && upcast.revision < locked.revision
+        {
+            let revision = locked.revision;
+            let message = format!(
+                "version {} of `{}`, which is locked, has revision {revision} of the conversion: \
+                 write `revision = {revision}`, or a higher one for a change",
+                last.number, source.name
+            );
+            self.find(Place::Upcast, message);
+        }
         let (name, last) = (&source.name, last.number);
         let from = match carried {
             Some(carried) if is_same => vec![carried, last],
@@ -171,8 +182,8 @@ impl Diff {
     /// A merge rule is what replicas have resolved one history by.
     pub(super) fn rule(&mut self, source: &Source, index: usize, item: &Item) {
         let entry = &source.entries[index];
-        if let (Some(rule), Some(locked)) = (&entry.rule, &item.rule)
-            && rule != locked
+        if let (Some(rule), Some(locked)) = (&entry.rule, item.rule_named())
+            && *rule != locked
         {
             let name = &entry.name;
             let message = format!(

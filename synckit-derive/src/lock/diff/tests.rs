@@ -332,7 +332,7 @@ fn locked(text: &str) -> Lock {
 
 /// Converts older events by that function.
 fn converting(by: &str, source: Source) -> Source {
-    let upcast = Some(SourceUpcast { by: by.to_owned(), was: None });
+    let upcast = Some(SourceUpcast { by: by.to_owned(), was: None, revision: 0 });
     Source { upcast, converts: true, ..source }
 }
 

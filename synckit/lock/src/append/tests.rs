@@ -1,7 +1,7 @@
 //! Versions that are appended, and versions that are refused.
 
 use super::*;
-use crate::{Identity, Item, Slot, parse};
+use crate::{Identity, Item, Slot, Upcast, parse};
 
 const FIRST: &str = "\
 synckit lock 2
@@ -130,4 +130,24 @@ fn version(number: u32, fields: &[&str]) -> Version {
     };
     let items = (1..).zip(fields).map(item).collect();
     Version { number, min_reader: 1, items, ..Version::default() }
+}
+
+#[test]
+fn a_function_that_does_something_else_is_named_with_its_field() {
+    let converting = |number, sample: &str, revision| Version {
+        min_reader: 2,
+        upcast: Some(Upcast { from: 1, by: "in_metres".to_owned(), revision }),
+        samples: vec![sample.parse().unwrap()],
+        ..version(number, &["from string", "steps u16"])
+    };
+    let (same, other) = ("1 0a00 is 0a001001", "1 0a00 is 0a001002");
+    let second = moved(Some(FIRST), &converting(2, same, 0)).unwrap();
+    assert_eq!(moved(Some(&second), &converting(2, same, 0)).unwrap(), second);
+    let refused = |version: &Version| moved(Some(&second), version).unwrap_err().to_string();
+    let of_the_same = refused(&converting(2, other, 0));
+    assert!(of_the_same.starts_with("field `steps` of `note.moved`, which `in_metres` makes of"));
+    assert!(of_the_same.contains("`revision = 1` in #[upcast(…)] and `version = 3`"));
+    assert!(refused(&converting(3, other, 0)).contains("`version = 3`"));
+    assert!(moved(Some(&second), &converting(3, other, 1)).is_ok());
+    assert!(refused(&converting(2, other, 1)).contains("is locked and is not rewritten"));
 }
