@@ -11,7 +11,8 @@
 //! - `encoding`, `seal`, `record`, `identity`: what stands in rows, byte for byte;
 //! - `view`: which rows answer a question, and what they say;
 //! - `ledger`, `locate`, `space`: admission, and what is remembered of spaces;
-//! - `queue`, `watch`, `tail`: group commit, waking readers, and what they read next;
+//! - `queue`, `watch`, `tail`, `cursors`: group commit, waking readers, and what is known without
+//!   reading rows;
 //! - `left`, `rewrite`, `report`: what was read out of a damaged file, and waits for what it follows;
 //! - `memory`, `redb`: back ends.
 
@@ -25,6 +26,7 @@ use crate::failure::{Failure, failure};
 use crate::id::{AggregateId, Position, ReplicaId, SpaceId};
 use crate::log::{Cursor, LogBlock, Refusal};
 
+mod cursors;
 mod encoding;
 mod event_store;
 mod identity;

@@ -154,6 +154,9 @@ impl EventStore {
     /// Writes a batch: all of it or nothing. When this returns, the batch is durable: it survives a
     /// crash of the process and of the machine. Events that are held already are passed over.
     ///
+    /// A cursor alone may be written later: with the next batch of its space, or when the store is
+    /// closed. After a crash it may be an earlier one.
+    ///
     /// # Errors
     /// [`StoreErrorKind::Refused`] when the log's rules refuse a block. Any other kind leaves open
     /// whether the batch was written; committing it again settles that.
@@ -196,10 +199,8 @@ impl EventStore {
     /// When the store cannot be read.
     pub async fn head(&self, space: &SpaceId) -> Result<Position, StoreError> {
         self.check_open("read the log's head")?;
-        let ledger = &self.core.ledger;
-        let known = ledger.spaces.get(space).and_then(|space| space.ends());
-        if let (Some(ends), false) = (known, ledger.rows().is_shared()) {
-            return Ok(ends);
+        if let Some(end) = self.core.end(space) {
+            return Ok(end.position);
         }
         let head = |row: &SpaceRow, _: &[Vec<Row>]| Ok(Position(row.ends));
         self.read("read the log's head", space, |_| Vec::new(), head).await
@@ -292,6 +293,9 @@ impl EventStore {
         if cursor == Cursor::START {
             return Ok(true);
         }
+        if let Some(is_place) = self.core.recalls(space, cursor) {
+            return Ok(is_place);
+        }
         let read = |number| vec![view::block_before_read(number, cursor.position)];
         let check = |row: &SpaceRow, rows: &[Vec<Row>]| {
             if cursor.position.0 > row.ends || first(rows).is_empty() {
@@ -311,9 +315,18 @@ impl EventStore {
         space: &SpaceId,
         peer: &ReplicaId,
     ) -> Result<Option<Cursor>, StoreError> {
+        self.check_open("read a cursor")?;
+        let cursors = self.core.ledger.queue.cursors();
+        if let Some(cursor) = cursors.get(space, peer) {
+            return Ok(Some(cursor));
+        }
         let read = |number: SpaceNumber| vec![Read::get(Table::Cursors, &number.cursor(peer))];
         let cursor = |_: &SpaceRow, rows: &[Vec<Row>]| view::cursor(first(rows));
-        self.read("read a cursor", space, read, cursor).await
+        let found = self.read("read a cursor", space, read, cursor).await?;
+        if let (Some(cursor), false) = (found, self.core.ledger.rows().is_shared()) {
+            cursors.read(space, peer, cursor);
+        }
+        Ok(found)
     }
 
     /// The position and the schema fingerprint of the states held, if any were ever written.
@@ -441,6 +454,7 @@ impl Core {
         reads: impl FnOnce(SpaceNumber) -> Vec<Read>,
         interpret: impl FnOnce(&SpaceRow, &[Vec<Row>]) -> Result<T, Damage>,
     ) -> Result<T, StoreError> {
+        let generation = self.ledger.queue.generation();
         let Some(number) = self.number_of(space).await? else { return Ok(T::default()) };
         let mut all: Vec<_> = view::space_reads(space).into();
         let own = all.len();
@@ -448,8 +462,26 @@ impl Core {
         let found = self.ledger.rows().read(all).await?;
         let missing = || Damage::new("a space's row is missing");
         let row = view::space_row(&found)?.filter(|row| row.number == number);
-        let rows = found.get(own..).unwrap_or_default();
-        Ok(interpret(&row.ok_or_else(missing)?, rows)?)
+        let (row, rows) = (row.ok_or_else(missing)?, found.get(own..).unwrap_or_default());
+        if let (Some(known), true) = (self.ledger.spaces.get(space), row.ends > 0) {
+            known.read(row.end(), || self.ledger.queue.generation() == generation);
+        }
+        Ok(interpret(&row, rows)?)
+    }
+
+    /// The durable end of a space's log, if it is known and nobody else writes to it.
+    fn end(&self, space: &SpaceId) -> Option<Cursor> {
+        let known = self.ledger.spaces.get(space)?.end();
+        known.filter(|_| !self.ledger.rows().is_shared())
+    }
+
+    /// True if a cursor is a place of a space's log; `None` when only the rows tell.
+    fn recalls(&self, space: &SpaceId, cursor: Cursor) -> Option<bool> {
+        let end = self.end(space)?;
+        if end.position == cursor.position {
+            return Some(end == cursor);
+        }
+        self.ledger.queue.tails().has(space, cursor)
     }
 
     /// The number of a space; `None` when there is no such space.

@@ -84,6 +84,8 @@ struct Changes {
     branches: BTreeMap<BranchNo, Branch>,
     guards: Vec<Guard>,
     changes: Vec<Change>,
+    /// The places in peers' logs among the changes.
+    cursors: Vec<(ReplicaId, Cursor)>,
     outcome: Result<Committed, Refusal>,
     key: Option<NewKey>,
     /// Held from drawing another key until it is written or has failed.
@@ -151,6 +153,11 @@ impl Ledger {
         if bytes_of_blocks(batch) > BATCH_BYTES_MAX {
             return Err(StoreError::new("check a batch", StoreErrorKind::BatchTooLarge));
         }
+        if beside.is_empty()
+            && let Some(kept) = self.keep_cursor(batch)
+        {
+            return Ok(kept);
+        }
         let closed = || StoreError::new("wait for a write", StoreErrorKind::Closed);
         for _attempt in 0..ATTEMPTS_MAX {
             let room = self.queue.room(weight(batch)).await;
@@ -174,6 +181,19 @@ impl Ledger {
             }
         }
         Err(StoreError::new("stage a batch", StoreErrorKind::Contended))
+    }
+
+    /// Keeps the cursor of a batch that holds nothing else in memory, to be written later, when all
+    /// that it may stand behind is durable.
+    fn keep_cursor(&self, batch: &Batch) -> Option<Committed> {
+        let place = batch.cursor.as_ref()?;
+        if !batch.append.is_empty() || batch.checkpoint.is_some() || self.rows().is_shared() {
+            return None;
+        }
+        let space = self.spaces.get(&batch.space)?;
+        let (number, end) = (space.number()?, space.end()?);
+        let keeps = self.queue.is_idle() && self.queue.cursors().keep(&batch.space, number, place);
+        keeps.then(|| Committed { head: end.position, appended: 0, blocks: Vec::new() })
     }
 
     /// Admits a batch and queues what it writes; `None` when what it built on has passed.
@@ -202,7 +222,7 @@ impl Ledger {
             draft.changes.extend_from_slice(beside);
         }
         let staged = staged(&batch.space, &space, known, &mut draft);
-        let (spaces, ends) = (staged.spaces, staged.ends);
+        let (spaces, ends) = (staged.spaces, staged.end.position);
         let value = staged.write.changes.last().and_then(space_value);
         let Some(written) = self.queue.push(staged, known.generation, room) else {
             *place = None;
@@ -276,8 +296,13 @@ impl Ledger {
         if admitted.own_key_is_used_elsewhere {
             self.new_key(own, &mut draft).await?;
         }
+        for (place, change) in self.queue.cursors().unwritten(&batch.space) {
+            draft.cursors.push(place);
+            draft.changes.push(change);
+        }
         if let Some((peer, cursor)) = &batch.cursor {
             draft.put(Table::Cursors, draft.row.number.cursor(peer), &[&write_cursor(cursor)]);
+            draft.cursors.push((*peer, *cursor));
         }
         if let Some(checkpoint) = &batch.checkpoint {
             let recorded = self.recorded(space, known, batch, checkpoint).await?;
@@ -375,9 +400,11 @@ impl Ledger {
         Ok(())
     }
 
-    /// Waits until everything staged so far is written or has failed.
+    /// Waits until everything staged so far is written or has failed, and writes what was kept to be
+    /// written later.
     pub(super) async fn settle(&self) {
-        let _ = self.write_beside(WriteSet::default()).await;
+        let changes = self.queue.cursors().all_unwritten();
+        let _ = self.write_beside(WriteSet { guards: Vec::new(), changes }).await;
     }
 
     /// Writes rows that no space remembers, after everything staged so far.
@@ -386,9 +413,10 @@ impl Ledger {
             let staged = Staged {
                 space: Arc::default(),
                 write: write.clone(),
-                ends: Position::START,
+                end: Cursor::START,
                 begins: Position::START,
                 appended: Vec::new(),
+                cursors: Vec::new(),
                 spaces: None,
                 _changing: None,
                 id: SpaceId::default(),
@@ -413,8 +441,8 @@ impl Changes {
         let head = Position(known.row.ends);
         let outcome = Ok(Committed { head, appended: 0, blocks: Vec::new() });
         let (row, branches) = (known.row.clone(), BTreeMap::new());
-        let (guards, changes) = (Vec::new(), Vec::new());
-        Self { row, branches, guards, changes, outcome, key: None, changing: None }
+        let (guards, changes, cursors) = (Vec::new(), Vec::new(), Vec::new());
+        Self { row, branches, guards, changes, cursors, outcome, key: None, changing: None }
     }
 
     fn put(&mut self, table: Table, key: Vec<u8>, parts: &[&[u8]]) {
@@ -511,9 +539,10 @@ fn staged(id: &SpaceId, space: &Arc<Space>, known: &Known, draft: &mut Changes) 
         id: id.clone(),
         space: Arc::clone(space),
         write,
-        ends: Position(draft.row.ends),
+        end: draft.row.end(),
         begins: Position(draft.row.begins),
         appended: draft.outcome.as_ref().map_or(Vec::new(), |done| done.blocks.clone()),
+        cursors: std::mem::take(&mut draft.cursors),
         spaces: is_fresh.then_some(number + 1),
         _changing: draft.changing.take(),
     }

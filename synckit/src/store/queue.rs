@@ -9,14 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::cursors::Cursors;
 use super::encoding::SpaceNumber;
 use super::rows::{Change, Rows, Table, WriteSet};
 use super::space::Space;
 use super::tail::Tails;
 use super::watch::LogWatch;
 use super::{StoreError, StoreErrorKind};
-use crate::id::{Position, SpaceId};
-use crate::log::LogBlock;
+use crate::id::{Position, ReplicaId, SpaceId};
+use crate::log::{Cursor, LogBlock};
 use crate::platform;
 
 /// Most bytes that wait to be written; further callers wait for room.
@@ -34,6 +35,7 @@ pub(super) struct Queue {
     rows: Arc<dyn Rows>,
     watch: LogWatch,
     tails: Tails,
+    cursors: Cursors,
     room: Arc<Semaphore>,
     state: Mutex<QueueState>,
 }
@@ -56,10 +58,12 @@ pub(super) struct Staged {
     pub(super) space: Arc<Space>,
     pub(super) write: WriteSet,
     /// End of the log once it is written.
-    pub(super) ends: Position,
+    pub(super) end: Cursor,
     /// Begin of the log, and the blocks that it appends.
     pub(super) begins: Position,
     pub(super) appended: Vec<LogBlock>,
+    /// The places in peers' logs that it writes down.
+    pub(super) cursors: Vec<(ReplicaId, Cursor)>,
     /// The number of numbered spaces with it, if it numbers one.
     pub(super) spaces: Option<u32>,
     /// Held until the store's other key is written or has failed, if it changes the key.
@@ -92,6 +96,7 @@ impl Queue {
             rows,
             watch: LogWatch::new(),
             tails: Tails::default(),
+            cursors: Cursors::default(),
             room,
             state: Mutex::default(),
         }
@@ -107,6 +112,15 @@ impl Queue {
 
     pub(super) const fn tails(&self) -> &Tails {
         &self.tails
+    }
+
+    pub(super) const fn cursors(&self) -> &Cursors {
+        &self.cursors
+    }
+
+    /// True when everything staged is durable.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.lock().writing
     }
 
     /// Waits until there is room for a batch of so many bytes.
@@ -190,7 +204,12 @@ impl Queue {
 
     /// Wakes readers and tells the caller what is durable by now.
     fn succeed(&self, QueuedBatch { staged, reply, .. }: QueuedBatch) {
-        staged.space.written(staged.ends);
+        if staged.end.position > Position::START {
+            staged.space.written(staged.end);
+        }
+        if !self.rows.is_shared() {
+            staged.cursors.iter().for_each(|place| self.cursors.written(&staged.id, place));
+        }
         if let Some(number) = staged.spaces.and_then(|spaces| spaces.checked_sub(1)) {
             staged.space.has_number(SpaceNumber(number));
         }
@@ -211,6 +230,7 @@ impl Queue {
             state.spaces = None;
             std::mem::take(&mut state.waiting)
         };
+        self.cursors.forget();
         let failed = match error.kind() {
             StoreErrorKind::Contended => Written::Not,
             _ => Written::Failed(Arc::new(error)),

@@ -1,15 +1,15 @@
 //! Spaces in memory: a cache of durable and staged rows.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::encoding::{SpaceNumber, SpaceRow};
 use crate::branch::Branches;
-use crate::id::{Position, SpaceId};
+use crate::id::SpaceId;
+use crate::log::Cursor;
 
 /// Most spaces that are remembered.
 const SPACES_MAX: usize = 4_096;
@@ -20,8 +20,8 @@ const BRANCHES_MAX: usize = 65_536;
 #[derive(Debug, Default)]
 pub(super) struct Space {
     number: OnceLock<SpaceNumber>,
-    /// Durable end of the log; 0 when that is not known.
-    ends: AtomicU64,
+    /// Durable end of the log, if that is known.
+    end: Mutex<Option<Cursor>>,
     /// The state that the next batch builds on. Held while a batch is admitted, so batches of a space are
     /// admitted and queued one after the other.
     pub(super) known: AsyncMutex<Option<Known>>,
@@ -50,18 +50,34 @@ impl Space {
     }
 
     /// The durable end of the log, if that is known.
-    pub(super) fn ends(&self) -> Option<Position> {
-        Some(Position(self.ends.load(Ordering::Acquire))).filter(|end| *end > Position::START)
+    pub(super) fn end(&self) -> Option<Cursor> {
+        *self.lock()
     }
 
-    /// The log durably reaches this position.
-    pub(super) fn written(&self, ends: Position) {
-        self.ends.fetch_max(ends.0, Ordering::AcqRel);
+    /// The log durably ends here, unless it has grown meanwhile.
+    pub(super) fn written(&self, end: Cursor) {
+        let mut known = self.lock();
+        if known.is_none_or(|known| known.position < end.position) {
+            *known = Some(end);
+        }
+    }
+
+    /// The log was read and ended here, unless writes have failed since.
+    pub(super) fn read(&self, end: Cursor, none_failed: impl FnOnce() -> bool) {
+        let mut known = self.lock();
+        if known.is_none() && none_failed() {
+            *known = Some(end);
+        }
     }
 
     /// A write failed: where the log ends is to be read.
     pub(super) fn forget_end(&self) {
-        self.ends.store(0, Ordering::Release);
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Cursor>> {
+        // Nothing panics while it is locked.
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::id::{Position, SpaceId};
-use crate::log::{LogBlock, Page};
+use crate::log::{Cursor, LogBlock, Page};
 
 /// Most bytes that the blocks of all logs take in memory, roughly.
 const TAIL_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -71,6 +71,14 @@ impl Tails {
             Ok(page) => Some(page),
             Err(never) => match never {},
         }
+    }
+
+    /// True if a cursor is the end of a block; `None` when the block with that place is not held.
+    pub(super) fn has(&self, space: &SpaceId, cursor: Cursor) -> Option<bool> {
+        let held = self.lock();
+        let blocks = &held.logs.get(space)?.blocks;
+        let log = blocks.get(blocks.partition_point(|log| log.end() < cursor.position))?;
+        (log.start < cursor.position).then(|| log.cursor() == cursor)
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {

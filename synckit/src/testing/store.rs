@@ -64,6 +64,7 @@ macro_rules! __store_contract {
     (durable: $open:expr) => {
         $crate::__store_contract!(@fresh run_in_folder $open);
         $crate::__store_contract! { @tests run_durable $open;
+            a_cursor_alone_is_there_after_reopening,
             another_key_and_all_branches_stay_after_reopening,
             closing_finishes_what_was_begun,
             everything_committed_is_there_after_reopening,

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use super::{Durable, a_cursor, commit, events, refusal};
 use crate::id::{Position, ReplicaId};
-use crate::store::{Checkpoint, CheckpointMark};
+use crate::store::{Batch, Checkpoint, CheckpointMark};
 use crate::testing::{Author, batch};
 
 /// Key, events, branches, cursor and states.
@@ -40,6 +40,19 @@ pub async fn everything_committed_is_there_after_reopening(place: Durable) {
     assert_eq!(store.checkpoint(space).await.unwrap(), Some(mark));
     assert_eq!(store.state(space, ann.aggregate()).await.unwrap(), Some("state".into()));
     assert_eq!(store.forks(space).await.unwrap().len(), 1);
+}
+
+/// A cursor that was committed alone is there once the store was closed.
+pub async fn a_cursor_alone_is_there_after_reopening(place: Durable) {
+    let store = place.open().await;
+    let mut ann = Author::new(1);
+    let peer = ReplicaId::from_bytes([1; ReplicaId::LEN]);
+    let cursor = Some((peer, a_cursor(40)));
+    commit(&store, Batch { cursor, ..batch([&ann.write("1")]) }).await;
+    let cursor = Some((peer, a_cursor(41)));
+    commit(&store, Batch { cursor, ..Batch::new(ann.space().clone()) }).await;
+    let store = place.reopen(store).await;
+    assert_eq!(store.cursor(ann.space(), &peer).await.unwrap(), Some(a_cursor(41)));
 }
 
 /// Positions and chains go on where they were.
