@@ -7,6 +7,7 @@
 //!
 //! An address such as `http://hub:7700` names a transport by its scheme.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ const HTTP: Result<address::Open, &str> =
 
 /// A way to reach one peer.
 #[async_trait]
-pub trait Transport: fmt::Debug + Send + Sync + 'static {
+pub trait Transport: Any + fmt::Debug + Send + Sync {
     /// The peer's address as people write it. Must not contain credentials: it is shown in errors
     /// and logs.
     fn address(&self) -> &str;
@@ -47,6 +48,12 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// [`TransportErrorKind::Unreachable`] when nobody is there, [`TransportErrorKind::NotAHub`]
     /// when somebody else is, [`TransportErrorKind::Busy`] when the peer takes no more.
     async fn connect(&self) -> Result<Connection, TransportError>;
+
+    /// True when this transport, which was used before, may take the place of another one, so that
+    /// what it keeps open between connections is used again.
+    fn stands_for(&self, _other: &dyn Transport) -> bool {
+        false
+    }
 }
 
 /// An open connection: two independent directions, and what is known of the peer.

@@ -4,6 +4,8 @@
 mod contract;
 #[path = "transport/drain.rs"]
 mod drain;
+#[path = "transport/kept.rs"]
+mod kept;
 #[path = "transport/known_peers.rs"]
 mod known_peers;
 #[path = "transport/limits.rs"]

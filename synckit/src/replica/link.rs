@@ -1,8 +1,8 @@
 //! Syncing with a peer: once, or for as long as the link lives.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -19,6 +19,9 @@ use crate::transport::{IntoTransport, Transport};
 
 /// Closing a replica waits this long for its syncs to end.
 const END_WITHIN: Duration = Duration::from_secs(5);
+
+/// Most transports that are kept for the next sync with their peers.
+const TRANSPORTS_MAX: usize = 8;
 
 /// The result of one sync.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -98,8 +101,10 @@ pub struct Link {
 
 /// The peers that a replica is syncing with, by address: one sync at a time with each.
 #[derive(Clone, Debug)]
-pub(super) struct Peers(Arc<watch::Sender<ActiveSyncs>>);
+pub(super) struct Peers(Arc<watch::Sender<ActiveSyncs>>, Arc<Mutex<Transports>>);
 
+/// Transports that were used, the last one last: they may keep something open.
+type Transports = VecDeque<Arc<dyn Transport>>;
 type ActiveSyncs = BTreeMap<String, Arc<watch::Sender<bool>>>;
 
 /// The sync with one peer; another may begin when it is dropped.
@@ -125,7 +130,7 @@ impl Replica {
     pub async fn sync_once(&self, peer: impl IntoTransport) -> Result<SyncReport, Error> {
         self.check_open("sync")?;
         let begun = Stopwatch::start();
-        let transport = peer.into_transport()?;
+        let transport = self.peers.used_before(peer.into_transport()?);
         let active = self.peers.enter(transport.address())?;
         let progress = watch::Sender::new(Progress::default());
         let Driven { progress, result } =
@@ -322,7 +327,7 @@ impl LinkStatus {
 
 impl Default for Peers {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(ActiveSyncs::new())))
+        Self(Arc::new(watch::Sender::new(ActiveSyncs::new())), Arc::default())
     }
 }
 
@@ -342,9 +347,24 @@ impl Peers {
         Ok(ActiveSync { peers: self.clone(), address: address.to_owned(), stop })
     }
 
+    /// The transport that was used before in place of this one, if there is one.
+    fn used_before(&self, transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
+        let mut used = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = used.iter().position(|before| before.stands_for(&*transport));
+        let before = place.and_then(|place| used.remove(place)).unwrap_or(transport);
+        if before.stands_for(&*before) {
+            if used.len() == TRANSPORTS_MAX {
+                used.pop_front();
+            }
+            used.push_back(Arc::clone(&before));
+        }
+        before
+    }
+
     /// Ends all syncs and waits until they have ended, but not without end: a sync that nobody polls
     /// cannot end.
     pub(super) async fn end_all(&self) {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clear();
         for stop in self.0.borrow().values() {
             stop.send_replace(true);
         }

@@ -19,16 +19,16 @@ const CURSORS_MAX: usize = 8_192;
 
 /// The cursors of one store that are in memory.
 #[derive(Debug, Default)]
-pub(super) struct Cursors(Mutex<Held>);
+pub(super) struct Cursors(Mutex<HeldCursors>);
 
 #[derive(Debug, Default)]
-struct Held {
-    known: BTreeMap<Place, Cursor>,
+struct HeldCursors {
+    known: BTreeMap<PeerOfSpace, Cursor>,
     /// Those whose rows say something older, with the numbers of their spaces.
-    unwritten: BTreeMap<Place, SpaceNumber>,
+    unwritten: BTreeMap<PeerOfSpace, SpaceNumber>,
 }
 
-type Place = (SpaceId, ReplicaId);
+type PeerOfSpace = (SpaceId, ReplicaId);
 
 /// A kept cursor, and the change that writes it.
 pub(super) type Unwritten = ((ReplicaId, Cursor), Change);
@@ -90,23 +90,23 @@ impl Cursors {
     /// The changes that write all kept cursors.
     pub(super) fn all_unwritten(&self) -> Vec<Change> {
         let held = self.lock();
-        let change = |(place, number): (&Place, &SpaceNumber)| held.change(place, *number);
+        let change = |(place, number): (&PeerOfSpace, &SpaceNumber)| held.change(place, *number);
         held.unwritten.iter().filter_map(change).map(|(_, change)| change).collect()
     }
 
     /// What is written is no longer known for certain.
     pub(super) fn forget(&self) {
-        *self.lock() = Held::default();
+        *self.lock() = HeldCursors::default();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Held> {
+    fn lock(&self) -> MutexGuard<'_, HeldCursors> {
         // Nothing panics while it is locked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Held {
-    fn change(&self, place: &Place, number: SpaceNumber) -> Option<Unwritten> {
+impl HeldCursors {
+    fn change(&self, place: &PeerOfSpace, number: SpaceNumber) -> Option<Unwritten> {
         let (cursor, peer) = (*self.known.get(place)?, place.1);
         let key = number.cursor(&peer);
         let value = sealed(Table::Cursors, &key, &[&write_cursor(&cursor)]);

@@ -19,6 +19,7 @@ mod client;
 mod codec;
 mod connector;
 mod guard;
+mod kept;
 mod server;
 mod service;
 mod status;

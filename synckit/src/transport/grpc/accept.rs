@@ -1,15 +1,16 @@
 //! Taking connections: how many, how many of one peer, and what becomes of the rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use super::ServerLimits;
 use super::guard::{Ending, Guarded};
@@ -60,7 +61,8 @@ pub(super) async fn accept(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "small frames may be delayed");
         }
-        let ending = ending(jittered(limits.connection_age_max), stopped.clone());
+        let age_max = jittered(limits.connection_age_max);
+        let ending = ending(age_max, stopped.clone(), Arc::clone(&slot.place.wanted));
         let guarded = Guarded::new((stream, peer), limits.greeting_within, ending, slot);
         if accepted.send(Ok(guarded)).await.is_err() {
             return;
@@ -88,11 +90,12 @@ async fn refuse(mut stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-fn ending(age_max: Duration, mut stopped: watch::Receiver<bool>) -> Ending {
+fn ending(age_max: Duration, mut stopped: watch::Receiver<bool>, wanted: Arc<Notify>) -> Ending {
     Box::pin(async move {
         let age = platform::sleep(age_max);
         tokio::select! {
             () = age => {}
+            () = wanted.notified() => {}
             // An error means that the server is gone.
             _ = stopped.wait_for(|stopped| *stopped) => {}
         }
@@ -118,13 +121,56 @@ struct Slots {
 struct Counts {
     total: usize,
     by_peer: BTreeMap<IpAddr, usize>,
+    /// Places ever taken.
+    count: u64,
+    /// Those whose clients have called and have no session any more, the first taken first.
+    idle: BTreeMap<u64, Arc<SlotUse>>,
+    /// Those that were given to others before they were given back.
+    given_away: BTreeSet<u64>,
+}
+
+/// A place for a connection.
+#[derive(Debug)]
+pub(super) struct SlotUse {
+    slots: Arc<Slots>,
+    peer: IpAddr,
+    number: u64,
+    sessions: AtomicUsize,
+    /// The connection has ended.
+    left: AtomicBool,
+    /// Notified when the connection is to end because another one wants its place.
+    wanted: Arc<Notify>,
 }
 
 /// A place, given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot {
-    slots: Arc<Slots>,
-    peer: IpAddr,
+    pub(super) place: Arc<SlotUse>,
+}
+
+/// A session on the connection of a place, until it is dropped.
+#[derive(Debug)]
+pub(super) struct InSession(Arc<SlotUse>);
+
+impl SlotUse {
+    /// A session begins: nobody else takes the place before it has ended.
+    pub(super) fn begin(place: &Arc<Self>) -> InSession {
+        let mut taken = place.slots.lock();
+        place.sessions.fetch_add(1, Ordering::Relaxed);
+        taken.idle.remove(&place.number);
+        InSession(Arc::clone(place))
+    }
+}
+
+impl Drop for InSession {
+    fn drop(&mut self) {
+        let place = &self.0;
+        let mut taken = place.slots.lock();
+        let is_last = place.sessions.fetch_sub(1, Ordering::Relaxed) == 1;
+        if is_last && !place.left.load(Ordering::Relaxed) {
+            taken.idle.insert(place.number, Arc::clone(place));
+        }
+    }
 }
 
 impl Slots {
@@ -140,12 +186,23 @@ impl Slots {
         let peer = one_peer(address);
         let mut taken = slots.lock();
         let of_peer = taken.by_peer.get(&peer).copied().unwrap_or(0);
-        if taken.total >= slots.max || of_peer >= slots.per_peer_max {
-            return None;
+        if of_peer >= slots.per_peer_max {
+            taken.make_room(|place| place.peer == peer)?;
+        } else if taken.total >= slots.max {
+            taken.make_room(|_| true)?;
         }
         taken.total += 1;
-        taken.by_peer.insert(peer, of_peer + 1);
-        Some(ConnectionSlot { slots: Arc::clone(slots), peer })
+        taken.count += 1;
+        *taken.by_peer.entry(peer).or_default() += 1;
+        let place = SlotUse {
+            slots: Arc::clone(slots),
+            peer,
+            number: taken.count,
+            sessions: AtomicUsize::default(),
+            left: AtomicBool::default(),
+            wanted: Arc::default(),
+        };
+        Some(ConnectionSlot { place: Arc::new(place) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
@@ -154,15 +211,37 @@ impl Slots {
     }
 }
 
-impl Drop for ConnectionSlot {
-    fn drop(&mut self) {
-        let mut taken = self.slots.lock();
-        taken.total = taken.total.saturating_sub(1);
-        match taken.by_peer.get_mut(&self.peer) {
+impl Counts {
+    /// Ends the connection among some that has had no session for the longest time, and gives its
+    /// place away.
+    fn make_room(&mut self, among: impl Fn(&SlotUse) -> bool) -> Option<()> {
+        let (number, _) = self.idle.iter().find(|(_, place)| among(place))?;
+        let place = self.idle.remove(&number.clone())?;
+        self.given_away.insert(place.number);
+        self.give_back(&place.peer);
+        place.wanted.notify_one();
+        Some(())
+    }
+
+    fn give_back(&mut self, peer: &IpAddr) {
+        self.total = self.total.saturating_sub(1);
+        match self.by_peer.get_mut(peer) {
             Some(left) if *left > 1 => *left -= 1,
             _ => {
-                taken.by_peer.remove(&self.peer);
+                self.by_peer.remove(peer);
             }
+        }
+    }
+}
+
+impl Drop for ConnectionSlot {
+    fn drop(&mut self) {
+        let SlotUse { slots, peer, number, left, .. } = &*self.place;
+        let mut taken = slots.lock();
+        left.store(true, Ordering::Relaxed);
+        taken.idle.remove(number);
+        if !taken.given_away.remove(number) {
+            taken.give_back(peer);
         }
     }
 }
@@ -200,6 +279,32 @@ mod tests {
         assert!(Slots::take(&slots, eve).is_some());
         assert_eq!(slots.lock().total, 2);
         assert_eq!(slots.lock().by_peer.len(), 2);
+    }
+
+    #[test]
+    fn who_has_no_session_any_more_makes_room() {
+        let slots = Arc::new(Slots::new(&ServerLimits {
+            connections_max: 2,
+            connections_per_peer_max: 1,
+            ..ServerLimits::default()
+        }));
+        let [ada, bob, eve] = [[10, 0, 0, 1], [10, 0, 0, 2], [10, 0, 0, 3]].map(IpAddr::from);
+        let hers = Slots::take(&slots, ada).unwrap();
+        let session = SlotUse::begin(&hers.place);
+        assert!(Slots::take(&slots, ada).is_none(), "she is in session");
+        drop(session);
+        let again = Slots::take(&slots, ada).unwrap();
+        let silent = Slots::take(&slots, bob).unwrap();
+        assert!(Slots::take(&slots, eve).is_none(), "who has not called yet stays");
+        drop(SlotUse::begin(&silent.place));
+        let _last = Slots::take(&slots, eve).unwrap();
+        drop((hers, silent));
+        assert_eq!(slots.lock().total, 2, "no place is given back twice");
+        let outlives = SlotUse::begin(&again.place);
+        drop(again);
+        drop(outlives);
+        assert!(slots.lock().given_away.is_empty());
+        assert!(slots.lock().idle.is_empty());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Connecting to a hub.
 
+use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
@@ -9,11 +10,14 @@ use tonic::transport::Endpoint;
 
 use super::answer::GrpcOnly;
 use super::connector::{Connector, Impression, SeenFacts};
+use super::kept::{KeptConnection, OpenChannel};
 use super::{HEADER_LIST_BYTES_MAX, address, service, status, streams};
 use crate::transport::{Connection, PeerInfo, Transport, TransportError, TransportErrorKind};
 
 /// Longest time that a connection may take, from the look-up of the name to the hub's answer.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// Longest time to the answer on a connection that was kept: it may lead nowhere by now.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// After how long a quiet connection is asked whether it is still there.
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// Longest time that the answer may take.
@@ -25,7 +29,8 @@ const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 /// bytes a frame.
 const CONNECTION_WINDOW_BYTES: u32 = 64 * STREAM_WINDOW_BYTES;
 
-/// Connects to a hub by gRPC. Each connection is an HTTP/2 connection of its own.
+/// Connects to a hub by gRPC. The HTTP/2 connection is kept for some seconds after it was used, and
+/// used again.
 ///
 /// ```
 /// use synckit::transport::{GrpcTransport, Transport};
@@ -42,6 +47,7 @@ pub struct GrpcTransport {
     address: String,
     endpoint: Endpoint,
     connect_within: Duration,
+    kept: KeptConnection,
 }
 
 impl GrpcTransport {
@@ -59,7 +65,12 @@ impl GrpcTransport {
             .http2_keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PONG_WITHIN)
             .keep_alive_while_idle(true);
-        Ok(Self { address, endpoint, connect_within: CONNECT_WITHIN })
+        Ok(Self {
+            address,
+            endpoint,
+            connect_within: CONNECT_WITHIN,
+            kept: KeptConnection::default(),
+        })
     }
 
     /// The same with another limit on how long a connection may take (5 seconds), from the look-up
@@ -73,11 +84,23 @@ impl GrpcTransport {
     async fn open(&self, seen: &SeenFacts) -> Result<Connection, OpenFailure> {
         let connector = Connector::new(self.connect_within, seen.clone());
         let channel = self.endpoint.connect_with_connector(connector).await?;
+        Ok(self.call(OpenChannel { channel, seen: seen.clone() }).await?)
+    }
+
+    /// Begins a session on an open connection, and keeps that.
+    async fn call(&self, open: OpenChannel) -> Result<Connection, Status> {
         let (sender, outgoing) = streams::sender();
-        let incoming = service::call(GrpcOnly(channel), outgoing).await?;
+        let incoming = service::call(GrpcOnly(open.channel.clone()), outgoing).await?;
         let mut peer = PeerInfo::unknown();
-        peer.address = seen.address();
+        peer.address = open.seen.address();
+        self.kept.put(open);
         Ok(sender.with(incoming, peer))
+    }
+
+    /// A session on the connection that was kept, if it still leads to the hub.
+    async fn call_again(&self) -> Option<Connection> {
+        let open = self.kept.take()?;
+        tokio::time::timeout(ANSWER_WITHIN, self.call(open)).await.ok()?.ok()
     }
 }
 
@@ -94,6 +117,9 @@ impl Transport for GrpcTransport {
     }
 
     async fn connect(&self) -> Result<Connection, TransportError> {
+        if let Some(connection) = self.call_again().await {
+            return Ok(connection);
+        }
         let attempted = format!("connect to {}", self.address);
         let seen = SeenFacts::default();
         match tokio::time::timeout(self.connect_within, self.open(&seen)).await {
@@ -104,6 +130,13 @@ impl Transport for GrpcTransport {
                 Err(TransportError::new(attempted, kind).caused_by(elapsed))
             }
         }
+    }
+
+    fn stands_for(&self, other: &dyn Transport) -> bool {
+        let other = (other as &dyn Any).downcast_ref::<Self>();
+        other.is_some_and(|other| {
+            (&self.address, self.connect_within) == (&other.address, other.connect_within)
+        })
     }
 }
 

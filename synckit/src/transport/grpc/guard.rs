@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tonic::transport::server::Connected;
 
-use super::accept::ConnectionSlot;
+use super::accept::{ConnectionSlot, InSession, SlotUse};
 
 /// Length of what every HTTP/2 client sends first (RFC 9113, section 3.4).
 const PREFACE_BYTES: usize = 24;
@@ -50,12 +50,14 @@ struct Arrival {
 pub(super) struct Caller {
     address: SocketAddr,
     called: Arc<AtomicBool>,
+    place: Arc<SlotUse>,
 }
 
 impl Caller {
-    /// Notes that the client has called.
-    pub(super) fn called(&self) {
+    /// Notes that the client has called. Its connection stays while what is returned is held.
+    pub(super) fn called(&self) -> InSession {
         self.called.store(true, Ordering::Relaxed);
+        SlotUse::begin(&self.place)
     }
 
     /// The address of its end of the connection.
@@ -76,7 +78,7 @@ impl Guarded {
         Self {
             stream,
             arrival: Some(Arrival { preface_missing: PREFACE_BYTES, within, deadline }),
-            caller: Caller { address, called: Arc::default() },
+            caller: Caller { address, called: Arc::default(), place: Arc::clone(&slot.place) },
             ending: Some(ending),
             _slot: slot,
         }

@@ -88,7 +88,7 @@ impl StreamingService<Bytes> for Sessions {
     /// Answers with headers at once: they tell the client that the session is open.
     fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
         let caller = request.extensions().get::<Caller>();
-        caller.inspect(|caller| caller.called());
+        let in_session = caller.map(Caller::called);
         let address = caller.map(Caller::address).or_else(|| request.remote_addr());
         let peer = peer(address, request.metadata());
         let (sender, outgoing) = streams::sender();
@@ -97,7 +97,11 @@ impl StreamingService<Bytes> for Sessions {
             tracing::debug!(%error, "session refused");
             return ready(Err(status::refusal(&error)));
         }
-        let frames: Self::ResponseStream = Box::pin(ReceiverStream::new(outgoing).map(Ok));
+        let frames = ReceiverStream::new(outgoing).map(move |frame| {
+            let _until_the_last = &in_session;
+            Ok(frame)
+        });
+        let frames: Self::ResponseStream = Box::pin(frames);
         ready(Ok(Response::new(frames)))
     }
 }
