@@ -17,7 +17,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::block::{Block, BlockPacker, Entry, SIGNATURE_LEN};
+use crate::block::{Block, BlockPacker, Entry, Run, SIGNATURE_LEN};
 use crate::branch::{BRANCHES_MAX, Branch, BranchNo, Branches, BranchesFull, Coverage};
 use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
@@ -122,8 +122,10 @@ impl LogBlock {
     /// # Errors
     /// When there are too many branches, or some before it were left out.
     pub fn extend(&self, branches: &mut Branches) -> Result<(), BranchesFull> {
-        for (place, run) in self.runs.iter().zip(self.block.runs()) {
-            let head = CommitId { author: run.replica, seq: run.last_seq(), chain: place.end };
+        // Where commits were left out, a run may stand before the one that begins an earlier branch.
+        let mut runs: Vec<_> = self.runs.iter().zip(self.ends()).collect();
+        runs.sort_by_key(|(place, _)| place.branch);
+        for (place, head) in runs {
             match place.begins {
                 Some(Begin { first, leaves }) => {
                     branches.begin(place.branch, first, leaves, head)?
@@ -137,6 +139,16 @@ impl LogBlock {
     /// The number of events before its end.
     pub fn end(&self) -> Position {
         Position(self.start.0 + self.block.len() as u64)
+    }
+
+    /// The last commit of each of its runs.
+    pub(crate) fn ends(&self) -> Vec<CommitId> {
+        let end = |(run, place): (&Run, &LogRun)| CommitId {
+            author: run.replica,
+            seq: run.last_seq(),
+            chain: place.end,
+        };
+        self.block.runs().iter().zip(&self.runs).map(end).collect()
     }
 
     /// The place behind it.
@@ -178,14 +190,16 @@ impl LogBlock {
         rulings: &Rulings,
         after: Position,
     ) -> impl Iterator<Item = (Position, Stamped<'a>)> + use<'a> {
-        let mut last: (&[(usize, u64)], usize, Arc<VectorClock>) =
-            (&[], usize::MAX, Arc::default());
+        let mut last = (&[][..], None, Arc::default());
         self.in_force(rulings, after).map(move |(position, entry, hlc)| {
             let (rows, run) = (entry.context_rows(), entry.run());
-            if !(std::ptr::eq(last.0, rows) && last.1 == run) {
-                last = (rows, run, Arc::new(self.context(branches, &entry)));
-            }
             let dot = branches.dot(self.runs[run].branch, entry.dot().seq);
+            // Past a fork in the middle of a run the author's events have another identity, and have
+            // seen those before it.
+            let writer = Some((run, dot.replica));
+            if !(std::ptr::eq(last.0, rows) && last.1 == writer) {
+                last = (rows, writer, Arc::new(self.context(branches, &entry)));
+            }
             (position, Stamped { entry, dot, hlc, context: Arc::clone(&last.2) })
         })
     }
@@ -363,7 +377,7 @@ pub enum Refusal {
 /// so its signature holds.
 pub(crate) fn repack(block: &Block, fresh: &[bool]) -> Result<Option<Block>, Refusal> {
     let mut packer = BlockPacker::new(block.space().clone());
-    let mut before: Vec<_> = block.runs().iter().map(crate::block::Run::before).collect();
+    let mut before: Vec<_> = block.runs().iter().map(Run::before).collect();
     for (commit, fresh) in block.commits().iter().zip(fresh) {
         if *fresh {
             let envelopes: Vec<Envelope> = commit

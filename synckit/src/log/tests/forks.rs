@@ -39,6 +39,41 @@ fn a_fork_in_the_middle_of_a_run_is_found_by_halving() {
 }
 
 #[test]
+fn events_past_a_fork_in_the_middle_of_a_run_have_seen_those_before_it() {
+    let mut ann = Author::named("ann");
+    let mut ours = vec![ann.write(&["1"], &[]), ann.write(&["2"], &[])];
+    let mut copy = ann.copied(2);
+    ours.extend([ann.write(&["3"], &[]), ann.write(&["4", "5"], &[])]);
+    let mut shelf = Shelf::empty();
+    shelf.receive(&[seal(&ours.iter().collect::<Vec<_>>())]).unwrap();
+    shelf.receive(&[seal(&[&copy.write(&["three"], &[])])]).unwrap();
+    let (log, rulings) = (&shelf.blocks[0], crate::ruling::Rulings::new());
+    let stamped: Vec<_> = log.stamped(&shelf.branches, &rulings, Position::START).collect();
+    for (index, (_, event)) in stamped.iter().enumerate() {
+        for (_, before) in &stamped[..index] {
+            assert!(event.stamp().saw(before.dot), "{:?} saw {:?}", event.dot, before.dot);
+        }
+    }
+}
+
+#[test]
+fn branches_that_begin_in_one_block_may_stand_in_any_order() {
+    let (mut ann, mut bob) = (Author::named("ann"), Author::named("bob"));
+    let first = ann.write(&["1"], &[]);
+    let mut copy = ann.copied(ann.nonce);
+    let (left, right) = (ann.write(&["l"], &[]), copy.write(&["r"], &[]));
+    let mut shelf = Shelf::holding(&[&first, &left]);
+    // Of the first run the first commit is held: what is left of it stands behind the other run.
+    let both = seal(&[&first, &bob.write(&["b"], &[]), &right]);
+    assert_eq!(shelf.receive(&[both]), Ok(1));
+    let mut told = Branches::new();
+    for log in &shelf.blocks {
+        log.extend(&mut told).unwrap();
+    }
+    assert_eq!(told, shelf.branches);
+}
+
+#[test]
 fn a_fork_at_the_first_commit_leaves_nothing_shared() {
     let mut ann = Author::named("ann");
     let mut copy = ann.copied(2);
