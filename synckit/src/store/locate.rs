@@ -1,5 +1,7 @@
 //! Finding commits in a log: answers to what admission and sessions ask.
 
+use std::collections::BTreeMap;
+
 use super::encoding::{RunRow, SpaceNumber, last_number};
 use super::rows::{Row, Rows};
 use super::seal::Damage;
@@ -7,8 +9,10 @@ use super::{StoreError, view};
 use crate::block::{Block, Commit};
 use crate::branch::{Branch, BranchNo, Branches};
 use crate::chain::{Chain, CommitId};
-use crate::log::{Answers, Question};
+use crate::log::{Answers, LogBlock, Question};
 
+/// Most blocks that are read to name commits in the middle of their runs.
+const INSIDE_BLOCKS_MAX: usize = 16;
 /// Most commits that are looked for in one read.
 const LOCATE_AT_ONCE: usize = 1_024;
 
@@ -95,9 +99,8 @@ pub(super) async fn written_through(
     Ok(blocks)
 }
 
-/// Commits that end runs, at distances of about 1, 2, 4 … events before the heads of all branches:
-/// the nearest of each first, at most `most`. Where a run spans several distances, the end of the run
-/// before it stands for them.
+/// Commits at distances of about 1, 2, 4 … events before the heads of all branches: the nearest of
+/// each first, at most `most`. Where many runs span several distances, their ends stand for them.
 pub(super) async fn earlier(
     rows: &dyn Rows,
     number: SpaceNumber,
@@ -105,12 +108,12 @@ pub(super) async fn earlier(
     most: usize,
 ) -> Result<Vec<CommitId>, StoreError> {
     let mut commits = Vec::new();
-    // Of each branch the commit that was found last, and where its run begins.
-    let mut last: Vec<_> = branches.heads().map(|head| (head, head.seq)).collect();
+    let mut paths: Vec<_> = branches.heads().map(Path::from).collect();
+    let mut inside = Inside { rows, number, blocks: BTreeMap::new() };
     for distance in (0..u64::BITS).map(|doublings| 1 << doublings) {
         let far = |(no, branch): (BranchNo, &Branch)| {
-            let (_, begins) = last.get(no.0 as usize)?;
-            let seq = branch.head.seq.saturating_sub(distance).min(begins.saturating_sub(1));
+            let path = paths.get(no.0 as usize)?;
+            let seq = branch.head.seq.saturating_sub(distance).min(path.below);
             (seq > branch.base()).then_some((no, seq))
         };
         let asked: Vec<_> = branches.iter().filter_map(far).collect();
@@ -123,12 +126,20 @@ pub(super) async fn earlier(
             for ((no, seq), run) in asked.iter().zip(&found) {
                 let begins = run.first().map_or(Ok(0), |row| last_number(&row.key))?;
                 let run = view::run(number, *no, *seq, run)?;
-                let Some(last) = last.get_mut(no.0 as usize) else { continue };
-                let commit = CommitId { seq: run.last_seq, chain: run.end, ..last.0 };
-                if commit != last.0 {
-                    commits.push(commit);
+                let Some(path) = paths.get_mut(no.0 as usize) else { continue };
+                let end = CommitId { seq: run.last_seq, chain: run.end, ..path.last };
+                let commit = if end.seq < path.last.seq {
+                    Some(end)
+                } else {
+                    inside.commit(*no, *seq, &run).await?
+                };
+                match commit {
+                    Some(commit) => {
+                        commits.push(commit);
+                        *path = Path::from(commit);
+                    }
+                    None => path.below = begins.saturating_sub(1),
                 }
-                *last = (commit, begins);
             }
         }
         if asked.is_empty() || commits.len() >= most {
@@ -137,6 +148,52 @@ pub(super) async fn earlier(
     }
     commits.truncate(most);
     Ok(commits)
+}
+
+/// The way back along a branch: the last commit named, and the number at or before which the next one
+/// is looked for.
+struct Path {
+    last: CommitId,
+    below: u64,
+}
+
+impl From<CommitId> for Path {
+    fn from(last: CommitId) -> Self {
+        Self { last, below: last.seq.saturating_sub(1) }
+    }
+}
+
+/// Blocks that are looked into.
+struct Inside<'a> {
+    rows: &'a dyn Rows,
+    number: SpaceNumber,
+    /// By the places where they begin.
+    blocks: BTreeMap<u64, LogBlock>,
+}
+
+impl Inside<'_> {
+    /// The last commit of a run that ends at or before a number, if there is one and not too many
+    /// blocks were looked into.
+    async fn commit(
+        &mut self,
+        no: BranchNo,
+        seq: u64,
+        run: &RunRow,
+    ) -> Result<Option<CommitId>, StoreError> {
+        if run.start == RunRow::PRUNED {
+            return Ok(None);
+        }
+        if !self.blocks.contains_key(&run.start) {
+            if self.blocks.len() == INSIDE_BLOCKS_MAX {
+                return Ok(None);
+            }
+            let found = self.rows.read(vec![view::block_read(self.number, run.start)]).await?;
+            self.blocks.insert(run.start, view::block(answer_of(&found))?);
+        }
+        let Some(log) = self.blocks.get(&run.start) else { return Ok(None) };
+        let before = |commit: &&Commit| log.runs[commit.run].branch == no && commit.id.seq <= seq;
+        Ok(log.block.commits().iter().rev().find(before).map(|commit| commit.id))
+    }
 }
 
 /// True if a commit is the one with its number in a run.

@@ -104,7 +104,7 @@ macro_rules! __store_contract {
             a_space_is_claimed_by_one_at_a_time,
             a_store_is_open_until_its_last_use_is_closed,
             a_store_whose_key_is_used_elsewhere_takes_another,
-            a_twin_that_left_inside_a_run_is_located_before_it,
+            a_twin_that_left_inside_a_run_is_located_near_it,
             a_waiter_wakes_when_the_log_of_its_space_moves,
             an_event_before_its_cause_is_refused,
             another_process_that_writes_is_noticed,
