@@ -1,6 +1,6 @@
 //! Finding commits in a log: answers to what admission and sessions ask.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::encoding::{RunRow, SpaceNumber, last_number};
 use super::rows::{Row, Rows};
@@ -58,11 +58,22 @@ pub(super) async fn locate(
         let reads =
             asked.iter().map(|(index, no)| view::run_read(number, *no, commits[*index].seq));
         let found = rows.read(reads.collect()).await?;
+        let mut inside = Vec::new();
         for ((index, no), run) in asked.iter().zip(&found) {
-            let run = view::run(number, *no, commits[*index].seq, run)?;
-            if is_on(rows, number, &run, &commits[*index]).await? {
+            let commit = &commits[*index];
+            let run = view::run(number, *no, commit.seq, run)?;
+            if (run.last_seq, run.end) == (commit.seq, commit.chain) {
                 located[*index] = Some(*no);
+            } else if run.last_seq != commit.seq && run.start != RunRow::PRUNED {
+                inside.push((run.start, *index, *no));
             }
+        }
+        // Many may stand in one block, which is read once.
+        inside.sort_unstable();
+        for of_block in inside.chunk_by(|a, b| a.0 == b.0) {
+            let held = commits_at(rows, number, of_block[0].0).await?;
+            let held = of_block.iter().filter(|(_, index, _)| held.contains(&commits[*index]));
+            held.for_each(|(_, index, no)| located[*index] = Some(*no));
         }
     }
     Ok(located)
@@ -196,19 +207,15 @@ impl Inside<'_> {
     }
 }
 
-/// True if a commit is the one with its number in a run.
-async fn is_on(
+/// The commits of the block that begins at a place.
+async fn commits_at(
     rows: &dyn Rows,
     number: SpaceNumber,
-    run: &RunRow,
-    commit: &CommitId,
-) -> Result<bool, StoreError> {
-    if run.last_seq == commit.seq || run.start == RunRow::PRUNED {
-        return Ok(run.last_seq == commit.seq && run.end == commit.chain);
-    }
-    let found = rows.read(vec![view::block_read(number, run.start)]).await?;
+    start: u64,
+) -> Result<BTreeSet<CommitId>, StoreError> {
+    let found = rows.read(vec![view::block_read(number, start)]).await?;
     let log = view::block(answer_of(&found))?;
-    Ok(log.block.commits().iter().any(|held| held.id == *commit))
+    Ok(log.block.commits().iter().map(|commit| commit.id).collect())
 }
 
 /// The chain after the commit that follows an event on a branch.
