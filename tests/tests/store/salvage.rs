@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use synckit::Replica;
 use synckit::block::{Block, BlockPacker};
 use synckit::chain::CommitId;
 use synckit::id::{Position, SpaceId};
@@ -234,6 +235,45 @@ async fn the_damaged_file_is_only_read_and_nothing_is_replaced() {
     assert_eq!(error.kind(), &StoreErrorKind::Io, "{error:?}");
     assert_eq!(fs::read(folder.fresh()).unwrap(), fresh);
     assert_eq!(folder.files(), ["fresh", "store"]);
+}
+
+/// The states in which a power failure leaves the swap of both files, as the tests of the swap have
+/// them.
+#[tokio::test]
+async fn a_salvage_that_a_power_failure_cut_is_finished_at_the_next_opening() {
+    let mut story = Story::of(20).await;
+    story.destroy(7);
+    let made = Folder::holding(&story.image);
+    EventStore::salvage(made.path(), made.fresh()).await.unwrap();
+    let whole = fs::read(made.fresh()).unwrap();
+    let (damaged, torn) = (&story.image[..], &whole[..whole.len() / 2]);
+    let made = ".store.salvage-1-0";
+    let left: [&[(&str, &[u8])]; 4] = [
+        &[("store", damaged), (made, torn)],
+        &[("store", damaged), (made, &whole)],
+        &[("store", damaged), ("store.damaged-1", damaged), (made, &whole)],
+        &[("store", &whole), ("store.damaged-1", damaged)],
+    ];
+    for files in left {
+        let folder = Folder::holding(&[]);
+        for (name, bytes) in files {
+            fs::write(folder.0.path().join(name), bytes).unwrap();
+        }
+        let replica = Replica::builder().salvage(true).open(folder.path()).await.unwrap();
+        let store = replica.store();
+        assert_eq!(store.head(&SpaceId::default()).await.unwrap(), Position(7));
+        let waits = EventRange { author: story.key.id(), first: 9, last: 20 };
+        assert_eq!(store.left(&SpaceId::default()).await.unwrap(), [waits]);
+        let kept = folder.files().into_iter().filter(|name| name.starts_with("store.damaged-"));
+        for name in kept {
+            assert!(fs::read(folder.0.path().join(name)).unwrap() == damaged);
+        }
+        assert!(!folder.files().iter().any(|name| name.contains("salvage-")), "{files:?}");
+        assert!(folder.files().contains(&"store.damaged-1".to_owned()));
+        store.commit(from_peer(&story.blocks[7])).await.unwrap();
+        story.assert_complete(store).await;
+        replica.close().await.unwrap();
+    }
 }
 
 #[tokio::test]

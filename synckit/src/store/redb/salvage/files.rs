@@ -80,27 +80,23 @@ impl Temporary {
 
     /// Gives the file its name, durably, unless that is taken.
     pub(super) fn publish(mut self, place: &Path) -> Result<(), StoreError> {
-        let attempted = || format!("put the salvaged store at {}", place.display());
-        let failed = |error| refused(attempted(), error);
-        File::open(&self.path).and_then(|file| file.sync_all()).map_err(failed)?;
-        link(&self.path, place).map_err(failed)?;
-        self.placed = fs::remove_file(&self.path).is_ok();
-        sync_folder_of(place).map_err(failed)
+        let published = publish(&System, &self.path, place);
+        self.placed = !self.path.exists();
+        published.map_err(|error| {
+            refused(format!("put the salvaged store at {}", place.display()), error)
+        })
     }
 
     /// Puts the file in the place of a damaged one, which is kept under another name beside it. A
     /// crash leaves one of the two in the place.
     pub(super) fn replace(mut self, damaged: &Damaged) -> Result<PathBuf, StoreError> {
         let place = damaged.path();
-        let attempted = || format!("put the salvaged store in the place of {}", place.display());
-        let failed = |error| refused(attempted(), error);
-        File::open(&self.path).and_then(|file| file.sync_all()).map_err(failed)?;
-        let kept = set_aside(place).map_err(failed)?;
-        sync_folder_of(place).map_err(failed)?;
-        fs::rename(&self.path, place).map_err(failed)?;
-        self.placed = true;
-        sync_folder_of(place).map_err(failed)?;
-        Ok(kept)
+        let kept = replace(&System, &self.path, place);
+        self.placed = !self.path.exists();
+        kept.map_err(|error| {
+            let place = place.display();
+            refused(format!("put the salvaged store in the place of {place}"), error)
+        })
     }
 }
 
@@ -113,12 +109,50 @@ impl Drop for Temporary {
     }
 }
 
+/// The system's operations on names, each of which may be the last one before the power fails.
+trait NamesOnDisk {
+    /// Makes a file's bytes durable.
+    fn sync(&self, file: &Path) -> io::Result<()>;
+
+    /// Gives a file another name, which must be free.
+    fn link(&self, file: &Path, name: &Path) -> io::Result<()>;
+
+    /// Gives a file another name, which another file may have had, instead of its own.
+    fn rename(&self, file: &Path, name: &Path) -> io::Result<()>;
+
+    /// Takes a name from a file.
+    fn remove(&self, name: &Path) -> io::Result<()>;
+
+    /// Makes the names in the folder of a path durable.
+    fn sync_names(&self, beside: &Path) -> io::Result<()>;
+}
+
+/// Gives a file that was made under another name its own.
+fn publish(names: &impl NamesOnDisk, made: &Path, place: &Path) -> io::Result<()> {
+    names.sync(made)?;
+    names.link(made, place)?;
+    // A second name does no harm: the next salvage takes it away.
+    let _ = names.remove(made);
+    names.sync_names(place)
+}
+
+/// Puts a file in the place of a damaged one, which gets another name: that is durable before the
+/// place is taken.
+fn replace(names: &impl NamesOnDisk, made: &Path, place: &Path) -> io::Result<PathBuf> {
+    names.sync(made)?;
+    let kept = set_aside(names, place)?;
+    names.sync_names(place)?;
+    names.rename(made, place)?;
+    names.sync_names(place)?;
+    Ok(kept)
+}
+
 /// Gives a file a further name that tells that it is damaged.
-fn set_aside(path: &Path) -> io::Result<PathBuf> {
+fn set_aside(names: &impl NamesOnDisk, path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     for number in 1..=KEPT_MAX {
         let kept = path.with_file_name(format!("{name}.damaged-{number}"));
-        match link(path, &kept) {
+        match names.link(path, &kept) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             other => return other.map(|()| kept),
         }
@@ -126,15 +160,35 @@ fn set_aside(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other(format!("{KEPT_MAX} damaged files are kept beside it; move them away")))
 }
 
-/// Gives a file another name, which must be free. Without links, the other name gets a copy.
-fn link(path: &Path, name: &Path) -> io::Result<()> {
-    match fs::hard_link(path, name) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !name.exists() => {
-            // A copy cut short must not pass for a whole one.
-            let copied = fs::copy(path, name).and_then(|_| File::open(name)?.sync_all());
-            copied.inspect_err(|_| drop(fs::remove_file(name)))
+struct System;
+
+impl NamesOnDisk for System {
+    fn sync(&self, file: &Path) -> io::Result<()> {
+        File::open(file)?.sync_all()
+    }
+
+    /// Without links, the other name gets a copy.
+    fn link(&self, file: &Path, name: &Path) -> io::Result<()> {
+        match fs::hard_link(file, name) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !name.exists() => {
+                // A copy cut short must not pass for a whole one.
+                let copied = fs::copy(file, name).and_then(|_| self.sync(name));
+                copied.inspect_err(|_| drop(fs::remove_file(name)))
+            }
+            linked => linked,
         }
-        linked => linked,
+    }
+
+    fn rename(&self, file: &Path, name: &Path) -> io::Result<()> {
+        fs::rename(file, name)
+    }
+
+    fn remove(&self, name: &Path) -> io::Result<()> {
+        fs::remove_file(name)
+    }
+
+    fn sync_names(&self, beside: &Path) -> io::Result<()> {
+        sync_folder_of(beside)
     }
 }
 
@@ -145,3 +199,6 @@ fn refused(attempted: String, error: io::Error) -> StoreError {
     };
     StoreError::new(attempted, kind).caused_by(error)
 }
+
+#[cfg(test)]
+mod tests;
