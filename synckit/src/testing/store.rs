@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::block::Block;
 use crate::chain::CommitId;
 use crate::id::{Dot, Position, SpaceId};
-use crate::log::{Cursor, Digest, Refusal};
+use crate::log::{Cursor, Digest, Page, Refusal};
 use crate::store::{Batch, Committed, EventStore, StoreError, StoreErrorKind};
 use crate::testing::Author;
 
@@ -223,12 +223,23 @@ impl Drop for Folder {
     }
 }
 
+/// The page after a position: the same, whether it is answered from memory or from the rows.
+async fn page(store: &Store, space: &SpaceId, after: Position) -> Page {
+    let told = |page: &Page| (page.begins, page.through, page.head, page.blocks.clone());
+    let kept = store.read_after(space, after).await.unwrap();
+    // Drops what is kept in memory.
+    let _ = store.rows();
+    let page = store.read_after(space, after).await.unwrap();
+    assert_eq!(told(&kept), told(&page));
+    page
+}
+
 /// Everything in a space's log as (event, payload), read page by page from a position.
 async fn events_after(store: &Store, space: &SpaceId, after: Position) -> Vec<(Dot, Vec<u8>)> {
     let mut events = Vec::new();
     let mut position = after;
     loop {
-        let page = store.read_after(space, position).await.unwrap();
+        let page = page(store, space, position).await;
         let Some(first) = page.blocks.first() else {
             return events;
         };

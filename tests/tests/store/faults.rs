@@ -1,8 +1,15 @@
 //! Power failures, full disks and failing ones, at every operation that there is.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
 use synckit::id::{Position, SpaceId};
 use synckit::log::Source;
-use synckit::store::{Batch, EventStore, RedbOptions, StoreErrorKind};
+use synckit::store::{
+    Batch, EventStore, MemoryRows, Read, RedbOptions, Row, Rows, StoreError, StoreErrorKind,
+    WriteSet,
+};
 use synckit::testing::faults::{FaultyDisk, Leftover};
 use synckit::testing::{Author, batch};
 
@@ -85,6 +92,20 @@ async fn a_key_that_is_used_elsewhere_is_given_up_whatever_write_fails() {
             break;
         }
     }
+}
+
+/// A back end may report a failure of what it has written all the same.
+#[tokio::test]
+async fn a_key_that_was_changed_by_a_write_reported_as_failed_is_found() {
+    let fails = Arc::new(AtomicBool::new(false));
+    let rows = Unsure { rows: MemoryRows::new(), fails: Arc::clone(&fails) };
+    let store = EventStore::over(rows).await.unwrap();
+    let (key, twin) = (store.key().id(), a_twin(&store));
+    fails.store(true, Ordering::SeqCst);
+    store.commit(twin.clone()).await.unwrap_err();
+    // Everything of it is held by now, so nothing is written that would change the key.
+    assert_eq!(store.commit(twin).await.unwrap().appended, 0);
+    assert_ne!(store.key().id(), key);
 }
 
 #[tokio::test]
@@ -228,6 +249,32 @@ async fn a_duplicate_leaves_no_transaction_open() {
     assert_eq!(disk.changes(), changes, "a duplicate costs nothing on the disk");
     let later = batch([&ann.write("2")]);
     assert_eq!(store.commit(later).await.unwrap().head, Position(2));
+}
+
+/// Rows whose next write reports that it failed, after it has been carried out.
+#[derive(Debug)]
+struct Unsure {
+    rows: MemoryRows,
+    fails: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Rows for Unsure {
+    async fn read(&self, reads: Vec<Read>) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.rows.read(reads).await
+    }
+
+    async fn write(&self, write: WriteSet) -> Result<(), StoreError> {
+        self.rows.write(write).await?;
+        if self.fails.swap(false, Ordering::SeqCst) {
+            return Err(StoreError::new("write rows", StoreErrorKind::Io));
+        }
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.rows.close().await
+    }
 }
 
 /// Opens a store, commits the story, closes; how many batches were acknowledged.
