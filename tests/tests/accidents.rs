@@ -8,6 +8,7 @@ mod accidents {
     mod clocks;
     mod copies;
     mod damage;
+    mod each_row;
     mod forgers;
     mod hubs;
     mod many;
