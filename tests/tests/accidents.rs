@@ -13,7 +13,9 @@ mod accidents {
     mod hubs;
     mod many;
     mod noticed;
+    mod processes;
     mod restores;
     mod rulings;
+    mod station;
     mod support;
 }
