@@ -5,6 +5,7 @@ mod replica {
     mod edits;
     mod files;
     mod live;
+    mod panics;
     mod pruned;
     mod support;
     mod sync;
