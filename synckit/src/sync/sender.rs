@@ -3,8 +3,13 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use bytes::Bytes;
+
 use super::frame::{Ack, Events};
-use super::limits::{ARRIVED_STRETCHES_MAX, CURSOR_BEHIND_MAX, FRAME_BLOCKS_MAX, WINDOW_BYTES_MAX};
+use super::limits::{
+    ARRIVED_STRETCHES_MAX, CURSOR_BEHIND_MAX, FRAME_BLOCKS_BYTES, FRAME_BLOCKS_MAX,
+    WINDOW_BYTES_MAX,
+};
 use super::violation::Violation;
 use crate::branch::Coverage;
 use crate::id::Position;
@@ -172,40 +177,45 @@ impl Sender {
         Some(Want::Load(self.sent()))
     }
 
-    /// Frames a loaded page; `None` if the peer needs nothing from it. Of a long stretch that it
+    /// Frames a loaded page; nothing if the peer needs nothing from it. Of a long stretch that it
     /// does not need it is told now and then: it waits for that, and stores the cursor behind it.
-    pub(super) fn loaded(&mut self, page: Page) -> Option<Events> {
+    pub(super) fn loaded(&mut self, page: &Page) -> Vec<Events> {
         self.loading = false;
         self.head = self.head.max(page.head);
-        let mut blocks = Vec::new();
-        for log in &page.blocks {
-            if log.end() <= self.sent() {
-                continue;
-            }
+        let (mut frames, mut blocks, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let begin = self.sent();
+        for log in page.blocks.iter().filter(|log| log.end() > begin) {
             if !self.arrived.covers(log) && !log.is_covered(&self.peer_holds) {
-                if blocks.len() == FRAME_BLOCKS_MAX {
-                    // The rest is read again for the next frame.
-                    break;
+                let next = log.block.bytes();
+                let full = bytes + next.len() > FRAME_BLOCKS_BYTES && !blocks.is_empty();
+                if full || blocks.len() == FRAME_BLOCKS_MAX {
+                    frames.push(self.frame(std::mem::take(&mut blocks)));
+                    bytes = 0;
                 }
-                blocks.push(&log.block);
+                self.events += log.block.len() as u64;
+                bytes += next.len();
+                blocks.push(next.clone());
             }
             self.sent = log.cursor();
         }
-        self.events += blocks.iter().map(|block| block.len() as u64).sum::<u64>();
-        let bytes: usize = blocks.iter().map(|block| block.bytes().len()).sum();
-        self.bytes += bytes as u64;
         let passed_over = self.sent().0 - self.told.0;
         let more_follows = self.sent() < self.head && passed_over < CURSOR_BEHIND_MAX;
-        if blocks.is_empty() && (more_follows || page.blocks.is_empty()) {
-            return None;
+        if !blocks.is_empty() || !(more_follows || page.blocks.is_empty() || passed_over == 0) {
+            frames.push(self.frame(blocks));
         }
+        frames
+    }
+
+    /// The frame that reaches what is sent.
+    fn frame(&mut self, blocks: Vec<Bytes>) -> Events {
+        let bytes: usize = blocks.iter().map(Bytes::len).sum();
+        self.bytes += bytes as u64;
         self.told = self.sent();
-        let blocks: Vec<_> = blocks.into_iter().map(|block| block.bytes().clone()).collect();
         if !blocks.is_empty() {
             self.in_flight.push_back((self.sent(), bytes));
             self.in_flight_bytes += bytes;
         }
-        Some(Events { through: self.sent, head: self.head, blocks })
+        Events { through: self.sent, head: self.head, blocks }
     }
 
     /// The peer committed up to a position; whether that is news.

@@ -331,12 +331,11 @@ impl Session {
         }
         let Some(sender) = &mut streams.sender else { return };
         let first = !sender.awaits_ack();
-        if let Some(events) = sender.loaded(page) {
-            self.send(Frame::Events(events));
-            if first {
-                self.last_progress = now.elapsed;
-            }
+        let frames = sender.loaded(&page);
+        if first && !frames.is_empty() {
+            self.last_progress = now.elapsed;
         }
+        frames.into_iter().for_each(|events| self.send(Frame::Events(events)));
     }
 
     fn committed(&mut self, now: Now, new: Range<Position>, ruled: bool) {

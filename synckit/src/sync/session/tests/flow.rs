@@ -1,6 +1,8 @@
 //! Logs flow both ways: persist, then acknowledge; no faster than it is acknowledged; nothing in
 //! vain.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::ledger::Ledger;
@@ -87,6 +89,30 @@ fn no_more_than_a_window_and_a_frame_is_unacknowledged_and_an_ack_sets_it_going_
     bob.answers();
     assert_eq!(ann.hears(bob.next(FrameKind::Ack)), [format!("loads after {}", sent(&ann))]);
     settle(&mut ann, &mut bob);
+    assert_eq!(held(&bob), held(&ann));
+}
+
+/// 96 kbit/s, as in the field: a device that takes some minutes is no peer that is gone.
+#[test]
+fn on_a_slow_way_everything_arrives_before_anybody_gives_up() {
+    let (mut ann, mut bob) = streaming(Ledger::named("ann"), Ledger::named("bob"));
+    ann.writes_large(10_000, 200);
+    let mut now = Duration::ZERO;
+    loop {
+        while ann.answers().is_some() {}
+        let Some(frame) = ann.said.pop_front() else { break };
+        now += Duration::from_secs(frame.size() as u64) / 12_000;
+        for seat in [&mut ann, &mut bob] {
+            let deadline = seat.session.deadline();
+            assert!(deadline.is_none_or(|deadline| now < deadline), "{deadline:?} at {now:?}");
+            seat.at = now;
+        }
+        bob.hears(frame);
+        while bob.answers().is_some() {}
+        while let Some(frame) = bob.said.pop_front() {
+            ann.hears(frame);
+        }
+    }
     assert_eq!(held(&bob), held(&ann));
 }
 
