@@ -144,3 +144,23 @@ async fn a_new_hub_is_filled_by_whoever_comes_first() {
     let carol = replica().await;
     assert_eq!(carol.sync_once(way).await.unwrap().pulled, 1);
 }
+
+/// What came from the hub is not sent back to it, nor what went there by it.
+#[tokio::test]
+async fn nothing_is_sent_twice_by_syncs_that_follow_one_another() {
+    let (_hub, way) = hub();
+    let (ann, bob) = (replica().await, replica().await);
+    for round in 0..3 {
+        ann.edit(&note("n"), |it| it.tags.insert(format!("ann {round}"))).await.unwrap();
+        bob.edit(&note("n"), |it| it.tags.insert(format!("bob {round}"))).await.unwrap();
+        let first = ann.sync_once(way.clone()).await.unwrap();
+        let second = bob.sync_once(way.clone()).await.unwrap();
+        let third = ann.sync_once(way.clone()).await.unwrap();
+        assert_eq!((first.pushed, first.pulled), (1, 0), "round {round}");
+        assert_eq!((second.pushed, second.pulled), (1, 1), "round {round}");
+        assert_eq!((third.pushed, third.pulled), (0, 1), "round {round}");
+        assert_eq!((third.bytes_pushed, first.bytes_pulled), (0, 0), "round {round}");
+        let idle = bob.sync_once(way.clone()).await.unwrap();
+        assert_eq!((idle.bytes_pushed, idle.bytes_pulled), (0, 0), "round {round}");
+    }
+}
