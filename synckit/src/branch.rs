@@ -122,6 +122,12 @@ impl Branches {
         of.copied().find(|no| self.get(*no).is_some_and(|branch| branch.head == *commit))
     }
 
+    /// True when a branch of its author reaches as far as a commit, so that it may be held.
+    pub(crate) fn reaches(&self, commit: &CommitId) -> bool {
+        let of_author = self.of(&commit.author).iter().filter_map(|no| self.get(*no));
+        of_author.map(|branch| branch.head.seq).any(|head| head >= commit.seq)
+    }
+
     /// The last commit of each branch: exactly what is held.
     pub fn heads(&self) -> impl Iterator<Item = CommitId> {
         self.branches.iter().map(|branch| branch.head)
@@ -319,6 +325,13 @@ impl Coverage {
             *covered = seq;
             at = branches.get(no).and_then(|branch| branch.leaves);
         }
+    }
+
+    /// The part that another covers as well, of the same branches.
+    #[must_use]
+    pub fn among(&self, other: &Self) -> Self {
+        let of_both = self.0.iter().filter_map(|(no, seq)| Some((*no, *seq.min(other.0.get(no)?))));
+        Self(of_both.collect())
     }
 
     /// True if an event is covered.

@@ -4,6 +4,7 @@
 //! and commits dated too far ahead are re-dated: the rulings are committed before the commits that
 //! they name, in the same transaction. Every other commit passes as it is.
 
+use std::collections::btree_map::Entry as Place;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -15,10 +16,11 @@ use crate::chain::CommitId;
 use crate::clock::UnixMillis;
 use crate::envelope::Envelope;
 use crate::id::{Position, ReplicaId, SpaceId};
-use crate::log::{LogBlock, Refusal, Source};
+use crate::log::{Cap, Refusal, Source};
 use crate::platform::{self, WallClock};
 use crate::ruling::{
-    Governor, Grounds, Past, Rejection, Rulings, Suspect, Suspicion, ruled_elsewhere, suspects,
+    AUTHOR_BRANCHES_MAX, Closing, Control, Governor, Grounds, Past, Rejection, Rulings, Suspect,
+    Suspicion, ruled_elsewhere, suspects,
 };
 use crate::store::{
     Append, Batch, Claim, Committed, EventStore, LOOK_BACK_BLOCKS_MAX, StoreError, StoreErrorKind,
@@ -107,6 +109,88 @@ impl Gate {
             }
             return self.pass(batch, 0).await;
         };
+        let cap = Some(self.cap(&batch.space).await);
+        let passed = self.admit(governor, peer, Batch { cap, ..batch.clone() }).await;
+        match passed {
+            Err(error) if crowded(&error).is_some() => {
+                self.admit_one_by_one(governor, peer, batch).await
+            }
+            passed => passed,
+        }
+    }
+
+    /// The bound to the branches of an author, as far as this hub knows which keys are closed.
+    async fn cap(&self, space: &SpaceId) -> Cap {
+        let spaces = self.spaces.lock().await;
+        let closed = spaces.get(space).map(|governed| governed.rulings.closed().copied().collect());
+        Cap { most: AUTHOR_BRANCHES_MAX, closed: closed.unwrap_or_default() }
+    }
+
+    /// Commits the blocks of a batch in which somebody's key has to be closed. (All but the last are
+    /// offered to the peer again, which passes them over.)
+    async fn admit_one_by_one(
+        &self,
+        governor: &Governor,
+        peer: ReplicaId,
+        batch: Batch,
+    ) -> Result<Passed, StoreError> {
+        let empty = || Batch::new(batch.space.clone());
+        let (mut blocks, mut ruled) = (batch.append.into_iter().peekable(), false);
+        while let Some(block) = blocks.next() {
+            let is_last = blocks.peek().is_none();
+            let cursor = batch.cursor.filter(|_| is_last);
+            let one = Batch { append: vec![block], cursor, ..empty() };
+            let passed = loop {
+                let cap = Some(self.cap(&one.space).await);
+                match self.admit(governor, peer, Batch { cap, ..one.clone() }).await {
+                    Ok(passed) => break passed,
+                    Err(error) => {
+                        let Some(author) = crowded(&error) else { return Err(error) };
+                        self.close(governor, &one.space, author).await?;
+                        ruled = true;
+                    }
+                }
+            };
+            ruled |= passed.ruled;
+            if is_last {
+                return Ok(Passed { ruled, ..passed });
+            }
+        }
+        self.pass(empty(), 0).await
+    }
+
+    /// Closes the key of an author in the log as it stands, unless a hub has done so.
+    async fn close(
+        &self,
+        governor: &Governor,
+        space: &SpaceId,
+        author: ReplicaId,
+    ) -> Result<(), StoreError> {
+        let mut spaces = self.spaces.lock().await;
+        let governed = self.known(&mut spaces, space).await?;
+        if governed.rulings.closes(&author) {
+            return Ok(());
+        }
+        let branches = self.store.branches(space).await?;
+        let heads = branches.of(&author).iter().filter_map(|no| branches.get(*no));
+        let mut heads: Vec<_> = heads.map(|branch| branch.head).collect();
+        heads.sort_unstable();
+        let closing = Control::Closed(Closing { author, heads });
+        let nonce = governed.nonce;
+        let blocks = self.write(governor, space, nonce, &[closing], self.clock.now()).await?;
+        let append = blocks.into_iter().map(|block| Append { block, source: Source::Local });
+        let append = append.collect();
+        self.store.commit(Batch { append, ..Batch::new(space.clone()) }).await?;
+        self.follow(space, governed).await
+    }
+
+    /// Commits a batch with the rulings that its commits call for.
+    async fn admit(
+        &self,
+        governor: &Governor,
+        peer: ReplicaId,
+        batch: Batch,
+    ) -> Result<Passed, StoreError> {
         let wall = self.clock.now();
         let blocks: Vec<_> = batch.append.iter().map(|append| append.block.clone()).collect();
         let propose = |block: &Block, commit: &Commit| Proposal::of(peer, block, commit);
@@ -154,18 +238,7 @@ impl Gate {
         (blocks, suspects): (&[Block], Vec<Suspicion>),
         wall: UnixMillis,
     ) -> Result<Vec<Block>, StoreError> {
-        if !spaces.contains_key(space) {
-            let _claim = self.store.claim(space)?;
-            let nonce = platform::random().map_err(|error| {
-                StoreError::new("rule on a commit", StoreErrorKind::Randomness).caused_by(error)
-            })?;
-            let (rulings, through) = (Rulings::new(), Position::START);
-            let nonce = u64::from_le_bytes(nonce);
-            let governed = Governed { rulings, through, nonce, _claim };
-            spaces.insert(space.clone(), governed);
-        }
-        let Some(governed) = spaces.get_mut(space) else { return Ok(Vec::new()) };
-        self.follow(space, governed).await?;
+        let governed = self.known(spaces, space).await?;
         let mut rulings = governed.rulings.clone();
         blocks.iter().for_each(|block| drop(rulings.note(block)));
         let suspects = self.fresh(space, (blocks, suspects), &rulings).await?;
@@ -173,26 +246,56 @@ impl Gate {
         if ruled.is_empty() {
             return Ok(Vec::new());
         }
+        let nonce = governed.nonce;
+        self.write(governor, space, nonce, &ruled, wall).await
+    }
+
+    /// Blocks in which this hub writes rulings down, on top of what it wrote before.
+    async fn write(
+        &self,
+        governor: &Governor,
+        space: &SpaceId,
+        nonce: u64,
+        ruled: &[Control],
+        wall: UnixMillis,
+    ) -> Result<Vec<Block>, StoreError> {
         let key = self.store.key();
         let branches = self.store.branches(space).await?;
         let own = branches.of(&key.id()).first().and_then(|no| branches.get(*no));
         let head = own.map_or_else(|| CommitId::root(space, key.id()), |branch| branch.head);
-        let written = governor.write(space, &key, (head, governed.nonce), &ruled, wall);
+        let written = governor.write(space, &key, (head, nonce), ruled, wall);
         written.map_err(|error| {
             StoreError::new("write down a ruling", StoreErrorKind::BatchTooLarge).caused_by(error)
         })
     }
 
+    /// Knowledge of a space that this hub governs, up to the end of its log.
+    async fn known<'a>(
+        &self,
+        spaces: &'a mut BTreeMap<SpaceId, Governed>,
+        space: &SpaceId,
+    ) -> Result<&'a mut Governed, StoreError> {
+        let governed = match spaces.entry(space.clone()) {
+            Place::Occupied(place) => place.into_mut(),
+            Place::Vacant(place) => {
+                let _claim = self.store.claim(space)?;
+                let nonce = platform::random().map_err(|error| {
+                    StoreError::new("rule on a commit", StoreErrorKind::Randomness).caused_by(error)
+                })?;
+                let (rulings, through) = (Rulings::new(), Position::START);
+                let nonce = u64::from_le_bytes(nonce);
+                place.insert(Governed { rulings, through, nonce, _claim })
+            }
+        };
+        self.follow(space, governed).await?;
+        Ok(governed)
+    }
+
     /// Reads the rulings that were committed since the last time.
     async fn follow(&self, space: &SpaceId, governed: &mut Governed) -> Result<(), StoreError> {
-        loop {
-            let blocks = self.store.control(space, governed.through).await?;
-            let Some(last) = blocks.last().map(LogBlock::end) else { return Ok(()) };
-            for log in &blocks {
-                governed.rulings.note(&log.block);
-            }
-            governed.through = last;
-        }
+        let part = governed.through..=Position(u64::MAX);
+        governed.through = self.store.follow(space, &mut governed.rulings, part).await?;
+        Ok(())
     }
 
     /// The suspects that the log does not hold yet, with their pasts.
@@ -233,6 +336,14 @@ impl Gate {
             fresh.push(of.suspect);
         }
         Ok(fresh)
+    }
+}
+
+/// The author whose key has to be closed before a batch is admitted.
+fn crowded(error: &StoreError) -> Option<ReplicaId> {
+    match error.kind() {
+        StoreErrorKind::Refused(Refusal::Crowded { author }) => Some(*author),
+        _ => None,
     }
 }
 

@@ -23,13 +23,13 @@ use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
 use crate::envelope::Envelope;
 use crate::id::{Dot, Position, ReplicaId, SpaceId, hex};
-use crate::ruling::{Rulings, Standing};
+use crate::ruling::{Control, Rulings, Standing};
 use crate::vector::{Stamp, VectorClock};
 
 mod admission;
 
 #[cfg_attr(not(feature = "runtime"), allow(unused_imports, reason = "stores admit"))]
-pub(crate) use admission::{Admission, Admitted, Answers, Decision, Question};
+pub(crate) use admission::{Admission, Admitted, Answers, Cap, Decision, Question};
 
 /// Most blocks' bytes that one read of a log returns, unless a single block is larger.
 pub const READ_BYTES_MAX: usize = 768 * 1024;
@@ -136,6 +136,21 @@ impl LogBlock {
         Ok(())
     }
 
+    /// Adds what hubs rule in the block to the rulings of the log before it; `branches` are those up
+    /// to its end. True when events that the log may hold count differently from then on.
+    pub(crate) fn rule(&self, rulings: &mut Rulings, branches: &Branches) -> bool {
+        let ruled = rulings.note(&self.block);
+        let closed = rulings.close(&self.block, &self.anchors, branches);
+        ruled.iter().any(|commit| branches.reaches(commit))
+            || closed.iter().any(|author| rulings.voids_any(author, branches))
+    }
+
+    /// True when a hub closes a key in it.
+    pub(crate) fn closes_keys(&self) -> bool {
+        let controls = Rulings::new().controls(&self.block);
+        controls.iter().any(|(_, control)| matches!(control, Control::Closed(_)))
+    }
+
     /// The number of events before its end.
     pub fn end(&self) -> Position {
         Position(self.start.0 + self.block.len() as u64)
@@ -170,7 +185,7 @@ impl LogBlock {
         rulings: &Rulings,
         after: Position,
     ) -> impl Iterator<Item = (Position, Entry<'a>, Hlc)> + use<'a> {
-        let standings = rulings.of(&self.block);
+        let standings = rulings.of(&self.block, |run| self.runs[run].branch);
         let standing = move |position: Position| {
             let index = usize::try_from(position.0 - self.start.0 - 1).unwrap_or(usize::MAX);
             let ruled = standings.as_ref().and_then(|standings| standings.get(index));
@@ -367,6 +382,22 @@ pub enum Refusal {
     Ungoverned {
         /// The space.
         space: SpaceId,
+    },
+    /// One branch of an author too many, for a hub that closes keys: it closes this one, and then
+    /// takes the branch.
+    #[error("{author} has its maximum of branches: its key has to be closed first")]
+    Crowded {
+        /// The author.
+        author: ReplicaId,
+    },
+    /// A further branch under a closed key, in a space that keeps its remaining room for others.
+    #[error(
+        "the key {author} was closed because too many copies of one file write under it; the store \
+         that writes under it has to sync to learn that"
+    )]
+    Closed {
+        /// The author.
+        author: ReplicaId,
     },
     /// One branch too many.
     #[error("the space has its maximum of {BRANCHES_MAX} writing replicas; split it")]

@@ -18,7 +18,7 @@ pub use crate::replica_core::COMMIT_EVENTS_MAX;
 pub use builder::ReplicaBuilder;
 pub use edit::Edited;
 pub use link::{Link, LinkState, LinkStatus, LinkTrouble, SyncReport};
-pub use rejected::{Rejected, Rejections};
+pub use rejected::{Rejected, RejectedScope, Rejections};
 
 use crate::aggregate::{Aggregate, Id};
 use crate::branch::Fork;

@@ -31,7 +31,6 @@ use exchange::{UnderWay, Waiting};
 pub(crate) use states::Unsaved;
 
 use crate::branch::Branches;
-use crate::chain::CommitId;
 use crate::clock::UnixMillis;
 use crate::id::{AggregateId, Dot, Position, SpaceId};
 use crate::key::ReplicaKey;
@@ -416,8 +415,13 @@ impl ReplicaCore {
                 self.incoming.push_front((log, own));
                 return;
             };
-            let ruled = self.rulings.note(&log.block);
-            if ruled.iter().any(|commit| may_hold(branches, commit)) {
+            if log.extend(branches).is_err() || count(branches.fork_count()) != self.forks {
+                // A further fork changes identities in merging: everything is folded again, once all
+                // forks have been read.
+                self.doubt = Doubt::Open;
+                return self.start_over();
+            }
+            if log.rule(&mut self.rulings, branches) {
                 // It was folded as if it had not been ruled on: everything is folded again, once all
                 // rulings have been read.
                 self.edits.learn(self.rulings.controls(&log.block));
@@ -425,14 +429,11 @@ impl ReplicaCore {
                 self.doubt = Doubt::Open;
                 return self.start_over();
             }
-            if log.extend(branches).is_err() || count(branches.fork_count()) != self.forks {
-                // A further fork changes identities in merging: everything is folded again, once all
-                // forks have been read.
-                self.doubt = Doubt::Open;
-                return self.start_over();
-            }
-            if !own && self.doubt != Doubt::Open && self.edits.are_not_in(&log) {
-                // Another store writes under this key, so this one has taken a new one.
+            let author = self.edits.author();
+            let ends = self.edits.are_not_in(&log) || self.rulings.closes(&author);
+            if !own && self.doubt != Doubt::Open && ends {
+                // Another store writes under this key, or a hub has closed it: this store has taken
+                // a new one.
                 self.doubt = Doubt::Open;
             }
             // Staged edits stand on top of those being committed already.
@@ -577,12 +578,6 @@ impl ReplicaCore {
             self.effects.push_back(Effect::Settled(tickets, settlement));
         }
     }
-}
-
-/// True when the log may hold a commit, this branch of its author or another.
-fn may_hold(branches: &Branches, commit: &CommitId) -> bool {
-    let of_author = branches.of(&commit.author).iter().filter_map(|no| branches.get(*no));
-    of_author.map(|branch| branch.head.seq).any(|head| head >= commit.seq)
 }
 
 fn count(forks: usize) -> u32 {

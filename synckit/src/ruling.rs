@@ -11,6 +11,10 @@
 //! wrote it. Whatever else stands under the reserved names has no effect. In a space that nobody
 //! governs, nobody refuses or re-dates anything.
 //!
+//! A hub may also close the key of an author that too many stores write under: what it held of that
+//! author by then counts, and nothing else, wherever it was written and whenever. The stores that
+//! write under the key take keys of their own as soon as they learn of it.
+//!
 //! A refused commit stays in the log, where its author's later commits follow it, and has no effect
 //! on any state. Its author's application is told.
 
@@ -18,6 +22,7 @@ use std::collections::btree_map::Entry as Place;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::block::{Block, Run};
+use crate::branch::{BranchNo, Branches, Coverage};
 use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
 use crate::id::{AggregateId, ReplicaId, SpaceId};
@@ -28,10 +33,17 @@ mod governor;
 #[cfg(any(test, feature = "runtime"))]
 mod suspects;
 
-pub use control::{Control, REJECTION_BYTES_MAX, Redating, Refused, Rejection, RejectionError};
+pub use control::{
+    Closing, Control, REJECTION_BYTES_MAX, Redating, Refused, Rejection, RejectionError,
+};
 pub use governor::{Governor, Suspect};
 #[cfg(any(test, feature = "runtime"))]
 pub(crate) use suspects::{Grounds, Past, Suspicion, ruled_elsewhere, suspects};
+
+/// Most branches of one author's key that a hub takes before it closes the key: far above what
+/// accidents make. It is reached by a file whose copies are used in many places at once, and not
+/// noticed there.
+pub const AUTHOR_BRANCHES_MAX: usize = 256;
 
 /// Names the authority's signature apart from others.
 const CERTIFIES: &[u8; 24] = b"synckit 2026 space's hub";
@@ -93,6 +105,8 @@ pub struct Rulings {
     hubs: BTreeMap<ReplicaId, Certificate>,
     refused: BTreeSet<CommitId>,
     dates: BTreeMap<CommitId, Hlc>,
+    /// What counts of the authors whose keys are closed.
+    closed: BTreeMap<ReplicaId, Coverage>,
 }
 
 /// The effect of rulings on one event.
@@ -110,20 +124,26 @@ pub enum Standing {
 impl Rulings {
     /// Nothing was ruled.
     pub const fn new() -> Self {
-        Self { hubs: BTreeMap::new(), refused: BTreeSet::new(), dates: BTreeMap::new() }
+        Self {
+            hubs: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            dates: BTreeMap::new(),
+            closed: BTreeMap::new(),
+        }
     }
 
     /// True when nothing was ruled.
     pub fn is_empty(&self) -> bool {
-        self.refused.is_empty() && self.dates.is_empty()
+        self.refused.is_empty() && self.dates.is_empty() && self.closed.is_empty()
     }
 
-    /// Counts the commits ruled on; one that was refused and re-dated counts twice.
+    /// Counts the commits and keys ruled on; a commit that was refused and re-dated counts twice.
     pub fn len(&self) -> usize {
-        self.refused.len() + self.dates.len()
+        self.refused.len() + self.dates.len() + self.closed.len()
     }
 
-    /// Adds the control events of a block. Returns the commits that count differently from then on.
+    /// Adds the refusals and re-datings of a block. Returns the commits that count differently from
+    /// then on.
     pub fn note(&mut self, block: &Block) -> Vec<CommitId> {
         let mut changed = Vec::new();
         for (_, control) in self.controls(block) {
@@ -134,9 +154,78 @@ impl Rulings {
                     }
                 }
                 Control::Redated(dates) => changed.extend(self.redate(&dates)),
+                Control::Closed(_) => {}
             }
         }
         changed
+    }
+
+    /// Closes the keys that a block of a log closes. `anchors` are the branches of the block's
+    /// anchors, and `branches` those of the log up to its end. Returns the authors of whom less counts
+    /// from then on.
+    ///
+    /// An author whose key several hubs have closed keeps what all of them left it.
+    pub fn close(
+        &mut self,
+        block: &Block,
+        anchors: &[BranchNo],
+        branches: &Branches,
+    ) -> Vec<ReplicaId> {
+        let mut changed = Vec::new();
+        for (index, control) in self.controls(block) {
+            let (Control::Closed(Closing { author, .. }), Some(entry)) =
+                (control, block.entry(index))
+            else {
+                continue;
+            };
+            let mut counts = Coverage::new();
+            for (anchor, seq) in entry.context_rows() {
+                counts.add(branches, anchors[*anchor], *seq);
+            }
+            if self.leave(author, &counts) {
+                changed.push(author);
+            }
+        }
+        changed
+    }
+
+    /// Leaves an author what is among this. True when that is less than before.
+    fn leave(&mut self, author: ReplicaId, counts: &Coverage) -> bool {
+        match self.closed.entry(author) {
+            Place::Vacant(place) => {
+                place.insert(counts.clone());
+                true
+            }
+            Place::Occupied(mut place) => {
+                let left = place.get().among(counts);
+                let less = left != *place.get();
+                *place.get_mut() = left;
+                less
+            }
+        }
+    }
+
+    /// The authors whose keys are closed.
+    pub fn closed(&self) -> impl ExactSizeIterator<Item = &ReplicaId> {
+        self.closed.keys()
+    }
+
+    /// True when a hub has closed the key of an author.
+    pub fn closes(&self, author: &ReplicaId) -> bool {
+        self.closed.contains_key(author)
+    }
+
+    /// True when a hub has closed the key of an author before this event of a branch of its.
+    pub fn voids(&self, author: &ReplicaId, no: BranchNo, seq: u64) -> bool {
+        self.closed.get(author).is_some_and(|counts| !counts.covers(no, seq))
+    }
+
+    /// True when commits that a log may hold are void.
+    pub(crate) fn voids_any(&self, author: &ReplicaId, branches: &Branches) -> bool {
+        let mut of_author = branches.of(author).iter();
+        of_author.any(|no| {
+            branches.get(*no).is_some_and(|branch| self.voids(author, *no, branch.head.seq))
+        })
     }
 
     /// Adds what another reading of the same log knows beyond this one.
@@ -146,6 +235,9 @@ impl Rulings {
         for (commit, at) in other.dates {
             let date = self.dates.entry(commit).or_insert(at);
             *date = at.min(*date);
+        }
+        for (author, counts) in other.closed {
+            self.leave(author, &counts);
         }
     }
 
@@ -198,14 +290,20 @@ impl Rulings {
         self.dates.range(first..*commit).rev().take(LAST_DATES).map(|(_, at)| *at).max()
     }
 
-    /// The standing of each of a block's events; `None` when all count as they were written.
-    pub fn of(&self, block: &Block) -> Option<Vec<Standing>> {
+    /// The standing of each of a block's events, of which each run lies on a branch; `None` when all
+    /// count as they were written.
+    pub fn of(&self, block: &Block, branch: impl Fn(usize) -> BranchNo) -> Option<Vec<Standing>> {
         if self.is_empty() || !block.runs().iter().any(|run| self.concern(run)) {
             return None;
         }
         let mut standings = vec![Standing::AsWritten; block.len()];
         for commit in block.commits() {
-            let standing = self.standing(&commit.id);
+            let CommitId { author, seq, .. } = &commit.id;
+            let standing = if self.voids(author, branch(commit.run), *seq) {
+                Standing::Refused
+            } else {
+                self.standing(&commit.id)
+            };
             standings[commit.entries.clone()].fill(standing);
         }
         Some(standings)
@@ -218,12 +316,13 @@ impl Rulings {
         self.date(commit).map_or(Standing::AsWritten, Standing::Redated)
     }
 
-    /// True when a commit with the author and a number of the run was ruled on: the block need be
-    /// hashed only then.
+    /// True when the run's author was closed, or a commit with its author and a number of the run
+    /// was ruled on: the block need be hashed only then.
     fn concern(&self, run: &Run) -> bool {
         let at = |seq, chain| CommitId { author: run.replica, seq, chain };
         let range = at(run.first_seq, LEAST)..=at(run.last_seq(), GREATEST);
-        self.refused.range(range.clone()).next().is_some()
+        self.closes(&run.replica)
+            || self.refused.range(range.clone()).next().is_some()
             || self.dates.range(range).next().is_some()
     }
 }

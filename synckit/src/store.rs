@@ -24,7 +24,7 @@ use bytes::Bytes;
 use crate::conflict::Conflict;
 use crate::failure::{Failure, failure};
 use crate::id::{AggregateId, Position, ReplicaId, SpaceId};
-use crate::log::{Cursor, LogBlock, Refusal};
+use crate::log::{Cap, Cursor, LogBlock, Refusal};
 
 mod cursors;
 mod encoding;
@@ -82,12 +82,14 @@ pub struct Batch {
     pub cursor: Option<(ReplicaId, Cursor)>,
     /// Materialized states.
     pub checkpoint: Option<Checkpoint>,
+    /// The bound to the branches of one author, at a hub that closes keys.
+    pub(crate) cap: Option<Cap>,
 }
 
 impl Batch {
     /// A batch that writes nothing yet.
     pub const fn new(space: SpaceId) -> Self {
-        Self { space, append: Vec::new(), cursor: None, checkpoint: None }
+        Self { space, append: Vec::new(), cursor: None, checkpoint: None, cap: None }
     }
 }
 

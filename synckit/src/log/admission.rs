@@ -1,12 +1,13 @@
 //! Admitting the blocks of one batch, in order, on top of what is held, before anything is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Append, BRANCHES_MAX, Begin, Branch, BranchNo, Branches, Chain, CommitId, Cursor, LogBlock,
     LogRun, Refusal, ReplicaId, Source, SpaceId, repack,
 };
 use crate::block::{Block, Commit};
+use crate::ruling::{Control, Rulings};
 
 /// Question to a store about its log.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -54,10 +55,10 @@ pub(crate) struct Admitted {
     pub(crate) branches: BTreeMap<BranchNo, Branch>,
     /// The end of the log after it.
     pub(crate) end: Cursor,
-    /// True if a peer sent commits under this store's own key that this store does not hold: the
-    /// store is a copy, has been copied, or was restored from a copy. It writes on under another
-    /// key.
-    pub(crate) own_key_is_used_elsewhere: bool,
+    /// True if a peer sent commits under this store's own key that this store does not hold (the
+    /// store is a copy, has been copied, or was restored from a copy), or a hub's event that closes
+    /// the key. The store writes on under another key.
+    pub(crate) own_key_is_spent: bool,
 }
 
 /// A batch that is to be appended.
@@ -73,6 +74,17 @@ pub(crate) struct Admission<'a> {
     pub(crate) own: ReplicaId,
     /// The blocks, in order.
     pub(crate) append: &'a [Append],
+    /// The bound that a hub sets to the branches of one author.
+    pub(crate) cap: Option<&'a Cap>,
+}
+
+/// A bound to the branches of one author, set by a hub that can close keys.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Cap {
+    /// Most branches of an author whose key is open.
+    pub(crate) most: usize,
+    /// The authors whose keys are closed.
+    pub(crate) closed: BTreeSet<ReplicaId>,
 }
 
 impl Admission<'_> {
@@ -129,7 +141,7 @@ struct Staging<'a> {
     questions: Vec<Question>,
     blocks: Vec<LogBlock>,
     end: Cursor,
-    own_key_is_used_elsewhere: bool,
+    own_key_is_spent: bool,
 }
 
 impl<'a> Staging<'a> {
@@ -143,7 +155,7 @@ impl<'a> Staging<'a> {
             questions: Vec::new(),
             blocks: Vec::new(),
             end: batch.end,
-            own_key_is_used_elsewhere: false,
+            own_key_is_spent: false,
         }
     }
 
@@ -155,7 +167,7 @@ impl<'a> Staging<'a> {
             blocks: self.blocks,
             branches: self.changed,
             end: self.end,
-            own_key_is_used_elsewhere: self.own_key_is_used_elsewhere,
+            own_key_is_spent: self.own_key_is_spent,
         })
     }
 
@@ -173,13 +185,15 @@ impl<'a> Staging<'a> {
             held_through.push(commits.get(held).map_or(u64::MAX, |first| first.id.seq - 1));
             runs.push(self.stage(&place, &commits[held..])?);
             let fresh = !matches!(place, Target::Nowhere | Target::Asked);
-            self.own_key_is_used_elsewhere |= fresh
+            self.own_key_is_spent |= fresh
                 && append.source == Source::Peer
                 && block.runs()[run].replica == self.batch.own;
         }
         let fresh: Vec<_> =
             block.commits().iter().map(|commit| held_through[commit.run] < commit.id.seq).collect();
         if fresh.contains(&true) {
+            self.own_key_is_spent |=
+                append.source == Source::Peer && closes(block, &self.batch.own);
             self.append(block, &fresh, &runs)?;
         }
         Ok(())
@@ -262,10 +276,25 @@ impl<'a> Staging<'a> {
         if index >= BRANCHES_MAX {
             return Err(Refusal::TooManyReplicas);
         }
+        self.check_cap(branch.head.author, index)?;
         let no = BranchNo(u32::try_from(index).map_err(|_| Refusal::TooManyReplicas)?);
         self.begun.push((branch.head.author, no));
         self.changed.insert(no, branch);
         Ok(no)
+    }
+
+    /// Checks that an author may begin another branch, the space's branch number `index`.
+    fn check_cap(&self, author: ReplicaId, index: usize) -> Result<(), Refusal> {
+        let Some(cap) = self.batch.cap else { return Ok(()) };
+        if cap.closed.contains(&author) {
+            // What no longer counts may not take the room of those who do.
+            return if index < BRANCHES_MAX / 2 { Ok(()) } else { Err(Refusal::Closed { author }) };
+        }
+        // What is still asked may change which branches begin.
+        if self.questions.is_empty() && self.of(&author).count() >= cap.most {
+            return Err(Refusal::Crowded { author });
+        }
+        Ok(())
     }
 
     /// Records on a branch that another leaves it; the chain after the commit that follows there,
@@ -386,6 +415,15 @@ impl<'a> Staging<'a> {
         }
         known
     }
+}
+
+/// True when a hub closes an author's key in a block.
+fn closes(block: &Block, author: &ReplicaId) -> bool {
+    let controls = Rulings::new().controls(block).into_iter();
+    controls.map(|(_, control)| control).any(|control| match control {
+        Control::Closed(closing) => closing.author == *author,
+        Control::Refused(_) | Control::Redated(_) => false,
+    })
 }
 
 /// Checks that within a block, too, every fresh commit stands after what it follows and what its

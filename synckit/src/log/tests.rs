@@ -15,6 +15,7 @@ struct Shelf {
     blocks: Vec<LogBlock>,
     branches: Branches,
     own: ReplicaId,
+    cap: Option<Cap>,
     /// The number of questions that the last batch asked, and of rounds.
     asked: (usize, usize),
 }
@@ -22,7 +23,7 @@ struct Shelf {
 impl Shelf {
     fn empty() -> Self {
         let own = Author::named("shelf").head.author;
-        Self { blocks: Vec::new(), branches: Branches::new(), own, asked: (0, 0) }
+        Self { blocks: Vec::new(), branches: Branches::new(), own, cap: None, asked: (0, 0) }
     }
 
     /// A log that holds these commits, one block each.
@@ -50,6 +51,7 @@ impl Shelf {
             end: self.end(),
             own: self.own,
             append: &append,
+            cap: self.cap.as_ref(),
         };
         let (mut answers, mut asked) = (Answers::default(), BTreeSet::new());
         let mut rounds = 0;

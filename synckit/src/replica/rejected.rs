@@ -8,24 +8,62 @@ use crate::clock::Hlc;
 use crate::error::Error;
 use crate::id::{AggregateId, Position, ReplicaId};
 use crate::log::LogBlock;
-use crate::ruling::{Control, Rejection, Rulings};
+use crate::ruling::{Closing, Control, Refused, Rejection, Rulings};
 
-/// A commit that a hub has refused. It has no effect on any state, at no replica.
+/// Something that a hub has refused. It has no effect on any state, at no replica.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Rejected {
     /// The place of the refusal in the log: pass it to [`Replica::rejected`] to go on behind it.
     pub position: Position,
-    /// The commit: its author, and the number of its last event.
-    pub commit: CommitId,
-    /// The aggregate that its first event is about.
-    pub aggregate: AggregateId,
+    /// The part of the log that it is about.
+    pub scope: RejectedScope,
     /// The grounds.
     pub rejection: Rejection,
     /// The hub.
     pub hub: ReplicaId,
     /// The hub's clock.
     pub at: Hlc,
+}
+
+/// The part of a log that a hub has refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum RejectedScope {
+    /// One commit.
+    Commit {
+        /// The commit: its author, and the number of its last event.
+        commit: CommitId,
+        /// The aggregate that its first event is about.
+        aggregate: AggregateId,
+    },
+    /// Everything under an author's key beyond these commits, because more than
+    /// [`AUTHOR_BRANCHES_MAX`](crate::ruling::AUTHOR_BRANCHES_MAX) stores wrote under it: copies of one file that were used in many
+    /// places. Stores that still wrote under it have gone on under keys of their own.
+    Key {
+        /// The author.
+        author: ReplicaId,
+        /// The last commits that count, one of each branch that the hub had taken.
+        heads: Vec<CommitId>,
+    },
+}
+
+impl RejectedScope {
+    /// The author.
+    pub fn author(&self) -> ReplicaId {
+        match self {
+            Self::Commit { commit, .. } => commit.author,
+            Self::Key { author, .. } => *author,
+        }
+    }
+
+    /// The commit, when it is one.
+    pub fn commit(&self) -> Option<CommitId> {
+        match self {
+            Self::Commit { commit, .. } => Some(*commit),
+            Self::Key { .. } => None,
+        }
+    }
 }
 
 /// Refused commits as they become known; see [`Replica::rejections`].
@@ -40,7 +78,7 @@ impl Replica {
     /// The refusals after a position, in log order: one page, empty when there are no more. They are
     /// durable; an application that keeps the position of the last one it has shown misses none.
     ///
-    /// Lists the commits of all authors in the space. A store's own are those of
+    /// Lists those of all authors in the space. A store's own are those of
     /// [`Replica::id`]; an application that must know after the store has taken another key marks
     /// its edits with metadata of its own.
     ///
@@ -92,16 +130,20 @@ impl Rejections {
 fn refusals(log: &LogBlock) -> Vec<Rejected> {
     let controls = Rulings::new().controls(&log.block).into_iter();
     let refused = controls.filter_map(|(index, control)| match control {
-        Control::Refused(refused) => Some((index, refused)),
+        Control::Refused(Refused { commit, aggregate, rejection }) => {
+            Some((index, RejectedScope::Commit { commit, aggregate }, rejection))
+        }
+        Control::Closed(Closing { author, heads }) => {
+            Some((index, RejectedScope::Key { author, heads }, Rejection::of_closed_key()))
+        }
         Control::Redated(_) => None,
     });
-    let rejected = refused.filter_map(|(index, refused)| {
+    let rejected = refused.filter_map(|(index, scope, rejection)| {
         let entry = log.block.entry(index)?;
         Some(Rejected {
             position: Position(log.start.0 + index as u64 + 1),
-            commit: refused.commit,
-            aggregate: refused.aggregate,
-            rejection: refused.rejection,
+            scope,
+            rejection,
             hub: entry.dot().replica,
             at: entry.hlc(),
         })

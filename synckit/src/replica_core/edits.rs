@@ -202,7 +202,7 @@ impl Edits {
     pub(super) fn learn(&mut self, controls: Vec<(usize, Control)>) {
         let dates = controls.into_iter().filter_map(|(_, control)| match control {
             Control::Redated(dates) => Some(dates),
-            Control::Refused(_) => None,
+            Control::Refused(_) | Control::Closed(_) => None,
         });
         let own = dates.flatten().filter(|date| date.commit.author == self.author()).last();
         if let Some(Redating { written, at, .. }) = own {

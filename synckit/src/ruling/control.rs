@@ -6,6 +6,7 @@ use super::Certificate;
 use crate::block::Entry;
 use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
+use crate::envelope::{Context, Seen};
 use crate::event::EventRef;
 use crate::id::{AggregateId, Key, Name, ReplicaId};
 use crate::wire::{self, Field, Message, Reader, Unknown, WireError, WireType, Writer};
@@ -16,7 +17,9 @@ pub(super) const KIND: &str = "synckit.control";
 const REFUSED: &str = "synckit.refused";
 /// Gives commits other dates.
 const REDATED: &str = "synckit.redated";
-/// The version of both that is written here, and the only one that is read.
+/// Closes a key.
+const CLOSED: &str = "synckit.closed";
+/// The version of each that is written here, and the only one that is read.
 const VERSION: u32 = 1;
 
 /// Longest code and longest reason of a rejection, in bytes.
@@ -49,6 +52,13 @@ impl Rejection {
             Some(found) => Err(RejectionError { found }),
             None => Ok(Self { code: code.to_owned(), reason: reason.to_owned() }),
         }
+    }
+
+    /// The grounds on which a key is closed.
+    pub(crate) fn of_closed_key() -> Self {
+        let reason =
+            "too many stores wrote under one key: copies of its file were used in many places";
+        Self { code: "key.closed".to_owned(), reason: reason.to_owned() }
     }
 
     /// The code, for programs.
@@ -86,6 +96,17 @@ pub struct Redating {
     pub at: Hlc,
 }
 
+/// A closed key: of its commits only these and those before them on their chains count, from
+/// whatever store the others come and whenever.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Closing {
+    /// The author.
+    pub author: ReplicaId,
+    /// The last commits that count, one of each branch, ascending.
+    pub heads: Vec<CommitId>,
+}
+
 /// A control event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -94,6 +115,9 @@ pub enum Control {
     Refused(Refused),
     /// Re-dates commits.
     Redated(Vec<Redating>),
+    /// Closes a key. Its heads are the rows of the event's context: so it stands behind them in
+    /// every log.
+    Closed(Closing),
 }
 
 impl Control {
@@ -109,6 +133,7 @@ impl Control {
         let control = match entry.event().name.as_str() {
             REFUSED => Self::Refused(Refused::read_fields(&mut input).ok()?),
             REDATED => Self::Redated(read_redatings(&mut input).ok()?),
+            CLOSED => Self::Closed(read_closing(entry, &mut input)?),
             _ => return None,
         };
         input.finish().ok()?;
@@ -128,10 +153,24 @@ impl Control {
                 dates.iter().for_each(|date| write_nested(2, date, &mut out));
                 REDATED
             }
+            Self::Closed(closing) => {
+                closing.author.as_bytes().write_field(2, &mut out);
+                CLOSED
+            }
         };
         let name = Name::new(name).map_err(|_| INVALID)?;
         let event = EventRef { name, version: VERSION, min_reader: VERSION };
         Ok((event, Bytes::from(out.finish()?)))
+    }
+
+    /// The context of the event.
+    pub(super) fn context(&self) -> Context {
+        match self {
+            Self::Refused(_) | Self::Redated(_) => Context::new(),
+            Self::Closed(closing) => {
+                Context::of(closing.heads.iter().map(|head| Seen { on: *head, seq: head.seq }))
+            }
+        }
     }
 
     /// The aggregate that control events of a hub are about.
@@ -206,6 +245,14 @@ fn read_redatings(input: &mut Reader<'_>) -> Result<Vec<Redating>, WireError> {
         present = input.take_again(WireType::Len)?;
     }
     Ok(dates)
+}
+
+fn read_closing(entry: &Entry<'_>, input: &mut Reader<'_>) -> Option<Closing> {
+    let author = ReplicaId::from_bytes(Field::read_field(2, input).ok()?);
+    let context = entry.envelope().context;
+    let heads: Vec<_> = context.iter().map(|row| row.on).collect();
+    let ends = context.iter().all(|row| row.on.author == author && row.seq == row.on.seq);
+    ends.then_some(Closing { author, heads })
 }
 
 fn write_nested(number: u32, message: &impl Message, out: &mut Writer) {

@@ -5,7 +5,7 @@ use super::{Authority, Refused, Rejection, Rulings};
 use crate::block::{Block, BlockPacker};
 use crate::chain::CommitId;
 use crate::clock::{CLOCK_AHEAD_MAX, Hlc, HybridClock, UnixMillis};
-use crate::envelope::{Context, Envelope, Metadata};
+use crate::envelope::{Envelope, Metadata};
 use crate::id::{AggregateId, Dot, SpaceId};
 use crate::key::ReplicaKey;
 use crate::wire::WireError;
@@ -115,7 +115,7 @@ impl Governor {
                 aggregate: aggregate.clone(),
                 event,
                 hlc: Hlc::new(wall, 0),
-                context: Context::new(),
+                context: control.context(),
                 last: true,
                 metadata: Metadata::new(),
                 extensions: bytes::Bytes::new(),

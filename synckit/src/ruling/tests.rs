@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::control::INVALID;
 use super::*;
 use crate::block::BlockPacker;
+use crate::branch::Branch;
 use crate::clock::{CLOCK_AHEAD_MAX, UnixMillis};
 use crate::envelope::{Context, Envelope, Metadata};
 use crate::event::EventRef;
@@ -82,7 +83,7 @@ fn what_is_dated_too_far_ahead_gets_the_hubs_time_and_stays_behind_what_its_auth
         let ruled = Governor::rule(&Rulings::new(), suspects, UnixMillis::new(NOON));
         ruled.into_iter().find_map(|control| match control {
             Control::Redated(dates) => Some(dates.iter().map(|date| date.at).collect::<Vec<_>>()),
-            Control::Refused(_) => None,
+            Control::Refused(_) | Control::Closed(_) => None,
         })
     };
     let edge = u64::try_from(CLOCK_AHEAD_MAX.as_millis()).unwrap();
@@ -178,6 +179,47 @@ fn control_events_are_read_as_they_were_written_and_nothing_else_is() {
     assert!(Rejection::new("", "reason").is_err() && Rejection::new("code", "").is_err());
     assert!(Rejection::new("code", &"r".repeat(REJECTION_BYTES_MAX + 1)).is_err());
     assert_eq!(INVALID.to_string(), WireError::Invalid { expected: "control event" }.to_string());
+}
+
+#[test]
+fn of_a_closed_key_what_every_closing_leaves_counts_in_whatever_order_they_come() {
+    // Branch 0 goes to number 9, branch 1 leaves it after 4, branch 2 leaves that one after 6.
+    let mut branches = Branches::new();
+    let heads = [commit(9, 9), commit(9, 8), commit(9, 7)];
+    let of = |head, leaves| Branch { head, first: head.chain, leaves, forks: Vec::new() };
+    branches.set(BranchNo(0), of(heads[0], None)).unwrap();
+    branches.set(BranchNo(1), of(heads[1], Some((BranchNo(0), 4)))).unwrap();
+    branches.set(BranchNo(2), of(heads[2], Some((BranchNo(1), 6)))).unwrap();
+    let close = |hub, on: &[usize]| {
+        let author = heads[0].author;
+        let mut last: Vec<_> = on.iter().map(|on| heads[*on]).collect();
+        last.sort_unstable();
+        let closing = Closing { author, heads: last };
+        let block = written(&authority(), &key(hub), &[Control::Closed(closing.clone())]);
+        let read = Rulings::new().controls(&block);
+        assert_eq!(read, [(0, Control::Closed(closing))]);
+        let place = |anchor| heads.iter().position(|head| head == anchor).unwrap();
+        let no = |index| BranchNo(u32::try_from(index).unwrap());
+        let anchors: Vec<_> = block.anchors().iter().map(place).map(no).collect();
+        move |rulings: &mut Rulings| rulings.close(&block, &anchors, &branches).len()
+    };
+    let (one, two) = (close.clone()(1, &[0, 2]), close(2, &[1, 2]));
+    let (mut first, mut second) = (Rulings::new(), Rulings::new());
+    assert_eq!((one(&mut first), two(&mut first), two(&mut first)), (1, 1, 0));
+    assert_eq!((two(&mut second), one(&mut second), one(&mut second)), (1, 1, 0));
+    assert_eq!(first, second);
+    let counts = |no, seq| !first.voids(&heads[0].author, BranchNo(no), seq);
+    assert_eq!([4, 5, 9].map(|seq| counts(0, seq)), [true, false, false], "only what they share");
+    assert_eq!([5, 6, 7].map(|seq| counts(1, seq)), [true, true, false]);
+    assert_eq!([7, 8].map(|seq| counts(2, seq)), [true, false], "nothing from here on");
+    assert!(first.closes(&heads[0].author) && !first.voids(&key(3).id(), BranchNo(3), 1));
+}
+
+#[test]
+fn a_closing_of_heads_of_another_author_is_none() {
+    let closing = Closing { author: key(8).id(), heads: vec![commit(9, 4)] };
+    let block = written(&authority(), &key(1), &[Control::Closed(closing)]);
+    assert_eq!(Rulings::new().controls(&block), []);
 }
 
 fn authority() -> Authority {

@@ -293,7 +293,7 @@ impl Ledger {
         };
         draft.append(&admitted.blocks, admitted.end);
         draft.set_branches(known, admitted.branches);
-        if admitted.own_key_is_used_elsewhere {
+        if admitted.own_key_is_spent {
             self.new_key(own, &mut draft).await?;
         }
         for (place, change) in self.queue.cursors().unwritten(&batch.space) {
@@ -348,6 +348,7 @@ impl Ledger {
             end: known.row.end(),
             own,
             append: &batch.append,
+            cap: batch.cap.as_ref(),
         };
         let mut answers = Answers::default();
         loop {

@@ -4,9 +4,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use synckit::block::{Block, BlockPacker};
+use synckit::chain::CommitId;
+use synckit::envelope::{Context, Envelope};
 use synckit::hub::{Authority, Proposal, Rejection};
-use synckit::id::{Position, SpaceId};
-use synckit::replica::LinkState;
+use synckit::id::{Dot, Position, SpaceId};
+use synckit::key::ReplicaKey;
+use synckit::replica::{LinkState, RejectedScope};
+use synckit::ruling::AUTHOR_BRANCHES_MAX;
+use synckit::store::EventStore;
+use synckit::testing::batch;
 use synckit::{Hub, Replica, WallClock, registry};
 
 use super::support::{
@@ -36,11 +43,12 @@ async fn a_refused_edit_has_no_effect_anywhere_and_its_author_is_told() {
 
     let told = ann.rejected(Position::START).await.unwrap();
     assert_eq!(told.len(), 1);
-    assert_eq!(told[0].commit.author, ann.id());
+    assert_eq!(told[0].scope.author(), ann.id());
     assert_eq!(told[0].rejection.code(), "visit.spam");
     assert_eq!(told[0].rejection.reason(), "visits do not advertise");
-    assert_eq!(told[0].aggregate.kind.as_str(), "book");
-    assert_eq!(bob.rejected(Position::START).await.unwrap()[0].commit, told[0].commit);
+    let RejectedScope::Commit { aggregate, .. } = &told[0].scope else { panic!("{told:?}") };
+    assert_eq!(aggregate.kind.as_str(), "book");
+    assert_eq!(bob.rejected(Position::START).await.unwrap()[0].scope, told[0].scope);
     assert_eq!(ann.rejected(told[0].position).await.unwrap(), []);
     assert_eq!(ann.parked(Position::START).await.unwrap(), []);
     assert_eq!(ann.status().await.unwrap().parked, 0);
@@ -59,8 +67,9 @@ async fn what_is_refused_while_a_link_is_live_is_told_as_it_becomes_known() {
     for round in ["spam 1", "spam 2", "spam 3"] {
         visit(&ann, round).await;
         let told = refused.next().await.unwrap();
-        assert_eq!(told.commit.author, ann.id());
-        assert_eq!(told.commit.seq, ann.status().await.unwrap().own_events);
+        let commit = told.scope.commit().unwrap();
+        assert_eq!(commit.author, ann.id());
+        assert_eq!(commit.seq, ann.status().await.unwrap().own_events);
     }
     visit(&ann, "at last").await;
     while seen.next().await.unwrap().line != "at last" {}
@@ -225,6 +234,97 @@ async fn a_hub_with_a_policy_takes_nothing_where_it_could_not_refuse() {
     let error = stranger.sync_once(way_to(&hub)).await.unwrap_err();
     assert!(error.to_string().contains("name the space as its authority does"), "{error}");
     assert_eq!(hub.store().head(stranger.space()).await.unwrap(), Position::START);
+}
+
+#[tokio::test]
+async fn a_key_under_which_hundreds_of_copies_write_is_closed_and_nobody_is_held_up() {
+    let copies = copies(AUTHOR_BRANCHES_MAX + 10).await;
+    let author = copies[0].runs()[0].replica;
+    let carrier = carrying(&copies).await;
+    let hub = hub().in_memory().unwrap();
+    let bob = visitor().await;
+    visit(&bob, "b1").await;
+    sync(&bob, &hub).await;
+    visit(&carrier, "c1").await;
+    settle(&hub, &[&carrier, &bob]).await;
+    let mut counted: Vec<_> = (0..AUTHOR_BRANCHES_MAX).map(|n| format!("copy {n}")).collect();
+    counted.extend(["before", "b1", "c1"].map(str::to_owned));
+    let counted: Vec<_> = counted.iter().map(String::as_str).collect();
+    assert_agree(&[&carrier, &bob], &counted).await;
+
+    let told = carrier.rejected(Position::START).await.unwrap();
+    assert_eq!(told.len(), 1);
+    let RejectedScope::Key { author: closed, heads } = &told[0].scope else { panic!("{told:?}") };
+    assert_eq!((*closed, heads.len()), (author, AUTHOR_BRANCHES_MAX));
+    assert_eq!(told[0].rejection.code(), "key.closed");
+
+    // Whatever comes of it later has no effect either, and everybody goes on.
+    let late = carrying(&self::copies(AUTHOR_BRANCHES_MAX + 11).await).await;
+    visit(&late, "d1").await;
+    visit(&bob, "b2").await;
+    settle(&hub, &[&late, &bob, &carrier]).await;
+    let counted = [&counted[..], &["d1", "b2"]].concat();
+    assert_agree(&[&carrier, &bob, &late], &counted).await;
+    assert_eq!(late.rejected(Position::START).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn two_hubs_that_close_one_key_leave_what_both_had_taken() {
+    let copies = copies(2 * AUTHOR_BRANCHES_MAX).await;
+    let (one, two) = (hub().in_memory().unwrap(), hub().in_memory().unwrap());
+    let shared = AUTHOR_BRANCHES_MAX / 2;
+    let others = [&copies[..=shared], &copies[AUTHOR_BRANCHES_MAX + 1..]].concat();
+    let (ann, bob) = (carrying(&copies[..=AUTHOR_BRANCHES_MAX + 1]).await, carrying(&others).await);
+    settle(&one, &[&ann]).await;
+    settle(&two, &[&bob]).await;
+    for hub in [&one, &two, &one] {
+        settle(hub, &[&ann, &bob]).await;
+    }
+    let mut counted: Vec<_> = (0..shared).map(|n| format!("copy {n}")).collect();
+    counted.push("before".to_owned());
+    let counted: Vec<_> = counted.iter().map(String::as_str).collect();
+    assert_agree(&[&ann, &bob], &counted).await;
+    let newcomer = visitor().await;
+    sync(&newcomer, &two).await;
+    assert_agree(&[&ann, &bob, &newcomer], &counted).await;
+}
+
+/// The commit "before" of one key, then what so many stores that were copied after it wrote, each
+/// of them "copy" and its number.
+async fn copies(count: usize) -> Vec<Block> {
+    let key = ReplicaKey::from_seed(&[9; ReplicaKey::SEED_LEN]);
+    let scribe = visitor().await;
+    let mut blocks = Vec::new();
+    let mut before = CommitId::root(&space(), key.id());
+    for nth in 0..=count {
+        let signature = nth.checked_sub(1).map_or("before".to_owned(), |n| format!("copy {n}"));
+        visit(&scribe, &signature).await;
+        let log = scribe.store().read_after(&space(), Position(3 * nth as u64)).await.unwrap();
+        let events = log.blocks[0].block.entries().map(|entry| entry.envelope());
+        let commit: Vec<_> = (before.seq + 1..)
+            .zip(events)
+            .map(|(seq, event)| Envelope {
+                dot: Dot { replica: key.id(), seq },
+                context: Context::new(),
+                ..event
+            })
+            .collect();
+        let mut packer = BlockPacker::new(space());
+        let end = packer.push_commit(&before, nth as u64, &commit).unwrap();
+        blocks.push(packer.finish(|end| end.sign(&key)).unwrap());
+        if nth == 0 {
+            before = end;
+        }
+    }
+    blocks
+}
+
+/// A replica that holds what others have written.
+async fn carrying(blocks: &[Block]) -> Replica {
+    let store = Arc::new(EventStore::in_memory().unwrap());
+    store.commit(batch(blocks)).await.unwrap();
+    let builder = Replica::builder().registry(registry![Book]).space(space());
+    builder.over(store).await.unwrap()
 }
 
 fn hub() -> synckit::hub::HubBuilder {

@@ -179,17 +179,43 @@ fn unknown_commits_of_the_own_key_from_a_peer_show_that_it_is_used_elsewhere() {
     let mut shelf = Shelf { own: ann.head.author, ..Shelf::empty() };
     let mine = seal(&[&ann.write(&["milk"], &[])]);
     let admitted = shelf.admit(std::slice::from_ref(&mine), Source::Local).unwrap();
-    assert!(!admitted.own_key_is_used_elsewhere, "written here");
+    assert!(!admitted.own_key_is_spent, "written here");
     let admitted = shelf.admit(&[mine], Source::Peer).unwrap();
-    assert!(!admitted.own_key_is_used_elsewhere, "held already");
+    assert!(!admitted.own_key_is_spent, "held already");
     let theirs = seal(&[&copy.write(&["beer"], &[])]);
     let admitted = shelf.admit(&[theirs], Source::Peer).unwrap();
-    assert!(admitted.own_key_is_used_elsewhere, "a branch of a copy");
+    assert!(admitted.own_key_is_spent, "a branch of a copy");
     let later = seal(&[&ann.write(&["bread"], &[])]);
     let admitted = shelf.admit(&[later], Source::Peer).unwrap();
-    assert!(admitted.own_key_is_used_elsewhere, "lost here, when it was restored from a copy");
+    assert!(admitted.own_key_is_spent, "lost here, when it was restored from a copy");
     let other = seal(&[&Author::named("bob").write(&["tea"], &[])]);
-    assert!(!shelf.admit(&[other], Source::Peer).unwrap().own_key_is_used_elsewhere);
+    assert!(!shelf.admit(&[other], Source::Peer).unwrap().own_key_is_spent);
+}
+
+#[test]
+fn one_branch_of_an_author_too_many_is_named_so_that_its_key_can_be_closed() {
+    let mut ann = Author::named("ann");
+    let mut copies = [2, 3, 4, 5].map(|nonce| ann.copied(nonce));
+    let mut shelf = Shelf::holding(&[&ann.write(&["milk"], &[])]);
+    let branches = copies.each_mut().map(|copy| seal(&[&copy.write(&["beer"], &[])]));
+    let (last, branches) = branches.split_last().unwrap();
+    let mut other = Author::named("bob");
+    shelf.receive(&[seal(&[&other.write(&["bread"], &[])])]).unwrap();
+    shelf.cap = Some(Cap { most: 2, closed: BTreeSet::new() });
+    let crowded = Err(Refusal::Crowded { author: ann.head.author });
+    assert_eq!(shelf.receive(branches), crowded, "across a batch");
+    assert_eq!(shelf.receive(&branches[..1]), Ok(1));
+    assert_eq!(shelf.receive(branches), crowded, "held ones do not count twice");
+    assert_eq!(shelf.receive(&branches[..1]), Ok(0));
+    assert_eq!(shelf.receive(&[seal(&[&ann.write(&["tea"], &[])])]), Ok(1), "it may go on");
+
+    shelf.cap = Some(Cap { most: 2, closed: [ann.head.author].into() });
+    assert_eq!(shelf.receive(branches), Ok(2), "others may have seen them");
+    fill(&mut shelf.branches, BRANCHES_MAX / 2);
+    let refusal = Refusal::Closed { author: ann.head.author };
+    assert_eq!(shelf.receive(std::slice::from_ref(last)), Err(refusal));
+    let newcomer = seal(&[&Author::named("cleo").write(&["eggs"], &[])]);
+    assert_eq!(shelf.receive(&[newcomer]), Ok(1), "the room is for others");
 }
 
 /// Adds branches of authors that nobody asks about.

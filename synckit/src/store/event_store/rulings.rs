@@ -1,7 +1,10 @@
 //! Reading what hubs have ruled, and what a ruling needs to know.
 
+use std::ops::RangeInclusive;
+
 use super::{EventStore, first};
 use crate::block::Block;
+use crate::branch::Branches;
 use crate::chain::CommitId;
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::LogBlock;
@@ -39,15 +42,34 @@ impl EventStore {
     /// # Errors
     /// When the store cannot be read.
     pub async fn rulings(&self, space: &SpaceId, through: Position) -> Result<Rulings, StoreError> {
-        let (mut rulings, mut read) = (Rulings::new(), Position::START);
+        let mut rulings = Rulings::new();
+        self.follow(space, &mut rulings, Position::START..=through).await?;
+        Ok(rulings)
+    }
+
+    /// Adds the rulings of a part of a log. Returns the position that they are known up to.
+    pub(crate) async fn follow(
+        &self,
+        space: &SpaceId,
+        rulings: &mut Rulings,
+        part: RangeInclusive<Position>,
+    ) -> Result<Position, StoreError> {
+        let (mut read, through) = part.into_inner();
         loop {
             let blocks = self.control(space, read).await?;
+            // Read after the blocks, so these branches reach as far.
+            let branches = if blocks.iter().any(LogBlock::closes_keys) {
+                self.branches(space).await?
+            } else {
+                Branches::new()
+            };
             for log in blocks.iter().take_while(|log| log.end() <= through) {
-                rulings.note(&log.block);
+                log.rule(rulings, &branches);
             }
             match blocks.last().map(LogBlock::end) {
                 Some(last) if last < through => read = last,
-                _ => return Ok(rulings),
+                Some(last) => return Ok(last.min(through)),
+                None => return Ok(read),
             }
         }
     }

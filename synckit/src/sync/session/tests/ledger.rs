@@ -13,10 +13,10 @@ use crate::event::EventRef;
 use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{
-    Admission, Answers, Append, Cursor, Decision, LogBlock, LogRun, Page, Question, READ_BYTES_MAX,
-    Refusal, Source,
+    Admission, Admitted, Answers, Append, Cap, Cursor, Decision, LogBlock, LogRun, Page, Question,
+    READ_BYTES_MAX, Refusal, Source,
 };
-use crate::ruling::Rulings;
+use crate::ruling::{Closing, Control, Rulings};
 use crate::sync::Recollection;
 
 /// A mistake that a store could make.
@@ -104,7 +104,7 @@ impl Ledger {
     pub(super) fn rulings(&self, through: Position) -> Rulings {
         let mut rulings = Rulings::new();
         for log in self.blocks.iter().filter(|log| log.end() <= through) {
-            rulings.note(&log.block);
+            log.rule(&mut rulings, &self.branches);
         }
         rulings
     }
@@ -199,7 +199,33 @@ impl Ledger {
         Ok((start, self.head()))
     }
 
-    fn append(&mut self, blocks: &[Block], source: Source) -> Result<(), Refusal> {
+    /// The author of whom blocks would begin one branch too many.
+    pub(super) fn crowded(&self, blocks: &[Block], most: usize) -> Option<ReplicaId> {
+        let closed = self.rulings(self.head()).closed().copied().collect();
+        match self.admit(blocks, Source::Peer, Some(&Cap { most, closed })) {
+            Err(Refusal::Crowded { author }) => Some(author),
+            _ => None,
+        }
+    }
+
+    /// True when a hub has closed the key of a commit's author before it.
+    pub(super) fn is_void(&self, commit: &CommitId) -> bool {
+        let controls = self.blocks.iter().flat_map(|log| Rulings::new().controls(&log.block));
+        controls.into_iter().any(|(_, control)| match control {
+            Control::Closed(Closing { author, heads }) => {
+                let mut counted = heads.iter().flat_map(|head| self.behind(head));
+                author == commit.author && !counted.any(|other| other == *commit)
+            }
+            Control::Refused(_) | Control::Redated(_) => false,
+        })
+    }
+
+    fn admit(
+        &self,
+        blocks: &[Block],
+        source: Source,
+        cap: Option<&Cap>,
+    ) -> Result<Admitted, Refusal> {
         let append: Vec<_> =
             blocks.iter().map(|block| Append { block: block.clone(), source }).collect();
         let admission = Admission {
@@ -208,14 +234,19 @@ impl Ledger {
             end: self.end(),
             own: self.replica(),
             append: &append,
+            cap,
         };
         let mut answers = Answers::default();
-        let admitted = loop {
+        loop {
             match admission.decide(&answers)? {
-                Decision::Admit(admitted) => break admitted,
+                Decision::Admit(admitted) => return Ok(admitted),
                 Decision::Ask(questions) => self.answer(&questions, &mut answers),
             }
-        };
+        }
+    }
+
+    fn append(&mut self, blocks: &[Block], source: Source) -> Result<(), Refusal> {
+        let admitted = self.admit(blocks, source, None)?;
         for log in admitted.blocks {
             log.extend(&mut self.branches).unwrap();
             self.push(log);
@@ -223,18 +254,18 @@ impl Ledger {
         for (no, branch) in &admitted.branches {
             assert_eq!(self.branches.get(*no), Some(branch), "a log tells its branches");
         }
-        if admitted.own_key_is_used_elsewhere {
+        if admitted.own_key_is_spent {
             self.take_new_key();
         }
         Ok(())
     }
 
-    /// Commits what this replica wrote; what of it was new.
     /// Commits what a peer has sent, and no cursor.
     pub(super) fn commit_first(&mut self, blocks: &[Block]) -> Result<(), Refusal> {
         self.append(blocks, Source::Peer)
     }
 
+    /// Commits what this replica wrote; what of it was new.
     pub(super) fn commit_own(&mut self, blocks: &[Block]) -> Result<Vec<LogBlock>, Refusal> {
         let first = self.blocks.len();
         self.append(blocks, Source::Local)?;

@@ -127,6 +127,11 @@ fn a_ruling_that_never_reaches_the_author_is_found() {
     assert_found(Bug::KeepsRulings, "not converged");
 }
 
+#[test]
+fn a_hub_that_leaves_out_a_branch_instead_of_closing_its_key_is_found() {
+    assert_found(Bug::LeavesOutCrowds, "has cursor");
+}
+
 /// The bug breaks a promise, and this is what is said of it.
 fn assert_found(bug: Bug, how: &str) {
     let broken = (0..SEEDS).find_map(|seed| {

@@ -39,8 +39,10 @@ use crate::sync::{Config, Input, Now, Role, Session, Until};
 
 pub(super) use self::plan::Bug;
 
-/// After troubles have ended, everything has converged within this time, in milliseconds.
-const CONVERGES_WITHIN: u64 = 120_000;
+/// After troubles have ended, everything has converged within this time, in milliseconds: a cut
+/// connection may be noticed last of all, and what was held up by it then goes from hub to hub in
+/// sessions that begin up to 20 seconds apart.
+const CONVERGES_WITHIN: u64 = 200_000;
 /// After everything has converged, the last cut connection has been noticed within this time.
 const SETTLES_WITHIN: u64 = 100_000;
 /// It is watched this long that nothing is sent in vain.
@@ -65,6 +67,8 @@ pub(super) struct Report {
     pub(super) accidents: u64,
     /// Branches that left others.
     pub(super) forks: u64,
+    /// Keys that hubs have closed.
+    pub(super) closings: u64,
 }
 
 impl AddAssign for Report {
@@ -76,6 +80,7 @@ impl AddAssign for Report {
         self.crashes += other.crashes;
         self.accidents += other.accidents;
         self.forks += other.forks;
+        self.closings += other.closings;
     }
 }
 

@@ -162,7 +162,10 @@ impl Audit {
             }
         }
         for log in &ledger.blocks {
-            for commit in log.block.commits().iter().filter(|commit| !rulings.refuses(&commit.id)) {
+            for commit in log.block.commits() {
+                if rulings.refuses(&commit.id) || ledger.is_void(&commit.id) {
+                    continue;
+                }
                 let aggregate = log.block.entry(commit.entries.start).unwrap().aggregate();
                 let Some((_, holds)) = last.get(aggregate) else { continue };
                 if is_control(aggregate) {
@@ -201,7 +204,10 @@ impl Audit {
                 let behind = ledger.behind(id);
                 for (other, (dot, aggregate)) in dots.iter().filter(|(other, _)| *other != id) {
                     // Nobody sees what was refused by then.
-                    if aggregate != event.entry.aggregate() || rulings.refuses(other) {
+                    if aggregate != event.entry.aggregate()
+                        || rulings.refuses(other)
+                        || ledger.is_void(other)
+                    {
                         continue;
                     }
                     let saw = self.written[id].contains(other) || behind.contains(other);

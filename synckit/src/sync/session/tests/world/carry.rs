@@ -227,7 +227,9 @@ impl World {
         }
         let (peer, forgetful) = (persist.peer, self.has(Bug::ForgetsDedupe));
         let begin = self.nodes[node].ledger.head();
-        let (before, ruled) = self.rule(node, &persist.blocks)?;
+        let (before, closed) = self.close(node, &persist.blocks)?;
+        let (ruled_before, ruled) = self.rule(node, &persist.blocks[before..])?;
+        let (before, ruled) = (before + ruled_before, ruled || closed);
         let keeps = ruled && self.has(Bug::KeepsRulings);
         let ledger = &mut self.nodes[node].ledger;
         if forgetful {

@@ -10,10 +10,57 @@ use crate::chain::CommitId;
 use crate::id::SpaceId;
 use crate::log::Refusal;
 use crate::ruling::{
-    Authority, Governor, Past, Rejection, Suspect, Suspicion, ruled_elsewhere, suspects,
+    Authority, Closing, Control, Governor, Past, Rejection, Suspect, Suspicion, ruled_elsewhere,
+    suspects,
 };
 
 impl World {
+    /// Closes the keys that have too many branches in what a hub is about to commit. Returns how many
+    /// of the blocks stand in the log by then, and if any ruling does.
+    pub(super) fn close(&mut self, node: usize, blocks: &[Block]) -> Result<(usize, bool), String> {
+        let (mut before, mut ruled) = (0, false);
+        if !self.plan.governs(node) {
+            return Ok((before, ruled));
+        }
+        let refused = |refusal: Refusal| format!("node {node} refuses what is sound: {refusal}");
+        let crowded = |world: &Self, blocks: &[Block]| {
+            world.nodes[node].ledger.crowded(blocks, world.plan.branches_of_key_max)
+        };
+        while let Some(author) = crowded(self, &blocks[before..]) {
+            if self.has(Bug::LeavesOutCrowds) {
+                return Ok((blocks.len(), false));
+            }
+            let next = &blocks[before..=before];
+            if before + 1 < blocks.len() && crowded(self, next).is_none() {
+                let (held, dated) = self.rule(node, next)?;
+                self.nodes[node].ledger.commit_first(&next[held..]).map_err(refused)?;
+                (before, ruled) = (before + 1, ruled || dated);
+                continue;
+            }
+            let branches = &self.nodes[node].ledger.branches;
+            let heads = branches.of(&author).iter().map(|no| branches.get(*no).unwrap().head);
+            let mut heads: Vec<_> = heads.collect();
+            heads.sort_unstable();
+            self.write_rulings(node, &[Control::Closed(Closing { author, heads })])?;
+            (self.report.closings, ruled) = (self.report.closings + 1, true);
+        }
+        Ok((before, ruled))
+    }
+
+    fn write_rulings(&mut self, node: usize, ruled: &[Control]) -> Sound {
+        let wall = self.wall(node);
+        let ledger = &mut self.nodes[node].ledger;
+        let (space, key) = (ledger.space.clone(), ledger.key.clone());
+        let head = (ledger.own_head(), ledger.nonce);
+        let written = Governor::new(authority()).write(&space, &key, head, ruled, wall);
+        let written = written.map_err(|error| format!("a ruling cannot be written: {error}"))?;
+        for commit in written.iter().flat_map(|block| block.commits()) {
+            self.audit.wrote(commit.id, [].into())?;
+        }
+        let refused = |refusal| format!("node {node} rules what its log refuses: {refusal}");
+        ledger.commit_own(&written).map(drop).map_err(refused)
+    }
+
     /// Rules on what a hub is about to commit; what is committed before that and with it. Returns
     /// how many of the blocks stand in the log by then.
     pub(super) fn rule(&mut self, node: usize, blocks: &[Block]) -> Result<(usize, bool), String> {
@@ -48,20 +95,10 @@ impl World {
         if ruled.is_empty() {
             return Ok((0, false));
         }
-        let (space, key) = (ledger.space.clone(), ledger.key.clone());
-        let head = (ledger.own_head(), ledger.nonce);
-        let written = Governor::new(authority()).write(&space, &key, head, &ruled, wall);
-        let ruled = written.map_err(|error| format!("a ruling cannot be written: {error}"))?;
-        for commit in ruled.iter().flat_map(|block| block.commits()) {
-            self.audit.wrote(commit.id, [].into())?;
-        }
-        let ledger = &mut self.nodes[node].ledger;
-        let mut commit = || -> Result<(), Refusal> {
-            ledger.commit_first(&blocks[..elsewhere])?;
-            ledger.commit_own(&ruled).map(drop)
-        };
         let refused = |refusal| format!("node {node} rules what its log refuses: {refusal}");
-        commit().map_err(refused)?;
+        let ledger = &mut self.nodes[node].ledger;
+        ledger.commit_first(&blocks[..elsewhere]).map_err(refused)?;
+        self.write_rulings(node, &ruled)?;
         Ok((elsewhere, true))
     }
 
@@ -69,13 +106,15 @@ impl World {
     /// are the same everywhere.
     pub(super) fn counts_what_is_in_force(&self) -> Sound {
         let first = &self.nodes[0].ledger;
+        let expected = reference(first, first.head(), &first.rulings(first.head()));
         for ledger in self.nodes.iter().map(|node| &node.ledger) {
             let rulings = ledger.rulings(ledger.head());
-            let expected = reference(first, first.head(), &rulings);
             for (id, state) in reference(ledger, ledger.head(), &rulings) {
                 let of_id = |log: &crate::log::LogBlock| {
                     let commits = log.block.commits().iter();
-                    let counted = commits.filter(|commit| !rulings.refuses(&commit.id));
+                    let counted = commits.filter(|commit| {
+                        !rulings.refuses(&commit.id) && !ledger.is_void(&commit.id)
+                    });
                     let entries = counted.flat_map(|commit| commit.entries.clone());
                     entries.filter(|at| log.block.entry(*at).unwrap().aggregate() == &id).count()
                 };

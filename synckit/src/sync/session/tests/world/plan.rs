@@ -33,6 +33,8 @@ pub(in super::super) enum Bug {
     ForgetsDedupe,
     /// A hub takes what it rules for something that its peer has.
     KeepsRulings,
+    /// A hub leaves out the branches of a key that are too many, and closes nothing.
+    LeavesOutCrowds,
     /// A group commit loses the last of its blocks now and then.
     LosesGroupMember,
     /// Frames without events, which tell what was passed over, are not sent.
@@ -78,8 +80,10 @@ pub(super) struct Plan {
     pub(super) partitions: u64,
     pub(super) duplicates: u64,
     pub(super) stops: u64,
-    /// Hubs refuse and re-date.
+    /// Hubs refuse, re-date and close keys.
     pub(super) governed: bool,
+    /// Hubs take this many branches of a key before they close it.
+    pub(super) branches_of_key_max: usize,
     /// The number of accidents to files.
     pub(super) accidents: u64,
     /// Settings of clocks.
@@ -121,6 +125,7 @@ impl Plan {
             duplicates: rng.up_to(4 * trouble),
             stops: rng.up_to(3 * trouble),
             governed: rng.per_mille(400),
+            branches_of_key_max: [1, 1, 2, 9][rng.clone().index(4)],
             accidents: [0, 6, 20][rng.index(3)],
             steps: [0, 2, 8][rng.index(3)],
             lies_per_mille: [0, 0, 200][rng.index(3)],

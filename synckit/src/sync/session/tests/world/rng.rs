@@ -1,6 +1,7 @@
 //! Randomness that a seed repeats exactly.
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
+#[derive(Clone)]
 pub(super) struct Rng(u64);
 
 impl Rng {
