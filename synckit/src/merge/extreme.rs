@@ -122,12 +122,13 @@ impl<T: Value + Ord, R: Extreme> ExtremeState<T, R> {
         let id = read_id(1, input)?;
         let value = <T as wire::Field>::read_field(4, input)?;
         let author = id.dot.replica;
-        let is_new = self.authors.last_key_value().is_none_or(|(last, _)| *last < author);
-        let follows = |writes: &Vec<(OpId, T)>| {
-            let last = writes.last();
-            last.is_some_and(|(last, further)| *last < id && Self::beats(further, &value))
+        let follows = match self.authors.last_key_value() {
+            Some((last, writes)) if *last == author => writes
+                .last()
+                .is_some_and(|(last, further)| *last < id && Self::beats(further, &value)),
+            last => last.is_none_or(|(last, _)| *last < author),
         };
-        if !is_new && !self.authors.get(&author).is_some_and(follows) {
+        if !follows {
             return Err(WireError::Unsorted { number });
         }
         self.authors.entry(author).or_default().push((id, value));

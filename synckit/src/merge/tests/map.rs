@@ -100,6 +100,21 @@ fn a_lesser_value_that_a_removal_had_not_seen_holds_after_it() {
     assert_eq!(peaks.bytes(), []);
 }
 
+#[test]
+fn writes_of_an_entry_in_another_order_are_no_state() {
+    const WRITE_BYTES: usize = 40;
+    let mut peaks = Merged::<BTreeMap<u8, u8>, Map<Max>>::new();
+    for (author, seq, value) in [(ANN, 1, 3), (ANN, 3, 0), (BOB, 2, 2)] {
+        let raised = MapOp::Entry { key: 1, op: MaxOp::Raised(value) };
+        peaks.fold(raised, &moment(author, seq, seq, &[]));
+    }
+    let mut bytes = peaks.bytes();
+    let begins = bytes.len() - 2 * WRITE_BYTES;
+    bytes[begins..].rotate_left(WRITE_BYTES);
+    let found = restored::<MapState<u8, ExtremeState<u8, Max>>>(&bytes);
+    assert_eq!(found, Err(WireError::Unsorted { number: 2 }));
+}
+
 type Held = Merged<BTreeMap<u8, i64>, Map<Counter>>;
 
 const fn add(amount: i64) -> MapOp<u8, CounterOp, CounterSeen> {
