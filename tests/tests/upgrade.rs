@@ -2,6 +2,7 @@
 //! is lost on the way there. The versions are those of `examples/evolve`.
 
 mod upgrade {
+    mod histories;
     mod office;
     mod parking;
     mod rolling;
