@@ -1,6 +1,6 @@
 //! The simplest store that keeps its promises: a log in memory that counts as durable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -201,23 +201,31 @@ impl Ledger {
 
     /// The author of whom blocks would begin one branch too many.
     pub(super) fn crowded(&self, blocks: &[Block], most: usize) -> Option<ReplicaId> {
-        let closed = self.rulings(self.head()).closed().copied().collect();
-        match self.admit(blocks, Source::Peer, Some(&Cap { most, closed })) {
-            Err(Refusal::Crowded { author }) => Some(author),
-            _ => None,
-        }
+        let crowded = |closed| {
+            let admitted = self.admit(blocks, Source::Peer, Some(&Cap { most, closed }));
+            match admitted.err()? {
+                Refusal::Crowded { author } => Some(author),
+                _ => None,
+            }
+        };
+        let author = crowded(BTreeSet::new())?;
+        let closed: BTreeSet<_> = self.rulings(self.head()).closed().copied().collect();
+        if closed.contains(&author) { crowded(closed) } else { Some(author) }
     }
 
-    /// True when a hub has closed the key of a commit's author before it.
-    pub(super) fn is_void(&self, commit: &CommitId) -> bool {
-        let controls = self.blocks.iter().flat_map(|log| Rulings::new().controls(&log.block));
-        controls.into_iter().any(|(_, control)| match control {
-            Control::Closed(Closing { author, heads }) => {
-                let mut counted = heads.iter().flat_map(|head| self.behind(head));
-                author == commit.author && !counted.any(|other| other == *commit)
+    /// The commits of authors whose keys hubs have closed before them.
+    pub(super) fn void(&self) -> BTreeSet<CommitId> {
+        let mut void = BTreeSet::new();
+        let mut rulings = Rulings::new();
+        for (_, control) in self.blocks.iter().flat_map(|log| rulings.controls(&log.block)) {
+            if let Control::Closed(Closing { author, heads }) = control {
+                let counted: BTreeSet<_> =
+                    heads.iter().flat_map(|head| self.behind(head)).collect();
+                let of_author = self.commits.keys().filter(|commit| commit.author == author);
+                void.extend(of_author.filter(|commit| !counted.contains(commit)));
             }
-            Control::Refused(_) | Control::Redated(_) => false,
-        })
+        }
+        void
     }
 
     fn admit(

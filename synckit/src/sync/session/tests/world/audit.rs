@@ -149,7 +149,7 @@ impl Audit {
 
     /// No write holds over one whose author had seen it.
     pub(super) fn ordered(&self, ledger: &Ledger) -> Sound {
-        let rulings = ledger.rulings(ledger.head());
+        let (rulings, void) = (ledger.rulings(ledger.head()), ledger.void());
         let mut last: BTreeMap<_, ((Hlc, Dot), CommitId)> = BTreeMap::new();
         for log in &ledger.blocks {
             for (position, event) in log.stamped(&ledger.branches, &rulings, Position::START) {
@@ -163,7 +163,7 @@ impl Audit {
         }
         for log in &ledger.blocks {
             for commit in log.block.commits() {
-                if rulings.refuses(&commit.id) || ledger.is_void(&commit.id) {
+                if rulings.refuses(&commit.id) || void.contains(&commit.id) {
                     continue;
                 }
                 let aggregate = log.block.entry(commit.entries.start).unwrap().aggregate();
@@ -186,7 +186,7 @@ impl Audit {
     pub(super) fn agree<'a>(&self, ledgers: impl Iterator<Item = &'a Ledger>) -> Sound {
         let mut first = None;
         for ledger in ledgers {
-            let rulings = ledger.rulings(ledger.head());
+            let (rulings, void) = (ledger.rulings(ledger.head()), ledger.void());
             let mut dots = BTreeMap::new();
             let mut stamps = Vec::new();
             for log in &ledger.blocks {
@@ -206,7 +206,7 @@ impl Audit {
                     // Nobody sees what was refused by then.
                     if aggregate != event.entry.aggregate()
                         || rulings.refuses(other)
-                        || ledger.is_void(other)
+                        || void.contains(other)
                     {
                         continue;
                     }

@@ -108,12 +108,12 @@ impl World {
         let first = &self.nodes[0].ledger;
         let expected = reference(first, first.head(), &first.rulings(first.head()));
         for ledger in self.nodes.iter().map(|node| &node.ledger) {
-            let rulings = ledger.rulings(ledger.head());
+            let (rulings, void) = (ledger.rulings(ledger.head()), ledger.void());
             for (id, state) in reference(ledger, ledger.head(), &rulings) {
                 let of_id = |log: &crate::log::LogBlock| {
                     let commits = log.block.commits().iter();
                     let counted = commits.filter(|commit| {
-                        !rulings.refuses(&commit.id) && !ledger.is_void(&commit.id)
+                        !rulings.refuses(&commit.id) && !void.contains(&commit.id)
                     });
                     let entries = counted.flat_map(|commit| commit.entries.clone());
                     entries.filter(|at| log.block.entry(*at).unwrap().aggregate() == &id).count()
