@@ -193,11 +193,13 @@ impl Gate {
     ) -> Result<Passed, StoreError> {
         let wall = self.clock.now();
         let blocks: Vec<_> = batch.append.iter().map(|append| append.block.clone()).collect();
-        let propose = |block: &Block, commit: &Commit| Proposal::of(peer, block, commit);
-        let policy = self
-            .policy
-            .as_ref()
-            .map(|policy| |block: &Block, commit: &Commit| policy(&propose(block, commit)).err());
+        let held = self.judged(&batch.space, &blocks).await?;
+        let policy = self.policy.as_ref().map(|policy| {
+            |block: &Block, commit: &Commit| {
+                let is_new = !held.contains(&commit.id);
+                is_new.then(|| policy(&Proposal::of(peer, block, commit)).err()).flatten()
+            }
+        });
         let policy = policy.as_ref().map(|policy| policy as &Grounds<'_>);
         let suspects = suspects(&blocks, wall, policy);
         if suspects.is_empty() {
@@ -220,6 +222,21 @@ impl Gate {
         let local = ruled.into_iter().map(|block| Append { block, source: Source::Local });
         let append = local.chain(append).collect();
         self.pass(Batch { append, ..batch }, count).await
+    }
+
+    /// The commits of which the policy need not be asked, as the log holds them.
+    async fn judged(
+        &self,
+        space: &SpaceId,
+        blocks: &[Block],
+    ) -> Result<BTreeSet<CommitId>, StoreError> {
+        if self.policy.is_none() {
+            return Ok(BTreeSet::new());
+        }
+        let commits = blocks.iter().flat_map(|block| block.commits()).map(|commit| commit.id);
+        let commits: Vec<_> = commits.collect();
+        let held = self.store.holds(space, &commits).await?;
+        Ok(commits.into_iter().zip(held).filter(|(_, held)| *held).map(|(id, _)| id).collect())
     }
 
     /// Commits a batch that begins with `ruled` events of the hub's own.
@@ -352,3 +369,6 @@ impl fmt::Debug for Gate {
         f.debug_struct("Gate").field("governor", &self.governor).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
