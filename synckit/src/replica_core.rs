@@ -211,6 +211,10 @@ impl ReplicaCore {
         if self.phase != Phase::Open {
             return Turn::Closed;
         }
+        if !self.states.reads_store() && !self.states.contains(aggregate) {
+            // Neither is it in the store.
+            self.states.begin([aggregate.clone()]);
+        }
         if self.is_admitted(aggregate) {
             return Turn::Ready;
         }

@@ -2,6 +2,7 @@
 //! nothing.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::{Notify, oneshot};
@@ -33,16 +34,11 @@ pub(super) struct Shared {
     pub(super) watchers: Watchers,
     core: RwLock<ReplicaCore>,
     begun: Stopwatch,
-    answers: Mutex<Waiters>,
+    /// Those who wait for the core.
+    waiting: Mutex<BTreeMap<Ticket, oneshot::Sender<Answer>>>,
+    tickets: AtomicU64,
     /// The core may have something to do.
     work: Notify,
-}
-
-/// Those who wait for the core.
-#[derive(Debug, Default)]
-struct Waiters {
-    waiting: BTreeMap<Ticket, oneshot::Sender<Answer>>,
-    tickets: u64,
 }
 
 /// The outcome of what somebody waits for.
@@ -69,7 +65,8 @@ impl Shared {
             watchers: Watchers::default(),
             core: RwLock::new(core),
             begun: Stopwatch::start(),
-            answers: Mutex::default(),
+            waiting: Mutex::default(),
+            tickets: AtomicU64::default(),
             work: Notify::new(),
         }
     }
@@ -100,10 +97,10 @@ impl Shared {
         let (staged, answer, value) = loop {
             let turn = {
                 let mut core = self.core_mut();
-                let (ticket, turn) = self.ticket();
+                let ticket = self.ticket();
                 match core.admit(self.begun.elapsed(), ticket, aggregate) {
                     Turn::Closed => return Err(closed()),
-                    Turn::Waits => turn,
+                    Turn::Waits => self.expect(ticket),
                     Turn::Ready => {
                         let (events, value) = make(core.newest(aggregate))?;
                         if events.is_empty() {
@@ -113,7 +110,7 @@ impl Shared {
                         let draft = EncodedEdit { aggregate, events, metadata };
                         let staged = core.stage(ticket, draft, self.clock.now());
                         let staged = staged.map_err(|refusal| refused(attempted(), refusal))?;
-                        break (staged, turn, value);
+                        break (staged, self.expect(ticket), value);
                     }
                 }
             };
@@ -136,9 +133,9 @@ impl Shared {
             if core.is_closed() {
                 return Err(Error::new(attempted, ErrorKind::Closed));
             }
-            let (ticket, answer) = self.ticket();
+            let ticket = self.ticket();
             core.handle(self.begun.elapsed(), input(ticket));
-            answer
+            self.expect(ticket)
         };
         self.work.notify_one();
         self.wait(|| attempted.to_owned(), answer).await
@@ -162,18 +159,21 @@ impl Shared {
         })
     }
 
-    fn ticket(&self) -> (Ticket, oneshot::Receiver<Answer>) {
+    fn ticket(&self) -> Ticket {
+        Ticket(self.tickets.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The answer to a ticket, which the core holds. To be called before the core is let go.
+    fn expect(&self, ticket: Ticket) -> oneshot::Receiver<Answer> {
         let (sender, answer) = oneshot::channel();
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.tickets += 1;
-        let ticket = Ticket(answers.tickets);
-        answers.waiting.insert(ticket, sender);
-        (ticket, answer)
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.insert(ticket, sender);
+        answer
     }
 
     fn answer(&self, tickets: Vec<Ticket>, result: &Answer) {
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        for waiting in tickets.iter().filter_map(|ticket| answers.waiting.remove(ticket)) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        for waiting in tickets.iter().filter_map(|ticket| waiting.remove(ticket)) {
             // Whoever has given up waiting needs no answer.
             let _ = waiting.send(result.clone());
         }
@@ -182,8 +182,7 @@ impl Shared {
     /// Those who are still waiting are told that it is over.
     fn end(&self) {
         self.watchers.close();
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.waiting.clear();
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 

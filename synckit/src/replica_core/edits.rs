@@ -4,6 +4,7 @@
 //! what it does (the overlay); readers see it once it is durable. When a commit fails, nothing is
 //! left of it and of all edits made on top of it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -243,8 +244,14 @@ impl Edits {
         try_fold(state.as_mut(), &commit, &seen)?;
         let id = self.hasher.name(&before, self.nonce, &commit);
 
-        let edits = self.overlay.get(&aggregate).map_or(1, |overlaid| overlaid.edits + 1);
-        self.overlay.insert(aggregate.clone(), Overlaid { state, edits });
+        match self.overlay.get_mut(&aggregate) {
+            Some(overlaid) => {
+                *overlaid = Overlaid { state, edits: overlaid.edits + 1 };
+            }
+            None => {
+                self.overlay.insert(aggregate.clone(), Overlaid { state, edits: 1 });
+            }
+        }
         self.head = id;
         self.bytes += bytes;
         self.staged.push_back(StagedEdit {
@@ -302,10 +309,12 @@ impl Edits {
             let Some((_, edits)) = self.unfolded.pop_front() else { break };
             for edit in edits {
                 tickets.extend(edit.ticket);
-                let Some(overlaid) = self.overlay.get_mut(&edit.aggregate) else { continue };
-                overlaid.edits -= 1;
-                if overlaid.edits == 0 {
-                    self.overlay.remove(&edit.aggregate);
+                let Entry::Occupied(mut overlaid) = self.overlay.entry(edit.aggregate) else {
+                    continue;
+                };
+                overlaid.get_mut().edits -= 1;
+                if overlaid.get().edits == 0 {
+                    overlaid.remove();
                 }
             }
         }
