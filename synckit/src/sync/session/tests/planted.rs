@@ -124,7 +124,7 @@ fn a_replica_opened_without_its_rulings_is_found() {
 
 #[test]
 fn a_ruling_that_never_reaches_the_author_is_found() {
-    assert_found(Bug::KeepsRulings, "not converged");
+    assert_found(Bug::KeepsRulings, "has cursor");
 }
 
 #[test]
