@@ -23,7 +23,7 @@ use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
 use crate::envelope::Envelope;
 use crate::id::{Dot, Position, ReplicaId, SpaceId, hex};
-use crate::ruling::{Control, Rulings, Standing};
+use crate::ruling::{Rulings, Standing};
 use crate::vector::{Stamp, VectorClock};
 
 mod admission;
@@ -147,8 +147,7 @@ impl LogBlock {
 
     /// True when a hub closes a key in it.
     pub(crate) fn closes_keys(&self) -> bool {
-        let controls = Rulings::new().controls(&self.block);
-        controls.iter().any(|(_, control)| matches!(control, Control::Closed(_)))
+        !Rulings::closings(&self.block).is_empty()
     }
 
     /// The number of events before its end.

@@ -105,7 +105,7 @@ pub struct Rulings {
     hubs: BTreeMap<ReplicaId, Certificate>,
     refused: BTreeSet<CommitId>,
     dates: BTreeMap<CommitId, Hlc>,
-    /// What counts of the authors whose keys are closed.
+    /// The part that counts of each author whose key is closed.
     closed: BTreeMap<ReplicaId, Coverage>,
 }
 
@@ -205,6 +205,16 @@ impl Rulings {
         }
     }
 
+    /// The closings of a block that count.
+    pub(crate) fn closings(block: &Block) -> Vec<Closing> {
+        let controls = Self::new().controls(block).into_iter();
+        let closings = controls.filter_map(|(_, control)| match control {
+            Control::Closed(closing) => Some(closing),
+            Control::Refused(_) | Control::Redated(_) => None,
+        });
+        closings.collect()
+    }
+
     /// The authors whose keys are closed.
     pub fn closed(&self) -> impl ExactSizeIterator<Item = &ReplicaId> {
         self.closed.keys()
@@ -215,7 +225,7 @@ impl Rulings {
         self.closed.contains_key(author)
     }
 
-    /// True when a hub has closed the key of an author before this event of a branch of its.
+    /// True when a hub has closed the key of an author before this event of one of its branches.
     pub fn voids(&self, author: &ReplicaId, no: BranchNo, seq: u64) -> bool {
         self.closed.get(author).is_some_and(|counts| !counts.covers(no, seq))
     }

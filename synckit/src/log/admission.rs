@@ -7,7 +7,7 @@ use super::{
     LogRun, Refusal, ReplicaId, Source, SpaceId, repack,
 };
 use crate::block::{Block, Commit};
-use crate::ruling::{Control, Rulings};
+use crate::ruling::Rulings;
 
 /// Question to a store about its log.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -192,8 +192,7 @@ impl<'a> Staging<'a> {
         let fresh: Vec<_> =
             block.commits().iter().map(|commit| held_through[commit.run] < commit.id.seq).collect();
         if fresh.contains(&true) {
-            self.own_key_is_spent |=
-                append.source == Source::Peer && closes(block, &self.batch.own);
+            self.own_key_is_spent |= append.source == Source::Peer && self.closes_own_key(block);
             self.append(block, &fresh, &runs)?;
         }
         Ok(())
@@ -281,6 +280,11 @@ impl<'a> Staging<'a> {
         self.begun.push((branch.head.author, no));
         self.changed.insert(no, branch);
         Ok(no)
+    }
+
+    /// True when a hub closes this store's own key in a block.
+    fn closes_own_key(&self, block: &Block) -> bool {
+        Rulings::closings(block).iter().any(|closing| closing.author == self.batch.own)
     }
 
     /// Checks that an author may begin another branch, the space's branch number `index`.
@@ -415,15 +419,6 @@ impl<'a> Staging<'a> {
         }
         known
     }
-}
-
-/// True when a hub closes an author's key in a block.
-fn closes(block: &Block, author: &ReplicaId) -> bool {
-    let controls = Rulings::new().controls(block).into_iter();
-    controls.map(|(_, control)| control).any(|control| match control {
-        Control::Closed(closing) => closing.author == *author,
-        Control::Refused(_) | Control::Redated(_) => false,
-    })
 }
 
 /// Checks that within a block, too, every fresh commit stands after what it follows and what its
