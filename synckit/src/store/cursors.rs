@@ -94,7 +94,7 @@ impl Cursors {
         held.unwritten.iter().filter_map(change).map(|(_, change)| change).collect()
     }
 
-    /// What is written is no longer known for certain.
+    /// Forgets all: which of them are written is no longer certain.
     pub(super) fn forget(&self) {
         *self.lock() = HeldCursors::default();
     }

@@ -47,7 +47,7 @@ impl Tails {
         while held.bytes > TAIL_BYTES_MAX && held.drop_oldest() {}
     }
 
-    /// What is written of a log is no longer known for certain.
+    /// Forgets a log: how much of it is written is no longer certain.
     pub(super) fn forget(&self, space: &SpaceId) {
         self.lock().forget(space);
     }

@@ -101,7 +101,7 @@ async fn a_bit_that_flips_in_a_row_of_a_hub() {
     }
 }
 
-/// What waits for a block that is lost can be hit as well.
+/// Blocks that wait for one that is lost can be hit as well.
 #[tokio::test]
 async fn a_bit_that_flips_in_a_block_that_waits() {
     let images = Images::new().await;

@@ -145,7 +145,7 @@ async fn a_new_hub_is_filled_by_whoever_comes_first() {
     assert_eq!(carol.sync_once(way).await.unwrap().pulled, 1);
 }
 
-/// What came from the hub is not sent back to it, nor what went there by it.
+/// Neither goes back to the hub what came from it, nor comes from it what went there.
 #[tokio::test]
 async fn nothing_is_sent_twice_by_syncs_that_follow_one_another() {
     let (_hub, way) = hub();

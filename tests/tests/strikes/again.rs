@@ -61,7 +61,7 @@ fn a_hub_put_back_to_an_older_file_or_without_one_is_given_back_what_it_lost() {
     assert_eq!(job(dir.path(), &reports), before);
 }
 
-/// What the restored lost stands at the others, and nothing of it is entered again.
+/// The others hold everything that the restored lost, and nothing of it is entered twice.
 #[test]
 fn offices_and_a_hub_restored_together_from_older_files_agree() {
     for restored in [&["hub", "office-2-of-3"][..], &["hub", "office-1-of-3", "office-3-of-3"]] {

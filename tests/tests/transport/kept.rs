@@ -19,7 +19,7 @@ struct Note {
     title: String,
 }
 
-/// What stands between two sides, counts connections, and can cut them all.
+/// Stands between two sides, counts connections, and can cut them all.
 struct Relay {
     address: SocketAddr,
     taken: Arc<AtomicUsize>,

@@ -1,4 +1,4 @@
-//! Two histories that are kept for ever: the events of earlier programs, byte for byte, and what the
+//! Two histories that every later program reads: the events of earlier programs, byte for byte, and what the
 //! latest one reads in them.
 //!
 //! Each stands under `tests/golden` with the bytes that its program wrote on the day of its release.

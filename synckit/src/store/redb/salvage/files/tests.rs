@@ -66,7 +66,7 @@ enum Content {
     Whole,
 }
 
-/// What a folder holds after a power failure.
+/// A folder after a power failure.
 type Left = BTreeMap<String, Content>;
 
 /// Everything that a power failure can leave of an operation.
@@ -130,7 +130,7 @@ impl Change {
 }
 
 impl Folder {
-    /// What a power failure left; a fresh store has been made since.
+    /// The folder that a power failure left; a fresh store has been made since.
     fn after(left: &Left) -> Self {
         let mut left = left.clone();
         left.insert(MADE.into(), Content::Torn);
