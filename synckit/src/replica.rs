@@ -362,7 +362,7 @@ impl Replica {
         })
     }
 
-    /// Stores what is folded in memory, so that the next opening need not fold it again.
+    /// Stores what is folded in memory, so that the next opening need not replay it.
     ///
     /// # Errors
     /// When the store fails.
@@ -433,7 +433,7 @@ impl Replica {
     }
 
     /// Refuses what is asked of a replica that was closed.
-    /// Waits while the log is folded again from its beginning, because a fork was found.
+    /// Waits while the log is replayed from its beginning, because a fork was found.
     async fn replayed(&self) -> Result<(), Error> {
         let replays = self.running.core().replays();
         match replays {

@@ -420,13 +420,13 @@ impl ReplicaCore {
                 return;
             };
             if log.extend(branches).is_err() || count(branches.fork_count()) != self.forks {
-                // A further fork changes identities in merging: everything is folded again, once all
+                // A further fork changes identities in merging: the log is replayed, once all
                 // forks have been read.
                 self.doubt = Doubt::Open;
                 return self.start_over();
             }
             if log.rule(&mut self.rulings, branches) {
-                // It was folded as if it had not been ruled on: everything is folded again, once all
+                // It was folded as if it had not been ruled on: the log is replayed, once all
                 // rulings have been read.
                 self.edits.learn(self.rulings.controls(&log.block));
                 self.branches = None;

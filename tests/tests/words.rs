@@ -1,7 +1,4 @@
 //! The words of the house, as far as a machine can check them.
-//!
-//! Each rule has a limit: the number of places that still break it. A change may lower a limit and
-//! must not raise it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,48 +6,52 @@ use std::path::{Path, PathBuf};
 #[test]
 fn docs_open_with_a_verb_or_the_thing() {
     let openers = ["How", "What", "Where", "Whether", "Which", "Who", "Whose", "Why"];
-    holds(OPENERS_MAX, &files(&["rs"]), |line, before| {
-        let opens = |line: &str| ["/// ", "//! "].iter().any(|mark| line.starts_with(mark));
+    holds(&files(&["rs"]), |line, before| {
+        let opens = ["/// ", "//! "].iter().any(|mark| line.starts_with(mark));
         let first = line.get(4..).and_then(|text| text.split(' ').next()).unwrap_or_default();
-        opens(line) && !before.starts_with("//") && openers.contains(&first)
+        !(opens && !before.starts_with("//") && openers.contains(&first))
     });
 }
 
 #[test]
 fn the_words_are_those_of_the_field() {
-    let other = ["anew", "apart from each other", "for ever", "made apart", "written apart"];
-    holds(PARAPHRASES_MAX, &files(&["rs", "md", "proto"]), |line, _| {
-        other.iter().any(|words| contains_words(line, words))
+    let other = [
+        "anew",
+        "apart from each other",
+        "fold again",
+        "folded again",
+        "folds again",
+        "for ever",
+        "made apart",
+        "send again",
+        "sends again",
+        "sent again",
+        "written apart",
+    ];
+    holds(&files(&["rs", "md", "proto"]), |line, _| {
+        !other.iter().any(|words| contains_words(line, words))
     });
 }
 
 #[test]
 fn decisions_on_a_bool_are_ifs() {
-    holds(BOOL_ARMS_MAX, &files(&["rs"]), |line, _| {
-        line.starts_with("true =>") || line.starts_with("false =>")
-    });
+    holds(&files(&["rs"]), |line, _| !line.starts_with("true =>") && !line.starts_with("false =>"));
 }
 
-const OPENERS_MAX: usize = 12;
-const PARAPHRASES_MAX: usize = 2;
-const BOOL_ARMS_MAX: usize = 4;
-
-/// Counts the lines that `breaks` accepts, given each line and the one before it without their
-/// indentation.
-fn holds(limit: usize, files: &[PathBuf], breaks: impl Fn(&str, &str) -> bool) {
+/// Every line has a property, given the line and the one before it without their indentation.
+fn holds(files: &[PathBuf], property: impl Fn(&str, &str) -> bool) {
     let mut found = Vec::new();
     for file in files {
         let text = fs::read_to_string(file).unwrap();
         let mut before = "";
         for (place, line) in text.lines().map(str::trim_start).enumerate() {
-            if breaks(line, before) {
+            if !property(line, before) {
                 found.push(format!("{}:{}: {line}", file.display(), place + 1));
             }
             before = line;
         }
     }
-    let count = found.len();
-    assert!(count <= limit, "{count} places, {limit} are allowed:\n{}", found.join("\n"));
+    assert!(found.is_empty(), "{} places:\n{}", found.len(), found.join("\n"));
 }
 
 fn contains_words(line: &str, words: &str) -> bool {

@@ -105,7 +105,7 @@ pub(super) struct Edits {
 }
 
 /// The time by which the wall clock is ahead of a hub's, as that hub has ruled. Taken into account for a while,
-/// so that not every further edit has to be re-dated and folded again.
+/// so that not every further edit has to be re-dated and replayed.
 #[derive(Clone, Copy, Debug)]
 struct Correction {
     ahead: Duration,

@@ -20,7 +20,7 @@ use crate::ruling::{Rulings, is_control};
 use crate::wire::WireError;
 
 /// Events between the stored states and the folded ones before states are stored: as many as an
-/// opening after a crash folds again.
+/// opening after a crash replays.
 const CHECKPOINT_EVENTS: u64 = 262_144;
 /// The same in bytes of the log.
 const CHECKPOINT_BYTES: usize = 32 * 1024 * 1024;

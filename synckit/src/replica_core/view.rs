@@ -14,7 +14,7 @@ impl ReplicaCore {
         self.states.folded()
     }
 
-    /// The position up to which the log is being folded again, if it is: until then the states show
+    /// The position up to which the log is being replayed, if it is: until then the states show
     /// less than they did.
     pub(crate) fn replays(&self) -> Option<Position> {
         (self.states.folded() < self.shown).then_some(self.shown)

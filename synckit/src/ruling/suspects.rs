@@ -46,8 +46,8 @@ impl Past {
         }
     }
 
-    /// What an author wrote last about a suspect's aggregates, up to a number and in force, with the
-    /// stamps. Of an author that has forked all branches count: a stamp is then too late rather than
+    /// The commits that an author wrote last about a suspect's aggregates, up to a number and in
+    /// force, with the stamps. Of an author that has forked all branches count: a stamp is then too late rather than
     /// too early.
     pub(crate) fn of(
         &self,

@@ -32,7 +32,7 @@ async fn a_frontier_that_does_not_fit_into_a_frame_still_heals() {
     let report = ann.sync_once(way_to(&hub)).await.unwrap();
     assert_eq!(report.pulled, later.len() as u64);
     let unplaced = BRANCHES_MAX * EACH - FRONTIER_COMMITS_MAX;
-    assert_eq!(report.pushed, unplaced as u64, "sent again, and passed over there");
+    assert_eq!(report.pushed, unplaced as u64, "resent, and passed over there");
     assert_eq!(heads(&ours, &first).await, heads(&theirs, &first).await);
 }
 

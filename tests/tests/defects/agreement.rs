@@ -10,7 +10,7 @@ use super::support::{Note, hub, office, office_at};
 #[tokio::test]
 async fn defect_02_a_conflict_is_resolved_and_costs_no_unrelated_event() {
     let (_hub, way) = hub();
-    let (ann, bob) = (office().await, office().await);
+    let (ann, bob) = (replica().await, replica().await);
     let (contested, other) = (note("contested"), note("other"));
     ann.edit(&contested, |note| note.title.set("ann's")).await.unwrap();
     bob.edit(&contested, |note| note.title.set("bob's")).await.unwrap();
@@ -81,7 +81,7 @@ async fn defect_04_a_later_write_wins_though_its_wall_clock_is_behind() {
 #[tokio::test]
 async fn defect_10_values_come_back_typed_and_large_integers_whole() {
     let (_hub, way) = hub();
-    let (ann, bob) = (office().await, office().await);
+    let (ann, bob) = (replica().await, replica().await);
     for (name, number) in [("a", i64::MAX), ("b", i64::MIN), ("c", (1 << 53) + 1)] {
         ann.edit(&note(name), |note| note.number.set(number)).await.unwrap();
     }

@@ -16,7 +16,7 @@ use super::support::{Note, hub, office, way_to};
 #[tokio::test]
 async fn defect_01_replicas_that_wrote_offline_lose_nothing() {
     let (_hub, way) = hub();
-    let (ann, bob) = (office().await, office().await);
+    let (ann, bob) = (replica().await, replica().await);
     for n in 0..20 {
         ann.edit(&note(n), |note| note.visits.add(1)).await.unwrap();
         bob.edit(&note(n), |note| note.visits.add(100)).await.unwrap();
@@ -39,7 +39,7 @@ async fn defect_05_what_the_hub_could_not_store_is_not_acknowledged() {
     let store = EventStore::open_on(Arc::new(disk.clone()), RedbOptions::hub()).unwrap();
     let hub = Hub::builder().over(Arc::new(store));
     let way = way_to(&hub);
-    let (ann, bob) = (office().await, office().await);
+    let (ann, bob) = (replica().await, replica().await);
     ann.edit(&note(1), |note| note.visits.add(1)).await.unwrap();
 
     disk.full_at(0);
@@ -56,7 +56,7 @@ async fn defect_05_what_the_hub_could_not_store_is_not_acknowledged() {
 #[tokio::test]
 async fn defect_06_events_that_arrive_twice_are_passed_over() {
     let ((_one, way_one), (_two, way_two)) = (hub(), hub());
-    let (ann, bob) = (office().await, office().await);
+    let (ann, bob) = (replica().await, replica().await);
     ann.edit(&note(1), |note| note.visits.add(5)).await.unwrap();
     ann.sync_once(way_one.clone()).await.unwrap();
     ann.sync_once(way_two.clone()).await.unwrap();
@@ -75,10 +75,10 @@ async fn defect_06_events_that_arrive_twice_are_passed_over() {
 #[tokio::test(start_paused = true)]
 async fn defect_09_a_link_begins_at_once_retries_and_outlives_the_task_that_made_it() {
     let (way, mut listener) = channel();
-    let ann = office().await;
+    let ann = replica().await;
     ann.edit(&note(1), |note| note.visits.add(1)).await.unwrap();
-    let replica = ann.clone();
-    let mut link = tokio::spawn(async move { replica.connect(way).unwrap() }).await.unwrap();
+    let linked = ann.clone();
+    let mut link = tokio::spawn(async move { linked.connect(way).unwrap() }).await.unwrap();
 
     // The first two connections are dropped as soon as they are made.
     for _ in 0..2 {
@@ -91,7 +91,7 @@ async fn defect_09_a_link_begins_at_once_retries_and_outlives_the_task_that_made
     let status = link.wait_for(|status| status.state == LinkState::Live).await;
     assert!(status.sessions >= 3 && status.trouble.is_none(), "{status:?}");
 
-    let bob = office().await;
+    let bob = replica().await;
     bob.sync_once(way_to(&hub)).await.unwrap();
     assert_eq!(bob.get(&note(1)).await.unwrap().unwrap().visits, 1);
     // Still live: what happens next arrives without anyone asking.

@@ -20,7 +20,7 @@ use super::support::{Note, hub, office};
 /// busy-looped.
 #[tokio::test]
 async fn defect_13_many_subscribers_and_zero_intervals_are_fine() {
-    let ann = office().await;
+    let ann = replica().await;
     let id = Id::<Note>::named("watched").unwrap();
     let mut watches = [ann.watch(&id).unwrap(), ann.watch(&id).unwrap(), ann.watch(&id).unwrap()];
     ann.edit(&id, |note| note.visits.add(1)).await.unwrap();
@@ -37,7 +37,7 @@ async fn defect_13_many_subscribers_and_zero_intervals_are_fine() {
 #[tokio::test]
 async fn defect_13_empty_edits_and_unknown_types_are_fine() {
     let (_hub, way) = hub();
-    let ann = office().await;
+    let ann = replica().await;
     let id = Id::<Note>::named("empty").unwrap();
     assert_eq!(ann.edit(&id, |_| {}).await.unwrap().events, 0);
     assert_eq!(ann.get(&id).await.unwrap(), None);
@@ -53,17 +53,17 @@ async fn defect_13_empty_edits_and_unknown_types_are_fine() {
 fn defect_15_limits_hold_for_parsers_too() {
     let mut full = VectorClock::new();
     for n in 0..VECTOR_REPLICAS_MAX {
-        full.advance(Dot { replica: replica(n), seq: 1 }).unwrap();
+        full.advance(Dot { replica: id_of(n), seq: 1 }).unwrap();
     }
-    assert!(full.advance(Dot { replica: replica(VECTOR_REPLICAS_MAX), seq: 1 }).is_err());
+    assert!(full.advance(Dot { replica: id_of(VECTOR_REPLICAS_MAX), seq: 1 }).is_err());
 
     // A context longer than any author may write cannot be packed, so no parser ever lets it in.
     let space = SpaceId::default();
     let seen = (1..=CONTEXT_ROWS_MAX + 1).map(|n| {
-        let on = CommitId { seq: 1, ..CommitId::root(&space, replica(n)) };
+        let on = CommitId { seq: 1, ..CommitId::root(&space, id_of(n)) };
         Seen { on, seq: 1 }
     });
-    let root = CommitId::root(&space, replica(0));
+    let root = CommitId::root(&space, id_of(0));
     let mut packer = BlockPacker::new(space.clone());
     assert!(packer.push_commit(&root, 0, &[envelope(Context::of(seen))]).is_err());
 
@@ -90,7 +90,7 @@ fn defect_16_the_readme_is_compiled_and_the_library_prints_nothing() {
     }
 }
 
-fn replica(n: usize) -> ReplicaId {
+fn id_of(n: usize) -> ReplicaId {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&(n as u64).to_be_bytes());
     ReplicaId::from_bytes(bytes)
@@ -99,7 +99,7 @@ fn replica(n: usize) -> ReplicaId {
 fn envelope(context: Context) -> Envelope {
     let name = Name::new("note.title_set").unwrap();
     Envelope {
-        dot: Dot { replica: replica(0), seq: 1 },
+        dot: Dot { replica: id_of(0), seq: 1 },
         aggregate: AggregateId { kind: Name::new("note").unwrap(), key: Key::new(b"k").unwrap() },
         event: EventRef { name, version: 1, min_reader: 1 },
         hlc: Hlc::new(UnixMillis::new(1_000), 0),

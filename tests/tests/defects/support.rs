@@ -19,7 +19,7 @@ pub(crate) struct Note {
     pub(crate) tags: BTreeSet<String>,
 }
 
-pub(crate) async fn office() -> Replica {
+pub(crate) async fn replica() -> Replica {
     Replica::builder().registry(registry![Note]).in_memory().await.unwrap()
 }
 

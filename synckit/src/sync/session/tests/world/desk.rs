@@ -363,7 +363,7 @@ impl World {
         states: &[(AggregateId, bytes::Bytes)],
     ) -> Sound {
         let ledger = &self.nodes[node].ledger;
-        // Rulings behind the position may be known already: the log is then being folded again.
+        // Rulings behind the position may be known already: the log is then being replayed.
         let Some(desk) = &self.nodes[node].desk else { return Ok(()) };
         let expected = reference(ledger, position, desk.core.rulings());
         for (id, bytes) in states {
