@@ -36,8 +36,8 @@ pub(crate) struct Row {
     steps: &'static [Step],
     /// The fields that it merges.
     fields: Fields,
-    /// The part it can play in a map.
-    in_map: InMap,
+    /// The type of what a removal of an entry carries, where the context does not say it all.
+    seen: Option<&'static str>,
 }
 
 /// One operation.
@@ -75,15 +75,6 @@ enum Fields {
     Set,
 }
 
-/// The part that a rule can play in a map.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum InMap {
-    /// A removal's context says what it had seen.
-    Bare,
-    /// A removal carries what it had seen, as this type.
-    Carries(&'static str),
-}
-
 const ROWS: &[Row] = &[
     Row {
         name: "lww",
@@ -97,7 +88,7 @@ const ROWS: &[Row] = &[
             doc: "{} was set.",
         }],
         fields: Fields::Any,
-        in_map: InMap::Bare,
+        seen: None,
     },
     Row {
         name: "max",
@@ -111,7 +102,7 @@ const ROWS: &[Row] = &[
             doc: "{} was raised to at least this.",
         }],
         fields: Fields::Ordered,
-        in_map: InMap::Bare,
+        seen: None,
     },
     Row {
         name: "min",
@@ -125,7 +116,7 @@ const ROWS: &[Row] = &[
             doc: "{} was lowered to at most this.",
         }],
         fields: Fields::Ordered,
-        in_map: InMap::Bare,
+        seen: None,
     },
     Row {
         name: "counter",
@@ -139,7 +130,7 @@ const ROWS: &[Row] = &[
             doc: "An amount was added to {}.",
         }],
         fields: Fields::Integer,
-        in_map: InMap::Carries("CounterSeen"),
+        seen: Some("CounterSeen"),
     },
     Row {
         name: "set",
@@ -162,7 +153,7 @@ const ROWS: &[Row] = &[
             },
         ],
         fields: Fields::Set,
-        in_map: InMap::Bare,
+        seen: None,
     },
 ];
 
@@ -206,25 +197,24 @@ impl Rule {
     }
 
     /// The message for a rule that cannot merge the entries of a map.
-    pub(crate) fn refused_in_map(&self) -> Option<String> {
-        let law = self.law();
+    pub(crate) fn refused_in_map(&self) -> Option<&'static str> {
         match self {
-            Self::Map(inner) if matches!(inner.in_map(), InMap::Carries(_)) => Some(format!(
-                "`map({law})` is not available: a removal of a whole map of counters would have to \
-                 carry all their sums; make the pair of keys one key of `{law}`"
-            )),
-            Self::Custom(_) => Some(
-                "entries are merged by `lww`, `max`, `min`, `counter`, `set` or `map(…)`"
-                    .to_owned(),
-            ),
+            Self::Custom(_) => {
+                Some("entries are merged by `lww`, `max`, `min`, `counter`, `set` or `map(…)`")
+            }
             Self::Plain(_) | Self::Map(_) => None,
         }
     }
 
-    fn in_map(&self) -> InMap {
+    /// The type of what a removal of an entry carries, where the context does not say it all.
+    fn seen(&self, merge: &TokenStream) -> Option<TokenStream> {
         match self {
-            Self::Plain(row) => row.in_map,
-            Self::Map(_) | Self::Custom(_) => InMap::Bare,
+            Self::Plain(row) => row.seen.map(|seen| {
+                let seen = format_ident!("{seen}");
+                quote!(#merge::#seen)
+            }),
+            Self::Map(inner) => inner.seen(merge).map(|seen| quote!(#merge::MapSeen<#seen>)),
+            Self::Custom(_) => None,
         }
     }
 }

@@ -25,6 +25,7 @@ mod lww;
 mod map;
 mod op;
 mod rule;
+mod seen;
 mod set;
 
 pub use counter::{Counter, CounterField, CounterOp, CounterSeen, CounterState};
@@ -35,6 +36,7 @@ pub use lww::{Lww, LwwField, LwwOp};
 pub use map::{Map, MapField, MapOp, MapState};
 pub use op::{At, OpId, Place};
 pub use rule::{AnyField, AnyState, EntryRule, Law, MergeState, Op, Rule};
+pub use seen::{MapSeen, SeenPart};
 pub use set::{Set, SetField, SetOp, SetState};
 
 pub(crate) use bytes::{read_dot, write_dot};

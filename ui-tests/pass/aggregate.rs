@@ -37,6 +37,8 @@ struct Inspection {
     stock: BTreeMap<String, i64>,
     #[merge(map(map(set)))]
     groups: BTreeMap<u8, BTreeMap<u8, BTreeSet<String>>>,
+    #[merge(map(map(counter)))]
+    shelves: BTreeMap<String, BTreeMap<String, i64>>,
 }
 
 fn main() {
@@ -56,6 +58,7 @@ fn main() {
             ("readings", "map(lww)".to_owned()),
             ("stock", "map(counter)".to_owned()),
             ("groups", "map(map(set))".to_owned()),
+            ("shelves", "map(map(counter))".to_owned()),
         ]
     );
     let kinds: Vec<_> =
@@ -78,6 +81,9 @@ fn main() {
             ("inspection.groups_entry_entry_removed", false),
             ("inspection.groups_entry_removed", false),
             ("inspection.groups_removed", false),
+            ("inspection.shelves_entry_entry_added", true),
+            ("inspection.shelves_entry_removed", false),
+            ("inspection.shelves_removed", false),
         ]
     );
     assert!(InspectionEvent::KINDS.iter().all(|kind| kind.version == 2));
@@ -92,22 +98,26 @@ fn main() {
         readings: [("kitchen".to_owned(), 20.5)].into(),
         stock: [("bolts".to_owned(), 7)].into(),
         groups: [(1, [(2, ["x".to_owned()].into())].into())].into(),
+        shelves: [("left".to_owned(), [("nuts".to_owned(), 9)].into())].into(),
     };
     let recorded = record::<Inspection>(|it| {
         it.create(&inspection);
         it.tags.remove("a");
         it.stock.remove("bolts");
+        it.shelves.entry("left").remove("nuts");
+        it.shelves.remove("left");
         assert_eq!((it.title.len(), *it.visits, it.tags.contains("a")), (8, 2, false));
         assert_eq!(it.readings.get("kitchen"), Some(20.5));
         assert_eq!(*it.readings.entry("kitchen"), 20.5);
         assert!(it.groups.entry(1).entry(2).contains("x") && !it.stock.contains_key("bolts"));
+        assert!(!it.shelves.contains_key("left"));
     });
     let events: Vec<InspectionEvent> = recorded
         .unwrap()
         .iter()
         .map(|event| decode(&event.event, &event.payload).unwrap())
         .collect();
-    assert_eq!(events.len(), 11);
+    assert_eq!(events.len(), 14);
     assert!(matches!(events[0], InspectionEvent::Created));
     assert!(matches!(&events[1], InspectionEvent::TitleSet(title) if title == "Boiler B"));
     assert!(matches!(events[2], InspectionEvent::SeverityRaised(Severity::High)));
@@ -116,7 +126,9 @@ fn main() {
     assert!(matches!(&events[6], InspectionEvent::ReadingsEntrySet { key, value: 20.5 } if key == "kitchen"));
     assert!(matches!(&events[7], InspectionEvent::StockEntryAdded { key, value: 7 } if key == "bolts"));
     assert!(matches!(&events[8], InspectionEvent::GroupsEntryEntryInserted { key: 1, key_2: 2, value } if value == "x"));
-    assert!(matches!(&events[9], InspectionEvent::TagsRemoved(tag) if tag == "a"));
+    assert!(matches!(&events[9], InspectionEvent::ShelvesEntryEntryAdded { key_2, value: 9, .. } if key_2 == "nuts"));
+    assert!(matches!(&events[10], InspectionEvent::TagsRemoved(tag) if tag == "a"));
+    assert!(matches!(&events[13], InspectionEvent::ShelvesRemoved { key, .. } if key == "left"));
     for event in events.into_iter().chain([Inspection::created()]) {
         let encoded = encode(&event).unwrap();
         let again: InspectionEvent = decode(&encoded.event, &encoded.payload).unwrap();

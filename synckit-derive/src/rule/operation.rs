@@ -5,7 +5,7 @@ use quote::{ToTokens as _, format_ident, quote};
 use syn::Type;
 
 use super::fit::{argument, spelled};
-use super::{Carries, InMap, Rule};
+use super::{Carries, Rule};
 
 /// An operation, and the event that carries it.
 #[derive(Clone)]
@@ -124,16 +124,12 @@ impl Rule {
                 form: Form::Entry(Box::new(inner.form)),
             }
         });
-        let seen = match self.in_map() {
-            InMap::Carries(seen) => Some(format_ident!("{seen}")),
-            InMap::Bare => None,
-        };
-        let carried = seen.iter().map(|seen| ("seen".to_owned(), quote!(#krate::merge::#seen)));
+        let seen = self.seen(&quote!(#krate::merge));
         let removed = Operation {
             variant: "Removed".to_owned(),
             event: "removed".to_owned(),
             carries: std::iter::once(("key".to_owned(), key.to_token_stream()))
-                .chain(carried)
+                .chain(seen.iter().map(|seen| ("seen".to_owned(), seen.clone())))
                 .collect(),
             commutes: false,
             doc: "An entry was taken out of {}.".to_owned(),

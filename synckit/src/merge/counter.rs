@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use crate::conflict::Conflicts;
 use crate::id::{Dot, ReplicaId};
 use crate::merge::bytes::{read_dot, write_dot};
-use crate::merge::{At, EntryRule, Handle, Law, MergeState, OpId, Rule};
+use crate::merge::{At, EntryRule, Handle, Law, MapSeen, MergeState, OpId, Rule, SeenPart};
 use crate::vector::VECTOR_REPLICAS_MAX;
 use crate::wire::{self, Reader, Scalar, Shape, Value, WireError, WireType, Writer};
 
@@ -78,6 +78,18 @@ struct Part {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CounterSeen {
     sums: BTreeMap<ReplicaId, (u64, i128)>,
+}
+
+impl SeenPart for CounterSeen {
+    type OfMap = MapSeen<Self>;
+
+    fn of_map(entries: impl Iterator<Item = (Vec<u8>, Self)>) -> MapSeen<Self> {
+        MapSeen::of(entries)
+    }
+
+    fn of_entry(map: &MapSeen<Self>, key: &[u8]) -> Self {
+        map.part(key)
+    }
 }
 
 impl CounterState {

@@ -13,7 +13,9 @@ use crate::conflict::Conflicts;
 use crate::id::ReplicaId;
 use crate::merge::bytes::encoded;
 use crate::merge::set::{read_ids, write_ids};
-use crate::merge::{AnyState, At, EntryRule, Handle, Law, MergeState, OpId, Reads, Root, Rule};
+use crate::merge::{
+    AnyState, At, EntryRule, Handle, Law, MergeState, OpId, Reads, Root, Rule, SeenPart,
+};
 use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
 
 /// Entries are merged by the rule `R`; a removal resets what its author had seen.
@@ -157,16 +159,19 @@ impl<F: MapField, R: EntryRule<F::Value>> Rule<F> for Map<R> {
     }
 }
 
-/// Maps nest while a removal needs to carry nothing.
-impl<F: MapField, R: EntryRule<F::Value, Seen = ()>> EntryRule<F> for Map<R> {
-    type Seen = ();
+impl<F: MapField, R: EntryRule<F::Value>> EntryRule<F> for Map<R> {
+    type Seen = <R::Seen as SeenPart>::OfMap;
 
-    fn seen(_: &Self::State) {}
+    fn seen(state: &Self::State) -> Self::Seen {
+        let parts =
+            state.entries.iter().map(|((_, key), kept)| (key.clone(), R::seen(&kept.state)));
+        R::Seen::of_map(parts)
+    }
 
-    fn reset(state: &mut Self::State, (): &(), at: &At<'_>) {
-        state.entries.retain(|_, kept| {
+    fn reset(state: &mut Self::State, seen: &Self::Seen, at: &At<'_>) {
+        state.entries.retain(|(_, key), kept| {
             kept.alive.retain(|_, id| !at.saw(*id));
-            R::reset(&mut kept.state, &(), at);
+            R::reset(&mut kept.state, &R::Seen::of_entry(seen, key), at);
             kept.is_left()
         });
     }

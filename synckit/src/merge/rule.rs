@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::conflict::Conflicts;
-use crate::merge::At;
+use crate::merge::{At, SeenPart};
 use crate::wire::{FieldSchema, Reader, Shape, WireError, Writer};
 
 /// The name of a rule with its arguments, as in lock files, and the version of its semantics.
@@ -115,7 +115,7 @@ pub trait Rule<F>: 'static {
 pub trait EntryRule<V>: Rule<V> {
     /// Carried by a removal: the part of the entry that its author had seen. `()` when the context
     /// says it all.
-    type Seen: Clone + Debug + PartialEq + Send + Sync + 'static;
+    type Seen: SeenPart;
 
     /// Says what an author that sees this state has seen.
     fn seen(state: &Self::State) -> Self::Seen;

@@ -4,7 +4,7 @@ use synckit::id::{Dot, ReplicaId};
 use synckit::vector::{Causality, VectorClock};
 use synckit::{Id, Replica};
 
-use super::support::{Note, hub, office, office_at};
+use super::support::{Note, hub, replica, replica_at};
 
 /// Defect 2: the resolver was never reached, and a race dropped unrelated events of the same pull.
 #[tokio::test]
@@ -15,8 +15,8 @@ async fn defect_02_a_conflict_is_resolved_and_costs_no_unrelated_event() {
     ann.edit(&contested, |note| note.title.set("ann's")).await.unwrap();
     bob.edit(&contested, |note| note.title.set("bob's")).await.unwrap();
     bob.edit(&other, |note| note.visits.add(7)).await.unwrap();
-    for office in [&ann, &bob, &ann] {
-        office.sync_once(way.clone()).await.unwrap();
+    for replica in [&ann, &bob, &ann] {
+        replica.sync_once(way.clone()).await.unwrap();
     }
     let conflicts = ann.conflicts(0).await.unwrap();
     assert_eq!(conflicts.len(), 1);
@@ -46,12 +46,12 @@ fn defect_03_concurrent_and_equal_are_not_confused() {
 #[tokio::test]
 async fn defect_04_writes_at_the_same_clock_reading_do_not_swap_values() {
     let (_hub, way) = hub();
-    let (ann, bob) = (office_at(1_000).await, office_at(1_000).await);
+    let (ann, bob) = (replica_at(1_000).await, replica_at(1_000).await);
     let id = note("tied");
     ann.edit(&id, |note| note.title.set("ann's")).await.unwrap();
     bob.edit(&id, |note| note.title.set("bob's")).await.unwrap();
-    for office in [&ann, &bob, &ann, &bob] {
-        office.sync_once(way.clone()).await.unwrap();
+    for replica in [&ann, &bob, &ann, &bob] {
+        replica.sync_once(way.clone()).await.unwrap();
     }
     assert_eq!(title(&ann, &id).await, title(&bob, &id).await);
     assert_eq!(ann.state_hash().await.unwrap(), bob.state_hash().await.unwrap());
@@ -64,7 +64,7 @@ async fn defect_04_writes_at_the_same_clock_reading_do_not_swap_values() {
 #[tokio::test]
 async fn defect_04_a_later_write_wins_though_its_wall_clock_is_behind() {
     let (_hub, way) = hub();
-    let (ahead, behind) = (office_at(200_000).await, office_at(1_000).await);
+    let (ahead, behind) = (replica_at(200_000).await, replica_at(1_000).await);
     let id = note("skewed");
     ahead.edit(&id, |note| note.title.set("first")).await.unwrap();
     ahead.sync_once(way.clone()).await.unwrap();
@@ -101,6 +101,6 @@ fn dot(replica: u8) -> Dot {
     Dot { replica: ReplicaId::from_bytes([replica; 32]), seq: 1 }
 }
 
-async fn title(office: &Replica, id: &Id<Note>) -> String {
-    office.get(id).await.unwrap().unwrap().title
+async fn title(replica: &Replica, id: &Id<Note>) -> String {
+    replica.get(id).await.unwrap().unwrap().title
 }

@@ -9,7 +9,7 @@ use synckit::testing::faults::FaultyDisk;
 use synckit::transport::channel;
 use synckit::{Hub, Id};
 
-use super::support::{Note, hub, office, way_to};
+use super::support::{Note, hub, replica, way_to};
 
 /// Defect 1: positions were each side's own row numbers, so clients that wrote offline lost data
 /// forever.
@@ -21,12 +21,12 @@ async fn defect_01_replicas_that_wrote_offline_lose_nothing() {
         ann.edit(&note(n), |note| note.visits.add(1)).await.unwrap();
         bob.edit(&note(n), |note| note.visits.add(100)).await.unwrap();
     }
-    for office in [&ann, &bob, &ann] {
-        office.sync_once(way.clone()).await.unwrap();
+    for replica in [&ann, &bob, &ann] {
+        replica.sync_once(way.clone()).await.unwrap();
     }
-    for office in [&ann, &bob] {
+    for replica in [&ann, &bob] {
         for n in 0..20 {
-            assert_eq!(office.get(&note(n)).await.unwrap().unwrap().visits, 101);
+            assert_eq!(replica.get(&note(n)).await.unwrap().unwrap().visits, 101);
         }
     }
 }

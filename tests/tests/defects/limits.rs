@@ -14,7 +14,7 @@ use synckit::sync::Backoff;
 use synckit::vector::{VECTOR_REPLICAS_MAX, VectorClock};
 use synckit::{Id, Replica, registry};
 
-use super::support::{Note, hub, office};
+use super::support::{Note, hub, replica};
 
 /// Defect 13: a second subscriber, a null clock and a zero interval panicked; a notifier
 /// busy-looped.

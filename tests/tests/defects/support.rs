@@ -1,4 +1,4 @@
-//! Offices, and a hub inside this process.
+//! Replicas, and a hub inside this process.
 
 use std::collections::BTreeSet;
 
@@ -23,8 +23,8 @@ pub(crate) async fn replica() -> Replica {
     Replica::builder().registry(registry![Note]).in_memory().await.unwrap()
 }
 
-/// An office whose clock always shows the same time.
-pub(crate) async fn office_at(millis: u64) -> Replica {
+/// A replica whose clock always shows the same time.
+pub(crate) async fn replica_at(millis: u64) -> Replica {
     let clock = WallClock::new(move || UnixMillis::new(millis));
     Replica::builder().registry(registry![Note]).wall_clock(clock).in_memory().await.unwrap()
 }

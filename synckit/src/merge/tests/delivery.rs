@@ -68,6 +68,7 @@ proptest! {
             prop_assert_eq!(state.held.get(&key).copied(), held(&history, key));
             prop_assert_eq!(state.groups.get(&key).cloned(), group(&history, key));
             prop_assert_eq!(state.peaks.get(&key).copied(), peak(&history, key));
+            prop_assert_eq!(state.shelves.get(&key).cloned(), shelf(&history, key));
         }
     }
 
@@ -177,6 +178,30 @@ fn peak(history: &[Event], key: u8) -> Option<u8> {
         _ => None,
     };
     history.iter().filter_map(left).max()
+}
+
+/// The sums of the additions that no removal, of the entry or of the shelf, had seen; none when there
+/// is no addition that no removal of the shelf had seen.
+fn shelf(history: &[Event], key: u8) -> Option<BTreeMap<u8, i64>> {
+    let additions = history.iter().filter_map(|event| match event.change {
+        Change::Stock(other, inner, n) if other == key => Some((event, inner, n)),
+        _ => None,
+    });
+    let seen_by = |addition: &Event, takes: &dyn Fn(&Change) -> bool| {
+        history.iter().any(|removal| takes(&removal.change) && removal.saw(addition))
+    };
+    let cleared = |change: &Change| matches!(change, Change::Clear(other, _) if *other == key);
+    let kept: Vec<_> = additions.filter(|(event, ..)| !seen_by(event, &cleared)).collect();
+    let mut shelf = BTreeMap::new();
+    for (event, inner, n) in &kept {
+        let place = (key, *inner);
+        let taken =
+            |change: &Change| matches!(change, Change::Unstock(a, b, _) if (*a, *b) == place);
+        if !seen_by(event, &taken) {
+            *shelf.entry(*inner).or_default() += n;
+        }
+    }
+    (!kept.is_empty()).then_some(shelf)
 }
 
 /// The elements of which an insertion is left that no removal, of it or of the group, had seen;

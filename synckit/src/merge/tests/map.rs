@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::merge::bytes::encoded;
 
 #[test]
 fn a_removal_resets_an_entry_as_far_as_its_author_had_seen_it() {
@@ -113,6 +114,27 @@ fn writes_of_an_entry_in_another_order_are_no_state() {
     bytes[begins..].rotate_left(WRITE_BYTES);
     let found = restored::<MapState<u8, ExtremeState<u8, Max>>>(&bytes);
     assert_eq!(found, Err(WireError::Unsorted { number: 2 }));
+}
+
+#[test]
+fn what_a_removal_of_a_map_carries_reads_back_and_has_one_form() {
+    let mut shelves = Merged::<BTreeMap<u8, BTreeMap<u8, i64>>, Map<Map<Counter>>>::new();
+    for (seq, inner) in [(1, 7), (2, 8)] {
+        let op = MapOp::Entry { key: inner, op: CounterOp::Added(3) };
+        shelves.fold(MapOp::Entry { key: 1, op }, &moment(ANN, seq, seq, &[]));
+    }
+    let shelf = shelves.state.entry(&1).unwrap();
+    let seen = <Map<Counter> as EntryRule<BTreeMap<u8, i64>>>::seen(shelf);
+    let bytes = encoded(&seen).unwrap();
+    let read =
+        |bytes: &[u8]| MapSeen::<CounterSeen>::read(&mut Reader::new(bytes, Unknown::Refuse));
+    assert_eq!(read(&bytes), Ok(seen));
+    let half = bytes.len() / 2;
+    let (first, second) = bytes[1..].split_at(half);
+    let swapped = [&bytes[..1], second, first].concat();
+    assert!(matches!(read(&swapped), Err(WireError::Invalid { .. })));
+    let nothing_seen = [3, 1, 7, 0];
+    assert!(matches!(read(&nothing_seen), Err(WireError::Invalid { .. })));
 }
 
 type Held = Merged<BTreeMap<u8, i64>, Map<Counter>>;

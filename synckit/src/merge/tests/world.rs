@@ -20,7 +20,10 @@ pub(super) struct State {
     held: MapState<u8, CounterState>,
     groups: MapState<u8, SetState<u8>>,
     peaks: MapState<u8, ExtremeState<u8, Max>>,
+    shelves: MapState<u8, MapState<u8, CounterState>>,
 }
+
+type Shelves = BTreeMap<u8, BTreeMap<u8, i64>>;
 
 /// The values of the fields.
 #[derive(Debug, PartialEq)]
@@ -34,6 +37,7 @@ pub(super) struct Shown {
     pub(super) held: BTreeMap<u8, i64>,
     pub(super) groups: BTreeMap<u8, BTreeSet<u8>>,
     pub(super) peaks: BTreeMap<u8, u8>,
+    pub(super) shelves: Shelves,
 }
 
 #[derive(Clone, Debug)]
@@ -54,6 +58,11 @@ pub(super) enum Change {
     Disband(u8),
     Peak(u8, u8),
     Level(u8),
+    Stock(u8, u8, i64),
+    /// Carries what its author had seen.
+    Unstock(u8, u8, CounterSeen),
+    /// Carries what its author had seen.
+    Clear(u8, MapSeen<CounterSeen>),
 }
 
 #[derive(Clone, Debug)]
@@ -112,7 +121,22 @@ impl State {
                 let op = MapOp::Removed { key, seen: () };
                 fold::<BTreeMap<u8, u8>, Map<Max>>(&mut self.peaks, op, at, conflicts);
             }
+            Change::Stock(key, inner, n) => {
+                let op = MapOp::Entry { key: inner, op: CounterOp::Added(n) };
+                self.shelve(MapOp::Entry { key, op }, at);
+            }
+            Change::Unstock(key, inner, seen) => {
+                let op = MapOp::Removed { key: inner, seen };
+                self.shelve(MapOp::Entry { key, op }, at);
+            }
+            Change::Clear(key, seen) => self.shelve(MapOp::Removed { key, seen }, at),
         }
+    }
+
+    fn shelve(&mut self, op: <Map<Map<Counter>> as Rule<Shelves>>::Op, at: Stamp<'_>) {
+        let aggregate = note();
+        let conflicts = &mut Conflicts::new(&aggregate);
+        fold::<Shelves, Map<Map<Counter>>>(&mut self.shelves, op, at, conflicts);
     }
 
     fn group(&mut self, op: MapOp<u8, SetOp<u8>>, at: Stamp<'_>) {
@@ -132,12 +156,28 @@ impl State {
             held: <Map<Counter> as Rule<BTreeMap<u8, i64>>>::value(&self.held),
             groups: <Map<Set> as Rule<BTreeMap<u8, BTreeSet<u8>>>>::value(&self.groups),
             peaks: <Map<Max> as Rule<BTreeMap<u8, u8>>>::value(&self.peaks),
+            shelves: <Map<Map<Counter>> as Rule<Shelves>>::value(&self.shelves),
         }
     }
 
-    /// The sums that a removal of an entry of counters carries.
-    fn seen(&self, key: u8) -> CounterSeen {
-        self.held.entry(&key).map(<Counter as EntryRule<i64>>::seen).unwrap_or_default()
+    /// Fills in what a removal carries: the sums that its author has seen.
+    fn look(&self, change: &mut Change) {
+        let sums = |state: Option<&CounterState>| {
+            state.map(<Counter as EntryRule<i64>>::seen).unwrap_or_default()
+        };
+        match change {
+            Change::Drop(key, seen) => *seen = sums(self.held.entry(key)),
+            Change::Unstock(key, inner, seen) => {
+                *seen = sums(self.shelves.entry(key).and_then(|shelf| shelf.entry(inner)));
+            }
+            Change::Clear(key, seen) => {
+                let shelf = self.shelves.entry(key);
+                *seen = shelf
+                    .map(<Map<Counter> as EntryRule<BTreeMap<u8, i64>>>::seen)
+                    .unwrap_or_default();
+            }
+            _ => {}
+        }
     }
 
     pub(super) fn bytes(&self) -> Vec<u8> {
@@ -151,6 +191,7 @@ impl State {
         self.held.write_field(7, &mut out);
         self.groups.write_field(8, &mut out);
         self.peaks.write_field(9, &mut out);
+        self.shelves.write_field(10, &mut out);
         out.finish().unwrap()
     }
 
@@ -166,6 +207,7 @@ impl State {
             held: MergeState::read_field(7, &mut input)?,
             groups: MergeState::read_field(8, &mut input)?,
             peaks: MergeState::read_field(9, &mut input)?,
+            shelves: MergeState::read_field(10, &mut input)?,
         };
         input.finish()?;
         Ok(state)
@@ -194,6 +236,7 @@ impl Change {
                 | Self::Hold(..)
                 | Self::Group(..)
                 | Self::Peak(..)
+                | Self::Stock(..)
         )
     }
 }
@@ -225,8 +268,8 @@ pub(super) fn history() -> impl Strategy<Value = Vec<Event>> {
             others.filter(|_| !change.commutes()).for_each(|dot| context.advance(dot).unwrap());
             clocks[author] += 1 + late;
             seen[author].advance(dot).unwrap();
-            if let Change::Drop(key, carried) = &mut change {
-                *carried = state_of(&events, &seen[author]).seen(*key);
+            if matches!(change, Change::Drop(..) | Change::Unstock(..) | Change::Clear(..)) {
+                state_of(&events, &seen[author]).look(&mut change);
             }
             let at = Moment { dot, hlc: Hlc::from_bits(clocks[author]), context };
             events.push(Event { at, change });
@@ -263,6 +306,10 @@ fn change() -> impl Strategy<Value = Change> {
         2 => (0..2_u8).prop_map(Change::Disband),
         4 => (0..2_u8, 0..9_u8).prop_map(|(key, n)| Change::Peak(key, n)),
         2 => (0..2_u8).prop_map(Change::Level),
+        5 => (0..2_u8, 0..2_u8, -3..9_i64).prop_map(|(key, inner, n)| Change::Stock(key, inner, n)),
+        2 => (0..2_u8, 0..2_u8)
+            .prop_map(|(key, inner)| Change::Unstock(key, inner, CounterSeen::default())),
+        2 => (0..2_u8).prop_map(|key| Change::Clear(key, MapSeen::default())),
     ]
 }
 
