@@ -283,7 +283,7 @@ impl Gate {
         let head = own.map_or_else(|| CommitId::root(space, key.id()), |branch| branch.head);
         let written = governor.write(space, &key, (head, nonce), ruled, wall);
         written.map_err(|error| {
-            StoreError::new("write down a ruling", StoreErrorKind::BatchTooLarge).caused_by(error)
+            StoreError::new("write down a ruling", StoreErrorKind::Unencodable).caused_by(error)
         })
     }
 

@@ -249,6 +249,10 @@ pub enum StoreErrorKind {
     /// The log's rules refuse the events.
     #[error("{0}")]
     Refused(Refusal),
+    /// Something to be written has no encoding within the limits; nothing was written, and what is
+    /// stored is sound. Fix the value that the cause names.
+    #[error("it cannot be encoded; what is stored is sound, fix the value that the cause names")]
+    Unencodable,
 }
 
 impl StoreErrorKind {
@@ -270,6 +274,7 @@ impl StoreErrorKind {
             Self::Randomness => "store.randomness",
             Self::Refused(Refusal::Missing { .. }) => "store.missing",
             Self::Refused(_) => "store.refused",
+            Self::Unencodable => "store.unencodable",
         }
     }
 
@@ -291,7 +296,8 @@ impl StoreErrorKind {
             | Self::Corrupt
             | Self::Gone
             | Self::NewerFormat { .. }
-            | Self::NotAStore => false,
+            | Self::NotAStore
+            | Self::Unencodable => false,
         }
     }
 }

@@ -148,6 +148,7 @@ fn stores() -> impl Iterator<Item = StoreErrorKind> {
         StoreErrorKind::OpenHere,
         StoreErrorKind::Refused(Refusal::Missing { after, missing }),
         StoreErrorKind::Refused(Refusal::TooManyReplicas),
+        StoreErrorKind::Unencodable,
     ]
     .into_iter()
 }

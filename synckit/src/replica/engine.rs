@@ -369,12 +369,12 @@ impl Engine {
 }
 
 fn encode(unsaved: Unsaved, mark: CheckpointMark) -> Result<Checkpoint, StoreError> {
-    let unreadable =
-        |error| StoreError::new("encode states", StoreErrorKind::Corrupt).caused_by(error);
+    let unencodable =
+        |error| StoreError::new("encode states", StoreErrorKind::Unencodable).caused_by(error);
     Ok(Checkpoint {
         mark,
         replaces_all: unsaved.replaces_all,
-        states: unsaved.encode().map_err(unreadable)?,
+        states: unsaved.encode().map_err(unencodable)?,
         conflicts: unsaved.conflicts,
     })
 }

@@ -112,8 +112,8 @@ impl Rewrite<'_> {
                 blocks.extend(full.finish(|end| end.sign(&key)));
                 packer.push_commit(&self.head, self.nonce, &envelopes)
             });
-            self.head = pushed.map_err(|_| {
-                StoreError::new("pack a commit again", StoreErrorKind::BatchTooLarge)
+            self.head = pushed.map_err(|error| {
+                StoreError::new("pack a commit again", StoreErrorKind::Unencodable).caused_by(error)
             })?;
         }
         blocks.extend(packer.finish(|end| end.sign(&key)));
