@@ -72,7 +72,7 @@ impl HubBuilder {
 
     /// Refuses commits that a function turns down. It is asked for each commit that arrives and is
     /// not held, and must not block. Should a batch not be committed, it is asked again when the
-    /// commits are sent again: let it judge by the commit alone.
+    /// commits are resent: let it judge by the commit alone.
     ///
     /// A refused commit has no effect at any replica; the application that wrote it is told by
     /// [`Replica::rejected`](crate::Replica::rejected). Needs an [authority](HubBuilder::authority):
