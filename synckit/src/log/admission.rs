@@ -41,7 +41,7 @@ impl Answers {
 #[derive(Debug)]
 pub(crate) enum Decision {
     /// This has to be known first.
-    Ask(Vec<Question>),
+    Ask(BTreeSet<Question>),
     /// It is admitted.
     Admit(Admitted),
 }
@@ -138,7 +138,7 @@ struct Staging<'a> {
     begun: Vec<(ReplicaId, BranchNo)>,
     /// Commits that this batch appends, by branch, ascending.
     staged: BTreeMap<BranchNo, Vec<(u64, Chain)>>,
-    questions: Vec<Question>,
+    questions: BTreeSet<Question>,
     blocks: Vec<LogBlock>,
     end: Cursor,
     own_key_is_spent: bool,
@@ -152,7 +152,7 @@ impl<'a> Staging<'a> {
             changed: BTreeMap::new(),
             begun: Vec::new(),
             staged: BTreeMap::new(),
-            questions: Vec::new(),
+            questions: BTreeSet::new(),
             blocks: Vec::new(),
             end: batch.end,
             own_key_is_spent: false,
@@ -396,7 +396,7 @@ impl<'a> Staging<'a> {
             Some(Some(branch)) => Lookup::Held(*branch),
             Some(None) => Lookup::Absent,
             None => {
-                self.questions.push(Question::Holds(*commit));
+                self.questions.insert(Question::Holds(*commit));
                 Lookup::Asked
             }
         }
@@ -415,7 +415,7 @@ impl<'a> Staging<'a> {
         }
         let known = self.answers.next.get(&(no, seq)).copied();
         if known.is_none() {
-            self.questions.push(Question::Next(no, seq));
+            self.questions.insert(Question::Next(no, seq));
         }
         known
     }

@@ -21,7 +21,7 @@ pub(super) async fn answer(
     rows: &dyn Rows,
     number: SpaceNumber,
     branches: &Branches,
-    questions: &[Question],
+    questions: &BTreeSet<Question>,
     answers: &mut Answers,
 ) -> Result<(), StoreError> {
     let holds = questions.iter().filter_map(|question| match question {

@@ -306,7 +306,7 @@ impl Ledger {
         }
     }
 
-    fn answer(&self, questions: &[Question], answers: &mut Answers) {
+    fn answer(&self, questions: &BTreeSet<Question>, answers: &mut Answers) {
         assert!(!questions.is_empty());
         for question in questions {
             match *question {
