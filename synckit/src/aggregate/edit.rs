@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use super::{Aggregate, Fields};
 use crate::clock::Hlc;
@@ -97,6 +97,13 @@ impl<'a, A: Aggregate> Deref for Edit<'a, A> {
 
     fn deref(&self) -> &A::Handles<'a> {
         &self.handles
+    }
+}
+
+/// For `it.visits += 1`.
+impl<A: Aggregate> DerefMut for Edit<'_, A> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.handles
     }
 }
 

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::OnceCell;
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Deref;
+use std::ops::{AddAssign, Deref, SubAssign};
 
 use crate::merge::{AnyState, Counter, Lww, Max, Min, Rule, shown};
 
@@ -17,11 +17,12 @@ use crate::merge::{AnyState, Counter, Lww, Max, Min, Rule, shown};
 /// |---|---|---|
 /// | `lww` | `set(value)` | `get()`, `*field` |
 /// | `max`, `min` | `raise(value)`, `lower(value)` | `get()`, `*field` |
-/// | `counter` | `add(amount)` | `get()`, `*field` |
+/// | `counter` | `add(amount)`, `+= amount`, `-= amount` | `get()`, `*field` |
 /// | `set` | `insert(element)`, `remove(element)` | `contains(element)` |
 /// | `map(rule)` | `entry(key)` and what its rule records, `remove(key)` | `get(key)`, `contains_key(key)`, `entry(key)` |
 ///
-/// All of them read the whole by `value()`.
+/// All of them read the whole by `value()`. A handle is not assigned to: `it.title = title` is
+/// `it.title.set(title)`.
 ///
 /// A rule that is defined outside this crate gives its handle methods by an extension trait over
 /// [`Handle::record`] and [`Handle::inspect`].
@@ -149,6 +150,27 @@ impl<F: 'static, R: Rule<F> + SingleValue> Deref for Handle<'_, F, R, Reads> {
 
     fn deref(&self) -> &F {
         self.get()
+    }
+}
+
+/// `it.visits += 1` is `it.visits.add(1)`.
+impl<F, M> AddAssign<i64> for Handle<'_, F, Counter, M> {
+    fn add_assign(&mut self, amount: i64) {
+        self.add(amount);
+    }
+}
+
+/// `it.visits -= 1` is `it.visits.add(-1)`.
+impl<F, M> SubAssign<i64> for Handle<'_, F, Counter, M> {
+    fn sub_assign(&mut self, amount: i64) {
+        match amount.checked_neg() {
+            Some(negated) => self.add(negated),
+            // The least integer has no negation: 2^63 is added as two numbers.
+            None => {
+                self.add(i64::MAX);
+                self.add(1);
+            }
+        }
     }
 }
 
