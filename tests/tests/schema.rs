@@ -81,6 +81,35 @@ fn cargo_builds_again_exactly_when_a_lock_or_a_variable_changes() {
 }
 
 #[test]
+fn variables_are_on_and_off_in_words_and_types_of_tests_have_no_locks() {
+    let of_tests = "
+        #[cfg(test)]
+        mod tests {
+            #[derive(synckit::SyncEvent, Clone, Debug)]
+            #[event(name = \"invoice.paid\", lock = none)]
+            struct Paid { of_another_type: u64 }
+
+            #[derive(synckit::SyncValue, Clone, Debug, PartialEq)]
+            #[value(lock = none)]
+            struct Amount { dollars: u32 }
+
+            #[test]
+            fn a_type_of_tests_is_encoded() {
+                assert_eq!(Amount { dollars: 1 }, Amount { dollars: 1 });
+                assert!(synckit::event::encode(&Paid { of_another_type: 1 }).is_ok());
+            }
+        }
+    ";
+    let ledger = Ledger::new("worded", &format!("{PAID}{of_tests}"));
+    ledger.check_with("SYNCKIT_LOCKED", "false").passes();
+    ledger.check_with("SYNCKIT_LOCKED", "true").fails_with("SYNCKIT_LOCKED refuses drafts");
+    ledger.test_with("SYNCKIT_BLESS", "no").fails_with("lacks the version below");
+    ledger.tell();
+    ledger.test_with("SYNCKIT_BLESS", "true").passes();
+    ledger.test_with("SYNCKIT_LOCKED", "true").passes();
+}
+
+#[test]
 fn what_is_locked_is_never_rewritten() {
     let ledger = Ledger::new("refused", PAID);
     ledger.bless();

@@ -119,6 +119,14 @@ impl Ledger {
         self.check_from(self.folder.path(), variables)
     }
 
+    pub(crate) fn check_with(&self, variable: &str, value: &str) -> Outcome {
+        self.run(self.cargo(&["check"]).env(variable, value))
+    }
+
+    pub(crate) fn test_with(&self, variable: &str, value: &str) -> Outcome {
+        self.run(self.cargo(&["test"]).env(variable, value))
+    }
+
     pub(crate) fn check_from(&self, folder: &Path, variables: &[&str]) -> Outcome {
         self.run(
             self.cargo(&["check"])
