@@ -215,21 +215,21 @@ const _: () = {
             match self {
                 Self::Created {} => {}
                 Self::TitleSet { 0: field_1 } => {
-                    ::synckit::wire::Field::write_field(field_1, 1, out);
+                    ::synckit::wire::Coded::write_coded(field_1, 1, out);
                 }
                 Self::SeverityRaised { 0: field_1 } => {
                     <__Severity<
                         Severity,
-                    > as ::synckit::wire::Field>::write_field(field_1, 1, out);
+                    > as ::synckit::wire::Coded>::write_coded(field_1, 1, out);
                 }
                 Self::VisitsAdded { 0: field_1 } => {
-                    ::synckit::wire::Field::write_field(field_1, 1, out);
+                    ::synckit::wire::Coded::write_coded(field_1, 1, out);
                 }
                 Self::TagsInserted { 0: field_1 } => {
-                    ::synckit::wire::Field::write_field(field_1, 1, out);
+                    ::synckit::wire::Coded::write_coded(field_1, 1, out);
                 }
                 Self::TagsRemoved { 0: field_1 } => {
-                    ::synckit::wire::Field::write_field(field_1, 1, out);
+                    ::synckit::wire::Coded::write_coded(field_1, 1, out);
                 }
                 Self::Signed(event) => {
                     <Signed as ::synckit::event::SyncEvent>::write_payload(event, out)
@@ -242,16 +242,16 @@ const _: () = {
         ) -> ::core::result::Result<Self, ::synckit::wire::WireError> {
             match kind {
                 0 => ::core::result::Result::Ok(Self::Created {}),
-                1 => ::synckit::wire::Field::read_field(1, input).map(Self::TitleSet),
+                1 => ::synckit::wire::Coded::read_coded(1, input).map(Self::TitleSet),
                 2 => {
                     <__Severity<
                         Severity,
-                    > as ::synckit::wire::Field>::read_field(1, input)
+                    > as ::synckit::wire::Coded>::read_coded(1, input)
                         .map(Self::SeverityRaised)
                 }
-                3 => ::synckit::wire::Field::read_field(1, input).map(Self::VisitsAdded),
-                4 => ::synckit::wire::Field::read_field(1, input).map(Self::TagsInserted),
-                5 => ::synckit::wire::Field::read_field(1, input).map(Self::TagsRemoved),
+                3 => ::synckit::wire::Coded::read_coded(1, input).map(Self::VisitsAdded),
+                4 => ::synckit::wire::Coded::read_coded(1, input).map(Self::TagsInserted),
+                5 => ::synckit::wire::Coded::read_coded(1, input).map(Self::TagsRemoved),
                 6 => {
                     <Signed as ::synckit::event::SyncEvent>::read_payload(0, input)
                         .map(Self::Signed)

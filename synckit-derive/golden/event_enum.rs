@@ -9,15 +9,15 @@ impl ::synckit::event::SyncEvent for NoteEvent {
             ::synckit::event::EventKind::new(
                     "note.renamed",
                     3,
-                    &[field(1, "value", <String as ::synckit::wire::Field>::SHAPE)],
+                    &[field(1, "value", <String as ::synckit::wire::Coded>::CODED)],
                 )
                 .locked(::synckit::wire::Lineage::of("inspections", 3)),
             ::synckit::event::EventKind::new(
                     "note.tagged",
                     1,
                     &[
-                        field(1, "tag", <String as ::synckit::wire::Field>::SHAPE),
-                        field(2, "by", <UserId as ::synckit::wire::Field>::SHAPE),
+                        field(1, "tag", <String as ::synckit::wire::Coded>::CODED),
+                        field(2, "by", <UserId as ::synckit::wire::Coded>::CODED),
                     ],
                 )
                 .commuting()
@@ -45,11 +45,11 @@ impl ::synckit::event::SyncEvent for NoteEvent {
         match self {
             Self::Created {} => {}
             Self::TitleSet { 0: field_1 } => {
-                <String as ::synckit::wire::Field>::write_field(field_1, 1, out);
+                <String as ::synckit::wire::Coded>::write_coded(field_1, 1, out);
             }
             Self::Tagged { tag: field_1, by: field_2 } => {
-                <String as ::synckit::wire::Field>::write_field(field_1, 1, out);
-                <UserId as ::synckit::wire::Field>::write_field(field_2, 2, out);
+                <String as ::synckit::wire::Coded>::write_coded(field_1, 1, out);
+                <UserId as ::synckit::wire::Coded>::write_coded(field_2, 2, out);
             }
             Self::Signed(event) => {
                 <Signed as ::synckit::event::SyncEvent>::write_payload(event, out)
@@ -63,13 +63,13 @@ impl ::synckit::event::SyncEvent for NoteEvent {
         match kind {
             0 => ::core::result::Result::Ok(Self::Created {}),
             1 => {
-                <String as ::synckit::wire::Field>::read_field(1, input)
+                <String as ::synckit::wire::Coded>::read_coded(1, input)
                     .map(Self::TitleSet)
             }
             2 => {
                 ::core::result::Result::Ok(Self::Tagged {
-                    tag: <String as ::synckit::wire::Field>::read_field(1, input)?,
-                    by: <UserId as ::synckit::wire::Field>::read_field(2, input)?,
+                    tag: <String as ::synckit::wire::Coded>::read_coded(1, input)?,
+                    by: <UserId as ::synckit::wire::Coded>::read_coded(2, input)?,
                 })
             }
             3 => {

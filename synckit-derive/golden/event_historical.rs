@@ -7,8 +7,8 @@ impl ::synckit::event::PastEvent for SignedV1 {
                 "inspection.signed",
                 1,
                 &[
-                    field(1, "by", <UserId as ::synckit::wire::Field>::SHAPE),
-                    field(2, "place", <String as ::synckit::wire::Field>::SHAPE),
+                    field(1, "by", <UserId as ::synckit::wire::Coded>::CODED),
+                    field(2, "place", <String as ::synckit::wire::Coded>::CODED),
                 ],
             )
             .locked(::synckit::wire::Lineage::of("inspections", 1).locked())
@@ -17,8 +17,8 @@ impl ::synckit::event::PastEvent for SignedV1 {
         input: &mut ::synckit::wire::Reader<'_>,
     ) -> ::core::result::Result<Self, ::synckit::wire::WireError> {
         ::core::result::Result::Ok(Self {
-            by: <UserId as ::synckit::wire::Field>::read_field(1, input)?,
-            place: <String as ::synckit::wire::Field>::read_field(2, input)?,
+            by: <UserId as ::synckit::wire::Coded>::read_coded(1, input)?,
+            place: <String as ::synckit::wire::Coded>::read_coded(2, input)?,
         })
     }
 }
@@ -27,14 +27,14 @@ const _: &[u8] = ::core::include_bytes!(
     "/schemas/event.inspection.signed.lock")
 );
 const _: () = ::synckit::schema::reads(
-    <UserId as ::synckit::wire::Field>::SHAPE,
+    <UserId as ::synckit::wire::Coded>::CODED,
     "UserId@1#00000000000000aa",
     "by",
     "inspection.signed",
     1,
 );
 const _: () = ::synckit::schema::reads(
-    <String as ::synckit::wire::Field>::SHAPE,
+    <String as ::synckit::wire::Coded>::CODED,
     "string",
     "place",
     "inspection.signed",

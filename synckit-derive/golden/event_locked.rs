@@ -8,15 +8,15 @@ impl ::synckit::event::SyncEvent for Signed {
                     "inspection.signed",
                     2,
                     &[
-                        field(1, "by", <UserId as ::synckit::wire::Field>::SHAPE),
-                        field(2, "outcome", <Outcome as ::synckit::wire::Field>::SHAPE),
-                        field(3, "at", <Option<u64> as ::synckit::wire::Field>::SHAPE),
+                        field(1, "by", <UserId as ::synckit::wire::Coded>::CODED),
+                        field(2, "outcome", <Outcome as ::synckit::wire::Coded>::CODED),
+                        field(3, "at", <Option<u64> as ::synckit::wire::Coded>::CODED),
                         field(
                             5,
                             "remarks",
-                            <Vec<String> as ::synckit::wire::Field>::SHAPE,
+                            <Vec<String> as ::synckit::wire::Coded>::CODED,
                         ),
-                        field(6, "pages", <u32 as ::synckit::wire::Field>::SHAPE)
+                        field(6, "pages", <u32 as ::synckit::wire::Coded>::CODED)
                             .or_default(),
                     ],
                 )
@@ -31,11 +31,11 @@ impl ::synckit::event::SyncEvent for Signed {
         0
     }
     fn write_payload(&self, out: &mut ::synckit::wire::Writer) {
-        <UserId as ::synckit::wire::Field>::write_field(&self.by, 1, out);
-        <Outcome as ::synckit::wire::Field>::write_field(&self.outcome, 2, out);
-        <Option<u64> as ::synckit::wire::Field>::write_field(&self.at, 3, out);
-        <Vec<String> as ::synckit::wire::Field>::write_field(&self.remarks, 5, out);
-        <u32 as ::synckit::wire::Field>::write_field(&self.pages, 6, out);
+        <UserId as ::synckit::wire::Coded>::write_coded(&self.by, 1, out);
+        <Outcome as ::synckit::wire::Coded>::write_coded(&self.outcome, 2, out);
+        <Option<u64> as ::synckit::wire::Coded>::write_coded(&self.at, 3, out);
+        <Vec<String> as ::synckit::wire::Coded>::write_coded(&self.remarks, 5, out);
+        <u32 as ::synckit::wire::Coded>::write_coded(&self.pages, 6, out);
     }
     fn read_payload(
         kind: usize,
@@ -47,10 +47,10 @@ impl ::synckit::event::SyncEvent for Signed {
             });
         }
         ::core::result::Result::Ok(Self {
-            by: <UserId as ::synckit::wire::Field>::read_field(1, input)?,
-            outcome: <Outcome as ::synckit::wire::Field>::read_field(2, input)?,
-            at: <Option<u64> as ::synckit::wire::Field>::read_field(3, input)?,
-            remarks: <Vec<String> as ::synckit::wire::Field>::read_field(5, input)?,
+            by: <UserId as ::synckit::wire::Coded>::read_coded(1, input)?,
+            outcome: <Outcome as ::synckit::wire::Coded>::read_coded(2, input)?,
+            at: <Option<u64> as ::synckit::wire::Coded>::read_coded(3, input)?,
+            remarks: <Vec<String> as ::synckit::wire::Coded>::read_coded(5, input)?,
             pages: input.field_or_default::<u32>(6)?,
         })
     }
@@ -60,35 +60,35 @@ const _: &[u8] = ::core::include_bytes!(
     "/schemas/event.inspection.signed.lock")
 );
 const _: () = ::synckit::schema::is_locked(
-    <Outcome as ::synckit::wire::Field>::SHAPE,
+    <Outcome as ::synckit::wire::Coded>::CODED,
     "Outcome@1#00000000000000bb",
     "outcome",
     "inspection.signed",
     2,
 );
 const _: () = ::synckit::schema::is_locked(
-    <UserId as ::synckit::wire::Field>::SHAPE,
+    <UserId as ::synckit::wire::Coded>::CODED,
     "UserId@1#00000000000000aa",
     "by",
     "inspection.signed",
     2,
 );
 const _: () = ::synckit::schema::is_locked(
-    <Option<u64> as ::synckit::wire::Field>::SHAPE,
+    <Option<u64> as ::synckit::wire::Coded>::CODED,
     "optional u64",
     "at",
     "inspection.signed",
     2,
 );
 const _: () = ::synckit::schema::is_locked(
-    <u32 as ::synckit::wire::Field>::SHAPE,
+    <u32 as ::synckit::wire::Coded>::CODED,
     "u32",
     "pages",
     "inspection.signed",
     2,
 );
 const _: () = ::synckit::schema::is_locked(
-    <Vec<String> as ::synckit::wire::Field>::SHAPE,
+    <Vec<String> as ::synckit::wire::Coded>::CODED,
     "list string",
     "remarks",
     "inspection.signed",

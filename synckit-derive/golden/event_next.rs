@@ -18,8 +18,8 @@ const _: () = {
                         "inspection.signed",
                         2,
                         &[
-                            field(1, "by", <UserId as ::synckit::wire::Field>::SHAPE),
-                            field(2, "place", <Place as ::synckit::wire::Field>::SHAPE),
+                            field(1, "by", <UserId as ::synckit::wire::Coded>::CODED),
+                            field(2, "place", <Place as ::synckit::wire::Coded>::CODED),
                         ],
                     )
                     .locked(
@@ -36,8 +36,8 @@ const _: () = {
             0
         }
         fn write_payload(&self, out: &mut ::synckit::wire::Writer) {
-            <UserId as ::synckit::wire::Field>::write_field(&self.by, 1, out);
-            <Place as ::synckit::wire::Field>::write_field(&self.place, 2, out);
+            <UserId as ::synckit::wire::Coded>::write_coded(&self.by, 1, out);
+            <Place as ::synckit::wire::Coded>::write_coded(&self.place, 2, out);
         }
         fn read_payload(
             kind: usize,
@@ -49,8 +49,8 @@ const _: () = {
                 });
             }
             ::core::result::Result::Ok(Self {
-                by: <UserId as ::synckit::wire::Field>::read_field(1, input)?,
-                place: <Place as ::synckit::wire::Field>::read_field(2, input)?,
+                by: <UserId as ::synckit::wire::Coded>::read_coded(1, input)?,
+                place: <Place as ::synckit::wire::Coded>::read_coded(2, input)?,
             })
         }
         fn read_older(

@@ -8,18 +8,18 @@ impl ::synckit::event::SyncEvent for Signed {
                     "inspection.signed",
                     1,
                     &[
-                        field(1, "by", <UserId as ::synckit::wire::Field>::SHAPE),
-                        field(2, "outcome", <Outcome as ::synckit::wire::Field>::SHAPE),
-                        field(3, "at", <Option<u64> as ::synckit::wire::Field>::SHAPE),
+                        field(1, "by", <UserId as ::synckit::wire::Coded>::CODED),
+                        field(2, "outcome", <Outcome as ::synckit::wire::Coded>::CODED),
+                        field(3, "at", <Option<u64> as ::synckit::wire::Coded>::CODED),
                         field(
                             4,
                             "remarks",
-                            <Vec<String> as ::synckit::wire::Field>::SHAPE,
+                            <Vec<String> as ::synckit::wire::Coded>::CODED,
                         ),
                         field(
                             7,
                             "pages",
-                            <BTreeSet<u32> as ::synckit::wire::Field>::SHAPE,
+                            <BTreeSet<u32> as ::synckit::wire::Coded>::CODED,
                         ),
                     ],
                 )
@@ -30,11 +30,11 @@ impl ::synckit::event::SyncEvent for Signed {
         0
     }
     fn write_payload(&self, out: &mut ::synckit::wire::Writer) {
-        <UserId as ::synckit::wire::Field>::write_field(&self.by, 1, out);
-        <Outcome as ::synckit::wire::Field>::write_field(&self.outcome, 2, out);
-        <Option<u64> as ::synckit::wire::Field>::write_field(&self.at, 3, out);
-        <Vec<String> as ::synckit::wire::Field>::write_field(&self.remarks, 4, out);
-        <BTreeSet<u32> as ::synckit::wire::Field>::write_field(&self.pages, 7, out);
+        <UserId as ::synckit::wire::Coded>::write_coded(&self.by, 1, out);
+        <Outcome as ::synckit::wire::Coded>::write_coded(&self.outcome, 2, out);
+        <Option<u64> as ::synckit::wire::Coded>::write_coded(&self.at, 3, out);
+        <Vec<String> as ::synckit::wire::Coded>::write_coded(&self.remarks, 4, out);
+        <BTreeSet<u32> as ::synckit::wire::Coded>::write_coded(&self.pages, 7, out);
     }
     fn read_payload(
         kind: usize,
@@ -46,11 +46,11 @@ impl ::synckit::event::SyncEvent for Signed {
             });
         }
         ::core::result::Result::Ok(Self {
-            by: <UserId as ::synckit::wire::Field>::read_field(1, input)?,
-            outcome: <Outcome as ::synckit::wire::Field>::read_field(2, input)?,
-            at: <Option<u64> as ::synckit::wire::Field>::read_field(3, input)?,
-            remarks: <Vec<String> as ::synckit::wire::Field>::read_field(4, input)?,
-            pages: <BTreeSet<u32> as ::synckit::wire::Field>::read_field(7, input)?,
+            by: <UserId as ::synckit::wire::Coded>::read_coded(1, input)?,
+            outcome: <Outcome as ::synckit::wire::Coded>::read_coded(2, input)?,
+            at: <Option<u64> as ::synckit::wire::Coded>::read_coded(3, input)?,
+            remarks: <Vec<String> as ::synckit::wire::Coded>::read_coded(4, input)?,
+            pages: <BTreeSet<u32> as ::synckit::wire::Coded>::read_coded(7, input)?,
         })
     }
 }

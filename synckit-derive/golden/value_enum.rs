@@ -10,14 +10,14 @@ impl ::synckit::wire::Message for Outline {
             Self::Circle { centre: field_1, radius: field_2 } => {
                 out.tag(2, ::synckit::wire::WireType::Len);
                 out.nested(|out| {
-                    <Point as ::synckit::wire::Field>::write_field(field_1, 1, out);
-                    <u32 as ::synckit::wire::Field>::write_field(field_2, 2, out);
+                    <Point as ::synckit::wire::Coded>::write_coded(field_1, 1, out);
+                    <u32 as ::synckit::wire::Coded>::write_coded(field_2, 2, out);
                 });
             }
             Self::Polygon { 0: field_1 } => {
                 out.tag(7, ::synckit::wire::WireType::Len);
                 out.nested(|out| {
-                    <Vec<Point> as ::synckit::wire::Field>::write_field(field_1, 1, out);
+                    <Vec<Point> as ::synckit::wire::Coded>::write_coded(field_1, 1, out);
                 });
             }
         }
@@ -31,14 +31,14 @@ impl ::synckit::wire::Message for Outline {
         if input.take(2, ::synckit::wire::WireType::Len)? {
             return input
                 .nested(|input| ::core::result::Result::Ok(Self::Circle {
-                    centre: <Point as ::synckit::wire::Field>::read_field(1, input)?,
-                    radius: <u32 as ::synckit::wire::Field>::read_field(2, input)?,
+                    centre: <Point as ::synckit::wire::Coded>::read_coded(1, input)?,
+                    radius: <u32 as ::synckit::wire::Coded>::read_coded(2, input)?,
                 }));
         }
         if input.take(7, ::synckit::wire::WireType::Len)? {
             return input
                 .nested(|input| ::core::result::Result::Ok(Self::Polygon {
-                    0: <Vec<Point> as ::synckit::wire::Field>::read_field(1, input)?,
+                    0: <Vec<Point> as ::synckit::wire::Coded>::read_coded(1, input)?,
                 }));
         }
         ::core::result::Result::Err(::synckit::wire::WireError::Missing {
@@ -75,14 +75,14 @@ impl ::synckit::wire::Named for Outline {
                     2,
                     "Circle",
                     &[
-                        field(1, "centre", <Point as ::synckit::wire::Field>::SHAPE),
-                        field(2, "radius", <u32 as ::synckit::wire::Field>::SHAPE),
+                        field(1, "centre", <Point as ::synckit::wire::Coded>::CODED),
+                        field(2, "radius", <u32 as ::synckit::wire::Coded>::CODED),
                     ],
                 ),
                 (
                     7,
                     "Polygon",
-                    &[field(1, "value", <Vec<Point> as ::synckit::wire::Field>::SHAPE)],
+                    &[field(1, "value", <Vec<Point> as ::synckit::wire::Coded>::CODED)],
                 ),
             ],
         )

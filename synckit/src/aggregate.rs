@@ -28,7 +28,7 @@ use crate::wire::Lineage;
     label = "not an aggregate",
     note = "put #[sync_aggregate(name = \"…\")] above the struct and #[merge(…)] on each field"
 )]
-pub trait Aggregate: Clone + fmt::Debug + Send + Sync + 'static {
+pub trait Aggregate: Clone + fmt::Debug + 'static {
     /// The type's name in stored bytes. See [`Name`](crate::id::Name) for what it may hold.
     const NAME: &'static str;
     /// The schema version that this program writes, from 1.

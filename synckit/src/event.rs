@@ -101,7 +101,7 @@ impl EventKind {
     label = "not an event",
     note = "add #[derive(SyncEvent)] and #[event(name = \"…\")] to the type"
 )]
-pub trait SyncEvent: Clone + Debug + Send + Sync + 'static {
+pub trait SyncEvent: Clone + Debug + 'static {
     /// The kinds of event that the type can hold: one for a struct, one for each variant of an
     /// enum.
     const KINDS: &'static [EventKind];

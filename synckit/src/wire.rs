@@ -26,6 +26,8 @@ mod shape;
 mod value;
 mod writer;
 
+#[doc(hidden)]
+pub use field::Coded;
 pub use field::Field;
 pub use lineage::{Lineage, Parts, ValueSchema};
 pub use reader::{Reader, Unknown};

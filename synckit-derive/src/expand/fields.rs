@@ -38,13 +38,13 @@ pub(super) fn declared<'a>(
 /// The field's type as a `Field`, where rustc says so when it is none.
 fn as_field(krate: &TokenStream, field: &Field<'_>) -> TokenStream {
     let ty = &field.ty;
-    quote_spanned!(ty.span()=> <#ty as #krate::wire::Field>)
+    quote_spanned!(ty.span()=> <#ty as #krate::wire::Coded>)
 }
 
 /// The trait to call for a value of the field: with the type when rustc is to point there, without
 /// where the value tells it.
 fn to_call(krate: &TokenStream, field: &Field<'_>) -> TokenStream {
-    if field.told { quote!(#krate::wire::Field) } else { as_field(krate, field) }
+    if field.told { quote!(#krate::wire::Coded) } else { as_field(krate, field) }
 }
 
 /// The name that a field is bound to in a pattern: none that a user's field could hide.
@@ -85,7 +85,7 @@ fn write(
     let each = fields.iter().map(|numbered| {
         let (to_call, place) = (to_call(krate, numbered.field), place(numbered));
         let number = number(numbered.number);
-        quote!(#to_call::write_field(#place, #number, out);)
+        quote!(#to_call::write_coded(#place, #number, out);)
     });
     quote!(#(#each)*)
 }
@@ -99,7 +99,7 @@ pub(super) fn read(krate: &TokenStream, fields: &[NumberedField<'_>]) -> TokenSt
             quote_spanned!(ty.span()=> #member: input.field_or_default::<#ty>(#number)?)
         } else {
             let to_call = to_call(krate, field);
-            quote!(#member: #to_call::read_field(#number, input)?)
+            quote!(#member: #to_call::read_coded(#number, input)?)
         }
     });
     quote!({ #(#each),* })
@@ -110,7 +110,7 @@ pub(super) fn read_only(krate: &TokenStream, fields: &[NumberedField<'_>]) -> Op
     let [NumberedField { field, number: given }] = fields else { return None };
     let is_plain = matches!(field.member, Member::Unnamed(_)) && !field.default;
     let (to_call, number) = (to_call(krate, field), number(*given));
-    is_plain.then(|| quote!(#to_call::read_field(#number, input)))
+    is_plain.then(|| quote!(#to_call::read_coded(#number, input)))
 }
 
 /// The schemas of the fields, made by the functions that [`schema_functions`] declares.
@@ -123,7 +123,7 @@ pub(super) fn schema(krate: &TokenStream, fields: &[NumberedField<'_>]) -> Token
             let ty = field.ty;
             return quote!(of::<#ty>(#number, #name));
         }
-        quote!(field(#number, #name, #as_field::SHAPE) #or_default)
+        quote!(field(#number, #name, #as_field::CODED) #or_default)
     });
     quote!(&[#(#each),*])
 }

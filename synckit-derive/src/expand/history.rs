@@ -91,7 +91,7 @@ impl Subject<'_> {
         let version = number(resolved.version);
         let before = number(resolved.version.saturating_sub(1));
         let ty = without_self(ty.to_token_stream(), self.ident);
-        let shape = quote_spanned!(ty.span()=> <#ty as #krate::wire::Field>::SHAPE);
+        let shape = quote_spanned!(ty.span()=> <#ty as #krate::wire::Coded>::CODED);
         let demanded = match &member.demand {
             Demand::Free => None,
             Demand::Locked(locked) => Some(quote_spanned! {ty.span()=>

@@ -31,6 +31,42 @@ pub trait Field: Clone + Debug + PartialEq + Send + Sync + 'static {
     fn read_field(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError>;
 }
 
+/// A field as expansions call it. It has no supertraits, which rustc would check again at each call:
+/// what a value type lacks is reported once, where the type stands.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no canonical encoding",
+    label = "not a field that events can carry",
+    note = "a field is a value, or an Option, Vec, BTreeSet or BTreeMap of values; values are bool, integers from \
+            i8/u8 to i128/u128 and NonZero ones, f32, f64, char, String, Box<str>, Arc<str>, Bytes, [u8; N], Box<T>, \
+            Duration, SystemTime, IpAddr, Id<Aggregate> and types with #[derive(SyncValue)], also for tuples and arrays",
+    note = "use BTreeMap for HashMap, BTreeSet for HashSet, u64 for usize and i64 for isize, whose order or width \
+            varies, and Arc<str> for Rc<str>"
+)]
+#[doc(hidden)]
+pub trait Coded: Sized {
+    const CODED: Shape;
+
+    fn write_coded(&self, number: u32, out: &mut Writer);
+
+    #[allow(clippy::missing_errors_doc, reason = "those of Field")]
+    fn read_coded(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F: Field> Coded for F {
+    const CODED: Shape = F::SHAPE;
+
+    #[inline]
+    fn write_coded(&self, number: u32, out: &mut Writer) {
+        self.write_field(number, out);
+    }
+
+    #[inline]
+    fn read_coded(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
+        Self::read_field(number, input)
+    }
+}
+
 impl<T: Value> Field for T {
     const SHAPE: Shape = T::SHAPE;
 
