@@ -30,7 +30,9 @@ const AGGREGATE: &str = r#"
         #[merge(max)] severity: Severity,
         #[merge(set(remove_wins))] r#type: BTreeSet<String>,
         #[merge(resolve = strictest)] #[cfg(test)] _1: u8,
-        #[merge(counter)] visits: i64,
+        #[merge(counter)] visits: u128,
+        #[merge(map(flag))] done: BTreeMap<String, bool>,
+        #[merge(fww)] opened: u64,
     }
 "#;
 const ARGUMENTS: &str = r#"name = "inspection", version = 2, events(Signed, a::Closed), crate = b"#;

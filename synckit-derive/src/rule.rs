@@ -10,9 +10,10 @@ pub(crate) use operation::Operation;
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, format_ident, quote};
-use syn::Path;
+use syn::{Path, Type};
 
 use crate::case::snake;
+use crate::suggest::list;
 
 /// A merge rule with its arguments.
 pub(crate) enum Rule {
@@ -38,6 +39,8 @@ pub(crate) struct Row {
     fields: Fields,
     /// The type of what a removal of an entry carries, where the context does not say it all.
     seen: Option<&'static str>,
+    /// The reason why it cannot merge the entries of a map, where it cannot.
+    not_in_map: Option<&'static str>,
 }
 
 /// One operation.
@@ -62,8 +65,11 @@ enum Carries {
     Inner,
     /// The `T` of a `BTreeSet<T>`.
     Element,
-    /// An `i64`.
-    I64,
+    /// An amount that a counter of the field's type adds: an `i128` if the type is one of 128 bits, or
+    /// an `i64`.
+    Amount,
+    /// A `bool`.
+    Bool,
 }
 
 /// The fields that a rule merges.
@@ -72,6 +78,7 @@ enum Fields {
     Any,
     Ordered,
     Integer,
+    Flag,
     Set,
 }
 
@@ -89,6 +96,26 @@ const ROWS: &[Row] = &[
         }],
         fields: Fields::Any,
         seen: None,
+        not_in_map: None,
+    },
+    Row {
+        name: "fww",
+        marker: "Fww",
+        op: "FwwOp",
+        steps: &[Step {
+            variant: "Set",
+            event: "set",
+            carries: Carries::Field,
+            commutes: false,
+            doc: "{} was set, unless it had been set before.",
+        }],
+        fields: Fields::Any,
+        seen: None,
+        not_in_map: Some(
+            "`map(fww)` is not available: its entries would have to keep every write, for any of \
+             them may be the first that a removal has left; use `map(lww)`, or `map(min)` of values \
+             that begin with the time",
+        ),
     },
     Row {
         name: "max",
@@ -103,6 +130,7 @@ const ROWS: &[Row] = &[
         }],
         fields: Fields::Ordered,
         seen: None,
+        not_in_map: None,
     },
     Row {
         name: "min",
@@ -117,6 +145,7 @@ const ROWS: &[Row] = &[
         }],
         fields: Fields::Ordered,
         seen: None,
+        not_in_map: None,
     },
     Row {
         name: "counter",
@@ -125,12 +154,28 @@ const ROWS: &[Row] = &[
         steps: &[Step {
             variant: "Added",
             event: "added",
-            carries: Carries::I64,
+            carries: Carries::Amount,
             commutes: true,
             doc: "An amount was added to {}.",
         }],
         fields: Fields::Integer,
         seen: Some("CounterSeen"),
+        not_in_map: None,
+    },
+    Row {
+        name: "flag",
+        marker: "Flag",
+        op: "FlagOp",
+        steps: &[Step {
+            variant: "Set",
+            event: "set",
+            carries: Carries::Bool,
+            commutes: false,
+            doc: "{} was turned on or off.",
+        }],
+        fields: Fields::Flag,
+        seen: None,
+        not_in_map: None,
     },
     Row {
         name: "set",
@@ -154,12 +199,51 @@ const ROWS: &[Row] = &[
         ],
         fields: Fields::Set,
         seen: None,
+        not_in_map: None,
+    },
+    Row {
+        name: "set(remove_wins)",
+        marker: "RemoveWinsSet",
+        op: "SetOp",
+        steps: &[
+            Step {
+                variant: "Inserted",
+                event: "inserted",
+                carries: Carries::Element,
+                commutes: false,
+                doc: "An element was put into {}.",
+            },
+            Step {
+                variant: "Removed",
+                event: "removed",
+                carries: Carries::Element,
+                commutes: false,
+                doc: "An element was taken out of {}.",
+            },
+        ],
+        fields: Fields::Set,
+        seen: None,
+        not_in_map: None,
+    },
+    Row {
+        name: "grow_set",
+        marker: "GrowSet",
+        op: "GrowSetOp",
+        steps: &[Step {
+            variant: "Inserted",
+            event: "inserted",
+            carries: Carries::Element,
+            commutes: true,
+            doc: "An element was put into {}.",
+        }],
+        fields: Fields::Set,
+        seen: None,
+        not_in_map: None,
     },
 ];
 
 /// Rules that the design has and this version lacks: told apart from misspellings.
-pub(crate) const PLANNED: &[&str] =
-    &["fww", "grow_set", "flag", "multi", "list", "text", "with", "resolve"];
+pub(crate) const PLANNED: &[&str] = &["multi", "list", "text", "with", "resolve"];
 
 /// The names of the rules there are.
 pub(crate) fn names() -> Vec<&'static str> {
@@ -181,15 +265,17 @@ impl Rule {
         }
     }
 
-    /// The marker type; `merge` is the path of the library's module of that name.
-    pub(crate) fn marker(&self, merge: &TokenStream) -> TokenStream {
+    /// The marker type for fields of type `ty`; `merge` is the path of the library's module of that
+    /// name.
+    pub(crate) fn marker(&self, merge: &TokenStream, ty: &Type) -> TokenStream {
         match self {
             Self::Plain(row) => {
-                let marker = format_ident!("{}", row.marker);
+                let wide = row.fields == Fields::Integer && fit::is_wide(ty);
+                let marker = format_ident!("{}{}", if wide { "Wide" } else { "" }, row.marker);
                 quote!(#merge::#marker)
             }
             Self::Map(inner) => {
-                let inner = inner.marker(merge);
+                let inner = inner.marker(merge, fit::value_of(ty).unwrap_or(ty));
                 quote!(#merge::Map<#inner>)
             }
             Self::Custom(path) => path.to_token_stream(),
@@ -197,10 +283,13 @@ impl Rule {
     }
 
     /// The message for a rule that cannot merge the entries of a map.
-    pub(crate) fn refused_in_map(&self) -> Option<&'static str> {
+    pub(crate) fn refused_in_map(&self) -> Option<String> {
         match self {
+            Self::Plain(Row { not_in_map: Some(reason), .. }) => Some((*reason).to_owned()),
             Self::Custom(_) => {
-                Some("entries are merged by `lww`, `max`, `min`, `counter`, `set` or `map(…)`")
+                let named = ROWS.iter().filter(|row| row.not_in_map.is_none()).map(|row| row.name);
+                let named = list(&named.chain(["map(…)"]).collect::<Vec<_>>());
+                Some(format!("entries are merged by {named}"))
             }
             Self::Plain(_) | Self::Map(_) => None,
         }

@@ -9,32 +9,48 @@
 //! | rule | marker | field | operations | resolves by |
 //! |---|---|---|---|---|
 //! | `lww` | [`Lww`] | any field with a default | set | the greatest stamp; concurrent overwrites are recorded |
+//! | `fww` | [`Fww`] | any field with a default | set | the least stamp among writes that had seen no other |
 //! | `max`, `min` | [`Max`], [`Min`] | ordered values, `Option` of them | raise, lower | the greatest or least value |
-//! | `counter` | [`Counter`] | `i64` | add | the sum, each addition once |
+//! | `counter` | [`Counter`] | integers | add | the sum, each addition once |
+//! | `flag` | [`Flag`] | `bool` | set | turning on wins over concurrently turning off |
 //! | `set` | [`Set`] | `BTreeSet` | insert, remove | a removal takes away only what its author had seen |
+//! | `set(remove_wins)` | [`RemoveWinsSet`] | `BTreeSet` | insert, remove | a removal wins over concurrent insertions |
+//! | `grow_set` | [`GrowSet`] | `BTreeSet` | insert | the union |
 //! | `map(rule)` | [`Map`] | `BTreeMap` | those of the entries, remove | entries by their own rule; a removal resets what its author had seen |
 //!
 //! [`docs::merge`](crate::docs::merge) explains each rule, and how to write one.
 
 mod bytes;
 mod counter;
+mod elements;
 mod extreme;
+mod flag;
+mod fww;
+mod grow_set;
 mod handle;
 mod heads;
 mod lww;
 mod map;
 mod op;
+mod remove_wins;
 mod rule;
 mod seen;
 mod set;
+mod sum;
 
-pub use counter::{Counter, CounterField, CounterOp, CounterSeen, CounterState};
+pub use counter::{
+    Amount, Counter, CounterField, CounterOf, CounterOp, CounterSeen, CounterState, WideCounter,
+};
 pub use extreme::{ExtremeField, ExtremeState, Max, MaxOp, Min, MinOp};
+pub use flag::{Flag, FlagField, FlagOp};
+pub use fww::{FirstWrites, Fww, FwwField, FwwOp};
+pub use grow_set::{GrowSet, GrowSetOp, GrowSetState};
 pub use handle::{Handle, Reads, SingleValue, Writes};
 pub use heads::{Head, Heads};
 pub use lww::{Lww, LwwField, LwwOp};
 pub use map::{Map, MapField, MapOp, MapState};
 pub use op::{At, OpId, Place};
+pub use remove_wins::{RemoveWinsSet, RemoveWinsState};
 pub use rule::{AnyField, AnyState, EntryRule, Law, MergeState, Op, Rule};
 pub use seen::{MapSeen, SeenPart};
 pub use set::{Set, SetField, SetOp, SetState};

@@ -5,8 +5,8 @@ use synckit::sync_aggregate;
 struct Inspection {
     #[merge(lww)]
     title: String,
-    #[merge(fww)]
-    opened: u64,
+    #[merge(list)]
+    steps: Vec<String>,
 }
 
 fn main() {}

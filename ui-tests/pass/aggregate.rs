@@ -15,7 +15,7 @@ enum Severity {
 }
 
 // No default: a minimum of `Option` needs none.
-#[derive(SyncValue, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(SyncValue, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Day(u32);
 
 #[sync_aggregate(name = "inspection", version = 2, lock = none)]
@@ -39,6 +39,26 @@ struct Inspection {
     groups: BTreeMap<u8, BTreeMap<u8, BTreeSet<String>>>,
     #[merge(map(map(counter)))]
     shelves: BTreeMap<String, BTreeMap<String, i64>>,
+    #[merge(fww)]
+    opened: Option<Day>,
+    #[merge(flag)]
+    signed: bool,
+    #[merge(set(remove_wins))]
+    allowed: BTreeSet<String>,
+    #[merge(grow_set)]
+    seen_by: BTreeSet<String>,
+    #[merge(counter)]
+    steps: u32,
+    #[merge(counter)]
+    grains: u128,
+    #[merge(map(counter))]
+    tallies: BTreeMap<u8, i128>,
+    #[merge(map(flag))]
+    checks: BTreeMap<String, bool>,
+    #[merge(map(set(remove_wins)))]
+    roles: BTreeMap<String, BTreeSet<String>>,
+    #[merge(map(grow_set))]
+    visitors: BTreeMap<String, BTreeSet<String>>,
 }
 
 fn main() {
@@ -59,6 +79,16 @@ fn main() {
             ("stock", "map(counter)".to_owned()),
             ("groups", "map(map(set))".to_owned()),
             ("shelves", "map(map(counter))".to_owned()),
+            ("opened", "fww".to_owned()),
+            ("signed", "flag".to_owned()),
+            ("allowed", "set(remove_wins)".to_owned()),
+            ("seen_by", "grow_set".to_owned()),
+            ("steps", "counter".to_owned()),
+            ("grains", "counter".to_owned()),
+            ("tallies", "map(counter)".to_owned()),
+            ("checks", "map(flag)".to_owned()),
+            ("roles", "map(set(remove_wins))".to_owned()),
+            ("visitors", "map(grow_set)".to_owned()),
         ]
     );
     let kinds: Vec<_> =
@@ -84,6 +114,22 @@ fn main() {
             ("inspection.shelves_entry_entry_added", true),
             ("inspection.shelves_entry_removed", false),
             ("inspection.shelves_removed", false),
+            ("inspection.opened_set", false),
+            ("inspection.signed_set", false),
+            ("inspection.allowed_inserted", false),
+            ("inspection.allowed_removed", false),
+            ("inspection.seen_by_inserted", true),
+            ("inspection.steps_added", true),
+            ("inspection.grains_added", true),
+            ("inspection.tallies_entry_added", true),
+            ("inspection.tallies_removed", false),
+            ("inspection.checks_entry_set", false),
+            ("inspection.checks_removed", false),
+            ("inspection.roles_entry_inserted", false),
+            ("inspection.roles_entry_removed", false),
+            ("inspection.roles_removed", false),
+            ("inspection.visitors_entry_inserted", true),
+            ("inspection.visitors_removed", false),
         ]
     );
     assert!(InspectionEvent::KINDS.iter().all(|kind| kind.version == 2));
@@ -99,6 +145,16 @@ fn main() {
         stock: [("bolts".to_owned(), 7)].into(),
         groups: [(1, [(2, ["x".to_owned()].into())].into())].into(),
         shelves: [("left".to_owned(), [("nuts".to_owned(), 9)].into())].into(),
+        opened: Some(Day(2)),
+        signed: true,
+        allowed: ["ann".to_owned()].into(),
+        seen_by: ["bob".to_owned()].into(),
+        steps: 3,
+        grains: u128::MAX,
+        tallies: [(1, -4)].into(),
+        checks: [("door".to_owned(), false)].into(),
+        roles: [("ann".to_owned(), ["chief".to_owned()].into())].into(),
+        visitors: [("hall".to_owned(), ["cleo".to_owned()].into())].into(),
     };
     let recorded = record::<Inspection>(|it| {
         it.create(&inspection);
@@ -111,13 +167,20 @@ fn main() {
         assert_eq!(*it.readings.entry("kitchen"), 20.5);
         assert!(it.groups.entry(1).entry(2).contains("x") && !it.stock.contains_key("bolts"));
         assert!(!it.shelves.contains_key("left"));
+        it.opened.set(Day(9));
+        it.steps.add(-5);
+        it.allowed.remove("ann");
+        it.signed.set(false);
+        assert_eq!((*it.opened, *it.steps, *it.grains), (Some(Day(2)), 0, u128::MAX));
+        assert!(!*it.signed && !it.allowed.contains("ann") && it.seen_by.contains("bob"));
+        assert!(it.roles.entry("ann").contains("chief") && !*it.checks.entry("door"));
     });
     let events: Vec<InspectionEvent> = recorded
         .unwrap()
         .iter()
         .map(|event| decode(&event.event, &event.payload).unwrap())
         .collect();
-    assert_eq!(events.len(), 14);
+    assert_eq!(events.len(), 30);
     assert!(matches!(events[0], InspectionEvent::Created));
     assert!(matches!(&events[1], InspectionEvent::TitleSet(title) if title == "Boiler B"));
     assert!(matches!(events[2], InspectionEvent::SeverityRaised(Severity::High)));
@@ -127,8 +190,10 @@ fn main() {
     assert!(matches!(&events[7], InspectionEvent::StockEntryAdded { key, value: 7 } if key == "bolts"));
     assert!(matches!(&events[8], InspectionEvent::GroupsEntryEntryInserted { key: 1, key_2: 2, value } if value == "x"));
     assert!(matches!(&events[9], InspectionEvent::ShelvesEntryEntryAdded { key_2, value: 9, .. } if key_2 == "nuts"));
-    assert!(matches!(&events[10], InspectionEvent::TagsRemoved(tag) if tag == "a"));
-    assert!(matches!(&events[13], InspectionEvent::ShelvesRemoved { key, .. } if key == "left"));
+    assert!(matches!(&events[10], InspectionEvent::OpenedSet(Some(Day(2)))));
+    assert!(matches!(&events[11], InspectionEvent::SignedSet(true)));
+    assert!(matches!(&events[22], InspectionEvent::TagsRemoved(tag) if tag == "a"));
+    assert!(matches!(&events[25], InspectionEvent::ShelvesRemoved { key, .. } if key == "left"));
     for event in events.into_iter().chain([Inspection::created()]) {
         let encoded = encode(&event).unwrap();
         let again: InspectionEvent = decode(&encoded.event, &encoded.payload).unwrap();

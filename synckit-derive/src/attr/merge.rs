@@ -57,8 +57,14 @@ fn named(cx: &Ctxt, entry: &AttrPart) -> Option<Rule> {
     }
     match (rule::find(&typed), given) {
         (Some(rule), Given::Nothing) => return Some(rule),
-        (Some(_), Given::List(inner)) if typed == "set" && inner.to_string() == "remove_wins" => {
-            cx.error(entry, unavailable("set(remove_wins)", &names));
+        (Some(_), Given::List(argument)) if typed == "set" => {
+            match rule::find(&format!("set({argument})")) {
+                Some(rule) => return Some(rule),
+                None => cx.error(argument, "expected `set` or `set(remove_wins)`"),
+            }
+        }
+        (Some(_), Given::List(argument)) if typed == "counter" && bounds(argument) => {
+            cx.error(argument, UNBOUNDED);
         }
         (Some(_), _) => cx.error(entry, format!("`{typed}` stands alone: write #[merge({typed})]")),
         (None, _) if rule::PLANNED.contains(&typed.as_str()) => {
@@ -71,6 +77,16 @@ fn named(cx: &Ctxt, entry: &AttrPart) -> Option<Rule> {
         }
     }
     None
+}
+
+const UNBOUNDED: &str = "a counter cannot keep to a bound: two replicas that each take the last one \
+    are both within it, and together beyond it, which no rule can undo; let the sum pass the bound \
+    and act on that, or give each replica a share of its own in a `map(counter)`";
+
+/// True for `min = …` and `max = …`.
+fn bounds(argument: &TokenStream) -> bool {
+    let key = argument.clone().into_iter().next().map(|key| key.to_string());
+    matches!(key.as_deref(), Some("min" | "max"))
 }
 
 /// The rule `map(inner)`.

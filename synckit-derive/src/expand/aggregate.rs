@@ -168,7 +168,7 @@ fn merge() -> TokenStream {
 
 /// The marker of a field's rule, where rustc says so when it does not merge the field's type.
 fn marker(field: &MergedField<'_>) -> TokenStream {
-    let marker = field.rule.marker(&merge());
+    let marker = field.rule.marker(&merge(), field.ty);
     if matches!(field.rule, Rule::Custom(_)) {
         marker
     } else {

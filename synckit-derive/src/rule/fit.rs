@@ -8,7 +8,8 @@ use syn::{GenericArgument, PathArguments, Type};
 
 use super::{Fields, Rule};
 
-const INTEGERS: &[&str] = &["i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"];
+const INTEGERS: &[&str] = &["i8", "i16", "i32", "i64", "i128", "u8", "u16", "u32", "u64", "u128"];
+const WIDE: &[&str] = &["i128", "u128"];
 const ORDERED: &[&str] = &["String", "bool", "char"];
 const FLOATS: &[&str] = &["f32", "f64"];
 const NO_VALUES: &[&str] = &["HashMap", "HashSet", "VecDeque", "usize", "isize", "Rc", "RefCell"];
@@ -63,6 +64,9 @@ impl Rule {
                 }
                 known => Some(unspelled(&text, &law, known.is_some(), "BTreeSet<T>")),
             },
+            (Self::Plain(row), None) if row.fields == Fields::Integer && is_non_zero(ty) => {
+                Some(self.unfit(&text))
+            }
             (Self::Plain(_), _) if self.fit(ty) == Fit::No => Some(self.unfit(&text)),
             (Self::Plain(_) | Self::Custom(_), _) => None,
         }
@@ -71,7 +75,13 @@ impl Rule {
     fn unfit(&self, text: &str) -> String {
         let Self::Plain(row) = self else { return String::new() };
         let instead = match row.fields {
-            Fields::Integer => "a counter is an `i64`".to_owned(),
+            Fields::Integer if text.contains("NonZero") => {
+                "its sum may be 0; write the integer without `NonZero`".to_owned()
+            }
+            Fields::Integer if text == "usize" => "its width varies; write `u64`".to_owned(),
+            Fields::Integer if text == "isize" => "its width varies; write `i64`".to_owned(),
+            Fields::Integer => "a counter is an integer, such as `i64`".to_owned(),
+            Fields::Flag => "a flag is a `bool`; use `lww` to keep the type".to_owned(),
             Fields::Ordered if text.contains("f32") || text.contains("f64") => {
                 "it has no total order; use an integer in a smaller unit".to_owned()
             }
@@ -91,8 +101,9 @@ impl Rule {
         match (self, spelled(ty)) {
             (Self::Plain(row), Some((name, arguments))) => match row.fields {
                 Fields::Any => field(ty),
-                Fields::Integer if name == "i64" => Fit::Yes,
-                Fields::Integer => Fit::No,
+                Fields::Integer if INTEGERS.contains(&name) => Fit::Yes,
+                Fields::Flag if name == "bool" => Fit::Yes,
+                Fields::Integer | Fields::Flag => Fit::No,
                 Fields::Ordered => match (name, arguments.as_slice()) {
                     ("Option", [inner]) => ordered(inner),
                     _ => ordered(ty),
@@ -151,6 +162,22 @@ fn ordered(ty: &Type) -> Fit {
         Some(("Box", _)) | None => Fit::Unknown,
         Some(_) => Fit::No,
     }
+}
+
+/// True for integers of 128 bits.
+pub(super) fn is_wide(ty: &Type) -> bool {
+    spelled(ty).is_some_and(|(name, _)| WIDE.contains(&name))
+}
+
+/// The `V` of a type that is spelt `BTreeMap<K, V>`.
+pub(super) fn value_of(ty: &Type) -> Option<&Type> {
+    let (name, arguments) = spelled(ty)?;
+    arguments.get(1).copied().filter(|_| name == "BTreeMap")
+}
+
+fn is_non_zero(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    path.path.segments.last().is_some_and(|last| last.ident.to_string().starts_with("NonZero"))
 }
 
 /// The name and the type arguments of a type that is spelt as one of the standard library.

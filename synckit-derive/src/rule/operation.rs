@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, format_ident, quote};
 use syn::Type;
 
-use super::fit::{argument, spelled};
+use super::fit::{argument, is_wide, spelled};
 use super::{Carries, Rule};
 
 /// An operation, and the event that carries it.
@@ -142,7 +142,9 @@ impl Rule {
 impl Carries {
     fn of(self, ty: &Type) -> TokenStream {
         let inner = match self {
-            Self::I64 => return quote!(i64),
+            Self::Amount if is_wide(ty) => return quote!(i128),
+            Self::Amount => return quote!(i64),
+            Self::Bool => return quote!(bool),
             Self::Field => None,
             Self::Inner => argument(ty, "Option"),
             Self::Element => argument(ty, "BTreeSet"),

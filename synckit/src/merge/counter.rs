@@ -1,62 +1,103 @@
 //! `#[merge(counter)]`: additions add up.
 //!
+//! The state is the exact sum, wider than any field; the field shows it, or the end of its type's
+//! range when it is beyond that. So an overflow is a matter of showing and never of merging.
+//!
 //! A field's counter is one sum. In the entry of a map, which a removal resets, it is a sum for each
 //! author: a removal carries the sums that its author had seen, so every replica takes away the
 //! same amount, whatever it has folded besides. Two concurrent removals that carry the same sums
 //! take them away once.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::marker::PhantomData;
 
 use crate::conflict::Conflicts;
 use crate::id::{Dot, ReplicaId};
 use crate::merge::bytes::{read_dot, write_dot};
+use crate::merge::sum::Sum;
 use crate::merge::{At, EntryRule, Handle, Law, MapSeen, MergeState, OpId, Rule, SeenPart};
 use crate::vector::VECTOR_REPLICAS_MAX;
 use crate::wire::{self, Reader, Scalar, Shape, Value, WireError, WireType, Writer};
 
-/// Additions add up.
+/// Additions of amounts of type `A` add up.
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum Counter {}
+pub struct CounterOf<A>(PhantomData<fn() -> A>);
+
+/// Additions add up: the rule for integers of up to 64 bits.
+pub type Counter = CounterOf<i64>;
+
+/// Additions add up: the rule for integers of 128 bits.
+pub type WideCounter = CounterOf<i128>;
 
 /// An operation on a `counter` field.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(clippy::exhaustive_enums, reason = "another operation is another rule")]
-pub enum CounterOp {
+pub enum CounterOp<A = i64> {
     /// Adds the amount.
-    Added(i64),
+    Added(A),
 }
 
-/// Types that `#[merge(counter)]` merges: `i64`.
+/// Types that `#[merge(counter)]` merges: integers of fixed width.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be merged by `counter`",
-    label = "a counter is an `i64`",
-    note = "write `i64`; additions may be negative, so an unsigned counter could not show every state"
+    label = "a counter is an integer of fixed width",
+    note = "write an integer from `i8`/`u8` to `i64`/`u64`, or spell `i128` or `u128` out"
 )]
-pub trait CounterField: wire::Field + Copy {
-    /// The total as the field shows it.
-    fn from_total(total: i128) -> Self;
+pub trait CounterField<A = i64>: wire::Field + Copy {
+    /// The sum as the field shows it: itself, or the end of the type's range that is nearest to it.
+    /// The arguments are the integers nearest to the sum.
+    fn nearest(signed: i128, unsigned: u128) -> Self;
 
-    /// The field as an addition to nothing.
-    fn to_addition(self) -> i64;
+    /// The field as additions to nothing.
+    fn additions(self) -> impl Iterator<Item = A>;
 }
 
-#[diagnostic::do_not_recommend]
-impl CounterField for i64 {
-    fn from_total(total: i128) -> Self {
-        Self::try_from(total).unwrap_or(if total < 0 { Self::MIN } else { Self::MAX })
-    }
+/// An amount that a counter adds: `i64` or `i128`.
+pub trait Amount: Copy + Debug + PartialEq + Into<i128> + Send + Sync + 'static {}
 
-    fn to_addition(self) -> i64 {
-        self
-    }
+impl Amount for i64 {}
+impl Amount for i128 {}
+
+macro_rules! counter_field {
+    ($($type:ident of $amount:ident),*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl CounterField<$amount> for $type {
+            fn nearest(signed: i128, unsigned: u128) -> Self {
+                if signed < 0 {
+                    Self::try_from(signed).unwrap_or(Self::MIN)
+                } else {
+                    Self::try_from(unsigned).unwrap_or(Self::MAX)
+                }
+            }
+
+            fn additions(self) -> impl Iterator<Item = $amount> {
+                // The unsigned integer of the same width takes up to three.
+                let mut rest = Some(self);
+                std::iter::from_fn(move || {
+                    let left = rest.take().filter(|left| *left != 0)?;
+                    match $amount::try_from(left) {
+                        Ok(amount) => Some(amount),
+                        Err(_) => {
+                            let most = Self::MAX / 2;
+                            rest = Some(left - most);
+                            $amount::try_from(most).ok()
+                        }
+                    }
+                })
+            }
+        }
+    )*};
 }
+counter_field!(
+    i8 of i64, i16 of i64, i32 of i64, i64 of i64, u8 of i64, u16 of i64, u32 of i64, u64 of i64,
+    i128 of i128, u128 of i128
+);
 
-/// The sum of all additions, each counted once. Kept in 128 bits, which no number of additions can
-/// exceed, so the sum does not depend on their order; a field shows it clamped to `i64`.
+/// The exact sum of all additions, each counted once.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CounterState {
-    total: i128,
+    total: Sum,
     /// In an entry: each author's additions, and how much of them was removed.
     authors: BTreeMap<ReplicaId, Part>,
 }
@@ -67,17 +108,17 @@ struct Part {
     /// The last event that added.
     last: u64,
     /// The sum of all additions up to it.
-    sum: i128,
+    sum: Sum,
     /// The removed event that reaches furthest, and the sum up to it.
-    removed: (u64, i128),
+    removed: (u64, Sum),
 }
 
 /// The sums that the author of a removal had seen: for each adding author, the event up to which,
-/// and the sum up to it. Written as bytes: 32 of the author, a varint, 16 of the sum, and so on,
-/// ascending by author.
+/// and the sum up to it. Written as bytes: 32 of the author, a varint, the sum with its length, and
+/// so on, ascending by author.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CounterSeen {
-    sums: BTreeMap<ReplicaId, (u64, i128)>,
+    sums: BTreeMap<ReplicaId, (u64, Sum)>,
 }
 
 impl SeenPart for CounterSeen {
@@ -93,20 +134,20 @@ impl SeenPart for CounterSeen {
 }
 
 impl CounterState {
-    fn add(&mut self, amount: i64, at: &At<'_>) {
-        // 2^64 additions of 2^63 reach 2^127; a space cannot hold as many events.
+    fn add(&mut self, amount: i128, at: &At<'_>) {
+        let amount = Sum::of(amount);
         if at.is_in_entry() {
             let Dot { replica, seq } = at.id().dot;
             let part = self.authors.entry(replica).or_default();
-            *part = Part { last: seq, sum: part.sum.saturating_add(amount.into()), ..*part };
+            *part = Part { last: seq, sum: part.sum.plus(amount), ..*part };
         } else {
-            self.total = self.total.saturating_add(amount.into());
+            self.total = self.total.plus(amount);
         }
     }
 
-    fn total(&self) -> i128 {
-        let left = self.authors.values().map(|part| part.sum.saturating_sub(part.removed.1));
-        left.fold(self.total, i128::saturating_add)
+    fn total(&self) -> Sum {
+        let left = self.authors.values().map(|part| part.sum.minus(part.removed.1));
+        left.fold(self.total, Sum::plus)
     }
 
     fn seen(&self) -> CounterSeen {
@@ -134,34 +175,32 @@ fn has_seen(at: &At<'_>, replica: ReplicaId, seq: u64) -> bool {
     at.saw(OpId { dot: Dot { replica, seq }, index: 0 })
 }
 
-impl<F: CounterField> Rule<F> for Counter {
+impl<F: CounterField<A>, A: Amount> Rule<F> for CounterOf<A> {
     const LAW: Law = Law::new("counter");
     const SHAPE: Shape = F::SHAPE;
-    type Op = CounterOp;
+    type Op = CounterOp<A>;
     type State = CounterState;
 
     fn fold(
         state: &mut CounterState,
-        CounterOp::Added(amount): CounterOp,
+        CounterOp::Added(amount): CounterOp<A>,
         at: &At<'_>,
         _: &mut Conflicts<'_>,
     ) {
-        state.add(amount, at);
+        state.add(amount.into(), at);
     }
 
     fn value(state: &CounterState) -> F {
-        F::from_total(state.total())
+        let total = state.total();
+        F::nearest(total.to_i128(), total.to_u128())
     }
 
-    fn create(value: &F, record: &mut dyn FnMut(CounterOp)) {
-        match value.to_addition() {
-            0 => {}
-            amount => record(CounterOp::Added(amount)),
-        }
+    fn create(value: &F, record: &mut dyn FnMut(CounterOp<A>)) {
+        value.additions().for_each(|amount| record(CounterOp::Added(amount)));
     }
 }
 
-impl<F: CounterField> EntryRule<F> for Counter {
+impl<F: CounterField<A>, A: Amount> EntryRule<F> for CounterOf<A> {
     type Seen = CounterSeen;
 
     fn seen(state: &CounterState) -> CounterSeen {
@@ -172,14 +211,14 @@ impl<F: CounterField> EntryRule<F> for Counter {
         state.reset(seen, at);
     }
 
-    fn affirms(_: &CounterOp) -> bool {
+    fn affirms(_: &CounterOp<A>) -> bool {
         true
     }
 }
 
-impl<F, M> Handle<'_, F, Counter, M> {
+impl<F, A: Amount, M> Handle<'_, F, CounterOf<A>, M> {
     /// Adds to the counter; a negative amount takes away.
-    pub fn add(&self, amount: i64) {
+    pub fn add(&self, amount: A) {
         self.push(CounterOp::Added(amount));
     }
 }
@@ -191,15 +230,15 @@ impl MergeState for CounterState {
         }
         out.tag(number, WireType::Len);
         out.enclosed(|out| {
-            let total = (self.total != 0).then(|| self.total.to_le_bytes());
+            let total = (self.total != Sum::ZERO).then_some(self.total);
             wire::Field::write_field(&total, 1, out);
             for (replica, part) in &self.authors {
                 out.tag(2, WireType::Len);
                 out.enclosed(|out| {
                     write_dot(1, Dot { replica: *replica, seq: part.last }, out);
-                    wire::Field::write_field(&part.sum.to_le_bytes(), 3, out);
+                    wire::Field::write_field(&part.sum, 3, out);
                     wire::Field::write_field(&part.removed.0, 4, out);
-                    wire::Field::write_field(&part.removed.1.to_le_bytes(), 5, out);
+                    wire::Field::write_field(&part.removed.1, 5, out);
                 });
             }
         });
@@ -210,11 +249,11 @@ impl MergeState for CounterState {
             return Ok(Self::default());
         }
         let state = input.enclosed(|input| {
-            let total: Option<[u8; 16]> = wire::Field::read_field(1, input)?;
-            if total == Some([0; 16]) {
+            let total: Option<Sum> = wire::Field::read_field(1, input)?;
+            if total == Some(Sum::ZERO) {
                 return Err(WireError::Invalid { expected: "total other than 0" });
             }
-            let total = total.map_or(0, i128::from_le_bytes);
+            let total = total.unwrap_or_default();
             Ok(Self { total, authors: read_parts(2, input)? })
         })?;
         if state == Self::default() {
@@ -230,9 +269,9 @@ fn read_parts(number: u32, input: &mut Reader<'_>) -> Result<BTreeMap<ReplicaId,
     while present {
         let (replica, part) = input.enclosed(|input| {
             let dot = read_dot(1, input)?;
-            let sum = i128::from_le_bytes(wire::Field::read_field(3, input)?);
+            let sum = wire::Field::read_field(3, input)?;
             let through = wire::Field::read_field(4, input)?;
-            let removed = i128::from_le_bytes(wire::Field::read_field(5, input)?);
+            let removed = wire::Field::read_field(5, input)?;
             Ok((dot.replica, Part { last: dot.seq, sum, removed: (through, removed) }))
         })?;
         if part.last == 0 || authors.last_key_value().is_some_and(|(last, _)| *last >= replica) {
@@ -253,7 +292,7 @@ impl Value for CounterSeen {
             for (replica, (seq, sum)) in &self.sums {
                 out.raw(replica.as_bytes());
                 out.varint(*seq);
-                out.raw(&sum.to_le_bytes());
+                sum.write(out);
             }
         });
     }
@@ -263,7 +302,7 @@ impl Value for CounterSeen {
         let mut sums = BTreeMap::new();
         while !packed.is_empty() {
             let replica = ReplicaId::from_bytes(packed.array()?);
-            let sum = (packed.varint()?, i128::from_le_bytes(packed.array()?));
+            let sum = (packed.varint()?, Sum::read(&mut packed)?);
             if sums.last_key_value().is_some_and(|(last, _)| *last >= replica)
                 || sums.len() == VECTOR_REPLICAS_MAX
             {

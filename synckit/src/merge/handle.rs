@@ -6,7 +6,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{AddAssign, Deref, SubAssign};
 
-use crate::merge::{AnyState, Counter, Lww, Max, Min, Rule, shown};
+use crate::merge::{AnyState, CounterOf, Flag, Fww, Lww, Max, Min, Rule, shown};
 
 /// A field of type `F`, merged by the rule `R`.
 ///
@@ -15,10 +15,11 @@ use crate::merge::{AnyState, Counter, Lww, Max, Min, Rule, shown};
 ///
 /// | rule | records | reads |
 /// |---|---|---|
-/// | `lww` | `set(value)` | `get()`, `*field` |
+/// | `lww`, `fww`, `flag` | `set(value)` | `get()`, `*field` |
 /// | `max`, `min` | `raise(value)`, `lower(value)` | `get()`, `*field` |
 /// | `counter` | `add(amount)`, `+= amount`, `-= amount` | `get()`, `*field` |
-/// | `set` | `insert(element)`, `remove(element)` | `contains(element)` |
+/// | `set`, `set(remove_wins)` | `insert(element)`, `remove(element)` | `contains(element)` |
+/// | `grow_set` | `insert(element)` | `contains(element)` |
 /// | `map(rule)` | `entry(key)` and what its rule records, `remove(key)` | `get(key)`, `contains_key(key)`, `entry(key)` |
 ///
 /// All of them read the whole by `value()`. A handle is not assigned to: `it.title = title` is
@@ -133,7 +134,9 @@ impl<F: 'static, R: Rule<F>> Handle<'_, F, R, Reads> {
 )]
 pub trait SingleValue {}
 
-impl SingleValue for Counter {}
+impl<A> SingleValue for CounterOf<A> {}
+impl SingleValue for Flag {}
+impl SingleValue for Fww {}
 impl SingleValue for Lww {}
 impl SingleValue for Max {}
 impl SingleValue for Min {}
@@ -153,26 +156,31 @@ impl<F: 'static, R: Rule<F> + SingleValue> Deref for Handle<'_, F, R, Reads> {
     }
 }
 
-/// `it.visits += 1` is `it.visits.add(1)`.
-impl<F, M> AddAssign<i64> for Handle<'_, F, Counter, M> {
-    fn add_assign(&mut self, amount: i64) {
-        self.add(amount);
-    }
-}
-
-/// `it.visits -= 1` is `it.visits.add(-1)`.
-impl<F, M> SubAssign<i64> for Handle<'_, F, Counter, M> {
-    fn sub_assign(&mut self, amount: i64) {
-        match amount.checked_neg() {
-            Some(negated) => self.add(negated),
-            // The least integer has no negation: 2^63 is added as two numbers.
-            None => {
-                self.add(i64::MAX);
-                self.add(1);
+macro_rules! assigned {
+    ($($amount:ident),*) => {$(
+        /// `it.visits += 1` is `it.visits.add(1)`.
+        impl<F, M> AddAssign<$amount> for Handle<'_, F, CounterOf<$amount>, M> {
+            fn add_assign(&mut self, amount: $amount) {
+                self.add(amount);
             }
         }
-    }
+
+        /// `it.visits -= 1` is `it.visits.add(-1)`.
+        impl<F, M> SubAssign<$amount> for Handle<'_, F, CounterOf<$amount>, M> {
+            fn sub_assign(&mut self, amount: $amount) {
+                match amount.checked_neg() {
+                    Some(negated) => self.add(negated),
+                    // The least integer has no negation: it is taken away as two numbers.
+                    None => {
+                        self.add($amount::MAX);
+                        self.add(1);
+                    }
+                }
+            }
+        }
+    )*};
 }
+assigned!(i64, i128);
 
 impl<F, R, M> fmt::Debug for Handle<'_, F, R, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

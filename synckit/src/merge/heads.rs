@@ -51,6 +51,17 @@ impl<T> Heads<T> {
         self.heads.first()
     }
 
+    /// Folds a write.
+    pub fn push(&mut self, value: T, at: &At<'_>) {
+        self.insert(Head { value, hlc: at.hlc(), id: at.id() }, at);
+    }
+
+    fn insert(&mut self, new: Head<T>, at: &At<'_>) {
+        self.forget(at);
+        let place = self.heads.partition_point(|head| head.order() > new.order());
+        self.heads.insert(place, new);
+    }
+
     /// Drops the writes that the author of the operation had seen.
     pub fn forget(&mut self, at: &At<'_>) {
         self.heads.retain(|head| !at.saw(head.id));
@@ -72,9 +83,7 @@ impl<T: Field> Heads<T> {
                 conflicts.note(at.place(), at.law(), winner, loser);
             }
         }
-        self.forget(at);
-        let place = self.heads.partition_point(|head| head.order() > new.order());
-        self.heads.insert(place, new);
+        self.insert(new, at);
     }
 }
 

@@ -10,12 +10,9 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 
 use crate::conflict::Conflicts;
-use crate::id::ReplicaId;
 use crate::merge::bytes::encoded;
-use crate::merge::set::{read_ids, write_ids};
-use crate::merge::{
-    AnyState, At, EntryRule, Handle, Law, MergeState, OpId, Reads, Root, Rule, SeenPart,
-};
+use crate::merge::elements::LastIds;
+use crate::merge::{AnyState, At, EntryRule, Handle, Law, MergeState, Reads, Root, Rule, SeenPart};
 use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
 
 /// Entries are merged by the rule `R`; a removal resets what its author had seen.
@@ -84,13 +81,13 @@ pub struct MapState<K: Ord, S> {
 /// An entry: each author's last operation that no removal has taken, and the rule's state.
 #[derive(Clone, Debug, PartialEq)]
 struct Kept<S> {
-    alive: BTreeMap<ReplicaId, OpId>,
+    alive: LastIds,
     state: S,
 }
 
 impl<S: MergeState> Kept<S> {
     fn new() -> Self {
-        Self { alive: BTreeMap::new(), state: S::default() }
+        Self { alive: LastIds::default(), state: S::default() }
     }
 
     fn is_left(&self) -> bool {
@@ -137,12 +134,12 @@ impl<F: MapField, R: EntryRule<F::Value>> Rule<F> for Map<R> {
         match op {
             MapOp::Entry { key, op } => state.edit(key, |key, kept| {
                 if R::affirms(&op) {
-                    kept.alive.insert(at.id().dot.replica, at.id());
+                    kept.alive.insert(at);
                 }
                 R::fold(&mut kept.state, op, &at.entry(key), conflicts);
             }),
             MapOp::Removed { key, seen } => state.edit(key, |_, kept| {
-                kept.alive.retain(|_, id| !at.saw(*id));
+                kept.alive.forget(at);
                 R::reset(&mut kept.state, &seen, at);
             }),
         }
@@ -170,7 +167,7 @@ impl<F: MapField, R: EntryRule<F::Value>> EntryRule<F> for Map<R> {
 
     fn reset(state: &mut Self::State, seen: &Self::Seen, at: &At<'_>) {
         state.entries.retain(|(_, key), kept| {
-            kept.alive.retain(|_, id| !at.saw(*id));
+            kept.alive.forget(at);
             R::reset(&mut kept.state, &R::Seen::of_entry(seen, key), at);
             kept.is_left()
         });
@@ -266,7 +263,7 @@ impl<K: Value + Ord, S: MergeState> MergeState for MapState<K, S> {
             out.enclosed(|out| {
                 out.tag(1, K::WIRE);
                 out.raw(bytes);
-                write_ids(2, &kept.alive, out);
+                kept.alive.write(2, out);
                 kept.state.write_field(3, out);
             });
         }
@@ -279,7 +276,7 @@ impl<K: Value + Ord, S: MergeState> MergeState for MapState<K, S> {
         while present {
             let (key, kept) = input.enclosed(|input| {
                 let key = <K as wire::Field>::read_field(1, input)?;
-                let alive = read_ids(2, input)?;
+                let alive = LastIds::read(2, input)?;
                 Ok((key, Kept { alive, state: S::read_field(3, input)? }))
             })?;
             let bytes = encoded(&key)?;

@@ -5,13 +5,12 @@
 //! the set while some insertion of it is left that no removal's author had seen. Of one replica's
 //! insertions of an element only the last is kept: whoever had seen it had seen the earlier ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::conflict::Conflicts;
-use crate::id::ReplicaId;
-use crate::merge::bytes::{encoded, read_id, write_id};
-use crate::merge::{At, EntryRule, Handle, Law, MergeState, OpId, Reads, Rule};
-use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
+use crate::merge::elements::{Elements, LastIds};
+use crate::merge::{At, EntryRule, Handle, Law, MergeState, Reads, Rule};
+use crate::wire::{self, Reader, Shape, Value, WireError, Writer};
 
 /// An insertion survives removals whose authors had not seen it.
 #[derive(Debug)]
@@ -60,43 +59,35 @@ impl<T: Value + Ord> SetField for BTreeSet<T> {
 
 /// The insertions that hold, by element and inserting replica.
 ///
-/// Elements that their type calls equal are kept apart by their bytes, so that it does not matter
-/// which of them was folded first; the field shows one of them, and a removal takes all.
+/// Elements that their type calls equal are kept apart by their bytes; the field shows one of them,
+/// and a removal takes all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SetState<T: Ord> {
-    insertions: BTreeMap<(T, Vec<u8>), BTreeMap<ReplicaId, OpId>>,
+    insertions: Elements<T, LastIds>,
 }
 
 impl<T: Ord> Default for SetState<T> {
     fn default() -> Self {
-        Self { insertions: BTreeMap::new() }
+        Self { insertions: Elements::default() }
     }
 }
 
 impl<T: Value + Ord> SetState<T> {
     fn insert(&mut self, element: T, at: &At<'_>) {
-        let Ok(bytes) = encoded(&element) else { return };
-        let ids = self.insertions.entry((element, bytes)).or_default();
-        ids.insert(at.id().dot.replica, at.id());
+        if let Some(ids) = self.insertions.entry(element) {
+            ids.insert(at);
+        }
     }
 
     fn remove(&mut self, element: &T, at: &At<'_>) {
-        let equal = self.insertions.range_mut((element.clone(), Vec::new())..);
-        let mut emptied = Vec::new();
-        for (key, ids) in equal.take_while(|(key, _)| key.0.cmp(element).is_eq()) {
-            ids.retain(|_, id| !at.saw(*id));
-            if ids.is_empty() {
-                emptied.push(key.clone());
-            }
-        }
-        for key in emptied {
-            self.insertions.remove(&key);
-        }
+        self.insertions.retain_equal(element, |ids| {
+            ids.forget(at);
+            !ids.is_empty()
+        });
     }
 
     fn contains(&self, element: &T) -> bool {
-        let mut equal = self.insertions.range((element.clone(), Vec::new())..);
-        equal.next().is_some_and(|(key, _)| key.0.cmp(element).is_eq())
+        self.insertions.equal(element).next().is_some()
     }
 }
 
@@ -114,7 +105,7 @@ impl<F: SetField> Rule<F> for Set {
     }
 
     fn value(state: &Self::State) -> F {
-        F::from_elements(state.insertions.keys().map(|(element, _)| element))
+        F::from_elements(state.insertions.iter().map(|(element, _)| element))
     }
 
     fn create(value: &F, record: &mut dyn FnMut(Self::Op)) {
@@ -128,8 +119,8 @@ impl<F: SetField> EntryRule<F> for Set {
     fn seen(_: &Self::State) {}
 
     fn reset(state: &mut Self::State, (): &(), at: &At<'_>) {
-        state.insertions.retain(|_, ids| {
-            ids.retain(|_, id| !at.saw(*id));
+        state.insertions.retain(|ids| {
+            ids.forget(at);
             !ids.is_empty()
         });
     }
@@ -161,65 +152,14 @@ impl<T: Value + Ord> Handle<'_, BTreeSet<T>, Set, Reads> {
 
 impl<T: Value + Ord> MergeState for SetState<T> {
     fn write_field(&self, number: u32, out: &mut Writer) {
-        let mut insertions: Vec<_> =
-            self.insertions.iter().map(|((_, bytes), ids)| (bytes, ids)).collect();
-        insertions.sort_unstable_by_key(|(bytes, _)| *bytes);
-        for (bytes, ids) in insertions {
-            out.tag(number, WireType::Len);
-            out.enclosed(|out| {
-                out.tag(1, T::WIRE);
-                out.raw(bytes);
-                write_ids(2, ids, out);
-            });
-        }
+        self.insertions.write(number, out, |ids, out| ids.write(2, out));
     }
 
     fn read_field(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
-        let mut state = Self::default();
-        let mut last: Option<Vec<u8>> = None;
-        let mut present = input.take(number, WireType::Len)?;
-        while present {
-            let (element, ids) = input.enclosed(|input| {
-                let element = <T as wire::Field>::read_field(1, input)?;
-                Ok((element, read_ids(2, input)?))
-            })?;
-            let bytes = encoded(&element)?;
-            if ids.is_empty() {
-                return Err(WireError::Missing { number: 2 });
-            }
-            if last.is_some_and(|last| last >= bytes) {
-                return Err(WireError::Unsorted { number });
-            }
-            last = Some(bytes.clone());
-            state.insertions.insert((element, bytes), ids);
-            present = input.take_again(WireType::Len)?;
-        }
-        Ok(state)
+        let insertions = Elements::read(number, input, |input| {
+            let ids = LastIds::read(2, input)?;
+            if ids.is_empty() { Err(WireError::Missing { number: 2 }) } else { Ok(ids) }
+        })?;
+        Ok(Self { insertions })
     }
-}
-
-/// Writes the last operation of each replica.
-pub(super) fn write_ids(number: u32, ids: &BTreeMap<ReplicaId, OpId>, out: &mut Writer) {
-    for id in ids.values() {
-        out.tag(number, WireType::Len);
-        out.enclosed(|out| write_id(1, *id, out));
-    }
-}
-
-/// Reads what [`write_ids`] wrote.
-pub(super) fn read_ids(
-    number: u32,
-    input: &mut Reader<'_>,
-) -> Result<BTreeMap<ReplicaId, OpId>, WireError> {
-    let mut ids = BTreeMap::new();
-    let mut present = input.take(number, WireType::Len)?;
-    while present {
-        let id = input.enclosed(|input| read_id(1, input))?;
-        if ids.last_key_value().is_some_and(|(last, _)| *last >= id.dot.replica) {
-            return Err(WireError::Unsorted { number });
-        }
-        ids.insert(id.dot.replica, id);
-        present = input.take_again(WireType::Len)?;
-    }
-    Ok(ids)
 }

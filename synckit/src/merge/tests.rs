@@ -6,6 +6,7 @@ mod delivery;
 mod extreme;
 mod lww;
 mod map;
+mod naive;
 mod set;
 mod world;
 

@@ -30,7 +30,7 @@ pub(super) fn ops(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
 
 fn handle(aggregate: &Aggregate<'_>, field: &MergedField<'_>) -> TokenStream {
     let (krate, ty) = (&aggregate.krate, field.ty);
-    let marker = field.rule.marker(&quote!(#krate::merge));
+    let marker = field.rule.marker(&quote!(#krate::merge), ty);
     // An array whose length is an error is a type about whose uses rustc says nothing.
     let ty = match &field.refused {
         Some(message) => quote_spanned!(ty.span()=> [(); { ::core::compile_error!(#message) }]),

@@ -39,8 +39,8 @@ fn a_counter_comes_back_from_its_bytes() {
 }
 
 #[test]
-fn a_total_of_another_length_or_of_zero_is_refused() {
-    for total in [&[1; 15][..], &[1; 17], &[], &[0; 16]] {
+fn a_total_in_other_bytes_or_of_zero_is_refused() {
+    for total in [&[1; 25][..], &[1, 0], &[255, 255], &[]] {
         let mut out = Writer::new();
         out.tag(1, WireType::Len);
         out.enclosed(|out| {
@@ -50,6 +50,32 @@ fn a_total_of_another_length_or_of_zero_is_refused() {
         let read = restored::<CounterState>(&out.finish().unwrap());
         assert!(matches!(read, Err(WireError::Invalid { .. })), "{total:?}");
     }
+}
+
+#[test]
+fn a_sum_below_zero_is_shown_as_zero_by_an_unsigned_field_and_kept() {
+    let mut counter = Merged::<u32, Counter>::new();
+    counter.fold(CounterOp::Added(-5), &moment(ANN, 1, 1, &[]));
+    assert_eq!(counter.value(), 0);
+    counter.fold(CounterOp::Added(7), &moment(BOB, 1, 1, &[]));
+    assert_eq!(counter.value(), 2);
+}
+
+#[test]
+fn creating_a_counter_records_its_value_exactly() {
+    fn created<F: CounterField<A> + std::fmt::Debug, A: Amount>(value: F) -> usize {
+        let mut counter = Merged::<F, CounterOf<A>>::new();
+        let mut ops = Vec::new();
+        CounterOf::<A>::create(&value, &mut |op| ops.push(op));
+        for (seq, op) in (1..).zip(&ops) {
+            counter.fold(*op, &moment(ANN, seq, seq, &[]));
+        }
+        assert_eq!(counter.value(), value);
+        ops.len()
+    }
+    assert_eq!([created(0_u64), created(i64::MAX), created(i64::MIN)], [0, 1, 1]);
+    assert_eq!([created(i64::MAX as u64), created(u64::MAX)], [1, 3]);
+    assert_eq!([created(i128::MIN), created(u128::MAX), created(u8::MAX)], [1, 3, 1]);
 }
 
 fn sum(amounts: &[i64]) -> Merged<i64, Counter> {

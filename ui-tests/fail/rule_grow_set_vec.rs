@@ -5,8 +5,10 @@ use synckit::sync_aggregate;
 struct Inspection {
     #[merge(lww)]
     title: String,
-    #[merge(set(remove_wins))]
-    tags: std::collections::BTreeSet<String>,
+    #[merge(grow_set)]
+    tags: Vec<String>,
 }
 
-fn main() {}
+fn main() {
+    let _ = synckit::aggregate::record::<Inspection>(|it| it.tags.insert("a"));
+}

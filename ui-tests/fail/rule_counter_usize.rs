@@ -6,7 +6,7 @@ struct Inspection {
     #[merge(lww)]
     title: String,
     #[merge(counter)]
-    visits: u64,
+    visits: usize,
 }
 
 fn main() {}

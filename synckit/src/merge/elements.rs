@@ -1,0 +1,141 @@
+//! Elements of sets, each with what a rule keeps of it.
+
+use std::collections::BTreeMap;
+
+use crate::id::ReplicaId;
+use crate::merge::bytes::{encoded, read_id, write_id};
+use crate::merge::{At, OpId};
+use crate::wire::{self, Reader, Value, WireError, WireType, Writer};
+
+/// Values of type `V` by element.
+///
+/// Elements that their type calls equal are kept apart by their bytes, so that it does not matter
+/// which of them was folded first.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Elements<T: Ord, V> {
+    kept: BTreeMap<(T, Vec<u8>), V>,
+}
+
+/// Each author's last operation of one kind: whoever had seen it had seen those before.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct LastIds(BTreeMap<ReplicaId, OpId>);
+
+impl<T: Ord, V> Default for Elements<T, V> {
+    fn default() -> Self {
+        Self { kept: BTreeMap::new() }
+    }
+}
+
+impl<T: Value + Ord, V: Default> Elements<T, V> {
+    /// The value of an element; `None` when it is one that no event could carry.
+    pub(super) fn entry(&mut self, element: T) -> Option<&mut V> {
+        let bytes = encoded(&element).ok()?;
+        Some(self.kept.entry((element, bytes)).or_default())
+    }
+
+    /// Keeps what `keep` wants of the elements that equal this one.
+    pub(super) fn retain_equal(&mut self, element: &T, mut keep: impl FnMut(&mut V) -> bool) {
+        let equal = self.kept.range_mut((element.clone(), Vec::new())..);
+        let mut left = Vec::new();
+        for (key, value) in equal.take_while(|(key, _)| key.0.cmp(element).is_eq()) {
+            if !keep(value) {
+                left.push(key.clone());
+            }
+        }
+        for key in left {
+            self.kept.remove(&key);
+        }
+    }
+
+    /// The values of the elements that equal this one.
+    pub(super) fn equal(&self, element: &T) -> impl Iterator<Item = &V> {
+        let equal = self.kept.range((element.clone(), Vec::new())..);
+        equal.take_while(move |(key, _)| key.0.cmp(element).is_eq()).map(|(_, value)| value)
+    }
+
+    /// Keeps what `keep` wants.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut V) -> bool) {
+        self.kept.retain(|_, value| keep(value));
+    }
+
+    /// The elements in their order, equal ones side by side.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&T, &V)> {
+        self.kept.iter().map(|((element, _), value)| (element, value))
+    }
+
+    /// Writes each element as field 1 of a field `number`, in the order of their bytes, and with it
+    /// what `write` writes.
+    pub(super) fn write(&self, number: u32, out: &mut Writer, write: impl Fn(&V, &mut Writer)) {
+        let mut kept: Vec<_> = self.kept.iter().map(|((_, bytes), value)| (bytes, value)).collect();
+        kept.sort_unstable_by_key(|(bytes, _)| *bytes);
+        for (bytes, value) in kept {
+            out.tag(number, WireType::Len);
+            out.enclosed(|out| {
+                out.tag(1, T::WIRE);
+                out.raw(bytes);
+                write(value, out);
+            });
+        }
+    }
+
+    /// Reads what [`Elements::write`] wrote.
+    pub(super) fn read(
+        number: u32,
+        input: &mut Reader<'_>,
+        read: impl Fn(&mut Reader<'_>) -> Result<V, WireError>,
+    ) -> Result<Self, WireError> {
+        let mut elements = Self::default();
+        let mut last: Option<Vec<u8>> = None;
+        let mut present = input.take(number, WireType::Len)?;
+        while present {
+            let (element, value) = input.enclosed(|input| {
+                let element = <T as wire::Field>::read_field(1, input)?;
+                Ok((element, read(input)?))
+            })?;
+            let bytes = encoded(&element)?;
+            if last.is_some_and(|last| last >= bytes) {
+                return Err(WireError::Unsorted { number });
+            }
+            last = Some(bytes.clone());
+            elements.kept.insert((element, bytes), value);
+            present = input.take_again(WireType::Len)?;
+        }
+        Ok(elements)
+    }
+}
+
+impl LastIds {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn insert(&mut self, at: &At<'_>) {
+        self.0.insert(at.id().dot.replica, at.id());
+    }
+
+    /// Drops those that the author of the operation had seen.
+    pub(super) fn forget(&mut self, at: &At<'_>) {
+        self.0.retain(|_, id| !at.saw(*id));
+    }
+
+    pub(super) fn write(&self, number: u32, out: &mut Writer) {
+        for id in self.0.values() {
+            out.tag(number, WireType::Len);
+            out.enclosed(|out| write_id(1, *id, out));
+        }
+    }
+
+    pub(super) fn read(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let mut ids = BTreeMap::new();
+        let mut present = input.take(number, WireType::Len)?;
+        while present {
+            let id = input.enclosed(|input| read_id(1, input))?;
+            if ids.last_key_value().is_some_and(|(last, _)| *last >= id.dot.replica) {
+                return Err(WireError::Unsorted { number });
+            }
+            ids.insert(id.dot.replica, id);
+            present = input.take_again(WireType::Len)?;
+        }
+        Ok(Self(ids))
+    }
+}

@@ -1,0 +1,152 @@
+//! `#[merge(set(remove_wins))]`: a set whose removals win over concurrent insertions.
+//!
+//! Of each element the state keeps the operations that no opposite one had seen: the insertions that
+//! no removal's author had seen, and the removals that no insertion's author had seen. The element is
+//! in the set while there are insertions and no removals. Where both are left they are concurrent,
+//! and the insertions have lost. Removed elements leave their last removals behind, one for each author.
+
+use std::collections::BTreeSet;
+
+use crate::conflict::Conflicts;
+use crate::merge::elements::{Elements, LastIds};
+use crate::merge::{At, EntryRule, Handle, Law, MergeState, Reads, Rule, SetField, SetOp};
+use crate::wire::{Reader, Shape, Value, WireError, Writer};
+
+/// A removal wins over insertions whose authors had not seen it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RemoveWinsSet {}
+
+/// The operations on each element that no opposite one's author had seen.
+///
+/// Elements that their type calls equal are kept apart by their bytes; the field shows one of them,
+/// and operations on one count for all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RemoveWinsState<T: Ord> {
+    elements: Elements<T, Sides>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Sides {
+    inserted: LastIds,
+    removed: LastIds,
+}
+
+impl Sides {
+    fn is_left(&self) -> bool {
+        !self.inserted.is_empty() || !self.removed.is_empty()
+    }
+}
+
+impl<T: Ord> Default for RemoveWinsState<T> {
+    fn default() -> Self {
+        Self { elements: Elements::default() }
+    }
+}
+
+impl<T: Value + Ord> RemoveWinsState<T> {
+    fn insert(&mut self, element: T, at: &At<'_>) {
+        self.elements.retain_equal(&element, |sides| {
+            sides.removed.forget(at);
+            sides.is_left()
+        });
+        if let Some(sides) = self.elements.entry(element) {
+            sides.inserted.insert(at);
+        }
+    }
+
+    fn remove(&mut self, element: T, at: &At<'_>) {
+        self.elements.retain_equal(&element, |sides| {
+            sides.inserted.forget(at);
+            sides.is_left()
+        });
+        if let Some(sides) = self.elements.entry(element) {
+            sides.removed.insert(at);
+        }
+    }
+
+    fn contains(&self, element: &T) -> bool {
+        let inserted = self.elements.equal(element).any(|sides| !sides.inserted.is_empty());
+        inserted && self.elements.equal(element).all(|sides| sides.removed.is_empty())
+    }
+}
+
+impl<F: SetField> Rule<F> for RemoveWinsSet {
+    const LAW: Law = Law::new("set(remove_wins)");
+    const SHAPE: Shape = F::SHAPE;
+    type Op = SetOp<F::Element>;
+    type State = RemoveWinsState<F::Element>;
+
+    fn fold(state: &mut Self::State, op: Self::Op, at: &At<'_>, _: &mut Conflicts<'_>) {
+        match op {
+            SetOp::Inserted(element) => state.insert(element, at),
+            SetOp::Removed(element) => state.remove(element, at),
+        }
+    }
+
+    fn value(state: &Self::State) -> F {
+        let inserted = state.elements.iter().filter(|(_, sides)| !sides.inserted.is_empty());
+        let inserted = inserted.map(|(element, _)| element);
+        F::from_elements(inserted.filter(|element| state.contains(element)))
+    }
+
+    fn create(value: &F, record: &mut dyn FnMut(Self::Op)) {
+        value.elements().for_each(|element| record(SetOp::Inserted(element.clone())));
+    }
+}
+
+impl<F: SetField> EntryRule<F> for RemoveWinsSet {
+    type Seen = ();
+
+    fn seen(_: &Self::State) {}
+
+    fn reset(state: &mut Self::State, (): &(), at: &At<'_>) {
+        state.elements.retain(|sides| {
+            sides.inserted.forget(at);
+            sides.removed.forget(at);
+            sides.is_left()
+        });
+    }
+
+    fn affirms(op: &Self::Op) -> bool {
+        matches!(op, SetOp::Inserted(_))
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static, M> Handle<'_, BTreeSet<T>, RemoveWinsSet, M> {
+    /// Puts an element into the set, unless someone takes it out concurrently.
+    pub fn insert(&self, element: impl Into<T>) {
+        self.push(SetOp::Inserted(element.into()));
+    }
+
+    /// Takes an element out of the set, also against concurrent insertions.
+    pub fn remove(&self, element: impl Into<T>) {
+        self.push(SetOp::Removed(element.into()));
+    }
+}
+
+impl<T: Value + Ord> Handle<'_, BTreeSet<T>, RemoveWinsSet, Reads> {
+    /// True when the set holds the element, this edit's own changes included.
+    pub fn contains(&self, element: impl Into<T>) -> bool {
+        let element = element.into();
+        self.inspect(|state| state.contains(&element))
+    }
+}
+
+impl<T: Value + Ord> MergeState for RemoveWinsState<T> {
+    fn write_field(&self, number: u32, out: &mut Writer) {
+        self.elements.write(number, out, |sides, out| {
+            sides.inserted.write(2, out);
+            sides.removed.write(3, out);
+        });
+    }
+
+    fn read_field(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let elements = Elements::read(number, input, |input| {
+            let sides =
+                Sides { inserted: LastIds::read(2, input)?, removed: LastIds::read(3, input)? };
+            if sides.is_left() { Ok(sides) } else { Err(WireError::Missing { number: 2 }) }
+        })?;
+        Ok(Self { elements })
+    }
+}

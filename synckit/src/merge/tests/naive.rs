@@ -1,0 +1,171 @@
+//! Rules held against naive specifications over whole causal histories.
+//!
+//! A specification is a function of all operations and of who had seen which. It knows no state and
+//! no order of arrival. Histories have 2 to 6 replicas, some of which join late, equal clock
+//! readings, partial exchanges, contexts that name too few and clocks that run backwards.
+
+mod simple;
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::wire::Field;
+
+/// Histories of each rule.
+const HISTORIES: u64 = 10_000;
+/// Orders in which each history is delivered.
+const DELIVERIES: usize = 3;
+
+/// An operation, and all that its author had seen.
+#[derive(Clone, Debug)]
+pub(super) struct Made<O> {
+    pub(super) op: O,
+    pub(super) at: Moment,
+    seen: BTreeSet<usize>,
+}
+
+impl<O> Made<O> {
+    pub(super) fn saw(&self, other: &Self) -> bool {
+        self.at.dot != other.at.dot && self.at.stamp().saw(other.at.dot)
+    }
+
+    pub(super) const fn order(&self) -> (Hlc, Dot) {
+        (self.at.hlc, self.at.dot)
+    }
+}
+
+/// Holds the rule `R` for fields of type `F` against `expected`.
+pub(super) fn holds<F, R>(
+    draw: impl Fn(&mut Rng) -> R::Op,
+    commutes: impl Fn(&R::Op) -> bool,
+    expected: impl Fn(&[Made<R::Op>]) -> F,
+) where
+    F: Field,
+    R: Rule<F>,
+{
+    for seed in 0..HISTORIES {
+        let rng = &mut Rng(seed);
+        let kind = Kind::of(seed);
+        let history = history(rng, kind, &draw, &commutes);
+        let first = delivered::<F, R>(rng, &history);
+        for _ in 1..DELIVERIES {
+            let again = delivered::<F, R>(rng, &history);
+            assert_eq!(bytes(&again), bytes(&first), "seed {seed}: {history:#?}");
+        }
+        let shown = R::value(&first);
+        if kind != Kind::ShortContexts {
+            assert_eq!(shown, expected(&history), "seed {seed}: {history:#?}");
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Sound,
+    /// Contexts name fewer events than their authors had seen.
+    ShortContexts,
+    /// Clock readings have nothing to do with causes.
+    FaultyClocks,
+}
+
+impl Kind {
+    const fn of(seed: u64) -> Self {
+        match seed % 4 {
+            0 => Self::ShortContexts,
+            1 => Self::FaultyClocks,
+            _ => Self::Sound,
+        }
+    }
+}
+
+fn history<O: Clone>(
+    rng: &mut Rng,
+    kind: Kind,
+    draw: impl Fn(&mut Rng) -> O,
+    commutes: impl Fn(&O) -> bool,
+) -> Vec<Made<O>> {
+    let replicas = 2 + rng.below(5);
+    let steps = 3 + rng.below(18);
+    let joins: Vec<_> =
+        (0..replicas).map(|place| if place < 2 { 0 } else { rng.below(steps) }).collect();
+    let mut made: Vec<Made<O>> = Vec::new();
+    let mut logs: Vec<Vec<usize>> = vec![Vec::new(); replicas];
+    for step in 0..steps {
+        let present: Vec<_> = (0..replicas).filter(|place| joins[*place] <= step).collect();
+        let author = present[rng.below(present.len())];
+        if rng.below(5) < 2 {
+            let peer = &logs[present[rng.below(present.len())]];
+            let most = if rng.below(2) == 0 { peer.len() } else { rng.below(peer.len() + 1) };
+            let new: Vec<_> = peer[..most]
+                .iter()
+                .filter(|event| !logs[author].contains(event))
+                .copied()
+                .collect();
+            logs[author].extend(new);
+        }
+        let replica = ReplicaId::from_bytes([u8::try_from(author).unwrap(); 32]);
+        let seen: BTreeSet<_> = logs[author].iter().copied().collect();
+        let latest = seen.iter().map(|event| made[*event].at.hlc.to_bits()).max().unwrap_or(0);
+        let hlc = match kind {
+            Kind::FaultyClocks => rng.below(6) as u64,
+            _ => latest + 1 + rng.below(3) as u64 / 2,
+        };
+        let own = |event: &&usize| made[**event].at.dot.replica == replica;
+        let seq = seen.iter().filter(own).count() as u64 + 1;
+        let op = draw(rng);
+        let mut context = VectorClock::new();
+        for event in seen.iter().filter(|event| !own(event) && !commutes(&op)) {
+            if kind != Kind::ShortContexts || rng.below(4) > 0 {
+                context.advance(made[*event].at.dot).unwrap();
+            }
+        }
+        let dot = Dot { replica, seq };
+        logs[author].push(made.len());
+        made.push(Made { op, at: Moment { dot, hlc: Hlc::from_bits(hlc), context }, seen });
+    }
+    made
+}
+
+/// The state after the operations in some order that a log admits, stored and read now and then.
+fn delivered<F, R: Rule<F>>(rng: &mut Rng, history: &[Made<R::Op>]) -> R::State {
+    let mut folded = BTreeSet::new();
+    let mut state = R::State::default();
+    while folded.len() < history.len() {
+        let is_next = |event: &usize| {
+            !folded.contains(event) && history[*event].seen.iter().all(|seen| folded.contains(seen))
+        };
+        let next: Vec<_> = (0..history.len()).filter(is_next).collect();
+        let event = next[rng.below(next.len())];
+        folded.insert(event);
+        let (Made { op, at, .. }, aggregate) = (history[event].clone(), note());
+        let at = At::new(at.stamp(), 0, "field", &R::LAW);
+        R::fold(&mut state, op, &at, &mut Conflicts::new(&aggregate));
+        if rng.below(4) == 0 {
+            state = restored(&bytes(&state)).unwrap();
+        }
+    }
+    assert_eq!(restored::<R::State>(&bytes(&state)), Ok(state.clone()));
+    state
+}
+
+/// SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
+pub(super) struct Rng(u64);
+
+impl Rng {
+    pub(super) fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % end as u64).unwrap()
+    }
+
+    pub(super) const fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = self.0;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        word ^ (word >> 31)
+    }
+}
+
+/// Texts of which some are equal to their type and differ in bytes.
+pub(super) fn text(rng: &mut Rng) -> Caseless {
+    Caseless(["milk", "Milk", "MILK", "tea"][rng.below(4)].to_owned())
+}
