@@ -39,8 +39,10 @@ pub struct InspectionOps<'a, M = ::synckit::merge::Writes> {
 }
 const _: () = {
     use ::synckit::merge as __merge;
-    const __SEVERITY: usize = __merge::fits::<Severity, __merge::Max>();
-    type __Severity<T> = <[T; __SEVERITY] as ::core::iter::IntoIterator>::Item;
+    const __SEVERITY: usize = __merge::fits_spelt::<
+        __merge::Fitting<Severity, { __merge::fits::<Severity, __merge::Max>() }>,
+    >();
+    type __Severity<T> = __merge::Fitting<T, __SEVERITY>;
     fn __handles<M>(root: &dyn __merge::Root) -> InspectionOps<'_, M> {
         InspectionOps {
             title: __merge::Handle::new(root, 0),

@@ -57,9 +57,11 @@ pub use set::{Set, SetField, SetOp, SetState};
 
 pub(crate) use bytes::{read_dot, write_dot};
 #[doc(hidden)]
+pub use extreme::{Spelt, fits_spelt};
+#[doc(hidden)]
 pub use handle::Root;
 #[doc(hidden)]
-pub use rule::{FieldRule, custom, field, fits};
+pub use rule::{FieldRule, Fitting, custom, field, fits};
 pub(crate) use rule::{Slot, shown};
 
 #[cfg(test)]

@@ -43,6 +43,12 @@ impl Rule {
         self.fit(ty) == Fit::Yes
     }
 
+    /// True when a type that this rule merges must not be an `Option` under another name.
+    pub(crate) fn must_be_spelt(&self, ty: &Type) -> bool {
+        matches!(self, Self::Plain(row) if row.fields == Fields::Ordered)
+            && argument(ty, "Option").is_none()
+    }
+
     /// The message for a type whose spelling tells that the rule does not merge it.
     pub(crate) fn refuses(&self, ty: &Type) -> Option<String> {
         let text = ty.to_token_stream().to_string().replace(' ', "");

@@ -57,6 +57,23 @@ impl<T: Value + Ord> ExtremeField for Option<T> {
     }
 }
 
+/// 1 when `max` or `min` compares the values of a type as they are; an error of rustc when the type is
+/// an `Option` under another name.
+#[doc(hidden)]
+pub const fn fits_spelt<F: ExtremeField<Value: Spelt<F>>>() -> usize {
+    1
+}
+
+/// A type whose values are compared as they are.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{F}` cannot be merged by `max` or `min` under another name",
+    label = "write `{F}` out: the macro cannot see through another name"
+)]
+pub trait Spelt<F> {}
+
+impl<F> Spelt<F> for F {}
+
 /// The greatest or least value written.
 ///
 /// A field needs the one value. In the entry of a map, which a removal resets, it is the writes of

@@ -217,6 +217,11 @@ pub const fn custom<F, R: Rule<F>>(
     field(number, name)
 }
 
+/// The type `T`, by a detour that ends where the constant has an error: rustc says nothing more about a
+/// type with an error.
+#[doc(hidden)]
+pub type Fitting<T, const N: usize> = <[T; N] as IntoIterator>::Item;
+
 /// 1 when the rule merges the type; an error of rustc when it does not.
 #[doc(hidden)]
 pub const fn fits<F, R: Rule<F>>() -> usize {

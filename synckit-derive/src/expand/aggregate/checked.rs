@@ -38,10 +38,15 @@ pub(super) fn gates(aggregate: &Aggregate<'_>) -> TokenStream {
             Rule::Custom(path) => path.span(),
             Rule::Plain(_) | Rule::Map(_) => ty.span(),
         };
+        let mut fits = quote_spanned!(span=> __merge::fits::<#ty, #marker>());
+        if field.rule.must_be_spelt(ty) {
+            let fitting = quote_spanned!(span=> __merge::Fitting<#ty, { #fits }>);
+            fits = quote_spanned!(span=> __merge::fits_spelt::<#fitting>());
+        }
         let constant = format_ident!("__{}", field.stem().to_uppercase());
         quote_spanned! {span=>
-            const #constant: usize = __merge::fits::<#ty, #marker>();
-            type #gate<T> = <[T; #constant] as ::core::iter::IntoIterator>::Item;
+            const #constant: usize = #fits;
+            type #gate<T> = __merge::Fitting<T, #constant>;
         }
     });
     quote!(#(#gates)*)
