@@ -3,7 +3,8 @@
 //! A block holds whole commits of one space in log order. What repeats (names, keys, metadata, the
 //! commits that contexts refer to) stands once in tables, so an envelope's header costs a few
 //! bytes; each author's sequence numbers follow from the first. The author packs a block once and
-//! signs its end, and stores and hubs keep and forward it as it is. Envelopes restored from a block
+//! signs its end, and stores and hubs keep and forward it as it is; only small ones that follow one
+//! another are packed again, into one, to be sent. Envelopes restored from a block
 //! are exactly those packed. `docs/storage.md` gives the format byte by byte.
 //!
 //! A [`Block`] has been checked: its checksum holds, every index points into its table, every name

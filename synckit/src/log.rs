@@ -27,9 +27,11 @@ use crate::ruling::{Rulings, Standing};
 use crate::vector::{Stamp, VectorClock};
 
 mod admission;
+mod merge;
 
 #[cfg_attr(not(feature = "runtime"), allow(unused_imports, reason = "stores admit"))]
 pub(crate) use admission::{Admission, Admitted, Answers, Cap, Decision, Question};
+pub(crate) use merge::merged;
 
 /// Most blocks' bytes that one read of a log returns, unless a single block is larger.
 pub const READ_BYTES_MAX: usize = 768 * 1024;

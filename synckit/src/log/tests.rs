@@ -2,6 +2,7 @@
 
 mod admission;
 mod forks;
+mod merging;
 mod overlap;
 
 use std::collections::BTreeSet;

@@ -13,7 +13,7 @@ use super::limits::{
 use super::violation::Violation;
 use crate::branch::Coverage;
 use crate::id::Position;
-use crate::log::{Cursor, LogBlock, Page};
+use crate::log::{self, Cursor, LogBlock, Page};
 
 /// The sending half: what is sent, and what of it is acknowledged.
 #[derive(Debug)]
@@ -189,25 +189,26 @@ impl Sender {
                 let next = log.block.bytes();
                 let full = bytes + next.len() > FRAME_BLOCKS_BYTES && !blocks.is_empty();
                 if full || blocks.len() == FRAME_BLOCKS_MAX {
-                    frames.push(self.frame(std::mem::take(&mut blocks)));
+                    frames.push(self.frame(&std::mem::take(&mut blocks)));
                     bytes = 0;
                 }
                 self.events += log.block.len() as u64;
                 bytes += next.len();
-                blocks.push(next.clone());
+                blocks.push(log);
             }
             self.sent = log.cursor();
         }
         let passed_over = self.sent().0 - self.told.0;
         let more_follows = self.sent() < self.head && passed_over < CURSOR_BEHIND_MAX;
         if !blocks.is_empty() || !(more_follows || page.blocks.is_empty() || passed_over == 0) {
-            frames.push(self.frame(blocks));
+            frames.push(self.frame(&blocks));
         }
         frames
     }
 
     /// The frame that reaches what is sent.
-    fn frame(&mut self, blocks: Vec<Bytes>) -> Events {
+    fn frame(&mut self, blocks: &[&LogBlock]) -> Events {
+        let blocks = log::merged(blocks);
         let bytes: usize = blocks.iter().map(Bytes::len).sum();
         self.bytes += bytes as u64;
         self.told = self.sent();

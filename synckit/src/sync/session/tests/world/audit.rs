@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::ledger::Ledger;
+use crate::block::Run;
 use crate::chain::CommitId;
 use crate::clock::Hlc;
 use crate::id::{Dot, Position};
@@ -67,20 +68,22 @@ impl Audit {
     pub(super) fn grew(&mut self, node: usize, ledger: &Ledger) -> Sound {
         let log = &mut self.logs[node];
         for held in &ledger.blocks[log.blocks..] {
-            for anchor in held.block.anchors() {
-                if !log.held.contains(anchor) {
-                    return Err(format!("node {node} holds a block before its cause {anchor:?}"));
-                }
-            }
-            for run in held.block.runs() {
-                if run.first_seq > 1 && !log.held.contains(&run.before()) {
+            let block = &held.block;
+            let mut before: Vec<_> = block.runs().iter().map(Run::before).collect();
+            for commit in block.commits() {
+                let entries = commit.entries.clone().filter_map(|index| block.entry(index));
+                let seen = entries.flat_map(|entry| entry.context_rows());
+                let mut seen = seen.map(|(anchor, _)| block.anchors()[*anchor]);
+                if let Some(cause) = seen.find(|cause| !log.held.contains(cause)) {
                     return Err(format!(
-                        "node {node} lacks {:?}, which others follow",
-                        run.before()
+                        "node {node} holds {:?} before its cause {cause:?}",
+                        commit.id
                     ));
                 }
-            }
-            for commit in held.block.commits() {
+                let before = std::mem::replace(&mut before[commit.run], commit.id);
+                if before.seq > 0 && !log.held.contains(&before) {
+                    return Err(format!("node {node} lacks {before:?}, which others follow"));
+                }
                 if !self.written.contains_key(&commit.id) {
                     return Err(format!("node {node} holds {:?}, which nobody wrote", commit.id));
                 }

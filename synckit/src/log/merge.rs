@@ -1,0 +1,63 @@
+//! Merging small blocks that follow one another in a log.
+//!
+//! An author that commits edits one by one packs one block for each, with a signature in each. The
+//! signature over the end of a run vouches for all before it, so blocks whose runs continue each
+//! other travel as one, with the last signature.
+
+use bytes::Bytes;
+
+use super::LogBlock;
+use crate::block::{BlockPacker, SIGNATURE_LEN};
+use crate::chain::CommitId;
+
+/// Most bytes of a block that is merged with others.
+const SMALL_BYTES_MAX: usize = 16 * 1024;
+/// Most events of a block that is merged with others.
+const SMALL_EVENTS_MAX: usize = 64;
+
+/// The bytes of blocks in log order, small ones merged.
+pub(crate) fn merged(blocks: &[&LogBlock]) -> Vec<Bytes> {
+    let mut merged = Vec::with_capacity(blocks.len());
+    for group in blocks.chunk_by(|a, b| is_small(a) && is_small(b)) {
+        if group.len() == 1 {
+            merged.push(group[0].block.bytes().clone());
+        } else {
+            merge(group, &mut merged);
+        }
+    }
+    merged
+}
+
+fn is_small(log: &LogBlock) -> bool {
+    log.block.bytes().len() <= SMALL_BYTES_MAX && log.block.len() <= SMALL_EVENTS_MAX
+}
+
+/// Packs as many of the blocks as fit into each.
+fn merge(mut group: &[&LogBlock], merged: &mut Vec<Bytes>) {
+    while let Some(first) = group.first() {
+        let mut packer = BlockPacker::new(first.block.space().clone());
+        let mut signed = Vec::new();
+        let mut taken = 0;
+        for log in group {
+            let ends = log.ends();
+            if packer.push_block(&log.block, &ends).is_err() {
+                break;
+            }
+            let signatures = log.block.runs().iter().map(|run| run.signature);
+            signed.extend(ends.into_iter().zip(signatures));
+            taken += 1;
+        }
+        let (parts, rest) = group.split_at(taken.max(1));
+        let signature = |end: &CommitId| {
+            let of_end = signed.iter().rev().find(|(id, _)| id == end);
+            of_end.map_or([0; SIGNATURE_LEN], |(_, signature)| *signature)
+        };
+        let whole = packer.finish(signature).map(|block| block.bytes().clone());
+        let bytes = parts.iter().map(|log| log.block.bytes());
+        match whole {
+            Some(whole) if whole.len() <= bytes.clone().map(Bytes::len).sum() => merged.push(whole),
+            _ => merged.extend(bytes.cloned()),
+        }
+        group = rest;
+    }
+}

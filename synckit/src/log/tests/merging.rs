@@ -1,0 +1,66 @@
+//! Small blocks that travel as one.
+
+use super::*;
+
+#[test]
+fn blocks_that_continue_each_other_travel_as_one_and_arrive_whole() {
+    let (mut ann, mut bob) = (Author::named("ann"), Author::named("bob"));
+    let mut written = vec![ann.write(&["milk"], &[])];
+    for n in 0..20 {
+        let seen = written.last().unwrap().id;
+        let author = if n % 3 == 0 { &mut bob } else { &mut ann };
+        written.push(author.write(&["bread", "eggs"][..1 + n % 2], &[seen]));
+    }
+    let shelf = Shelf::holding(&written.iter().collect::<Vec<_>>());
+    let sent = sent(&shelf);
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].runs().len(), 2);
+    arrives(&shelf, &sent);
+}
+
+#[test]
+fn both_branches_of_a_fork_arrive() {
+    let mut ann = Author::named("ann");
+    let first = ann.write(&["milk"], &[]);
+    let mut copy = ann.copied(2);
+    let [left, right] = [ann.write(&["bread"], &[]), copy.write(&["eggs"], &[])];
+    let [more, other] = [ann.write(&["tea"], &[]), copy.write(&["jam"], &[])];
+    let shelf = Shelf::holding(&[&first, &left, &right, &more, &other]);
+    let sent = sent(&shelf);
+    assert_eq!(sent.iter().map(|block| block.runs().len()).collect::<Vec<_>>(), [1; 4]);
+    arrives(&shelf, &sent);
+}
+
+#[test]
+fn large_blocks_travel_as_they_are() {
+    let mut ann = Author::named("ann");
+    let large = "milk".repeat(8_000);
+    let written: Vec<_> = (0..4).map(|_| ann.write(&[&large], &[])).collect();
+    let shelf = Shelf::holding(&written.iter().collect::<Vec<_>>());
+    let kept: Vec<_> = shelf.blocks.iter().map(|log| log.block.clone()).collect();
+    assert_eq!(sent(&shelf), kept);
+}
+
+#[test]
+fn as_many_travel_as_one_as_a_block_takes() {
+    let mut ann = Author::named("ann");
+    let written: Vec<_> = (0..5_000).map(|_| ann.write(&["milk"], &[])).collect();
+    let mut shelf = Shelf::empty();
+    let blocks: Vec<_> = written.iter().map(|commit| seal(&[commit])).collect();
+    shelf.receive(&blocks).unwrap();
+    let sent = sent(&shelf);
+    assert_eq!(sent.iter().map(Block::len).collect::<Vec<_>>(), [4_096, 904]);
+    arrives(&shelf, &sent);
+}
+
+fn sent(shelf: &Shelf) -> Vec<Block> {
+    let bytes = merged(&shelf.blocks.iter().collect::<Vec<_>>());
+    bytes.into_iter().map(|bytes| Block::parse(bytes).unwrap()).collect()
+}
+
+fn arrives(from: &Shelf, sent: &[Block]) {
+    assert!(sent.iter().all(|block| block.check_authors().is_ok()));
+    let mut to = Shelf::empty();
+    to.receive(sent).unwrap();
+    assert_eq!((to.ids(), to.events(), to.heads()), (from.ids(), from.events(), from.heads()));
+}
