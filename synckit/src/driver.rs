@@ -61,6 +61,7 @@ impl Driver {
             reads: Tasks::new(),
             commits: Tasks::new(),
             outbox: VecDeque::new(),
+            load: None,
             stopping: false,
             failure: None,
         };
@@ -89,6 +90,8 @@ struct Conversation {
     /// Frames to send. The session's window bounds them: events that are not acknowledged, and
     /// an acknowledgement for each commit of what the peer may have sent.
     outbox: VecDeque<Frame>,
+    /// A [`Effect::Load`] that waits for the frames before it.
+    load: Option<Position>,
     stopping: bool,
     failure: Option<Error>,
 }
@@ -105,6 +108,9 @@ impl Conversation {
                 // more.
                 while self.commits.join_next().await.is_some() {}
                 return result;
+            }
+            if let Some(after) = self.load.take_if(|_| self.outbox.is_empty()) {
+                self.load(after);
             }
             self.driver.progress.send_if_modified(|progress| {
                 let before = std::mem::replace(progress, self.session.progress());
@@ -126,7 +132,7 @@ impl Conversation {
                 Effect::Check(cursor) => self.check(cursor),
                 Effect::Cover(commits) => self.cover(commits),
                 Effect::Frontier => self.frontier(),
-                Effect::Load(after) => self.load(after),
+                Effect::Load(after) => self.load = Some(after),
                 Effect::Watch(past) => self.watch(past),
                 Effect::Commit { blocks, cursor } => self.commit(blocks, cursor),
                 Effect::End(result) => return Some(result),

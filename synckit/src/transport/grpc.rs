@@ -30,7 +30,8 @@ pub use client::GrpcTransport;
 pub use server::{ServerLimits, hardened, serve, service};
 pub use service::SyncService;
 
-/// Frames that one direction holds before the sender waits. Full ones are 1 MiB each.
-const FRAMES_QUEUED_MAX: usize = 4;
+/// Frames that one direction holds before the sender waits. Full ones are 1 MiB each, and a hub has
+/// one queue for each peer that does not read.
+const FRAMES_QUEUED_MAX: usize = 1;
 /// Largest list of HTTP/2 headers taken; ours take a few hundred bytes.
 const HEADER_LIST_BYTES_MAX: u32 = 8 * 1024;

@@ -71,7 +71,8 @@ pub enum Effect {
     Cover(Vec<CommitId>),
     /// Answer with [`Input::Frontier`]: what is held, as in [`Recollection::frontier`].
     Frontier,
-    /// Read the log after a position, and answer with [`Input::Loaded`].
+    /// Read the log after a position, and answer with [`Input::Loaded`]. Begin once the frames before
+    /// it are on their way: a peer that does not read then costs no more than a page.
     Load(Position),
     /// Wait until the log holds more than this many events, and answer with [`Input::LogMoved`].
     Watch(Position),
