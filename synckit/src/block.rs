@@ -106,19 +106,47 @@ struct Inner {
     commits: OnceLock<Vec<Commit>>,
 }
 
-/// The places of an entry's parts.
+/// Bytes of memory for a row of a table beside its texts, roughly.
+const TABLE_ROW_MEMORY: usize = 128;
+/// Most memory that a block takes for each of its bytes, roughly: entries of six bytes, each a commit
+/// of its own, and metadata of four.
+pub(crate) const MEMORY_PER_BYTE_MAX: usize = 32;
+
+/// The places of an entry's parts. Small: a block may hold thousands of entries of a few bytes.
 #[derive(Clone, Debug)]
 struct Header {
-    run: usize,
     seq: u64,
     hlc: Hlc,
+    context: Span,
+    extensions: Span,
+    payload: Span,
+    run: u16,
+    aggregate: u16,
+    event: u16,
+    metadata: u16,
     last: bool,
-    aggregate: usize,
-    event: usize,
-    metadata: usize,
-    context: Range<usize>,
-    extensions: Range<usize>,
-    payload: Range<usize>,
+}
+
+/// A part of a block's bytes, or of its rows of contexts.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct Span {
+    begin: u32,
+    end: u32,
+}
+
+impl Span {
+    fn of(range: Range<usize>) -> Result<Self, BlockError> {
+        let place = |at| u32::try_from(at).map_err(|_| BlockError::TooLarge);
+        Ok(Self { begin: place(range.start)?, end: place(range.end)? })
+    }
+
+    const fn is_empty(self) -> bool {
+        self.begin == self.end
+    }
+
+    const fn range(self) -> Range<usize> {
+        self.begin as usize..self.end as usize
+    }
 }
 
 impl Block {
@@ -166,6 +194,19 @@ impl Block {
     pub fn checksum(&self) -> &[u8] {
         let begin = BLOCK_MAGIC.len() + 1;
         &self.0.bytes[begin..begin + BLOCK_CHECKSUM_LEN]
+    }
+
+    /// Bytes of memory that the block takes, roughly, its commits' names included.
+    pub(crate) fn memory(&self) -> usize {
+        let Inner { bytes, runs, anchors, aggregates, events, metadata, seen, entries, .. } =
+            &*self.0;
+        // The tables own copies of their texts.
+        2 * bytes.len()
+            + size_of_val(runs.as_slice())
+            + size_of_val(anchors.as_slice())
+            + size_of_val(seen.as_slice())
+            + entries.len() * (size_of::<Header>() + size_of::<Commit>())
+            + (aggregates.len() + events.len() + metadata.len()) * TABLE_ROW_MEMORY
     }
 
     /// The space that the events belong to.
@@ -227,7 +268,7 @@ impl Block {
         let (mut commits, mut hasher) = (Vec::new(), LeafHasher::default());
         let mut first = 0;
         for (index, entry) in self.entries().enumerate() {
-            let run = entry.header.run;
+            let run = entry.run();
             let of_run = &self.0.runs[run];
             if index == first {
                 hasher.begin(of_run.nonce);
@@ -263,12 +304,12 @@ pub struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// The index of its author's run.
     pub const fn run(&self) -> usize {
-        self.header.run
+        self.header.run as usize
     }
 
     /// Its author and its number. Not a name where the author's events have forked.
     pub fn dot(&self) -> Dot {
-        Dot { replica: self.block.runs[self.header.run].replica, seq: self.header.seq }
+        Dot { replica: self.block.runs[self.run()].replica, seq: self.header.seq }
     }
 
     /// The author's hybrid clock.
@@ -283,37 +324,37 @@ impl<'a> Entry<'a> {
 
     /// The aggregate that it is about.
     pub fn aggregate(&self) -> &'a AggregateId {
-        &self.block.aggregates[self.header.aggregate]
+        &self.block.aggregates[self.aggregate_index()]
     }
 
     /// The index of its aggregate among the block's.
     pub const fn aggregate_index(&self) -> usize {
-        self.header.aggregate
+        self.header.aggregate as usize
     }
 
     /// The event's name and version.
     pub fn event(&self) -> &'a EventRef {
-        &self.block.events[self.header.event]
+        &self.block.events[usize::from(self.header.event)]
     }
 
     /// Events of the aggregate that its author had seen: the index of an anchor, and the number.
     pub fn context_rows(&self) -> &'a [(usize, u64)] {
-        &self.block.seen[self.header.context.clone()]
+        &self.block.seen[self.header.context.range()]
     }
 
     /// Its metadata.
     pub fn metadata(&self) -> &'a Metadata {
-        &self.block.metadata[self.header.metadata]
+        &self.block.metadata[usize::from(self.header.metadata)]
     }
 
     /// Its payload.
     pub(crate) fn payload_bytes(&self) -> &'a [u8] {
-        &self.block.bytes[self.header.payload.clone()]
+        &self.block.bytes[self.header.payload.range()]
     }
 
     /// Its payload; shares the block's memory.
     pub fn payload(&self) -> Bytes {
-        self.block.bytes.slice(self.header.payload.clone())
+        self.block.bytes.slice(self.header.payload.range())
     }
 
     /// The whole envelope; payload and extensions share the block's memory.
@@ -326,7 +367,7 @@ impl<'a> Entry<'a> {
             context: Context::of(self.seen()),
             last: self.header.last,
             metadata: self.metadata().clone(),
-            extensions: self.block.bytes.slice(self.header.extensions.clone()),
+            extensions: self.block.bytes.slice(self.header.extensions.range()),
             payload: self.payload(),
         }
     }
@@ -345,8 +386,8 @@ impl<'a> Entry<'a> {
             event: self.event(),
             hlc: self.header.hlc,
             metadata: self.metadata(),
-            extensions: &bytes[self.header.extensions.clone()],
-            payload: &bytes[self.header.payload.clone()],
+            extensions: &bytes[self.header.extensions.range()],
+            payload: &bytes[self.header.payload.range()],
         }
     }
 }

@@ -1,12 +1,16 @@
 //! Drives a session: carries out what it asks for and tells it what happened. Decides nothing.
 
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
-use crate::block::Block;
+use crate::block::{Block, MEMORY_PER_BYTE_MAX};
+use crate::budget::{Budget, Share};
 use crate::chain::CommitId;
 use crate::error::Error;
 use crate::gate::{Gate, Passed};
@@ -28,6 +32,8 @@ pub(crate) struct Driver {
     pub(crate) store: Arc<EventStore>,
     /// Decides what passes into the log.
     pub(crate) gate: Arc<Gate>,
+    /// Memory for what is received and not committed.
+    pub(crate) budget: Budget,
     pub(crate) clock: WallClock,
     /// The peer's address, for errors.
     pub(crate) peer: String,
@@ -62,6 +68,8 @@ impl Driver {
             commits: Tasks::new(),
             outbox: VecDeque::new(),
             load: None,
+            arrived: None,
+            share: Share::default(),
             stopping: false,
             failure: None,
         };
@@ -81,6 +89,9 @@ impl Driver {
     }
 }
 
+/// Waits for memory.
+type Room = Pin<Box<dyn Future<Output = Share> + Send>>;
+
 struct Conversation {
     session: Session,
     driver: Driver,
@@ -92,6 +103,10 @@ struct Conversation {
     outbox: VecDeque<Frame>,
     /// A [`Effect::Load`] that waits for the frames before it.
     load: Option<Position>,
+    /// A frame that waits for memory; nothing is received behind it.
+    arrived: Option<(Frame, Room)>,
+    /// Memory of what is received and not committed.
+    share: Share,
     stopping: bool,
     failure: Option<Error>,
 }
@@ -119,6 +134,7 @@ impl Conversation {
             let input = self.next_input(receiver, frames).await;
             if let Some(input) = input {
                 self.session.handle(self.now(), input);
+                self.share.shrink_to(self.session.uncommitted_memory());
             }
         }
     }
@@ -157,14 +173,18 @@ impl Conversation {
                     _ => Some(Input::Disconnected),
                 }
             }
-            received = receiver.receive() => Some(match received {
-                Ok(Some(frame)) => Input::Received(frame),
-                Ok(None) => Input::Disconnected,
+            received = receiver.receive(), if self.arrived.is_none() => match received {
+                Ok(Some(frame)) => self.received(frame),
+                Ok(None) => Some(Input::Disconnected),
                 Err(error) => {
                     self.failure = Some(error.into());
-                    Input::Disconnected
+                    Some(Input::Disconnected)
                 }
-            }),
+            },
+            more = room(&mut self.arrived) => {
+                self.share.add(more);
+                self.arrived.take().map(|(frame, _)| Input::Received(frame))
+            }
             Some(done) = self.reads.join_next() => Some(self.task_done(done.ok())),
             Some(done) = self.commits.join_next() => Some(self.task_done(done.ok())),
             () = self.begun.reaches(deadline) => Some(Input::DeadlinePassed),
@@ -173,6 +193,21 @@ impl Conversation {
                 Some(Input::Stop)
             }
         }
+    }
+
+    /// Takes memory for a frame, or keeps the frame until there is some.
+    fn received(&mut self, frame: Frame) -> Option<Input> {
+        let bytes = match &frame {
+            Frame::Events(events) => events.blocks.iter().map(Bytes::len).sum::<usize>(),
+            _ => 0,
+        };
+        let memory = bytes.saturating_mul(MEMORY_PER_BYTE_MAX);
+        if let Some(more) = self.driver.budget.try_take(memory) {
+            self.share.add(more);
+            return Some(Input::Received(frame));
+        }
+        self.arrived = Some((frame, Box::pin(self.driver.budget.clone().take(memory))));
+        None
     }
 
     fn task_done(&mut self, done: Option<Result<Input, StoreError>>) -> Input {
@@ -271,6 +306,14 @@ impl Conversation {
             }
         };
         let _ = platform::within(CLOSE_WITHIN, send_all).await;
+    }
+}
+
+/// Waits for the memory that an arrived frame needs; without end when there is no such frame.
+async fn room(arrived: &mut Option<(Frame, Room)>) -> Share {
+    match arrived {
+        Some((_, room)) => room.await,
+        None => std::future::pending().await,
     }
 }
 

@@ -5,8 +5,6 @@
 //! which they are restored exactly. Payload and extensions are opaque here: nobody but the typed
 //! edge reads them, and nobody re-encodes them.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 
 use crate::chain::{CommitId, Leaf};
@@ -178,7 +176,7 @@ impl LeafHasher {
 
 /// A small map of strings that travels with an event.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
-pub struct Metadata(BTreeMap<String, String>);
+pub struct Metadata(Vec<(String, String)>);
 
 /// Reason why a metadata entry was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -195,7 +193,7 @@ pub enum MetadataError {
 impl Metadata {
     /// Nothing.
     pub const fn new() -> Self {
-        Self(BTreeMap::new())
+        Self(Vec::new())
     }
 
     /// Adds or replaces an entry.
@@ -206,16 +204,25 @@ impl Metadata {
         if !(1..=METADATA_BYTES_MAX).contains(&key.len()) || value.len() > METADATA_BYTES_MAX {
             return Err(MetadataError::Length);
         }
-        if self.0.len() >= METADATA_ENTRIES_MAX && !self.0.contains_key(key) {
-            return Err(MetadataError::TooMany);
+        match self.place(key) {
+            Ok(place) => value.clone_into(&mut self.0[place].1),
+            Err(_) if self.0.len() >= METADATA_ENTRIES_MAX => return Err(MetadataError::TooMany),
+            Err(place) => {
+                self.0.reserve_exact(1);
+                self.0.insert(place, (key.to_owned(), value.to_owned()));
+            }
         }
-        self.0.insert(key.to_owned(), value.to_owned());
         Ok(())
     }
 
     /// The value of an entry.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
+        self.place(key).ok().map(|place| self.0[place].1.as_str())
+    }
+
+    /// The place of a key, or the one that it would have.
+    fn place(&self, key: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(held, _)| held.as_str().cmp(key))
     }
 
     /// The entries, ascending by key.
@@ -224,12 +231,12 @@ impl Metadata {
     }
 
     /// The number of entries.
-    pub fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.0.len()
     }
 
     /// True if there are none.
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 
+use crate::budget::Budget;
 use crate::driver::{Driven, Driver};
 use crate::error::Error;
 use crate::gate::{Gate, Policy};
@@ -59,6 +60,7 @@ struct Served {
     policy: Option<Policy>,
     clock: WallClock,
     places: Arc<Semaphore>,
+    budget: Budget,
     closed: AtomicBool,
 }
 
@@ -169,6 +171,7 @@ impl Served {
         let driver = Driver {
             store: Arc::clone(&service.store),
             gate: Arc::clone(&service.gate),
+            budget: self.budget.clone(),
             clock: self.clock.clone(),
             peer: connection.peer.to_string(),
             mends: self.mending.is_possible(),

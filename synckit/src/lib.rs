@@ -54,6 +54,8 @@ mod error;
 #[cfg(feature = "runtime")]
 mod lease;
 #[cfg(feature = "runtime")]
+mod budget;
+#[cfg(feature = "runtime")]
 mod gate;
 #[cfg(feature = "runtime")]
 mod driver;

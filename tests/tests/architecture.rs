@@ -10,7 +10,7 @@ mod derive;
 mod names;
 
 /// The modules in the order in which `lib.rs` declares them: each uses only those above it.
-const FLOW: [&str; 32] = [
+const FLOW: [&str; 33] = [
     "id",
     "key",
     "chain",
@@ -37,6 +37,7 @@ const FLOW: [&str; 32] = [
     "transport",
     "error",
     "lease",
+    "budget",
     "gate",
     "driver",
     "replica",

@@ -1,7 +1,6 @@
 //! Checking a block's bytes and finding its parts.
 
 use std::collections::HashSet;
-use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -9,7 +8,7 @@ use bytes::Bytes;
 use super::pack::flag;
 use super::{
     BLOCK_ANCHORS_MAX, BLOCK_BYTES_MAX, BLOCK_CHECKSUM_LEN, BLOCK_EVENTS_MAX, BLOCK_MAGIC, Block,
-    BlockError, CODEC_PLAIN, Header, Inner, Run, checksum,
+    BlockError, CODEC_PLAIN, Header, Inner, Run, Span, checksum,
 };
 use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
@@ -90,6 +89,11 @@ fn index(input: &mut Reader<'_>, length: usize) -> Result<usize, BlockError> {
         Ok(index) if index < length => Ok(index),
         _ => Err(inconsistent("an index points outside its table")),
     }
+}
+
+/// An index of a table's row in a header.
+fn row(index: usize) -> Result<u16, BlockError> {
+    u16::try_from(index).map_err(|_| BlockError::TooLarge)
 }
 
 fn text<'a>(input: &mut Reader<'a>) -> Result<&'a str, BlockError> {
@@ -195,7 +199,7 @@ fn read_metadata(input: &mut Reader<'_>) -> Result<Metadata, BlockError> {
 struct Entries {
     tables: Tables,
     seen: Vec<(usize, u64)>,
-    last_context: Range<usize>,
+    last_context: Span,
     headers: Vec<Header>,
     aggregates_met: usize,
     anchors_met: usize,
@@ -209,7 +213,7 @@ impl Entries {
         Self {
             tables,
             seen: Vec::new(),
-            last_context: 0..0,
+            last_context: Span::default(),
             headers: Vec::new(),
             aggregates_met: 0,
             anchors_met: 0,
@@ -224,7 +228,8 @@ impl Entries {
             return Err(inconsistent("an event has a flag that is not known"));
         }
         let run = index(input, self.tables.runs.len())?;
-        if self.headers.last().is_some_and(|before| !before.last && before.run != run) {
+        let other_run = |before: &Header| !before.last && usize::from(before.run) != run;
+        if self.headers.last().is_some_and(other_run) {
             return Err(inconsistent("two commits are interleaved"));
         }
         let delta = input.zigzag()?.cast_unsigned();
@@ -242,43 +247,40 @@ impl Entries {
             _ => 1 + index(input, self.tables.metadata.len() - 1)?,
         };
         let extensions = match flags & flag::EXTENSIONS {
-            0 => 0..0,
-            _ => self.range(input, EXTENSIONS_BYTES_MAX)?,
+            0 => Span::default(),
+            _ => self.span(input, EXTENSIONS_BYTES_MAX)?,
         };
-        let payload = self.range(input, PAYLOAD_BYTES_MAX)?;
+        let payload = self.span(input, PAYLOAD_BYTES_MAX)?;
         let of_run = &mut self.tables.runs[run];
         let seq = of_run.first_seq + of_run.count;
         of_run.count += 1;
         let last = flags & flag::LAST != 0;
+        let [run, aggregate, event, metadata] = [run, aggregate, event, metadata].map(row);
         self.headers.push(Header {
-            run,
             seq,
             hlc,
-            last,
-            aggregate,
-            event,
-            metadata,
             context,
             extensions,
             payload,
+            run: run?,
+            aggregate: aggregate?,
+            event: event?,
+            metadata: metadata?,
+            last,
         });
         Ok(())
     }
 
     /// Rows ascend by anchor, so that a context has one form.
-    fn read_context(
-        &mut self,
-        flags: u64,
-        input: &mut Reader<'_>,
-    ) -> Result<Range<usize>, BlockError> {
+    fn read_context(&mut self, flags: u64, input: &mut Reader<'_>) -> Result<Span, BlockError> {
         if flags & flag::SAME_CONTEXT != 0 {
             if self.last_context.is_empty() || flags & flag::CONTEXT != 0 {
                 return Err(inconsistent("an event refers to a context that is not there"));
             }
-            return Ok(self.last_context.clone());
+            return Ok(self.last_context);
         }
         if flags & flag::CONTEXT == 0 {
-            return Ok(0..0);
+            return Ok(Span::default());
         }
         let first = self.seen.len();
         let mut last = None;
@@ -299,18 +301,18 @@ impl Entries {
         if last.is_none() {
             return Err(inconsistent("an empty context is written"));
         }
-        self.last_context = first..self.seen.len();
-        Ok(self.last_context.clone())
+        self.last_context = Span::of(first..self.seen.len())?;
+        Ok(self.last_context)
     }
 
-    /// A length-delimited part, as a range of the whole block.
-    fn range(&self, input: &mut Reader<'_>, max: usize) -> Result<Range<usize>, BlockError> {
+    /// A length-delimited part, as a part of the whole block.
+    fn span(&self, input: &mut Reader<'_>, max: usize) -> Result<Span, BlockError> {
         let part = input.bytes()?;
         if part.len() > max {
             return Err(BlockError::TooLarge);
         }
         let end = self.whole - input.rest().len();
-        Ok(end - part.len()..end)
+        Span::of(end - part.len()..end)
     }
 
     fn finish(self, bytes: Bytes) -> Result<Block, BlockError> {

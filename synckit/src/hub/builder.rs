@@ -9,18 +9,21 @@ use tokio::sync::Semaphore;
 use super::mend::{Mending, Reopen};
 use super::service::Service;
 use super::{Authority, HUB_SESSIONS_MAX, Hub, Proposal, Rejection, Served};
+use crate::budget::Budget;
 use crate::error::Error;
 use crate::gate::{Gate, Policy};
 use crate::lease::OpenedBy;
 use crate::platform::WallClock;
 use crate::ruling::Governor;
 use crate::store::EventStore;
+use crate::sync::limits::UNCOMMITTED_BYTES_MAX;
 
 /// Says what a hub is to be.
 #[derive(Clone)]
 pub struct HubBuilder {
     clock: WallClock,
     sessions_max: usize,
+    uncommitted_bytes_max: usize,
     authority: Option<Authority>,
     policy: Option<Policy>,
     salvage: bool,
@@ -28,8 +31,14 @@ pub struct HubBuilder {
 
 impl Default for HubBuilder {
     fn default() -> Self {
-        let (clock, sessions_max) = (WallClock::default(), HUB_SESSIONS_MAX);
-        Self { clock, sessions_max, authority: None, policy: None, salvage: true }
+        Self {
+            clock: WallClock::default(),
+            sessions_max: HUB_SESSIONS_MAX,
+            uncommitted_bytes_max: UNCOMMITTED_BYTES_MAX,
+            authority: None,
+            policy: None,
+            salvage: true,
+        }
     }
 }
 
@@ -38,6 +47,7 @@ impl fmt::Debug for HubBuilder {
         f.debug_struct("HubBuilder")
             .field("clock", &self.clock)
             .field("sessions_max", &self.sessions_max)
+            .field("uncommitted_bytes_max", &self.uncommitted_bytes_max)
             .field("authority", &self.authority)
             .field("policy", &self.policy.is_some())
             .field("salvage", &self.salvage)
@@ -58,6 +68,15 @@ impl HubBuilder {
     #[must_use]
     pub fn sessions_max(mut self, sessions: usize) -> Self {
         self.sessions_max = sessions.min(Semaphore::MAX_PERMITS);
+        self
+    }
+
+    /// Bounds the memory, in bytes and roughly, of what sessions have received and not committed, all
+    /// of them together; [`UNCOMMITTED_BYTES_MAX`] by default. A session that would pass it
+    /// receives nothing until others have committed; sessions take turns.
+    #[must_use]
+    pub const fn uncommitted_bytes_max(mut self, bytes: usize) -> Self {
+        self.uncommitted_bytes_max = bytes;
         self
     }
 
@@ -142,6 +161,7 @@ impl HubBuilder {
             governor,
             policy: self.policy,
             clock: self.clock,
+            budget: Budget::new(self.uncommitted_bytes_max),
             places: Arc::new(Semaphore::new(self.sessions_max)),
             closed: AtomicBool::new(false),
         };

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::watchers::Watchers;
 use crate::block::Block;
+use crate::budget::Budget;
 use crate::envelope::Metadata;
 use crate::error::{EditLimit, Error, ErrorKind, Invalid};
 use crate::event::EncodedEvent;
@@ -24,6 +25,7 @@ use crate::replica_core::{
 use crate::store::{
     Append, Batch, Checkpoint, CheckpointMark, EventStore, StoreError, StoreErrorKind,
 };
+use crate::sync::limits::UNCOMMITTED_BYTES_MAX;
 
 /// State that the handles of a replica share with its engine.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(super) struct Shared {
     pub(super) store: Arc<EventStore>,
     pub(super) space: SpaceId,
     pub(super) clock: WallClock,
+    /// Memory for what its sessions receive.
+    pub(super) budget: Budget,
     pub(super) watchers: Watchers,
     core: RwLock<ReplicaCore>,
     begun: Stopwatch,
@@ -62,6 +66,7 @@ impl Shared {
             store,
             space,
             clock,
+            budget: Budget::new(UNCOMMITTED_BYTES_MAX),
             watchers: Watchers::default(),
             core: RwLock::new(core),
             begun: Stopwatch::start(),

@@ -273,6 +273,7 @@ impl Replica {
         let driver = Driver {
             gate: Arc::new(Gate::open(Arc::clone(&store))),
             store,
+            budget: self.running.budget.clone(),
             clock: self.running.clock.clone(),
             peer: transport.address().to_owned(),
             mends: false,

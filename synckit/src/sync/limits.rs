@@ -13,6 +13,9 @@ pub const FRAME_BLOCKS_MAX: usize = 4_096;
 /// Bytes of events that may be sent before their acknowledgement; the frame that crosses the line
 /// is sent whole.
 pub const WINDOW_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of memory, roughly, for what the sessions of one hub or one replica have received and not
+/// committed, all of them together. A session that would pass it receives nothing meanwhile.
+pub const UNCOMMITTED_BYTES_MAX: usize = 48 * 1024 * 1024;
 /// Longest text of a goodbye, in bytes; longer ones are cut.
 pub const GOODBYE_BYTES_MAX: usize = 1_024;
 /// Bytes of blocks after which a frame is full, and another one takes what follows. On a slow way the

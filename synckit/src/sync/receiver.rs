@@ -13,6 +13,7 @@ pub(super) struct Receiver {
     space: SpaceId,
     pending: Vec<Block>,
     pending_bytes: usize,
+    pending_memory: usize,
     received: Cursor,
     committing: Option<Committing>,
     stored: Cursor,
@@ -29,6 +30,7 @@ pub(super) struct Receiver {
 struct Committing {
     through: Cursor,
     bytes: usize,
+    memory: usize,
     acknowledge: bool,
 }
 
@@ -38,6 +40,7 @@ impl Receiver {
             space,
             pending: Vec::new(),
             pending_bytes: 0,
+            pending_memory: 0,
             received: from,
             committing: None,
             stored: from,
@@ -59,6 +62,11 @@ impl Receiver {
     /// True if everything received has been committed.
     pub(super) const fn is_settled(&self) -> bool {
         self.committing.is_none() && self.pending.is_empty()
+    }
+
+    /// Bytes of memory, roughly, of what is not committed.
+    pub(super) fn memory(&self) -> usize {
+        self.pending_memory + self.committing.as_ref().map_or(0, |committing| committing.memory)
     }
 
     pub(super) const fn is_committing(&self) -> bool {
@@ -105,6 +113,7 @@ impl Receiver {
                 return Err(Violation::SpaceChanged);
             }
             block.check_authors().map_err(Violation::BadBlock)?;
+            self.pending_memory += block.memory();
             self.pending.push(block);
         }
         self.pending_bytes += bytes;
@@ -139,7 +148,8 @@ impl Receiver {
 
     fn begin_commit(&mut self, acknowledge: bool) -> (Vec<Block>, Cursor) {
         let bytes = std::mem::take(&mut self.pending_bytes);
-        self.committing = Some(Committing { through: self.received, bytes, acknowledge });
+        let memory = std::mem::take(&mut self.pending_memory);
+        self.committing = Some(Committing { through: self.received, bytes, memory, acknowledge });
         (std::mem::take(&mut self.pending), self.received)
     }
 

@@ -100,6 +100,14 @@ impl Session {
         self.peer.as_deref()
     }
 
+    /// Bytes of memory, roughly, of what was received and is not committed.
+    pub fn uncommitted_memory(&self) -> usize {
+        match &self.phase {
+            Phase::Streaming(streams) => streams.receiver.as_ref().map_or(0, Receiver::memory),
+            _ => 0,
+        }
+    }
+
     /// When [`Input::DeadlinePassed`] is due, in time since the session was made.
     pub fn deadline(&self) -> Option<Duration> {
         match &self.phase {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use synckit::replica::LinkState;
 use synckit::transport::TransportErrorKind;
 use synckit::{ErrorKind, Hub};
+use tokio::task::JoinSet;
 
-use super::support::{Note, hub, note, read, replica};
+use super::support::{Note, hub, note, read, replica, way_to};
 
 #[tokio::test]
 async fn what_one_replica_writes_a_watcher_at_another_sees() {
@@ -103,4 +104,36 @@ async fn a_hub_with_no_place_left_says_so_and_takes_the_next_later() {
     while bob.sync_once(running.url()).await.is_err() {}
     assert_eq!(read(&bob, &note("n")).await, Note { visits: 1, ..Note::default() });
     running.shut_down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_take_turns_when_there_is_memory_for_one_frame() {
+    let hub = Hub::builder().uncommitted_bytes_max(64 * 1_024).in_memory().unwrap();
+    let way = way_to(&hub);
+    let last = replica().await;
+    let mut link = last.connect(way.clone()).unwrap();
+    let mut writers = JoinSet::new();
+    for writer in 0..8 {
+        let way = way.clone();
+        writers.spawn(async move {
+            let replica = replica().await;
+            let id = note(&format!("n{writer}"));
+            // Many frames: one holds 128 KiB.
+            for _ in 0..8 {
+                let tags = (0..100).map(|n| format!("{n} {}", "x".repeat(1_000)));
+                replica.edit(&id, |it| tags.for_each(|tag| it.tags.insert(tag))).await.unwrap();
+                replica.edit(&id, |it| it.visits.add(1)).await.unwrap();
+            }
+            replica.sync_once(way).await.unwrap();
+        });
+    }
+    while let Some(writer) = writers.join_next().await {
+        writer.unwrap();
+    }
+    for writer in 0..8 {
+        let mut watch = last.watch(&note(&format!("n{writer}"))).unwrap();
+        while watch.next().await.unwrap().visits < 8 {}
+    }
+    link.wait_for(|status| status.state == LinkState::Live).await;
+    link.end().await.unwrap();
 }
