@@ -1,7 +1,24 @@
-//! Values of the standard library that protobuf has no type for.
+//! Values of the standard library and of other crates that protobuf has no type for.
 //!
 //! Each has a name and a version of its own in schemas, such as `std.Duration@1`: a field that held
 //! a plain number or text cannot become one of them unnoticed. Their order is that of the Rust type.
+//! Those of other crates stand behind features. Dates and times are named after what they are, not
+//! after the crate, so that a program may go from one crate to another.
+
+#[cfg(any(feature = "chrono", feature = "jiff", feature = "time"))]
+mod calendar;
+#[cfg(feature = "chrono")]
+mod chrono;
+#[cfg(feature = "rust_decimal")]
+mod decimal;
+#[cfg(feature = "jiff")]
+mod jiff;
+#[cfg(feature = "time")]
+mod time;
+#[cfg(feature = "url")]
+mod url;
+#[cfg(feature = "uuid")]
+mod uuid;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::borrow::Cow;
@@ -179,6 +196,17 @@ macro_rules! texts {
     )*};
 }
 texts!(Box<str>, Cow<'static, str>);
+
+#[cfg(test)]
+#[cfg(all(
+    feature = "chrono",
+    feature = "jiff",
+    feature = "rust_decimal",
+    feature = "time",
+    feature = "url",
+    feature = "uuid"
+))]
+mod crates;
 
 #[cfg(test)]
 mod tests {
