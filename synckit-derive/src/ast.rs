@@ -16,6 +16,7 @@ use syn::ext::IdentExt as _;
 use syn::{Fields, Index, LitInt, LitStr, Member, Path, Type};
 
 use crate::attr;
+use crate::attr::coding::Coding;
 use crate::attr::value::MemberAttr;
 use crate::attr::{Locking, Version};
 use crate::ctxt::Ctxt;
@@ -39,6 +40,7 @@ pub(crate) struct Field<'a> {
     pub(crate) default: bool,
     /// True if it is none of the fields that are gone, however alike.
     pub(crate) new: bool,
+    pub(crate) coding: Coding,
 }
 
 /// The number of a field or variant, as far as the source gives it.
@@ -98,6 +100,7 @@ impl<'a> Field<'a> {
                 was: attr.was,
                 default: attr.default.is_some(),
                 new: attr.new.is_some(),
+                coding: attr.coding.coding(cx),
             }
         };
         fields.iter().enumerate().map(read).collect()
@@ -124,6 +127,7 @@ impl<'a> Field<'a> {
             was: None,
             default: false,
             new: false,
+            coding: Coding::Own,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! [`value`] and [`aggregate`].
 
 pub(crate) mod aggregate;
+pub(crate) mod coding;
 pub(crate) mod event;
 pub(crate) mod field;
 pub(crate) mod merge;

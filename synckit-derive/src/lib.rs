@@ -76,7 +76,9 @@ use crate::lock::locate::Locks;
 /// none, they are numbered from 1 in order of declaration; `#[field(3)]` gives a field its number, and
 /// the fields after it count on from there. `#[field(was = "…")]` says what a field was called,
 /// `#[field(default)]` that events of versions without it are read with the type's default, and
-/// `#[field(new)]` that it is none of the fields that are gone.
+/// `#[field(new)]` that it is none of the fields that are gone. `#[field(with = module)]` converts a
+/// type that is no value by the `to_value` and `from_value` of a module, whose type `Value` is written;
+/// `#[field(as = "json", schema = "geojson@1")]` has serde write it.
 ///
 /// `#[upcast(from = Old, with = path)]` converts events of the version of `Old`, a historical type,
 /// and of those before it. The function gives the event or a `Result` with `UpcastError`; without
@@ -105,8 +107,8 @@ pub fn sync_event(input: TokenStream) -> TokenStream {
 /// from there. A lock file, `schemas/value.<name>.lock`, has the numbers of what has been published.
 ///
 /// On a type, `#[value(…)]` takes `name = "…"` (in schemas, the type's when left out),
-/// `version = 1`, `lock` and `crate = path`. Fields and variants take `was = "…"`, fields `default`
-/// and `new`. In an enum without data, `#[value(other)] Unheard(u32)` holds the numbers that
+/// `version = 1`, `lock` and `crate = path`. Fields and variants take `was = "…"`, fields `default`,
+/// `new`, `with` and `as`. In an enum without data, `#[value(other)] Unheard(u32)` holds the numbers that
 /// later versions of it have.
 #[proc_macro_derive(SyncValue, attributes(value, field))]
 pub fn sync_value(input: TokenStream) -> TokenStream {

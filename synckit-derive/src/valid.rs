@@ -4,6 +4,7 @@
 mod aggregate;
 mod name;
 mod number;
+mod spelling;
 
 use std::collections::BTreeSet;
 
@@ -13,6 +14,7 @@ use self::number::{Numbers, field_number, variant_number};
 use crate::ast::Field;
 use crate::ast::event::{Event, Kind, Origin};
 use crate::ast::value::{Body as ValueBody, Value, Variant};
+use crate::attr::coding::Coding;
 use crate::ctxt::Ctxt;
 use crate::lock::resolved::{Member, Resolved};
 
@@ -66,6 +68,9 @@ fn fields(cx: &Ctxt, fields: &[Field<'_>], members: &[Member]) {
     let mut numbers = Numbers::of("field", "field", field_number);
     for (field, member) in fields.iter().zip(members) {
         numbers.add(cx, &field.name, member.number, &field.number.at);
+        if matches!(field.coding, Coding::Own) && !field.generated {
+            spelling::of_field(cx, field.ty);
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Design and formats, beyond what one item's page can say: for whoever builds on them or rebuilds
 //! them elsewhere.
 
+#[cfg(test)]
+mod types;
+
 /// Structure of the crate.
 #[doc = include_str!("../docs/architecture.md")]
 pub mod architecture {}

@@ -20,6 +20,8 @@
 
 mod field;
 mod foreign;
+#[doc(hidden)]
+pub mod json;
 mod lineage;
 mod reader;
 mod shape;
@@ -84,6 +86,13 @@ pub fn decode_with<M: Message>(bytes: &[u8], unknown: Unknown) -> Result<M, Wire
     Ok(message)
 }
 
+/// The result of a conversion that a program states.
+#[doc(hidden)]
+#[allow(clippy::missing_errors_doc, reason = "for expansions")]
+pub fn converted<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<T, WireError> {
+    result.map_err(|error| WireError::Unconverted { reason: error.to_string() })
+}
+
 /// The number of a variant that an enum does not know, for the variant that stands for such
 /// numbers.
 #[doc(hidden)]
@@ -127,6 +136,13 @@ pub enum WireError {
     /// Another bit pattern for a floating-point number that is not a number than the one in use.
     #[error("not the canonical NaN")]
     OtherNan,
+    /// A conversion that the program states refuses the value: that of `#[field(with = …)]`, or
+    /// serde's.
+    #[error("the value cannot be converted: {reason}")]
+    Unconverted {
+        /// The reason that it gives.
+        reason: String,
+    },
     /// An integer does not fit the type it is read into.
     #[error("{value} does not fit into {target}")]
     OutOfRange {

@@ -110,6 +110,38 @@ fn variables_are_on_and_off_in_words_and_types_of_tests_have_no_locks() {
 }
 
 #[test]
+fn a_field_keeps_the_module_that_converts_it() {
+    let source = |attribute: &str, version: u8| {
+        let module = |name: &str| {
+            format!(
+                "pub mod {name} {{ pub type Value = u64;\n\
+                 pub fn to_value(it: &usize) -> Value {{ *it as u64 }}\n\
+                 pub fn from_value(it: Value) -> Result<usize, String> {{ Ok(it as usize) }} }}\n"
+            )
+        };
+        let modules = module("count") + &module("length");
+        format!(
+            "{modules}#[derive(synckit::SyncEvent, Clone, Debug)]\n\
+             #[event(name = \"page.printed\", version = {version})]\n\
+             pub struct Printed {{ {attribute} pub pages: usize }}\n#[cfg(test)]\n\
+             synckit::schema_test!(locks, synckit::schema::Schemas::new().event::<Printed>());\n"
+        )
+    };
+    let ledger = Ledger::new("printing", &source("#[field(with = count)]", 1));
+    ledger.bless();
+    let lock = ledger.lock("event.page.printed");
+    assert!(lock.contains("  1 pages u64 with count\n"), "{lock}");
+    ledger.test(&["SYNCKIT_LOCKED"]).passes();
+    for version in [1, 2] {
+        ledger.write(&source("#[field(with = length)]", version));
+        ledger.check(&[]).fails_with("field `pages` of `page.printed` is converted by `count`");
+    }
+    ledger.write(&source("#[field(with = count)]", 2));
+    ledger.bless();
+    assert!(ledger.lock("event.page.printed").contains("version 2\n  min_reader 1\n  1 pages"));
+}
+
+#[test]
 fn what_is_locked_is_never_rewritten() {
     let ledger = Ledger::new("refused", PAID);
     ledger.bless();

@@ -2,6 +2,7 @@
 
 use syn::{Attribute, Ident, Lit, LitInt, LitStr, Path};
 
+use super::coding::{self, CodingAttr};
 use super::{
     AttrPart, Locking, Version, entries, fill, flag, krate, lock, stray, text, unknown, version,
 };
@@ -54,6 +55,8 @@ pub(crate) struct MemberAttr {
     pub(crate) new: Option<()>,
     /// A variant that stands for unknown numbers.
     pub(crate) other: Option<Ident>,
+    /// The way in which a field is written.
+    pub(crate) coding: CodingAttr,
 }
 
 impl MemberAttr {
@@ -62,9 +65,10 @@ impl MemberAttr {
         Self::read(cx, attrs, "value", "variant", &["was", "other"])
     }
 
-    /// `#[field(3, was = "…", default, new)]` on a field.
+    /// `#[field(3, was = "…", default, new, with = …)]` on a field.
     pub(crate) fn of_field(cx: &Ctxt, attrs: &[Attribute]) -> Self {
-        Self::read(cx, attrs, "field", "field", &["was", "default", "new"])
+        let keys = ["was", "default", "new", "with", "as", "schema"];
+        Self::read(cx, attrs, "field", "field", &keys)
     }
 
     fn read(cx: &Ctxt, attrs: &[Attribute], helper: &str, what: &str, keys: &[&str]) -> Self {
@@ -81,6 +85,12 @@ impl MemberAttr {
                         "was" => fill(cx, &mut read.was, key, text(cx, key, given)),
                         "default" => fill(cx, &mut read.default, key, flag(cx, key, given)),
                         "new" => fill(cx, &mut read.new, key, flag(cx, key, given)),
+                        "with" => {
+                            let module = coding::module(cx, key, given);
+                            fill(cx, &mut read.coding.with, key, module);
+                        }
+                        "as" => fill(cx, &mut read.coding.form, key, text(cx, key, given)),
+                        "schema" => fill(cx, &mut read.coding.schema, key, text(cx, key, given)),
                         _ => {
                             let other = flag(cx, key, given).map(|()| key.clone());
                             fill(cx, &mut read.other, key, other);

@@ -1,12 +1,13 @@
 //! Fields under numbers: what event payloads and messages have in common.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Member;
 use syn::spanned::Spanned as _;
 
 use super::number;
 use crate::ast::Field;
+use crate::attr::coding::Coding;
 use crate::lock::resolved;
 
 /// A field with the number that it has.
@@ -35,16 +36,43 @@ pub(super) fn declared<'a>(
     each.map(|(field, member)| NumberedField { field, number: member.number }).collect()
 }
 
-/// The field's type as a `Field`, where rustc says so when it is none.
+/// The type that is written as a field, where rustc says so when it is none: the field's, or the one
+/// that its module makes of it.
 fn as_field(krate: &TokenStream, field: &Field<'_>) -> TokenStream {
     let ty = &field.ty;
-    quote_spanned!(ty.span()=> <#ty as #krate::wire::Coded>)
+    match &field.coding {
+        Coding::With(with) => quote_spanned!(with.span()=> <#with::Value as #krate::wire::Coded>),
+        Coding::Own | Coding::Json { .. } => {
+            quote_spanned!(ty.span()=> <#ty as #krate::wire::Coded>)
+        }
+    }
+}
+
+/// The field's type as JSON, where rustc says so when serde does not know it.
+fn as_json(krate: &TokenStream, field: &Field<'_>) -> TokenStream {
+    let ty = &field.ty;
+    quote_spanned!(ty.span()=> <#ty as #krate::wire::json::JsonValue>)
+}
+
+/// The shape of the field.
+pub(super) fn shape(krate: &TokenStream, field: &Field<'_>) -> TokenStream {
+    match &field.coding {
+        Coding::Json { name, version } => {
+            let version = number(*version);
+            quote_spanned!(field.ty.span()=> #krate::wire::json::shape(#name, #version))
+        }
+        Coding::Own | Coding::With(_) => {
+            let as_field = as_field(krate, field);
+            quote_spanned!(field.ty.span()=> #as_field::CODED)
+        }
+    }
 }
 
 /// The trait to call for a value of the field: with the type when rustc is to point there, without
 /// where the value tells it.
 fn to_call(krate: &TokenStream, field: &Field<'_>) -> TokenStream {
-    if field.told { quote!(#krate::wire::Coded) } else { as_field(krate, field) }
+    let is_told = field.told && matches!(field.coding, Coding::Own);
+    if is_told { quote!(#krate::wire::Coded) } else { as_field(krate, field) }
 }
 
 /// The name that a field is bound to in a pattern: none that a user's field could hide.
@@ -83,9 +111,18 @@ fn write(
     place: impl Fn(&NumberedField<'_>) -> TokenStream,
 ) -> TokenStream {
     let each = fields.iter().map(|numbered| {
-        let (to_call, place) = (to_call(krate, numbered.field), place(numbered));
-        let number = number(numbered.number);
-        quote!(#to_call::write_coded(#place, #number, out);)
+        let (field, place) = (numbered.field, place(numbered));
+        let (to_call, number) = (to_call(krate, field), number(numbered.number));
+        match &field.coding {
+            Coding::Own => quote!(#to_call::write_coded(#place, #number, out);),
+            Coding::Json { .. } => {
+                let as_json = as_json(krate, field);
+                quote!(#as_json::write_json(#place, #number, out);)
+            }
+            Coding::With(with) => quote_spanned! {with.span()=>
+                #to_call::write_coded(&#with::to_value(#place), #number, out);
+            },
+        }
     });
     quote!(#(#each)*)
 }
@@ -95,35 +132,55 @@ pub(super) fn read(krate: &TokenStream, fields: &[NumberedField<'_>]) -> TokenSt
     let each = fields.iter().map(|numbered| {
         let (field, number) = (numbered.field, number(numbered.number));
         let (member, ty) = (&field.member, field.ty);
-        if field.default {
-            quote_spanned!(ty.span()=> #member: input.field_or_default::<#ty>(#number)?)
-        } else {
-            let to_call = to_call(krate, field);
-            quote!(#member: #to_call::read_coded(#number, input)?)
+        let read = read_one(krate, field, &number);
+        match (&field.coding, field.default) {
+            (_, false) => quote!(#member: #read?),
+            (Coding::Own, true) => {
+                quote_spanned!(ty.span()=> #member: input.field_or_default::<#ty>(#number)?)
+            }
+            (Coding::Json { .. } | Coding::With(_), true) => quote_spanned! {ty.span()=>
+                #member: input.or_default::<#ty>(#number, |input| #read)?
+            },
         }
     });
     quote!({ #(#each),* })
+}
+
+/// Reads a field that is there, as a `Result`.
+fn read_one(krate: &TokenStream, field: &Field<'_>, number: &Literal) -> TokenStream {
+    let to_call = to_call(krate, field);
+    match &field.coding {
+        Coding::Own => quote!(#to_call::read_coded(#number, input)),
+        Coding::Json { .. } => {
+            let as_json = as_json(krate, field);
+            quote!(#as_json::read_json(#number, input))
+        }
+        Coding::With(with) => quote_spanned! {with.span()=>
+            #to_call::read_coded(#number, input)
+                .and_then(|value| #krate::wire::converted(#with::from_value(value)))
+        },
+    }
 }
 
 /// Reads the only field of a tuple, as a `Result`; `None` when there are others.
 pub(super) fn read_only(krate: &TokenStream, fields: &[NumberedField<'_>]) -> Option<TokenStream> {
     let [NumberedField { field, number: given }] = fields else { return None };
     let is_plain = matches!(field.member, Member::Unnamed(_)) && !field.default;
-    let (to_call, number) = (to_call(krate, field), number(*given));
-    is_plain.then(|| quote!(#to_call::read_coded(#number, input)))
+    is_plain.then(|| read_one(krate, field, &number(*given)))
 }
 
 /// The schemas of the fields, made by the functions that [`schema_functions`] declares.
 pub(super) fn schema(krate: &TokenStream, fields: &[NumberedField<'_>]) -> TokenStream {
     let each = fields.iter().map(|numbered| {
         let (field, number) = (numbered.field, number(numbered.number));
-        let (as_field, name) = (as_field(krate, field), &field.name);
+        let (shape, name) = (shape(krate, field), &field.name);
+        let with = field.coding.with().map(|with| quote!(.converted(#with)));
         let or_default = field.default.then(|| quote!(.or_default()));
         if field.generated {
             let ty = field.ty;
             return quote!(of::<#ty>(#number, #name));
         }
-        quote!(field(#number, #name, #as_field::CODED) #or_default)
+        quote!(field(#number, #name, #shape) #or_default #with)
     });
     quote!(&[#(#each),*])
 }

@@ -6,7 +6,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use synckit_lock::{Family, MinReader};
 
-use super::{number, standing_at};
+use super::{fields, number, standing_at};
 use crate::ast::Field;
 use crate::lock::diff::Demand;
 use crate::lock::resolved::{Member, Resolved};
@@ -82,16 +82,34 @@ impl Subject<'_> {
     /// reported.
     pub(super) fn checks(&self, fields: &[Field<'_>], members: &[Member]) -> TokenStream {
         let each = fields.iter().zip(members);
-        each.map(|(field, member)| self.check(&field.name, field.ty, member)).collect()
+        let check = |(field, member): (&Field<'_>, &Member)| {
+            let krate = standing_at(field.ty.span(), self.krate.clone());
+            let shape = fields::shape(&krate, field);
+            self.check_shape(&field.name, field.ty, &shape, member)
+        };
+        each.map(check).collect()
     }
 
+    /// Has rustc hold a type against the lock.
     pub(super) fn check(&self, field: &str, ty: &impl ToTokens, member: &Member) -> TokenStream {
+        let krate = standing_at(ty.span(), self.krate.clone());
+        let ty = ty.to_token_stream();
+        let shape = quote_spanned!(ty.span()=> <#ty as #krate::wire::Coded>::CODED);
+        self.check_shape(field, &ty, &shape, member)
+    }
+
+    fn check_shape(
+        &self,
+        field: &str,
+        ty: &impl ToTokens,
+        shape: &TokenStream,
+        member: &Member,
+    ) -> TokenStream {
         let Self { name, resolved, instead, unless, .. } = self;
         let krate = standing_at(ty.span(), self.krate.clone());
         let version = number(resolved.version);
         let before = number(resolved.version.saturating_sub(1));
-        let ty = without_self(ty.to_token_stream(), self.ident);
-        let shape = quote_spanned!(ty.span()=> <#ty as #krate::wire::Coded>::CODED);
+        let shape = without_self(shape.clone(), self.ident);
         let demanded = match &member.demand {
             Demand::Free => None,
             Demand::Locked(locked) => Some(quote_spanned! {ty.span()=>

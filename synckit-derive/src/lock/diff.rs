@@ -87,6 +87,8 @@ pub(crate) struct SourceItem {
     pub(crate) default: bool,
     /// True if it is none of the fields that are gone.
     pub(crate) new: bool,
+    /// The path of the module that converts it.
+    pub(crate) with: Option<String>,
     pub(crate) rule: Option<String>,
 }
 

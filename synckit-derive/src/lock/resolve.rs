@@ -278,6 +278,7 @@ impl Field<'_> {
             was: self.was.as_ref().map(LitStr::value),
             default: self.default,
             new: self.new,
+            with: self.coding.with(),
             ..SourceItem::default()
         }
     }

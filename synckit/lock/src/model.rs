@@ -91,6 +91,8 @@ pub struct Item {
     /// True if bytes without the field are read with the type's default; of a variant, whether it
     /// is the default.
     pub default: bool,
+    /// The path of the module that converts the field to that shape and back.
+    pub with: Option<String>,
     /// The merge rule of an aggregate's field.
     pub rule: Option<String>,
 }
@@ -196,7 +198,8 @@ impl Version {
                     variant_is_new || item.default || shape::may_be_absent(shape)
                 }
                 (Some(old), Some(shape)) => {
-                    old.shape.as_ref().is_some_and(|old| shape::follows(old, shape, item.default))
+                    let follows = |old: &String| shape::follows(old, shape, item.default);
+                    old.with == item.with && old.shape.as_ref().is_some_and(follows)
                 }
             })
     }
@@ -297,6 +300,7 @@ impl fmt::Display for Item {
         if self.default {
             f.write_str(" default")?;
         }
+        self.with.iter().try_for_each(|with| write!(f, " with {with}"))?;
         self.rule.iter().try_for_each(|rule| write!(f, " merge {rule}"))
     }
 }

@@ -280,6 +280,10 @@ impl Line<'_> {
             [rest @ .., "merge", rule] => (rest, Some((*rule).to_owned())),
             rest => (rest, None),
         };
+        let (rest, with) = match rest {
+            [rest @ .., "with", path] => (rest, Some((*path).to_owned())),
+            rest => (rest, None),
+        };
         let (rest, default) = match rest {
             [rest @ .., "default"] => (rest, true),
             rest => (rest, false),
@@ -290,7 +294,7 @@ impl Line<'_> {
             return Err(self.corrupt(problem));
         }
         let (name, shape) = (name.to_owned(), Some(shape));
-        Ok(Item { slot, name, shape, default, rule })
+        Ok(Item { slot, name, shape, default, with, rule })
     }
 }
 

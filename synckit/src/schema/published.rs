@@ -143,6 +143,7 @@ fn item(variant: Option<u32>, field: &FieldSchema) -> Item {
         name: field.name.to_owned(),
         shape: Some(field.shape.to_string()),
         default: field.default,
+        with: field.with.map(str::to_owned),
         rule: None,
     }
 }

@@ -12,10 +12,12 @@ use super::{Reader, WireError, Writer};
     message = "`{Self}` has no canonical encoding",
     label = "not a field that events can carry",
     note = "a field is a value, or an Option, Vec, BTreeSet or BTreeMap of values; values are bool, integers from \
-            i8/u8 to i128/u128 and NonZero ones, f32, f64, char, String, Box<str>, Bytes, [u8; N], Box<T>, Duration, \
-            SystemTime, IpAddr, Id<Aggregate> and types with #[derive(SyncValue)], also for tuples and arrays",
+            i8/u8 to i128/u128 and NonZero ones, f32, f64, char, String, Box<str>, Arc<str>, Bytes, [u8; N], Box<T>, \
+            Duration, SystemTime, IpAddr, Id<Aggregate> and types with #[derive(SyncValue)]",
+    note = "a type of another crate may have a feature of synckit, or is converted: #[field(with = module)], \
+            #[field(as = \"json\", schema = \"geojson@1\")]",
     note = "use BTreeMap for HashMap, BTreeSet for HashSet, u64 for usize and i64 for isize, whose order or width \
-            varies"
+            varies, and Arc<str> for Rc<str>"
 )]
 pub trait Field: Clone + Debug + PartialEq + Send + Sync + 'static {
     /// The field in protobuf terms.
@@ -38,7 +40,9 @@ pub trait Field: Clone + Debug + PartialEq + Send + Sync + 'static {
     label = "not a field that events can carry",
     note = "a field is a value, or an Option, Vec, BTreeSet or BTreeMap of values; values are bool, integers from \
             i8/u8 to i128/u128 and NonZero ones, f32, f64, char, String, Box<str>, Arc<str>, Bytes, [u8; N], Box<T>, \
-            Duration, SystemTime, IpAddr, Id<Aggregate> and types with #[derive(SyncValue)], also for tuples and arrays",
+            Duration, SystemTime, IpAddr, Id<Aggregate> and types with #[derive(SyncValue)]",
+    note = "a type of another crate may have a feature of synckit, or is converted: #[field(with = module)], \
+            #[field(as = \"json\", schema = \"geojson@1\")]",
     note = "use BTreeMap for HashMap, BTreeSet for HashSet, u64 for usize and i64 for isize, whose order or width \
             varies, and Arc<str> for Rc<str>"
 )]

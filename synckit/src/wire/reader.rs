@@ -92,10 +92,20 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Those of [`Field::read_field`].
     pub fn field_or_default<F: Field + Default>(&mut self, number: u32) -> Result<F, WireError> {
+        self.or_default(number, |input| F::read_field(number, input))
+    }
+
+    /// Reads a field that is converted, as [`Reader::field_or_default`] does others.
+    #[doc(hidden)]
+    pub fn or_default<T: Default>(
+        &mut self,
+        number: u32,
+        read: impl FnOnce(&mut Self) -> Result<T, WireError>,
+    ) -> Result<T, WireError> {
         if self.unknown == Unknown::Earlier && !self.stands_before(number)? {
-            return Ok(F::default());
+            return Ok(T::default());
         }
-        F::read_field(number, self)
+        read(self)
     }
 
     /// Moves to field `number`; false when it is absent.

@@ -172,12 +172,14 @@ pub struct FieldSchema {
     pub shape: Shape,
     /// True if bytes of earlier versions, which lack the field, are read with the type's default.
     pub default: bool,
+    /// The path of the module that converts the field to that content and back.
+    pub with: Option<&'static str>,
 }
 
 /// A field.
 #[doc(hidden)]
 pub const fn field_schema(number: u32, name: &'static str, shape: Shape) -> FieldSchema {
-    FieldSchema { number, name, shape, default: false }
+    FieldSchema { number, name, shape, default: false, with: None }
 }
 
 /// A field of that type.
@@ -196,5 +198,11 @@ impl FieldSchema {
     #[must_use]
     pub const fn or_default(self) -> Self {
         Self { default: true, ..self }
+    }
+
+    /// A field that the module of that path converts.
+    #[must_use]
+    pub const fn converted(self, with: &'static str) -> Self {
+        Self { with: Some(with), ..self }
     }
 }

@@ -41,8 +41,9 @@ impl WireType {
     message = "`{Self}` has no canonical encoding",
     label = "not a value that events can carry",
     note = "values are bool, integers from i8/u8 to i128/u128 and NonZero ones, f32, f64, char, String, Box<str>, \
-            Bytes, [u8; N], Box<T>, Duration, SystemTime, IpAddr, Id<Aggregate> and types with #[derive(SyncValue)], \
-            also for tuples and arrays",
+            Arc<str>, Bytes, [u8; N], Box<T>, Duration, SystemTime, IpAddr, Id<Aggregate> and types with \
+            #[derive(SyncValue)]; another type may have a feature of synckit, or stands in a struct whose field \
+            converts it: #[field(with = module)]",
     note = "a field may also be an Option, Vec, BTreeSet or BTreeMap of values; use BTreeMap for HashMap, \
             BTreeSet for HashSet, u64 for usize and i64 for isize, whose order or width varies"
 )]

@@ -8,7 +8,7 @@ use super::{DEPTH_MAX, WireError};
 pub struct Writer {
     out: Vec<u8>,
     depth: u8,
-    too_deep: bool,
+    failed: Option<WireError>,
 }
 
 impl Writer {
@@ -25,15 +25,21 @@ impl Writer {
     /// The bytes written.
     ///
     /// # Errors
-    /// [`WireError::TooDeep`] when values were nested deeper than [`DEPTH_MAX`].
+    /// [`WireError::TooDeep`] when values were nested deeper than [`DEPTH_MAX`], and the first reason
+    /// given to [`Writer::fail`].
     pub fn finish(self) -> Result<Vec<u8>, WireError> {
-        if self.too_deep { Err(WireError::TooDeep) } else { Ok(self.out) }
+        self.failed.map_or(Ok(self.out), Err)
+    }
+
+    /// Notes that a value cannot be written.
+    pub fn fail(&mut self, why: WireError) {
+        self.failed.get_or_insert(why);
     }
 
     /// Forgets what was written and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.out.clear();
-        (self.depth, self.too_deep) = (0, false);
+        (self.depth, self.failed) = (0, None);
     }
 
     /// Bytes written so far.
@@ -90,7 +96,7 @@ impl Writer {
     /// A length and whatever `content` writes, one level deeper.
     pub fn nested(&mut self, content: impl FnOnce(&mut Self)) {
         if self.depth >= DEPTH_MAX {
-            self.too_deep = true;
+            self.fail(WireError::TooDeep);
             return;
         }
         self.depth += 1;
@@ -112,12 +118,14 @@ impl Writer {
     /// A writer of bytes that are put in order before they are appended, `deeper` levels below this
     /// one.
     pub(crate) const fn part(&self, deeper: u8) -> Self {
-        Self { out: Vec::new(), depth: self.depth + deeper, too_deep: false }
+        Self { out: Vec::new(), depth: self.depth + deeper, failed: None }
     }
 
     /// Appends what a [`Writer::part`] wrote.
     pub(crate) fn append(&mut self, part: &Self) {
-        self.too_deep |= part.too_deep;
+        if let Some(why) = &part.failed {
+            self.fail(why.clone());
+        }
         self.raw(&part.out);
     }
 

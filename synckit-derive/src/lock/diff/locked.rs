@@ -23,6 +23,7 @@ impl Diff {
         for (index, entry) in source.entries.iter().enumerate() {
             if let Some(item) = matched.item(index) {
                 self.rule(source, index, item);
+                self.with(source, index, item);
                 self.types[index] = match item.shape.clone() {
                     Some(shape) if source.historical => Demand::Reads(shape),
                     Some(shape) => Demand::Locked(shape),

@@ -22,6 +22,7 @@ impl Diff {
             self.same_default(source, index, item);
             let Some(shape) = item.shape.clone() else { continue };
             if !converted {
+                self.with(source, index, item);
                 let follows = shape::followers(&shape, entry.default);
                 self.types[index] = Demand::Follows(follows);
             }
@@ -194,6 +195,24 @@ impl Diff {
             );
             self.find(Place::Rule(index), message);
         }
+    }
+
+    /// The module that converts a field is what its bytes have come from.
+    pub(super) fn with(&mut self, source: &Source, index: usize, item: &Item) {
+        let entry = &source.entries[index];
+        if entry.is_variant || entry.with == item.with {
+            return;
+        }
+        let (name, of) = (&entry.name, &source.name);
+        let (was, back) = match &item.with {
+            Some(with) => (format!("by `{with}`"), format!("#[field(with = {with})]")),
+            None => ("by no module".to_owned(), "the field without `with`".to_owned()),
+        };
+        let message = format!(
+            "field `{name}` of `{of}` is converted {was} where it is locked, and its bytes mean what that makes of \
+             them; keep {back} (a module that was moved is found there by `use`), or add a field beside it"
+        );
+        self.find(Place::Item(index), message);
     }
 
     /// Checks that bytes without a field are read as the same value.

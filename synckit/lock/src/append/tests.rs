@@ -126,7 +126,7 @@ fn version(number: u32, fields: &[&str]) -> Version {
         };
         let (name, shape) = text.split_once(' ').unwrap();
         let (slot, name) = (Slot::of(None, number), name.to_owned());
-        Item { slot, name, shape: Some(shape.to_owned()), default, rule: None }
+        Item { slot, name, shape: Some(shape.to_owned()), default, with: None, rule: None }
     };
     let items = (1..).zip(fields).map(item).collect();
     Version { number, min_reader: 1, items, ..Version::default() }

@@ -15,7 +15,7 @@ fn a_field_nobody_wrote_shows_its_default() {
     assert_eq!(max::<u8>(&[]).value(), 0);
     assert_eq!(min::<u8>(&[]).value(), 0);
     assert_eq!(max::<Option<u8>>(&[]).value(), None);
-    assert_eq!(min::<u8>(&[]).bytes(), []);
+    assert_eq!(min::<u8>(&[]).bytes(), b"");
 }
 
 #[test]

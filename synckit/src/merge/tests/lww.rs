@@ -7,7 +7,7 @@ use crate::wire::{Field, ValueRef};
 fn a_field_nobody_wrote_shows_its_default_and_takes_no_bytes() {
     let title = fold(&[]);
     assert_eq!(title.value(), "");
-    assert_eq!(title.bytes(), []);
+    assert_eq!(title.bytes(), b"");
 }
 
 #[test]

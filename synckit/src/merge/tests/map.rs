@@ -71,7 +71,7 @@ fn an_entry_that_was_removed_for_good_leaves_nothing_unless_it_counts() {
     let set = MapOp::Entry { key: 1, op: LwwOp::Set("cold".to_owned()) };
     labels.fold(set, &moment(ANN, 1, 1, &[]));
     labels.fold(MapOp::Removed { key: 1, seen: () }, &moment(ANN, 2, 2, &[]));
-    assert_eq!(labels.bytes(), []);
+    assert_eq!(labels.bytes(), b"");
     let mut held = Held::new();
     held.fold(add(5), &moment(ANN, 1, 1, &[]));
     held.fold(remove(&held), &moment(ANN, 2, 2, &[]));
@@ -83,7 +83,7 @@ fn an_entry_that_was_removed_for_good_leaves_nothing_unless_it_counts() {
 fn taking_an_element_out_of_an_absent_entry_makes_no_entry() {
     let mut groups = Merged::<BTreeMap<u8, std::collections::BTreeSet<u8>>, Map<Set>>::new();
     groups.fold(MapOp::Entry { key: 1, op: SetOp::Removed(7) }, &moment(ANN, 1, 1, &[]));
-    assert_eq!(groups.bytes(), []);
+    assert_eq!(groups.bytes(), b"");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_lesser_value_that_a_removal_had_not_seen_holds_after_it() {
     peaks.fold(MapOp::Removed { key: 1, seen: () }, &moment(BOB, 1, 2, &[(ANN, 1)]));
     assert_eq!(peaks.value(), [(1, 7)].into());
     peaks.fold(MapOp::Removed { key: 1, seen: () }, &moment(BOB, 2, 4, &[(ANN, 3)]));
-    assert_eq!(peaks.bytes(), []);
+    assert_eq!(peaks.bytes(), b"");
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn plain_fields_are_written_when_they_are_zero_and_collections_left_out_when_emp
         words: vec![],
         leaves: vec![],
     };
-    assert_eq!(encode(&lists).unwrap(), []);
+    assert_eq!(encode(&lists).unwrap(), b"");
 }
 
 #[test]
