@@ -64,10 +64,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("Bob: {:?}", bob.get(&id).await?);
     assert_eq!(ann.state_hash().await?, bob.state_hash().await?);
 
-    // Votes and tags add up, but a note has one title: the write that lost is recorded.
-    for Conflict { field, winner, loser, .. } in ann.conflicts(0).await? {
-        let [winner, loser]: [String; 2] = [winner.decode()?, loser.decode()?];
-        println!("Conflict: {field} {loser:?} was beaten by {winner:?}");
+    // Votes and tags add up, but a note has one title: the write that lost is listed until someone
+    // who has seen it writes the title again.
+    for Conflict { field, losers, .. } in ann.conflicts(None).await? {
+        for loser in losers {
+            println!("Conflict: {field} does not show {:?}", loser.decode::<String>()?);
+        }
     }
     Ok(())
 }

@@ -117,7 +117,7 @@ const _: () = {
                 },
             )
         }
-        fn apply(event: InspectionEvent, fold: &mut ::synckit::aggregate::Fold<'_, '_>) {
+        fn apply(event: InspectionEvent, fold: &mut ::synckit::aggregate::Fold<'_>) {
             match event {
                 InspectionEvent::Created => {}
                 InspectionEvent::TitleSet(field_1) => {

@@ -32,7 +32,7 @@ const AGGREGATE: &str = r#"
         #[merge(resolve = strictest)] #[cfg(test)] _1: u8,
         #[merge(counter)] visits: u128,
         #[merge(map(flag))] done: BTreeMap<String, bool>,
-        #[merge(fww)] opened: u64,
+        #[merge(fww, quiet)] opened: u64,
     }
 "#;
 const ARGUMENTS: &str = r#"name = "inspection", version = 2, events(Signed, a::Closed), crate = b"#;

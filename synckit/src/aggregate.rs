@@ -60,7 +60,7 @@ pub trait Aggregate: Clone + fmt::Debug + 'static {
 
     /// Hands an event's operations to the fields that they change.
     #[doc(hidden)]
-    fn apply(event: Self::Event, fold: &mut Fold<'_, '_>);
+    fn apply(event: Self::Event, fold: &mut Fold<'_>);
 
     /// Records what turns a fresh aggregate into this value.
     #[doc(hidden)]

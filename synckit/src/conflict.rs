@@ -1,7 +1,8 @@
-//! Conflicts: decisions of merging between concurrent writes.
+//! Conflicts: concurrent writes of which not all can hold.
 //!
-//! A conflict is recorded whenever one write beats a concurrent write of another value, so nothing
-//! is decided silently.
+//! A conflict is open while a write has lost to a concurrent one and no later writer of the field
+//! has seen it. Open conflicts are read from the states of aggregates, so replicas that hold the
+//! same events list the same ones, byte for byte.
 
 use std::fmt;
 
@@ -23,51 +24,51 @@ pub struct Write {
     pub value: Bytes,
 }
 
-/// Two concurrent writes of one field, and which of them holds.
+/// An open conflict of one field, or of one entry or element of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Conflict {
     /// Where.
     pub aggregate: AggregateId,
-    /// The field's name; an entry of a map as in `readings["kitchen"]`.
+    /// The field's name; an entry of a map, or an element of a set, as in `readings["kitchen"]`.
     pub field: String,
     /// The merge rule that decided, as in `#[merge(…)]`.
     pub rule: String,
-    /// The write that holds.
-    pub winner: Write,
-    /// The write that was beaten.
-    pub loser: Write,
+    /// The write that holds; `None` where the rule lets none hold.
+    pub winner: Option<Write>,
+    /// The concurrent writes of other values that do not hold, at most one for each author.
+    pub losers: Vec<Write>,
 }
 
-/// Collects the conflicts that folding an aggregate's events meets.
+/// Collects the open conflicts of an aggregate.
 #[derive(Debug)]
 pub struct Conflicts<'a> {
     aggregate: &'a AggregateId,
-    found: Vec<Conflict>,
+    open: Vec<Conflict>,
 }
 
 impl<'a> Conflicts<'a> {
     /// None yet.
     pub const fn new(aggregate: &'a AggregateId) -> Self {
-        Self { aggregate, found: Vec::new() }
+        Self { aggregate, open: Vec::new() }
     }
 
-    /// Notes that of two concurrent writes of a field, decided by a rule, the first holds.
+    /// Notes that concurrent writes of a field do not hold.
     pub fn note(
         &mut self,
         field: impl fmt::Display,
         rule: impl fmt::Display,
-        winner: Write,
-        loser: Write,
+        winner: Option<Write>,
+        losers: Vec<Write>,
     ) {
         let (field, rule) = (field.to_string(), rule.to_string());
         let aggregate = self.aggregate.clone();
-        self.found.push(Conflict { aggregate, field, rule, winner, loser });
+        self.open.push(Conflict { aggregate, field, rule, winner, losers });
     }
 
-    /// The conflicts found.
-    pub fn into_found(self) -> Vec<Conflict> {
-        self.found
+    /// The conflicts noted.
+    pub fn into_open(self) -> Vec<Conflict> {
+        self.open
     }
 }
 

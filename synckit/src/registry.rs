@@ -18,7 +18,7 @@ use synckit_lock::name::BadName;
 use crate::aggregate::{Aggregate, Fields};
 use crate::block::Entry;
 use crate::clock::Hlc;
-use crate::conflict::Conflicts;
+use crate::conflict::{Conflict, Conflicts};
 use crate::envelope::CONTEXT_ROWS_MAX;
 use crate::event::{self, DecodeError, EventKind, EventRef, SyncEvent};
 use crate::id::{AggregateId, Dot, IdError, Name, ReplicaId};
@@ -111,7 +111,7 @@ impl Registry {
     /// fields and their order, merge rules, conversions, and so on into the value types. States
     /// folded under another fingerprint are replaced by replaying the log.
     pub fn fingerprint(&self) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_derive_key("synckit 2026 registry fingerprint");
+        let mut hasher = blake3::Hasher::new_derive_key("synckit 2026 registry fingerprint 2");
         for kind in self.aggregates.values() {
             let description = kind.describe();
             hasher.update(&(description.len() as u64).to_le_bytes());
@@ -169,8 +169,7 @@ impl Registry {
         let aggregate = entry.aggregate();
         let context = VectorClock::new();
         let at = Stamp { dot: entry.dot(), hlc: entry.hlc(), context: &context };
-        let mut conflicts = Conflicts::new(aggregate);
-        match self.fresh(&aggregate.kind).fold(&at, RecordedEvent::of(entry), &mut conflicts) {
+        match self.fresh(&aggregate.kind).fold(&at, RecordedEvent::of(entry)) {
             Outcome::Parked(reason) | Outcome::Panicked(reason) => Some(reason),
             Outcome::Folded | Outcome::Known | Outcome::TooManyWriters(_) => None,
         }
@@ -246,8 +245,7 @@ impl<'a> RecordedEvent<'a> {
 }
 
 /// Folds an event into the fields of its aggregate.
-pub(crate) type Folding =
-    fn(&mut Fields, &Stamp<'_>, RecordedEvent<'_>, &mut Conflicts<'_>) -> Result<(), DecodeError>;
+pub(crate) type Folding = fn(&mut Fields, &Stamp<'_>, RecordedEvent<'_>) -> Result<(), DecodeError>;
 
 impl ErasedType {
     const fn of<A: Aggregate>() -> Self {
@@ -281,32 +279,21 @@ fn fold<A: Aggregate>(
     fields: &mut Fields,
     at: &Stamp<'_>,
     recorded: RecordedEvent<'_>,
-    conflicts: &mut Conflicts<'_>,
 ) -> Result<(), DecodeError> {
     let event = event::decode::<A::Event>(recorded.event, recorded.payload)?;
-    fields.fold::<A>(event, at, conflicts);
+    fields.fold::<A>(event, at);
     Ok(())
 }
 
 /// The state of an aggregate whose type is not registered knows no event: all are parked.
-fn unknown(
-    _: &mut Fields,
-    _: &Stamp<'_>,
-    recorded: RecordedEvent<'_>,
-    _: &mut Conflicts<'_>,
-) -> Result<(), DecodeError> {
+fn unknown(_: &mut Fields, _: &Stamp<'_>, recorded: RecordedEvent<'_>) -> Result<(), DecodeError> {
     Err(DecodeError::Unknown { name: recorded.event.name.clone() })
 }
 
 /// The state of one aggregate without its type.
 pub(crate) trait State: fmt::Debug + Send + Sync {
     /// Folds an event. Folding one again changes nothing.
-    fn fold(
-        &mut self,
-        at: &Stamp<'_>,
-        event: RecordedEvent<'_>,
-        conflicts: &mut Conflicts<'_>,
-    ) -> Outcome;
+    fn fold(&mut self, at: &Stamp<'_>, event: RecordedEvent<'_>) -> Outcome;
 
     /// Counts an event as met without applying it.
     fn park(&mut self, at: &Stamp<'_>) -> Outcome;
@@ -325,6 +312,13 @@ pub(crate) trait State: fmt::Debug + Send + Sync {
 
     /// The fields' states.
     fn fields(&self) -> &Fields;
+
+    /// The open conflicts, if it is the state of this aggregate.
+    fn conflicts(&self, aggregate: &AggregateId) -> Vec<Conflict> {
+        let mut open = Conflicts::new(aggregate);
+        self.fields().conflicts(&mut open);
+        open.into_open()
+    }
 
     /// The stamp of the next event of an author that sees this state, for an edit to build on.
     fn next(&self, author: ReplicaId) -> Stamp<'_>;
@@ -360,18 +354,13 @@ pub(crate) struct Folded {
 }
 
 impl State for Folded {
-    fn fold(
-        &mut self,
-        at: &Stamp<'_>,
-        event: RecordedEvent<'_>,
-        conflicts: &mut Conflicts<'_>,
-    ) -> Outcome {
+    fn fold(&mut self, at: &Stamp<'_>, event: RecordedEvent<'_>) -> Outcome {
         if let Some(outcome) = self.met(at) {
             return outcome;
         }
         // The application's code runs in here and nowhere else: its upcasters, its lowering, its
         // orders. What a panic leaves of the state is thrown away by whoever asked.
-        let fold = AssertUnwindSafe(|| (self.folding)(&mut self.fields, at, event, conflicts));
+        let fold = AssertUnwindSafe(|| (self.folding)(&mut self.fields, at, event));
         match catch_unwind(fold) {
             Ok(Ok(())) => Outcome::Folded,
             Ok(Err(error)) => {

@@ -1,6 +1,7 @@
 //! The replica: where an application edits, reads and watches its aggregates, online or not.
 
 mod builder;
+mod conflicts;
 mod edit;
 mod engine;
 mod link;
@@ -22,7 +23,6 @@ pub use rejected::{Rejected, RejectedScope, Rejections};
 
 use crate::aggregate::{Aggregate, Id};
 use crate::branch::Fork;
-use crate::conflict::Conflict;
 use crate::error::{Error, ErrorKind};
 use crate::event::{DecodeError, EventRef};
 use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId};
@@ -92,7 +92,7 @@ pub struct ReplicaStatus {
     pub own_events: u64,
     /// Replicas that wrote them.
     pub replicas: usize,
-    /// Conflicts met since it was opened.
+    /// Open conflicts: [`Replica::conflicts`] lists them.
     pub conflicts: u64,
     /// Events met since it was opened that this program does not know. They are kept and
     /// forwarded; [`Replica::parked`] lists all there are.
@@ -130,9 +130,9 @@ impl Replica {
         let mark = store.checkpoint(&space).await?;
         let usable = mark.filter(|mark| mark.fingerprint == fingerprint);
         let stored = match usable {
-            Some(CheckpointMark { position, forks, ruled, .. }) => {
+            Some(CheckpointMark { position, forks, ruled, conflicts, .. }) => {
                 let rulings = store.rulings(&space, ruled).await?;
-                Some(Stored { position, forks, ruled, rulings })
+                Some(Stored { position, forks, ruled, rulings, conflicts })
             }
             None => None,
         };
@@ -172,22 +172,7 @@ impl Replica {
         self.check_open("read an aggregate")?;
         self.replayed().await?;
         let aggregate = self.aggregate_id(id)?;
-        let (reads_store, evictions) = {
-            let core = self.running.core();
-            if let Some(state) = core.state(&aggregate) {
-                return Ok(shown::<A>(state));
-            }
-            (core.reads_store(), core.evictions())
-        };
-        if !reads_store {
-            return Ok(None);
-        }
-        let stored = self.running.store.state(&self.running.space, &aggregate).await?;
-        let Some(bytes) = stored else { return Ok(None) };
-        let state = self.stored(&aggregate.kind, &bytes)?;
-        let shown = shown::<A>(state.as_ref());
-        self.running.core_mut().remember(aggregate, state, bytes.len(), evictions);
-        Ok(shown)
+        Ok(self.read_state(&aggregate, shown::<A>).await?.flatten())
     }
 
     /// Aggregates of a type, ascending by key, after a key; at most `limit` and never more than
@@ -228,54 +213,6 @@ impl Replica {
         let closed = || Error::new("watch an aggregate", ErrorKind::Closed);
         let changes = self.running.watchers.subscribe(&aggregate).ok_or_else(closed)?;
         Ok(Watch { replica: self.clone(), id: id.clone(), changes, due: true })
-    }
-
-    /// Conflicts that merging met, in the order in which they were met, after the first `skip`; at
-    /// most [`LIST_ROWS_MAX`].
-    ///
-    /// They are what *this* replica met: of three concurrent writes, replicas that
-    /// received them in different order record different pairs, while they agree on what holds.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn conflicts(&self, skip: u64) -> Result<Vec<Conflict>, Error> {
-        self.check_open("list conflicts")?;
-        loop {
-            let (mut unsaved, in_store, saves) = {
-                let core = self.running.core();
-                (core.conflicts().to_vec(), core.has_stored(), core.saves())
-            };
-            let (mut listed, stored) =
-                if in_store { self.stored_conflicts(skip).await? } else { (Vec::new(), 0) };
-            if self.running.core().saves() != saves {
-                // What was unsaved may be among those stored by now.
-                continue;
-            }
-            let seen = usize::try_from(skip.saturating_sub(stored)).unwrap_or(usize::MAX);
-            unsaved.drain(..seen.min(unsaved.len()));
-            unsaved.truncate(LIST_ROWS_MAX - listed.len());
-            listed.append(&mut unsaved);
-            return Ok(listed);
-        }
-    }
-
-    /// A page of the stored conflicts after the first `skip`, and how many there are unless the page
-    /// is full.
-    async fn stored_conflicts(&self, skip: u64) -> Result<(Vec<Conflict>, u64), Error> {
-        let (store, space) = (&self.running.store, &self.running.space);
-        let page = store.conflicts(space, skip).await?;
-        if !page.is_empty() || skip == 0 {
-            let stored = skip + page.len() as u64;
-            return Ok((page, stored));
-        }
-        let mut stored = 0;
-        loop {
-            let more = store.conflicts(space, stored).await?.len() as u64;
-            if more == 0 {
-                return Ok((page, stored));
-            }
-            stored += more;
-        }
     }
 
     /// The events after a position that this program parks, with the reason of each: at most
@@ -393,6 +330,30 @@ impl Replica {
             return Ok(());
         }
         self.running.ask("fold the log", |ticket| Input::CatchUp(ticket, head)).await
+    }
+
+    /// Reads the state of an aggregate; `None` when no event of it is held.
+    async fn read_state<T>(
+        &self,
+        aggregate: &AggregateId,
+        read: impl Fn(&dyn State) -> T,
+    ) -> Result<Option<T>, Error> {
+        let (reads_store, evictions) = {
+            let core = self.running.core();
+            if let Some(state) = core.state(aggregate) {
+                return Ok(Some(read(state)));
+            }
+            (core.reads_store(), core.evictions())
+        };
+        if !reads_store {
+            return Ok(None);
+        }
+        let stored = self.running.store.state(&self.running.space, aggregate).await?;
+        let Some(bytes) = stored else { return Ok(None) };
+        let state = self.stored(&aggregate.kind, &bytes)?;
+        let value = read(state.as_ref());
+        self.running.core_mut().remember(aggregate.clone(), state, bytes.len(), evictions);
+        Ok(Some(value))
     }
 
     /// States of a type after a key: those in memory stand for those stored.

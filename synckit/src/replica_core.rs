@@ -90,6 +90,8 @@ pub(crate) struct Stored {
     pub(crate) ruled: Position,
     /// Those rulings.
     pub(crate) rulings: Rulings,
+    /// The number of open conflicts in those states.
+    pub(crate) conflicts: u64,
 }
 
 /// Knowledge of what the log holds of the author's events.
@@ -124,10 +126,11 @@ impl ReplicaCore {
         let (forks, rulings) = stored
             .as_ref()
             .map_or((0, Rulings::new()), |stored| (stored.forks, stored.rulings.clone()));
+        let reflected = stored.as_ref().map(|stored| (stored.position, stored.conflicts));
         let stored = stored.map(|stored| stored.position);
         let mut core = Self {
             edits: Edits::new(space, key, nonce),
-            states: States::new(registry, stored),
+            states: States::new(registry, reflected),
             branches: None,
             forks,
             rulings,

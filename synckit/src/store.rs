@@ -8,7 +8,7 @@
 //! [`EventStore`] is the same for every back end, which only keeps [`Rows`]: sorted tables of byte
 //! strings. In here:
 //! - `rows`: the seam that a back end implements;
-//! - `encoding`, `seal`, `record`, `identity`: what stands in rows, byte for byte;
+//! - `encoding`, `seal`, `identity`: what stands in rows, byte for byte;
 //! - `view`: which rows answer a question, and what they say;
 //! - `ledger`, `locate`, `space`: admission, and what is remembered of spaces;
 //! - `queue`, `watch`, `tail`, `cursors`: group commit, waking readers, and what is known without
@@ -21,7 +21,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::conflict::Conflict;
 use crate::failure::{Failure, failure};
 use crate::id::{AggregateId, Position, ReplicaId, SpaceId};
 use crate::log::{Cap, Cursor, LogBlock, Refusal};
@@ -37,7 +36,6 @@ mod memory;
 #[cfg(feature = "testing")]
 mod prune;
 mod queue;
-mod record;
 #[cfg(feature = "redb")]
 mod redb;
 mod report;
@@ -99,23 +97,19 @@ impl Batch {
 pub struct Checkpoint {
     /// The position and fingerprint.
     pub mark: CheckpointMark,
-    /// True if all states and conflicts stored before are discarded first.
+    /// True if all states stored before are discarded first.
     pub replaces_all: bool,
     /// States that differ from those stored.
     pub states: Vec<(AggregateId, Bytes)>,
-    /// Conflicts met since the checkpoint before. One stored already (same field, same two writes)
-    /// is passed over.
-    pub conflicts: Vec<Conflict>,
+    /// Of these states, those that have open conflicts, and those that may have had some when they
+    /// were stored before and have none.
+    pub conflicted: Vec<(AggregateId, bool)>,
 }
 
 impl Checkpoint {
-    /// States and conflicts on top of those stored before.
-    pub const fn new(
-        mark: CheckpointMark,
-        states: Vec<(AggregateId, Bytes)>,
-        conflicts: Vec<Conflict>,
-    ) -> Self {
-        Self { mark, replaces_all: false, states, conflicts }
+    /// States on top of those stored before.
+    pub const fn new(mark: CheckpointMark, states: Vec<(AggregateId, Bytes)>) -> Self {
+        Self { mark, replaces_all: false, states, conflicted: Vec::new() }
     }
 }
 
@@ -133,12 +127,14 @@ pub struct CheckpointMark {
     /// Rulings of hubs in the log up to here were known when they were folded: at least those up to
     /// `position`.
     pub ruled: Position,
+    /// The number of open conflicts in the states.
+    pub conflicts: u64,
 }
 
 impl CheckpointMark {
     /// Folded up to a position, by these schemas and rules, with so many forks known.
     pub const fn new(position: Position, fingerprint: [u8; 32], forks: u32) -> Self {
-        Self { position, fingerprint, forks, ruled: position }
+        Self { position, fingerprint, forks, ruled: position, conflicts: 0 }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Merge rules as an application meets them: edits that read, maps, and a rule of its own.
 
 mod rules {
+    mod conflicts;
     mod edits;
     mod first_write;
     mod merging;

@@ -41,7 +41,7 @@ struct Inspection {
     shelves: BTreeMap<String, BTreeMap<String, i64>>,
     #[merge(fww)]
     opened: Option<Day>,
-    #[merge(flag)]
+    #[merge(flag, quiet)]
     signed: bool,
     #[merge(set(remove_wins))]
     allowed: BTreeSet<String>,

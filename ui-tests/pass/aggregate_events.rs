@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 
 use synckit::aggregate::{Fields, Lower};
 use synckit::clock::Hlc;
-use synckit::conflict::Conflicts;
 use synckit::event::{decode, encode};
-use synckit::id::{AggregateId, Dot, Key, Name, ReplicaId};
+use synckit::id::{Dot, ReplicaId};
 use synckit::vector::{Stamp, VectorClock};
 use synckit::wire::{Reader, Unknown, Writer};
 use synckit::{SyncEvent, sync_aggregate};
@@ -59,17 +58,11 @@ fn main() {
     assert!(matches!(&signed, InspectionEvent::Signed(signed) if signed.by == "ada"));
 
     let mut state = Fields::of::<Inspection>();
-    let id = AggregateId { kind: Name::new("inspection").unwrap(), key: Key::new(b"7").unwrap() };
-    let mut conflicts = Conflicts::new(&id);
     let context = VectorClock::new();
     let events = [signed, InspectionEvent::SignaturesAdded(2), Closed.into()];
     for (seq, event) in (1..).zip(events) {
         let dot = Dot { replica: ReplicaId::from_bytes([1; 32]), seq };
-        state.fold::<Inspection>(
-            event,
-            &Stamp::new(dot, Hlc::from_bits(seq), &context),
-            &mut conflicts,
-        );
+        state.fold::<Inspection>(event, &Stamp::new(dot, Hlc::from_bits(seq), &context));
     }
     let expected =
         Inspection { open: Some(false), signatures: 3, signers: ["ada".to_owned()].into() };

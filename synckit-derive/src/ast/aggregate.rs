@@ -38,6 +38,8 @@ pub(crate) struct MergedField<'a> {
     pub(crate) ident: &'a Ident,
     pub(crate) ty: &'a Type,
     pub(crate) rule: Rule,
+    /// True if its conflicts are not listed.
+    pub(crate) quiet: bool,
     /// The place of mistakes about the rule.
     pub(crate) rule_at: TokenStream,
     pub(crate) operations: Vec<Operation>,
@@ -126,14 +128,14 @@ impl<'a> MergedField<'a> {
     fn read(cx: &Ctxt, field: &'a syn::Field, krate: &TokenStream) -> Option<Self> {
         let ident = field.ident.as_ref()?;
         attr::merge::refuse_cfg(cx, &field.attrs, ident);
-        let rule = attr::merge::read(cx, &field.attrs, ident)?;
+        let (rule, quiet) = attr::merge::read(cx, &field.attrs, ident)?;
         let rule_at = attr::merge::place(&field.attrs, ident);
         let (ty, refused) = (&field.ty, rule.refuses(&field.ty));
         let operations = match &refused {
             Some(_) => Vec::new(),
             None => rule.operations(krate, ty),
         };
-        let read = Self { ident, ty, rule, rule_at, operations, refused };
+        let read = Self { ident, ty, rule, quiet, rule_at, operations, refused };
         if syn::parse_str::<Ident>(&read.variant_text("Set")).is_err() {
             let message = format!(
                 "expected a field name that begins with a letter: no variant can be named after `{}`",

@@ -9,8 +9,9 @@ use crate::ctxt::Ctxt;
 use crate::rule::{self, Rule};
 use crate::suggest::{did_you_mean, list};
 
-/// The field's merge rule. A mistake is reported, and so is a field without a rule.
-pub(crate) fn read(cx: &Ctxt, attrs: &[Attribute], field: &Ident) -> Option<Rule> {
+/// The field's merge rule, and if its conflicts are not listed. A mistake is reported, and so is a
+/// field without a rule.
+pub(crate) fn read(cx: &Ctxt, attrs: &[Attribute], field: &Ident) -> Option<(Rule, bool)> {
     if !attrs.iter().any(|attr| attr.path().is_ident("merge")) {
         let rules = list(&rule::names());
         let message =
@@ -20,10 +21,14 @@ pub(crate) fn read(cx: &Ctxt, attrs: &[Attribute], field: &Ident) -> Option<Rule
     }
     let mut entries = entries(cx, attrs, "merge", "#[merge(lww)]").into_iter();
     let first = entries.next()?;
+    let mut quiet = false;
     for more in entries {
-        cx.error(&more, format!("field `{field}` has one merge rule; keep one of them"));
+        match &more {
+            AttrPart::Keyed(key, Given::Nothing) if key == "quiet" && !quiet => quiet = true,
+            _ => cx.error(&more, format!("field `{field}` has one merge rule; keep one of them")),
+        }
     }
-    named(cx, &first)
+    Some((named(cx, &first)?, quiet))
 }
 
 /// The place of mistakes about the rule.

@@ -114,15 +114,16 @@ impl<'a> Tabled<'a> {
 
     fn entry(&self) -> TokenStream {
         let (types, name, number) = (self.types(), self.field.name(), number(self.number));
+        let quiet = self.field.quiet.then(|| quote!(.quiet()));
         let Rule::Custom(path) = &self.field.rule else {
-            return quote!(&__merge::field::<#types>(#number, #name));
+            return quote!(&__merge::field::<#types>(#number, #name)#quiet);
         };
         let rule = custom_name(path);
         let message = format!(
             "the law of this rule has to be named after its marker: `Law::custom(\"{rule}\", …)`"
         );
         quote_spanned! {path.span()=>
-            &__merge::custom::<#types>(#number, #name, #rule, #message)
+            &__merge::custom::<#types>(#number, #name, #rule, #message)#quiet
         }
     }
 
@@ -252,7 +253,7 @@ fn implementation(
                     _ => return ::core::option::Option::None,
                 })
             }
-            fn apply(event: #event, fold: &mut #krate::aggregate::Fold<'_, '_>) {
+            fn apply(event: #event, fold: &mut #krate::aggregate::Fold<'_>) {
                 match event {
                     #event::Created => {}
                     #(#applied)*

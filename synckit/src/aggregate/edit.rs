@@ -7,9 +7,8 @@ use std::ops::{Deref, DerefMut};
 
 use super::{Aggregate, Fields};
 use crate::clock::Hlc;
-use crate::conflict::Conflicts;
 use crate::event::{self, EncodeError, EncodedEvent};
-use crate::id::{AggregateId, Dot, Key, Name, ReplicaId};
+use crate::id::{Dot, ReplicaId};
 use crate::merge::{AnyState, Root, Rule};
 use crate::vector::{Stamp, VectorClock};
 
@@ -166,7 +165,7 @@ struct EditRoot<'a> {
     at: Stamp<'a>,
     work: RefCell<Work>,
     encode: fn(Taken<'_>) -> Option<Result<EncodedEvent, EncodeError>>,
-    fold: fn(&EncodedEvent, &mut Fields, &Stamp<'_>, &mut Conflicts<'_>),
+    fold: fn(&EncodedEvent, &mut Fields, &Stamp<'_>),
 }
 
 struct Work {
@@ -202,13 +201,10 @@ impl<'a> EditRoot<'a> {
 
 impl Work {
     fn catch_up(&mut self, draft: &EditRoot<'_>) {
-        let Ok(name) = Name::new("edit") else { return };
-        // Conflicts are recorded when the events are folded for good.
-        let nobody = AggregateId { kind: name, key: Key::least() };
         for (event, place) in self.events.iter().zip(0..).skip(self.folded) {
             let seq = draft.at.dot.seq.saturating_add(place);
             let at = Stamp { dot: Dot { seq, ..draft.at.dot }, ..draft.at };
-            (draft.fold)(event, &mut self.fields, &at, &mut Conflicts::new(&nobody));
+            (draft.fold)(event, &mut self.fields, &at);
         }
         self.folded = self.events.len();
     }
@@ -239,13 +235,8 @@ fn encode<A: Aggregate>(mut taken: Taken<'_>) -> Option<Result<EncodedEvent, Enc
     A::event(&mut taken).map(|event| event::encode(&event))
 }
 
-fn fold<A: Aggregate>(
-    event: &EncodedEvent,
-    fields: &mut Fields,
-    at: &Stamp<'_>,
-    conflicts: &mut Conflicts<'_>,
-) {
+fn fold<A: Aggregate>(event: &EncodedEvent, fields: &mut Fields, at: &Stamp<'_>) {
     if let Ok(event) = event::decode::<A::Event>(&event.event, &event.payload) {
-        fields.fold::<A>(event, at, conflicts);
+        fields.fold::<A>(event, at);
     }
 }

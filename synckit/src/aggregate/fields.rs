@@ -33,22 +33,21 @@ impl Fields {
 
     /// Folds an event of the aggregate type that the state is of. Total: whatever the event and the
     /// order, there is a result.
-    pub fn fold<A: Aggregate>(
-        &mut self,
-        event: A::Event,
-        at: &Stamp<'_>,
-        conflicts: &mut Conflicts<'_>,
-    ) {
-        self.fold_with(at, conflicts, |fold| A::apply(event, fold));
+    pub fn fold<A: Aggregate>(&mut self, event: A::Event, at: &Stamp<'_>) {
+        self.fold_with(at, |fold| A::apply(event, fold));
     }
 
-    pub(crate) fn fold_with(
-        &mut self,
-        at: &Stamp<'_>,
-        conflicts: &mut Conflicts<'_>,
-        apply: impl FnOnce(&mut Fold<'_, '_>),
-    ) {
-        apply(&mut Fold { fields: self, at, conflicts, index: 0 });
+    pub(crate) fn fold_with(&mut self, at: &Stamp<'_>, apply: impl FnOnce(&mut Fold<'_>)) {
+        apply(&mut Fold { fields: self, at, index: 0 });
+    }
+
+    /// Collects the open conflicts, field by field.
+    pub fn conflicts(&self, open: &mut Conflicts<'_>) {
+        for (field, slot) in self.table.iter().zip(&self.slots) {
+            if let Some(state) = slot {
+                field.conflicts(&**state, open);
+            }
+        }
     }
 
     /// The value that the state shows.
@@ -108,14 +107,13 @@ impl fmt::Debug for Fields {
 /// Folds the operations of one event.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Fold<'f, 'c> {
+pub struct Fold<'f> {
     fields: &'f mut Fields,
     at: &'f Stamp<'f>,
-    conflicts: &'f mut Conflicts<'c>,
     index: u32,
 }
 
-impl Fold<'_, '_> {
+impl Fold<'_> {
     /// Folds an operation of the field at that place of the table.
     pub fn op<F, R: Rule<F>>(&mut self, field: usize, op: R::Op) {
         self.op_any(field, &mut Some(op));
@@ -124,8 +122,7 @@ impl Fold<'_, '_> {
     fn op_any(&mut self, field: usize, op: &mut dyn Any) {
         let Fields { table, slots } = &mut *self.fields;
         if let (Some(entry), Some(slot)) = (table.get(field), slots.get_mut(field)) {
-            let at = At::new(*self.at, self.index, entry.schema().name, entry.law());
-            entry.fold(slot, op, &at, self.conflicts);
+            entry.fold(slot, op, &At::new(*self.at, self.index));
             self.index = self.index.saturating_add(1);
         }
     }
@@ -138,19 +135,19 @@ impl Fold<'_, '_> {
 }
 
 /// Folds the operations of a lowering, each as if an event had carried it.
-struct Lowering<'l, 'f, 'c> {
-    fold: RefCell<&'l mut Fold<'f, 'c>>,
-    apply: fn(Taken<'_>, &mut Fold<'_, '_>),
+struct Lowering<'l, 'f> {
+    fold: RefCell<&'l mut Fold<'f>>,
+    apply: fn(Taken<'_>, &mut Fold<'_>),
 }
 
-impl Root for Lowering<'_, '_, '_> {
+impl Root for Lowering<'_, '_> {
     fn record(&self, field: usize, op: &mut dyn Any) {
         (self.apply)(Taken::new(field, op), &mut self.fold.borrow_mut());
     }
 }
 
 /// An operation that no event could carry, because it is nested too deep, changes nothing.
-fn apply_carried<A: Aggregate>(mut taken: Taken<'_>, fold: &mut Fold<'_, '_>) {
+fn apply_carried<A: Aggregate>(mut taken: Taken<'_>, fold: &mut Fold<'_>) {
     if let Some(event) = A::event(&mut taken) {
         let mut payload = Writer::new();
         event.write_payload(&mut payload);

@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
-use crate::conflict::Conflicts;
 use crate::id::{Dot, ReplicaId};
 use crate::merge::bytes::{read_dot, write_dot};
 use crate::merge::sum::Sum;
@@ -181,12 +180,7 @@ impl<F: CounterField<A>, A: Amount> Rule<F> for CounterOf<A> {
     type Op = CounterOp<A>;
     type State = CounterState;
 
-    fn fold(
-        state: &mut CounterState,
-        CounterOp::Added(amount): CounterOp<A>,
-        at: &At<'_>,
-        _: &mut Conflicts<'_>,
-    ) {
+    fn fold(state: &mut CounterState, CounterOp::Added(amount): CounterOp<A>, at: &At<'_>) {
         state.add(amount.into(), at);
     }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
-use crate::conflict::Conflicts;
 use crate::id::ReplicaId;
 use crate::merge::bytes::{encoded, read_id, write_id};
 use crate::merge::{At, EntryRule, Handle, Law, MergeState, OpId, Rule};
@@ -217,12 +216,7 @@ macro_rules! extreme {
             type Op = $op<F::Value>;
             type State = ExtremeState<F::Value, Self>;
 
-            fn fold(
-                state: &mut Self::State,
-                $op::$variant(value): Self::Op,
-                at: &At<'_>,
-                _: &mut Conflicts<'_>,
-            ) {
+            fn fold(state: &mut Self::State, $op::$variant(value): Self::Op, at: &At<'_>) {
                 state.write(value, at);
             }
 

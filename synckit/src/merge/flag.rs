@@ -5,8 +5,7 @@
 //! The state is the writes that no other write's author had seen; the flag is on when one of them
 //! turned it on.
 
-use crate::conflict::Conflicts;
-use crate::merge::{At, EntryRule, Handle, Heads, Law, Rule};
+use crate::merge::{At, EntryRule, Handle, Heads, Law, OpenConflicts, Rule};
 use crate::wire::{self, Shape};
 
 /// Of concurrent writes, one that turns the flag on wins.
@@ -53,12 +52,17 @@ impl<F: FlagField> Rule<F> for Flag {
     type Op = FlagOp;
     type State = Heads<bool>;
 
-    fn fold(state: &mut Heads<bool>, FlagOp::Set(on): FlagOp, at: &At<'_>, _: &mut Conflicts<'_>) {
-        state.push(on, at);
+    fn fold(state: &mut Heads<bool>, FlagOp::Set(on): FlagOp, at: &At<'_>) {
+        state.write(on, at);
     }
 
     fn value(state: &Heads<bool>) -> F {
         F::from_flag(state.iter().any(|head| head.value))
+    }
+
+    fn conflicts(state: &Heads<bool>, open: &mut OpenConflicts<'_, '_>) {
+        let winner = state.iter().find(|head| head.value);
+        state.conflicts(winner.or(state.last()), open);
     }
 
     fn create(value: &F, record: &mut dyn FnMut(FlagOp)) {

@@ -5,9 +5,9 @@
 //! order of operations.
 
 use crate::clock::Hlc;
-use crate::conflict::Conflicts;
+use crate::conflict::Write;
 use crate::merge::bytes::{read_id, write_id};
-use crate::merge::{At, Handle, Law, MergeState, OpId, Rule};
+use crate::merge::{At, Handle, Law, MergeState, OpId, OpenConflicts, Rule};
 use crate::wire::{self, Field, Reader, Shape, WireError, WireType, Writer};
 
 /// The first write wins.
@@ -58,6 +58,12 @@ impl<T> FirstWrite<T> {
     }
 }
 
+impl<T: Field> FirstWrite<T> {
+    fn to_write(&self) -> Write {
+        Write::new(&self.value, self.hlc, self.id.dot)
+    }
+}
+
 impl<T> Default for FirstWrites<T> {
     fn default() -> Self {
         Self { writes: Vec::new() }
@@ -85,17 +91,21 @@ impl<F: FwwField> Rule<F> for Fww {
     type Op = FwwOp<F>;
     type State = FirstWrites<F>;
 
-    fn fold(
-        state: &mut FirstWrites<F>,
-        FwwOp::Set(value): FwwOp<F>,
-        at: &At<'_>,
-        _: &mut Conflicts<'_>,
-    ) {
+    fn fold(state: &mut FirstWrites<F>, FwwOp::Set(value): FwwOp<F>, at: &At<'_>) {
         state.write(value, at);
     }
 
     fn value(state: &FirstWrites<F>) -> F {
         state.writes.first().map(|write| write.value.clone()).unwrap_or_default()
+    }
+
+    fn conflicts(state: &FirstWrites<F>, open: &mut OpenConflicts<'_, '_>) {
+        if let [first, others @ ..] = state.writes.as_slice()
+            && !others.is_empty()
+        {
+            let unseen = others.iter().filter(|write| !write.seen);
+            open.note(Some(first.to_write()), unseen.map(FirstWrite::to_write).collect());
+        }
     }
 
     fn create(value: &F, record: &mut dyn FnMut(FwwOp<F>)) {

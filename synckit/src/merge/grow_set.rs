@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::conflict::Conflicts;
 use crate::merge::elements::{Elements, LastIds};
 use crate::merge::{At, EntryRule, Handle, Law, MergeState, Reads, Rule, SetField};
 use crate::wire::{Reader, Shape, Value, WireError, Writer};
@@ -42,12 +41,7 @@ impl<F: SetField> Rule<F> for GrowSet {
     type Op = GrowSetOp<F::Element>;
     type State = GrowSetState<F::Element>;
 
-    fn fold(
-        state: &mut Self::State,
-        GrowSetOp::Inserted(element): Self::Op,
-        at: &At<'_>,
-        _: &mut Conflicts<'_>,
-    ) {
+    fn fold(state: &mut Self::State, GrowSetOp::Inserted(element): Self::Op, at: &At<'_>) {
         if let Some(ids) = state.elements.entry(element)
             && at.is_in_entry()
         {

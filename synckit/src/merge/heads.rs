@@ -1,9 +1,9 @@
 //! Concurrent heads: the writes of a register that no other write's author had seen.
 
 use crate::clock::Hlc;
-use crate::conflict::{Conflicts, Write};
+use crate::conflict::Write;
 use crate::merge::bytes::{read_id, write_id};
-use crate::merge::{At, MergeState, OpId};
+use crate::merge::{At, MergeState, OpId, OpenConflicts};
 use crate::wire::{Field, Reader, WireError, WireType, Writer};
 
 /// A write, and when and by whom it was made.
@@ -40,6 +40,12 @@ impl<T> Head<T> {
     }
 }
 
+impl<T: Field> Head<T> {
+    fn to_write(&self) -> Write {
+        Write::new(&self.value, self.hlc, self.id.dot)
+    }
+}
+
 impl<T> Heads<T> {
     /// The heads, the greatest in the total order first.
     pub fn iter(&self) -> impl Iterator<Item = &Head<T>> {
@@ -52,12 +58,9 @@ impl<T> Heads<T> {
     }
 
     /// Folds a write.
-    pub fn push(&mut self, value: T, at: &At<'_>) {
-        self.insert(Head { value, hlc: at.hlc(), id: at.id() }, at);
-    }
-
-    fn insert(&mut self, new: Head<T>, at: &At<'_>) {
+    pub fn write(&mut self, value: T, at: &At<'_>) {
         self.forget(at);
+        let new = Head { value, hlc: at.hlc(), id: at.id() };
         let place = self.heads.partition_point(|head| head.order() > new.order());
         self.heads.insert(place, new);
     }
@@ -69,21 +72,12 @@ impl<T> Heads<T> {
 }
 
 impl<T: Field> Heads<T> {
-    /// Folds a write. Notes a conflict when it meets a concurrent write of another value.
-    pub fn write(&mut self, value: T, at: &At<'_>, conflicts: &mut Conflicts<'_>) {
-        let new = Head { value, hlc: at.hlc(), id: at.id() };
-        if let Some(held) = self.last()
-            && !at.saw(held.id)
-        {
-            let [held, written] =
-                [held, &new].map(|head| Write::new(&head.value, head.hlc, head.id.dot));
-            let held_holds = self.last().map(Head::order) > Some(new.order());
-            if held.value != written.value {
-                let (winner, loser) = if held_holds { (held, written) } else { (written, held) };
-                conflicts.note(at.place(), at.law(), winner, loser);
-            }
+    /// Notes the heads that hold another value than `winner`, which is one of them.
+    pub fn conflicts(&self, winner: Option<&Head<T>>, open: &mut OpenConflicts<'_, '_>) {
+        if self.heads.len() > 1 {
+            let losers = self.heads.iter().map(Head::to_write).collect();
+            open.note(winner.map(Head::to_write), losers);
         }
-        self.insert(new, at);
     }
 }
 

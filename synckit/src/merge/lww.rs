@@ -1,11 +1,10 @@
 //! `#[merge(lww)]`: the last write wins.
 //!
 //! The register keeps its concurrent heads and shows the greatest in the total order of
-//! operations. Because clocks agree with causality, a write beats what its author had seen. A write
-//! that beats, or is beaten by, a concurrent write of another value is recorded as a conflict.
+//! operations. Because clocks agree with causality, a write beats what its author had seen. The other
+//! heads are in conflict with it, unless they hold the same value.
 
-use crate::conflict::Conflicts;
-use crate::merge::{At, EntryRule, Handle, Heads, Law, Rule};
+use crate::merge::{At, EntryRule, Handle, Heads, Law, OpenConflicts, Rule};
 use crate::wire::{self, Shape};
 
 /// The last write wins.
@@ -39,17 +38,16 @@ impl<F: LwwField> Rule<F> for Lww {
     type Op = LwwOp<F>;
     type State = Heads<F>;
 
-    fn fold(
-        state: &mut Heads<F>,
-        LwwOp::Set(value): LwwOp<F>,
-        at: &At<'_>,
-        conflicts: &mut Conflicts<'_>,
-    ) {
-        state.write(value, at, conflicts);
+    fn fold(state: &mut Heads<F>, LwwOp::Set(value): LwwOp<F>, at: &At<'_>) {
+        state.write(value, at);
     }
 
     fn value(state: &Heads<F>) -> F {
         state.last().map(|head| head.value.clone()).unwrap_or_default()
+    }
+
+    fn conflicts(state: &Heads<F>, open: &mut OpenConflicts<'_, '_>) {
+        state.conflicts(state.last(), open);
     }
 
     fn create(value: &F, record: &mut dyn FnMut(LwwOp<F>)) {

@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
-use crate::conflict::Conflicts;
 use crate::merge::bytes::encoded;
 use crate::merge::elements::LastIds;
-use crate::merge::{AnyState, At, EntryRule, Handle, Law, MergeState, Reads, Root, Rule, SeenPart};
+use crate::merge::{
+    AnyState, At, EntryRule, Handle, Law, MergeState, OpenConflicts, Reads, Root, Rule, SeenPart,
+};
 use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
 
 /// Entries are merged by the rule `R`; a removal resets what its author had seen.
@@ -102,11 +103,11 @@ impl<K: Ord, S> Default for MapState<K, S> {
 }
 
 impl<K: Value + Ord, S: MergeState> MapState<K, S> {
-    fn edit(&mut self, key: K, change: impl FnOnce(&K, &mut Kept<S>)) {
+    fn edit(&mut self, key: K, change: impl FnOnce(&mut Kept<S>)) {
         let Ok(bytes) = encoded(&key) else { return };
         let place = (key, bytes);
         let mut kept = self.entries.remove(&place).unwrap_or_else(Kept::new);
-        change(&place.0, &mut kept);
+        change(&mut kept);
         if kept.is_left() {
             self.entries.insert(place, kept);
         }
@@ -130,15 +131,15 @@ impl<F: MapField, R: EntryRule<F::Value>> Rule<F> for Map<R> {
     type Op = MapOp<F::Key, R::Op, R::Seen>;
     type State = MapState<F::Key, R::State>;
 
-    fn fold(state: &mut Self::State, op: Self::Op, at: &At<'_>, conflicts: &mut Conflicts<'_>) {
+    fn fold(state: &mut Self::State, op: Self::Op, at: &At<'_>) {
         match op {
-            MapOp::Entry { key, op } => state.edit(key, |key, kept| {
+            MapOp::Entry { key, op } => state.edit(key, |kept| {
                 if R::affirms(&op) {
                     kept.alive.insert(at);
                 }
-                R::fold(&mut kept.state, op, &at.entry(key), conflicts);
+                R::fold(&mut kept.state, op, &at.entry());
             }),
-            MapOp::Removed { key, seen } => state.edit(key, |_, kept| {
+            MapOp::Removed { key, seen } => state.edit(key, |kept| {
                 kept.alive.forget(at);
                 R::reset(&mut kept.state, &seen, at);
             }),
@@ -147,6 +148,12 @@ impl<F: MapField, R: EntryRule<F::Value>> Rule<F> for Map<R> {
 
     fn value(state: &Self::State) -> F {
         F::from_entries(state.existing().map(|(key, state)| (key.clone(), R::value(state))))
+    }
+
+    fn conflicts(state: &Self::State, open: &mut OpenConflicts<'_, '_>) {
+        for (key, state) in state.existing() {
+            R::conflicts(state, &mut open.entry(key));
+        }
     }
 
     fn create(value: &F, record: &mut dyn FnMut(Self::Op)) {

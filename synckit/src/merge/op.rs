@@ -1,10 +1,7 @@
 //! Operations: their ids, and what their authors had seen.
 
-use std::fmt;
-
 use crate::clock::Hlc;
 use crate::id::Dot;
-use crate::merge::Law;
 use crate::vector::Stamp;
 
 /// The id of an operation: the event that carries it, and its index among that event's operations.
@@ -24,33 +21,24 @@ pub struct OpId {
 pub struct At<'a> {
     stamp: Stamp<'a>,
     index: u32,
-    place: Place<'a>,
-}
-
-/// The field that an operation changes, or the entry within it.
-#[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
-    field: &'a str,
-    law: &'a Law,
-    entry: Option<(&'a dyn fmt::Debug, &'a Self)>,
+    in_entry: bool,
 }
 
 impl<'a> At<'a> {
-    /// The operation `index` of the event with this stamp, on the field `field`.
-    pub const fn new(stamp: Stamp<'a>, index: u32, field: &'a str, law: &'a Law) -> Self {
-        Self { stamp, index, place: Place { field, law, entry: None } }
+    /// The operation `index` of the event with this stamp.
+    pub const fn new(stamp: Stamp<'a>, index: u32) -> Self {
+        Self { stamp, index, in_entry: false }
     }
 
-    /// The same operation, within the entry `key` of the field.
+    /// The same operation, within an entry of the field.
     #[must_use]
-    pub fn entry<'b>(&'b self, key: &'b dyn fmt::Debug) -> At<'b> {
-        let place = Place { entry: Some((key, &self.place)), ..self.place };
-        At { stamp: self.stamp, index: self.index, place }
+    pub const fn entry(&self) -> Self {
+        Self { in_entry: true, ..*self }
     }
 
     /// True when the operation stands in an entry, which a removal may reset.
     pub const fn is_in_entry(&self) -> bool {
-        self.place.entry.is_some()
+        self.in_entry
     }
 
     /// The operation's id.
@@ -74,26 +62,6 @@ impl<'a> At<'a> {
             id < self.id()
         } else {
             self.stamp.context.contains(id.dot)
-        }
-    }
-
-    /// The field or entry that it changes.
-    pub const fn place(&self) -> Place<'a> {
-        self.place
-    }
-
-    /// The law that merges the field.
-    pub const fn law(&self) -> &'a Law {
-        self.place.law
-    }
-}
-
-/// `title`, or `readings["kitchen"]`.
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.entry {
-            Some((key, outer)) => write!(f, "{outer}[{key:?}]"),
-            None => f.write_str(self.field),
         }
     }
 }

@@ -5,12 +5,17 @@
 //! in the set while there are insertions and no removals. Where both are left they are concurrent,
 //! and the insertions have lost. Removed elements leave their last removals behind, one for each author.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::conflict::Conflicts;
-use crate::merge::elements::{Elements, LastIds};
-use crate::merge::{At, EntryRule, Handle, Law, MergeState, Reads, Rule, SetField, SetOp};
-use crate::wire::{Reader, Shape, Value, WireError, Writer};
+use crate::clock::Hlc;
+use crate::conflict::Write;
+use crate::id::{Dot, ReplicaId};
+use crate::merge::bytes::{read_id, write_id};
+use crate::merge::elements::Elements;
+use crate::merge::{
+    At, EntryRule, Handle, Law, MergeState, OpId, OpenConflicts, Reads, Rule, SetField, SetOp,
+};
+use crate::wire::{Field, Reader, Shape, Value, WireError, WireType, Writer};
 
 /// A removal wins over insertions whose authors had not seen it.
 #[derive(Debug)]
@@ -28,8 +33,59 @@ pub struct RemoveWinsState<T: Ord> {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Sides {
-    inserted: LastIds,
-    removed: LastIds,
+    inserted: LastOps,
+    removed: LastOps,
+}
+
+/// Each author's last operation of one kind, and its clock reading.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct LastOps(BTreeMap<ReplicaId, (Hlc, OpId)>);
+
+impl LastOps {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn insert(&mut self, at: &At<'_>) {
+        self.0.insert(at.id().dot.replica, at.order());
+    }
+
+    fn forget(&mut self, at: &At<'_>) {
+        self.0.retain(|_, (_, id)| !at.saw(*id));
+    }
+
+    /// The operations as writes of the element, the greatest in the total order first.
+    fn writes<T: Field>(&self, element: &T) -> impl Iterator<Item = Write> {
+        let mut ops: Vec<_> = self.0.values().copied().collect();
+        ops.sort_unstable();
+        ops.into_iter().rev().map(|(hlc, id)| Write::new(element, hlc, id.dot))
+    }
+
+    fn write(&self, number: u32, out: &mut Writer) {
+        for (hlc, id) in self.0.values() {
+            out.tag(number, WireType::Len);
+            out.enclosed(|out| {
+                hlc.to_bits().write_field(1, out);
+                write_id(2, *id, out);
+            });
+        }
+    }
+
+    fn read(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let mut ops = BTreeMap::new();
+        let mut present = input.take(number, WireType::Len)?;
+        while present {
+            let (hlc, id) = input.enclosed(|input| {
+                Ok((Hlc::from_bits(u64::read_field(1, input)?), read_id(2, input)?))
+            })?;
+            if ops.last_key_value().is_some_and(|(last, _)| *last >= id.dot.replica) {
+                return Err(WireError::Unsorted { number });
+            }
+            ops.insert(id.dot.replica, (hlc, id));
+            present = input.take_again(WireType::Len)?;
+        }
+        Ok(Self(ops))
+    }
 }
 
 impl Sides {
@@ -71,13 +127,32 @@ impl<T: Value + Ord> RemoveWinsState<T> {
     }
 }
 
+impl<T: Value + Ord> RemoveWinsState<T> {
+    /// Insertions have lost where removals are left beside them.
+    fn conflict(&self, element: &T, open: &mut OpenConflicts<'_, '_>) {
+        let sides = || self.elements.equal(element);
+        if sides().all(|sides| sides.removed.is_empty())
+            || sides().all(|sides| sides.inserted.is_empty())
+        {
+            return;
+        }
+        let removal = sides().flat_map(|sides| sides.removed.writes(element)).max_by_key(order);
+        let insertions = sides().flat_map(|sides| sides.inserted.writes(element)).collect();
+        open.entry(element).note_all(removal, insertions);
+    }
+}
+
+const fn order(write: &Write) -> (Hlc, Dot) {
+    (write.hlc, write.dot)
+}
+
 impl<F: SetField> Rule<F> for RemoveWinsSet {
     const LAW: Law = Law::new("set(remove_wins)");
     const SHAPE: Shape = F::SHAPE;
     type Op = SetOp<F::Element>;
     type State = RemoveWinsState<F::Element>;
 
-    fn fold(state: &mut Self::State, op: Self::Op, at: &At<'_>, _: &mut Conflicts<'_>) {
+    fn fold(state: &mut Self::State, op: Self::Op, at: &At<'_>) {
         match op {
             SetOp::Inserted(element) => state.insert(element, at),
             SetOp::Removed(element) => state.remove(element, at),
@@ -88,6 +163,16 @@ impl<F: SetField> Rule<F> for RemoveWinsSet {
         let inserted = state.elements.iter().filter(|(_, sides)| !sides.inserted.is_empty());
         let inserted = inserted.map(|(element, _)| element);
         F::from_elements(inserted.filter(|element| state.contains(element)))
+    }
+
+    fn conflicts(state: &Self::State, open: &mut OpenConflicts<'_, '_>) {
+        let mut last: Option<&F::Element> = None;
+        for (element, _) in state.elements.iter() {
+            if last.is_none_or(|last| last.cmp(element).is_ne()) {
+                state.conflict(element, open);
+            }
+            last = Some(element);
+        }
     }
 
     fn create(value: &F, record: &mut dyn FnMut(Self::Op)) {
@@ -144,7 +229,7 @@ impl<T: Value + Ord> MergeState for RemoveWinsState<T> {
     fn read_field(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
         let elements = Elements::read(number, input, |input| {
             let sides =
-                Sides { inserted: LastIds::read(2, input)?, removed: LastIds::read(3, input)? };
+                Sides { inserted: LastOps::read(2, input)?, removed: LastOps::read(3, input)? };
             if sides.is_left() { Ok(sides) } else { Err(WireError::Missing { number: 2 }) }
         })?;
         Ok(Self { elements })

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::conflict::Conflicts;
-use crate::merge::{At, SeenPart};
+use crate::merge::{At, OpenConflicts, SeenPart};
 use crate::wire::{FieldSchema, Reader, Shape, WireError, Writer};
 
 /// The name of a rule with its arguments, as in lock files, and the version of its semantics.
@@ -99,12 +99,17 @@ pub trait Rule<F>: 'static {
     /// The state: what is kept of the operations.
     type State: MergeState;
 
-    /// Folds an operation. Total: whatever the operation, there is a result. A choice between
-    /// concurrent values is noted in `conflicts`.
-    fn fold(state: &mut Self::State, op: Self::Op, at: &At<'_>, conflicts: &mut Conflicts<'_>);
+    /// Folds an operation. Total: whatever the operation, there is a result.
+    fn fold(state: &mut Self::State, op: Self::Op, at: &At<'_>);
 
     /// The value that the field shows.
     fn value(state: &Self::State) -> F;
+
+    /// Notes the open conflicts: concurrent writes that do not hold, and that no later writer of the
+    /// field has seen. A rule under which nothing is lost has none.
+    fn conflicts(state: &Self::State, open: &mut OpenConflicts<'_, '_>) {
+        let _ = (state, open);
+    }
 
     /// Records the operations that make a fresh field this one.
     fn create(value: &F, record: &mut dyn FnMut(Self::Op));
@@ -165,14 +170,14 @@ pub trait AnyField: Send + Sync {
     /// The law of its rule.
     fn law(&self) -> &'static Law;
 
+    /// True when its conflicts are not listed.
+    fn is_quiet(&self) -> bool;
+
     #[doc(hidden)]
-    fn fold(
-        &self,
-        slot: &mut Option<Arc<dyn AnyState>>,
-        op: &mut dyn Any,
-        at: &At<'_>,
-        conflicts: &mut Conflicts<'_>,
-    );
+    fn fold(&self, slot: &mut Option<Arc<dyn AnyState>>, op: &mut dyn Any, at: &At<'_>);
+
+    #[doc(hidden)]
+    fn conflicts(&self, state: &dyn AnyState, open: &mut Conflicts<'_>);
 
     #[doc(hidden)]
     fn read(&self, input: &mut Reader<'_>) -> Result<Option<Arc<dyn AnyState>>, WireError>;
@@ -181,7 +186,8 @@ pub trait AnyField: Send + Sync {
 impl Debug for dyn AnyField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let FieldSchema { number, name, shape, .. } = self.schema();
-        write!(f, "{number} {name} {shape} merge {:?}", self.law())
+        let quiet = if self.is_quiet() { " quiet" } else { "" };
+        write!(f, "{number} {name} {shape} merge {:?}{quiet}", self.law())
     }
 }
 
@@ -192,13 +198,22 @@ impl Debug for dyn AnyField {
 pub struct FieldRule<F, R> {
     number: u32,
     name: &'static str,
+    quiet: bool,
     types: PhantomData<fn() -> (F, R)>,
+}
+
+impl<F, R> FieldRule<F, R> {
+    /// The field without a list of its conflicts.
+    #[must_use]
+    pub const fn quiet(self) -> Self {
+        Self { quiet: true, ..self }
+    }
 }
 
 /// An entry of an aggregate's table of fields.
 #[doc(hidden)]
 pub const fn field<F, R: Rule<F>>(number: u32, name: &'static str) -> FieldRule<F, R> {
-    FieldRule { number, name, types: PhantomData }
+    FieldRule { number, name, quiet: false, types: PhantomData }
 }
 
 /// An entry whose rule stands outside this crate, under the name that lock files give it.
@@ -237,7 +252,11 @@ impl<F: 'static, R: Rule<F>> AnyField for FieldRule<F, R> {
         &R::LAW
     }
 
-    fn fold(&self, slot: &mut Slot, op: &mut dyn Any, at: &At<'_>, conflicts: &mut Conflicts<'_>) {
+    fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    fn fold(&self, slot: &mut Slot, op: &mut dyn Any, at: &At<'_>) {
         let Some(op) = op.downcast_mut::<Option<R::Op>>().and_then(Option::take) else { return };
         let shared = slot.get_or_insert_with(|| Arc::new(R::State::default()));
         if Arc::get_mut(shared).is_none() {
@@ -245,10 +264,18 @@ impl<F: 'static, R: Rule<F>> AnyField for FieldRule<F, R> {
         }
         let state = Arc::get_mut(shared).map(|state| state as &mut dyn Any);
         if let Some(state) = state.and_then(|state| state.downcast_mut::<R::State>()) {
-            R::fold(state, op, at, conflicts);
+            R::fold(state, op, at);
             if *state == R::State::default() {
                 *slot = None;
             }
+        }
+    }
+
+    fn conflicts(&self, state: &dyn AnyState, open: &mut Conflicts<'_>) {
+        if let Some(state) = (state as &dyn Any).downcast_ref::<R::State>()
+            && !self.quiet
+        {
+            R::conflicts(state, &mut OpenConflicts::of_field(self.name, &R::LAW, open));
         }
     }
 

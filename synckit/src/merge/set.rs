@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::conflict::Conflicts;
 use crate::merge::elements::{Elements, LastIds};
 use crate::merge::{At, EntryRule, Handle, Law, MergeState, Reads, Rule};
 use crate::wire::{self, Reader, Shape, Value, WireError, Writer};
@@ -97,7 +96,7 @@ impl<F: SetField> Rule<F> for Set {
     type Op = SetOp<F::Element>;
     type State = SetState<F::Element>;
 
-    fn fold(state: &mut Self::State, op: Self::Op, at: &At<'_>, _: &mut Conflicts<'_>) {
+    fn fold(state: &mut Self::State, op: Self::Op, at: &At<'_>) {
         match op {
             SetOp::Inserted(element) => state.insert(element, at),
             SetOp::Removed(element) => state.remove(&element, at),

@@ -60,13 +60,12 @@ fn note() -> AggregateId {
 #[derive(Debug)]
 struct Merged<F, R: Rule<F>> {
     state: R::State,
-    conflicts: Vec<Conflict>,
     shows: PhantomData<F>,
 }
 
 impl<F, R: Rule<F>> Merged<F, R> {
     fn new() -> Self {
-        Self { state: R::State::default(), conflicts: Vec::new(), shows: PhantomData }
+        Self { state: R::State::default(), shows: PhantomData }
     }
 
     fn fold(&mut self, op: R::Op, at: &Moment) -> &mut Self {
@@ -74,11 +73,13 @@ impl<F, R: Rule<F>> Merged<F, R> {
     }
 
     fn fold_at(&mut self, op: R::Op, at: &Moment, index: u32) -> &mut Self {
-        let aggregate = note();
-        let mut conflicts = Conflicts::new(&aggregate);
-        R::fold(&mut self.state, op, &At::new(at.stamp(), index, "field", &R::LAW), &mut conflicts);
-        self.conflicts.extend(conflicts.into_found());
+        R::fold(&mut self.state, op, &At::new(at.stamp(), index));
         self
+    }
+
+    /// The open conflicts.
+    fn conflicts(&self) -> Vec<Conflict> {
+        conflicts::<F, R>(&self.state)
     }
 
     fn value(&self) -> F {
@@ -88,6 +89,14 @@ impl<F, R: Rule<F>> Merged<F, R> {
     fn bytes(&self) -> Vec<u8> {
         bytes(&self.state)
     }
+}
+
+/// The open conflicts of a field.
+fn conflicts<F, R: Rule<F>>(state: &R::State) -> Vec<Conflict> {
+    let aggregate = note();
+    let mut found = Conflicts::new(&aggregate);
+    R::conflicts(state, &mut OpenConflicts::of_field("field", &R::LAW, &mut found));
+    found.into_open()
 }
 
 /// A state's bytes, as field 1.

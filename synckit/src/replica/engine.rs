@@ -316,7 +316,8 @@ impl Engine {
         // States that were folded past a panic are not to be trusted by the next opening.
         let fingerprint = if unsaved.is_sound { self.fingerprint } else { UNSOUND };
         let (position, forks, ruled) = (unsaved.position, unsaved.forks, unsaved.ruled);
-        let mark = CheckpointMark { position, fingerprint, forks, ruled };
+        let conflicts = unsaved.conflicts;
+        let mark = CheckpointMark { position, fingerprint, forks, ruled, conflicts };
         let (store, space) = (Arc::clone(&self.shared.store), self.shared.space.clone());
         let failed = |error| (Input::SaveFailed, error);
         self.tasks.spawn(async move {
@@ -380,7 +381,7 @@ fn encode(unsaved: Unsaved, mark: CheckpointMark) -> Result<Checkpoint, StoreErr
         mark,
         replaces_all: unsaved.replaces_all,
         states: unsaved.encode().map_err(unencodable)?,
-        conflicts: unsaved.conflicts,
+        conflicted: unsaved.conflicted,
     })
 }
 

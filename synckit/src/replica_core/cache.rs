@@ -29,6 +29,10 @@ pub(super) struct Cached {
     /// The log's position when the state last changed, unless that is stored.
     unsaved: Option<Position>,
     weight: usize,
+    /// The number of its open conflicts.
+    open: u64,
+    /// True when the store may name it as one with open conflicts.
+    named: bool,
     /// Set by use, reset by the hand.
     used: AtomicBool,
 }
@@ -83,8 +87,18 @@ impl Cache {
         });
         self.places.insert(aggregate.clone(), place);
         self.ordered.insert(aggregate.clone(), place);
-        let used = AtomicBool::new(true);
-        self.slots[place.0] = Some(Cached { aggregate, state, unsaved: None, weight, used });
+        let open = count(&aggregate, state.as_ref());
+        let (unsaved, named, used) = (None, open > 0, AtomicBool::new(true));
+        self.slots[place.0] = Some(Cached { aggregate, state, unsaved, weight, open, named, used });
+    }
+
+    /// Counts the open conflicts of a state that has changed; how many there were, and are.
+    pub(super) fn recount(&mut self, place: CacheSlot) -> (u64, u64) {
+        let Some(cached) = self.at_mut(place) else { return (0, 0) };
+        let before = cached.open;
+        cached.open = count(&cached.aggregate, cached.state.as_ref());
+        cached.named |= cached.open > 0;
+        (before, cached.open)
     }
 
     /// A state has changed by events of so many bytes of the log up to a position.
@@ -161,6 +175,13 @@ impl Cache {
         self.free.push(place);
     }
 
+    /// The states with open conflicts after an aggregate, ascending.
+    pub(super) fn conflicted(&self, after: Option<&AggregateId>) -> impl Iterator<Item = &Cached> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let places = self.ordered.range::<AggregateId, _>((from, Bound::Unbounded));
+        places.filter_map(|(_, place)| self.at(*place)).filter(|cached| cached.open > 0)
+    }
+
     /// The states of a type's aggregates after a key, ascending.
     pub(super) fn listed<'a>(
         &'a self,
@@ -178,6 +199,22 @@ impl Cache {
             .take_while(move |(id, _)| id.kind == kind)
             .filter_map(|(_, place)| self.at(*place))
     }
+}
+
+impl Cached {
+    /// The number of its open conflicts.
+    pub(super) const fn open(&self) -> u64 {
+        self.open
+    }
+
+    /// True when the store may name it as one with open conflicts, or has to.
+    pub(super) const fn is_named(&self) -> bool {
+        self.named
+    }
+}
+
+fn count(aggregate: &AggregateId, state: &dyn State) -> u64 {
+    state.conflicts(aggregate).len() as u64
 }
 
 const fn weight(encoded: usize) -> usize {

@@ -14,7 +14,6 @@ use crate::block::{BLOCK_BYTES_MAX, Block, BlockPacker};
 use crate::branch::{BranchNo, Branches};
 use crate::chain::{Chain, CommitId};
 use crate::clock::{HybridClock, UnixMillis};
-use crate::conflict::Conflicts;
 use crate::envelope::{Context, Envelope, LeafHasher, Metadata, PAYLOAD_BYTES_MAX};
 use crate::event::{DecodeError, EncodedEvent};
 use crate::id::{AggregateId, Dot, Position, ReplicaId, SpaceId};
@@ -435,7 +434,7 @@ fn try_fold(
     for envelope in commit {
         let at = Stamp { dot: envelope.dot, hlc: envelope.hlc, context };
         let event = RecordedEvent { event: &envelope.event, payload: &envelope.payload };
-        match state.fold(&at, event, &mut Conflicts::new(&envelope.aggregate)) {
+        match state.fold(&at, event) {
             Outcome::Parked(reason) | Outcome::Panicked(reason) => {
                 return Err(EditRefusal::Unreadable(reason));
             }

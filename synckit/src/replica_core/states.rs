@@ -11,7 +11,7 @@ use super::cache::{Cache, CacheSlot, Cached};
 use crate::block::Block;
 use crate::branch::Branches;
 use crate::clock::Hlc;
-use crate::conflict::{Conflict, Conflicts};
+use crate::conflict::Conflict;
 use crate::event::DecodeError;
 use crate::id::{AggregateId, Key, Name, Position};
 use crate::log::{LogBlock, Stamped};
@@ -26,8 +26,6 @@ const CHECKPOINT_EVENTS: u64 = 262_144;
 const CHECKPOINT_BYTES: usize = 32 * 1024 * 1024;
 /// States in memory whose changes are not stored yet, in bytes, before they are written.
 const DIRTY_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Conflicts that are not stored yet before they are written.
-pub(super) const CONFLICTS_MAX: usize = 4_096;
 /// States in memory, in bytes, before those that are stored and not in use are dropped.
 const CACHE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The bytes left of them, so that dropping costs each state little.
@@ -42,7 +40,6 @@ pub(super) struct States {
     /// The position that the stored states reflect, and bytes of the log folded since.
     stored: Position,
     bytes_since: usize,
-    conflicts: Vec<Conflict>,
     tally: Tally,
     /// Reasons of events on which the application's code panicked.
     panicked: BTreeMap<Position, DecodeError>,
@@ -54,23 +51,22 @@ pub(super) struct States {
     saving: Option<Saving>,
     /// Grows when states leave memory.
     evictions: u64,
-    /// Grows when states were stored.
-    saves: u64,
 }
 
 /// The extent of a save under way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Saving {
     through: Position,
-    conflicts: usize,
     /// Bytes of the log folded before it.
     bytes: usize,
 }
 
-/// Counts of what folding met since the replica was opened.
+/// Counts of what the states hold, and of what folding met since the replica was opened.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Tally {
+    /// Open conflicts.
     pub(crate) conflicts: u64,
+    /// Events parked since the replica was opened.
     pub(crate) parked: u64,
 }
 
@@ -90,7 +86,10 @@ pub(crate) struct Unsaved {
     /// True when everything stored before is replaced.
     pub(crate) replaces_all: bool,
     states: Vec<(AggregateId, Box<dyn State>)>,
-    pub(crate) conflicts: Vec<Conflict>,
+    /// The number of open conflicts in all states.
+    pub(crate) conflicts: u64,
+    /// Those of the aggregates that the store names, or has to, and if they have open conflicts.
+    pub(crate) conflicted: Vec<(AggregateId, bool)>,
 }
 
 impl Unsaved {
@@ -101,24 +100,22 @@ impl Unsaved {
 }
 
 impl States {
-    /// Nothing in memory. `stored` is the position that the stored states reflect, if they can be
-    /// used.
-    pub(super) fn new(registry: Registry, stored: Option<Position>) -> Self {
-        let position = stored.unwrap_or(Position::START);
+    /// Nothing in memory. `stored` is the position that the stored states reflect, and the number of
+    /// their open conflicts, if they can be used.
+    pub(super) fn new(registry: Registry, stored: Option<(Position, u64)>) -> Self {
+        let (position, conflicts) = stored.unwrap_or((Position::START, 0));
         Self {
             registry,
             cache: Cache::default(),
             folded: position,
             stored: position,
             bytes_since: 0,
-            conflicts: Vec::new(),
-            tally: Tally { conflicts: 0, parked: 0 },
+            tally: Tally { conflicts, parked: 0 },
             panicked: BTreeMap::new(),
             stale: stored.is_none(),
             partial: stored.is_some(),
             saving: None,
             evictions: 0,
-            saves: 0,
         }
     }
 
@@ -135,11 +132,6 @@ impl States {
         self.partial
     }
 
-    /// True when what is stored belongs to these states.
-    pub(super) const fn has_stored(&self) -> bool {
-        !self.stale
-    }
-
     pub(super) fn contains(&self, aggregate: &AggregateId) -> bool {
         self.cache.contains(aggregate)
     }
@@ -149,19 +141,18 @@ impl States {
         self.evictions
     }
 
-    /// Counts how often states were stored.
-    pub(super) const fn saves(&self) -> u64 {
-        self.saves
-    }
-
     /// The reason of an event's parking, when the application's code panicked on it.
     pub(super) fn panicked(&self, position: Position) -> Option<&DecodeError> {
         self.panicked.get(&position)
     }
 
-    /// The conflicts that are not stored.
-    pub(super) fn conflicts(&self) -> &[Conflict] {
-        &self.conflicts
+    /// The open conflicts of the states in memory after an aggregate, aggregate by aggregate.
+    pub(super) fn conflicts<'a>(
+        &'a self,
+        after: Option<&AggregateId>,
+    ) -> impl Iterator<Item = (&'a AggregateId, Vec<Conflict>)> {
+        let conflicted = self.cache.conflicted(after);
+        conflicted.map(|cached| (&cached.aggregate, cached.state.conflicts(&cached.aggregate)))
     }
 
     /// A state in memory.
@@ -236,9 +227,8 @@ impl States {
             let Some(place) = places[index] else { continue };
             let Some(cached) = self.cache.at_mut(place) else { continue };
             let fold = folds[index].get_or_insert_with(|| BlockFold::of(cached, place));
-            let mut conflicts = Conflicts::new(&aggregates[index]);
             let event = RecordedEvent::of(&stamped.entry);
-            match cached.state.fold(&stamped.stamp(), event, &mut conflicts) {
+            match cached.state.fold(&stamped.stamp(), event) {
                 Outcome::Known => continue,
                 Outcome::Folded => {}
                 Outcome::Parked(_) => self.tally.parked += 1,
@@ -255,9 +245,6 @@ impl States {
             }
             fold.changed = true;
             fold.bytes += event.payload.len();
-            let found = conflicts.into_found();
-            self.tally.conflicts += found.len() as u64;
-            self.conflicts.extend(found);
         }
         if log.end() > self.folded {
             self.folded = log.end();
@@ -266,6 +253,8 @@ impl States {
         let mut changed = Vec::new();
         for fold in folds.into_iter().flatten().filter(|fold| fold.changed) {
             self.cache.changed(fold.place, log.end(), fold.bytes);
+            let (before, open) = self.cache.recount(fold.place);
+            self.tally.conflicts = self.tally.conflicts.saturating_sub(before) + open;
             changed.extend(self.cache.at(fold.place).map(|cached| cached.aggregate.clone()));
         }
         changed
@@ -277,8 +266,7 @@ impl States {
         self.is_dirty()
             && (distance >= CHECKPOINT_EVENTS
                 || self.bytes_since >= CHECKPOINT_BYTES
-                || self.cache.unsaved_bytes() > DIRTY_BYTES_MAX
-                || self.conflicts.len() > CONFLICTS_MAX)
+                || self.cache.unsaved_bytes() > DIRTY_BYTES_MAX)
     }
 
     /// True when anything is unsaved.
@@ -288,15 +276,17 @@ impl States {
 
     /// True when more is unsaved than may be, so that folding waits until it is stored.
     pub(super) fn is_overfull(&self) -> bool {
-        self.cache.unsaved_bytes() > 2 * DIRTY_BYTES_MAX || self.conflicts.len() > 2 * CONFLICTS_MAX
+        self.cache.unsaved_bytes() > 2 * DIRTY_BYTES_MAX
     }
 
     /// Everything that is unsaved; it stays so until [`States::saved`]. Folding may go on meanwhile.
     pub(super) fn save(&mut self, forks: u32, ruled: Position) -> Unsaved {
         let copy = |cached: &Cached| (cached.aggregate.clone(), cached.state.duplicate());
         let states = self.cache.unsaved().map(copy).collect();
-        let (through, conflicts) = (self.folded, self.conflicts.len());
-        self.saving = Some(Saving { through, conflicts, bytes: self.bytes_since });
+        let named = self.cache.unsaved().filter(|cached| cached.is_named());
+        let conflicted =
+            named.map(|cached| (cached.aggregate.clone(), cached.open() > 0)).collect();
+        self.saving = Some(Saving { through: self.folded, bytes: self.bytes_since });
         Unsaved {
             position: self.folded,
             forks,
@@ -304,20 +294,19 @@ impl States {
             is_sound: self.panicked.is_empty(),
             replaces_all: self.stale,
             states,
-            conflicts: self.conflicts.clone(),
+            conflicts: self.tally.conflicts,
+            conflicted,
         }
     }
 
     /// Takes note that what [`States::save`] gave is stored, each state in so many bytes.
     pub(super) fn saved(&mut self, sizes: &[(AggregateId, usize)]) {
-        let Some(Saving { through, conflicts, bytes }) = self.saving.take() else { return };
+        let Some(Saving { through, bytes }) = self.saving.take() else { return };
         for (aggregate, encoded) in sizes {
             self.cache.saved(aggregate, through, *encoded);
         }
-        self.conflicts.drain(..conflicts);
         self.stored = through;
         self.bytes_since -= bytes;
-        self.saves += 1;
         self.stale = false;
     }
 
@@ -338,8 +327,8 @@ impl States {
     /// Stored states cannot be read: all are folded from the log again.
     pub(super) fn start_over(&mut self) {
         let registry = std::mem::take(&mut self.registry);
-        let (evictions, saves) = (self.evictions + 1, self.saves + 1);
-        *self = Self { evictions, saves, ..Self::new(registry, None) };
+        let evictions = self.evictions + 1;
+        *self = Self { evictions, ..Self::new(registry, None) };
     }
 
     /// The states in memory of a type's aggregates after a key.
@@ -380,12 +369,10 @@ fn again<'a>(
 ) -> Box<dyn State> {
     let mut state = before.duplicate();
     for (position, event) in events {
-        // These conflicts were noted when the events were folded first.
-        let mut noted = Conflicts::new(event.entry.aggregate());
         if panicked.contains_key(&position) {
             state.park(&event.stamp());
         } else {
-            state.fold(&event.stamp(), RecordedEvent::of(&event.entry), &mut noted);
+            state.fold(&event.stamp(), RecordedEvent::of(&event.entry));
         }
     }
     state

@@ -30,11 +30,6 @@ impl ReplicaCore {
         self.states.reads_store()
     }
 
-    /// True when the stored conflicts belong to these states.
-    pub(crate) const fn has_stored(&self) -> bool {
-        self.states.has_stored()
-    }
-
     /// Puts a state into memory that was read from the store, in so many bytes, when
     /// [`ReplicaCore::evictions`] was this.
     pub(crate) fn remember(
@@ -63,14 +58,12 @@ impl ReplicaCore {
         self.states.listed(kind, after)
     }
 
-    /// The conflicts that are not stored yet.
-    pub(crate) fn conflicts(&self) -> &[Conflict] {
-        self.states.conflicts()
-    }
-
-    /// Counts the checkpoints: what was unsaved may be stored when this has changed.
-    pub(crate) const fn saves(&self) -> u64 {
-        self.states.saves()
+    /// The open conflicts of the states in memory after an aggregate, aggregate by aggregate.
+    pub(crate) fn conflicts<'a>(
+        &'a self,
+        after: Option<&AggregateId>,
+    ) -> impl Iterator<Item = (&'a AggregateId, Vec<Conflict>)> {
+        self.states.conflicts(after)
     }
 
     /// The reason of an event's parking, when the application's code panicked on it.

@@ -18,8 +18,6 @@ use crate::wire::{Reader, Unknown, WireError};
 pub(super) const BLOCK_HEADER_LEN: usize = BLOCK_MAGIC.len() + 1 + BLOCK_CHECKSUM_LEN;
 /// Length of what stands before a block in its row, without the rows of its runs and anchors.
 const PLACE_LEN: usize = 4 + Digest::LEN;
-/// Length of the hash that stands for a longer key.
-const HASH_LEN: usize = 16;
 
 /// Keys in the table `meta`.
 pub(super) mod meta {
@@ -86,20 +84,6 @@ impl SpaceNumber {
     pub(super) fn state(self, aggregate: &AggregateId) -> Vec<u8> {
         self.key(&[aggregate.kind.as_str().as_bytes(), &[0], aggregate.key.as_bytes()])
     }
-
-    pub(super) fn conflict(self, index: u64) -> Vec<u8> {
-        self.key(&[&index.to_be_bytes()])
-    }
-
-    /// A row that stands for something longer by its hash.
-    pub(super) fn hashed(self, parts: &[&[u8]]) -> Vec<u8> {
-        let mut hasher = blake3::Hasher::new();
-        for part in parts {
-            hasher.update(&(part.len() as u64).to_be_bytes());
-            hasher.update(part);
-        }
-        self.key(&[&hasher.finalize().as_bytes()[..HASH_LEN]])
-    }
 }
 
 /// The last eight bytes of a key as a number.
@@ -111,6 +95,15 @@ pub(super) fn last_number(key: &[u8]) -> Result<u64, Damage> {
 /// The key of the aggregate whose state a row holds.
 pub(super) fn state_key(key: &[u8], prefix: &[u8]) -> Result<Key, Damage> {
     Ok(Key::new(key.strip_prefix(prefix).unwrap_or_default())?)
+}
+
+/// The aggregate that a key built by [`SpaceNumber::state`] names.
+pub(super) fn aggregate_of(key: &[u8], number: SpaceNumber) -> Result<AggregateId, Damage> {
+    let malformed = || Damage::new("a key names no aggregate");
+    let named = key.strip_prefix(&number.prefix()).ok_or_else(malformed)?;
+    let end = named.iter().position(|byte| *byte == 0).ok_or_else(malformed)?;
+    let kind = std::str::from_utf8(&named[..end]).map_err(|_| malformed())?;
+    Ok(AggregateId { kind: Name::new(kind)?, key: Key::new(&named[end + 1..])? })
 }
 
 /// Reads a row of fixed numbers to its end.
@@ -174,23 +167,13 @@ pub(super) struct SpaceRow {
     pub(super) digest: Digest,
     /// Rows in `heads`.
     pub(super) branches: u32,
-    /// Recorded conflicts.
-    pub(super) conflicts: u64,
     /// The mark that its states reflect.
     pub(super) mark: Option<CheckpointMark>,
 }
 
 impl SpaceRow {
     pub(super) const fn empty(number: SpaceNumber) -> Self {
-        Self {
-            number,
-            begins: 0,
-            ends: 0,
-            digest: Digest::START,
-            branches: 0,
-            conflicts: 0,
-            mark: None,
-        }
+        Self { number, begins: 0, ends: 0, digest: Digest::START, branches: 0, mark: None }
     }
 
     /// The log's end.
@@ -206,39 +189,38 @@ impl SpaceRow {
                 ends: int64(input)?,
                 digest: Digest::from_bytes(input.array()?),
                 branches: int32(input)?,
-                conflicts: int64(input)?,
                 mark: read_mark(input)?,
             })
         })
     }
 
     pub(super) fn write(&self) -> Vec<u8> {
-        let (position, fingerprint, forks, ruled) = match &self.mark {
-            Some(mark) => (mark.position.0, mark.fingerprint, mark.forks, mark.ruled.0),
-            None => (0, [0; 32], 0, 0),
-        };
+        let absent = CheckpointMark::new(Position::START, [0; 32], 0);
+        let mark = self.mark.as_ref().unwrap_or(&absent);
         [
             &self.number.prefix()[..],
             &self.begins.to_be_bytes(),
             &self.ends.to_be_bytes(),
             self.digest.as_bytes(),
             &self.branches.to_be_bytes(),
-            &self.conflicts.to_be_bytes(),
+            &mark.conflicts.to_be_bytes(),
             &[u8::from(self.mark.is_some())],
-            &position.to_be_bytes(),
-            &fingerprint,
-            &forks.to_be_bytes(),
-            &ruled.to_be_bytes(),
+            &mark.position.0.to_be_bytes(),
+            &mark.fingerprint,
+            &mark.forks.to_be_bytes(),
+            &mark.ruled.0.to_be_bytes(),
         ]
         .concat()
     }
 }
 
 fn read_mark(input: &mut Reader<'_>) -> Result<Option<CheckpointMark>, WireError> {
+    let conflicts = int64(input)?;
     let present = input.array()? == [1];
     let position = Position(int64(input)?);
     let (fingerprint, forks) = (input.array()?, int32(input)?);
-    let mark = CheckpointMark { position, fingerprint, forks, ruled: Position(int64(input)?) };
+    let ruled = Position(int64(input)?);
+    let mark = CheckpointMark { position, fingerprint, forks, ruled, conflicts };
     Ok(present.then_some(mark))
 }
 

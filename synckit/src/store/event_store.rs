@@ -18,7 +18,6 @@ use super::seal::Damage;
 use super::{Batch, CheckpointMark, Committed, StoreError, StoreErrorKind, identity, locate, view};
 use crate::branch::{Branches, Coverage, Fork};
 use crate::chain::CommitId;
-use crate::conflict::Conflict;
 use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{Cursor, Page};
@@ -388,15 +387,20 @@ impl EventStore {
         self.read("list states", space, read, states).await
     }
 
-    /// Conflicts recorded with checkpoints, in the order in which they were met; at most
-    /// [`LIST_ROWS_MAX`](super::LIST_ROWS_MAX) after the first `skip`.
+    /// Aggregates whose stored states have open conflicts, ascending, after one; at most
+    /// [`LIST_ROWS_MAX`](super::LIST_ROWS_MAX).
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn conflicts(&self, space: &SpaceId, skip: u64) -> Result<Vec<Conflict>, StoreError> {
-        let read = |number| vec![view::conflicts_read(number, skip)];
-        let conflicts = |row: &SpaceRow, rows: &[Vec<Row>]| view::conflicts(row, skip, first(rows));
-        self.read("list conflicts", space, read, conflicts).await
+    pub async fn conflicted(
+        &self,
+        space: &SpaceId,
+        after: Option<&AggregateId>,
+    ) -> Result<Vec<AggregateId>, StoreError> {
+        let read = |number| vec![view::conflicted_read(number, after)];
+        let conflicted =
+            |row: &SpaceRow, rows: &[Vec<Row>]| view::conflicted(row.number, first(rows));
+        self.read("list aggregates with conflicts", space, read, conflicted).await
     }
 
     /// Ends this use: later calls through it fail with [`StoreErrorKind::Closed`]. The last use

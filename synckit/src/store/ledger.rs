@@ -4,7 +4,7 @@
 //! behind. Admission builds on what is remembered of the space; the row of
 //! the space guards the write, so another process that wrote in the meantime is noticed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +16,6 @@ use super::encoding::{
     write_cursor, write_place,
 };
 use super::queue::{Queue, Staged, Written};
-use super::record::conflict_id;
 use super::rows::{Change, Guard, KeyRange, Read, Row, Rows, Table, WriteSet};
 use super::seal::{Damage, sealed};
 use super::space::{Known, Space, Spaces};
@@ -25,12 +24,11 @@ use super::{
     view,
 };
 use crate::branch::{Branch, BranchNo, Branches};
-use crate::conflict::Conflict;
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{Admission, Admitted, Answers, Cursor, Decision, LogBlock, Refusal};
+use crate::platform;
 use crate::ruling::Rulings;
-use crate::{platform, wire};
 
 /// Most times that a batch is staged because other processes wrote in between.
 const ATTEMPTS_MAX: usize = 64;
@@ -305,8 +303,7 @@ impl Ledger {
             draft.cursors.push((*peer, *cursor));
         }
         if let Some(checkpoint) = &batch.checkpoint {
-            let recorded = self.recorded(space, known, batch, checkpoint).await?;
-            draft.checkpoint(checkpoint, recorded)?;
+            draft.checkpoint(checkpoint);
         }
         let (head, before) = (Position(draft.row.ends), known.row.ends);
         let (appended, blocks) = (head.0 - before, admitted.blocks);
@@ -362,26 +359,6 @@ impl Ledger {
                 }
             }
         }
-    }
-
-    /// Finds which of a checkpoint's conflicts are recorded already.
-    async fn recorded(
-        &self,
-        space: &Arc<Space>,
-        known: &Known,
-        batch: &Batch,
-        checkpoint: &Checkpoint,
-    ) -> Result<BTreeSet<Vec<u8>>, StoreError> {
-        if checkpoint.conflicts.is_empty() || checkpoint.replaces_all {
-            return Ok(BTreeSet::new());
-        }
-        let keys = checkpoint.conflicts.iter().map(|of| conflict_key(known.row.number, of));
-        let keys: Vec<_> = keys.collect::<Result<_, _>>()?;
-        let reads = keys.iter().map(|key| Read::get(Table::ConflictsSeen, key)).collect();
-        self.settled(space, known, batch).await?;
-        let found = self.rows().read(reads).await?;
-        let recorded = keys.into_iter().zip(found).filter(|(_, rows)| !rows.is_empty());
-        Ok(recorded.map(|(key, _)| key).collect())
     }
 
     /// Waits until everything staged so far is written, so that reading shows it.
@@ -477,33 +454,27 @@ impl Changes {
         self.branches = branches;
     }
 
-    fn checkpoint(
-        &mut self,
-        checkpoint: &Checkpoint,
-        mut recorded: BTreeSet<Vec<u8>>,
-    ) -> Result<(), StoreError> {
+    fn checkpoint(&mut self, checkpoint: &Checkpoint) {
         let number = self.row.number;
         if checkpoint.replaces_all {
-            for table in [Table::States, Table::Conflicts, Table::ConflictsSeen] {
+            for table in [Table::States, Table::Conflicted] {
                 let range: KeyRange = number.range();
                 self.changes.push(Change::Remove { table, range });
             }
-            self.row.conflicts = 0;
         }
         for (aggregate, state) in &checkpoint.states {
             self.put(Table::States, number.state(aggregate), &[state]);
         }
-        for conflict in &checkpoint.conflicts {
-            let key = conflict_key(number, conflict)?;
-            if recorded.insert(key.clone()) {
-                self.put(Table::ConflictsSeen, key, &[]);
-                let content = wire::encode(conflict).map_err(Damage::from)?;
-                self.put(Table::Conflicts, number.conflict(self.row.conflicts), &[&content]);
-                self.row.conflicts += 1;
+        for (aggregate, is_conflicted) in &checkpoint.conflicted {
+            let key = number.state(aggregate);
+            if *is_conflicted {
+                self.put(Table::Conflicted, key, &[]);
+            } else {
+                let range = KeyRange::one(&key);
+                self.changes.push(Change::Remove { table: Table::Conflicted, range });
             }
         }
         self.row.mark = Some(checkpoint.mark.clone());
-        Ok(())
     }
 }
 
@@ -555,12 +526,6 @@ fn space_value(change: &Change) -> Option<Bytes> {
         Change::Put { table: Table::Spaces, value, .. } => Some(value.clone()),
         _ => None,
     }
-}
-
-fn conflict_key(number: SpaceNumber, conflict: &Conflict) -> Result<Vec<u8>, StoreError> {
-    let (aggregate, field, writes) = conflict_id(conflict).map_err(Damage::from)?;
-    let (kind, key) = (aggregate.kind.as_str().as_bytes(), aggregate.key.as_bytes());
-    Ok(number.hashed(&[kind, key, field.as_bytes(), &writes[0], &writes[1]]))
 }
 
 fn answer(found: &[Vec<Row>], index: usize) -> &[Row] {

@@ -121,21 +121,19 @@ pub enum Table {
     Cursors,
     /// Materialized states of aggregates.
     States,
-    /// Recorded conflicts.
-    Conflicts,
-    /// Keys of recorded conflicts.
-    ConflictsSeen,
-    /// The names of spaces.
-    Names,
+    /// The names of spaces. Earlier programs had tables 7 and 8.
+    Names = 9,
     /// Blocks in which hubs rule.
     Control,
     /// Blocks that wait for what they follow, out of a damaged file.
     Left,
+    /// Aggregates with open conflicts.
+    Conflicted,
 }
 
 impl Table {
     /// All tables, by number.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 11] = [
         Self::Meta,
         Self::Spaces,
         Self::Log,
@@ -143,11 +141,10 @@ impl Table {
         Self::Runs,
         Self::Cursors,
         Self::States,
-        Self::Conflicts,
-        Self::ConflictsSeen,
         Self::Names,
         Self::Control,
         Self::Left,
+        Self::Conflicted,
     ];
 
     /// The table's name: `a-z` and `_`.
@@ -160,11 +157,10 @@ impl Table {
             Self::Runs => "runs",
             Self::Cursors => "cursors",
             Self::States => "states",
-            Self::Conflicts => "conflicts",
-            Self::ConflictsSeen => "conflicts_seen",
             Self::Names => "names",
             Self::Control => "control",
             Self::Left => "left",
+            Self::Conflicted => "conflicted",
         }
     }
 

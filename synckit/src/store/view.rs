@@ -2,24 +2,21 @@
 //!
 //! Every question is answered from one state of the rows, together with the row of its space. Rows
 //! are checked against each other, not only against their seals: blocks must follow one another
-//! without a gap and reach as far as the space's row says, and heads and conflicts are counted. A
-//! row that damage made unfindable is noticed so.
+//! without a gap and reach as far as the space's row says, and heads are counted. A row that damage made unfindable is noticed so.
 
 use bytes::Bytes;
 
 use super::LIST_ROWS_MAX;
 use super::encoding::{
-    RunRow, SpaceNumber, SpaceRow, content, last_number, only, read_branch, read_cursor, read_log,
-    space_key, state_key,
+    RunRow, SpaceNumber, SpaceRow, aggregate_of, content, last_number, only, read_branch,
+    read_cursor, read_log, space_key, state_key,
 };
 use super::rows::{KeyRange, Read, Row, Table};
 use super::seal::Damage;
 use crate::block::BLOCK_BYTES_MAX;
 use crate::branch::{BRANCHES_MAX, BranchNo, Branches};
-use crate::conflict::Conflict;
 use crate::id::{AggregateId, Key, Name, Position, SpaceId};
 use crate::log::{Cursor, LogBlock, Page, READ_BYTES_MAX};
-use crate::wire;
 
 /// Most blocks of one page of a log.
 const PAGE_ROWS_MAX: usize = 4_096;
@@ -225,22 +222,22 @@ pub(super) fn state_read(number: SpaceNumber, aggregate: &AggregateId) -> Read {
     Read::get(Table::States, &number.state(aggregate))
 }
 
-/// The read of the conflicts behind the first `skip`.
-pub(super) fn conflicts_read(number: SpaceNumber, skip: u64) -> Read {
-    let range = number.range_from(number.conflict(skip));
-    Read { rows_max: LIST_ROWS_MAX, ..Read::range(Table::Conflicts, range) }
+/// The read of the aggregates with open conflicts after one.
+pub(super) fn conflicted_read(number: SpaceNumber, after: Option<&AggregateId>) -> Read {
+    let mut range = number.range();
+    if let Some(after) = after {
+        // The least key greater than that of `after`.
+        range.from = number.state(after);
+        range.from.push(0);
+    }
+    Read { rows_max: LIST_ROWS_MAX, ..Read::range(Table::Conflicted, range) }
 }
 
-/// Conflicts in the order of recording.
-pub(super) fn conflicts(
-    space: &SpaceRow,
-    skip: u64,
-    rows: &[Row],
-) -> Result<Vec<Conflict>, Damage> {
-    let end = space.conflicts.min(skip.saturating_add(LIST_ROWS_MAX as u64));
-    let expected = (skip..end).map(|index| space.number.conflict(index));
-    if !rows.iter().map(|row| &row.key).eq(expected.collect::<Vec<_>>().iter()) {
-        return Err(Damage::new("a recorded conflict is missing"));
-    }
-    rows.iter().map(|row| Ok(wire::decode(&content(Table::Conflicts, row)?)?)).collect()
+/// Aggregates with open conflicts, ascending.
+pub(super) fn conflicted(number: SpaceNumber, rows: &[Row]) -> Result<Vec<AggregateId>, Damage> {
+    let aggregate = |row: &Row| {
+        content(Table::Conflicted, row)?;
+        aggregate_of(&row.key, number)
+    };
+    rows.iter().map(aggregate).collect()
 }

@@ -84,7 +84,7 @@ macro_rules! __store_contract {
             a_block_that_is_partly_held_is_appended_without_that_part,
             a_cancelled_wait_loses_nothing,
             a_commit_that_nobody_waits_for_does_no_harm,
-            a_conflict_is_recorded_once_and_in_order,
+            aggregates_with_conflicts_are_named_until_they_have_none,
             a_cursor_is_checked_against_the_log,
             a_cursor_of_another_log_is_none,
             a_fork_of_older_events_is_found,

@@ -2,7 +2,6 @@
 //! library, written from the page on merging alone.
 
 use synckit::clock::Hlc;
-use synckit::conflict::Conflicts;
 use synckit::id::{Dot, ReplicaId};
 use synckit::merge::{At, Handle, Law, MergeState, OpId, Rule, SingleValue};
 use synckit::wire::{self, Field as _, Reader, Shape, WireError, WireType, Writer};
@@ -29,7 +28,7 @@ impl<F: wire::Field + Default> Rule<F> for FirstWrite {
     type Op = F;
     type State = First<F>;
 
-    fn fold(state: &mut First<F>, value: F, at: &At<'_>, _: &mut Conflicts<'_>) {
+    fn fold(state: &mut First<F>, value: F, at: &At<'_>) {
         let order = at.order();
         if state.write.as_ref().is_none_or(|(hlc, id, _)| order < (*hlc, *id)) {
             state.write = Some((order.0, order.1, value));

@@ -27,7 +27,7 @@ async fn two_who_write_the_same_value_do_not_conflict() {
         replica.edit(&seat(), |it| it.celsius.set(20.5)).await.unwrap();
     }
     meet(&hub, &[&ann, &bob]).await;
-    assert_eq!(ann.conflicts(0).await.unwrap(), []);
+    assert_eq!(ann.conflicts(None).await.unwrap(), []);
     assert_eq!(ann.state_hash().await.unwrap(), bob.state_hash().await.unwrap());
 }
 
@@ -71,7 +71,7 @@ async fn a_conflict_names_the_entry_that_it_is_about() {
     ann.edit(&seat(), |it| it.remarks.entry("tea").set("hot")).await.unwrap();
     bob.edit(&seat(), |it| it.remarks.entry("tea").set("cold")).await.unwrap();
     meet(&hub, &[&ann, &bob]).await;
-    let conflicts = ann.conflicts(0).await.unwrap();
+    let conflicts = ann.conflicts(None).await.unwrap();
     assert_eq!(conflicts[0].field, "remarks[\"tea\"]");
     assert_eq!(conflicts[0].rule, "map(lww)");
 }

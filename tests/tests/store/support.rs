@@ -5,9 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use synckit::branch::{Branches, Fork};
 use synckit::chain::CommitId;
-use synckit::clock::Hlc;
-use synckit::conflict::{Conflict, Conflicts, Write};
-use synckit::id::{Dot, Key, Position, ReplicaId, SpaceId};
+use synckit::id::{AggregateId, Key, Position, ReplicaId, SpaceId};
 use synckit::log::{Cursor, Digest, LogBlock};
 use synckit::store::{Batch, Checkpoint, CheckpointMark, EventStore, RedbOptions, StoreError};
 use synckit::testing::faults::FaultyDisk;
@@ -48,17 +46,9 @@ fn a_cursor(part: u64) -> Cursor {
 fn checkpoint(ann: &Author, part: u64) -> Checkpoint {
     let state = format!("state {part}").into();
     let mark = CheckpointMark::new(Position(3 * part), [4; 32], 0);
-    Checkpoint::new(mark, vec![(ann.aggregate().clone(), state)], conflicts(ann, part))
-}
-
-fn conflicts(ann: &Author, part: u64) -> Vec<Conflict> {
-    let write = |seq| {
-        let dot = Dot { replica: ann.id(), seq };
-        Write::new(&"\u{7}".to_owned(), Hlc::from_bits(seq << 16), dot)
-    };
-    let mut conflicts = Conflicts::new(ann.aggregate());
-    conflicts.note("title", "lww", write(part + 2), write(part + 1));
-    conflicts.into_found()
+    let mut checkpoint = Checkpoint::new(mark, vec![(ann.aggregate().clone(), state)]);
+    checkpoint.conflicted = vec![(ann.aggregate().clone(), true)];
+    checkpoint
 }
 
 /// The holdings of a store in the story's space, whether it folds events or only keeps and forwards
@@ -71,7 +61,7 @@ pub(crate) struct Log {
     cursor: Option<Cursor>,
     ends: bool,
     mark: Option<CheckpointMark>,
-    conflicts: Vec<Conflict>,
+    conflicted: Vec<AggregateId>,
     forks: Vec<Fork>,
 }
 
@@ -87,7 +77,7 @@ impl Log {
             cursor: store.cursor(&space, &peer()).await?,
             ends: store.check(&space, end).await?,
             mark: store.checkpoint(&space).await?,
-            conflicts: store.conflicts(&space, 0).await?,
+            conflicted: store.conflicted(&space, None).await?,
             forks: store.forks(&space).await?,
         })
     }

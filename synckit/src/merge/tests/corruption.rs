@@ -6,7 +6,6 @@ use proptest::sample::Index;
 use proptest::test_runner::Config;
 
 use super::world::{State, history};
-use super::*;
 
 proptest! {
     #![proptest_config(Config { cases: 400, failure_persistence: None, ..Config::default() })]
@@ -14,8 +13,7 @@ proptest! {
     #[test]
     fn a_state_comes_back_from_its_bytes(history in history()) {
         let mut state = State::default();
-        let aggregate = note();
-        history.iter().for_each(|event| state.apply(event, &mut Conflicts::new(&aggregate)));
+        history.iter().for_each(|event| state.apply(event));
         prop_assert_eq!(State::restore(&state.bytes()), Ok(state));
     }
 
@@ -26,8 +24,7 @@ proptest! {
         length in any::<Index>(),
     ) {
         let mut state = State::default();
-        let aggregate = note();
-        history.iter().for_each(|event| state.apply(event, &mut Conflicts::new(&aggregate)));
+        history.iter().for_each(|event| state.apply(event));
         let mut bytes = state.bytes();
         for (at, byte, small) in damage {
             if !bytes.is_empty() {
@@ -41,7 +38,7 @@ proptest! {
         if let Ok(other) = State::restore(&bytes) {
             prop_assert_eq!(other.bytes(), bytes);
             let mut state = other;
-            history.iter().for_each(|event| state.apply(event, &mut Conflicts::new(&aggregate)));
+            history.iter().for_each(|event| state.apply(event));
         }
     }
 }

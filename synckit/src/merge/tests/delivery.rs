@@ -8,15 +8,14 @@ use proptest::sample::Index;
 use proptest::test_runner::Config;
 
 use super::world::{Change, Event, State, delivered, history};
-use super::*;
 
 proptest! {
     #![proptest_config(Config { cases: 300, failure_persistence: None, ..Config::default() })]
 
     #[test]
     fn the_order_of_delivery_decides_nothing(history in history(), picks in picks()) {
-        let here = fold(&history).0;
-        let there = fold(&delivered(&history, &picks)).0;
+        let here = fold(&history);
+        let there = fold(&delivered(&history, &picks));
         prop_assert_eq!(here.bytes(), there.bytes());
         prop_assert_eq!(here, there);
     }
@@ -32,9 +31,9 @@ proptest! {
             if stored & (1 << place) != 0 {
                 state = State::restore(&state.bytes()).unwrap();
             }
-            state.apply(event, &mut Conflicts::new(&note()));
+            state.apply(event);
         }
-        prop_assert_eq!(state.bytes(), fold(&history).0.bytes());
+        prop_assert_eq!(state.bytes(), fold(&history).bytes());
     }
 
     #[test]
@@ -42,7 +41,7 @@ proptest! {
         history in history(),
         picks in picks(),
     ) {
-        let state = fold(&delivered(&history, &picks)).0.shown();
+        let state = fold(&delivered(&history, &picks)).shown();
         let last = titles(&history).into_iter().max_by_key(|(event, _)| event.at.stamp().order());
         let title = last.map(|(_, title)| title.to_string()).unwrap_or_default();
         prop_assert_eq!(state.title, title);
@@ -71,47 +70,12 @@ proptest! {
             prop_assert_eq!(state.shelves.get(&key).cloned(), shelf(&history, key));
         }
     }
-
-    #[test]
-    fn every_overwritten_write_that_nobody_had_seen_is_recorded_as_beaten_by_a_later_one(
-        history in history(),
-        picks in picks(),
-    ) {
-        let titles: BTreeMap<_, _> =
-            titles(&history).into_iter().map(|(event, title)| (event.at.dot, (event, title))).collect();
-        let (state, conflicts) = fold(&delivered(&history, &picks));
-        let conflicts: Vec<_> =
-            conflicts.iter().filter(|conflict| titles.contains_key(&conflict.loser.dot)).collect();
-        let losers: Vec<_> = conflicts.iter().map(|conflict| conflict.loser.dot).collect();
-        let distinct: BTreeSet<_> = losers.iter().collect();
-        prop_assert_eq!(distinct.len(), losers.len(), "no write is beaten twice");
-        for conflict in &conflicts {
-            let [(winner, won), (loser, lost)] =
-                [&conflict.winner, &conflict.loser].map(|write| titles[&write.dot]);
-            prop_assert!(winner.at.stamp().order() > loser.at.stamp().order());
-            prop_assert!(!winner.saw(loser) && !loser.saw(winner), "the writes were concurrent");
-            prop_assert_ne!(won, lost, "they wrote different values");
-        }
-        let unseen = titles.values().filter(|(write, _)| !titles.values().any(|(later, _)| later.saw(write)));
-        let values: BTreeSet<_> = titles.values().map(|(_, title)| title).collect();
-        for (write, _) in unseen {
-            let holds = titles.values().all(|(other, _)| other.at.stamp().order() <= write.at.stamp().order());
-            prop_assert!(!holds || !losers.contains(&write.at.dot));
-            // A write of the value that it meets is no conflict.
-            if values.len() == titles.len() {
-                prop_assert_eq!(losers.contains(&write.at.dot), !holds);
-            }
-        }
-        prop_assert_eq!(state.title == Heads::default(), titles.is_empty());
-    }
 }
 
-fn fold(log: &[Event]) -> (State, Vec<Conflict>) {
-    let aggregate = note();
-    let mut conflicts = Conflicts::new(&aggregate);
+fn fold(log: &[Event]) -> State {
     let mut state = State::default();
-    log.iter().for_each(|event| state.apply(event, &mut conflicts));
-    (state, conflicts.into_found())
+    log.iter().for_each(|event| state.apply(event));
+    state
 }
 
 fn picks() -> impl Strategy<Value = Vec<Index>> {

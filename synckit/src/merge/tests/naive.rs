@@ -34,11 +34,28 @@ impl<O> Made<O> {
     }
 }
 
-/// Holds the rule `R` for fields of type `F` against `expected`.
+/// Holds the rule `R` for fields of type `F` against `expected`; nothing is in conflict.
 pub(super) fn holds<F, R>(
     draw: impl Fn(&mut Rng) -> R::Op,
     commutes: impl Fn(&R::Op) -> bool,
     expected: impl Fn(&[Made<R::Op>]) -> F,
+) where
+    F: Field,
+    R: Rule<F>,
+{
+    holds_with::<F, R>(draw, commutes, expected, |_| Vec::new());
+}
+
+/// An open conflict: the event that holds, and those that lost, ascending.
+pub(super) type Open = (Dot, BTreeSet<Dot>);
+
+/// Holds the rule `R` for fields of type `F` against `expected`, and its open conflicts against
+/// `open`.
+pub(super) fn holds_with<F, R>(
+    draw: impl Fn(&mut Rng) -> R::Op,
+    commutes: impl Fn(&R::Op) -> bool,
+    expected: impl Fn(&[Made<R::Op>]) -> F,
+    open: impl Fn(&[Made<R::Op>]) -> Vec<Open>,
 ) where
     F: Field,
     R: Rule<F>,
@@ -51,10 +68,18 @@ pub(super) fn holds<F, R>(
         for _ in 1..DELIVERIES {
             let again = delivered::<F, R>(rng, &history);
             assert_eq!(bytes(&again), bytes(&first), "seed {seed}: {history:#?}");
+            let [here, there] = [&again, &first].map(conflicts::<F, R>);
+            assert_eq!(here, there, "seed {seed}: {history:#?}");
         }
         let shown = R::value(&first);
         if kind != Kind::ShortContexts {
             assert_eq!(shown, expected(&history), "seed {seed}: {history:#?}");
+            let found = conflicts::<F, R>(&first).into_iter();
+            let found = found.map(|conflict| {
+                let losers = conflict.losers.iter().map(|write| write.dot).collect();
+                (conflict.winner.unwrap().dot, losers)
+            });
+            assert_eq!(found.collect::<Vec<_>>(), open(&history), "seed {seed}: {history:#?}");
         }
     }
 }
@@ -137,9 +162,8 @@ fn delivered<F, R: Rule<F>>(rng: &mut Rng, history: &[Made<R::Op>]) -> R::State 
         let next: Vec<_> = (0..history.len()).filter(is_next).collect();
         let event = next[rng.below(next.len())];
         folded.insert(event);
-        let (Made { op, at, .. }, aggregate) = (history[event].clone(), note());
-        let at = At::new(at.stamp(), 0, "field", &R::LAW);
-        R::fold(&mut state, op, &at, &mut Conflicts::new(&aggregate));
+        let Made { op, at, .. } = history[event].clone();
+        R::fold(&mut state, op, &At::new(at.stamp(), 0));
         if rng.below(4) == 0 {
             state = restored(&bytes(&state)).unwrap();
         }

@@ -72,54 +72,54 @@ pub(super) struct Event {
 }
 
 impl State {
-    pub(super) fn apply(&mut self, event: &Event, conflicts: &mut Conflicts<'_>) {
+    pub(super) fn apply(&mut self, event: &Event) {
         let at = event.at.stamp();
         let text = |n: &u8| n.to_string();
         let bare = |key: &u8| MapOp::Removed { key: *key, seen: () };
         match event.change.clone() {
             Change::Title(n) => {
-                fold::<String, Lww>(&mut self.title, LwwOp::Set(text(&n)), at, conflicts);
+                fold::<String, Lww>(&mut self.title, LwwOp::Set(text(&n)), at);
             }
             Change::Visits(n) => {
-                fold::<i64, Counter>(&mut self.visits, CounterOp::Added(n), at, conflicts);
+                fold::<i64, Counter>(&mut self.visits, CounterOp::Added(n), at);
             }
             Change::Severity(n) => {
-                fold::<u8, Max>(&mut self.severity, MaxOp::Raised(n), at, conflicts);
+                fold::<u8, Max>(&mut self.severity, MaxOp::Raised(n), at);
             }
             Change::Earliest(n) => {
-                fold::<Option<i16>, Min>(&mut self.earliest, MinOp::Lowered(n), at, conflicts);
+                fold::<Option<i16>, Min>(&mut self.earliest, MinOp::Lowered(n), at);
             }
             Change::Insert(n) => {
-                fold::<BTreeSet<u8>, Set>(&mut self.tags, SetOp::Inserted(n), at, conflicts);
+                fold::<BTreeSet<u8>, Set>(&mut self.tags, SetOp::Inserted(n), at);
             }
             Change::Remove(n) => {
-                fold::<BTreeSet<u8>, Set>(&mut self.tags, SetOp::Removed(n), at, conflicts);
+                fold::<BTreeSet<u8>, Set>(&mut self.tags, SetOp::Removed(n), at);
             }
             Change::Label(key, n) => {
                 let op = MapOp::Entry { key, op: LwwOp::Set(text(&n)) };
-                fold::<BTreeMap<u8, String>, Map<Lww>>(&mut self.labels, op, at, conflicts);
+                fold::<BTreeMap<u8, String>, Map<Lww>>(&mut self.labels, op, at);
             }
             Change::Unlabel(key) => {
-                fold::<BTreeMap<u8, String>, Map<Lww>>(&mut self.labels, bare(&key), at, conflicts);
+                fold::<BTreeMap<u8, String>, Map<Lww>>(&mut self.labels, bare(&key), at);
             }
             Change::Hold(key, n) => {
                 let op = MapOp::Entry { key, op: CounterOp::Added(n) };
-                fold::<BTreeMap<u8, i64>, Map<Counter>>(&mut self.held, op, at, conflicts);
+                fold::<BTreeMap<u8, i64>, Map<Counter>>(&mut self.held, op, at);
             }
             Change::Drop(key, seen) => {
                 let op = MapOp::Removed { key, seen };
-                fold::<BTreeMap<u8, i64>, Map<Counter>>(&mut self.held, op, at, conflicts);
+                fold::<BTreeMap<u8, i64>, Map<Counter>>(&mut self.held, op, at);
             }
             Change::Group(key, n) => self.group(MapOp::Entry { key, op: SetOp::Inserted(n) }, at),
             Change::Leave(key, n) => self.group(MapOp::Entry { key, op: SetOp::Removed(n) }, at),
             Change::Disband(key) => self.group(MapOp::Removed { key, seen: () }, at),
             Change::Peak(key, n) => {
                 let op = MapOp::Entry { key, op: MaxOp::Raised(n) };
-                fold::<BTreeMap<u8, u8>, Map<Max>>(&mut self.peaks, op, at, conflicts);
+                fold::<BTreeMap<u8, u8>, Map<Max>>(&mut self.peaks, op, at);
             }
             Change::Level(key) => {
                 let op = MapOp::Removed { key, seen: () };
-                fold::<BTreeMap<u8, u8>, Map<Max>>(&mut self.peaks, op, at, conflicts);
+                fold::<BTreeMap<u8, u8>, Map<Max>>(&mut self.peaks, op, at);
             }
             Change::Stock(key, inner, n) => {
                 let op = MapOp::Entry { key: inner, op: CounterOp::Added(n) };
@@ -134,15 +134,11 @@ impl State {
     }
 
     fn shelve(&mut self, op: <Map<Map<Counter>> as Rule<Shelves>>::Op, at: Stamp<'_>) {
-        let aggregate = note();
-        let conflicts = &mut Conflicts::new(&aggregate);
-        fold::<Shelves, Map<Map<Counter>>>(&mut self.shelves, op, at, conflicts);
+        fold::<Shelves, Map<Map<Counter>>>(&mut self.shelves, op, at);
     }
 
     fn group(&mut self, op: MapOp<u8, SetOp<u8>>, at: Stamp<'_>) {
-        let aggregate = note();
-        let conflicts = &mut Conflicts::new(&aggregate);
-        fold::<BTreeMap<u8, BTreeSet<u8>>, Map<Set>>(&mut self.groups, op, at, conflicts);
+        fold::<BTreeMap<u8, BTreeSet<u8>>, Map<Set>>(&mut self.groups, op, at);
     }
 
     pub(super) fn shown(&self) -> Shown {
@@ -214,13 +210,8 @@ impl State {
     }
 }
 
-fn fold<F, R: Rule<F>>(
-    state: &mut R::State,
-    op: R::Op,
-    at: Stamp<'_>,
-    conflicts: &mut Conflicts<'_>,
-) {
-    R::fold(state, op, &At::new(at, 0, "field", &R::LAW), conflicts);
+fn fold<F, R: Rule<F>>(state: &mut R::State, op: R::Op, at: Stamp<'_>) {
+    R::fold(state, op, &At::new(at, 0));
 }
 
 impl Change {
@@ -280,10 +271,9 @@ pub(super) fn history() -> impl Strategy<Value = Vec<Event>> {
 
 /// The state of an author who has seen these of the events.
 fn state_of(events: &[Event], seen: &VectorClock) -> State {
-    let aggregate = note();
     let mut state = State::default();
     for event in events.iter().filter(|event| seen.contains(event.at.dot)) {
-        state.apply(event, &mut Conflicts::new(&aggregate));
+        state.apply(event);
     }
     state
 }

@@ -19,7 +19,7 @@ pub async fn a_fresh_store_is_empty(store: Store) {
     assert!(!store.check(&space, a_cursor(1)).await.unwrap());
     assert!(store.cover(&space, &[ann.head()]).await.unwrap().is_empty());
     assert!(store.states(&space, &ann.aggregate().kind, None, 10).await.unwrap().is_empty());
-    assert!(store.conflicts(&space, 0).await.unwrap().is_empty());
+    assert!(store.conflicted(&space, None).await.unwrap().is_empty());
     assert!(store.forks(&space).await.unwrap().is_empty());
 }
 
@@ -170,7 +170,7 @@ fn full_batch(blocks: &[crate::block::Block]) -> Batch {
         mark: CheckpointMark::new(Position(3), [4; 32], 0),
         replaces_all: false,
         states: vec![(Author::new(1).aggregate().clone(), "state".into())],
-        conflicts: Vec::new(),
+        conflicted: Vec::new(),
     });
     full
 }

@@ -3,17 +3,14 @@
 use bytes::Bytes;
 
 use super::{Store, commit};
-use crate::clock::Hlc;
-use crate::conflict::{Conflict, Write};
-use crate::id::{AggregateId, Dot, Key, Name, Position, SpaceId};
+use crate::id::{AggregateId, Key, Name, Position, SpaceId};
 use crate::store::{Batch, Checkpoint, CheckpointMark, LIST_ROWS_MAX};
-use crate::testing::Author;
 
 /// A checkpoint replaces the states that it names; with `replaces_all` the others go as well.
 pub async fn states_stay_until_they_are_replaced(store: Store) {
     let space = SpaceId::default();
     checkpoint(&store, 1, false, &[("a", "1"), ("b", "1")], &[]).await;
-    checkpoint(&store, 2, false, &[("b", "2")], &[conflict(1, 2)]).await;
+    checkpoint(&store, 2, false, &[("b", "2")], &[("b", true)]).await;
     assert_eq!(listed(&store, None, 10).await, [("a", "1"), ("b", "2")].map(owned));
     assert_eq!(store.state(&space, &note("b")).await.unwrap(), Some("2".into()));
     assert_eq!(store.state(&space, &note("c")).await.unwrap(), None);
@@ -22,7 +19,7 @@ pub async fn states_stay_until_they_are_replaced(store: Store) {
     checkpoint(&store, 3, true, &[("c", "3")], &[]).await;
     assert_eq!(listed(&store, None, 10).await, [owned(("c", "3"))]);
     assert_eq!(store.state(&space, &note("a")).await.unwrap(), None);
-    assert!(store.conflicts(&space, 0).await.unwrap().is_empty());
+    assert!(store.conflicted(&space, None).await.unwrap().is_empty());
     let mark = store.checkpoint(&space).await.unwrap().unwrap();
     assert_eq!(mark, CheckpointMark::new(Position(3), [3; 32], 3));
 }
@@ -53,25 +50,29 @@ pub async fn states_are_listed_by_key_in_pages(store: Store) {
     assert!(listed(&store, None, 0).await.is_empty());
 }
 
-/// A conflict of the same field between the same two writes is recorded once; the order is that of
-/// recording.
-pub async fn a_conflict_is_recorded_once_and_in_order(store: Store) {
+/// Checkpoints name aggregates with open conflicts, and those that have none any more.
+pub async fn aggregates_with_conflicts_are_named_until_they_have_none(store: Store) {
     let space = SpaceId::default();
-    let mut swapped = conflict(1, 2);
-    std::mem::swap(&mut swapped.winner, &mut swapped.loser);
-    let other_field = Conflict { field: "body".into(), ..conflict(1, 2) };
-    checkpoint(&store, 1, false, &[], &[conflict(5, 6), conflict(1, 2)]).await;
-    let again = [conflict(1, 2), swapped, other_field.clone(), conflict(0, 9), conflict(0, 9)];
-    checkpoint(&store, 2, false, &[], &again).await;
-    let recorded = [conflict(5, 6), conflict(1, 2), other_field, conflict(0, 9)];
-    for skip in 0..=5usize {
-        let found = store.conflicts(&space, skip as u64).await.unwrap();
-        assert_eq!(found, recorded[skip.min(4)..]);
+    let other = AggregateId { kind: Name::new("note.x").unwrap(), ..note("a") };
+    checkpoint(&store, 1, false, &[], &[("b", true), ("ab", true), ("c", false)]).await;
+    let mut foreign = full(2, false, &[], &[("a", true), ("b", false), ("b", true)]);
+    foreign.checkpoint.as_mut().unwrap().conflicted.push((other.clone(), true));
+    commit(&store, foreign).await;
+    let named = [note("a"), note("ab"), note("b"), other];
+    assert_eq!(store.conflicted(&space, None).await.unwrap(), named);
+    for (place, after) in named.iter().enumerate() {
+        assert_eq!(store.conflicted(&space, Some(after)).await.unwrap(), named[place + 1..]);
     }
-    let many: Vec<_> = (0..=LIST_ROWS_MAX as u64).map(|n| conflict(100, 1_000 + n)).collect();
-    checkpoint(&store, 3, false, &[], &many).await;
-    assert_eq!(store.conflicts(&space, 0).await.unwrap().len(), LIST_ROWS_MAX);
-    assert_eq!(store.conflicts(&space, LIST_ROWS_MAX as u64).await.unwrap().len(), 5);
+    checkpoint(&store, 3, false, &[], &[("ab", false)]).await;
+    assert_eq!(store.conflicted(&space, None).await.unwrap().len(), 3);
+    let many: Vec<_> = (0..=LIST_ROWS_MAX).map(|n| format!("{n:09}")).collect();
+    let many: Vec<_> = many.iter().map(|key| (key.as_str(), true)).collect();
+    checkpoint(&store, 4, false, &[], &many).await;
+    let page = store.conflicted(&space, None).await.unwrap();
+    assert_eq!(page.len(), LIST_ROWS_MAX);
+    assert_eq!(store.conflicted(&space, page.last()).await.unwrap().len(), 4);
+    checkpoint(&store, 5, true, &[], &[]).await;
+    assert_eq!(store.conflicted(&space, None).await.unwrap(), []);
 }
 
 async fn checkpoint(
@@ -79,22 +80,22 @@ async fn checkpoint(
     position: u8,
     replaces_all: bool,
     states: &[(&str, &'static str)],
-    conflicts: &[Conflict],
+    conflicted: &[(&str, bool)],
 ) {
-    commit(store, full(position, replaces_all, states, conflicts)).await;
+    commit(store, full(position, replaces_all, states, conflicted)).await;
 }
 
 fn full(
     position: u8,
     replaces_all: bool,
     states: &[(&str, &'static str)],
-    conflicts: &[Conflict],
+    conflicted: &[(&str, bool)],
 ) -> Batch {
     let states = states.iter().map(|(key, state)| (note(key), Bytes::from(*state))).collect();
     let forks = u32::from(position);
     let mark = CheckpointMark::new(Position(forks.into()), [position; 32], forks);
-    let conflicts = conflicts.to_vec();
-    let checkpoint = Some(Checkpoint { mark, replaces_all, states, conflicts });
+    let conflicted = conflicted.iter().map(|(key, is)| (note(key), *is)).collect();
+    let checkpoint = Some(Checkpoint { mark, replaces_all, states, conflicted });
     Batch { checkpoint, ..Batch::new(SpaceId::default()) }
 }
 
@@ -109,19 +110,4 @@ fn owned((key, state): (&str, &'static str)) -> (Key, Bytes) {
 
 fn note(key: &str) -> AggregateId {
     AggregateId { kind: Name::new("note").unwrap(), key: Key::new(key.as_bytes()).unwrap() }
-}
-
-fn conflict(winner: u64, loser: u64) -> Conflict {
-    let write = |seq| Write {
-        dot: Dot { replica: Author::new(1).id(), seq },
-        hlc: Hlc::from_bits(seq),
-        value: Bytes::from(seq.to_string()),
-    };
-    Conflict {
-        aggregate: note("a"),
-        field: "title".into(),
-        rule: "lww".into(),
-        winner: write(winner),
-        loser: write(loser),
-    }
 }

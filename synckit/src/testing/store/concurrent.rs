@@ -166,7 +166,7 @@ pub async fn closing_wakes_those_who_wait_and_ends_all_use(store: Store) {
         store.state(&space, ann.aggregate()).await.map(drop),
         store.states_of(&space, &[ann.aggregate().clone()]).await.map(drop),
         store.states(&space, &ann.aggregate().kind, None, 1).await.map(drop),
-        store.conflicts(&space, 0).await.map(drop),
+        store.conflicted(&space, None).await.map(drop),
         store.forks(&space).await.map(drop),
         store.close().await,
     ];

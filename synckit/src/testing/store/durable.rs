@@ -23,7 +23,7 @@ pub async fn everything_committed_is_there_after_reopening(place: Durable) {
         mark: mark.clone(),
         replaces_all: false,
         states: vec![(ann.aggregate().clone(), "state".into())],
-        conflicts: Vec::new(),
+        conflicted: Vec::new(),
     });
     commit(&store, full).await;
     commit(&store, batch([&copy.commit(&["one", "two", "three"]), &copy.write("four")])).await;

@@ -9,7 +9,7 @@ use crate::testing::{Author, batch};
 
 /// Keys of no space.
 const PREFIX: u8 = 0xff;
-const TABLE: Table = Table::Conflicts;
+const TABLE: Table = Table::Conflicted;
 
 /// Rows come ascending; a floor begins earlier only where the first key is not there.
 pub async fn rows_are_read_by_range_floor_and_limits(store: Store) {

@@ -4,35 +4,54 @@ use super::*;
 
 #[test]
 fn lww_shows_the_greatest_of_the_writes_that_no_other_had_seen() {
-    holds::<Caseless, Lww>(
+    let last = |history: &[Made<_>]| {
+        unseen(history).into_iter().max_by_key(|write| write.order()).cloned()
+    };
+    holds_with::<Caseless, Lww>(
         |rng| LwwOp::Set(text(rng)),
         |_| false,
-        |history| {
-            let last = unseen(history).into_iter().max_by_key(|write| write.order());
-            last.map(|Made { op: LwwOp::Set(value), .. }| value.clone()).unwrap_or_default()
-        },
+        |history| last(history).map(|Made { op: LwwOp::Set(value), .. }| value).unwrap_or_default(),
+        |history| lost(last(history), unseen(history), |LwwOp::Set(value)| value.0.clone()),
     );
 }
 
 #[test]
 fn fww_shows_the_least_of_the_writes_that_had_seen_no_other() {
-    holds::<Caseless, Fww>(
+    fn saw_none<O>(history: &[Made<O>]) -> Vec<&Made<O>> {
+        let saw_none = |write: &&Made<O>| !history.iter().any(|other| write.saw(other));
+        history.iter().filter(saw_none).collect()
+    }
+    let first = |history: &[Made<_>]| {
+        saw_none(history).into_iter().min_by_key(|write| write.order()).cloned()
+    };
+    holds_with::<Caseless, Fww>(
         |rng| FwwOp::Set(text(rng)),
         |_| false,
         |history| {
-            let saw_none = |write: &&Made<_>| !history.iter().any(|other| write.saw(other));
-            let first = history.iter().filter(saw_none).min_by_key(|write| write.order());
-            first.map(|Made { op: FwwOp::Set(value), .. }| value.clone()).unwrap_or_default()
+            first(history).map(|Made { op: FwwOp::Set(value), .. }| value).unwrap_or_default()
+        },
+        |history| {
+            let mut open = saw_none(history);
+            open.retain(|write| !history.iter().any(|later| later.saw(write)));
+            lost(first(history), open, |FwwOp::Set(value)| value.0.clone())
         },
     );
 }
 
 #[test]
 fn a_flag_is_on_if_a_write_that_no_other_had_seen_turned_it_on() {
-    holds::<bool, Flag>(
+    let on = |history: &[Made<_>]| {
+        let unseen = unseen(history).into_iter();
+        unseen
+            .filter(|write| write.op == FlagOp::Set(true))
+            .max_by_key(|write| write.order())
+            .cloned()
+    };
+    holds_with::<bool, Flag>(
         |rng| FlagOp::Set(rng.below(2) == 0),
         |_| false,
-        |history| unseen(history).iter().any(|write| write.op == FlagOp::Set(true)),
+        |history| on(history).is_some(),
+        |history| lost(on(history), unseen(history), |FlagOp::Set(on)| *on),
     );
 }
 
@@ -59,7 +78,7 @@ fn a_set_holds_what_was_put_in_and_no_removal_had_seen() {
 
 #[test]
 fn a_set_where_removals_win_holds_what_was_put_in_after_every_removal() {
-    holds::<BTreeSet<Caseless>, RemoveWinsSet>(
+    holds_with::<BTreeSet<Caseless>, RemoveWinsSet>(
         set_op,
         |_| false,
         |history| {
@@ -73,6 +92,27 @@ fn a_set_where_removals_win_holds_what_was_put_in_after_every_removal() {
             };
             let insertions = history.iter().filter(|made| is_insertion(&made.op));
             insertions.filter(holds).map(|made| element(&made.op).clone()).collect()
+        },
+        |history| {
+            let elements: BTreeSet<_> = history.iter().map(|made| element(&made.op)).collect();
+            let of_each = elements.into_iter().filter_map(|it| {
+                let answered = |made: &Made<_>| {
+                    history.iter().any(|later| {
+                        of_same(later, made)
+                            && is_insertion(&later.op) != is_insertion(&made.op)
+                            && later.saw(made)
+                    })
+                };
+                let left = history.iter().filter(|made| element(&made.op) == it && !answered(made));
+                let (insertions, removals): (Vec<_>, Vec<_>) =
+                    left.partition(|made| is_insertion(&made.op));
+                let removals = last_of_each(removals).into_iter();
+                let removal = removals.max_by_key(|made| made.order())?;
+                let lost: BTreeSet<_> =
+                    last_of_each(insertions).iter().map(|made| made.at.dot).collect();
+                (!lost.is_empty()).then_some((removal.at.dot, lost))
+            });
+            of_each.collect()
         },
     );
 }
@@ -165,6 +205,28 @@ const fn element(op: &SetOp<Caseless>) -> &Caseless {
 
 fn of_same(one: &Made<SetOp<Caseless>>, other: &Made<SetOp<Caseless>>) -> bool {
     element(&one.op) == element(&other.op)
+}
+
+/// The conflict of the writes that do not hold with the one that does, unless they wrote the same.
+fn lost<O, V: PartialEq>(
+    winner: Option<Made<O>>,
+    writes: Vec<&Made<O>>,
+    value: impl Fn(&O) -> V,
+) -> Vec<Open> {
+    let Some(winner) = winner else { return Vec::new() };
+    let others = writes.into_iter().filter(|write| value(&write.op) != value(&winner.op));
+    let lost: BTreeSet<_> = others.map(|write| write.at.dot).collect();
+    if lost.is_empty() { Vec::new() } else { vec![(winner.at.dot, lost)] }
+}
+
+/// The last operation of each author on each form of an element.
+fn last_of_each<'a>(made: Vec<&'a Made<SetOp<Caseless>>>) -> Vec<&'a Made<SetOp<Caseless>>> {
+    let follows = |made: &Made<SetOp<Caseless>>, other: &Made<SetOp<Caseless>>| {
+        let same = element(&made.op).0 == element(&other.op).0;
+        same && made.at.dot.replica == other.at.dot.replica && made.at.dot.seq > other.at.dot.seq
+    };
+    let is_last = |one: &&&'a Made<_>| !made.iter().any(|other| follows(other, one));
+    made.iter().filter(is_last).copied().collect()
 }
 
 /// The operations that no other one's author had seen.

@@ -58,7 +58,7 @@ impl Desk {
         let registry = Notebook::registry();
         let stored = ledger.mark.map(|(position, forks, ruled)| {
             let rulings = if forgets { Rulings::new() } else { ledger.rulings(ruled) };
-            Stored { position, forks, ruled, rulings }
+            Stored { position, forks, ruled, rulings, conflicts: 0 }
         });
         Self {
             core: ReplicaCore::new(space, key, ledger.nonce, registry, stored),

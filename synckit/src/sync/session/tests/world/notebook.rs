@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::aggregate::Fields;
-use crate::conflict::Conflicts;
 use crate::event::{DecodeError, EncodedEvent, EventRef};
 use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId};
 use crate::log::LogBlock;
@@ -42,14 +41,9 @@ impl Notebook {
     }
 }
 
-fn fold(
-    fields: &mut Fields,
-    at: &Stamp<'_>,
-    event: RecordedEvent<'_>,
-    conflicts: &mut Conflicts<'_>,
-) -> Result<(), DecodeError> {
+fn fold(fields: &mut Fields, at: &Stamp<'_>, event: RecordedEvent<'_>) -> Result<(), DecodeError> {
     let list = numbers(event.payload);
-    fields.fold_with(at, conflicts, |fold| fold.op::<Vec<u64>, Notebook>(0, list));
+    fields.fold_with(at, |fold| fold.op::<Vec<u64>, Notebook>(0, list));
     Ok(())
 }
 
@@ -59,7 +53,7 @@ impl Rule<Vec<u64>> for Notebook {
     type Op = Vec<u64>;
     type State = Pages;
 
-    fn fold(state: &mut Pages, list: Vec<u64>, at: &At<'_>, _: &mut Conflicts<'_>) {
+    fn fold(state: &mut Pages, list: Vec<u64>, at: &At<'_>) {
         state.folded += 1;
         let stamp = (at.hlc().to_bits(), Some(at.id()));
         if stamp > state.stamp {
@@ -85,7 +79,7 @@ impl Rule<u64> for Folded {
     type Op = ();
     type State = Pages;
 
-    fn fold(_: &mut Pages, (): (), _: &At<'_>, _: &mut Conflicts<'_>) {}
+    fn fold(_: &mut Pages, (): (), _: &At<'_>) {}
 
     fn value(state: &Pages) -> u64 {
         state.folded
@@ -161,7 +155,7 @@ pub(super) fn reference(
             continue;
         }
         let state = states.entry(id.clone()).or_insert_with(|| registry.fresh(&id.kind));
-        state.fold(&event.stamp(), RecordedEvent::of(&event.entry), &mut Conflicts::new(id));
+        state.fold(&event.stamp(), RecordedEvent::of(&event.entry));
     }
     states
 }
