@@ -191,15 +191,7 @@ const _: () = {
                 kind("inspection.tags_inserted", 1, &[of::<String>(1, "value")])
                     .commuting(),
                 kind("inspection.tags_removed", 1, &[of::<String>(1, "value")]),
-                match <Signed as ::synckit::event::SyncEvent>::KINDS {
-                    [kind] => *kind,
-                    _ => {
-                        ::core::panic!(
-                            "{}",
-                            "a flattened variant wraps an event of one kind; wrap a struct, not an enum"
-                        )
-                    }
-                },
+                ::synckit::event::only(<Signed as ::synckit::event::SyncEvent>::KINDS),
             ]
         };
         fn kind(&self) -> usize {

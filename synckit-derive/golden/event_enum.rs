@@ -22,15 +22,7 @@ impl ::synckit::event::SyncEvent for NoteEvent {
                 )
                 .commuting()
                 .locked(::synckit::wire::Lineage::of("inspections", 1)),
-            match <Signed as ::synckit::event::SyncEvent>::KINDS {
-                [kind] => *kind,
-                _ => {
-                    ::core::panic!(
-                        "{}",
-                        "a flattened variant wraps an event of one kind; wrap a struct, not an enum"
-                    )
-                }
-            },
+            ::synckit::event::only(<Signed as ::synckit::event::SyncEvent>::KINDS),
         ]
     };
     fn kind(&self) -> usize {

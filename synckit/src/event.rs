@@ -56,6 +56,20 @@ pub const fn kind(name: &'static str, version: u32, fields: &'static [FieldSchem
     EventKind::new(name, version, fields)
 }
 
+/// The kind of an event that a variant wraps. A call, because rustc gives no static life to what
+/// stands behind a branch.
+#[doc(hidden)]
+#[track_caller]
+#[allow(clippy::panic, reason = "a panic at compile time is a compile error")]
+pub const fn only(kinds: &[EventKind]) -> EventKind {
+    match kinds {
+        [kind] => *kind,
+        _ => {
+            panic!("a flattened variant wraps an event of one kind; wrap a struct, not an enum")
+        }
+    }
+}
+
 impl EventKind {
     /// A kind of event that only readers of the same version may apply.
     pub const fn new(name: &'static str, version: u32, fields: &'static [FieldSchema]) -> Self {

@@ -341,11 +341,8 @@ fn schema(krate: &TokenStream, placement: &Placement<'_>) -> TokenStream {
         Placement::Kind(placed) => placed.schema(krate),
         Placement::Flattened(ty) => {
             let as_event = as_event(krate, ty);
-            let message =
-                "a flattened variant wraps an event of one kind; wrap a struct, not an enum";
-            quote_spanned! {ty.span()=>
-                match #as_event::KINDS { [kind] => *kind, _ => ::core::panic!("{}", #message) }
-            }
+            let krate = standing_at(ty.span(), krate.clone());
+            quote_spanned!(ty.span()=> #krate::event::only(#as_event::KINDS))
         }
     }
 }
