@@ -13,14 +13,17 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use synckit_lock::{
-    FOLDER, Family, INDEX, Identities, Index, MANIFEST, TypeVersion as Version, Types, identities,
-    manifest_locks,
+    FOLDER, Family, INDEX, Identities, Index, Lock, MANIFEST, TypeVersion as Version, Types,
+    VersionChanges, identities, manifest_locks,
 };
 
 use self::files::{BlessTurn, put, read};
 pub use self::problem::LockError;
 use self::problem::Problem;
 use crate::schema::{Published, Schemas};
+
+/// The page of all locks in a package's folder.
+const PAGE: &str = "README.md";
 
 /// Makes the test that a package's lock files are what its types say:
 /// `synckit::schema_test!(registry());`.
@@ -31,6 +34,10 @@ use crate::schema::{Published, Schemas};
 ///
 /// A package with several sets of types has a test for each, with names of their own:
 /// `synckit::schema_test!(locks_of_money, Schemas::new().value::<Money>());`.
+///
+/// Two texts may stand beside the locks. A `schemas/README.md`, once there, is kept as a page of
+/// all locks and what their versions changed. `schema_test!(registry(), proto = "schemas/events.proto")`
+/// keeps the [protobuf text](crate::Registry::proto) of a registry.
 #[macro_export]
 macro_rules! schema_test {
     ($name:ident, $schemas:expr) => {
@@ -48,6 +55,29 @@ macro_rules! schema_test {
             }
         }
     };
+    ($name:ident, $registry:expr, proto = $file:literal) => {
+        #[test]
+        fn $name() {
+            let registry: $crate::Registry = $registry;
+            let kept = $crate::locks::keep_text(
+                ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/", $file),
+                &registry.proto(),
+            );
+            let schemas: $crate::schema::Schemas = ::core::convert::From::from(registry);
+            let checked = $crate::locks::check_or_bless(
+                &schemas,
+                ::core::env!("CARGO_PKG_NAME"),
+                ::core::env!("CARGO_MANIFEST_DIR"),
+                ::core::concat!(::core::module_path!(), "::", ::core::stringify!($name)),
+            );
+            if let ::core::result::Result::Err(problem) = checked.and(kept) {
+                ::core::panic!("{}", problem);
+            }
+        }
+    };
+    ($registry:expr, proto = $file:literal) => {
+        $crate::schema_test!(schema_locks_are_current, $registry, proto = $file);
+    };
     ($schemas:expr) => {
         $crate::schema_test!(schema_locks_are_current, $schemas);
     };
@@ -61,8 +91,42 @@ pub fn check_or_bless(
     root: &str,
     test: &str,
 ) -> Result<(), LockError> {
-    let bless = env::var("SYNCKIT_BLESS").is_ok_and(|value| synckit_lock::is_on(&value));
-    schemas.check_locks(&Package::new(package, Path::new(root), test), bless)
+    schemas.check_locks(&Package::new(package, Path::new(root), test), is_blessing())
+}
+
+/// Checks a text beside the lock files, or writes it when `SYNCKIT_BLESS` says so.
+#[doc(hidden)]
+#[allow(clippy::missing_errors_doc, reason = "for the expansion of a macro")]
+pub fn keep_text(path: &str, text: &str) -> Result<(), LockError> {
+    kept(Path::new(path), text, is_blessing()).map_err(LockError::of)
+}
+
+fn is_blessing() -> bool {
+    env::var("SYNCKIT_BLESS").is_ok_and(|value| synckit_lock::is_on(&value))
+}
+
+/// Keeps the page of all locks of a package, if there is one.
+fn kept_page(folder: &Path, write: bool) -> Result<(), Problem> {
+    let path = folder.join(PAGE);
+    if !path.exists() {
+        return Ok(());
+    }
+    let mut locks = Vec::new();
+    for file in files::locks(folder)? {
+        locks.extend(read(&file)?.and_then(|text| synckit_lock::parse(&text).ok()));
+    }
+    kept(&path, &synckit_lock::page(&locks), write)
+}
+
+fn kept(path: &Path, text: &str, write: bool) -> Result<(), Problem> {
+    let current = read(path)?;
+    if current.is_some_and(|current| current.replace("\r\n", "\n") == text) {
+        return Ok(());
+    }
+    match path.parent() {
+        Some(folder) if write => put(folder, &[(path.to_owned(), text.to_owned())]),
+        _ => Err(Problem::Stale { path: path.to_owned() }),
+    }
 }
 
 /// A package with lock files.
@@ -107,6 +171,9 @@ impl Schemas {
         };
         if problems.is_empty() {
             problems.extend(put(&folder, &changes).err());
+        }
+        if problems.is_empty() {
+            problems.extend(kept_page(&folder, write).err());
         }
         if problems.is_empty() {
             problems.extend(untold(package.root));
@@ -186,7 +253,8 @@ impl<'a> OwnTypes<'a> {
             Ok(text) if write => Ok(Some((path, text))),
             Ok(_) => {
                 let lacks = synckit_lock::Version { samples: Vec::new(), ..version };
-                Err(Problem::Behind { path, lacks: lacks.to_string() })
+                let changes = VersionChanges::of(lock.as_ref().map(Lock::last), &lacks);
+                Err(Problem::Behind { path, lacks: lacks.to_string(), changes })
             }
         }
     }

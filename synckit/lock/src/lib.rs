@@ -56,9 +56,11 @@ mod sample;
 mod reader;
 pub mod identity;
 mod append;
+mod changes;
 mod index;
 
 pub use append::{AppendRefusal, append};
+pub use changes::{VersionChanges, page};
 pub use fingerprint::Identity;
 #[doc(hidden)]
 pub use fingerprint::completed;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::{fmt, io};
 
 use synckit_lock::name::BadName;
-use synckit_lock::{AppendRefusal, Corrupt};
+use synckit_lock::{AppendRefusal, Corrupt, VersionChanges};
 
 /// Lock files are not current.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct LockError {
 #[derive(Debug)]
 pub(super) enum Problem {
     /// It was not to be written, and is not current.
-    Behind { path: PathBuf, lacks: String },
+    Behind { path: PathBuf, lacks: String, changes: VersionChanges },
     /// A value type of another package is in none of its lock files.
     Draft { subject: String, package: String },
     /// Two types would have the same file.
@@ -35,6 +35,8 @@ pub(super) enum Problem {
     Refused { path: PathBuf, why: AppendRefusal },
     /// It cannot be read or written.
     Unavailable { path: PathBuf, attempted: &'static str, source: io::Error },
+    /// A text that is kept beside the locks is not what they say.
+    Stale { path: PathBuf },
     /// No sample of an old version could be made.
     Unsampled { name: String, past: u32 },
     /// The index was not to be written, and is not current.
@@ -64,9 +66,10 @@ impl fmt::Display for LockError {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Behind { path, lacks } => write!(
+            Self::Behind { path, lacks, changes } => write!(
                 f,
-                "{} lacks the version below; append it with SYNCKIT_BLESS=1 cargo test, which publishes it:\n{lacks}",
+                "{} lacks the version below; append it with SYNCKIT_BLESS=1 cargo test, which publishes it:\n{lacks}It\n\
+                 {changes}",
                 path.display()
             ),
             Self::Draft { subject, package } => write!(
@@ -103,6 +106,11 @@ impl fmt::Display for Problem {
                 path.display()
             ),
             Self::Refused { path, why } => write!(f, "{}: {why}", path.display()),
+            Self::Stale { path } => write!(
+                f,
+                "{} is not what the types say; write it with SYNCKIT_BLESS=1 cargo test",
+                path.display()
+            ),
             Self::Unavailable { path, attempted, source } => {
                 write!(f, "cannot {attempted} {}: {source}", path.display())
             }
