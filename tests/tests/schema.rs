@@ -1,6 +1,8 @@
 //! Schemas as a user's package lives with them: cargo builds it, its test blesses its locks, and
 //! cargo notices.
 
+#[path = "schema/hygiene.rs"]
+mod hygiene;
 #[path = "schema/mutants.rs"]
 mod mutants;
 #[path = "schema/support.rs"]
@@ -46,6 +48,9 @@ fn a_package_drafts_blesses_and_evolves_a_schema() {
     );
     ledger.check(&[]).passes();
     ledger.check(&["SYNCKIT_LOCKED"]).fails_with("version 2 of `invoice.paid` is not in");
+    ledger.test(&[]).fails_with(
+        "It\n  adds field `at` as 3: `optional u64`\n  read by programs of version 1 and later",
+    );
     ledger.test(&["SYNCKIT_BLESS"]).passes();
     let second = ledger.lock("event.invoice.paid");
     assert!(second.starts_with(&first), "what is locked stays as it is");
@@ -229,6 +234,94 @@ fn a_package_carries_its_locks_and_builds_from_anywhere() {
     ledger.check_from(std::path::Path::new("/"), &["SYNCKIT_LOCKED"]).passes();
     ledger.check_without_environment().passes();
 }
+
+#[test]
+fn a_page_and_a_protobuf_text_are_kept_beside_the_locks() {
+    let kept = PAID
+        .replace("registry![Invoice])", "registry![Invoice], proto = \"schemas/events.proto\")");
+    let ledger = Ledger::new("kept", &kept);
+    ledger.bless();
+    ledger.test(&[]).passes();
+    ledger.write_file("schemas/README.md", "");
+    ledger.test(&[]).fails_with("schemas/README.md is not what the types say");
+    ledger.test(&["SYNCKIT_BLESS"]).passes();
+    let page = ledger.read_file("schemas/README.md");
+    assert!(page.contains("## The event `invoice.paid`, version 1\n"), "{page}");
+    assert!(page.contains("| 1 | `title` | `string` | merged by `lww` |\n"), "{page}");
+    assert!(ledger.read_file("schemas/events.proto").contains("message InvoicePaid {"));
+    ledger.test(&[]).passes();
+
+    let next = kept.replace("pub by: String,", "pub by: String, pub at: Option<u64>,");
+    let head = "(name = \"invoice.paid\")";
+    ledger.write(&next.replace(head, "(name = \"invoice.paid\", version = 2)"));
+    ledger.test(&[]).fails_with("lacks the version below");
+    ledger.test(&["SYNCKIT_BLESS"]).passes();
+    let page = ledger.read_file("schemas/README.md");
+    assert!(page.contains("Version 2:\n\n- adds field `at` as 3: `optional u64`\n"), "{page}");
+    assert!(ledger.read_file("schemas/events.proto").contains("optional uint64 at = 3;"));
+    ledger.write_file("schemas/events.proto", "");
+    ledger.test(&[]).fails_with("schemas/events.proto is not what the types say");
+}
+
+#[test]
+fn a_law_of_the_applications_own_has_a_version() {
+    let source = |law: u8, version: u8| {
+        format!(
+            "{LONGEST}\n#[synckit::sync_aggregate(name = \"poem\", version = {version})]\n\
+             #[derive(Clone, Debug)]\npub struct Poem {{ #[merge(rule = Longest)] pub line: String }}\n\
+             #[cfg(test)]\nsynckit::schema_test!(synckit::registry![Poem]);\n"
+        )
+        .replace("LAW_VERSION", &law.to_string())
+    };
+    let ledger = Ledger::new("lawful", &source(1, 1));
+    ledger.bless();
+    let lock = ledger.lock("aggregate.poem");
+    assert!(lock.contains("  1 line string merge rule(longest@1)\n"), "{lock}");
+    ledger.write(&source(2, 1));
+    ledger.test(&[]).fails_with("aggregate.poem.lock");
+    ledger.test(&["SYNCKIT_BLESS"]).fails_with("aggregate.poem.lock");
+    assert_eq!(ledger.lock("aggregate.poem"), lock);
+    ledger.write(&source(2, 2));
+    ledger.test(&[]).fails_with("field `line` is merged by `rule(longest@2)`");
+    ledger.bless();
+    assert!(ledger.lock("aggregate.poem").contains("  1 line string merge rule(longest@2)\n"));
+    ledger.test(&["SYNCKIT_LOCKED"]).passes();
+}
+
+/// The longest text ever written wins.
+const LONGEST: &str = r#"
+use synckit::conflict::Conflicts;
+use synckit::merge::{At, Law, MergeState, Rule};
+use synckit::wire::{Field, Reader, Shape, WireError, Writer};
+
+pub enum Longest {}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Kept(String);
+
+impl MergeState for Kept {
+    fn write_field(&self, number: u32, out: &mut Writer) {
+        (!self.0.is_empty()).then(|| self.0.clone()).write_field(number, out);
+    }
+    fn read_field(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self(Option::<String>::read_field(number, input)?.unwrap_or_default()))
+    }
+}
+
+impl Rule<String> for Longest {
+    const LAW: Law = Law::custom("longest", LAW_VERSION);
+    const SHAPE: Shape = <String as Field>::SHAPE;
+    type Op = String;
+    type State = Kept;
+    fn fold(state: &mut Kept, value: String, _: &At<'_>, _: &mut Conflicts<'_>) {
+        if (value.len(), &value) > (state.0.len(), &state.0) {
+            state.0 = value;
+        }
+    }
+    fn value(state: &Kept) -> String { state.0.clone() }
+    fn create(value: &String, record: &mut dyn FnMut(String)) { record(value.clone()); }
+}
+"#;
 
 #[test]
 fn a_conversion_is_held_to_what_it_does() {

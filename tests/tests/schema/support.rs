@@ -99,6 +99,10 @@ impl Ledger {
         fs::write(self.path(path), text).unwrap();
     }
 
+    pub(crate) fn read_file(&self, path: &str) -> String {
+        fs::read_to_string(self.path(path)).unwrap()
+    }
+
     pub(crate) fn remove_file(&self, path: &str) {
         fs::remove_file(self.path(path)).unwrap();
     }
@@ -117,6 +121,18 @@ impl Ledger {
 
     pub(crate) fn check(&self, variables: &[&str]) -> Outcome {
         self.check_from(self.folder.path(), variables)
+    }
+
+    pub(crate) fn set_edition(&self, edition: &str) {
+        let path = self.path("Cargo.toml");
+        let manifest = fs::read_to_string(&path).unwrap();
+        let is_edition = |line: &&str| line.starts_with("edition = ");
+        let line = manifest.lines().find(is_edition).unwrap();
+        fs::write(path, manifest.replace(line, &format!("edition = \"{edition}\""))).unwrap();
+    }
+
+    pub(crate) fn clippy(&self) -> Outcome {
+        self.run(&mut self.cargo(&["clippy"]))
     }
 
     pub(crate) fn check_with(&self, variable: &str, value: &str) -> Outcome {
