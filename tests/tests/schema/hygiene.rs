@@ -42,3 +42,29 @@ fn many_fields_and_variants() {
     source += "}\npub fn registry() -> synckit::Registry { synckit::registry![Note] }\n";
     Ledger::new("great", &source).check(&[]).passes();
 }
+
+#[test]
+fn an_aggregate_of_three_hundred_events_is_locked() {
+    let mut source = String::new();
+    for number in 0..300 {
+        writeln!(
+            source,
+            "#[derive(synckit::SyncEvent, Clone, Debug)]\n#[event(name = \"many.event{number}\")]\n\
+             pub struct Event{number} {{ pub at: u64 }}\n\
+             impl synckit::Lower<Event{number}> for Many {{\n\
+             fn lower(_: &Event{number}, _: &mut ManyOps<'_>) {{}} }}"
+        )
+        .unwrap();
+    }
+    let listed: String = (0..300).map(|number| format!("Event{number}, ")).collect();
+    writeln!(
+        source,
+        "#[synckit::sync_aggregate(name = \"many\", events({listed}))]\n#[derive(Clone, Debug)]\n\
+         pub struct Many {{ #[merge(lww)] pub title: String }}\n\
+         #[cfg(test)]\nsynckit::schema_test!(synckit::registry![Many]);"
+    )
+    .unwrap();
+    let ledger = Ledger::new("many", &source);
+    ledger.bless();
+    ledger.check(&["SYNCKIT_LOCKED"]).passes();
+}
