@@ -290,7 +290,6 @@ fn a_law_of_the_applications_own_has_a_version() {
 
 /// The longest text ever written wins.
 const LONGEST: &str = r#"
-use synckit::conflict::Conflicts;
 use synckit::merge::{At, Law, MergeState, Rule};
 use synckit::wire::{Field, Reader, Shape, WireError, Writer};
 
@@ -313,7 +312,7 @@ impl Rule<String> for Longest {
     const SHAPE: Shape = <String as Field>::SHAPE;
     type Op = String;
     type State = Kept;
-    fn fold(state: &mut Kept, value: String, _: &At<'_>, _: &mut Conflicts<'_>) {
+    fn fold(state: &mut Kept, value: String, _: &At<'_>) {
         if (value.len(), &value) > (state.0.len(), &state.0) {
             state.0 = value;
         }
