@@ -8,7 +8,7 @@ mod operation;
 
 pub(crate) use operation::Operation;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, format_ident, quote};
 use syn::{Path, Type};
 
@@ -23,6 +23,13 @@ pub(crate) enum Rule {
     Map(Box<Rule>),
     /// `rule = path`: a rule that the library does not know.
     Custom(Path),
+    /// `resolve = path`
+    Resolve {
+        /// The function.
+        function: Path,
+        /// The type that stands for it, once the field is known.
+        resolver: Option<Ident>,
+    },
 }
 
 /// A rule of the library.
@@ -70,6 +77,8 @@ enum Carries {
     Amount,
     /// A `bool`.
     Bool,
+    /// The `T` of a `Conflicted<T>`.
+    Conflicted,
 }
 
 /// The fields that a rule merges.
@@ -79,6 +88,7 @@ enum Fields {
     Ordered,
     Integer,
     Flag,
+    Conflicted,
     Set,
 }
 
@@ -116,6 +126,21 @@ const ROWS: &[Row] = &[
              them may be the first that a removal has left; use `map(lww)`, or `map(min)` of values \
              that begin with the time",
         ),
+    },
+    Row {
+        name: "multi",
+        marker: "Multi",
+        op: "MultiOp",
+        steps: &[Step {
+            variant: "Set",
+            event: "set",
+            carries: Carries::Conflicted,
+            commutes: false,
+            doc: "{} was set.",
+        }],
+        fields: Fields::Conflicted,
+        seen: None,
+        not_in_map: None,
     },
     Row {
         name: "max",
@@ -243,11 +268,11 @@ const ROWS: &[Row] = &[
 ];
 
 /// Rules that the design has and this version lacks: told apart from misspellings.
-pub(crate) const PLANNED: &[&str] = &["multi", "list", "text", "with", "resolve"];
+pub(crate) const PLANNED: &[&str] = &["manual", "list", "text", "with"];
 
 /// The names of the rules there are.
 pub(crate) fn names() -> Vec<&'static str> {
-    ROWS.iter().map(|row| row.name).chain(["map"]).collect()
+    ROWS.iter().map(|row| row.name).chain(["resolve", "map"]).collect()
 }
 
 /// The rule of that name, when it takes no argument.
@@ -262,6 +287,8 @@ impl Rule {
             Self::Plain(row) => row.name.to_owned(),
             Self::Map(inner) => format!("map({})", inner.law()),
             Self::Custom(path) => format!("rule({})", custom_name(path)),
+            // What the function shows stands in no state, so another one is no other rule.
+            Self::Resolve { .. } => "resolve".to_owned(),
         }
     }
 
@@ -279,6 +306,7 @@ impl Rule {
                 quote!(#merge::Map<#inner>)
             }
             Self::Custom(path) => path.to_token_stream(),
+            Self::Resolve { resolver, .. } => quote!(#merge::ResolveBy<#resolver>),
         }
     }
 
@@ -286,7 +314,7 @@ impl Rule {
     pub(crate) fn refused_in_map(&self) -> Option<String> {
         match self {
             Self::Plain(Row { not_in_map: Some(reason), .. }) => Some((*reason).to_owned()),
-            Self::Custom(_) => {
+            Self::Custom(_) | Self::Resolve { .. } => {
                 let named = ROWS.iter().filter(|row| row.not_in_map.is_none()).map(|row| row.name);
                 let named = list(&named.chain(["map(…)"]).collect::<Vec<_>>());
                 Some(format!("entries are merged by {named}"))
@@ -303,7 +331,7 @@ impl Rule {
                 quote!(#merge::#seen)
             }),
             Self::Map(inner) => inner.seen(merge).map(|seen| quote!(#merge::MapSeen<#seen>)),
-            Self::Custom(_) => None,
+            Self::Custom(_) | Self::Resolve { .. } => None,
         }
     }
 }

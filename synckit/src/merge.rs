@@ -8,8 +8,10 @@
 //!
 //! | rule | marker | field | operations | resolves by |
 //! |---|---|---|---|---|
-//! | `lww` | [`Lww`] | any field with a default | set | the greatest stamp; concurrent overwrites are recorded |
+//! | `lww` | [`Lww`] | any field with a default | set | the greatest stamp |
 //! | `fww` | [`Fww`] | any field with a default | set | the least stamp among writes that had seen no other |
+//! | `multi` | [`Multi`] | [`Conflicted`] | set | nothing: all concurrent values are shown |
+//! | `resolve = f` | [`ResolveBy`] | any field with a default | set | `f`, when the field is shown |
 //! | `max`, `min` | [`Max`], [`Min`] | ordered values, `Option` of them | raise, lower | the greatest or least value |
 //! | `counter` | [`Counter`] | integers | add | the sum, each addition once |
 //! | `flag` | [`Flag`] | `bool` | set | turning on wins over concurrently turning off |
@@ -31,9 +33,11 @@ mod handle;
 mod heads;
 mod lww;
 mod map;
+mod multi;
 mod op;
 mod open;
 mod remove_wins;
+mod resolve;
 mod rule;
 mod seen;
 mod set;
@@ -50,9 +54,11 @@ pub use handle::{Handle, Reads, SingleValue, Writes};
 pub use heads::{Head, Heads};
 pub use lww::{Lww, LwwField, LwwOp};
 pub use map::{Map, MapField, MapOp, MapState};
+pub use multi::{Conflicted, Multi, MultiField, MultiOp};
 pub use op::{At, OpId};
 pub use open::OpenConflicts;
 pub use remove_wins::{RemoveWinsSet, RemoveWinsState};
+pub use resolve::{ResolveBy, ResolveField, ResolveOp, Resolver};
 pub use rule::{AnyField, AnyState, EntryRule, Law, MergeState, Op, Rule};
 pub use seen::{MapSeen, SeenPart};
 pub use set::{Set, SetField, SetOp, SetState};

@@ -5,7 +5,7 @@ use synckit::sync_aggregate;
 struct Inspection {
     #[merge(lww)]
     title: String,
-    #[merge(resolve = strictest)]
+    #[merge(with = strictest)]
     verdict: u64,
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use synckit::aggregate::{Aggregate, Fields, record};
 use synckit::event::{SyncEvent, decode, encode};
+use synckit::merge::{Conflicted, Head};
 use synckit::{SyncValue, sync_aggregate};
 
 #[derive(SyncValue, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -59,6 +60,16 @@ struct Inspection {
     roles: BTreeMap<String, BTreeSet<String>>,
     #[merge(map(grow_set))]
     visitors: BTreeMap<String, BTreeSet<String>>,
+    #[merge(multi)]
+    owner: Conflicted<String>,
+    #[merge(resolve = strictest)]
+    verdict: Severity,
+    #[merge(map(multi))]
+    notes: BTreeMap<String, Conflicted<Vec<u8>>>,
+}
+
+fn strictest(heads: &[Head<Severity>]) -> Severity {
+    heads.iter().map(|head| head.value.clone()).max().unwrap_or_default()
 }
 
 fn main() {
@@ -89,6 +100,9 @@ fn main() {
             ("checks", "map(flag)".to_owned()),
             ("roles", "map(set(remove_wins))".to_owned()),
             ("visitors", "map(grow_set)".to_owned()),
+            ("owner", "multi".to_owned()),
+            ("verdict", "resolve".to_owned()),
+            ("notes", "map(multi)".to_owned()),
         ]
     );
     let kinds: Vec<_> =
@@ -130,6 +144,10 @@ fn main() {
             ("inspection.roles_removed", false),
             ("inspection.visitors_entry_inserted", true),
             ("inspection.visitors_removed", false),
+            ("inspection.owner_set", false),
+            ("inspection.verdict_set", false),
+            ("inspection.notes_entry_set", false),
+            ("inspection.notes_removed", false),
         ]
     );
     assert!(InspectionEvent::KINDS.iter().all(|kind| kind.version == 2));
@@ -155,6 +173,9 @@ fn main() {
         checks: [("door".to_owned(), false)].into(),
         roles: [("ann".to_owned(), ["chief".to_owned()].into())].into(),
         visitors: [("hall".to_owned(), ["cleo".to_owned()].into())].into(),
+        owner: "ann".to_owned().into(),
+        verdict: Severity::High,
+        notes: [("hall".to_owned(), vec![1].into())].into(),
     };
     let recorded = record::<Inspection>(|it| {
         it.create(&inspection);
@@ -173,6 +194,8 @@ fn main() {
         it.signed.set(false);
         assert_eq!((*it.opened, *it.steps, *it.grains), (Some(Day(2)), 0, u128::MAX));
         assert!(!*it.signed && !it.allowed.contains("ann") && it.seen_by.contains("bob"));
+        it.owner.set("bob");
+        assert_eq!((it.owner.get(), &*it.verdict), (&"bob".to_owned().into(), &Severity::High));
         assert!(it.roles.entry("ann").contains("chief") && !*it.checks.entry("door"));
     });
     let events: Vec<InspectionEvent> = recorded
@@ -180,7 +203,7 @@ fn main() {
         .iter()
         .map(|event| decode(&event.event, &event.payload).unwrap())
         .collect();
-    assert_eq!(events.len(), 30);
+    assert_eq!(events.len(), 34);
     assert!(matches!(events[0], InspectionEvent::Created));
     assert!(matches!(&events[1], InspectionEvent::TitleSet(title) if title == "Boiler B"));
     assert!(matches!(events[2], InspectionEvent::SeverityRaised(Severity::High)));
@@ -192,8 +215,8 @@ fn main() {
     assert!(matches!(&events[9], InspectionEvent::ShelvesEntryEntryAdded { key_2, value: 9, .. } if key_2 == "nuts"));
     assert!(matches!(&events[10], InspectionEvent::OpenedSet(Some(Day(2)))));
     assert!(matches!(&events[11], InspectionEvent::SignedSet(true)));
-    assert!(matches!(&events[22], InspectionEvent::TagsRemoved(tag) if tag == "a"));
-    assert!(matches!(&events[25], InspectionEvent::ShelvesRemoved { key, .. } if key == "left"));
+    assert!(matches!(&events[25], InspectionEvent::TagsRemoved(tag) if tag == "a"));
+    assert!(matches!(&events[28], InspectionEvent::ShelvesRemoved { key, .. } if key == "left"));
     for event in events.into_iter().chain([Inspection::created()]) {
         let encoded = encode(&event).unwrap();
         let again: InspectionEvent = decode(&encoded.event, &encoded.payload).unwrap();

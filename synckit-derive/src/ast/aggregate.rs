@@ -102,7 +102,7 @@ fn fields<'a>(cx: &Ctxt, input: &'a DeriveInput, krate: &TokenStream) -> Vec<Mer
             Fields::Named(fields) if !fields.named.is_empty() => fields
                 .named
                 .iter()
-                .filter_map(|field| MergedField::read(cx, field, krate))
+                .filter_map(|field| MergedField::read(cx, field, krate, ident))
                 .collect(),
             _ => {
                 let message = format!(
@@ -125,10 +125,19 @@ fn fields<'a>(cx: &Ctxt, input: &'a DeriveInput, krate: &TokenStream) -> Vec<Mer
 }
 
 impl<'a> MergedField<'a> {
-    fn read(cx: &Ctxt, field: &'a syn::Field, krate: &TokenStream) -> Option<Self> {
+    fn read(
+        cx: &Ctxt,
+        field: &'a syn::Field,
+        krate: &TokenStream,
+        aggregate: &Ident,
+    ) -> Option<Self> {
         let ident = field.ident.as_ref()?;
         attr::merge::refuse_cfg(cx, &field.attrs, ident);
-        let (rule, quiet) = attr::merge::read(cx, &field.attrs, ident)?;
+        let (mut rule, quiet) = attr::merge::read(cx, &field.attrs, ident)?;
+        if let Rule::Resolve { resolver, .. } = &mut rule {
+            let name = camel(&ident.unraw().to_string());
+            *resolver = Some(format_ident!("__{}{name}", aggregate.unraw()));
+        }
         let rule_at = attr::merge::place(&field.attrs, ident);
         let (ty, refused) = (&field.ty, rule.refuses(&field.ty));
         let operations = match &refused {
@@ -136,7 +145,8 @@ impl<'a> MergedField<'a> {
             None => rule.operations(krate, ty),
         };
         let read = Self { ident, ty, rule, quiet, rule_at, operations, refused };
-        if syn::parse_str::<Ident>(&read.variant_text("Set")).is_err() {
+        let names = [read.ident.to_string(), read.variant_text("Set")];
+        if names.iter().any(|name| syn::parse_str::<Ident>(name).is_err()) {
             let message = format!(
                 "expected a field name that begins with a letter: no variant can be named after `{}`",
                 read.ident

@@ -53,6 +53,11 @@ fn named(cx: &Ctxt, entry: &AttrPart) -> Option<Rule> {
             cx.error(entry, message);
             return None;
         }
+        ("resolve", Given::Value(path)) => return resolve(cx, path),
+        ("resolve", _) => {
+            cx.error(entry, "expected a function of concurrent writes: `resolve = path::function`");
+            return None;
+        }
         ("rule", Given::Value(path)) => return custom(cx, path),
         ("rule", _) => {
             cx.error(entry, "expected the marker type of a rule: `rule = path::Marker`");
@@ -116,6 +121,17 @@ fn custom(cx: &Ctxt, path: &TokenStream) -> Option<Rule> {
         Ok(path) => Some(Rule::Custom(path)),
         Err(_) => {
             cx.error(path, "expected the marker type of a rule: `rule = path::Marker`");
+            None
+        }
+    }
+}
+
+/// A function that says what concurrent writes show.
+fn resolve(cx: &Ctxt, path: &TokenStream) -> Option<Rule> {
+    match syn::parse2(path.clone()) {
+        Ok(function) => Some(Rule::Resolve { function, resolver: None }),
+        Err(_) => {
+            cx.error(path, "expected a function of concurrent writes: `resolve = path::function`");
             None
         }
     }

@@ -5,6 +5,7 @@
 mod checked;
 mod events;
 mod ops;
+mod resolvers;
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -52,13 +53,17 @@ fn around(
     let is_refused = aggregate.fields.iter().any(|field| field.refused.is_some());
     let krate = &aggregate.krate;
     let quiet = is_refused.then(|| quote!(#[allow(unreachable_code)]));
+    let resolvers = resolvers::declarations(aggregate);
+    let resolving = resolvers::implementations(aggregate);
     quote! {
         #events
         #ops
+        #resolvers
         #quiet
         const _: () = {
             use #krate::merge as __merge;
             #gates
+            #resolving
             #handles
             #implementation
             #codec
@@ -274,7 +279,9 @@ fn history_of(aggregate: &Aggregate<'_>, resolved: &Resolved, event: &Ident) -> 
     let subject = Subject { krate, ident, name: &name, resolved, unless, instead: OF_AGGREGATE };
     let checks = fields.iter().zip(&resolved.members).filter(|(field, _)| field.refused.is_none());
     let checks = checks.map(|(field, member)| {
-        subject.check(&field.name(), &checked::gated(field, field.ty), member)
+        let (ty, marker) = (checked::gated(field, field.ty), marker(field));
+        let shape = quote_spanned!(field.ty.span()=> <#marker as __merge::Rule<#ty>>::SHAPE);
+        subject.check_shape(&field.name(), &ty, &shape, member)
     });
     let events = resolved.is_tracked.then(|| events_of(aggregate, resolved, event, &name));
     quote!(#tracking #(#checks)* #events)

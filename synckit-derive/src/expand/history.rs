@@ -91,14 +91,7 @@ impl Subject<'_> {
     }
 
     /// Has rustc hold a type against the lock.
-    pub(super) fn check(&self, field: &str, ty: &impl ToTokens, member: &Member) -> TokenStream {
-        let krate = standing_at(ty.span(), self.krate.clone());
-        let ty = ty.to_token_stream();
-        let shape = quote_spanned!(ty.span()=> <#ty as #krate::wire::Coded>::CODED);
-        self.check_shape(field, &ty, &shape, member)
-    }
-
-    fn check_shape(
+    pub(super) fn check_shape(
         &self,
         field: &str,
         ty: &impl ToTokens,

@@ -70,11 +70,22 @@ impl Rule {
                 }
                 known => Some(unspelled(&text, &law, known.is_some(), "BTreeSet<T>")),
             },
+            (Self::Plain(row), _) if row.fields == Fields::Conflicted => match conflicted(ty) {
+                Some(inner) => {
+                    let text = inner.to_token_stream().to_string().replace(' ', "");
+                    (field(inner) == Fit::No).then(|| unfit_value(&text, &law))
+                }
+                None => Some(format!(
+                    "`{text}` cannot be merged by `{law}`: write `Conflicted<{text}>`, which shows \
+                     concurrent values"
+                )),
+            },
             (Self::Plain(row), None) if row.fields == Fields::Integer && is_non_zero(ty) => {
                 Some(self.unfit(&text))
             }
             (Self::Plain(_), _) if self.fit(ty) == Fit::No => Some(self.unfit(&text)),
-            (Self::Plain(_) | Self::Custom(_), _) => None,
+            (Self::Resolve { .. }, _) if field(ty) == Fit::No => Some(unfit_value(&text, &law)),
+            (Self::Plain(_) | Self::Custom(_) | Self::Resolve { .. }, _) => None,
         }
     }
 
@@ -92,21 +103,19 @@ impl Rule {
                 "it has no total order; use an integer in a smaller unit".to_owned()
             }
             Fields::Ordered => "it needs a total order and a default".to_owned(),
-            Fields::Any | Fields::Set => match text {
-                "usize" => "its width varies; write `u64`".to_owned(),
-                "isize" => "its width varies; write `i64`".to_owned(),
-                text if text.contains("HashMap") => "write `BTreeMap<K, V>`".to_owned(),
-                text if text.contains("HashSet") => "write `BTreeSet<T>`".to_owned(),
-                _ => "events cannot carry it".to_owned(),
-            },
+            Fields::Any | Fields::Set | Fields::Conflicted => return unfit_value(text, row.name),
         };
         format!("`{text}` cannot be merged by `{}`: {instead}", row.name)
     }
 
     fn fit(&self, ty: &Type) -> Fit {
         match (self, spelled(ty)) {
+            (Self::Plain(row), _) if row.fields == Fields::Conflicted => {
+                conflicted(ty).map_or(Fit::No, field)
+            }
+            (Self::Resolve { .. }, Some(_)) => field(ty),
             (Self::Plain(row), Some((name, arguments))) => match row.fields {
-                Fields::Any => field(ty),
+                Fields::Any | Fields::Conflicted => field(ty),
                 Fields::Integer if INTEGERS.contains(&name) => Fit::Yes,
                 Fields::Flag if name == "bool" => Fit::Yes,
                 Fields::Integer | Fields::Flag => Fit::No,
@@ -122,9 +131,23 @@ impl Rule {
             (Self::Map(inner), Some(("BTreeMap", arguments))) if arguments.len() == 2 => {
                 ordered(arguments[0]).and(|| inner.fit(arguments[1]))
             }
-            (Self::Plain(_) | Self::Map(_), _) | (Self::Custom(_), _) => Fit::Unknown,
+            (Self::Plain(_) | Self::Map(_) | Self::Custom(_) | Self::Resolve { .. }, _) => {
+                Fit::Unknown
+            }
         }
     }
+}
+
+/// The message for a type that events cannot carry.
+fn unfit_value(text: &str, law: &str) -> String {
+    let instead = match text {
+        "usize" => "its width varies; write `u64`",
+        "isize" => "its width varies; write `i64`",
+        text if text.contains("HashMap") => "write `BTreeMap<K, V>`",
+        text if text.contains("HashSet") => "write `BTreeSet<T>`",
+        _ => "events cannot carry it",
+    };
+    format!("`{text}` cannot be merged by `{law}`: {instead}")
 }
 
 /// The message for a collection that is not the one to be spelt.
@@ -167,6 +190,19 @@ fn ordered(ty: &Type) -> Fit {
         Some((name, _)) if INTEGERS.contains(&name) || ORDERED.contains(&name) => Fit::Yes,
         Some(("Box", _)) | None => Fit::Unknown,
         Some(_) => Fit::No,
+    }
+}
+
+/// The `T` of a type that is spelt `Conflicted<T>`.
+pub(super) fn conflicted(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Conflicted")?;
+    match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => match arguments.args.first() {
+            Some(GenericArgument::Type(inner)) => Some(inner),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

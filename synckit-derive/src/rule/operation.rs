@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, format_ident, quote};
 use syn::Type;
 
-use super::fit::{argument, is_wide, spelled};
+use super::fit::{argument, conflicted, is_wide, spelled};
 use super::{Carries, Rule};
 
 /// An operation, and the event that carries it.
@@ -86,6 +86,14 @@ impl Rule {
                 })
                 .collect(),
             Self::Map(inner) => inner.of_entries(krate, ty),
+            Self::Resolve { .. } => vec![Operation {
+                variant: "Set".to_owned(),
+                event: "set".to_owned(),
+                carries: vec![("value".to_owned(), ty.to_token_stream())],
+                commutes: false,
+                doc: "{} was set.".to_owned(),
+                form: Form::Plain { op: "ResolveOp", variant: "Set" },
+            }],
             Self::Custom(path) => {
                 let op = quote!(#krate::merge::Op<#ty, #path>);
                 vec![Operation {
@@ -148,6 +156,7 @@ impl Carries {
             Self::Field => None,
             Self::Inner => argument(ty, "Option"),
             Self::Element => argument(ty, "BTreeSet"),
+            Self::Conflicted => conflicted(ty),
         };
         inner.unwrap_or(ty).to_token_stream()
     }

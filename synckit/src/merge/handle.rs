@@ -6,7 +6,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{AddAssign, Deref, SubAssign};
 
-use crate::merge::{AnyState, CounterOf, Flag, Fww, Lww, Max, Min, Rule, shown};
+use crate::merge::{AnyState, CounterOf, Flag, Fww, Lww, Max, Min, Multi, ResolveBy, Rule, shown};
 
 /// A field of type `F`, merged by the rule `R`.
 ///
@@ -15,7 +15,7 @@ use crate::merge::{AnyState, CounterOf, Flag, Fww, Lww, Max, Min, Rule, shown};
 ///
 /// | rule | records | reads |
 /// |---|---|---|
-/// | `lww`, `fww`, `flag` | `set(value)` | `get()`, `*field` |
+/// | `lww`, `fww`, `flag`, `multi`, `resolve` | `set(value)` | `get()`, `*field` |
 /// | `max`, `min` | `raise(value)`, `lower(value)` | `get()`, `*field` |
 /// | `counter` | `add(amount)`, `+= amount`, `-= amount` | `get()`, `*field` |
 /// | `set`, `set(remove_wins)` | `insert(element)`, `remove(element)` | `contains(element)` |
@@ -140,6 +140,8 @@ impl SingleValue for Fww {}
 impl SingleValue for Lww {}
 impl SingleValue for Max {}
 impl SingleValue for Min {}
+impl SingleValue for Multi {}
+impl<G> SingleValue for ResolveBy<G> {}
 
 impl<F: 'static, R: Rule<F> + SingleValue> Handle<'_, F, R, Reads> {
     /// The value, the edit's own changes included.

@@ -1,5 +1,7 @@
 //! Concurrent heads: the writes of a register that no other write's author had seen.
 
+use std::collections::BTreeSet;
+
 use crate::clock::Hlc;
 use crate::conflict::Write;
 use crate::merge::bytes::{read_id, write_id};
@@ -52,6 +54,11 @@ impl<T> Heads<T> {
         self.heads.iter()
     }
 
+    /// The heads, the greatest in the total order first.
+    pub fn as_slice(&self) -> &[Head<T>] {
+        &self.heads
+    }
+
     /// The greatest head.
     pub fn last(&self) -> Option<&Head<T>> {
         self.heads.first()
@@ -72,6 +79,26 @@ impl<T> Heads<T> {
 }
 
 impl<T: Field> Heads<T> {
+    /// The values of the heads, byte for byte different ones, the greatest head's first.
+    pub fn distinct(&self) -> Vec<&T> {
+        match self.heads.as_slice() {
+            [] => Vec::new(),
+            [only] => vec![&only.value],
+            several => {
+                let mut met = BTreeSet::new();
+                let is_new = |head: &&Head<T>| met.insert(head.to_write().value);
+                several.iter().filter(is_new).map(|head| &head.value).collect()
+            }
+        }
+    }
+
+    /// Notes all heads as in conflict, unless they hold the same value.
+    pub fn unsettled(&self, open: &mut OpenConflicts<'_, '_>) {
+        if self.distinct().len() > 1 {
+            open.note(None, self.heads.iter().map(Head::to_write).collect());
+        }
+    }
+
     /// Notes the heads that hold another value than `winner`, which is one of them.
     pub fn conflicts(&self, winner: Option<&Head<T>>, open: &mut OpenConflicts<'_, '_>) {
         if self.heads.len() > 1 {

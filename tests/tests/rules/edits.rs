@@ -1,5 +1,7 @@
 //! Edits read what they build on, return values, and can fail.
 
+use synckit::{Id, Replica, registry, sync_aggregate};
+
 use super::support::{read, replica, seat};
 
 #[tokio::test]
@@ -58,4 +60,36 @@ async fn concurrent_edits_that_read_build_on_each_other() {
         edit.await.unwrap();
     }
     assert_eq!(read(&ann, &seat()).await.high, 20);
+}
+
+#[sync_aggregate(name = "album")]
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Album {
+    #[merge(lww)]
+    photos: Vec<u32>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_tasks_that_each_add_a_photo_lose_none() {
+    let ann = Replica::builder().registry(registry![Album]).in_memory().await.unwrap();
+    let edits = (0..20).map(|photo| {
+        let ann = ann.clone();
+        tokio::spawn(async move {
+            let album: Id<Album> = Id::named("summer").unwrap();
+            let add = |it: &mut synckit::Edit<'_, Album>| {
+                let mut photos = it.photos.get().clone();
+                photos.push(photo);
+                it.photos.set(photos);
+            };
+            ann.edit(&album, add).await.unwrap();
+        })
+    });
+    for edit in edits.collect::<Vec<_>>() {
+        edit.await.unwrap();
+    }
+    let album = ann.get(&Id::<Album>::named("summer").unwrap()).await.unwrap().unwrap();
+    let mut photos = album.photos;
+    photos.sort_unstable();
+    assert_eq!(photos, (0..20).collect::<Vec<_>>());
+    assert_eq!(ann.conflicts(None).await.unwrap(), []);
 }

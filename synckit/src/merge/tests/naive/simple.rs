@@ -110,7 +110,7 @@ fn a_set_where_removals_win_holds_what_was_put_in_after_every_removal() {
                 let removal = removals.max_by_key(|made| made.order())?;
                 let lost: BTreeSet<_> =
                     last_of_each(insertions).iter().map(|made| made.at.dot).collect();
-                (!lost.is_empty()).then_some((removal.at.dot, lost))
+                (!lost.is_empty()).then_some((Some(removal.at.dot), lost))
             });
             of_each.collect()
         },
@@ -216,7 +216,7 @@ fn lost<O, V: PartialEq>(
     let Some(winner) = winner else { return Vec::new() };
     let others = writes.into_iter().filter(|write| value(&write.op) != value(&winner.op));
     let lost: BTreeSet<_> = others.map(|write| write.at.dot).collect();
-    if lost.is_empty() { Vec::new() } else { vec![(winner.at.dot, lost)] }
+    if lost.is_empty() { Vec::new() } else { vec![(Some(winner.at.dot), lost)] }
 }
 
 /// The last operation of each author on each form of an element.
@@ -230,7 +230,7 @@ fn last_of_each<'a>(made: Vec<&'a Made<SetOp<Caseless>>>) -> Vec<&'a Made<SetOp<
 }
 
 /// The operations that no other one's author had seen.
-fn unseen<O>(history: &[Made<O>]) -> Vec<&Made<O>> {
+pub(super) fn unseen<O>(history: &[Made<O>]) -> Vec<&Made<O>> {
     let unseen = |made: &&Made<O>| !history.iter().any(|later| later.saw(made));
     history.iter().filter(unseen).collect()
 }

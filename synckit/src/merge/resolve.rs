@@ -1,0 +1,76 @@
+//! `#[merge(resolve = function)]`: a function of yours says what concurrent writes show.
+//!
+//! The state is the concurrent heads, as for `lww`, and the function is called when the field is
+//! shown. It is given the same heads in the same order on every replica, so *any* pure function
+//! converges: it needs to obey no laws, and changing it changes what is shown and no history.
+
+use std::marker::PhantomData;
+
+use crate::merge::{At, Handle, Head, Heads, Law, OpenConflicts, Rule};
+use crate::wire::{self, Shape};
+
+/// Concurrent writes show what `G` makes of them.
+#[derive(Debug)]
+pub struct ResolveBy<G>(PhantomData<fn() -> G>);
+
+/// The function of a `resolve` field. The macro implements it on a type that it makes.
+pub trait Resolver<F>: 'static {
+    /// The value that these concurrent writes show, the last one in the total order first. Called
+    /// with writes of at least two values.
+    fn resolve(heads: &[Head<F>]) -> F;
+}
+
+/// An operation on a `resolve` field.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::exhaustive_enums, reason = "another operation is another rule")]
+pub enum ResolveOp<T> {
+    /// Writes the value.
+    Set(T),
+}
+
+/// Types that `#[merge(resolve = …)]` merges: fields with a default, which they hold until someone
+/// sets them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be merged by `resolve`",
+    label = "needs a canonical encoding and a default",
+    note = "derive SyncValue and Default for the type; use BTreeMap for HashMap, BTreeSet for HashSet"
+)]
+pub trait ResolveField: wire::Field + Default {}
+
+#[diagnostic::do_not_recommend]
+impl<T: wire::Field + Default> ResolveField for T {}
+
+impl<F: ResolveField, G: Resolver<F>> Rule<F> for ResolveBy<G> {
+    const LAW: Law = Law::new("resolve");
+    const SHAPE: Shape = F::SHAPE;
+    type Op = ResolveOp<F>;
+    type State = Heads<F>;
+
+    fn fold(state: &mut Heads<F>, ResolveOp::Set(value): ResolveOp<F>, at: &At<'_>) {
+        state.write(value, at);
+    }
+
+    fn value(state: &Heads<F>) -> F {
+        match state.distinct().as_slice() {
+            [] => F::default(),
+            [only] => (*only).clone(),
+            _ => G::resolve(state.as_slice()),
+        }
+    }
+
+    fn conflicts(state: &Heads<F>, open: &mut OpenConflicts<'_, '_>) {
+        state.unsettled(open);
+    }
+
+    fn create(value: &F, record: &mut dyn FnMut(ResolveOp<F>)) {
+        record(ResolveOp::Set(value.clone()));
+    }
+}
+
+// No bound of the rule: a field that it cannot merge is one error, and not one more at every use.
+impl<F: Clone + 'static, G, M> Handle<'_, F, ResolveBy<G>, M> {
+    /// Writes the field, and settles what conflict there is.
+    pub fn set(&self, value: impl Into<F>) {
+        self.push(ResolveOp::Set(value.into()));
+    }
+}

@@ -1,0 +1,14 @@
+use synckit::sync_aggregate;
+
+#[sync_aggregate(name = "inspection")]
+#[derive(Clone, Debug)]
+struct Inspection {
+    #[merge(lww)]
+    title: String,
+    #[merge(multi)]
+    owner: String,
+}
+
+fn main() {
+    let _ = synckit::aggregate::record::<Inspection>(|it| it.owner.set("ann"));
+}
