@@ -162,7 +162,8 @@ impl Conversation {
         receiver: &mut dyn FrameReceiver,
         frames: &mpsc::Sender<Frame>,
     ) -> Option<Input> {
-        let deadline = self.session.deadline();
+        // A peer whose frame waits for memory here is not the one that is late.
+        let deadline = self.session.deadline().filter(|_| self.arrived.is_none());
         tokio::select! {
             permit = frames.reserve(), if !self.outbox.is_empty() => {
                 match (permit, self.outbox.pop_front()) {
