@@ -313,11 +313,15 @@ pub(crate) trait State: fmt::Debug + Send + Sync {
     /// The fields' states.
     fn fields(&self) -> &Fields;
 
-    /// The open conflicts, if it is the state of this aggregate.
+    /// The open conflicts, if it is the state of this aggregate; none when the application's code, which
+    /// orders elements and names entries, panics.
     fn conflicts(&self, aggregate: &AggregateId) -> Vec<Conflict> {
-        let mut open = Conflicts::new(aggregate);
-        self.fields().conflicts(&mut open);
-        open.into_open()
+        let collect = AssertUnwindSafe(|| {
+            let mut open = Conflicts::new(aggregate);
+            self.fields().conflicts(&mut open);
+            open.into_open()
+        });
+        catch_unwind(collect).unwrap_or_default()
     }
 
     /// The stamp of the next event of an author that sees this state, for an edit to build on.
