@@ -39,8 +39,6 @@ pub struct BlockPacker {
     entries: Writer,
     hasher: LeafHasher,
     commits: Vec<Commit>,
-    /// Some commits are not among `commits`.
-    unnamed: bool,
     count: usize,
     last_hlc: Hlc,
     last_context: Context,
@@ -104,7 +102,6 @@ impl BlockPacker {
             entries: Writer::new(),
             hasher: LeafHasher::default(),
             commits: Vec::new(),
-            unnamed: false,
             count: 0,
             last_hlc: Hlc::ZERO,
             last_context: Context::new(),
@@ -187,7 +184,6 @@ impl BlockPacker {
             self.runs[run].end = *end;
         }
         self.count += envelopes.len();
-        self.unnamed = true;
         Ok(())
     }
 
@@ -379,7 +375,8 @@ impl BlockPacker {
         let block = Block::parse(Bytes::from(bytes));
         debug_assert!(block.is_ok(), "a commit was packed that is none: {block:?}");
         let block = block.ok()?;
-        if !self.unnamed {
+        // Blocks that were packed whole bring no names of their commits.
+        if self.commits.iter().map(|commit| commit.entries.len()).sum::<usize>() == self.count {
             debug_assert_eq!(block.hash_commits(), self.commits, "a commit has another name");
             let _ = block.0.commits.set(self.commits);
         }
