@@ -393,7 +393,6 @@ impl Replica {
         Ok(AggregateId { kind: self.kind_of::<A>()?, key: id.key().clone() })
     }
 
-    /// Refuses what is asked of a replica that was closed.
     /// Waits while the log is replayed from its beginning, because a fork was found.
     async fn replayed(&self) -> Result<(), Error> {
         let replays = self.running.core().replays();
@@ -405,6 +404,7 @@ impl Replica {
         }
     }
 
+    /// Refuses what is asked of a replica that was closed.
     fn check_open(&self, attempted: &str) -> Result<(), Error> {
         if self.running.watchers.are_closed() {
             return Err(Error::new(attempted, ErrorKind::Closed));

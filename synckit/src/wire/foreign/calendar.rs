@@ -8,7 +8,7 @@
 //! | `iso.Instant` | seconds since 1970 UTC, and nanoseconds |
 //! | `iso.Duration` | seconds, and nanoseconds |
 //!
-//! What is counted in two parts is rounded down in the first; the second is not negative. The crates
+//! Of two parts of a count the first is rounded down, and the second is not negative. The crates
 //! differ in the first and last day that they know: a value beyond is refused when it is read. A leap
 //! second is the last nanosecond before it ends.
 
