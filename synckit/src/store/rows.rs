@@ -121,7 +121,7 @@ pub enum Table {
     Cursors,
     /// Materialized states of aggregates.
     States,
-    /// The names of spaces. Earlier programs had tables 7 and 8.
+    /// The names of spaces. Numbers 7 and 8 are not used.
     Names = 9,
     /// Blocks in which hubs rule.
     Control,
