@@ -12,12 +12,14 @@ use crate::chain::{Chain, CommitId};
 use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{Begin, Cursor, Digest, LogBlock, LogRun};
-use crate::wire::{Reader, Unknown, WireError};
+use crate::wire::{Reader, Unknown, WireError, Writer};
 
 /// The number of first bytes of a block that identify all of it.
 pub(super) const BLOCK_HEADER_LEN: usize = BLOCK_MAGIC.len() + 1 + BLOCK_CHECKSUM_LEN;
 /// Length of what stands before a block in its row, without the rows of its runs and anchors.
 const PLACE_LEN: usize = 4 + Digest::LEN;
+/// Length of what stands for an aggregate in the keys of its history.
+const AGGREGATE_HASH_LEN: usize = 16;
 
 /// Keys in the table `meta`.
 pub(super) mod meta {
@@ -75,6 +77,15 @@ impl SpaceNumber {
 
     pub(super) fn cursor(self, peer: &ReplicaId) -> Vec<u8> {
         self.key(&[peer.as_bytes()])
+    }
+
+    /// The prefix of the rows that say where an aggregate's events are.
+    pub(super) fn history(self, aggregate: &AggregateId) -> Vec<u8> {
+        let mut hasher = blake3::Hasher::new_keyed(b"synckit 2026 index of aggregates");
+        for part in [aggregate.kind.as_str().as_bytes(), aggregate.key.as_bytes()] {
+            hasher.update(&(part.len() as u64).to_be_bytes()).update(part);
+        }
+        self.key(&[&hasher.finalize().as_bytes()[..AGGREGATE_HASH_LEN]])
     }
 
     pub(super) fn states(self, kind: &Name) -> Vec<u8> {
@@ -291,6 +302,31 @@ impl RunRow {
     }
 }
 
+/// The places where blocks begin, ascending, each but the first as the distance from the one before.
+pub(super) fn write_starts(starts: &[u64]) -> Result<Vec<u8>, WireError> {
+    let (mut out, mut before) = (Writer::new(), 0);
+    for start in starts {
+        out.varint(start - before);
+        before = *start;
+    }
+    out.finish()
+}
+
+pub(super) fn read_starts(content: &Bytes) -> Result<Vec<u64>, Damage> {
+    let (mut starts, mut before) = (Vec::new(), 0u64);
+    let mut input = Reader::new(content, Unknown::Refuse);
+    while !input.is_empty() {
+        before = before.saturating_add(input.varint()?);
+        starts.push(before);
+    }
+    Ok(starts)
+}
+
+/// A position of a log.
+pub(super) fn read_position(content: &Bytes) -> Result<Position, Damage> {
+    fixed(content, int64).map(Position)
+}
+
 /// The place up to which a peer's log has been followed.
 pub(super) fn read_cursor(content: &Bytes) -> Result<Cursor, Damage> {
     fixed(content, |input| {
@@ -391,4 +427,21 @@ fn read_block(key: &[u8], content: &Bytes) -> Result<LogBlock, Damage> {
         return Err(Damage::new("a block's row does not fit its block"));
     }
     Ok(LogBlock { start, block, runs, anchors, digest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_of_a_part_of_a_log_keeps_its_form() {
+        let starts = [4, 5, 300, u64::from(u32::MAX)];
+        let written = write_starts(&starts).unwrap();
+        assert_eq!(written, [4, 1, 0xa7, 2, 0xd3, 0xfd, 0xff, 0xff, 0x0f]);
+        assert_eq!(read_starts(&written.into()).unwrap(), starts);
+        let note = AggregateId { kind: Name::new("note").unwrap(), key: Key::new(b"1").unwrap() };
+        let key = SpaceNumber(7).history(&note);
+        let aggregate = [97, 88, 173, 61, 6, 86, 23, 208, 251, 235, 116, 168, 155, 56, 54, 161];
+        assert_eq!(key, [&[0, 0, 0, 7][..], &aggregate].concat());
+    }
 }

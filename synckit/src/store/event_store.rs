@@ -1,5 +1,6 @@
 //! The open store: what replicas, hubs and sessions hold.
 
+mod history;
 mod rulings;
 
 use std::fmt;
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::{Mutex as AsyncMutex, watch};
 
 use super::encoding::{FILE_ID_LEN, IdentityRow, SpaceNumber, SpaceRow};
 use super::ledger::Ledger;
@@ -47,6 +48,8 @@ struct Core {
     uses: AtomicUsize,
     /// Claimed spaces.
     claims: Mutex<std::collections::BTreeSet<SpaceId>>,
+    /// Held while a log is indexed.
+    indexing: AsyncMutex<()>,
 }
 
 impl EventStore {
@@ -106,6 +109,7 @@ impl EventStore {
             left: Left::default(),
             uses: AtomicUsize::new(1),
             claims: Mutex::default(),
+            indexing: AsyncMutex::default(),
         };
         Self { core: Arc::new(core), closed: watch::Sender::new(false) }
     }

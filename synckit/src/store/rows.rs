@@ -1,6 +1,6 @@
 //! The seam of a back end: sorted tables of byte strings, read from one state, written as a whole.
 //!
-//! [`EventStore`](super::EventStore) keeps everything that a store means in twelve tables of rows:
+//! [`EventStore`](super::EventStore) keeps everything that a store means in tables of rows:
 //! admission, encodings, checksums, cursors, group commit and waking readers stand above this seam
 //! and exist once. A back end only keeps rows. It interprets neither keys nor values.
 //!
@@ -129,11 +129,13 @@ pub enum Table {
     Left,
     /// Aggregates with open conflicts.
     Conflicted,
+    /// In which blocks the events of an aggregate are.
+    History,
 }
 
 impl Table {
     /// All tables, by number.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Meta,
         Self::Spaces,
         Self::Log,
@@ -145,6 +147,7 @@ impl Table {
         Self::Control,
         Self::Left,
         Self::Conflicted,
+        Self::History,
     ];
 
     /// The table's name: `a-z` and `_`.
@@ -161,6 +164,7 @@ impl Table {
             Self::Control => "control",
             Self::Left => "left",
             Self::Conflicted => "conflicted",
+            Self::History => "history",
         }
     }
 

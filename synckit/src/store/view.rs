@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::LIST_ROWS_MAX;
 use super::encoding::{
     RunRow, SpaceNumber, SpaceRow, aggregate_of, content, last_number, only, read_branch,
-    read_cursor, read_log, space_key, state_key,
+    read_cursor, read_log, read_position, read_starts, space_key, state_key,
 };
 use super::rows::{KeyRange, Read, Row, Table};
 use super::seal::Damage;
@@ -25,6 +25,10 @@ const PAGE_ROWS_MAX: usize = 4_096;
 const ROW_BYTES_MAX: usize = 2 * BLOCK_BYTES_MAX;
 /// Most blocks of one page of rulings.
 const CONTROL_ROWS_MAX: usize = 64;
+/// Most rows of an index that one page of an aggregate's history reads.
+const HISTORY_ROWS_MAX: usize = 32;
+/// Most blocks of one page of an aggregate's history.
+const HISTORY_BLOCKS_MAX: usize = 64;
 /// Most bytes of one page's rows.
 const PAGE_BYTES_MAX: usize = READ_BYTES_MAX + BLOCK_BYTES_MAX;
 
@@ -123,6 +127,64 @@ pub(super) fn control(rows: &[Row]) -> Result<Vec<u64>, Damage> {
         last_number(&row.key)
     };
     rows.iter().map(start).collect()
+}
+
+/// The reads of how far a log is indexed, and of where the events of an aggregate are after a position.
+pub(super) fn history_reads(
+    number: SpaceNumber,
+    aggregate: &AggregateId,
+    after: Position,
+) -> Vec<Read> {
+    let prefix = number.history(aggregate);
+    let from = [&prefix[..], &after.0.to_be_bytes()].concat();
+    let range = KeyRange { from, ..KeyRange::prefix(&prefix) };
+    let starts = Read::range(Table::History, range);
+    let starts = Read { floor: Some(prefix), rows_max: HISTORY_ROWS_MAX, ..starts };
+    vec![Read::get(Table::History, &number.prefix()), starts]
+}
+
+/// The position up to which a log is indexed.
+pub(super) fn index_mark(rows: &[Row]) -> Result<Position, Damage> {
+    let mark = only(Table::History, rows)?;
+    mark.map_or(Ok(Position::START), |mark| read_position(&mark))
+}
+
+/// A part of a log that was looked up in its index.
+#[derive(Debug, Default)]
+pub(super) struct Indexed {
+    /// The places where blocks begin that hold events of the aggregate. The first one may end at the
+    /// position that was asked for, or before it.
+    pub(super) starts: Vec<u64>,
+    /// The end of the part; `None` where it is the end of the last of those blocks.
+    pub(super) through: Option<Position>,
+}
+
+/// What the rows of [`history_reads`] say.
+pub(super) fn indexed(after: Position, rows: &[Vec<Row>]) -> Result<Indexed, Damage> {
+    let [mark, rows] = rows else { return Err(Damage::new("a read was not answered")) };
+    let mark = index_mark(mark)?;
+    let mut starts = Vec::new();
+    for row in rows {
+        starts.append(&mut read_starts(&content(Table::History, row)?)?);
+    }
+    // Rows overlap where two processes have indexed a part of a log at the same time.
+    starts.sort_unstable();
+    starts.dedup();
+    let holds = starts.partition_point(|start| *start <= after.0).saturating_sub(1);
+    starts.drain(..holds);
+    let is_cut = rows.len() == HISTORY_ROWS_MAX || starts.len() > HISTORY_BLOCKS_MAX;
+    starts.truncate(HISTORY_BLOCKS_MAX);
+    Ok(Indexed { starts, through: (!is_cut).then_some(mark.max(after)) })
+}
+
+/// The blocks that an index names, without those that were pruned.
+pub(super) fn indexed_blocks(
+    space: &SpaceRow,
+    starts: &[u64],
+    rows: &[Vec<Row>],
+) -> Result<Vec<LogBlock>, Damage> {
+    let held = starts.iter().zip(rows).filter(|(start, _)| **start >= space.begins);
+    held.map(|(_, rows)| block(rows)).collect()
 }
 
 /// The block that begins at a position of the log.

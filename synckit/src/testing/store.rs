@@ -31,6 +31,7 @@ mod checkpoint;
 mod concurrent;
 mod cursors;
 mod durable;
+mod history;
 mod pruned;
 mod read;
 mod rows;
@@ -42,6 +43,7 @@ pub use checkpoint::*;
 pub use concurrent::*;
 pub use cursors::*;
 pub use durable::*;
+pub use history::*;
 pub use pruned::*;
 pub use read::*;
 pub use rows::*;
@@ -106,6 +108,7 @@ macro_rules! __store_contract {
             a_store_whose_key_is_used_elsewhere_takes_another,
             a_twin_that_left_inside_a_run_is_located_near_it,
             a_waiter_wakes_when_the_log_of_its_space_moves,
+            an_aggregates_history_is_exactly_its_blocks,
             an_event_before_its_cause_is_refused,
             another_process_that_writes_is_noticed,
             blocks_of_one_batch_build_on_each_other,

@@ -1,0 +1,178 @@
+//! The history of one aggregate: which blocks of a log hold its events.
+//!
+//! A log is indexed when somebody asks, and goes on from where the last one ended: a store of which
+//! nobody asks for histories, such as a hub's, keeps no index. The index follows from the log alone,
+//! so it is made again when it is damaged.
+
+use std::collections::BTreeMap;
+
+use super::{Core, EventStore, first};
+use crate::id::{AggregateId, Position, SpaceId};
+use crate::log::Page;
+use crate::store::encoding::{SpaceNumber, SpaceRow, write_starts};
+use crate::store::rows::{Change, Read, Row, Table, WriteSet};
+use crate::store::seal::{Damage, sealed};
+use crate::store::view::{self, Indexed};
+use crate::store::{StoreError, StoreErrorKind};
+
+/// Events at the end of a log that are looked through rather than indexed.
+const UNINDEXED_EVENTS_MAX: u64 = 8_192;
+/// Events that are indexed by one write.
+const INDEXED_EVENTS_MAX: u64 = 65_536;
+
+impl EventStore {
+    /// The next blocks of a space's log after a position that hold events of an aggregate, in log
+    /// order. [`Page::through`] says how far the log has been looked through: go on behind it, until
+    /// it has reached [`Page::head`]. Blocks that were pruned are missing.
+    ///
+    /// Takes time in the number of these blocks, whatever the length of the log, once the log is
+    /// indexed; the first call indexes it, and later ones what was appended since. Dropping the
+    /// future keeps what was indexed.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written, or a block is damaged.
+    pub async fn history(
+        &self,
+        space: &SpaceId,
+        aggregate: &AggregateId,
+        after: Position,
+    ) -> Result<Page, StoreError> {
+        let attempted = "read an aggregate's history";
+        self.check_open(attempted)?;
+        let head = self.head(space).await?;
+        let Some(number) = self.core.number_of(space).await? else {
+            return Ok(Page::empty(after));
+        };
+        self.index(space, number, head).await?;
+        let indexed = match self.indexed(space, aggregate, after).await {
+            Err(error) if *error.kind() == StoreErrorKind::Corrupt => {
+                self.core.forget_index(number).await?;
+                Indexed { through: Some(after), ..Indexed::default() }
+            }
+            indexed => indexed?,
+        };
+        let starts = indexed.starts;
+        let read = |number| starts.iter().map(|start| view::block_read(number, *start)).collect();
+        let blocks = |row: &SpaceRow, rows: &[Vec<Row>]| {
+            Ok((row.begins, view::indexed_blocks(row, &starts, rows)?))
+        };
+        let (begins, mut blocks) = self.read(attempted, space, read, blocks).await?;
+        let last = blocks.last().map(|log| log.end());
+        blocks.retain(|log| log.end() > after);
+        let through = indexed.through.or(last).unwrap_or(after).max(Position(begins)).min(head);
+        let page = Page { blocks, begins: Position(begins), through, head };
+        if page.blocks.is_empty() && page.through < head {
+            return self.unindexed(space, aggregate, page.through, head).await;
+        }
+        Ok(page)
+    }
+
+    /// The same for a part of the log that is not indexed.
+    async fn unindexed(
+        &self,
+        space: &SpaceId,
+        aggregate: &AggregateId,
+        after: Position,
+        head: Position,
+    ) -> Result<Page, StoreError> {
+        let mut through = after;
+        loop {
+            let mut page = self.read_after(space, through).await?;
+            page.head = page.head.max(head);
+            page.blocks.retain(|log| log.block.aggregates().contains(aggregate));
+            if !page.blocks.is_empty() || page.through >= head || page.through == through {
+                return Ok(page);
+            }
+            through = page.through;
+        }
+    }
+
+    async fn indexed(
+        &self,
+        space: &SpaceId,
+        aggregate: &AggregateId,
+        after: Position,
+    ) -> Result<Indexed, StoreError> {
+        let read = |number| view::history_reads(number, aggregate, after);
+        let indexed = |_: &SpaceRow, rows: &[Vec<Row>]| view::indexed(after, rows);
+        self.read("read an index", space, read, indexed).await
+    }
+
+    /// Indexes a log, but for its last events.
+    async fn index(
+        &self,
+        space: &SpaceId,
+        number: SpaceNumber,
+        head: Position,
+    ) -> Result<(), StoreError> {
+        let read = |number: SpaceNumber| vec![Read::get(Table::History, &number.prefix())];
+        let mark = |_: &SpaceRow, rows: &[Vec<Row>]| view::index_mark(first(rows));
+        let _indexing = self.core.indexing.lock().await;
+        let mut through = match self.read("read an index", space, read, mark).await {
+            Err(error) if *error.kind() == StoreErrorKind::Corrupt => {
+                self.core.forget_index(number).await?;
+                Position::START
+            }
+            mark => mark?,
+        };
+        while head.0.saturating_sub(through.0) > UNINDEXED_EVENTS_MAX {
+            let mut part = Part { begins: through, through, starts: BTreeMap::new() };
+            while part.through < head && part.through.0 - part.begins.0 < INDEXED_EVENTS_MAX {
+                let page = self.read_after(space, part.through).await?;
+                if page.blocks.is_empty() {
+                    return Ok(());
+                }
+                part.add(page);
+            }
+            self.core.ledger.write_beside(part.rows(number)?).await?;
+            through = part.through;
+        }
+        Ok(())
+    }
+}
+
+/// The index of a part of a log.
+struct Part {
+    begins: Position,
+    through: Position,
+    /// Of each aggregate, the places where blocks begin that hold its events, ascending.
+    starts: BTreeMap<AggregateId, Vec<u64>>,
+}
+
+impl Part {
+    fn add(&mut self, page: Page) {
+        for log in &page.blocks {
+            for aggregate in log.block.aggregates() {
+                match self.starts.get_mut(aggregate) {
+                    Some(starts) => starts.push(log.start.0),
+                    None => drop(self.starts.insert(aggregate.clone(), vec![log.start.0])),
+                }
+            }
+        }
+        self.through = page.through;
+    }
+
+    fn rows(&self, number: SpaceNumber) -> Result<WriteSet, StoreError> {
+        let put = |key: Vec<u8>, content: &[u8]| {
+            let (table, value) = (Table::History, sealed(Table::History, &key, &[content]));
+            Change::Put { table, key, value }
+        };
+        let begins = self.begins.0.to_be_bytes();
+        let mut changes = Vec::with_capacity(self.starts.len() + 1);
+        for (aggregate, starts) in &self.starts {
+            let key = [&number.history(aggregate)[..], &begins].concat();
+            changes.push(put(key, &write_starts(starts).map_err(Damage::from)?));
+        }
+        changes.push(put(number.prefix().to_vec(), &self.through.0.to_be_bytes()));
+        Ok(WriteSet { changes, ..WriteSet::default() })
+    }
+}
+
+impl Core {
+    /// Drops a damaged index: it is made again.
+    async fn forget_index(&self, number: SpaceNumber) -> Result<(), StoreError> {
+        let remove = Change::Remove { table: Table::History, range: number.range() };
+        let write = WriteSet { changes: vec![remove], ..WriteSet::default() };
+        self.ledger.write_beside(write).await
+    }
+}
