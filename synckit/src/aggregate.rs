@@ -11,6 +11,7 @@ use std::fmt;
 
 pub use edit::{Edit, EventOf, Recorded, edit, record};
 pub use fields::Fields;
+pub(crate) use fields::operations;
 pub use id::Id;
 
 #[doc(hidden)]

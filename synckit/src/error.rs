@@ -2,7 +2,7 @@
 
 use crate::event::{DecodeError, EncodeError};
 use crate::failure::{Failure, failure};
-use crate::id::IdError;
+use crate::id::{Dot, IdError};
 use crate::registry::RegistryError;
 use crate::store::{StoreError, StoreErrorKind};
 use crate::sync::SessionError;
@@ -120,9 +120,20 @@ pub enum Invalid {
     /// An event cannot be encoded.
     #[error("{0}")]
     Event(#[from] EncodeError),
+    /// The aggregate has no such field. Name one that it has.
+    #[error("`{name}` is none of its fields, which are {known}")]
+    Field {
+        /// The name given.
+        name: String,
+        /// The names of the fields.
+        known: String,
+    },
     /// It cannot be an identifier.
     #[error("{0}")]
     Id(#[from] IdError),
+    /// No such event of the aggregate is held. Sync, or name one of its history.
+    #[error("no event {0} of it is held here; sync, or name one of its history")]
+    NoEvent(Dot),
     /// This program cannot apply the events of its own edit.
     #[error("this program cannot apply what it writes: {0}")]
     Unreadable(#[from] DecodeError),

@@ -179,6 +179,22 @@ impl LogBlock {
         (self.start.0 + 1..).map(Position).zip(self.block.entries()).skip(skipped)
     }
 
+    /// Its events after a position, each with the position that it ends at and what hubs have ruled
+    /// on it.
+    pub(crate) fn ruled_on<'a>(
+        &'a self,
+        rulings: &Rulings,
+        after: Position,
+    ) -> impl Iterator<Item = (Position, Entry<'a>, Standing)> + use<'a> {
+        let standings = rulings.of(&self.block, |run| self.runs[run].branch);
+        let standing = move |position: Position| {
+            let index = usize::try_from(position.0 - self.start.0 - 1).unwrap_or(usize::MAX);
+            let ruled = standings.as_ref().and_then(|standings| standings.get(index));
+            ruled.copied().unwrap_or(Standing::AsWritten)
+        };
+        self.after(after).map(move |(position, entry)| (position, entry, standing(position)))
+    }
+
     /// Its events after a position that no hub has refused, each with the position that it ends at
     /// and the stamp in force.
     pub(crate) fn in_force<'a>(
@@ -186,13 +202,7 @@ impl LogBlock {
         rulings: &Rulings,
         after: Position,
     ) -> impl Iterator<Item = (Position, Entry<'a>, Hlc)> + use<'a> {
-        let standings = rulings.of(&self.block, |run| self.runs[run].branch);
-        let standing = move |position: Position| {
-            let index = usize::try_from(position.0 - self.start.0 - 1).unwrap_or(usize::MAX);
-            let ruled = standings.as_ref().and_then(|standings| standings.get(index));
-            ruled.copied().unwrap_or(Standing::AsWritten)
-        };
-        self.after(after).filter_map(move |(position, entry)| match standing(position) {
+        self.ruled_on(rulings, after).filter_map(|(position, entry, standing)| match standing {
             Standing::AsWritten => Some((position, entry, entry.hlc())),
             Standing::Redated(at) => Some((position, entry, entry.hlc().min(at))),
             Standing::Refused => None,

@@ -59,7 +59,7 @@ pub use op::{At, OpId};
 pub use open::OpenConflicts;
 pub use remove_wins::{RemoveWinsSet, RemoveWinsState};
 pub use resolve::{ResolveBy, ResolveField, ResolveOp, Resolver};
-pub use rule::{AnyField, AnyState, EntryRule, Law, MergeState, Op, Rule};
+pub use rule::{AnyField, AnyState, EntryRule, Law, MergeState, Op, RestsOn, Rule, Undoing};
 pub use seen::{MapSeen, SeenPart};
 pub use set::{Set, SetField, SetOp, SetState};
 
@@ -69,7 +69,7 @@ pub use extreme::{Spelt, fits_spelt};
 #[doc(hidden)]
 pub use handle::Root;
 #[doc(hidden)]
-pub use rule::{FieldRule, Fitting, custom, field, fits};
+pub use rule::{FieldRule, Fitting, Undone, custom, field, fits};
 pub(crate) use rule::{Slot, shown};
 
 #[cfg(test)]

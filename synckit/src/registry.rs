@@ -5,6 +5,8 @@
 //! which means stored and forwarded like any other, counted, and folded once a program that knows
 //! them opens the store.
 
+mod typed;
+
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +28,9 @@ use crate::merge::{AnyField, read_dot, write_dot};
 use crate::schema::{Draft, Published, Reread, Schemas, proto, reread};
 use crate::vector::{Stamp, VectorClock, VectorFull};
 use crate::wire::{Field, Lineage, Reader, Unknown, WireError, WireType, Writer};
+
+#[cfg_attr(not(feature = "runtime"), allow(unused_imports, reason = "replicas replay"))]
+pub(crate) use typed::fold_or_park;
 
 /// Lists the aggregates that a program knows: `registry![Inspection, Airport]`.
 #[macro_export]

@@ -4,8 +4,11 @@ mod builder;
 mod conflicts;
 mod edit;
 mod engine;
+mod explain;
+mod history;
 mod link;
 mod rejected;
+mod undo;
 mod watchers;
 
 use std::collections::BTreeMap;
@@ -18,8 +21,11 @@ use tokio::sync::watch;
 pub use crate::replica_core::COMMIT_EVENTS_MAX;
 pub use builder::ReplicaBuilder;
 pub use edit::Edited;
+pub use explain::{Contribution, EXPLAINED_EVENTS_MAX, Explained, Explanation};
+pub use history::{AsOf, HistoryEvent};
 pub use link::{Link, LinkState, LinkStatus, LinkTrouble, SyncReport};
 pub use rejected::{Rejected, RejectedScope, Rejections};
+pub use undo::{NotUndone, NotUndoneReason, Undo};
 
 use crate::aggregate::{Aggregate, Id};
 use crate::branch::Fork;

@@ -13,6 +13,7 @@ mod accidents {
     mod hubs;
     mod many;
     mod noticed;
+    mod pasts;
     mod processes;
     mod restores;
     mod rulings;

@@ -6,5 +6,6 @@ mod rules {
     mod first_write;
     mod merging;
     mod own;
+    mod past;
     mod support;
 }

@@ -71,6 +71,11 @@ impl<A: Aggregate> Edit<'_, A> {
         self.draft.push(event::encode(&event.into()));
     }
 
+    /// The root behind the handles, and the place of the edit's first event.
+    pub(crate) fn root(&self) -> (&dyn Root, Dot) {
+        (self.draft, self.draft.at.dot)
+    }
+
     /// Records what creates this aggregate. All its values count as written, also those that equal
     /// the default.
     pub fn create(&mut self, aggregate: &A) {

@@ -38,7 +38,7 @@ impl Fields {
     }
 
     pub(crate) fn fold_with(&mut self, at: &Stamp<'_>, apply: impl FnOnce(&mut Fold<'_>)) {
-        apply(&mut Fold { fields: self, at, index: 0 });
+        apply(&mut Fold { into: FoldTarget::State { fields: self, at, index: 0 } });
     }
 
     /// Collects the open conflicts, field by field.
@@ -61,7 +61,7 @@ impl Fields {
         shown::<F, R>(self.slot(field).as_deref())
     }
 
-    pub(super) fn slot(&self, field: usize) -> &Slot {
+    pub(crate) fn slot(&self, field: usize) -> &Slot {
         self.slots.get(field).unwrap_or(&None)
     }
 
@@ -104,13 +104,26 @@ impl fmt::Debug for Fields {
     }
 }
 
+/// Shows each operation of an event, an `Option<R::Op>` that holds it, and the place of its field.
+pub(crate) fn operations<A: Aggregate>(event: A::Event, show: &mut dyn FnMut(usize, &mut dyn Any)) {
+    A::apply(event, &mut Fold { into: FoldTarget::Eyes(show) });
+}
+
 /// Folds the operations of one event.
 #[doc(hidden)]
-#[derive(Debug)]
 pub struct Fold<'f> {
-    fields: &'f mut Fields,
-    at: &'f Stamp<'f>,
-    index: u32,
+    into: FoldTarget<'f>,
+}
+
+enum FoldTarget<'f> {
+    State { fields: &'f mut Fields, at: &'f Stamp<'f>, index: u32 },
+    Eyes(&'f mut dyn FnMut(usize, &mut dyn Any)),
+}
+
+impl fmt::Debug for Fold<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fold").finish_non_exhaustive()
+    }
 }
 
 impl Fold<'_> {
@@ -120,10 +133,15 @@ impl Fold<'_> {
     }
 
     fn op_any(&mut self, field: usize, op: &mut dyn Any) {
-        let Fields { table, slots } = &mut *self.fields;
-        if let (Some(entry), Some(slot)) = (table.get(field), slots.get_mut(field)) {
-            entry.fold(slot, op, &At::new(*self.at, self.index));
-            self.index = self.index.saturating_add(1);
+        match &mut self.into {
+            FoldTarget::Eyes(show) => show(field, op),
+            FoldTarget::State { fields, at, index } => {
+                let Fields { table, slots } = &mut **fields;
+                if let (Some(entry), Some(slot)) = (table.get(field), slots.get_mut(field)) {
+                    entry.fold(slot, op, &At::new(**at, *index));
+                    *index = index.saturating_add(1);
+                }
+            }
         }
     }
 

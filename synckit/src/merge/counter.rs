@@ -15,7 +15,9 @@ use std::marker::PhantomData;
 use crate::id::{Dot, ReplicaId};
 use crate::merge::bytes::{read_dot, write_dot};
 use crate::merge::sum::Sum;
-use crate::merge::{At, EntryRule, Handle, Law, MapSeen, MergeState, OpId, Rule, SeenPart};
+use crate::merge::{
+    At, EntryRule, Handle, Law, MapSeen, MergeState, OpId, Rule, SeenPart, Undoing,
+};
 use crate::vector::VECTOR_REPLICAS_MAX;
 use crate::wire::{self, Reader, Scalar, Shape, Value, WireError, WireType, Writer};
 
@@ -53,10 +55,22 @@ pub trait CounterField<A = i64>: wire::Field + Copy {
 }
 
 /// An amount that a counter adds: `i64` or `i128`.
-pub trait Amount: Copy + Debug + PartialEq + Into<i128> + Send + Sync + 'static {}
+pub trait Amount: Copy + Debug + PartialEq + Into<i128> + Send + Sync + 'static {
+    /// The amount that takes this one back, if there is one.
+    fn negated(self) -> Option<Self>;
+}
 
-impl Amount for i64 {}
-impl Amount for i128 {}
+impl Amount for i64 {
+    fn negated(self) -> Option<Self> {
+        self.checked_neg()
+    }
+}
+
+impl Amount for i128 {
+    fn negated(self) -> Option<Self> {
+        self.checked_neg()
+    }
+}
 
 macro_rules! counter_field {
     ($($type:ident of $amount:ident),*) => {$(
@@ -191,6 +205,15 @@ impl<F: CounterField<A>, A: Amount> Rule<F> for CounterOf<A> {
 
     fn create(value: &F, record: &mut dyn FnMut(CounterOp<A>)) {
         value.additions().for_each(|amount| record(CounterOp::Added(amount)));
+    }
+
+    fn undo(
+        CounterOp::Added(amount): &CounterOp<A>,
+        _: &Undoing,
+        _: &CounterState,
+        _: &CounterState,
+    ) -> Option<Vec<CounterOp<A>>> {
+        Some(vec![CounterOp::Added(amount.negated()?)])
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::id::ReplicaId;
+use crate::id::{Dot, ReplicaId};
 use crate::merge::bytes::{encoded, read_id, write_id};
 use crate::merge::{At, OpId};
 use crate::wire::{self, Reader, Value, WireError, WireType, Writer};
@@ -105,6 +105,11 @@ impl<T: Value + Ord, V: Default> Elements<T, V> {
 }
 
 impl LastIds {
+    /// The events that carried them.
+    pub(super) fn dots(&self) -> impl Iterator<Item = Dot> {
+        self.0.values().map(|id| id.dot)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

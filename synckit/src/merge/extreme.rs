@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use crate::id::ReplicaId;
 use crate::merge::bytes::{encoded, read_id, write_id};
-use crate::merge::{At, EntryRule, Handle, Law, MergeState, OpId, Rule};
+use crate::merge::{At, EntryRule, Handle, Law, MergeState, OpId, RestsOn, Rule};
 use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
 
 /// Types that `#[merge(max)]` and `#[merge(min)]` merge: ordered values with a default, and `Option`
@@ -126,6 +126,14 @@ impl<T: Value + Ord, R: Extreme> ExtremeState<T, R> {
         values.reduce(|held, value| if Self::beats(value, held) { value } else { held })
     }
 
+    fn rests_on(&self) -> RestsOn {
+        let furthest = self.authors.values().filter_map(|writes| writes.first());
+        let held = self.holds();
+        let of_held = furthest.filter(|(_, value)| held == Some(value));
+        let of_held: Vec<_> = of_held.map(|(id, _)| id.dot).collect();
+        if of_held.is_empty() { RestsOn::LastChange } else { RestsOn::Heads(of_held) }
+    }
+
     fn forget(&mut self, at: &At<'_>) {
         self.authors.retain(|_, writes| {
             writes.retain(|(id, _)| !at.saw(*id));
@@ -228,6 +236,10 @@ macro_rules! extreme {
                 if let Some(value) = value.to_extreme() {
                     record($op::$variant(value));
                 }
+            }
+
+            fn rests_on(state: &Self::State) -> RestsOn {
+                state.rests_on()
             }
         }
 

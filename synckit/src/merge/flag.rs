@@ -5,7 +5,7 @@
 //! The state is the writes that no other write's author had seen; the flag is on when one of them
 //! turned it on.
 
-use crate::merge::{At, EntryRule, Handle, Heads, Law, OpenConflicts, Rule};
+use crate::merge::{At, EntryRule, Handle, Heads, Law, OpenConflicts, RestsOn, Rule, Undoing};
 use crate::wire::{self, Shape};
 
 /// Of concurrent writes, one that turns the flag on wins.
@@ -67,6 +67,26 @@ impl<F: FlagField> Rule<F> for Flag {
 
     fn create(value: &F, record: &mut dyn FnMut(FlagOp)) {
         record(FlagOp::Set(value.is_on()));
+    }
+
+    fn rests_on(state: &Heads<bool>) -> RestsOn {
+        let on = state.iter().any(|head| head.value);
+        RestsOn::heads(state.iter().filter(|head| head.value == on))
+    }
+
+    fn undo(
+        FlagOp::Set(on): &FlagOp,
+        by: &Undoing,
+        before: &Heads<bool>,
+        now: &Heads<bool>,
+    ) -> Option<Vec<FlagOp>> {
+        let was = before.iter().any(|head| head.value);
+        Some(
+            (now.iter().any(|head| by.made(head.id.dot)) && was != *on)
+                .then_some(FlagOp::Set(was))
+                .into_iter()
+                .collect(),
+        )
     }
 }
 

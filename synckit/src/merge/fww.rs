@@ -7,7 +7,7 @@
 use crate::clock::Hlc;
 use crate::conflict::Write;
 use crate::merge::bytes::{read_id, write_id};
-use crate::merge::{At, Handle, Law, MergeState, OpId, OpenConflicts, Rule};
+use crate::merge::{At, Handle, Law, MergeState, OpId, OpenConflicts, RestsOn, Rule};
 use crate::wire::{self, Field, Reader, Shape, WireError, WireType, Writer};
 
 /// The first write wins.
@@ -110,6 +110,10 @@ impl<F: FwwField> Rule<F> for Fww {
 
     fn create(value: &F, record: &mut dyn FnMut(FwwOp<F>)) {
         record(FwwOp::Set(value.clone()));
+    }
+
+    fn rests_on(state: &FirstWrites<F>) -> RestsOn {
+        RestsOn::Heads(state.writes.first().map(|write| write.id.dot).into_iter().collect())
     }
 }
 

@@ -4,7 +4,7 @@
 //! operations. Because clocks agree with causality, a write beats what its author had seen. The other
 //! heads are in conflict with it, unless they hold the same value.
 
-use crate::merge::{At, EntryRule, Handle, Heads, Law, OpenConflicts, Rule};
+use crate::merge::{At, EntryRule, Handle, Heads, Law, OpenConflicts, RestsOn, Rule, Undoing};
 use crate::wire::{self, Shape};
 
 /// The last write wins.
@@ -52,6 +52,20 @@ impl<F: LwwField> Rule<F> for Lww {
 
     fn create(value: &F, record: &mut dyn FnMut(LwwOp<F>)) {
         record(LwwOp::Set(value.clone()));
+    }
+
+    fn rests_on(state: &Heads<F>) -> RestsOn {
+        RestsOn::heads(state.last())
+    }
+
+    fn undo(
+        _: &LwwOp<F>,
+        by: &Undoing,
+        before: &Heads<F>,
+        now: &Heads<F>,
+    ) -> Option<Vec<LwwOp<F>>> {
+        let holds = now.last().is_some_and(|head| by.made(head.id.dot));
+        Some(holds.then(|| LwwOp::Set(Self::value(before))).into_iter().collect())
     }
 }
 

@@ -12,7 +12,8 @@ use std::marker::PhantomData;
 use crate::merge::bytes::encoded;
 use crate::merge::elements::LastIds;
 use crate::merge::{
-    AnyState, At, EntryRule, Handle, Law, MergeState, OpenConflicts, Reads, Root, Rule, SeenPart,
+    AnyState, At, EntryRule, Handle, Law, MergeState, OpenConflicts, Reads, RestsOn, Root, Rule,
+    SeenPart, Undoing,
 };
 use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
 
@@ -119,6 +120,12 @@ impl<K: Value + Ord, S: MergeState> MapState<K, S> {
         (!kept.alive.is_empty()).then_some(&kept.state)
     }
 
+    /// True when an entry exists by operations alone that are taken back.
+    fn is_alive_by(&self, key: &K, by: &Undoing) -> bool {
+        let kept = encoded(key).ok().and_then(|bytes| self.entries.get(&(key.clone(), bytes)));
+        kept.is_some_and(|kept| kept.alive.dots().all(|dot| by.made(dot)))
+    }
+
     fn existing(&self) -> impl Iterator<Item = (&K, &S)> {
         let existing = self.entries.iter().filter(|(_, kept)| !kept.alive.is_empty());
         existing.map(|((key, _), kept)| (key, &kept.state))
@@ -159,6 +166,46 @@ impl<F: MapField, R: EntryRule<F::Value>> Rule<F> for Map<R> {
     fn create(value: &F, record: &mut dyn FnMut(Self::Op)) {
         for (key, value) in value.entries() {
             R::create(value, &mut |op| record(MapOp::Entry { key: key.clone(), op }));
+        }
+    }
+
+    fn rests_on(state: &Self::State) -> RestsOn {
+        let mut events = Vec::new();
+        for kept in state.entries.values() {
+            match R::rests_on(&kept.state) {
+                RestsOn::Events(of_entry) | RestsOn::Heads(of_entry) => events.extend(of_entry),
+                RestsOn::Changes | RestsOn::LastChange => return RestsOn::Changes,
+            }
+        }
+        RestsOn::Events(events)
+    }
+
+    fn undo(
+        op: &Self::Op,
+        by: &Undoing,
+        before: &Self::State,
+        now: &Self::State,
+    ) -> Option<Vec<Self::Op>> {
+        let fresh = R::State::default();
+        match op {
+            MapOp::Entry { key, op } => {
+                let Some(entry) = now.entry(key) else { return Some(Vec::new()) };
+                if before.entry(key).is_none() && now.is_alive_by(key, by) {
+                    let seen = R::seen(entry);
+                    return Some(vec![MapOp::Removed { key: key.clone(), seen }]);
+                }
+                let ops = R::undo(op, by, before.entry(key).unwrap_or(&fresh), entry)?;
+                let of_entry = |op| MapOp::Entry { key: key.clone(), op };
+                Some(ops.into_iter().map(of_entry).collect())
+            }
+            MapOp::Removed { key, .. } => {
+                let mut ops = Vec::new();
+                if let (Some(entry), None) = (before.entry(key), now.entry(key)) {
+                    let record = &mut |op| ops.push(MapOp::Entry { key: key.clone(), op });
+                    R::create(&R::value(entry), record);
+                }
+                Some(ops)
+            }
         }
     }
 }

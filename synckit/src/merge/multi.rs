@@ -3,7 +3,7 @@
 //! The multi-value register of Shapiro, Preguiça, Baquero and Zawirski, "A Comprehensive Study of
 //! Convergent and Commutative Replicated Data Types", 2011: the state is the concurrent heads.
 
-use crate::merge::{At, EntryRule, Handle, Heads, Law, OpenConflicts, Rule};
+use crate::merge::{At, EntryRule, Handle, Heads, Law, OpenConflicts, RestsOn, Rule, Undoing};
 use crate::wire::{self, Shape};
 
 /// Concurrent writes are all shown.
@@ -111,6 +111,26 @@ impl<F: MultiField> Rule<F> for Multi {
 
     fn create(value: &F, record: &mut dyn FnMut(Self::Op)) {
         record(MultiOp::Set(value.last()));
+    }
+
+    fn rests_on(state: &Self::State) -> RestsOn {
+        RestsOn::heads(state.iter())
+    }
+
+    fn undo(
+        _: &Self::Op,
+        by: &Undoing,
+        before: &Self::State,
+        now: &Self::State,
+    ) -> Option<Vec<Self::Op>> {
+        let before = || before.last().map(|head| head.value.clone()).unwrap_or_default();
+        Some(
+            now.iter()
+                .any(|head| by.made(head.id.dot))
+                .then(|| MultiOp::Set(before()))
+                .into_iter()
+                .collect(),
+        )
     }
 }
 

@@ -13,7 +13,8 @@ use crate::id::{Dot, ReplicaId};
 use crate::merge::bytes::{read_id, write_id};
 use crate::merge::elements::Elements;
 use crate::merge::{
-    At, EntryRule, Handle, Law, MergeState, OpId, OpenConflicts, Reads, Rule, SetField, SetOp,
+    At, EntryRule, Handle, Law, MergeState, OpId, OpenConflicts, Reads, RestsOn, Rule, SetField,
+    SetOp, Undoing,
 };
 use crate::wire::{Field, Reader, Shape, Value, WireError, WireType, Writer};
 
@@ -177,6 +178,21 @@ impl<F: SetField> Rule<F> for RemoveWinsSet {
 
     fn create(value: &F, record: &mut dyn FnMut(Self::Op)) {
         value.elements().for_each(|element| record(SetOp::Inserted(element.clone())));
+    }
+
+    fn rests_on(state: &Self::State) -> RestsOn {
+        let shown = state.elements.iter().filter(|(element, _)| state.contains(element));
+        let ids = shown.flat_map(|(_, sides)| sides.inserted.0.values());
+        RestsOn::Events(ids.map(|(_, id)| id.dot).collect())
+    }
+
+    fn undo(
+        op: &Self::Op,
+        _: &Undoing,
+        before: &Self::State,
+        now: &Self::State,
+    ) -> Option<Vec<Self::Op>> {
+        Some(op.undo(|element| before.contains(element), |element| now.contains(element)))
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::marker::PhantomData;
 
-use crate::merge::{At, Handle, Head, Heads, Law, OpenConflicts, Rule};
+use crate::merge::{At, Handle, Head, Heads, Law, OpenConflicts, RestsOn, Rule, Undoing};
 use crate::wire::{self, Shape};
 
 /// Concurrent writes show what `G` makes of them.
@@ -64,6 +64,20 @@ impl<F: ResolveField, G: Resolver<F>> Rule<F> for ResolveBy<G> {
 
     fn create(value: &F, record: &mut dyn FnMut(ResolveOp<F>)) {
         record(ResolveOp::Set(value.clone()));
+    }
+
+    fn rests_on(state: &Heads<F>) -> RestsOn {
+        RestsOn::heads(state.iter())
+    }
+
+    fn undo(
+        _: &ResolveOp<F>,
+        by: &Undoing,
+        before: &Heads<F>,
+        now: &Heads<F>,
+    ) -> Option<Vec<ResolveOp<F>>> {
+        let before = || ResolveOp::Set(Self::value(before));
+        Some(now.iter().any(|head| by.made(head.id.dot)).then(before).into_iter().collect())
     }
 }
 

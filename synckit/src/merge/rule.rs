@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::conflict::Conflicts;
-use crate::merge::{At, OpenConflicts, SeenPart};
+use crate::id::Dot;
+use crate::merge::{At, Head, OpenConflicts, SeenPart};
 use crate::wire::{FieldSchema, Reader, Shape, WireError, Writer};
 
 /// The name of a rule with its arguments, as in lock files, and the version of its semantics.
@@ -113,6 +114,69 @@ pub trait Rule<F>: 'static {
 
     /// Records the operations that make a fresh field this one.
     fn create(value: &F, record: &mut dyn FnMut(Self::Op));
+
+    /// The events that the shown value rests on, for explanations.
+    fn rests_on(state: &Self::State) -> RestsOn {
+        let _ = state;
+        RestsOn::Changes
+    }
+
+    /// The operations that take `op` back: none when somebody else's have taken its place, `None`
+    /// when nothing can. The author of `op` had seen `before`, and the field has come to be `now`.
+    fn undo(
+        op: &Self::Op,
+        by: &Undoing,
+        before: &Self::State,
+        now: &Self::State,
+    ) -> Option<Vec<Self::Op>> {
+        let _ = (op, by, before, now);
+        None
+    }
+}
+
+/// A commit that is taken back, and the edit that does it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Undoing {
+    /// The commit's first event, and the number of its last.
+    first: Dot,
+    last: u64,
+    /// The edit's first event.
+    edit: Dot,
+}
+
+impl Undoing {
+    pub(crate) const fn new(first: Dot, last: u64, edit: Dot) -> Self {
+        Self { first, last, edit }
+    }
+
+    /// True when an event is the commit's or the edit's.
+    pub fn made(&self, event: Dot) -> bool {
+        let of_commit = event.replica == self.first.replica
+            && (self.first.seq..=self.last).contains(&event.seq);
+        of_commit || (event.replica == self.edit.replica && event.seq >= self.edit.seq)
+    }
+}
+
+/// The events that a field's value rests on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum RestsOn {
+    /// Each that changed the state.
+    Changes,
+    /// The last one that changed the state.
+    LastChange,
+    /// These, each of which adds to it.
+    Events(Vec<Dot>),
+    /// These, in whose place others would stand.
+    Heads(Vec<Dot>),
+}
+
+impl RestsOn {
+    /// Those that wrote heads.
+    pub(crate) fn heads<'a, T: 'a>(heads: impl IntoIterator<Item = &'a Head<T>>) -> Self {
+        Self::Heads(heads.into_iter().map(|head| head.id.dot).collect())
+    }
 }
 
 /// A rule that merges the entries of a map: one that can forget what the author of a removal had
@@ -180,7 +244,29 @@ pub trait AnyField: Send + Sync {
     fn conflicts(&self, state: &dyn AnyState, open: &mut Conflicts<'_>);
 
     #[doc(hidden)]
+    fn rests_on(&self, state: &dyn AnyState) -> RestsOn;
+
+    /// Records the operations that take one back; false when nothing can.
+    #[doc(hidden)]
+    fn undo(&self, undone: Undone<'_>, record: &mut dyn FnMut(Box<dyn Any>)) -> bool;
+
+    #[doc(hidden)]
     fn read(&self, input: &mut Reader<'_>) -> Result<Option<Arc<dyn AnyState>>, WireError>;
+}
+
+/// An operation that is to be taken back.
+#[doc(hidden)]
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct Undone<'a> {
+    /// An `Option<R::Op>` that holds it.
+    pub op: &'a mut dyn Any,
+    /// The commit that carried it.
+    pub by: &'a Undoing,
+    /// The field as its author had seen it.
+    pub before: Option<&'a dyn AnyState>,
+    /// The field as it is.
+    pub now: Option<&'a dyn AnyState>,
 }
 
 impl Debug for dyn AnyField {
@@ -277,6 +363,23 @@ impl<F: 'static, R: Rule<F>> AnyField for FieldRule<F, R> {
         {
             R::conflicts(state, &mut OpenConflicts::of_field(self.name, &R::LAW, open));
         }
+    }
+
+    fn rests_on(&self, state: &dyn AnyState) -> RestsOn {
+        (state as &dyn Any).downcast_ref().map_or(RestsOn::Changes, R::rests_on)
+    }
+
+    fn undo(&self, undone: Undone<'_>, record: &mut dyn FnMut(Box<dyn Any>)) -> bool {
+        let Some(op) = undone.op.downcast_mut::<Option<R::Op>>().and_then(Option::take) else {
+            return false;
+        };
+        let fresh = R::State::default();
+        let [before, now] = [undone.before, undone.now].map(|state| {
+            state.and_then(|state| (state as &dyn Any).downcast_ref()).unwrap_or(&fresh)
+        });
+        let Some(ops) = R::undo(&op, undone.by, before, now) else { return false };
+        ops.into_iter().for_each(|op| record(Box::new(Some(op))));
+        true
     }
 
     fn read(&self, input: &mut Reader<'_>) -> Result<Slot, WireError> {

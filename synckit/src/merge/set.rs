@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use crate::merge::elements::{Elements, LastIds};
-use crate::merge::{At, EntryRule, Handle, Law, MergeState, Reads, Rule};
+use crate::merge::{At, EntryRule, Handle, Law, MergeState, Reads, RestsOn, Rule, Undoing};
 use crate::wire::{self, Reader, Shape, Value, WireError, Writer};
 
 /// An insertion survives removals whose authors had not seen it.
@@ -24,6 +24,26 @@ pub enum SetOp<T> {
     Inserted(T),
     /// Takes the element out of the set, as far as the author had seen it inserted.
     Removed(T),
+}
+
+impl<T: Clone> SetOp<T> {
+    /// The operations that take it back, given what was in the set before, and what is now.
+    pub(super) fn undo(
+        &self,
+        was_in: impl Fn(&T) -> bool,
+        is_in: impl Fn(&T) -> bool,
+    ) -> Vec<Self> {
+        let undo = match self {
+            Self::Inserted(element) if !was_in(element) && is_in(element) => {
+                Some(Self::Removed(element.clone()))
+            }
+            Self::Removed(element) if was_in(element) && !is_in(element) => {
+                Some(Self::Inserted(element.clone()))
+            }
+            Self::Inserted(_) | Self::Removed(_) => None,
+        };
+        undo.into_iter().collect()
+    }
 }
 
 /// Types that `#[merge(set)]` merges: `BTreeSet<T>` of values.
@@ -109,6 +129,19 @@ impl<F: SetField> Rule<F> for Set {
 
     fn create(value: &F, record: &mut dyn FnMut(Self::Op)) {
         value.elements().for_each(|element| record(SetOp::Inserted(element.clone())));
+    }
+
+    fn rests_on(state: &Self::State) -> RestsOn {
+        RestsOn::Events(state.insertions.iter().flat_map(|(_, ids)| ids.dots()).collect())
+    }
+
+    fn undo(
+        op: &Self::Op,
+        _: &Undoing,
+        before: &Self::State,
+        now: &Self::State,
+    ) -> Option<Vec<Self::Op>> {
+        Some(op.undo(|element| before.contains(element), |element| now.contains(element)))
     }
 }
 

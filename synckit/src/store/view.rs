@@ -159,7 +159,7 @@ pub(super) struct Indexed {
     pub(super) through: Option<Position>,
 }
 
-/// What the rows of [`history_reads`] say.
+/// Interprets the rows of [`history_reads`].
 pub(super) fn indexed(after: Position, rows: &[Vec<Row>]) -> Result<Indexed, Damage> {
     let [mark, rows] = rows else { return Err(Damage::new("a read was not answered")) };
     let mark = index_mark(mark)?;

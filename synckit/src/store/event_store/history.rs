@@ -116,7 +116,7 @@ impl EventStore {
             mark => mark?,
         };
         while head.0.saturating_sub(through.0) > UNINDEXED_EVENTS_MAX {
-            let mut part = Part { begins: through, through, starts: BTreeMap::new() };
+            let mut part = IndexPart { begins: through, through, starts: BTreeMap::new() };
             while part.through < head && part.through.0 - part.begins.0 < INDEXED_EVENTS_MAX {
                 let page = self.read_after(space, part.through).await?;
                 if page.blocks.is_empty() {
@@ -132,14 +132,14 @@ impl EventStore {
 }
 
 /// The index of a part of a log.
-struct Part {
+struct IndexPart {
     begins: Position,
     through: Position,
     /// Of each aggregate, the places where blocks begin that hold its events, ascending.
     starts: BTreeMap<AggregateId, Vec<u64>>,
 }
 
-impl Part {
+impl IndexPart {
     fn add(&mut self, page: Page) {
         for log in &page.blocks {
             for aggregate in log.block.aggregates() {

@@ -92,7 +92,7 @@ async fn log_of(store: &Store, space: &SpaceId) -> Vec<Placed> {
     }
 }
 
-/// Where the blocks of an aggregate's history begin, page by page.
+/// The positions where the blocks of an aggregate's history begin, page by page.
 async fn history(
     store: &Store,
     space: &SpaceId,
