@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::model::{Slot, Version};
-use crate::parse;
+use crate::model::{Item, Version};
+use crate::{parse, shape};
 
 /// An event of an older version. Its text is `1 0a01 is 0802`, or `1 0a01 refused`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Changed {
 }
 
 /// The first sample of a locked version that another has with another result. Of a version that
-/// follows it, only fields of equal shapes are compared.
+/// follows it, fields are compared that can be read as what they were.
 pub(crate) fn changed(held: &Version, wanted: &Version) -> Option<Changed> {
     held.samples.iter().find_map(|sample| {
         let same =
@@ -56,40 +56,71 @@ pub(crate) fn changed(held: &Version, wanted: &Version) -> Option<Changed> {
 /// The name of the first field that differs.
 fn differing(held: &Version, before: &[u8], wanted: &Version, after: &[u8]) -> Option<String> {
     let (before, after) = (fields(before), fields(after));
-    let differs = |slot: Slot| before.get(&slot.number) != after.get(&slot.number);
-    let is_kept = |slot| held.item(slot).map(|item| &item.shape);
-    let mut kept = wanted.items.iter().filter(|item| is_kept(item.slot) == Some(&item.shape));
-    kept.find(|item| differs(item.slot)).map(|item| item.name.clone())
+    let differs = |item: &&Item| {
+        let was = held.item(item.slot).and_then(|was| was.shape.as_deref());
+        let (Some(was), Some(shape)) = (was, item.shape.as_deref()) else { return false };
+        let (before, after) = (before.of(item), after.of(item));
+        // What was absent has become the default of a field that is always there.
+        let is_default = before.is_empty() && !shape::may_be_absent(shape);
+        shape::follows(was, shape, item.default)
+            && !is_default
+            && before != after
+            && (shape::named(was).eq(shape::named(shape)) || !are_alike(before, after))
+    };
+    wanted.items.iter().find(differs).map(|item| item.name.clone())
 }
 
-/// The fields of a canonical payload, each with all its bytes.
-fn fields(payload: &[u8]) -> BTreeMap<u32, Vec<u8>> {
-    let mut fields: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
-    let mut rest = payload;
-    while let Some((number, length)) = field(rest) {
+/// Contents of the fields of a message, by number.
+struct Contents<'a>(BTreeMap<u32, Vec<&'a [u8]>>);
+
+impl<'a> Contents<'a> {
+    fn of(&self, item: &Item) -> &[&'a [u8]] {
+        self.0.get(&item.slot.number).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+fn fields(message: &[u8]) -> Contents<'_> {
+    let mut fields = BTreeMap::<_, Vec<_>>::new();
+    let mut rest = message;
+    while let Some((number, start, length)) = field(rest) {
         let (field, after) = rest.split_at(length);
-        fields.entry(number).or_default().extend(field);
+        fields.entry(number).or_default().push(&field[start..]);
         rest = after;
     }
-    fields
+    Contents(fields)
 }
 
-/// The number and the length of the first field; `None` at the end, and where there is none.
-fn field(bytes: &[u8]) -> Option<(u32, usize)> {
+/// True if values of a value type are the same, as far as both of its versions have fields.
+fn are_alike(before: &[&[u8]], after: &[&[u8]]) -> bool {
+    let is_alike = |(before, after): (&&[u8], &&[u8])| {
+        if before == after || before.is_empty() || after.is_empty() {
+            return true;
+        }
+        let (Contents(before), Contents(after)) = (fields(before), fields(after));
+        let mut shared = before.keys().filter(|number| after.contains_key(number)).peekable();
+        shared.peek().is_some() && shared.all(|number| are_alike(&before[number], &after[number]))
+    };
+    before.len() == after.len() && before.iter().zip(after).all(is_alike)
+}
+
+/// The number of the first field, the place of its content, and its length; `None` at the end, and where
+/// there is none.
+fn field(bytes: &[u8]) -> Option<(u32, usize, usize)> {
     let (tag, start) = varint(bytes)?;
     let rest = bytes.get(start..)?;
-    let length = match tag & 7 {
-        0 => varint(rest)?.1,
-        1 => 8,
+    let (prefix, content) = match tag & 7 {
+        0 => (0, varint(rest)?.1),
+        1 => (0, 8),
         2 => {
-            let (length, start) = varint(rest)?;
-            start.checked_add(usize::try_from(length).ok()?)?
+            let (length, prefix) = varint(rest)?;
+            (prefix, usize::try_from(length).ok()?)
         }
-        5 => 4,
+        5 => (0, 4),
         _ => return None,
     };
-    let length = start.checked_add(length).filter(|length| *length <= bytes.len())?;
-    Some((u32::try_from(tag >> 3).ok()?, length))
+    let start = start + prefix;
+    let length = start.checked_add(content).filter(|length| *length <= bytes.len())?;
+    Some((u32::try_from(tag >> 3).ok()?, start, length))
 }
 
 fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
@@ -155,7 +186,7 @@ impl FromStr for Sample {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Item;
+    use crate::Slot;
 
     #[test]
     fn samples_are_read_as_they_are_printed() {
@@ -182,16 +213,44 @@ mod tests {
     #[test]
     fn of_later_versions_only_fields_that_stay_are_compared() {
         let held = version(&["u32", "string"], "1 0801 is 0801120161");
-        let wider = version(&["u64", "string", "u32"], "1 0801 is 086412016118ff01");
-        assert_eq!(changed(&held, &wider), None);
+        let another = version(&["list string", "string", "u32"], "1 0801 is 0a016412016118ff01");
+        assert_eq!(changed(&held, &another), None);
+        for wider in ["u64", "optional u32"] {
+            let same = version(&[wider, "string", "u32"], "1 0801 is 080112016118ff01");
+            assert_eq!(changed(&held, &same), None, "{wider}");
+            let changed = changed(&held, &version(&[wider, "string"], "1 0801 is 0864120161"));
+            assert_eq!(changed.unwrap().field.as_deref(), Some("field_1"), "{wider}");
+        }
+    }
+
+    #[test]
+    fn values_of_later_versions_are_compared_as_far_as_both_have_fields() {
+        let held = version(&["Spot@1#0000000000000001"], "1 0801 is 0a0408011002");
+        let later = ["optional Spot@2#0000000000000002"];
+        let of = |sample| changed(&held, &version(&later, sample));
+        assert_eq!(of("1 0801 is 0a0608011002180a"), None, "another field");
+        for other in ["1 0801 is 0a0608011003180a", "1 0801 is 0a02180a", "1 0801 is -"] {
+            assert_eq!(of(other).unwrap().field.as_deref(), Some("field_1"), "{other}");
+        }
+        let same = version(&["Spot@1#0000000000000001"], "1 0801 is 0a0608011002180a");
+        assert!(changed(&held, &same).is_some(), "of the same version");
+    }
+
+    #[test]
+    fn what_was_absent_may_become_the_default() {
+        let held = version(&["optional u32"], "1 - is -");
+        let mut required = version(&["u32"], "1 - is 0800");
+        required.items[0].default = true;
+        assert_eq!(changed(&held, &required), None);
+        assert!(changed(&held, &version(&["optional u32"], "1 - is 0800")).is_some());
     }
 
     #[test]
     fn payloads_that_are_cut_off_have_the_fields_before() {
-        assert_eq!(fields(&[0x08, 0x01, 0x12, 0x05, 0x61]).len(), 1);
-        assert_eq!(fields(&[0xff; 12]).len(), 0);
+        assert_eq!(fields(&[0x08, 0x01, 0x12, 0x05, 0x61]).0.len(), 1);
+        assert_eq!(fields(&[0xff; 12]).0.len(), 0);
         let longest = [0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
-        assert_eq!(fields(&longest).len(), 0);
+        assert_eq!(fields(&longest).0.len(), 0);
     }
 
     fn version(shapes: &[&str], sample: &str) -> Version {
