@@ -26,7 +26,7 @@ pub enum InspectionEvent {
 }
 /// The fields of [`Inspection`] in an edit.
 #[derive(::core::fmt::Debug)]
-#[allow(private_interfaces)]
+#[allow(dead_code, private_interfaces)]
 pub struct InspectionOps<'a, M = ::synckit::merge::Writes> {
     /// Edits `title`.
     pub title: ::synckit::merge::Handle<'a, String, ::synckit::merge::Lww, M>,

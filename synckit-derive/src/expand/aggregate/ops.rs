@@ -23,7 +23,7 @@ pub(super) fn ops(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
     quote! {
         #[doc = #doc]
         #debug
-        #[allow(private_interfaces)]
+        #[allow(dead_code, private_interfaces)]
         #vis struct #name<'a, M = #krate::merge::Writes> { #(#each,)* }
     }
 }
