@@ -3,6 +3,7 @@
 
 mod upgrade {
     mod histories;
+    mod laws;
     mod office;
     mod parking;
     mod rolling;
