@@ -2,24 +2,33 @@
 //! built, with a message that names what was edited, or exchanges events with the published one, and
 //! every event means the same to both or is parked with a reason. There is no other outcome.
 //!
+//! The published program stands in a package of its own. Cargo builds it as it was in its first version
+//! and in its second one, each with its locks, and keeps both binaries; they and the edited programs
+//! exchange files. Most edited programs are modules of one binary, whose locks are blessed elsewhere;
+//! some are built as the package itself, blessed and built again, and have to do exactly the same.
+//!
 //! `SYNCKIT_MUTANTS=2500` says how many are tried; `SYNCKIT_SEED` repeats a run.
 
 #[path = "mutants/grammar.rs"]
 mod grammar;
+#[path = "mutants/program.rs"]
+mod program;
+#[path = "mutants/published.rs"]
+mod published;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::process::Command;
 
-use grammar::{Edit, Mutant, Program, edits, mutants_of};
+use grammar::{Edit, Mutant, edits, mutants_of};
+use program::Program;
+use published::Published;
 
-use crate::support::Ledger;
-
-const PRELUDE: &str = include_str!("mutants/prelude.rs");
 /// The mutants of a run that nobody asks for more of.
 const SOME: usize = 120;
 /// The mutants in a package that is built at once.
-const AT_ONCE: usize = 700;
+const AT_ONCE: usize = 400;
+/// Of so many mutants that are not refused, one is built as a package as well.
+const WHOLE_OF: usize = 24;
 /// The builds after which no mutant may be refused any more: rustc does not look at types while
 /// there are mistakes that macros report.
 const BUILDS_MAX: usize = 6;
@@ -32,16 +41,18 @@ fn edited_programs_are_refused_or_understood() {
     let seed = number("SYNCKIT_SEED", 2026);
     let count = number("SYNCKIT_MUTANTS", SOME as u64) as usize;
     println!("SYNCKIT_SEED={seed} SYNCKIT_MUTANTS={count}");
-    let ledger = published();
+    let published = Published::new();
     let edits = edits();
     let mutants = chosen(&edits, count, seed);
     let mut tally = Tally::default();
     for some in mutants.chunks(AT_ONCE) {
-        judge(&ledger, some, &mut tally);
+        judge(&published, some, &mut tally);
+        println!("{tally:?}");
     }
     println!("{} mutants: {tally:?}", mutants.len());
     assert!(tally.wrong.is_empty(), "seed {seed}: {:#?}", tally.wrong);
     assert!(tally.refused > 0 && tally.read > 0 && tally.parked > 0, "{tally:?}");
+    assert!(tally.whole > 0, "{tally:?}");
 }
 
 /// The outcomes of the mutants.
@@ -53,36 +64,19 @@ struct Tally {
     read: usize,
     /// Some events are parked, each with a reason.
     parked: usize,
+    /// Those of the last two that were built as packages as well.
+    whole: usize,
     wrong: Vec<String>,
-}
-
-/// A package in which the first two versions are locked.
-fn published() -> Ledger {
-    let ledger = Ledger::new("mutants", "");
-    let program = |program: &Program| {
-        format!(
-            "mod prelude;\npub use prelude::*;\npub use std::collections::BTreeSet;\n\
-             pub use synckit::{{SyncEvent, SyncValue}};\npub mod second {{\n{}}}\n\
-             #[cfg(test)]\nsynckit::schema_test!(locks, \
-             synckit::schema::Schemas::new().event::<second::Paid>());\n",
-            program.source("", true)
-        )
-    };
-    ledger.write_file("src/prelude.rs", PRELUDE);
-    ledger.write(&program(&Program::first()));
-    ledger.bless();
-    ledger.write(&program(&Program::second()));
-    ledger.bless();
-    ledger
 }
 
 /// All mutants of one edit, as many as are asked for, and then those of two, at random.
 fn chosen(edits: &[Edit], count: usize, seed: u64) -> Vec<Mutant> {
     let mut random = Random(seed);
     let mut single: Vec<_> = edits.iter().flat_map(|edit| mutants_of(&[edit])).collect();
+    println!("{} edits, {} mutants of one", edits.len(), single.len());
     // A small run takes some of everything.
     let mut chosen = Vec::new();
-    let half = if count >= 2 * single.len() { single.len() } else { count / 2 };
+    let half = if count >= single.len() + single.len() / 4 { single.len() } else { count / 2 };
     while chosen.len() < half && !single.is_empty() {
         chosen.push(single.swap_remove(random.below(single.len())));
     }
@@ -108,30 +102,21 @@ impl Random {
     }
 }
 
-fn judge(ledger: &Ledger, mutants: &[Mutant], tally: &mut Tally) {
-    let base = Program::second();
+fn judge(published: &Published, mutants: &[Mutant], tally: &mut Tally) {
     for (index, mutant) in mutants.iter().enumerate() {
-        let program = &mutant.program;
-        let own = (&program.spot, &program.level, program.spot_version, program.level_version)
-            != (&base.spot, &base.level, base.spot_version, base.level_version)
-            || (program.default, program.other, program.spot_named)
-                != (base.default, base.other, base.spot_named);
-        ledger.write_file(&format!("src/m{index}.rs"), &program.source("", own));
+        published.write_module(&format!("m{index}"), &mutant.program.source_beside());
     }
     let mut alive: BTreeSet<usize> = (0..mutants.len()).collect();
     for build in 0.. {
         assert!(build < BUILDS_MAX, "mutants are still refused after {build} builds");
-        ledger.write(&root(&alive, mutants));
-        let said = errors(ledger);
+        published.write_root(&root(&alive, mutants));
+        let said = errors(&published.messages());
         if said.is_empty() {
             break;
         }
         for (index, messages) in said {
             let mutant = &mutants[index];
-            let names = |message: &String| {
-                mutant.names.iter().any(|name| message.contains(&format!("`{name}`")))
-            };
-            if messages.iter().any(names) {
+            if messages.iter().any(|message| mutant.is_named(message)) {
                 tally.refused += 1;
             } else {
                 tally.wrong.push(format!("{}: no message names it: {messages:#?}", mutant.what));
@@ -139,53 +124,74 @@ fn judge(ledger: &Ledger, mutants: &[Mutant], tally: &mut Tally) {
             assert!(alive.remove(&index), "{}", mutant.what);
         }
     }
-    let output = ledger.cargo_run();
-    for line in output.lines() {
-        let Some((what, outcome)) = line.split_once(": ") else { continue };
-        let index: usize = what.trim_start_matches('m').parse().unwrap();
-        assert!(alive.remove(&index));
+    let mut fine = BTreeMap::new();
+    for (index, outcome) in published.run_mutants() {
+        let mutant = &mutants[index];
+        assert!(alive.remove(&index), "{}", mutant.what);
         match outcome.split(' ').next() {
-            Some("fine") if outcome.starts_with("fine 0 ") => tally.read += 1,
-            Some("fine") => tally.parked += 1,
-            Some("refused") => tally.refused_at_blessing += 1,
-            _ => tally.wrong.push(format!("{}: {outcome}", mutants[index].what)),
+            Some("fine") => drop(fine.insert(index, outcome)),
+            Some("refused") if mutant.is_named(&outcome) => tally.refused_at_blessing += 1,
+            _ => tally.wrong.push(format!("{}: {outcome}", mutant.what)),
         }
     }
-    assert!(alive.is_empty(), "{alive:?} said nothing: {output}");
+    assert!(alive.is_empty(), "{alive:?} said nothing");
+    for (index, answer) in published.answers(fine.keys().copied()) {
+        let (mutant, outcome) = (&mutants[index], &fine[&index]);
+        match answer.split(' ').next() {
+            Some("fine") if [outcome, &answer].into_iter().all(|it| it.starts_with("fine 0 ")) => {
+                tally.read += 1;
+            }
+            Some("fine") => tally.parked += 1,
+            _ => tally.wrong.push(format!("{}: {answer}", mutant.what)),
+        }
+        if (index + 1).is_multiple_of(WHOLE_OF) || index + 1 == mutants.len() {
+            tally.whole += 1;
+            let whole = published.run_whole(&mutant.program);
+            let drafted = [outcome.clone(), answer];
+            if whole != drafted {
+                let what = &mutant.what;
+                tally.wrong.push(format!("{what}, as a package: {whole:?}, not {drafted:?}"));
+            }
+        }
+    }
+}
+
+impl Mutant {
+    /// True if a message names what was edited.
+    fn is_named(&self, message: &str) -> bool {
+        let is_of_name = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
+        let mut words = message.split(|c| !is_of_name(c)).map(|word| word.trim_matches('.'));
+        words.any(|word| self.names.iter().any(|name| name == word))
+    }
 }
 
 /// The root of the package, with those mutants.
 fn root(alive: &BTreeSet<usize>, mutants: &[Mutant]) -> String {
-    let mut out = format!(
-        "#![allow(dead_code, deprecated)]\nmod prelude;\npub use prelude::*;\n\
-         pub use std::collections::BTreeSet;\npub use synckit::{{SyncEvent, SyncValue}};\n\
-         pub mod first {{\n{}}}\npub mod second {{\n{}}}\n",
-        Program::first().source(", lock = none", false),
-        Program::second().source("", true)
-    );
+    let mut out = published::root(&Program::second());
     let mut main = String::new();
     for index in alive {
-        let version = mutants[*index].program.version;
+        let mutant = &mutants[*index];
+        let gone = if mutant.program.spot_from.is_some() { "\"value.Spot.lock\"" } else { "" };
         let _ = writeln!(out, "pub mod m{index};");
         let _ = writeln!(
             main,
-            "    exchange::<first::Paid, second::Paid, m{index}::Paid>(\"m{index}\", {version}, \
-             &synckit::schema::Schemas::new().event::<m{index}::Paid>(), &root);"
+            "    measure::draft::<m{index}::Types>(\"m{index}\", package, root, folder, &[{gone}], {});",
+            mutant.keeps_the_oldest()
         );
     }
     let _ = write!(
         out,
-        "pub fn run() {{\n    let root = std::env::temp_dir().join(format!(\"synckit-mutants-{{}}\", \
-         std::process::id()));\n{main}    std::fs::remove_dir_all(&root).ok();\n}}\n"
+        "pub fn run(folder: &std::path::Path) {{\n    \
+         let (package, root) = (env!(\"CARGO_PKG_NAME\"), env!(\"CARGO_MANIFEST_DIR\"));\n{main}}}\n"
     );
     out
 }
 
 /// The messages of rustc about each mutant that it refuses.
-fn errors(ledger: &Ledger) -> BTreeMap<usize, Vec<String>> {
-    let mut said: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+fn errors(said: &str) -> BTreeMap<usize, Vec<String>> {
+    let mut of_mutants: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     let mut elsewhere = Vec::new();
-    for line in ledger.messages().lines() {
+    for line in said.lines() {
         let Ok(line) = serde_json::from_str::<serde_json::Value>(line) else { continue };
         let message = &line["message"];
         if message["level"] != "error" {
@@ -199,31 +205,11 @@ fn errors(ledger: &Ledger) -> BTreeMap<usize, Vec<String>> {
             file.strip_prefix("src/m")?.strip_suffix(".rs")?.parse::<usize>().ok()
         });
         match index.next() {
-            Some(index) => said.entry(index).or_default().push(text),
+            Some(index) => of_mutants.entry(index).or_default().push(text),
             None => elsewhere.push(text),
         }
     }
     elsewhere.retain(|text| !text.starts_with("aborting due to"));
-    assert!(elsewhere.is_empty() || !said.is_empty(), "{elsewhere:#?}");
-    said
-}
-
-impl Ledger {
-    fn messages(&self) -> String {
-        self.output(self.cargo(&["check", "--message-format=json"])).0
-    }
-
-    fn cargo_run(&self) -> String {
-        self.write_file("src/main.rs", "fn main() { mutants::run(); }\n");
-        let (out, err) = self.output(self.cargo(&["run", "--quiet"]));
-        self.remove_file("src/main.rs");
-        assert!(!out.is_empty(), "{err}");
-        out
-    }
-
-    fn output(&self, mut cargo: Command) -> (String, String) {
-        let output = cargo.output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (text(output.stdout), text(output.stderr))
-    }
+    assert!(elsewhere.is_empty() || !of_mutants.is_empty(), "{elsewhere:#?}");
+    of_mutants
 }

@@ -1,5 +1,6 @@
 //! A user's package in a folder of its own, built by cargo.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -160,6 +161,55 @@ impl Ledger {
 
     pub(crate) fn test(&self, variables: &[&str]) -> Outcome {
         self.run(self.cargo(&["test"]).envs(variables.iter().map(|name| (name, "1"))))
+    }
+
+    pub(crate) fn append_to_manifest(&self, text: &str) {
+        let path = self.path("Cargo.toml");
+        let manifest = fs::read_to_string(&path).unwrap();
+        fs::write(path, manifest + text).unwrap();
+    }
+
+    /// A lock of a package that has none.
+    pub(crate) fn write_new_lock(&self, name: &str, text: &str) {
+        fs::create_dir_all(self.path("schemas")).unwrap();
+        self.write_lock(name, text);
+    }
+
+    /// The files in a folder with their texts.
+    pub(crate) fn files(&self, folder: &str) -> BTreeMap<String, String> {
+        let files = fs::read_dir(self.path(folder)).unwrap().map(|file| file.unwrap());
+        let text = |file: &fs::DirEntry| fs::read_to_string(file.path()).unwrap();
+        files.map(|file| (file.file_name().into_string().unwrap(), text(&file))).collect()
+    }
+
+    /// Builds the package as a program that runs `measure::main`, and keeps it under that name.
+    pub(crate) fn build(&self, name: &str) -> PathBuf {
+        let main = format!("fn main() {{ measure::main::<{}::second::Types>(); }}\n", self.name);
+        self.build_with(name, &main)
+    }
+
+    /// Builds the package as a program with that `main`, and keeps it under that name.
+    pub(crate) fn build_with(&self, name: &str, main: &str) -> PathBuf {
+        self.write_file("src/main.rs", main);
+        self.run(&mut self.cargo(&["build", "--quiet"])).passes();
+        self.remove_file("src/main.rs");
+        let kept = self.path(name);
+        fs::copy(target().join("debug").join(self.name), &kept).unwrap();
+        kept
+    }
+
+    /// Output of a program that runs in the folder of the package.
+    pub(crate) fn run_binary(&self, program: &Path, words: &[&str]) -> String {
+        fs::create_dir_all(self.path("play")).unwrap();
+        let mut command = Command::new(program);
+        let outcome = self.run(command.args(words).current_dir(self.folder.path()));
+        outcome.passes();
+        String::from_utf8(outcome.output.stdout).unwrap()
+    }
+
+    /// Output of a command of cargo, whatever its outcome.
+    pub(crate) fn output(&self, arguments: &[&str]) -> String {
+        String::from_utf8(self.cargo(arguments).output().unwrap().stdout).unwrap()
     }
 
     pub(crate) fn packaged_files(&self) -> String {

@@ -1,99 +1,8 @@
 //! A small grammar of edits of a program's source.
 
-use std::fmt::Write as _;
-
-/// The types of fields.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Ty {
-    Text,
-    Unsigned16,
-    Unsigned32,
-    Unsigned64,
-    Signed32,
-    MaybeUnsigned32,
-    MaybeText,
-    Words,
-    Level,
-    Spot,
-    Spots,
-}
-
-impl Ty {
-    pub(crate) const ALL: [Self; 11] = [
-        Self::Text,
-        Self::Unsigned16,
-        Self::Unsigned32,
-        Self::Unsigned64,
-        Self::Signed32,
-        Self::MaybeUnsigned32,
-        Self::MaybeText,
-        Self::Words,
-        Self::Level,
-        Self::Spot,
-        Self::Spots,
-    ];
-
-    const fn text(self) -> &'static str {
-        match self {
-            Self::Text => "String",
-            Self::Unsigned16 => "u16",
-            Self::Unsigned32 => "u32",
-            Self::Unsigned64 => "u64",
-            Self::Signed32 => "i32",
-            Self::MaybeUnsigned32 => "Option<u32>",
-            Self::MaybeText => "Option<String>",
-            Self::Words => "Vec<String>",
-            Self::Level => "Level",
-            Self::Spot => "Spot",
-            Self::Spots => "BTreeSet<Spot>",
-        }
-    }
-}
-
-/// A field, and what it means whatever it is called.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Field {
-    pub(crate) means: String,
-    pub(crate) name: String,
-    pub(crate) ty: Ty,
-    pub(crate) was: Option<String>,
-    pub(crate) default: bool,
-    pub(crate) new: bool,
-    pub(crate) number: Option<u32>,
-}
-
-/// A variant of the enum.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Variant {
-    means: String,
-    name: String,
-    was: Option<String>,
-    number: Option<u32>,
-}
-
-/// The conversion of events of the version before.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Upcast {
-    None,
-    /// Wholes become hundredths.
-    Hundredfold,
-}
-
-/// A program: an event, and the value types in it.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Program {
-    pub(crate) version: u32,
-    pub(crate) fields: Vec<Field>,
-    pub(crate) commutes: bool,
-    pub(crate) upcast: Upcast,
-    pub(crate) spot_version: u32,
-    pub(crate) spot_named: bool,
-    pub(crate) spot: Vec<Field>,
-    pub(crate) level_version: u32,
-    pub(crate) level: Vec<Variant>,
-    pub(crate) default: Option<usize>,
-    pub(crate) other: bool,
-}
+use super::program::{
+    By, Event, Field, Merged, Program, TENTHS, Ty, Upcast, Variant, With, field, merged,
+};
 
 /// An edit of a program, and the names that it touches.
 pub(crate) struct Edit {
@@ -109,200 +18,36 @@ pub(crate) struct Mutant {
     pub(crate) program: Program,
 }
 
-fn field(name: &str, ty: Ty) -> Field {
-    let (means, name) = (name.to_owned(), name.to_owned());
-    Field { means, name, ty, was: None, default: false, new: false, number: None }
-}
-
-impl Program {
-    /// The first version.
-    pub(crate) fn first() -> Self {
-        let variant = |name: &str| Variant {
-            means: name.to_owned(),
-            name: name.to_owned(),
-            was: None,
-            number: None,
-        };
-        Self {
-            version: 1,
-            fields: vec![
-                field("by", Ty::Text),
-                field("amount", Ty::Unsigned32),
-                field("spot", Ty::Spot),
-                field("spots", Ty::Spots),
-                field("left", Ty::Unsigned16),
-                field("right", Ty::Unsigned16),
-            ],
-            commutes: false,
-            upcast: Upcast::None,
-            spot_version: 1,
-            spot_named: true,
-            spot: vec![field("x", Ty::Signed32), field("y", Ty::Signed32)],
-            level_version: 1,
-            level: ["Low", "Mid", "High"].map(variant).to_vec(),
-            default: Some(1),
-            other: false,
-        }
-    }
-
-    /// The second one, which is locked, and which mutants are made of.
-    pub(crate) fn second() -> Self {
-        let mut program = Self { version: 2, ..Self::first() };
-        let level = Field { default: true, ..field("level", Ty::Level) };
-        program.fields.extend([field("note", Ty::MaybeText), level, field("tags", Ty::Words)]);
-        program
-    }
-
-    /// The source of a module; `attribute` stands on the event.
-    pub(crate) fn source(&self, attribute: &str, own_types: bool) -> String {
-        let mut out = String::from("#[allow(unused_imports)]\nuse super::*;\n");
-        if own_types {
-            self.types(&mut out);
-        } else {
-            out.push_str("#[allow(unused_imports)]\nuse super::second::{Level, Spot};\n");
-        }
-        let commutes = if self.commutes { ", commutes" } else { "" };
-        let head = format!("name = \"trip.paid\", version = {}{commutes}{attribute}", self.version);
-        if self.upcast == Upcast::Hundredfold {
-            let before = Self::second();
-            let version = before.version;
-            let _ = write!(
-                out,
-                "#[derive(SyncEvent, Clone, Debug)]\n\
-                 #[event(name = \"trip.paid\", version = {version}, historical)]\npub struct Whole {{\n{}}}\n\
-                 fn hundredfold(old: Whole) -> Paid {{\n    Paid {{\n",
-                fields(&before.fields)
-            );
-            for each in &self.fields {
-                let old = before.fields.iter().find(|old| old.means == each.means);
-                let value = match old {
-                    Some(old) if each.means == "amount" => {
-                        format!("old.{}.saturating_mul(100)", old.name)
-                    }
-                    Some(old) if old.ty == each.ty => format!("old.{}", old.name),
-                    _ => "Default::default()".to_owned(),
-                };
-                let _ = writeln!(out, "        {}: {value},", each.name);
-            }
-            out.push_str("    }\n}\n");
-        }
-        let upcast = match self.upcast {
-            Upcast::None => "",
-            Upcast::Hundredfold => "#[upcast(from = Whole, with = hundredfold)]\n",
-        };
-        let _ = write!(
-            out,
-            "#[derive(SyncEvent, Clone, Debug, PartialEq)]\n#[event({head})]\n{upcast}\
-             pub struct Paid {{\n{}}}\n",
-            fields(&self.fields)
-        );
-        shown(&mut out, "Paid", &self.fields, self.upcast);
-        out
-    }
-
-    fn types(&self, out: &mut String) {
-        let (spot, name) =
-            if self.spot_named { ("Spot", "") } else { ("Place", ", name = \"Spot\"") };
-        let derives = "SyncValue, Clone, Debug, PartialEq, Eq, PartialOrd, Ord";
-        let _ = write!(
-            out,
-            "#[derive({derives}, Default)]\n#[value(version = {}{name})]\npub struct {spot} {{\n{}}}\n",
-            self.spot_version,
-            fields(&self.spot)
-        );
-        shown(out, spot, &self.spot, Upcast::None);
-        if !self.spot_named {
-            out.push_str("pub type Spot = Place;\n");
-        }
-        let default = if self.default.is_some() { ", Default" } else { "" };
-        let _ = writeln!(
-            out,
-            "#[derive({derives}{default})]\n#[value(version = {})]\npub enum Level {{",
-            self.level_version
-        );
-        for (index, variant) in self.level.iter().enumerate() {
-            let number = variant.number.map(|number| number.to_string());
-            let was = variant.was.as_ref().map(|was| format!("was = \"{was}\""));
-            let attr: Vec<_> = number.into_iter().chain(was).collect();
-            if !attr.is_empty() {
-                let _ = writeln!(out, "    #[value({})]", attr.join(", "));
-            }
-            if self.default == Some(index) {
-                out.push_str("    #[default]\n");
-            }
-            let _ = writeln!(out, "    {},", variant.name);
-        }
-        if self.other {
-            out.push_str("    #[value(other)]\n    Unheard(u32),\n");
-        }
-        out.push_str("}\nimpl Show for Level {\n    fn show(&self, at: &str, out: &mut Shown) {\n        match self {\n");
-        for variant in &self.level {
-            let _ = writeln!(
-                out,
-                "            Self::{} => put(out, at, \"{}\"),",
-                variant.name, variant.means
-            );
-        }
-        if self.other {
-            out.push_str("            Self::Unheard(_) => put(out, at, UNHEARD),\n");
-        }
-        out.push_str("        }\n    }\n    fn sample(at: usize) -> Self {\n        [");
-        for variant in &self.level {
-            let _ = write!(out, "Self::{}, ", variant.name);
-        }
-        let _ = writeln!(out, "][at % {}].clone()\n    }}\n}}", self.level.len());
-        if self.default.is_none() {
-            out.push_str("impl Default for Level { fn default() -> Self { Self::sample(2) } }\n");
-        }
-    }
-}
-
-fn fields(fields: &[Field]) -> String {
-    let mut out = String::new();
-    for field in fields {
-        let was = field.was.as_ref().map(|was| format!("was = \"{was}\""));
-        let number = field.number.map(|number| number.to_string());
-        let default = field.default.then(|| "default".to_owned());
-        let new = field.new.then(|| "new".to_owned());
-        let attr: Vec<_> = number.into_iter().chain(was).chain(default).chain(new).collect();
-        if !attr.is_empty() {
-            let _ = writeln!(out, "    #[field({})]", attr.join(", "));
-        }
-        let _ = writeln!(out, "    pub {}: {},", field.name, field.ty.text());
-    }
-    out
-}
-
-/// Writes the parts that values of the type mean, and some values.
-fn shown(out: &mut String, ty: &str, fields: &[Field], upcast: Upcast) {
-    let _ =
-        writeln!(out, "impl Show for {ty} {{\n    fn show(&self, at: &str, out: &mut Shown) {{");
-    for field in fields {
-        let scaled = field.means == "amount" && upcast == Upcast::Hundredfold;
-        let show = if scaled { "hundredths" } else { "show" };
-        let (name, means) = (&field.name, &field.means);
-        let _ = writeln!(out, "        self.{name}.{show}(&format!(\"{{at}}.{means}\"), out);");
-    }
-    out.push_str("        let _ = (at, out);\n    }\n    fn sample(at: usize) -> Self {\n        let _ = at;\n        Self {\n");
-    for (index, field) in fields.iter().enumerate() {
-        let _ = writeln!(out, "            {}: Show::sample(at * 7 + {index}),", field.name);
-    }
-    out.push_str("        }\n    }\n}\n");
-}
+/// The packages that a spot may come from, and why.
+pub(crate) const PACKAGES: [(&str, &str); 5] = [
+    ("carried", "its lock moved with it"),
+    ("bare", "its lock was left behind"),
+    ("swapped", "another type of that name, with the same fields in another order"),
+    ("later", "its lock moved with it, and it has another version since"),
+    ("placed", "its lock moved with it, and it is called something else in Rust"),
+];
 
 /// Every edit of the grammar.
 pub(crate) fn edits() -> Vec<Edit> {
     let base = Program::second();
-    let mut edits = of_fields("event", base.fields.clone(), |program| &mut program.fields);
+    let mut edits = of_fields("Paid", base.paid.fields.clone(), |program| &mut program.paid.fields);
     edits.extend(of_fields("Spot", base.spot.clone(), |program| &mut program.spot));
-    edits.extend(of_level(&base));
-    edits.push(edit("commutes".to_owned(), &["trip.paid"], |program| program.commutes = true));
-    edits.push(edit("upcast".to_owned(), &["trip.paid", "Whole"], |program| {
-        program.upcast = Upcast::Hundredfold;
+    edits.extend(of_fields("Metered", base.metered.fields.clone(), |program| {
+        &mut program.metered.fields
     }));
+    edits.extend(of_level(&base));
+    edits.extend(of_modules());
+    edits.extend(of_conversions(&base));
+    edits.extend(of_the_aggregate(&base));
     edits.push(edit("Spot renamed in Rust".to_owned(), &["Spot"], |program| {
         program.spot_named = false;
     }));
+    for (package, why) in PACKAGES {
+        let what = format!("Spot moved to another package: {why}");
+        edits.push(edit(what, &["Spot", "spot", "spots", "places"], move |program| {
+            program.spot_from = Some(package);
+        }));
+    }
     edits
 }
 
@@ -340,7 +85,7 @@ fn of_fields(ty: &str, fields: Vec<Field>, of: fn(&mut Program) -> &mut Vec<Fiel
                 let what = format!("is {}{}", ty.text(), if default { " by default" } else { "" });
                 edits.push(edit(say(&what), &[&name], move |program| {
                     at_name(program, &own, &|field| {
-                        field.ty = ty;
+                        (field.ty, field.with) = (ty, None);
                         field.default = default;
                     });
                 }));
@@ -387,7 +132,7 @@ fn of_fields(ty: &str, fields: Vec<Field>, of: fn(&mut Program) -> &mut Vec<Fiel
             ));
         }
     }
-    for ty in Ty::ALL.into_iter().filter(|kind| ty == "event" || !is_of_spot(*kind)) {
+    for ty in Ty::ALL.into_iter().filter(|kind| ty != "Spot" || !is_of_spot(*kind)) {
         for (default, new) in [(false, false), (true, false), (false, true), (true, true)] {
             for first in [false, true] {
                 let what = format!(
@@ -488,6 +233,193 @@ fn of_level(base: &Program) -> Vec<Edit> {
     edits
 }
 
+/// Edits of the module that converts a field.
+fn of_modules() -> Vec<Edit> {
+    let others = [
+        ("another module", With { module: "parts", ..TENTHS }),
+        ("another module to something else", With { module: "hundredths", factor: 100 }),
+    ];
+    let each = others.into_iter().map(|(what, with)| {
+        edit(format!("Paid.heat is converted by {what}"), &["heat"], move |program| {
+            let heat = program.paid.fields.iter_mut().find(|field| field.ty == Ty::Heat);
+            heat.into_iter().for_each(|heat| heat.with = Some(with));
+        })
+    });
+    each.collect()
+}
+
+/// Edits of what converts events, and of what says how they are stored.
+fn of_conversions(base: &Program) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let of_paid: fn(&mut Program) -> &mut Event = |program| &mut program.paid;
+    let of_metered: fn(&mut Program) -> &mut Event = |program| &mut program.metered;
+    let events = [("trip.paid", of_paid, &base.paid), ("trip.metered", of_metered, &base.metered)];
+    for (name, of, before) in events {
+        let mut add = |what: &str, apply: fn(&mut Event)| {
+            let names = [name, "OldPaid", "OldMetered", "in_hundredths", "hundredfold"];
+            edits.push(edit(format!("{name} {what}"), &names, move |program| apply(of(program))));
+        };
+        add("commutes", |event| event.commutes = true);
+        add("is converted no more", |event| event.upcast = None);
+        add("is converted by another function", |event| event.by(By::Function("otherwise"), 100));
+        add("is converted by another function to something else", |event| {
+            event.by(By::Function("otherwise"), 10);
+        });
+        add("is converted by From", |event| event.by(By::From, 100));
+        add("is converted by a function that was moved", |event| {
+            event.by(By::Function("moved"), 100);
+            event.upcast.iter_mut().for_each(|upcast| upcast.was = Some("in_hundredths"));
+        });
+        add("is converted by a function that was moved and changed", |event| {
+            event.by(By::Function("moved"), 10);
+            event.upcast.iter_mut().for_each(|upcast| upcast.was = Some("in_hundredths"));
+        });
+        add("is converted by a function that may refuse", |event| {
+            event.by(By::Result("in_hundredths"), 100);
+        });
+        add("is converted to something else", |event| {
+            event.by(By::Function("in_hundredths"), 10);
+        });
+        add("is converted to something else, on purpose", |event| {
+            event.by(By::Function("in_hundredths"), 10);
+            event.upcast.iter_mut().for_each(|upcast| upcast.revision = 1);
+        });
+        add("is converted in another revision", |event| {
+            event.upcast.iter_mut().for_each(|upcast| upcast.revision = 1);
+        });
+        for field in &before.fields {
+            let (own, touched) = (field.name.clone(), field.name.as_str());
+            let what = format!("{name} is converted from a type without `{own}`");
+            edits.push(edit(what, &[name, touched, "OldMetered", "OldPaid"], move |program| {
+                let upcast = of(program).upcast.as_mut();
+                upcast.into_iter().for_each(|upcast| upcast.past.retain(|it| it.name != own));
+            }));
+        }
+        let published = before.clone();
+        edits.push(edit(
+            format!("{name} is in other units"),
+            &[name, "OldPaid", "OldMetered", "amount"],
+            move |program| {
+                let event = of(program);
+                event.scale = published.scale * 100;
+                event.upcast = Some(Upcast {
+                    by: By::Function("hundredfold"),
+                    factor: 100,
+                    was: None,
+                    revision: 0,
+                    from: published.version,
+                    past: published.fields.clone(),
+                });
+            },
+        ));
+    }
+    edits
+}
+
+impl Event {
+    fn by(&mut self, by: By, factor: u32) {
+        if let Some(upcast) = &mut self.upcast {
+            (upcast.by, upcast.factor) = (by, factor);
+        }
+    }
+}
+
+/// Rules and types that they merge.
+const MERGED: [(&str, &str); 24] = [
+    ("lww", "String"),
+    ("lww", "u32"),
+    ("lww", "Option<u32>"),
+    ("lww", "Vec<String>"),
+    ("lww", "Level"),
+    ("lww", "bool"),
+    ("lww", "BTreeSet<String>"),
+    ("lww", "BTreeMap<String, u32>"),
+    ("fww", "String"),
+    ("fww", "Level"),
+    ("resolve = latest", "String"),
+    ("max", "u32"),
+    ("max", "u64"),
+    ("max", "Level"),
+    ("min", "Option<u32>"),
+    ("min", "Option<u64>"),
+    ("max", "Option<u32>"),
+    ("counter", "i64"),
+    ("counter", "i32"),
+    ("set", "BTreeSet<String>"),
+    ("set(remove_wins)", "BTreeSet<String>"),
+    ("grow_set", "BTreeSet<String>"),
+    ("map(lww)", "BTreeMap<String, u64>"),
+    ("map(max)", "BTreeMap<String, u32>"),
+];
+
+/// Edits of the aggregate: its fields, their rules, and its events.
+fn of_the_aggregate(base: &Program) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    for (at, field) in base.trip.fields.iter().enumerate() {
+        let name = field.name.clone();
+        let of = move |program: &mut Program, name: &str, change: &dyn Fn(&mut Merged)| {
+            program.trip.fields.iter_mut().filter(|field| field.name == name).for_each(change);
+        };
+        let own = name.clone();
+        edits.push(edit(format!("Trip.{name} removed"), &[&name], move |program| {
+            program.trip.fields.retain(|field| field.name != own);
+        }));
+        let own = name.clone();
+        edits.push(edit(format!("Trip.{name} renamed"), &[&name, "other_name"], move |program| {
+            of(program, &own, &|field| field.name = "other_name".to_owned());
+        }));
+        for (rule, ty) in MERGED.into_iter().filter(|it| *it != (field.rule, field.ty)) {
+            let own = name.clone();
+            let what = format!("Trip.{name} is {ty}, merged by {rule}");
+            edits.push(edit(what, &[&name], move |program| {
+                of(program, &own, &|field| (field.rule, field.ty) = (rule, ty));
+            }));
+        }
+        for other in at + 1..base.trip.fields.len() {
+            let other = base.trip.fields[other].name.clone();
+            let (a, b) = (name.clone(), other.clone());
+            let what = format!("Trip.{name} and {other} moved");
+            edits.push(edit(what, &[&name, &other], move |program| {
+                let fields = &mut program.trip.fields;
+                let place = |name: &str| fields.iter().position(|field| field.name == name);
+                if let (Some(a), Some(b)) = (place(&a), place(&b)) {
+                    fields.swap(a, b);
+                }
+            }));
+        }
+    }
+    for (rule, ty) in MERGED {
+        for first in [false, true] {
+            let what =
+                format!("Trip.added {}, {ty} by {rule}", if first { "first" } else { "last" });
+            edits.push(edit(what, &["added"], move |program| {
+                let fields = &mut program.trip.fields;
+                fields.insert(if first { 0 } else { fields.len() }, merged("added", rule, ty));
+            }));
+        }
+    }
+    edits.push(edit("Trip emits Metered no more".to_owned(), &["trip.metered"], |program| {
+        program.trip.events.retain(|(event, _)| *event != "Metered");
+    }));
+    edits.push(edit("Trip only reads Metered".to_owned(), &["trip.metered"], |program| {
+        program.trip.events.iter_mut().for_each(|(_, retired)| *retired = true);
+    }));
+    edits.push(edit("Trip emits Paid".to_owned(), &["trip.paid"], |program| {
+        program.trip.events.push(("Paid", false));
+    }));
+    edits.push(edit("Trip only reads Paid".to_owned(), &["trip.paid"], |program| {
+        program.trip.events.push(("Paid", true));
+    }));
+    edits.push(edit(
+        "Trip called another name".to_owned(),
+        &["journey", "aggregate.trip.lock"],
+        |program| {
+            program.trip.name = "journey";
+        },
+    ));
+    edits
+}
+
 /// The edited program in its version, and with the versions raised of what has changed.
 pub(crate) fn mutants_of(edits: &[&Edit]) -> Vec<Mutant> {
     let base = Program::second();
@@ -502,23 +434,45 @@ pub(crate) fn mutants_of(edits: &[&Edit]) -> Vec<Mutant> {
     let changes_spot = program.spot != base.spot;
     let level = |program: &Program| (program.level.clone(), program.default, program.other);
     let changes_level = level(&program) != level(&base);
-    let held =
-        [(changes_spot, ["Spot", "spot", "spots"]), (changes_level, ["Level", "level", "level"])];
+    let held = [
+        (changes_spot, ["Spot", "spot", "spots", "places"]),
+        (changes_level, ["Level", "level", "worst", "added"]),
+    ];
     for (_, held) in held.into_iter().filter(|(changes, _)| *changes) {
         names.extend(held.map(str::to_owned));
     }
     let mut all = vec![("as it is", program.clone())];
-    let mut raised = Program { version: 3, ..program.clone() };
-    all.push(("event raised", raised.clone()));
+    let mut raised = program.clone();
+    let values = program.has_own_values();
+    raised.paid.version += u32::from(values || program.paid != base.paid);
+    let metered = program.metered != base.metered;
+    raised.metered.version += u32::from(metered);
+    raised.trip.version += u32::from(values || program.trip != base.trip);
+    if program.trip.name != base.trip.name {
+        raised.trip.version = 1;
+    }
+    all.push(("raised", raised.clone()));
     if changes_spot || changes_level {
-        raised.spot_version += u32::from(changes_spot);
-        raised.level_version += u32::from(changes_level);
-        all.push(("values raised", Program { version: 2, ..raised.clone() }));
+        let mut values = program.clone();
+        values.spot_version += u32::from(changes_spot);
+        values.level_version += u32::from(changes_level);
+        all.push(("values raised", values.clone()));
+        raised.spot_version = values.spot_version;
+        raised.level_version = values.level_version;
         all.push(("all raised", raised));
     }
     let mutant =
         |(how, program)| Mutant { what: format!("{what}, {how}"), names: names.clone(), program };
     all.into_iter().map(mutant).collect()
+}
+
+impl Mutant {
+    /// True if its program has to read the oldest events as the published one does. Another revision of a
+    /// conversion says that it does not.
+    pub(crate) fn keeps_the_oldest(&self) -> bool {
+        let revised = |event: &Event| event.upcast.as_ref().is_some_and(|it| it.revision > 0);
+        !revised(&self.program.paid) && !revised(&self.program.metered)
+    }
 }
 
 /// True if rustc would accept it without synckit: names are not there twice, and no field has lost
@@ -537,11 +491,18 @@ fn is_plausible(program: &Program) -> bool {
             })
         })
     };
-    unique(program.fields.iter().map(|field| &field.name).collect())
-        && unique(program.spot.iter().map(|field| &field.name).collect())
+    let of_another_package =
+        program.spot_from.is_some() && (!program.spot_named || program.spot != base.spot);
+    let names = |fields: &[Field]| unique(fields.iter().map(|field| &field.name).collect());
+    names(&program.paid.fields)
+        && names(&program.metered.fields)
+        && names(&program.spot)
+        && unique(program.trip.fields.iter().map(|field| &field.name).collect())
         && unique(program.level.iter().map(|variant| &variant.name).collect())
-        && told(&program.fields, &base.fields)
+        && told(&program.paid.fields, &base.paid.fields)
+        && told(&program.metered.fields, &base.metered.fields)
         && told(&program.spot, &base.spot)
+        && !of_another_package
         && !program.spot.iter().any(|field| is_of_spot(field.ty))
         && !program.spot.is_empty()
         && !program.level.is_empty()
