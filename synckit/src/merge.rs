@@ -28,6 +28,7 @@ mod elements;
 mod extreme;
 mod flag;
 mod fww;
+mod given;
 mod grow_set;
 mod handle;
 mod heads;
@@ -49,6 +50,7 @@ pub use counter::{
 pub use extreme::{ExtremeField, ExtremeState, Max, MaxOp, Min, MinOp};
 pub use flag::{Flag, FlagField, FlagOp};
 pub use fww::{FirstWrites, Fww, FwwField, FwwOp};
+pub use given::Given;
 pub use grow_set::{GrowSet, GrowSetOp, GrowSetState};
 pub use handle::{Handle, Reads, SingleValue, Writes};
 pub use heads::{Head, Heads};

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use crate::id::ReplicaId;
 use crate::merge::bytes::{encoded, read_id, write_id};
-use crate::merge::{At, EntryRule, Handle, Law, MergeState, OpId, RestsOn, Rule};
+use crate::merge::{At, EntryRule, Given, Handle, Law, MergeState, OpId, RestsOn, Rule};
 use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
 
 /// Types that `#[merge(max)]` and `#[merge(min)]` merge: ordered values with a default, and `Option`
@@ -259,8 +259,8 @@ macro_rules! extreme {
 
         impl<F: ExtremeField, M> Handle<'_, F, $marker, M> {
             #[doc = concat!("Writes a value; the ", $which, " ever written holds.")]
-            pub fn $method(&self, value: impl Into<F::Value>) {
-                self.push($op::$variant(value.into()));
+            pub fn $method(&self, value: impl Given<F::Value>) {
+                self.push($op::$variant(value.given()));
             }
         }
     };

@@ -7,7 +7,7 @@
 use crate::clock::Hlc;
 use crate::conflict::Write;
 use crate::merge::bytes::{read_id, write_id};
-use crate::merge::{At, Handle, Law, MergeState, OpId, OpenConflicts, RestsOn, Rule};
+use crate::merge::{At, Given, Handle, Law, MergeState, OpId, OpenConflicts, RestsOn, Rule};
 use crate::wire::{self, Field, Reader, Shape, WireError, WireType, Writer};
 
 /// The first write wins.
@@ -120,8 +120,8 @@ impl<F: FwwField> Rule<F> for Fww {
 // No bound of the rule: a field that it cannot merge is one error, and not one more at every use.
 impl<F: Clone + 'static, M> Handle<'_, F, Fww, M> {
     /// Writes the field, unless it has been written. Of concurrent writes the first one holds.
-    pub fn set(&self, value: impl Into<F>) {
-        self.push(FwwOp::Set(value.into()));
+    pub fn set(&self, value: impl Given<F>) {
+        self.push(FwwOp::Set(value.given()));
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::merge::elements::{Elements, LastIds};
-use crate::merge::{At, EntryRule, Handle, Law, MergeState, Reads, Rule, SetField};
+use crate::merge::{At, EntryRule, Given, Handle, Law, MergeState, Reads, Rule, SetField};
 use crate::wire::{Reader, Shape, Value, WireError, Writer};
 
 /// Elements are put in and never taken out.
@@ -77,15 +77,15 @@ impl<F: SetField> EntryRule<F> for GrowSet {
 
 impl<T: Clone + Send + Sync + 'static, M> Handle<'_, BTreeSet<T>, GrowSet, M> {
     /// Puts an element into the set, for good.
-    pub fn insert(&self, element: impl Into<T>) {
-        self.push(GrowSetOp::Inserted(element.into()));
+    pub fn insert(&self, element: impl Given<T>) {
+        self.push(GrowSetOp::Inserted(element.given()));
     }
 }
 
 impl<T: Value + Ord> Handle<'_, BTreeSet<T>, GrowSet, Reads> {
     /// True when the set holds the element, this edit's own changes included.
-    pub fn contains(&self, element: impl Into<T>) -> bool {
-        let element = element.into();
+    pub fn contains(&self, element: impl Given<T>) -> bool {
+        let element = element.given();
         self.inspect(|state| state.elements.equal(&element).next().is_some())
     }
 }

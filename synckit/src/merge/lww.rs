@@ -4,7 +4,9 @@
 //! operations. Because clocks agree with causality, a write beats what its author had seen. The other
 //! heads are in conflict with it, unless they hold the same value.
 
-use crate::merge::{At, EntryRule, Handle, Heads, Law, OpenConflicts, RestsOn, Rule, Undoing};
+use crate::merge::{
+    At, EntryRule, Given, Handle, Heads, Law, OpenConflicts, RestsOn, Rule, Undoing,
+};
 use crate::wire::{self, Shape};
 
 /// The last write wins.
@@ -86,7 +88,7 @@ impl<F: LwwField> EntryRule<F> for Lww {
 // No bound of the rule: a field that it cannot merge is one error, and not one more at every use.
 impl<F: Clone + 'static, M> Handle<'_, F, Lww, M> {
     /// Writes the field. Of concurrent writes the last one holds.
-    pub fn set(&self, value: impl Into<F>) {
-        self.push(LwwOp::Set(value.into()));
+    pub fn set(&self, value: impl Given<F>) {
+        self.push(LwwOp::Set(value.given()));
     }
 }

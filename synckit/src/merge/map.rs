@@ -12,8 +12,8 @@ use std::marker::PhantomData;
 use crate::merge::bytes::encoded;
 use crate::merge::elements::LastIds;
 use crate::merge::{
-    AnyState, At, EntryRule, Handle, Law, MergeState, OpenConflicts, Reads, RestsOn, Root, Rule,
-    SeenPart, Undoing,
+    AnyState, At, EntryRule, Given, Handle, Law, MergeState, OpenConflicts, Reads, RestsOn, Root,
+    Rule, SeenPart, Undoing,
 };
 use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
 
@@ -234,29 +234,29 @@ impl<F: MapField, R: EntryRule<F::Value>> EntryRule<F> for Map<R> {
 
 impl<K: Value + Ord, V: 'static, R: EntryRule<V>, M> Handle<'_, BTreeMap<K, V>, Map<R>, M> {
     /// The entry of a key, whether it exists or not.
-    pub fn entry(&self, key: impl Into<K>) -> Handle<'_, V, R, M> {
+    pub fn entry(&self, key: impl Given<K>) -> Handle<'_, V, R, M> {
         let (root, field) = self.place();
-        let entry = EntryRoot::<K, V, R> { root, field, key: key.into(), types: PhantomData };
+        let entry = EntryRoot::<K, V, R> { root, field, key: key.given(), types: PhantomData };
         Handle::of_entry(Box::new(entry))
     }
 }
 
 impl<K: Value + Ord, V: 'static, R: EntryRule<V>> Handle<'_, BTreeMap<K, V>, Map<R>, Reads> {
     /// The value of an entry, this edit's own changes included; `None` when there is none.
-    pub fn get(&self, key: impl Into<K>) -> Option<V> {
-        let key = key.into();
+    pub fn get(&self, key: impl Given<K>) -> Option<V> {
+        let key = key.given();
         self.inspect(|state| state.entry(&key).map(R::value))
     }
 
     /// True when there is an entry of that key, this edit's own changes included.
-    pub fn contains_key(&self, key: impl Into<K>) -> bool {
-        let key = key.into();
+    pub fn contains_key(&self, key: impl Given<K>) -> bool {
+        let key = key.given();
         self.inspect(|state| state.entry(&key).is_some())
     }
 
     /// Takes an entry out, as far as this replica has seen it.
-    pub fn remove(&self, key: impl Into<K>) {
-        let key = key.into();
+    pub fn remove(&self, key: impl Given<K>) {
+        let key = key.given();
         let seen = self.inspect(|state| match state.entry(&key) {
             Some(state) => R::seen(state),
             None => R::seen(&R::State::default()),
@@ -273,8 +273,8 @@ where
 {
     /// Takes an entry out, as far as the event's author had seen it. A lowering cannot see what a
     /// counter's removal has to carry, so it removes none of a `map(counter)`.
-    pub fn remove(&self, key: impl Into<K>) {
-        self.push(MapOp::<K, R::Op, ()>::Removed { key: key.into(), seen: () });
+    pub fn remove(&self, key: impl Given<K>) {
+        self.push(MapOp::<K, R::Op, ()>::Removed { key: key.given(), seen: () });
     }
 }
 

@@ -3,7 +3,9 @@
 //! The multi-value register of Shapiro, Preguiça, Baquero and Zawirski, "A Comprehensive Study of
 //! Convergent and Commutative Replicated Data Types", 2011: the state is the concurrent heads.
 
-use crate::merge::{At, EntryRule, Handle, Heads, Law, OpenConflicts, RestsOn, Rule, Undoing};
+use crate::merge::{
+    At, EntryRule, Given, Handle, Heads, Law, OpenConflicts, RestsOn, Rule, Undoing,
+};
 use crate::wire::{self, Shape};
 
 /// Concurrent writes are all shown.
@@ -151,7 +153,7 @@ impl<F: MultiField> EntryRule<F> for Multi {
 // No bound of the rule: a field that it cannot merge is one error, and not one more at every use.
 impl<T: Clone + 'static, M> Handle<'_, Conflicted<T>, Multi, M> {
     /// Writes the field, and settles what conflict there is.
-    pub fn set(&self, value: impl Into<T>) {
-        self.push(MultiOp::Set(value.into()));
+    pub fn set(&self, value: impl Given<T>) {
+        self.push(MultiOp::Set(value.given()));
     }
 }

@@ -13,8 +13,8 @@ use crate::id::{Dot, ReplicaId};
 use crate::merge::bytes::{read_id, write_id};
 use crate::merge::elements::Elements;
 use crate::merge::{
-    At, EntryRule, Handle, Law, MergeState, OpId, OpenConflicts, Reads, RestsOn, Rule, SetField,
-    SetOp, Undoing,
+    At, EntryRule, Given, Handle, Law, MergeState, OpId, OpenConflicts, Reads, RestsOn, Rule,
+    SetField, SetOp, Undoing,
 };
 use crate::wire::{Field, Reader, Shape, Value, WireError, WireType, Writer};
 
@@ -216,20 +216,20 @@ impl<F: SetField> EntryRule<F> for RemoveWinsSet {
 
 impl<T: Clone + Send + Sync + 'static, M> Handle<'_, BTreeSet<T>, RemoveWinsSet, M> {
     /// Puts an element into the set, unless someone takes it out concurrently.
-    pub fn insert(&self, element: impl Into<T>) {
-        self.push(SetOp::Inserted(element.into()));
+    pub fn insert(&self, element: impl Given<T>) {
+        self.push(SetOp::Inserted(element.given()));
     }
 
     /// Takes an element out of the set, also against concurrent insertions.
-    pub fn remove(&self, element: impl Into<T>) {
-        self.push(SetOp::Removed(element.into()));
+    pub fn remove(&self, element: impl Given<T>) {
+        self.push(SetOp::Removed(element.given()));
     }
 }
 
 impl<T: Value + Ord> Handle<'_, BTreeSet<T>, RemoveWinsSet, Reads> {
     /// True when the set holds the element, this edit's own changes included.
-    pub fn contains(&self, element: impl Into<T>) -> bool {
-        let element = element.into();
+    pub fn contains(&self, element: impl Given<T>) -> bool {
+        let element = element.given();
         self.inspect(|state| state.contains(&element))
     }
 }

@@ -6,7 +6,7 @@
 
 use std::marker::PhantomData;
 
-use crate::merge::{At, Handle, Head, Heads, Law, OpenConflicts, RestsOn, Rule, Undoing};
+use crate::merge::{At, Given, Handle, Head, Heads, Law, OpenConflicts, RestsOn, Rule, Undoing};
 use crate::wire::{self, Shape};
 
 /// Concurrent writes show what `G` makes of them.
@@ -84,7 +84,7 @@ impl<F: ResolveField, G: Resolver<F>> Rule<F> for ResolveBy<G> {
 // No bound of the rule: a field that it cannot merge is one error, and not one more at every use.
 impl<F: Clone + 'static, G, M> Handle<'_, F, ResolveBy<G>, M> {
     /// Writes the field, and settles what conflict there is.
-    pub fn set(&self, value: impl Into<F>) {
-        self.push(ResolveOp::Set(value.into()));
+    pub fn set(&self, value: impl Given<F>) {
+        self.push(ResolveOp::Set(value.given()));
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use crate::merge::elements::{Elements, LastIds};
-use crate::merge::{At, EntryRule, Handle, Law, MergeState, Reads, RestsOn, Rule, Undoing};
+use crate::merge::{At, EntryRule, Given, Handle, Law, MergeState, Reads, RestsOn, Rule, Undoing};
 use crate::wire::{self, Reader, Shape, Value, WireError, Writer};
 
 /// An insertion survives removals whose authors had not seen it.
@@ -164,20 +164,20 @@ impl<F: SetField> EntryRule<F> for Set {
 
 impl<T: Clone + Send + Sync + 'static, M> Handle<'_, BTreeSet<T>, Set, M> {
     /// Puts an element into the set. It stays there against concurrent removals.
-    pub fn insert(&self, element: impl Into<T>) {
-        self.push(SetOp::Inserted(element.into()));
+    pub fn insert(&self, element: impl Given<T>) {
+        self.push(SetOp::Inserted(element.given()));
     }
 
     /// Takes an element out of the set, as far as this replica has seen it inserted.
-    pub fn remove(&self, element: impl Into<T>) {
-        self.push(SetOp::Removed(element.into()));
+    pub fn remove(&self, element: impl Given<T>) {
+        self.push(SetOp::Removed(element.given()));
     }
 }
 
 impl<T: Value + Ord> Handle<'_, BTreeSet<T>, Set, Reads> {
     /// True when the set holds the element, this edit's own changes included.
-    pub fn contains(&self, element: impl Into<T>) -> bool {
-        let element = element.into();
+    pub fn contains(&self, element: impl Given<T>) -> bool {
+        let element = element.given();
         self.inspect(|state| state.contains(&element))
     }
 }

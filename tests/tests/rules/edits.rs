@@ -93,3 +93,39 @@ async fn twenty_tasks_that_each_add_a_photo_lose_none() {
     assert_eq!(photos, (0..20).collect::<Vec<_>>());
     assert_eq!(ann.conflicts(None).await.unwrap(), []);
 }
+
+#[sync_aggregate(name = "widths")]
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Widths {
+    #[merge(lww)]
+    small: u8,
+    #[merge(max)]
+    wide: Option<u64>,
+    #[merge(lww)]
+    share: f32,
+    #[merge(map(lww))]
+    levels: std::collections::BTreeMap<u16, i8>,
+    #[merge(fww)]
+    maker: Option<String>,
+}
+
+#[tokio::test]
+async fn literals_take_the_width_of_their_field() {
+    let ann = Replica::builder().registry(registry![Widths]).in_memory().await.unwrap();
+    let id: Id<Widths> = Id::named("w").unwrap();
+    ann.edit(&id, |it| {
+        it.small.set(7);
+        it.wide.raise(9);
+        it.share.set(0.5);
+        it.levels.entry(3).set(-1);
+        it.maker.set("Ann");
+        it.maker.set(String::from("Bob"));
+        it.maker.set(None);
+    })
+    .await
+    .unwrap();
+    let shown = ann.get(&id).await.unwrap().unwrap();
+    let maker = Some("Ann".to_owned());
+    let levels = [(3, -1)].into();
+    assert_eq!(shown, Widths { small: 7, wide: Some(9), share: 0.5, levels, maker });
+}

@@ -164,19 +164,19 @@ async fn an_explanation_fits_the_rule_of_its_field() {
         let id = boiler();
         let edited = ann.edit(&id, |it| match step {
             0 => {
-                it.pressure.raise(5_u32);
+                it.pressure.raise(5);
                 it.visits.add(2);
                 it.tags.insert("hot");
                 it.built.set(Some("1950".to_owned()));
             }
             1 => {
-                it.pressure.raise(3_u32);
+                it.pressure.raise(3);
                 it.visits.add(1);
                 it.tags.insert("wet");
                 it.built.set(Some("1960".to_owned()));
             }
             2 => {
-                it.pressure.raise(9_u32);
+                it.pressure.raise(9);
                 it.tags.remove("hot");
             }
             3 => it.emit(Serviced { by: "bob".into() }),
@@ -214,7 +214,7 @@ async fn what_a_commit_did_is_taken_back_and_done_again() {
     ann.edit(&boiler(), |it| {
         it.title.set("before");
         it.tags.insert("old");
-        it.readings.entry("a").set(1_u32);
+        it.readings.entry("a").set(1);
         it.parts.entry("bolt").add(5);
         it.locked.set(true);
         it.inspector.set("ann");
@@ -228,8 +228,8 @@ async fn what_a_commit_did_is_taken_back_and_done_again() {
         it.visits.add(3);
         it.tags.insert("new");
         it.tags.remove("old");
-        it.readings.entry("a").set(2_u32);
-        it.readings.entry("b").set(3_u32);
+        it.readings.entry("a").set(2);
+        it.readings.entry("b").set(3);
         it.parts.entry("bolt").add(7);
         it.parts.entry("nut").add(1);
         it.parts.entry("nut").add(1);
@@ -255,11 +255,11 @@ async fn an_undo_leaves_what_others_have_done_since() {
     let id = boiler();
     let commit = ann.edit(&id, |it| {
         it.title.set("mistake");
-        it.pressure.raise(900_u32);
+        it.pressure.raise(900);
         it.visits.add(1);
         it.tags.insert("x");
         it.tags.insert("y");
-        it.readings.entry("a").set(1_u32);
+        it.readings.entry("a").set(1);
         it.seen_by.insert("ann");
     });
     let commit = commit.await.unwrap().last.unwrap();
@@ -268,7 +268,7 @@ async fn an_undo_leaves_what_others_have_done_since() {
         it.title.set("corrected");
         it.visits.add(10);
         it.tags.remove("x");
-        it.readings.entry("a").set(7_u32);
+        it.readings.entry("a").set(7);
     })
     .await
     .unwrap();
