@@ -9,8 +9,10 @@ pub struct Inspection {
 #[derive(::core::clone::Clone, ::core::fmt::Debug)]
 #[allow(private_interfaces)]
 pub enum InspectionEvent {
-    /// The aggregate exists.
-    Created,
+    /// The aggregate exists; after a deletion, its life of that number begins.
+    Created(::synckit::aggregate::LifeNumber),
+    /// The aggregate is deleted.
+    Deleted,
     /// `title` was set.
     TitleSet(String),
     /// `severity` was raised to at least this.
@@ -38,6 +40,7 @@ pub struct InspectionOps<'a, M = ::synckit::merge::Writes> {
     pub tags: ::synckit::merge::Handle<'a, BTreeSet<String>, ::synckit::merge::Set, M>,
 }
 const _: () = {
+    use ::synckit::aggregate::LifeNumber as __Life;
     use ::synckit::merge as __merge;
     const __SEVERITY: usize = __merge::fits_spelt::<
         __merge::Fitting<Severity, { __merge::fits::<Severity, __merge::Max>() }>,
@@ -68,9 +71,8 @@ const _: () = {
         type Event = InspectionEvent;
         type Ops<'a> = InspectionOps<'a>;
         type Handles<'a> = InspectionOps<'a, __merge::Reads>;
-        fn created() -> InspectionEvent {
-            InspectionEvent::Created
-        }
+        const CREATED: fn(__Life) -> InspectionEvent = InspectionEvent::Created;
+        const DELETED: InspectionEvent = InspectionEvent::Deleted;
         fn ops(root: &dyn __merge::Root) -> InspectionOps<'_> {
             __handles(root)
         }
@@ -119,7 +121,8 @@ const _: () = {
         }
         fn apply(event: InspectionEvent, fold: &mut ::synckit::aggregate::Fold<'_>) {
             match event {
-                InspectionEvent::Created => {}
+                InspectionEvent::Created(field_1) => fold.created(field_1),
+                InspectionEvent::Deleted => fold.deleted(),
                 InspectionEvent::TitleSet(field_1) => {
                     fold.op::<String, __merge::Lww>(0, __merge::LwwOp::Set(field_1))
                 }
@@ -178,8 +181,8 @@ const _: () = {
             use ::synckit::event::kind;
             use ::synckit::wire::field_schema_of as of;
             &[
-                ::synckit::event::EventKind::new("inspection.created", 1, &[])
-                    .commuting(),
+                kind("inspection.created", 1, &[of::<__Life>(1, "life")]).commuting(),
+                ::synckit::event::EventKind::new("inspection.deleted", 1, &[]),
                 kind("inspection.title_set", 1, &[of::<String>(1, "value")]),
                 kind(
                         "inspection.severity_raised",
@@ -197,17 +200,21 @@ const _: () = {
         fn kind(&self) -> usize {
             match self {
                 Self::Created { .. } => 0,
-                Self::TitleSet { .. } => 1,
-                Self::SeverityRaised { .. } => 2,
-                Self::VisitsAdded { .. } => 3,
-                Self::TagsInserted { .. } => 4,
-                Self::TagsRemoved { .. } => 5,
-                Self::Signed { .. } => 6,
+                Self::Deleted { .. } => 1,
+                Self::TitleSet { .. } => 2,
+                Self::SeverityRaised { .. } => 3,
+                Self::VisitsAdded { .. } => 4,
+                Self::TagsInserted { .. } => 5,
+                Self::TagsRemoved { .. } => 6,
+                Self::Signed { .. } => 7,
             }
         }
         fn write_payload(&self, out: &mut ::synckit::wire::Writer) {
             match self {
-                Self::Created {} => {}
+                Self::Created { 0: field_1 } => {
+                    ::synckit::wire::Coded::write_coded(field_1, 1, out);
+                }
+                Self::Deleted {} => {}
                 Self::TitleSet { 0: field_1 } => {
                     ::synckit::wire::Coded::write_coded(field_1, 1, out);
                 }
@@ -235,18 +242,19 @@ const _: () = {
             input: &mut ::synckit::wire::Reader<'_>,
         ) -> ::core::result::Result<Self, ::synckit::wire::WireError> {
             match kind {
-                0 => ::core::result::Result::Ok(Self::Created {}),
-                1 => ::synckit::wire::Coded::read_coded(1, input).map(Self::TitleSet),
-                2 => {
+                0 => ::synckit::wire::Coded::read_coded(1, input).map(Self::Created),
+                1 => ::core::result::Result::Ok(Self::Deleted {}),
+                2 => ::synckit::wire::Coded::read_coded(1, input).map(Self::TitleSet),
+                3 => {
                     <__Severity<
                         Severity,
                     > as ::synckit::wire::Coded>::read_coded(1, input)
                         .map(Self::SeverityRaised)
                 }
-                3 => ::synckit::wire::Coded::read_coded(1, input).map(Self::VisitsAdded),
-                4 => ::synckit::wire::Coded::read_coded(1, input).map(Self::TagsInserted),
-                5 => ::synckit::wire::Coded::read_coded(1, input).map(Self::TagsRemoved),
-                6 => {
+                4 => ::synckit::wire::Coded::read_coded(1, input).map(Self::VisitsAdded),
+                5 => ::synckit::wire::Coded::read_coded(1, input).map(Self::TagsInserted),
+                6 => ::synckit::wire::Coded::read_coded(1, input).map(Self::TagsRemoved),
+                7 => {
                     <Signed as ::synckit::event::SyncEvent>::read_payload(0, input)
                         .map(Self::Signed)
                 }
@@ -265,7 +273,7 @@ const _: () = {
             ::core::result::Result<Self, ::synckit::event::DecodeError>,
         > {
             match kind {
-                6 => {
+                7 => {
                     <Signed as ::synckit::event::SyncEvent>::read_older(
                             0,
                             event,

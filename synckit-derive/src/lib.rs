@@ -133,7 +133,7 @@ pub fn sync_value(input: TokenStream) -> TokenStream {
 /// The struct stays as it is. Beside it appear
 /// - `InspectionEvent`, with a variant for every operation (`TitleSet`, `SeverityRaised`,
 ///   `FirstSeenLowered`, `VisitsAdded`, `TagsInserted`, `TagsRemoved`,
-///   `ReadingsEntrySet`, `ReadingsRemoved`), for the creation, and for
+///   `ReadingsEntrySet`, `ReadingsRemoved`), for creation and deletion, and for
 ///   every type in `events(…)`;
 /// - `InspectionOps`, the handles through which an edit records them.
 ///
@@ -142,6 +142,7 @@ pub fn sync_value(input: TokenStream) -> TokenStream {
 /// - `version = 1`: the schema version of those events, 1 when left out;
 /// - `events(…)`: domain events, for each of which the aggregate implements `Lower`;
 /// - `retired(…)`: those that are only read any more;
+/// - `on_delete = edit_wins`: an edit wins over a concurrent deletion; `delete_wins` when left out;
 /// - `event_type = Happening`, `ops_type = Handles`: other names for the types beside the struct;
 /// - `lock = required`: a version that is not in its lock file, `schemas/aggregate.<name>.lock`, is
 ///   refused; `lock = none`: it stays a draft;

@@ -5,19 +5,23 @@
 
 mod edit;
 mod fields;
+mod fold;
 mod id;
+mod life;
 
 use std::fmt;
 
 pub use edit::{Edit, EventOf, Recorded, edit, record};
 pub use fields::Fields;
-pub(crate) use fields::operations;
+pub(crate) use fold::{LifeChange, life_change, operations};
 pub use id::Id;
+pub(crate) use life::Life;
+pub use life::{LifeNumber, OnDelete};
 
 #[doc(hidden)]
 pub use edit::{Creation, Taken};
 #[doc(hidden)]
-pub use fields::Fold;
+pub use fold::Fold;
 
 use crate::event::SyncEvent;
 use crate::merge::{AnyField, Root};
@@ -38,16 +42,21 @@ pub trait Aggregate: Clone + fmt::Debug + 'static {
     const FIELDS: &'static [&'static dyn AnyField];
     /// Its published versions, as far as known.
     const LINEAGE: Lineage;
+    /// The outcome of a deletion and a concurrent edit.
+    const ON_DELETE: OnDelete = OnDelete::DeleteWins;
 
     /// The typed event enum.
     type Event: SyncEvent;
+    /// Recorded when an aggregate is created; after a deletion, it carries the number of the life that
+    /// begins.
+    const CREATED: fn(LifeNumber) -> Self::Event;
+    /// Recorded when an aggregate is deleted. Carries no data.
+    const DELETED: Self::Event;
+
     /// The handles of the fields in a [`Lower`]: they record.
     type Ops<'a>;
     /// The handles of the fields in an edit: they record and read.
     type Handles<'a>;
-
-    /// Recorded when an aggregate is created. Carries no data.
-    fn created() -> Self::Event;
 
     #[doc(hidden)]
     fn ops(root: &dyn Root) -> Self::Ops<'_>;

@@ -34,6 +34,10 @@ pub enum ErrorKind {
     /// The replica or hub was closed. Open it again.
     #[error("it was closed; open it again")]
     Closed,
+    /// The aggregate is deleted. Create it again with `Replica::upsert` or `Edit::create`, if it is to
+    /// be there.
+    #[error("the aggregate is deleted; create it again with `upsert` or `Edit::create`")]
+    Deleted,
     /// An edit cannot be stored as one commit. Make smaller edits.
     #[error("the edit does not fit into one commit ({0}); make smaller edits")]
     EditTooLarge(EditLimit),
@@ -69,6 +73,7 @@ impl ErrorKind {
         match self {
             Self::Busy => "sync.busy",
             Self::Closed => "closed",
+            Self::Deleted => "edit.deleted",
             Self::EditTooLarge(_) => "edit.too_large",
             Self::Invalid(_) => "value.invalid",
             Self::Listen => "hub.listen",
@@ -87,7 +92,11 @@ impl ErrorKind {
         match self {
             // Addresses become free, and entropy arrives while programs run.
             Self::Busy | Self::Listen | Self::Randomness | Self::SpaceInUse => true,
-            Self::Closed | Self::EditTooLarge(_) | Self::Invalid(_) | Self::Registry(_) => false,
+            Self::Closed
+            | Self::Deleted
+            | Self::EditTooLarge(_)
+            | Self::Invalid(_)
+            | Self::Registry(_) => false,
             Self::Session(error) => error.is_retryable(),
             Self::Store(kind) => kind.is_retryable(),
             Self::Transport(kind) => kind.is_retryable(),

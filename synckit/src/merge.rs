@@ -66,6 +66,7 @@ pub use seen::{MapSeen, SeenPart};
 pub use set::{Set, SetField, SetOp, SetState};
 
 pub(crate) use bytes::{read_dot, write_dot};
+pub(crate) use elements::AuthorIds;
 #[doc(hidden)]
 pub use extreme::{Spelt, fits_spelt};
 #[doc(hidden)]

@@ -5,6 +5,7 @@
 //! which means stored and forwarded like any other, counted, and folded once a program that knows
 //! them opens the store.
 
+mod hasher;
 mod typed;
 
 use std::any::Any;
@@ -14,10 +15,15 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
+#[cfg_attr(
+    not(feature = "runtime"),
+    allow(unused_imports, reason = "the runtime hashes states")
+)]
+pub(crate) use hasher::StateHasher;
 use synckit_lock::Family;
 use synckit_lock::name::BadName;
 
-use crate::aggregate::{Aggregate, Fields};
+use crate::aggregate::{Aggregate, Fields, Life, OnDelete};
 use crate::block::Entry;
 use crate::clock::Hlc;
 use crate::conflict::{Conflict, Conflicts};
@@ -176,7 +182,9 @@ impl Registry {
         let at = Stamp { dot: entry.dot(), hlc: entry.hlc(), context: &context };
         match self.fresh(&aggregate.kind).fold(&at, RecordedEvent::of(entry)) {
             Outcome::Parked(reason) | Outcome::Panicked(reason) => Some(reason),
-            Outcome::Folded | Outcome::Known | Outcome::TooManyWriters(_) => None,
+            Outcome::Folded | Outcome::Known | Outcome::Outlived | Outcome::TooManyWriters(_) => {
+                None
+            }
         }
     }
 
@@ -204,8 +212,8 @@ impl Registry {
 
     fn folded(&self, name: &Name) -> Folded {
         match self.aggregates.get(name.as_str()) {
-            Some(kind) => Folded::new(kind.fields, kind.fold),
-            None => Folded::new(&[], unknown),
+            Some(kind) => Folded::new(Fields::new(kind.fields, kind.on_delete), kind.fold),
+            None => Folded::new(Fields::new(&[], OnDelete::default()), unknown),
         }
     }
 }
@@ -229,6 +237,7 @@ struct ErasedType {
     name: &'static str,
     version: u32,
     fields: &'static [&'static dyn AnyField],
+    on_delete: OnDelete,
     events: &'static [EventKind],
     lineage: Lineage,
     fold: Folding,
@@ -249,8 +258,10 @@ impl<'a> RecordedEvent<'a> {
     }
 }
 
-/// Folds an event into the fields of its aggregate.
-pub(crate) type Folding = fn(&mut Fields, &Stamp<'_>, RecordedEvent<'_>) -> Result<(), DecodeError>;
+/// Folds an event into the fields of its aggregate; false when it changes nothing, because the
+/// aggregate is deleted.
+pub(crate) type Folding =
+    fn(&mut Fields, &Stamp<'_>, RecordedEvent<'_>) -> Result<bool, DecodeError>;
 
 impl ErasedType {
     const fn of<A: Aggregate>() -> Self {
@@ -258,6 +269,7 @@ impl ErasedType {
             name: A::NAME,
             version: A::VERSION,
             fields: A::FIELDS,
+            on_delete: A::ON_DELETE,
             events: A::Event::KINDS,
             lineage: A::LINEAGE,
             fold: fold::<A>,
@@ -269,12 +281,14 @@ impl ErasedType {
     fn describe(&self) -> String {
         let kind = |kind: &EventKind| (kind.name, kind.version, kind.fields);
         let kinds: Vec<_> = self.events.iter().map(kind).collect();
-        format!("{:?} {} {:?} {kinds:?}", self.name, self.version, self.fields)
+        let on_delete = self.on_delete;
+        format!("{:?} {} {on_delete:?} {:?} {kinds:?}", self.name, self.version, self.fields)
     }
 
     fn published(&self) -> Vec<Published> {
-        let own =
+        let mut own =
             Published::aggregate(self.name, self.version, self.fields, self.events, self.lineage);
+        own.lock.edit_wins = self.on_delete == OnDelete::EditWins;
         let event = |kind| Published::event(kind, self.reread);
         self.events.iter().filter_map(event).chain([own]).collect()
     }
@@ -284,14 +298,17 @@ fn fold<A: Aggregate>(
     fields: &mut Fields,
     at: &Stamp<'_>,
     recorded: RecordedEvent<'_>,
-) -> Result<(), DecodeError> {
+) -> Result<bool, DecodeError> {
     let event = event::decode::<A::Event>(recorded.event, recorded.payload)?;
-    fields.fold::<A>(event, at);
-    Ok(())
+    Ok(fields.fold::<A>(event, at))
 }
 
 /// The state of an aggregate whose type is not registered knows no event: all are parked.
-fn unknown(_: &mut Fields, _: &Stamp<'_>, recorded: RecordedEvent<'_>) -> Result<(), DecodeError> {
+fn unknown(
+    _: &mut Fields,
+    _: &Stamp<'_>,
+    recorded: RecordedEvent<'_>,
+) -> Result<bool, DecodeError> {
     Err(DecodeError::Unknown { name: recorded.event.name.clone() })
 }
 
@@ -311,6 +328,11 @@ pub(crate) trait State: fmt::Debug + Send + Sync {
 
     /// The greatest clock reading among the events folded.
     fn latest(&self) -> Hlc;
+
+    /// True while no event has been met.
+    fn is_fresh(&self) -> bool {
+        self.latest() == Hlc::ZERO
+    }
 
     /// The canonical bytes.
     fn bytes(&self) -> Result<Bytes, WireError>;
@@ -340,6 +362,8 @@ pub(crate) enum Outcome {
     Folded,
     /// It had been folded before.
     Known,
+    /// It is folded and changes nothing: the aggregate that it is about is deleted.
+    Outlived,
     /// It cannot be folded by this program.
     Parked(DecodeError),
     /// The program's own code panicked. The state may be half changed: return to a copy of it as it
@@ -371,7 +395,8 @@ impl State for Folded {
         // orders. What a panic leaves of the state is thrown away by whoever asked.
         let fold = AssertUnwindSafe(|| (self.folding)(&mut self.fields, at, event));
         match catch_unwind(fold) {
-            Ok(Ok(())) => Outcome::Folded,
+            Ok(Ok(true)) => Outcome::Folded,
+            Ok(Ok(false)) => Outcome::Outlived,
             Ok(Err(error)) => {
                 // What an upcaster refuses is no later event that this program is too old for: its
                 // users have seen all that there is to see.
@@ -398,8 +423,15 @@ impl State for Folded {
 
     fn context(&self, author: &ReplicaId) -> VectorClock {
         let mut context = VectorClock::new();
-        let others = self.seen.iter().filter(|dot| dot.replica != *author);
-        for dot in others.take(CONTEXT_ROWS_MAX) {
+        // What begins the aggregate's life comes first: an event that has seen none of it is about a
+        // life that is over.
+        let begun = self.fields.life().into_iter().flat_map(Life::begun);
+        let begun = begun.map(|dot| Dot { seq: self.seen.get(&dot.replica), ..dot });
+        let others = begun.chain(self.seen.iter()).filter(|dot| dot.replica != *author);
+        for dot in others {
+            if context.len() == CONTEXT_ROWS_MAX {
+                break;
+            }
             let seq = match self.parked_from.get(&dot.replica) {
                 Some(parked) => dot.seq.min(parked - 1),
                 None => dot.seq,
@@ -432,13 +464,13 @@ impl State for Folded {
 }
 
 impl Folded {
-    fn new(fields: &'static [&'static dyn AnyField], folding: Folding) -> Self {
+    fn new(fields: Fields, folding: Folding) -> Self {
         Self {
             seen: VectorClock::new(),
             parked_from: BTreeMap::new(),
             parked: 0,
             latest: Hlc::ZERO,
-            fields: Fields::new(fields),
+            fields,
             folding,
         }
     }
@@ -486,6 +518,9 @@ impl Folded {
         self.parked.write_field(4, out);
         out.tag(5, WireType::Len);
         out.enclosed(|out| self.fields.write(out));
+        if let Some(life) = self.fields.life() {
+            life.write_field(6, out);
+        }
     }
 
     fn read_fields(&mut self, input: &mut Reader<'_>) -> Result<(), WireError> {
@@ -500,7 +535,9 @@ impl Folded {
         if !input.take(5, WireType::Len)? {
             return Err(WireError::Missing { number: 5 });
         }
-        input.enclosed(|input| self.fields.read(input))
+        input.enclosed(|input| self.fields.read(input))?;
+        self.fields.set_life(Life::read_field(6, input)?);
+        Ok(())
     }
 }
 
@@ -518,29 +555,6 @@ fn read_dots(number: u32, input: &mut Reader<'_>) -> Result<Vec<Dot>, WireError>
     Ok(dots)
 }
 
-/// The canonical hash over a set of aggregates: equal hashes mean equal states, byte for byte.
-///
-/// Takes the aggregates in ascending order.
-#[derive(Debug)]
-pub(crate) struct StateHasher(blake3::Hasher);
-
-impl StateHasher {
-    pub(crate) fn new() -> Self {
-        Self(blake3::Hasher::new_derive_key("synckit 2026 state hash"))
-    }
-
-    pub(crate) fn add(&mut self, aggregate: &AggregateId, state: &[u8]) {
-        for part in [aggregate.kind.as_str().as_bytes(), aggregate.key.as_bytes(), state] {
-            self.0.update(&(part.len() as u64).to_le_bytes());
-            self.0.update(part);
-        }
-    }
-
-    pub(crate) fn finish(self) -> [u8; 32] {
-        *self.0.finalize().as_bytes()
-    }
-}
-
 #[cfg(test)]
 use crate::schema::Unconverted;
 
@@ -555,7 +569,9 @@ impl Registry {
     ) -> Self {
         let lineage = Lineage::of("", 1);
         let reread: Reread = |_, _| Err(Unconverted::Unreadable);
-        let kind = ErasedType { name, version: 1, fields, events: &[], lineage, fold, reread };
+        let on_delete = OnDelete::default();
+        let kind =
+            ErasedType { name, version: 1, fields, on_delete, events: &[], lineage, fold, reread };
         self.aggregates.insert(name, kind);
         self
     }

@@ -35,7 +35,7 @@ use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId};
 use crate::lease::{Lease, OpenedBy};
 use crate::platform::{self, WallClock};
 use crate::registry::{Registry, State, StateHasher};
-use crate::replica_core::{Input, ReplicaCore, Stored};
+use crate::replica_core::{Census, Input, ReplicaCore, Stored};
 use crate::ruling::is_control;
 use crate::store::{CheckpointMark, EventStore, LIST_ROWS_MAX};
 use engine::{Engine, Shared};
@@ -100,6 +100,8 @@ pub struct ReplicaStatus {
     pub replicas: usize,
     /// Open conflicts: [`Replica::conflicts`] lists them.
     pub conflicts: u64,
+    /// Aggregates that are deleted. [`Replica::list`] leaves them out.
+    pub deleted: u64,
     /// Events met since it was opened that this program does not know. They are kept and
     /// forwarded; [`Replica::parked`] lists all there are.
     pub parked: u64,
@@ -136,9 +138,10 @@ impl Replica {
         let mark = store.checkpoint(&space).await?;
         let usable = mark.filter(|mark| mark.fingerprint == fingerprint);
         let stored = match usable {
-            Some(CheckpointMark { position, forks, ruled, conflicts, .. }) => {
+            Some(CheckpointMark { position, forks, ruled, conflicts, deleted, .. }) => {
                 let rulings = store.rulings(&space, ruled).await?;
-                Some(Stored { position, forks, ruled, rulings, conflicts })
+                let census = Census { conflicts, deleted };
+                Some(Stored { position, forks, ruled, rulings, census })
             }
             None => None,
         };
@@ -170,19 +173,32 @@ impl Replica {
         &self.running.store
     }
 
-    /// The aggregate as this replica sees it; `None` when no event of it is held.
+    /// The aggregate as this replica sees it; `None` when no event of it is held, and when it is
+    /// deleted.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn get<A: Aggregate>(&self, id: &Id<A>) -> Result<Option<A>, Error> {
+        Ok(self.look(id).await?.there())
+    }
+
+    /// True when the aggregate was there and is deleted.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn is_deleted<A: Aggregate>(&self, id: &Id<A>) -> Result<bool, Error> {
+        Ok(matches!(self.look(id).await?, Presence::Deleted))
+    }
+
+    async fn look<A: Aggregate>(&self, id: &Id<A>) -> Result<Presence<A>, Error> {
         self.check_open("read an aggregate")?;
         self.replayed().await?;
         let aggregate = self.aggregate_id(id)?;
-        Ok(self.read_state(&aggregate, shown::<A>).await?.flatten())
+        Ok(self.read_state(&aggregate, Presence::of).await?.unwrap_or(Presence::Absent))
     }
 
-    /// Aggregates of a type, ascending by key, after a key; at most `limit` and never more than
-    /// [`LIST_ROWS_MAX`].
+    /// Aggregates of a type that are there, ascending by key, after a key; at most `limit` and never
+    /// more than [`LIST_ROWS_MAX`].
     ///
     /// To go through all of them, pass the last key of one page for the next until a page is empty.
     ///
@@ -197,15 +213,23 @@ impl Replica {
         self.replayed().await?;
         let kind = self.kind_of::<A>()?;
         let limit = limit.min(LIST_ROWS_MAX);
-        let states = self.states(&kind, after.map(Id::key), limit, |state| shown::<A>(state));
+        let mut after = after.map(|id| id.key().clone());
         let mut list = Vec::new();
-        for (key, state) in states.await? {
-            let shown = match state {
-                Listed::Cached(shown) => shown,
-                Listed::Stored(bytes) => shown::<A>(self.stored(&kind, &bytes)?.as_ref()),
-            };
-            list.extend(shown.map(|aggregate| (Id::new(key), aggregate)));
+        // A page may be of deleted ones only.
+        while list.len() < limit {
+            let states = self.states(&kind, after.as_ref(), limit, |state| Presence::of(state));
+            let states = states.await?;
+            let Some((last, _)) = states.last() else { break };
+            after = Some(last.clone());
+            for (key, state) in states {
+                let presence = match state {
+                    Listed::Cached(presence) => presence,
+                    Listed::Stored(bytes) => Presence::of(self.stored(&kind, &bytes)?.as_ref()),
+                };
+                list.extend(presence.there().map(|aggregate| (Id::new(key), aggregate)));
+            }
         }
+        list.truncate(limit);
         Ok(list)
     }
 
@@ -300,7 +324,8 @@ impl Replica {
             replicas: branches.authors().len(),
             forks: branches.forks(),
             earlier_keys: store.earlier_keys(),
-            conflicts: tally.conflicts,
+            conflicts: tally.census.conflicts,
+            deleted: tally.census.deleted,
             parked: tally.parked,
         })
     }
@@ -449,12 +474,12 @@ pub struct Watch<A> {
 
 impl<A: Aggregate> Watch<A> {
     /// The aggregate as it is, the first time; after that, as it is once it has changed since the
-    /// last call. Waits while it does not exist. Changes that come faster than they are looked
+    /// last call; `None` when it is deleted. Waits while it has never been there. Changes that come faster than they are looked
     /// at are seen as one. Cancellation-safe.
     ///
     /// # Errors
     /// [`ErrorKind::Closed`] once the replica is closed, or when the store cannot be read.
-    pub async fn next(&mut self) -> Result<A, Error> {
+    pub async fn next(&mut self) -> Result<Option<A>, Error> {
         let closed = |_| Error::new("watch an aggregate", ErrorKind::Closed);
         loop {
             if !self.due {
@@ -465,10 +490,10 @@ impl<A: Aggregate> Watch<A> {
             self.changes.has_changed().map_err(closed)?;
             self.changes.mark_unchanged();
             // Cancelled while it reads, the change is due still.
-            let aggregate = self.replica.get(&self.id).await?;
+            let presence = self.replica.look(&self.id).await?;
             self.due = false;
-            if let Some(aggregate) = aggregate {
-                return Ok(aggregate);
+            if !matches!(presence, Presence::Absent) {
+                return Ok(presence.there());
             }
         }
     }
@@ -496,10 +521,29 @@ fn merged<'a, T>(
     rows.into_iter().take(limit).collect()
 }
 
-/// The value that a state shows, if any event was folded into it.
-fn shown<A: Aggregate>(state: &dyn State) -> Option<A> {
-    if state.latest() == crate::clock::Hlc::ZERO {
-        return None;
+/// The aggregate of a state.
+enum Presence<A> {
+    /// No event was folded into it.
+    Absent,
+    Deleted,
+    There(A),
+}
+
+impl<A: Aggregate> Presence<A> {
+    fn of(state: &dyn State) -> Self {
+        if state.is_fresh() {
+            Self::Absent
+        } else if state.fields().is_deleted() {
+            Self::Deleted
+        } else {
+            Self::There(state.fields().show())
+        }
     }
-    Some(state.fields().show())
+
+    fn there(self) -> Option<A> {
+        match self {
+            Self::There(aggregate) => Some(aggregate),
+            Self::Absent | Self::Deleted => None,
+        }
+    }
 }

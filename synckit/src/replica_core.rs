@@ -21,6 +21,11 @@ mod view;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+#[cfg_attr(
+    not(feature = "runtime"),
+    allow(unused_imports, reason = "the runtime stores them")
+)]
+pub(crate) use cache::Census;
 pub(crate) use edits::{EditRefusal, EncodedEdit};
 pub(crate) use exchange::{Effect, Input, LogHead, Reading, Settlement, Ticket, Turn};
 use exchange::{UnderWay, Waiting};
@@ -90,8 +95,8 @@ pub(crate) struct Stored {
     pub(crate) ruled: Position,
     /// Those rulings.
     pub(crate) rulings: Rulings,
-    /// The number of open conflicts in those states.
-    pub(crate) conflicts: u64,
+    /// Counts of what those states hold.
+    pub(crate) census: Census,
 }
 
 /// Knowledge of what the log holds of the author's events.
@@ -126,7 +131,7 @@ impl ReplicaCore {
         let (forks, rulings) = stored
             .as_ref()
             .map_or((0, Rulings::new()), |stored| (stored.forks, stored.rulings.clone()));
-        let reflected = stored.as_ref().map(|stored| (stored.position, stored.conflicts));
+        let reflected = stored.as_ref().map(|stored| (stored.position, stored.census));
         let stored = stored.map(|stored| stored.position);
         let mut core = Self {
             edits: Edits::new(space, key, nonce),

@@ -111,6 +111,7 @@ fn main() {
         kinds,
         [
             ("inspection.created", true),
+            ("inspection.deleted", false),
             ("inspection.title_set", false),
             ("inspection.severity_raised", true),
             ("inspection.first_seen_lowered", true),
@@ -151,7 +152,7 @@ fn main() {
         ]
     );
     assert!(InspectionEvent::KINDS.iter().all(|kind| kind.version == 2));
-    assert_eq!(InspectionEvent::KINDS[1].fields[0].name, "value");
+    assert_eq!(InspectionEvent::KINDS[2].fields[0].name, "value");
 
     let inspection = Inspection {
         title: "Boiler B".into(),
@@ -204,7 +205,7 @@ fn main() {
         .map(|event| decode(&event.event, &event.payload).unwrap())
         .collect();
     assert_eq!(events.len(), 34);
-    assert!(matches!(events[0], InspectionEvent::Created));
+    assert!(matches!(events[0], InspectionEvent::Created(None)));
     assert!(matches!(&events[1], InspectionEvent::TitleSet(title) if title == "Boiler B"));
     assert!(matches!(events[2], InspectionEvent::SeverityRaised(Severity::High)));
     assert!(matches!(events[3], InspectionEvent::FirstSeenLowered(Day(3))));
@@ -217,7 +218,7 @@ fn main() {
     assert!(matches!(&events[11], InspectionEvent::SignedSet(true)));
     assert!(matches!(&events[25], InspectionEvent::TagsRemoved(tag) if tag == "a"));
     assert!(matches!(&events[28], InspectionEvent::ShelvesRemoved { key, .. } if key == "left"));
-    for event in events.into_iter().chain([Inspection::created()]) {
+    for event in events.into_iter().chain([Inspection::CREATED(Some(2)), Inspection::DELETED]) {
         let encoded = encode(&event).unwrap();
         let again: InspectionEvent = decode(&encoded.event, &encoded.payload).unwrap();
         assert_eq!(format!("{event:?}"), format!("{again:?}"));

@@ -43,5 +43,5 @@ fn main() {
     let either = Either::Two { by: vec![], input: vec!["x".into()] };
     let bytes = synckit::wire::encode(&either).unwrap();
     assert_eq!(synckit::wire::decode::<Either>(&bytes), Ok(either));
-    let _ = (Either::One(vec![]), InspectionEvent::Created);
+    let _ = (Either::One(vec![]), InspectionEvent::Created(None));
 }

@@ -55,7 +55,7 @@ fn main() {
     let _ = (r#enum::r#loop(r#struct::default()), Direction::r#in);
 
     assert_eq!(r#trait::FIELDS[0].schema().name, "type");
-    assert_eq!(traitEvent::KINDS[1].name, "raw.type_set");
+    assert_eq!(traitEvent::KINDS[2].name, "raw.type_set");
     assert!(matches!(traitEvent::from(r#yield), traitEvent::r#yield(_)));
     let _ = (traitEvent::TypeSet(String::new()), traitEvent::FnAdded(1));
 }

@@ -60,5 +60,5 @@ fn main() {
     assert_eq!(other::event::decode::<NoteEvent>(&encoded.event, &encoded.payload), Ok(event));
     assert_eq!(other::wire::encode(&Point { x: 1 }).unwrap(), [0x08, 2]);
     let _ = (NoteEvent::Titled(String::new()), [Severity::Low, Severity::High]);
-    let _ = InspectionEvent::Created;
+    let _ = InspectionEvent::Created(None);
 }

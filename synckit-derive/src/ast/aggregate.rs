@@ -10,7 +10,7 @@ use syn::{Data, DeriveInput, Fields, Ident, LitStr, Path, Type, Visibility};
 use self::names::Taken;
 use super::{History, krate};
 use crate::attr;
-use crate::attr::aggregate::AggregateAttr;
+use crate::attr::aggregate::{AggregateAttr, EDIT_WINS};
 use crate::case::{camel, snake};
 use crate::ctxt::Ctxt;
 use crate::rule::{Operation, Rule};
@@ -25,6 +25,8 @@ pub(crate) struct Aggregate<'a> {
     pub(crate) history: History,
     pub(crate) fields: Vec<MergedField<'a>>,
     pub(crate) events: Vec<DomainEvent>,
+    /// The word that says which wins, a deletion or a concurrent edit.
+    pub(crate) on_delete: Option<Ident>,
     /// The event enum's name, if it is written out.
     pub(crate) event_type: Option<Ident>,
     /// The handles' name, if it is written out.
@@ -88,10 +90,16 @@ impl<'a> Aggregate<'a> {
             history: History::of(attr.version, attr.lock),
             fields,
             events: events.filter(|event| taken.by_event(cx, event)).collect(),
+            on_delete: attr.on_delete,
             event_type: attr.event_type,
             ops_type: attr.ops_type,
             partial,
         }
+    }
+
+    /// True if edits win over concurrent deletions.
+    pub(crate) fn edit_wins(&self) -> bool {
+        self.on_delete.as_ref().is_some_and(|word| word == EDIT_WINS)
     }
 }
 

@@ -11,8 +11,20 @@ use super::{
 };
 use crate::ctxt::Ctxt;
 
-const KEYS: &[&str] =
-    &["name", "version", "events", "retired", "event_type", "ops_type", "lock", "crate"];
+const KEYS: &[&str] = &[
+    "name",
+    "version",
+    "events",
+    "retired",
+    "on_delete",
+    "event_type",
+    "ops_type",
+    "lock",
+    "crate",
+];
+
+/// Says that edits win over concurrent deletions.
+pub(crate) const EDIT_WINS: &str = "edit_wins";
 
 /// The arguments.
 #[derive(Default)]
@@ -22,6 +34,8 @@ pub(crate) struct AggregateAttr {
     pub(crate) events: Option<Vec<Path>>,
     /// Events that are only read any more.
     pub(crate) retired: Option<Vec<Path>>,
+    /// `delete_wins` or `edit_wins`.
+    pub(crate) on_delete: Option<Ident>,
     /// The name of the event enum.
     pub(crate) event_type: Option<Ident>,
     /// The name of the handles.
@@ -49,6 +63,7 @@ impl AggregateAttr {
                 "version" => fill(cx, &mut read.version, &key, version(cx, &key, &given)),
                 "events" => fill(cx, &mut read.events, &key, paths(cx, &key, &given)),
                 "retired" => fill(cx, &mut read.retired, &key, paths(cx, &key, &given)),
+                "on_delete" => fill(cx, &mut read.on_delete, &key, on_delete(cx, &key, &given)),
                 "event_type" => fill(cx, &mut read.event_type, &key, ident(cx, &key, &given)),
                 "ops_type" => fill(cx, &mut read.ops_type, &key, ident(cx, &key, &given)),
                 "lock" => fill(cx, &mut read.lock, &key, lock(cx, &key, &given)),
@@ -74,6 +89,20 @@ fn paths(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Vec<Path>> {
         cx.error(spot(key, given), message);
     }
     parsed.map(|paths| paths.into_iter().collect())
+}
+
+fn on_delete(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Ident> {
+    let word = match given {
+        Given::Value(value) => syn::parse2::<Ident>(value.clone()).ok(),
+        _ => None,
+    };
+    let known = word.filter(|word| word == "delete_wins" || word == EDIT_WINS);
+    if known.is_none() {
+        let message = "expected `on_delete = edit_wins`, or `on_delete = delete_wins`, which holds \
+            when nothing is said";
+        cx.error(spot(key, given), message);
+    }
+    known
 }
 
 fn ident(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Ident> {

@@ -61,6 +61,7 @@ fn around(
         #resolvers
         #quiet
         const _: () = {
+            use #krate::aggregate::LifeNumber as __Life;
             use #krate::merge as __merge;
             #gates
             #resolving
@@ -231,6 +232,10 @@ fn implementation(
         Some(retired) => quote!({ #retired #lineage.retired(RETIRED) }),
         None => lineage,
     };
+    let on_delete = aggregate.edit_wins().then(|| {
+        let on_delete = quote!(#krate::aggregate::OnDelete);
+        quote!(const ON_DELETE: #on_delete = #on_delete::EditWins;)
+    });
     let made = fields.iter().map(|field| field.event(event));
     let applied = fields.iter().map(|field| field.apply(event));
     let lowered = aggregate.events.iter().map(|domain| checked::lower(aggregate, event, domain));
@@ -242,10 +247,12 @@ fn implementation(
             const VERSION: u32 = #version;
             const FIELDS: &'static [&'static dyn __merge::AnyField] = &[#(#table),*];
             const LINEAGE: #krate::wire::Lineage = #lineage;
+            #on_delete
             type Event = #event;
             type Ops<'a> = #ops<'a>;
             type Handles<'a> = #ops<'a, __merge::Reads>;
-            fn created() -> #event { #event::Created }
+            const CREATED: fn(__Life) -> #event = #event::Created;
+            const DELETED: #event = #event::Deleted;
             fn ops(root: &dyn __merge::Root) -> #ops<'_> { __handles(root) }
             fn handles(root: &dyn __merge::Root) -> #ops<'_, __merge::Reads> {
                 __handles(root)
@@ -260,7 +267,8 @@ fn implementation(
             }
             fn apply(event: #event, fold: &mut #krate::aggregate::Fold<'_>) {
                 match event {
-                    #event::Created => {}
+                    #event::Created(field_1) => fold.created(field_1),
+                    #event::Deleted => fold.deleted(),
                     #(#applied)*
                     #(#lowered)*
                 }

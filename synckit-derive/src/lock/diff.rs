@@ -13,7 +13,7 @@ mod next;
 #[cfg(test)]
 mod tests;
 
-use synckit_lock::{DomainEvent, Family, Lock, MinReader, Reserved, What};
+use synckit_lock::{DomainEvent, Family, Lock, MinReader, Reserved, Version, What};
 
 /// A type, as its source states it.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct Source {
     pub(crate) converts: bool,
     /// True if the event is stored without a causal context.
     pub(crate) commutes: bool,
+    /// True if edits of an aggregate win over concurrent deletions.
+    pub(crate) edit_wins: bool,
     /// True if a variant stands for unknown numbers.
     pub(crate) other: Option<String>,
     /// True if entries were left out because they are mistaken.
@@ -47,6 +49,7 @@ impl Source {
             upcast: None,
             converts: false,
             commutes: false,
+            edit_wins: false,
             other: None,
             partial: false,
             entries: Vec::new(),
@@ -168,6 +171,8 @@ pub(crate) enum Place {
     Version,
     /// The conversion of older events.
     Upcast,
+    /// The outcome of deletions.
+    OnDelete,
     /// An entry: its name.
     Item(usize),
     /// An entry: its number.
@@ -251,6 +256,21 @@ impl Diff {
 
     fn find(&mut self, at: Place, message: String) {
         self.findings.push(Finding { at, message });
+    }
+
+    /// Replicas whose programs disagree about deletions would disagree about what is there.
+    fn on_delete(&mut self, source: &Source, last: &Version) {
+        if source.edit_wins != last.edit_wins {
+            let word = |edit_wins| if edit_wins { "edit_wins" } else { "delete_wins" };
+            let (name, locked) = (&source.name, word(last.edit_wins));
+            let message = format!(
+                "`{name}` is locked with `on_delete = {locked}`: with `{}` replicas would resolve one \
+                 history differently, which no version can mend; write `on_delete = {locked}`, or \
+                 make another aggregate",
+                word(source.edit_wins)
+            );
+            self.find(Place::OnDelete, message);
+        }
     }
 
     /// Events of every locked version can be read.

@@ -96,6 +96,7 @@ pub(crate) fn aggregate(cx: &Ctxt, locks: &Locks, aggregate: &Aggregate<'_>) -> 
     let name = aggregate.name.as_ref().map(LitStr::value).unwrap_or_default();
     let source = Source {
         partial: aggregate.partial,
+        edit_wins: aggregate.edit_wins(),
         entries: aggregate.fields.iter().map(entry).collect(),
         ..Source::of(What::Aggregate, &name, aggregate.history.version)
     };
@@ -105,7 +106,10 @@ pub(crate) fn aggregate(cx: &Ctxt, locks: &Locks, aggregate: &Aggregate<'_>) -> 
         ..Places::of(field.ident.to_token_stream(), &TokenStream::new(), None)
     };
     let members = aggregate.fields.iter().map(place).collect();
-    resolve(cx, locks, &source, &Spots::of(&aggregate.history, &name.to_token_stream(), members))
+    let (on_delete, name) = (aggregate.on_delete.as_ref(), name.to_token_stream());
+    let on_delete = on_delete.map(|word| word.to_token_stream());
+    let spots = Spots { on_delete, ..Spots::of(&aggregate.history, &name, members) };
+    resolve(cx, locks, &source, &spots)
 }
 
 fn resolve(cx: &Ctxt, locks: &Locks, source: &Source, spots: &Spots<'_>) -> Resolved {
@@ -216,6 +220,7 @@ fn report(cx: &Ctxt, diff: &Diff, spots: &Spots<'_>) {
             Place::Name => spots.name.clone(),
             Place::Version => spots.version(),
             Place::Upcast => spots.upcast.clone().unwrap_or_else(|| spots.name.clone()),
+            Place::OnDelete => spots.on_delete.clone().unwrap_or_else(|| spots.name.clone()),
             Place::Item(index) => member(index, |places| &places.name),
             Place::Number(index) => member(index, |places| &places.number),
             Place::Was(index) => member(index, |places| &places.was),
@@ -231,13 +236,15 @@ struct Spots<'a> {
     name: &'a TokenStream,
     /// The type that is converted.
     upcast: Option<TokenStream>,
+    /// The word that says which wins, a deletion or a concurrent edit.
+    on_delete: Option<TokenStream>,
     /// For each entry.
     members: Vec<Places>,
 }
 
 impl<'a> Spots<'a> {
     fn of(history: &'a History, name: &'a TokenStream, members: Vec<Places>) -> Self {
-        Self { history, name, upcast: None, members }
+        Self { history, name, upcast: None, on_delete: None, members }
     }
 
     fn version(&self) -> TokenStream {

@@ -105,6 +105,9 @@ impl VersionChanges {
             (true, false) => self.say("commutes no more"),
             _ => {}
         }
+        if after.edit_wins && !before.edit_wins {
+            self.say("keeps an aggregate that is edited while it is deleted");
+        }
         if let (None, Some(other)) = (&before.other, &after.other) {
             self.say(format!("takes numbers that it does not know, as `{other}`"));
         }

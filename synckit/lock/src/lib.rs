@@ -31,6 +31,7 @@
 //! numbers of both, as in `2.1 center Point@1#…`. The fields and variants of a value stand in the
 //! order of their declaration, by which values are compared. `upcast <version> <function>` says that
 //! events up to that version are converted, and `sample` what of, `commutes` that the event is stored without a context,
+//! `on_delete edit_wins` that edits of an aggregate win over concurrent deletions,
 //! `event <name>` and `retired <name>` which domain events an aggregate reads, `other <name>` which
 //! variant stands for the numbers that an enum does not know, and `reserved <number> <name>` that a
 //! field was there. `identity` is a value type's [hash](identity), which tells it from another of its

@@ -42,6 +42,8 @@ pub struct Version {
     pub min_reader: u32,
     /// True if the event is stored without a causal context.
     pub commutes: bool,
+    /// True if edits of an aggregate win over concurrent deletions.
+    pub edit_wins: bool,
     /// Conversion of events of older versions.
     pub upcast: Option<Upcast>,
     /// Samples of converted events, ascending by version.
@@ -312,6 +314,9 @@ impl fmt::Display for Version {
         writeln!(f, "  min_reader {}", self.min_reader)?;
         if self.commutes {
             writeln!(f, "  commutes")?;
+        }
+        if self.edit_wins {
+            writeln!(f, "  on_delete edit_wins")?;
         }
         self.upcast.iter().try_for_each(|upcast| writeln!(f, "  upcast {upcast}"))?;
         self.samples.iter().try_for_each(|sample| writeln!(f, "  sample {sample}"))?;

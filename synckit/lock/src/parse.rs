@@ -214,6 +214,7 @@ impl Line<'_> {
                 return Err(self.corrupt(&format!("version {number} has no fingerprint")));
             }
             ["commutes"] if what == What::Event => version.commutes = true,
+            ["on_delete", "edit_wins"] if what == What::Aggregate => version.edit_wins = true,
             ["upcast", from, by, revision @ ..]
                 if what == What::Event && matches!(revision, [] | ["revision", _]) =>
             {

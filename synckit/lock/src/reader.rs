@@ -35,6 +35,8 @@ pub struct TypeVersion {
     pub min_reader: MinReader,
     /// True if the event is stored without a causal context.
     pub commutes: bool,
+    /// True if edits of an aggregate win over concurrent deletions.
+    pub edit_wins: bool,
     /// Conversion of events of older versions.
     pub upcast: Option<Upcast>,
     /// The fields and variants, of a value in the order of declaration. Shapes are without
@@ -82,6 +84,7 @@ impl TypeVersion {
             number,
             min_reader,
             commutes: false,
+            edit_wins: false,
             upcast: None,
             items: Vec::new(),
             events: Vec::new(),
@@ -101,6 +104,7 @@ impl TypeVersion {
             number: self.number,
             min_reader: self.least_reader(types),
             commutes: self.commutes,
+            edit_wins: self.edit_wins,
             upcast: self.upcast.clone(),
             samples: Vec::new(),
             items: self.items.iter().map(item).collect(),

@@ -76,11 +76,35 @@ impl<A: Aggregate> Edit<'_, A> {
         (self.draft, self.draft.at.dot)
     }
 
-    /// Records what creates this aggregate. All its values count as written, also those that equal
-    /// the default.
+    /// Records what creates this aggregate, also after it was deleted. All its values count as
+    /// written, also those that equal the default.
     pub fn create(&mut self, aggregate: &A) {
-        self.emit(A::created());
+        self.begin();
         aggregate.create(&Creation { root: self.draft });
+    }
+
+    /// Records that the aggregate exists, with the defaults.
+    pub(crate) fn begin(&mut self) {
+        let ended = self.draft.fields(|fields| fields.is_deleted().then(|| fields.life_number()));
+        self.emit(A::CREATED(ended.map(|life| life.saturating_add(1))));
+    }
+
+    /// Records that the aggregate is deleted, unless it is already. What of it nobody has seen yet is
+    /// decided by its `on_delete`.
+    pub fn delete(&mut self) {
+        if !self.is_deleted() {
+            self.emit(A::DELETED);
+        }
+    }
+
+    /// Counts the deletions that were followed by a creation.
+    pub(crate) fn life_number(&self) -> u64 {
+        self.draft.fields(Fields::life_number)
+    }
+
+    /// True when the aggregate is deleted, this edit's own changes included.
+    pub fn is_deleted(&self) -> bool {
+        self.draft.fields(Fields::is_deleted)
     }
 }
 
@@ -198,6 +222,13 @@ impl<'a> EditRoot<'a> {
         }
     }
 
+    /// Looks at the state with everything recorded so far.
+    fn fields<T>(&self, look: impl FnOnce(&Fields) -> T) -> T {
+        let mut work = self.work.borrow_mut();
+        work.catch_up(self);
+        look(&work.fields)
+    }
+
     fn into_events(self) -> Result<Vec<EncodedEvent>, EncodeError> {
         let Work { events, error, .. } = self.work.into_inner();
         error.map_or(Ok(events), Err)
@@ -223,11 +254,12 @@ impl Root for EditRoot<'_> {
     }
 
     fn read(&self, field: usize, look: &mut dyn FnMut(Option<&dyn AnyState>)) {
-        let mut work = self.work.borrow_mut();
-        work.catch_up(self);
-        let slot = work.fields.slot(field).clone();
-        // Whoever looks may read other fields.
-        drop(work);
+        // Whoever looks may read other fields, once the state is let go.
+        let slot = self.fields(
+            |fields| {
+                if fields.is_deleted() { None } else { fields.slot(field).clone() }
+            },
+        );
         look(slot.as_deref());
     }
 

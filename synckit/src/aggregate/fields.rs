@@ -1,13 +1,12 @@
 //! The mergeable state of an aggregate, whatever its type.
 
 use std::any::Any;
-use std::cell::RefCell;
 use std::fmt;
+use std::sync::Arc;
 
-use super::{Aggregate, Lower, Taken};
+use super::{Aggregate, Fold, Life, OnDelete};
 use crate::conflict::Conflicts;
-use crate::event::SyncEvent;
-use crate::merge::{AnyField, At, Root, Rule, Slot, shown};
+use crate::merge::{AnyField, At, Rule, Slot, shown};
 use crate::vector::Stamp;
 use crate::wire::{Reader, WireError, Writer};
 
@@ -19,30 +18,67 @@ use crate::wire::{Reader, WireError, Writer};
 pub struct Fields {
     table: &'static [&'static dyn AnyField],
     slots: Vec<Slot>,
+    on_delete: OnDelete,
+    /// `None` while it says nothing.
+    life: Option<Arc<Life>>,
 }
 
 impl Fields {
     /// The state of an aggregate of type `A` before its first event.
     pub fn of<A: Aggregate>() -> Self {
-        Self::new(A::FIELDS)
+        Self::new(A::FIELDS, A::ON_DELETE)
     }
 
-    pub(crate) fn new(table: &'static [&'static dyn AnyField]) -> Self {
-        Self { table, slots: table.iter().map(|_| None).collect() }
+    pub(crate) fn new(table: &'static [&'static dyn AnyField], on_delete: OnDelete) -> Self {
+        Self { table, slots: table.iter().map(|_| None).collect(), on_delete, life: None }
+    }
+
+    /// True when the aggregate is deleted: see [`OnDelete`] for what counts against that.
+    pub fn is_deleted(&self) -> bool {
+        self.life.as_ref().is_some_and(|life| life.is_over(self.on_delete))
+    }
+
+    /// Counts the deletions that were followed by a creation.
+    pub(crate) fn life_number(&self) -> u64 {
+        self.life.as_ref().map_or(0, |life| life.number())
+    }
+
+    /// The life, as far as there is anything to say of it.
+    pub(crate) fn life(&self) -> Option<&Life> {
+        self.life.as_deref()
+    }
+
+    pub(crate) fn set_life(&mut self, life: Life) {
+        self.life = (life != Life::default()).then(|| Arc::new(life));
+    }
+
+    pub(super) fn life_mut(&mut self) -> &mut Life {
+        Arc::make_mut(self.life.get_or_insert_default())
+    }
+
+    /// True when events of the last life count.
+    pub(super) fn takes_edits(&self) -> bool {
+        self.on_delete == OnDelete::EditWins || !self.is_deleted()
     }
 
     /// Folds an event of the aggregate type that the state is of. Total: whatever the event and the
-    /// order, there is a result.
-    pub fn fold<A: Aggregate>(&mut self, event: A::Event, at: &Stamp<'_>) {
-        self.fold_with(at, |fold| A::apply(event, fold));
+    /// order, there is a result. Returns false when the event changes nothing, because it is about an
+    /// aggregate that is deleted.
+    pub fn fold<A: Aggregate>(&mut self, event: A::Event, at: &Stamp<'_>) -> bool {
+        self.fold_with(at, |fold| A::apply(event, fold))
     }
 
-    pub(crate) fn fold_with(&mut self, at: &Stamp<'_>, apply: impl FnOnce(&mut Fold<'_>)) {
-        apply(&mut Fold { into: FoldTarget::State { fields: self, at, index: 0 } });
+    pub(crate) fn fold_with(&mut self, at: &Stamp<'_>, apply: impl FnOnce(&mut Fold<'_>)) -> bool {
+        let mut fold = Fold::of(self, at);
+        apply(&mut fold);
+        fold.finish()
     }
 
-    /// Collects the open conflicts, field by field.
+    /// Collects the open conflicts, field by field; none while the aggregate is deleted.
     pub fn conflicts(&self, open: &mut Conflicts<'_>) {
+        if self.is_deleted() {
+            return;
+        }
         for (field, slot) in self.table.iter().zip(&self.slots) {
             if let Some(state) = slot {
                 field.conflicts(&**state, open);
@@ -63,6 +99,30 @@ impl Fields {
 
     pub(crate) fn slot(&self, field: usize) -> &Slot {
         self.slots.get(field).unwrap_or(&None)
+    }
+
+    /// True when the event is about the last life.
+    pub(super) fn has(&self, at: &At<'_>) -> bool {
+        self.life.as_ref().is_none_or(|life| life.has(at))
+    }
+
+    pub(super) const fn on_delete(&self) -> OnDelete {
+        self.on_delete
+    }
+
+    /// Folds an operation; false when there is no such field.
+    pub(super) fn fold_op(&mut self, field: usize, op: &mut dyn Any, at: &At<'_>) -> bool {
+        let Self { table, slots, .. } = self;
+        let (Some(entry), Some(slot)) = (table.get(field), slots.get_mut(field)) else {
+            return false;
+        };
+        entry.fold(slot, op, at);
+        true
+    }
+
+    /// Forgets what the fields hold.
+    pub(super) fn clear(&mut self) {
+        self.slots.fill(None);
     }
 
     /// Writes the state as the fields of a message.
@@ -88,6 +148,9 @@ impl Fields {
 
 impl PartialEq for Fields {
     fn eq(&self, other: &Self) -> bool {
+        if self.life != other.life {
+            return false;
+        }
         let equal = |(a, b): (&Slot, &Slot)| match (a, b) {
             (Some(a), Some(b)) => a.equals(&**b),
             (None, None) => true,
@@ -100,77 +163,7 @@ impl PartialEq for Fields {
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let named = self.table.iter().map(|field| field.schema().name).zip(&self.slots);
-        f.debug_map().entries(named).finish()
-    }
-}
-
-/// Shows each operation of an event, an `Option<R::Op>` that holds it, and the place of its field.
-pub(crate) fn operations<A: Aggregate>(event: A::Event, show: &mut dyn FnMut(usize, &mut dyn Any)) {
-    A::apply(event, &mut Fold { into: FoldTarget::Eyes(show) });
-}
-
-/// Folds the operations of one event.
-#[doc(hidden)]
-pub struct Fold<'f> {
-    into: FoldTarget<'f>,
-}
-
-enum FoldTarget<'f> {
-    State { fields: &'f mut Fields, at: &'f Stamp<'f>, index: u32 },
-    Eyes(&'f mut dyn FnMut(usize, &mut dyn Any)),
-}
-
-impl fmt::Debug for Fold<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fold").finish_non_exhaustive()
-    }
-}
-
-impl Fold<'_> {
-    /// Folds an operation of the field at that place of the table.
-    pub fn op<F, R: Rule<F>>(&mut self, field: usize, op: R::Op) {
-        self.op_any(field, &mut Some(op));
-    }
-
-    fn op_any(&mut self, field: usize, op: &mut dyn Any) {
-        match &mut self.into {
-            FoldTarget::Eyes(show) => show(field, op),
-            FoldTarget::State { fields, at, index } => {
-                let Fields { table, slots } = &mut **fields;
-                if let (Some(entry), Some(slot)) = (table.get(field), slots.get_mut(field)) {
-                    entry.fold(slot, op, &At::new(**at, *index));
-                    *index = index.saturating_add(1);
-                }
-            }
-        }
-    }
-
-    /// Folds the operations that a domain event stands for.
-    pub fn lower<A: Lower<E>, E: SyncEvent>(&mut self, event: &E) {
-        let lowering = Lowering { fold: RefCell::new(self), apply: apply_carried::<A> };
-        A::lower(event, &mut A::ops(&lowering));
-    }
-}
-
-/// Folds the operations of a lowering, each as if an event had carried it.
-struct Lowering<'l, 'f> {
-    fold: RefCell<&'l mut Fold<'f>>,
-    apply: fn(Taken<'_>, &mut Fold<'_>),
-}
-
-impl Root for Lowering<'_, '_> {
-    fn record(&self, field: usize, op: &mut dyn Any) {
-        (self.apply)(Taken::new(field, op), &mut self.fold.borrow_mut());
-    }
-}
-
-/// An operation that no event could carry, because it is nested too deep, changes nothing.
-fn apply_carried<A: Aggregate>(mut taken: Taken<'_>, fold: &mut Fold<'_>) {
-    if let Some(event) = A::event(&mut taken) {
-        let mut payload = Writer::new();
-        event.write_payload(&mut payload);
-        if payload.finish().is_ok() {
-            A::apply(event, fold);
-        }
+        let life = self.life.as_ref().map(|life| ("", life));
+        f.debug_map().entries(life).entries(named).finish()
     }
 }

@@ -16,9 +16,10 @@ pub(super) struct Elements<T: Ord, V> {
     kept: BTreeMap<(T, Vec<u8>), V>,
 }
 
-/// Each author's last operation of one kind: whoever had seen it had seen those before.
+/// One operation of each author: its last of some kind, because whoever had seen that had seen those
+/// before, or its first.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct LastIds(BTreeMap<ReplicaId, OpId>);
+pub(crate) struct AuthorIds(BTreeMap<ReplicaId, OpId>);
 
 impl<T: Ord, V> Default for Elements<T, V> {
     fn default() -> Self {
@@ -104,33 +105,43 @@ impl<T: Value + Ord, V: Default> Elements<T, V> {
     }
 }
 
-impl LastIds {
+impl AuthorIds {
     /// The events that carried them.
     pub(super) fn dots(&self) -> impl Iterator<Item = Dot> {
         self.0.values().map(|id| id.dot)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn insert(&mut self, at: &At<'_>) {
+    /// Keeps the operation as its author's last.
+    pub(crate) fn insert(&mut self, at: &At<'_>) {
         self.0.insert(at.id().dot.replica, at.id());
     }
 
+    /// Keeps the operation, unless one of its author's is kept.
+    pub(crate) fn insert_first(&mut self, at: &At<'_>) {
+        self.0.entry(at.id().dot.replica).or_insert(at.id());
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = OpId> {
+        self.0.values().copied()
+    }
+
     /// Drops those that the author of the operation had seen.
-    pub(super) fn forget(&mut self, at: &At<'_>) {
+    pub(crate) fn forget(&mut self, at: &At<'_>) {
         self.0.retain(|_, id| !at.saw(*id));
     }
 
-    pub(super) fn write(&self, number: u32, out: &mut Writer) {
+    pub(crate) fn write(&self, number: u32, out: &mut Writer) {
         for id in self.0.values() {
             out.tag(number, WireType::Len);
             out.enclosed(|out| write_id(1, *id, out));
         }
     }
 
-    pub(super) fn read(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
+    pub(crate) fn read(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
         let mut ids = BTreeMap::new();
         let mut present = input.take(number, WireType::Len)?;
         while present {

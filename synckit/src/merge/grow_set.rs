@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::merge::elements::{Elements, LastIds};
+use crate::merge::elements::{AuthorIds, Elements};
 use crate::merge::{At, EntryRule, Given, Handle, Law, MergeState, Reads, Rule, SetField};
 use crate::wire::{Reader, Shape, Value, WireError, Writer};
 
@@ -26,7 +26,7 @@ pub enum GrowSetOp<T> {
 /// The elements; in an entry, each with the insertions that no removal has taken.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GrowSetState<T: Ord> {
-    elements: Elements<T, LastIds>,
+    elements: Elements<T, AuthorIds>,
 }
 
 impl<T: Ord> Default for GrowSetState<T> {
@@ -96,6 +96,6 @@ impl<T: Value + Ord> MergeState for GrowSetState<T> {
     }
 
     fn read_field(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
-        Ok(Self { elements: Elements::read(number, input, |input| LastIds::read(2, input))? })
+        Ok(Self { elements: Elements::read(number, input, |input| AuthorIds::read(2, input))? })
     }
 }

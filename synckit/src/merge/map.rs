@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 
 use crate::merge::bytes::encoded;
-use crate::merge::elements::LastIds;
+use crate::merge::elements::AuthorIds;
 use crate::merge::{
     AnyState, At, EntryRule, Given, Handle, Law, MergeState, OpenConflicts, Reads, RestsOn, Root,
     Rule, SeenPart, Undoing,
@@ -83,13 +83,13 @@ pub struct MapState<K: Ord, S> {
 /// An entry: each author's last operation that no removal has taken, and the rule's state.
 #[derive(Clone, Debug, PartialEq)]
 struct Kept<S> {
-    alive: LastIds,
+    alive: AuthorIds,
     state: S,
 }
 
 impl<S: MergeState> Kept<S> {
     fn new() -> Self {
-        Self { alive: LastIds::default(), state: S::default() }
+        Self { alive: AuthorIds::default(), state: S::default() }
     }
 
     fn is_left(&self) -> bool {
@@ -330,7 +330,7 @@ impl<K: Value + Ord, S: MergeState> MergeState for MapState<K, S> {
         while present {
             let (key, kept) = input.enclosed(|input| {
                 let key = <K as wire::Field>::read_field(1, input)?;
-                let alive = LastIds::read(2, input)?;
+                let alive = AuthorIds::read(2, input)?;
                 Ok((key, Kept { alive, state: S::read_field(3, input)? }))
             })?;
             let bytes = encoded(&key)?;

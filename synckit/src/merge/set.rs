@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::merge::elements::{Elements, LastIds};
+use crate::merge::elements::{AuthorIds, Elements};
 use crate::merge::{At, EntryRule, Given, Handle, Law, MergeState, Reads, RestsOn, Rule, Undoing};
 use crate::wire::{self, Reader, Shape, Value, WireError, Writer};
 
@@ -82,7 +82,7 @@ impl<T: Value + Ord> SetField for BTreeSet<T> {
 /// and a removal takes all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SetState<T: Ord> {
-    insertions: Elements<T, LastIds>,
+    insertions: Elements<T, AuthorIds>,
 }
 
 impl<T: Ord> Default for SetState<T> {
@@ -189,7 +189,7 @@ impl<T: Value + Ord> MergeState for SetState<T> {
 
     fn read_field(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
         let insertions = Elements::read(number, input, |input| {
-            let ids = LastIds::read(2, input)?;
+            let ids = AuthorIds::read(2, input)?;
             if ids.is_empty() { Err(WireError::Missing { number: 2 }) } else { Ok(ids) }
         })?;
         Ok(Self { insertions })

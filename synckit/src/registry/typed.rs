@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Outcome, RecordedEvent, State, message_of};
-use crate::aggregate::{self, Aggregate};
+use crate::aggregate::{self, Aggregate, LifeChange};
 use crate::event::{self, DecodeError};
 use crate::vector::Stamp;
 
@@ -30,6 +30,12 @@ impl RecordedEvent<'_> {
             aggregate::operations::<A>(event, show);
             Ok(())
         })
+    }
+
+    /// The effect of the event on the life of its aggregate, as far as this program can read it.
+    pub(crate) fn life_change<A: Aggregate>(self) -> Option<LifeChange> {
+        let event = self.decode::<A>().ok()?;
+        self.guard(|| Ok(aggregate::life_change::<A>(event))).ok().flatten()
     }
 
     fn guard<T>(self, run: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {

@@ -13,7 +13,7 @@ use crate::registry::State;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Edited<T = ()> {
-    /// The number of events made; 0 when the edit recorded nothing.
+    /// The number of events recorded; 0 when the edit recorded nothing.
     pub events: usize,
     /// The last of them.
     pub last: Option<Dot>,
@@ -28,14 +28,27 @@ impl Replica {
     /// # Errors
     /// Those of [`Replica::edit`].
     pub async fn create<A: Aggregate>(&self, aggregate: &A) -> Result<Id<A>, Error> {
+        self.create_with(aggregate, &Metadata::new()).await
+    }
+
+    /// Creates an aggregate as [`Replica::create`] does, with metadata on every event.
+    ///
+    /// # Errors
+    /// Those of [`Replica::edit`].
+    pub async fn create_with<A: Aggregate>(
+        &self,
+        aggregate: &A,
+        metadata: &Metadata,
+    ) -> Result<Id<A>, Error> {
         let key = Key::new(uuid::Uuid::now_v7().as_bytes());
         let id = Id::new(key.map_err(|error| Error::invalid("create an aggregate", error))?);
-        self.edit(&id, |edit: &mut Edit<'_, A>| edit.create(aggregate)).await?;
+        self.edit_with(&id, metadata, |edit: &mut Edit<'_, A>| edit.create(aggregate)).await?;
         Ok(id)
     }
 
     /// Edits an aggregate. All that `change` records becomes one commit: every replica applies it
-    /// whole or not at all. An aggregate that does not exist yet begins to.
+    /// whole or not at all. An aggregate that does not exist yet begins to; one that is deleted stays so,
+    /// unless `change` begins with [`Edit::create`].
     ///
     /// `change` runs once, as soon as it is this edit's turn, and while no other edit of this
     /// replica runs: of several tasks that edit, each builds on what those before it made. It must
@@ -46,7 +59,7 @@ impl Replica {
     /// trace.
     ///
     /// # Errors
-    /// When the store fails ([`ErrorKind::Store`](crate::ErrorKind::Store): the disk is full, say; the edit then did not
+    /// When the aggregate is deleted ([`ErrorKind::Deleted`](crate::ErrorKind::Deleted)), the store fails ([`ErrorKind::Store`](crate::ErrorKind::Store): the disk is full, say; the edit then did not
     /// take effect, unless the kind is `Io`, which leaves it open), the type is not registered
     /// ([`ErrorKind::Registry`](crate::ErrorKind::Registry)), the edit is too large ([`ErrorKind::EditTooLarge`](crate::ErrorKind::EditTooLarge)), or this
     /// program cannot apply the edit's own events, because its code panics on them, say
@@ -75,6 +88,76 @@ impl Replica {
         };
         let edited: Result<_, Infallible> = self.try_edit_with(id, metadata, change).await?;
         edited.map_err(|never| match never {})
+    }
+
+    /// Edits an aggregate; one that is not there, because it never was or because it is deleted, is
+    /// created before.
+    ///
+    /// # Errors
+    /// Those of [`Replica::edit`].
+    pub async fn upsert<A: Aggregate>(
+        &self,
+        id: &Id<A>,
+        change: impl FnOnce(&mut Edit<'_, A>),
+    ) -> Result<Edited, Error> {
+        self.upsert_with(id, &Metadata::new(), change).await
+    }
+
+    /// Edits or creates an aggregate as [`Replica::upsert`] does, with metadata on every event.
+    ///
+    /// # Errors
+    /// Those of [`Replica::edit`].
+    pub async fn upsert_with<A: Aggregate>(
+        &self,
+        id: &Id<A>,
+        metadata: &Metadata,
+        change: impl FnOnce(&mut Edit<'_, A>),
+    ) -> Result<Edited, Error> {
+        let edited = self.record(id, metadata, |state| {
+            let upsert = |it: &mut Edit<'_, A>| -> Result<(), Infallible> {
+                if state.is_fresh() || it.is_deleted() {
+                    it.begin();
+                }
+                change(it);
+                Ok(())
+            };
+            aggregate::edit(state.fields(), &state.next(self.id()), upsert)
+        });
+        edited.await?.map_err(|never| match never {})
+    }
+
+    /// Deletes an aggregate: [`Replica::get`] gives `None`, [`Replica::list`] leaves it out, and edits of
+    /// it are refused until it is created again. Its events stay in the log. Records nothing when it is
+    /// not there.
+    ///
+    /// A concurrent edit, which the author of the deletion had not seen, is lost with the aggregate; with
+    /// `on_delete = edit_wins` it keeps the aggregate, with all that it had.
+    ///
+    /// # Errors
+    /// Those of [`Replica::edit`].
+    pub async fn delete<A: Aggregate>(&self, id: &Id<A>) -> Result<Edited, Error> {
+        self.delete_with(id, &Metadata::new()).await
+    }
+
+    /// Deletes an aggregate with metadata on the event, such as who did.
+    ///
+    /// # Errors
+    /// Those of [`Replica::edit`].
+    pub async fn delete_with<A: Aggregate>(
+        &self,
+        id: &Id<A>,
+        metadata: &Metadata,
+    ) -> Result<Edited, Error> {
+        let deleted = self.record(id, metadata, |state| {
+            let delete = |it: &mut Edit<'_, A>| -> Result<(), Infallible> {
+                if !state.is_fresh() {
+                    it.delete();
+                }
+                Ok(())
+            };
+            aggregate::edit(state.fields(), &state.next(self.id()), delete)
+        });
+        deleted.await?.map_err(|never| match never {})
     }
 
     /// Edits an aggregate by a closure that returns a value or fails. The outer error is the
@@ -124,6 +207,19 @@ impl Replica {
         metadata: &Metadata,
         change: impl FnOnce(&mut Edit<'_, A>) -> Result<T, E>,
     ) -> Result<Result<Edited<T>, E>, Error> {
+        let recorded = self.record(id, metadata, |state| {
+            aggregate::edit(state.fields(), &state.next(self.id()), change)
+        });
+        recorded.await
+    }
+
+    /// Makes an edit of what `make` records on top of the newest state.
+    async fn record<A: Aggregate, T, E>(
+        &self,
+        id: &Id<A>,
+        metadata: &Metadata,
+        make: impl FnOnce(&dyn State) -> Result<Recorded<T>, E>,
+    ) -> Result<Result<Edited<T>, E>, Error> {
         self.check_open("edit an aggregate")?;
         let aggregate = self.aggregate_id(id)?;
         let make = |newest: Option<&dyn State>| {
@@ -135,7 +231,7 @@ impl Replica {
                     &*fresh
                 }
             };
-            match aggregate::edit(state.fields(), &state.next(self.id()), change) {
+            match make(state) {
                 Ok(Recorded { events, value, .. }) => {
                     let invalid = |error| Error::invalid(format!("edit {aggregate}"), error);
                     let events = events.map_err(invalid)?;

@@ -193,6 +193,7 @@ impl Shared {
 
 fn refused(attempted: String, refusal: EditRefusal) -> Error {
     let kind = match refusal {
+        EditRefusal::Deleted => ErrorKind::Deleted,
         EditRefusal::EventTooLarge(most) => ErrorKind::EditTooLarge(EditLimit::PayloadBytes(most)),
         EditRefusal::NotAdmitted => ErrorKind::Busy,
         EditRefusal::TooLarge(most) => ErrorKind::EditTooLarge(EditLimit::CommitBytes(most)),
@@ -316,8 +317,8 @@ impl Engine {
         // States that were folded past a panic are not to be trusted by the next opening.
         let fingerprint = if unsaved.is_sound { self.fingerprint } else { UNSOUND };
         let (position, forks, ruled) = (unsaved.position, unsaved.forks, unsaved.ruled);
-        let conflicts = unsaved.conflicts;
-        let mark = CheckpointMark { position, fingerprint, forks, ruled, conflicts };
+        let (conflicts, deleted) = (unsaved.census.conflicts, unsaved.census.deleted);
+        let mark = CheckpointMark { position, fingerprint, forks, ruled, conflicts, deleted };
         let (store, space) = (Arc::clone(&self.shared.store), self.shared.space.clone());
         let failed = |error| (Input::SaveFailed, error);
         self.tasks.spawn(async move {

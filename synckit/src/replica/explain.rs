@@ -27,7 +27,8 @@ pub struct Explanation<A: Aggregate> {
     pub field: &'static str,
     /// Its merge rule, as in `#[merge(…)]`.
     pub rule: String,
-    /// The events with an operation on the field, ascending in the total order of events: at most
+    /// The events with an operation on the field, and those by which the aggregate was deleted and created
+    /// again, ascending in the total order of events: at most
     /// [`EXPLAINED_EVENTS_MAX`], the last ones. Replicas that hold the same events tell the same.
     pub events: Vec<Explained<A>>,
     /// True when there are earlier ones.
@@ -127,9 +128,10 @@ impl Replica {
     }
 }
 
-/// True when an event has an operation on the field at that place.
+/// True when an event has an operation on the field at that place, or begins or ends a life of the
+/// aggregate, which the fields do not outlive.
 fn writes<A: Aggregate>(event: &Stamped<'_>, place: usize) -> bool {
-    let mut writes = false;
+    let mut writes = RecordedEvent::of(&event.entry).life_change::<A>().is_some();
     let show = &mut |field: usize, _: &mut dyn std::any::Any| writes |= field == place;
     // One that this program parks is told by the history.
     let _ = RecordedEvent::of(&event.entry).operations::<A>(show);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Replica, shown};
+use super::{Presence, Replica};
 use crate::aggregate::{Aggregate, Id};
 use crate::block::Entry;
 use crate::branch::Branches;
@@ -96,7 +96,7 @@ impl Replica {
         Ok(Vec::new())
     }
 
-    /// The aggregate as it was; `None` when no event of it is that old.
+    /// The aggregate as it was; `None` when no event of it is that old, and when it was deleted then.
     ///
     /// ```
     /// # use synckit::{Id, Replica, registry, sync_aggregate};
@@ -145,7 +145,7 @@ impl Replica {
             }
             read = page.through;
         }
-        Ok(shown::<A>(state.as_ref()))
+        Ok(Presence::of(state.as_ref()).there())
     }
 
     /// Reads an aggregate's past, caught up with the log.

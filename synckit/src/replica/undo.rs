@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Replica;
 use super::edit::Edited;
 use super::history::AggregatePast;
-use crate::aggregate::{Aggregate, Edit, Id};
+use crate::aggregate::{Aggregate, Edit, Id, LifeChange};
 use crate::envelope::Metadata;
 use crate::error::{Error, Invalid};
 use crate::event::{DecodeError, EventRef};
@@ -90,7 +90,8 @@ impl Replica {
     ///
     /// Only what the commit did is taken back, whatever came later: a value that it set becomes what
     /// its author had seen before, unless it was set again since; additions to counters are taken
-    /// away; elements and entries that it put in go, and those that it took out come back. What
+    /// away; elements and entries that it put in go, and those that it took out come back; an aggregate
+    /// that it deleted is created again with what it had. What
     /// cannot be taken back is said in [`Undo::left`]. To redo it, undo the edit that undid it.
     ///
     /// # Errors
@@ -210,11 +211,20 @@ impl Made {
     }
 
     /// Records what takes its operations back, the last one first.
-    fn take_back<A: Aggregate>(&self, edit: &Edit<'_, A>, left: &mut Vec<NotUndone>) {
+    fn take_back<A: Aggregate>(&self, edit: &mut Edit<'_, A>, left: &mut Vec<NotUndone>) {
         let unchanged =
             |field, reason| NotUndone { event: self.dot, name: self.name.clone(), field, reason };
         if self.standing == Standing::Refused {
             return left.push(unchanged(None, NotUndoneReason::Refused));
+        }
+        if self.before.fields().life_number() != edit.life_number() {
+            return left.push(unchanged(None, NotUndoneReason::Overtaken));
+        }
+        if self.recorded().life_change::<A>() == Some(LifeChange::Ends) {
+            if edit.is_deleted() {
+                return edit.create(&self.before.fields().show());
+            }
+            return left.push(unchanged(None, NotUndoneReason::Overtaken));
         }
         let mut operations = 0;
         if let Err(reason) = self.recorded().operations::<A>(&mut |_, _| operations += 1) {

@@ -21,6 +21,15 @@ const BYTES_PER_ENCODED: usize = 2;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct CacheSlot(usize);
 
+/// Counts of what states hold.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Census {
+    /// Open conflicts.
+    pub(crate) conflicts: u64,
+    /// Deleted aggregates.
+    pub(crate) deleted: u64,
+}
+
 /// A state in memory.
 #[derive(Debug)]
 pub(super) struct Cached {
@@ -29,8 +38,7 @@ pub(super) struct Cached {
     /// The log's position when the state last changed, unless that is stored.
     unsaved: Option<Position>,
     weight: usize,
-    /// The number of its open conflicts.
-    open: u64,
+    census: Census,
     /// True when the store may name it as one with open conflicts.
     named: bool,
     /// Set by use, reset by the hand.
@@ -87,18 +95,19 @@ impl Cache {
         });
         self.places.insert(aggregate.clone(), place);
         self.ordered.insert(aggregate.clone(), place);
-        let open = count(&aggregate, state.as_ref());
-        let (unsaved, named, used) = (None, open > 0, AtomicBool::new(true));
-        self.slots[place.0] = Some(Cached { aggregate, state, unsaved, weight, open, named, used });
+        let census = Census::of(&aggregate, state.as_ref());
+        let (unsaved, named, used) = (None, census.conflicts > 0, AtomicBool::new(true));
+        self.slots[place.0] =
+            Some(Cached { aggregate, state, unsaved, weight, census, named, used });
     }
 
-    /// Counts the open conflicts of a state that has changed; how many there were, and are.
-    pub(super) fn recount(&mut self, place: CacheSlot) -> (u64, u64) {
-        let Some(cached) = self.at_mut(place) else { return (0, 0) };
-        let before = cached.open;
-        cached.open = count(&cached.aggregate, cached.state.as_ref());
-        cached.named |= cached.open > 0;
-        (before, cached.open)
+    /// Counts what a state that has changed holds; what it held, and holds.
+    pub(super) fn recount(&mut self, place: CacheSlot) -> (Census, Census) {
+        let Some(cached) = self.at_mut(place) else { return Default::default() };
+        let before = cached.census;
+        cached.census = Census::of(&cached.aggregate, cached.state.as_ref());
+        cached.named |= cached.census.conflicts > 0;
+        (before, cached.census)
     }
 
     /// A state has changed by events of so many bytes of the log up to a position.
@@ -179,7 +188,7 @@ impl Cache {
     pub(super) fn conflicted(&self, after: Option<&AggregateId>) -> impl Iterator<Item = &Cached> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let places = self.ordered.range::<AggregateId, _>((from, Bound::Unbounded));
-        places.filter_map(|(_, place)| self.at(*place)).filter(|cached| cached.open > 0)
+        places.filter_map(|(_, place)| self.at(*place)).filter(|cached| cached.open() > 0)
     }
 
     /// The states of a type's aggregates after a key, ascending.
@@ -204,7 +213,7 @@ impl Cache {
 impl Cached {
     /// The number of its open conflicts.
     pub(super) const fn open(&self) -> u64 {
-        self.open
+        self.census.conflicts
     }
 
     /// True when the store may name it as one with open conflicts, or has to.
@@ -213,8 +222,21 @@ impl Cached {
     }
 }
 
-fn count(aggregate: &AggregateId, state: &dyn State) -> u64 {
-    state.conflicts(aggregate).len() as u64
+impl Census {
+    fn of(aggregate: &AggregateId, state: &dyn State) -> Self {
+        Self {
+            conflicts: state.conflicts(aggregate).len() as u64,
+            deleted: u64::from(state.fields().is_deleted()),
+        }
+    }
+
+    /// These counts, when what a state holds is another thing than before.
+    pub(super) const fn replace(self, before: Self, after: Self) -> Self {
+        Self {
+            conflicts: self.conflicts.saturating_sub(before.conflicts) + after.conflicts,
+            deleted: self.deleted.saturating_sub(before.deleted) + after.deleted,
+        }
+    }
 }
 
 const fn weight(encoded: usize) -> usize {

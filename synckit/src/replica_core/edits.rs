@@ -55,6 +55,9 @@ pub(crate) enum EditRefusal {
     /// More events than one commit takes.
     #[error("at most {0} events")]
     TooManyEvents(usize),
+    /// The aggregate is deleted.
+    #[error("the aggregate is deleted")]
+    Deleted,
     /// It was not admitted.
     #[error("the edit has not been admitted")]
     NotAdmitted,
@@ -240,7 +243,7 @@ impl Edits {
         if !BlockPacker::new(self.space.clone()).fits(&before, self.nonce, &commit) {
             return Err(EditRefusal::TooLarge(BLOCK_BYTES_MAX));
         }
-        try_fold(state.as_mut(), &commit, &seen)?;
+        fold_own(state.as_mut(), &commit, &seen)?;
         let id = self.hasher.name(&before, self.nonce, &commit);
 
         match self.overlay.get_mut(&aggregate) {
@@ -395,6 +398,8 @@ impl Edits {
         let hlc = HybridClock::after(seen.latest()).tick(wall);
         let (replica, count) = (self.author(), draft.events.len());
         let events = draft.events.into_iter().zip(self.head.seq + 1..);
+        // Which life of the aggregate an event is about is told by its context.
+        let is_first_life = seen.fields().life_number() == 0 && !seen.fields().is_deleted();
         events
             .enumerate()
             .map(|(index, (event, seq))| Envelope {
@@ -402,7 +407,11 @@ impl Edits {
                 aggregate: draft.aggregate.clone(),
                 event: event.event,
                 hlc,
-                context: if event.commutes { Context::new() } else { context.clone() },
+                context: if event.commutes && is_first_life {
+                    Context::new()
+                } else {
+                    context.clone()
+                },
                 last: index + 1 == count,
                 metadata: draft.metadata.clone(),
                 extensions: bytes::Bytes::new(),
@@ -432,13 +441,37 @@ fn try_fold(
     context: &VectorClock,
 ) -> Result<(), EditRefusal> {
     for envelope in commit {
-        let at = Stamp { dot: envelope.dot, hlc: envelope.hlc, context };
-        let event = RecordedEvent { event: &envelope.event, payload: &envelope.payload };
-        match state.fold(&at, event) {
-            Outcome::Parked(reason) | Outcome::Panicked(reason) => {
-                return Err(EditRefusal::Unreadable(reason));
-            }
-            Outcome::Folded | Outcome::Known | Outcome::TooManyWriters(_) => {}
+        fold_one(state, envelope, context)?;
+    }
+    Ok(())
+}
+
+/// Folds one of them; false when it changes nothing, because the aggregate is deleted.
+fn fold_one(
+    state: &mut dyn State,
+    envelope: &Envelope,
+    context: &VectorClock,
+) -> Result<bool, EditRefusal> {
+    let at = Stamp { dot: envelope.dot, hlc: envelope.hlc, context };
+    let event = RecordedEvent { event: &envelope.event, payload: &envelope.payload };
+    match state.fold(&at, event) {
+        Outcome::Parked(reason) | Outcome::Panicked(reason) => Err(EditRefusal::Unreadable(reason)),
+        Outcome::Outlived => Ok(false),
+        Outcome::Folded | Outcome::Known | Outcome::TooManyWriters(_) => Ok(true),
+    }
+}
+
+/// Folds an edit that is being made, and refuses it when any of it is about a deleted aggregate.
+fn fold_own(
+    state: &mut dyn State,
+    commit: &[Envelope],
+    context: &VectorClock,
+) -> Result<(), EditRefusal> {
+    for envelope in commit {
+        let (was_deleted, life) = (state.fields().is_deleted(), state.fields().life_number());
+        let counts = fold_one(state, envelope, context)?;
+        if !counts || (was_deleted && state.fields().life_number() == life) {
+            return Err(EditRefusal::Deleted);
         }
     }
     Ok(())

@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::cache::{Cache, CacheSlot, Cached};
+use super::cache::{Cache, CacheSlot, Cached, Census};
 use crate::block::Block;
 use crate::branch::Branches;
-use crate::clock::Hlc;
 use crate::conflict::Conflict;
 use crate::event::DecodeError;
 use crate::id::{AggregateId, Key, Name, Position};
@@ -64,8 +63,7 @@ struct Saving {
 /// Counts of what the states hold, and of what folding met since the replica was opened.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Tally {
-    /// Open conflicts.
-    pub(crate) conflicts: u64,
+    pub(crate) census: Census,
     /// Events parked since the replica was opened.
     pub(crate) parked: u64,
 }
@@ -86,8 +84,8 @@ pub(crate) struct Unsaved {
     /// True when everything stored before is replaced.
     pub(crate) replaces_all: bool,
     states: Vec<(AggregateId, Box<dyn State>)>,
-    /// The number of open conflicts in all states.
-    pub(crate) conflicts: u64,
+    /// Counts of what all states hold.
+    pub(crate) census: Census,
     /// Those of the aggregates that the store names, or has to, and if they have open conflicts.
     pub(crate) conflicted: Vec<(AggregateId, bool)>,
 }
@@ -100,17 +98,17 @@ impl Unsaved {
 }
 
 impl States {
-    /// Nothing in memory. `stored` is the position that the stored states reflect, and the number of
-    /// their open conflicts, if they can be used.
-    pub(super) fn new(registry: Registry, stored: Option<(Position, u64)>) -> Self {
-        let (position, conflicts) = stored.unwrap_or((Position::START, 0));
+    /// Nothing in memory. `stored` is the position that the stored states reflect, and what they
+    /// hold, if they can be used.
+    pub(super) fn new(registry: Registry, stored: Option<(Position, Census)>) -> Self {
+        let (position, census) = stored.unwrap_or_default();
         Self {
             registry,
             cache: Cache::default(),
             folded: position,
             stored: position,
             bytes_since: 0,
-            tally: Tally { conflicts, parked: 0 },
+            tally: Tally { census, parked: 0 },
             panicked: BTreeMap::new(),
             stale: stored.is_none(),
             partial: stored.is_some(),
@@ -230,7 +228,7 @@ impl States {
             let event = RecordedEvent::of(&stamped.entry);
             match cached.state.fold(&stamped.stamp(), event) {
                 Outcome::Known => continue,
-                Outcome::Folded => {}
+                Outcome::Folded | Outcome::Outlived => {}
                 Outcome::Parked(_) => self.tally.parked += 1,
                 Outcome::Panicked(reason) => {
                     self.tally.parked += 1;
@@ -240,7 +238,7 @@ impl States {
                     let until = of_it.take_while(|(at, _)| *at <= position);
                     cached.state = again(fold.before.as_ref(), until, &self.panicked);
                 }
-                // Counted as parked: its aggregate has more writers than a state tells apart.
+                // Census as parked: its aggregate has more writers than a state tells apart.
                 Outcome::TooManyWriters(_) => self.tally.parked += 1,
             }
             fold.changed = true;
@@ -253,8 +251,8 @@ impl States {
         let mut changed = Vec::new();
         for fold in folds.into_iter().flatten().filter(|fold| fold.changed) {
             self.cache.changed(fold.place, log.end(), fold.bytes);
-            let (before, open) = self.cache.recount(fold.place);
-            self.tally.conflicts = self.tally.conflicts.saturating_sub(before) + open;
+            let (before, after) = self.cache.recount(fold.place);
+            self.tally.census = self.tally.census.replace(before, after);
             changed.extend(self.cache.at(fold.place).map(|cached| cached.aggregate.clone()));
         }
         changed
@@ -294,7 +292,7 @@ impl States {
             is_sound: self.panicked.is_empty(),
             replaces_all: self.stale,
             states,
-            conflicts: self.tally.conflicts,
+            census: self.tally.census,
             conflicted,
         }
     }
@@ -340,7 +338,7 @@ impl States {
         self.cache
             .listed(kind, after)
             // Loaded for an edit or a fold that has not come about: no event is held.
-            .filter(|cached| cached.state.latest() > Hlc::ZERO)
+            .filter(|cached| !cached.state.is_fresh())
             .map(|cached| (&cached.aggregate, cached.state.as_ref()))
     }
 }

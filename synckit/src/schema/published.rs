@@ -97,7 +97,7 @@ impl Published {
     /// Everything that folding depends on, delimited.
     pub(crate) fn describe(&self) -> String {
         let lock = &self.lock;
-        let head = (lock.what.word(), &lock.name, lock.number, lock.commutes);
+        let head = (lock.what.word(), &lock.name, lock.number, lock.commutes, lock.edit_wins);
         format!("{head:?} {:?} {:?} {:?} {:?}", lock.upcast, lock.items, lock.events, lock.other)
     }
 

@@ -215,6 +215,7 @@ impl SpaceRow {
             self.digest.as_bytes(),
             &self.branches.to_be_bytes(),
             &mark.conflicts.to_be_bytes(),
+            &mark.deleted.to_be_bytes(),
             &[u8::from(self.mark.is_some())],
             &mark.position.0.to_be_bytes(),
             &mark.fingerprint,
@@ -226,12 +227,12 @@ impl SpaceRow {
 }
 
 fn read_mark(input: &mut Reader<'_>) -> Result<Option<CheckpointMark>, WireError> {
-    let conflicts = int64(input)?;
+    let (conflicts, deleted) = (int64(input)?, int64(input)?);
     let present = input.array()? == [1];
     let position = Position(int64(input)?);
     let (fingerprint, forks) = (input.array()?, int32(input)?);
     let ruled = Position(int64(input)?);
-    let mark = CheckpointMark { position, fingerprint, forks, ruled, conflicts };
+    let mark = CheckpointMark { position, fingerprint, forks, ruled, conflicts, deleted };
     Ok(present.then_some(mark))
 }
 

@@ -100,8 +100,8 @@ async fn twins_that_are_live_at_the_same_time_see_each_others_edits() {
     for n in 0..5 {
         visit(&ann, &format!("ann's {n}")).await;
         visit(&twin, &format!("twin's {n}")).await;
-        while !at_twin.next().await.unwrap().signatures.contains(&format!("ann's {n}")) {}
-        while !at_ann.next().await.unwrap().signatures.contains(&format!("twin's {n}")) {}
+        while !at_twin.next().await.unwrap().unwrap().signatures.contains(&format!("ann's {n}")) {}
+        while !at_ann.next().await.unwrap().unwrap().signatures.contains(&format!("twin's {n}")) {}
     }
     for link in &mut links {
         let live = link.wait_for(|status| status.state == LinkState::Live).await;

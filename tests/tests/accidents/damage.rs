@@ -126,7 +126,7 @@ async fn a_hub_with_a_damaged_block_mends_its_file_while_it_runs() {
     // Ann and Bob give back what is missing, and nothing is asked of anybody.
     assert_all_agree(&hub, &[&ann, &bob], &visits).await;
     let mut watch = cleo.watch(&book()).unwrap();
-    while watch.next().await.unwrap().visits < 40 {}
+    while watch.next().await.unwrap().unwrap().visits < 40 {}
     link.end().await.unwrap();
     assert_agree(&[&cleo, &ann], &visits).await;
     assert_eq!(hub.store().left(ann.space()).await.unwrap(), []);
@@ -209,7 +209,7 @@ async fn a_hub_that_may_not_mend_its_file_says_so_and_serves_what_it_can() {
     assert!(hub.store().salvaged().is_some());
     ann.sync_once(served.url()).await.unwrap();
     let mut watch = bob.watch(&book()).unwrap();
-    while watch.next().await.unwrap().visits < 11 {}
+    while watch.next().await.unwrap().unwrap().visits < 11 {}
     link.end().await.unwrap();
     served.shut_down().await.unwrap();
 }

@@ -203,7 +203,7 @@ async fn a_link_stays_while_its_hub_is_restored_behind_the_same_address() {
     let hub = disk.hub("hub").await.serve(&address).await.unwrap();
     bob.sync_once(url.clone()).await.unwrap();
     let mut watch = ann.watch(&book()).unwrap();
-    while !watch.next().await.unwrap().signatures.contains("b1") {}
+    while !watch.next().await.unwrap().unwrap().signatures.contains("b1") {}
     link.wait_for(|status| status.state == LinkState::Live).await;
     link.end().await.unwrap();
     bob.sync_once(url).await.unwrap();

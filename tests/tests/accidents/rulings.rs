@@ -72,7 +72,7 @@ async fn what_is_refused_while_a_link_is_live_is_told_as_it_becomes_known() {
         assert_eq!(commit.seq, ann.status().await.unwrap().own_events);
     }
     visit(&ann, "at last").await;
-    while seen.next().await.unwrap().line != "at last" {}
+    while seen.next().await.unwrap().unwrap().line != "at last" {}
     ann.catch_up().await.unwrap();
     assert_agree(&[&ann, &bob], &["at last"]).await;
     for link in links {

@@ -99,7 +99,7 @@ async fn defect_09_a_link_begins_at_once_retries_and_outlives_the_task_that_made
     let mut watch = bob.watch(&note(2)).unwrap();
     let _bobs = bob.connect(way_to(&hub)).unwrap();
     let seen = tokio::time::timeout(Duration::from_secs(60), watch.next()).await;
-    assert_eq!(seen.unwrap().unwrap().visits, 1);
+    assert_eq!(seen.unwrap().unwrap().unwrap().visits, 1);
 }
 
 fn note(n: u32) -> Id<Note> {

@@ -25,7 +25,7 @@ async fn defect_13_many_subscribers_and_zero_intervals_are_fine() {
     let mut watches = [ann.watch(&id).unwrap(), ann.watch(&id).unwrap(), ann.watch(&id).unwrap()];
     ann.edit(&id, |note| note.visits.add(1)).await.unwrap();
     for watch in &mut watches {
-        assert_eq!(watch.next().await.unwrap().visits, 1);
+        assert_eq!(watch.next().await.unwrap().unwrap().visits, 1);
         let again = tokio::time::timeout(Duration::from_millis(20), watch.next()).await;
         assert!(again.is_err(), "a watch woke although nothing had changed");
     }

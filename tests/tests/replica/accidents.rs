@@ -94,7 +94,7 @@ async fn a_watch_that_is_cancelled_while_it_reads_shows_the_value_the_next_time(
         Some(first) => first,
         None => watch.next().await,
     };
-    assert_eq!(first.unwrap().title, "stored");
+    assert_eq!(first.unwrap().unwrap().title, "stored");
     // Nothing has changed since: there is nothing to show.
     assert!(poll_once(watch.next()).await.is_none());
 }

@@ -16,11 +16,11 @@ async fn what_one_replica_writes_a_watcher_at_another_sees() {
     let (_anns, _bobs) = (ann.connect(way.clone()).unwrap(), bob.connect(way).unwrap());
     let mut watch = bob.watch(&note("n")).unwrap();
     ann.edit(&note("n"), |it| it.title.set("one")).await.unwrap();
-    assert_eq!(watch.next().await.unwrap().title, "one");
+    assert_eq!(watch.next().await.unwrap().unwrap().title, "one");
     ann.edit(&note("n"), |it| it.title.set("two")).await.unwrap();
-    assert_eq!(watch.next().await.unwrap().title, "two");
+    assert_eq!(watch.next().await.unwrap().unwrap().title, "two");
     bob.edit(&note("n"), |it| it.title.set("three")).await.unwrap();
-    assert_eq!(watch.next().await.unwrap().title, "three");
+    assert_eq!(watch.next().await.unwrap().unwrap().title, "three");
 }
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn a_link_over_grpc_outlives_a_restart_of_the_hub() {
     let hub = Hub::builder().open(&path).await.unwrap().serve(&address).await.unwrap();
     let mut watch = bob.watch(&note("n")).unwrap();
     let seen = tokio::time::timeout(Duration::from_secs(60), watch.next()).await.unwrap();
-    assert_eq!(seen.unwrap().visits, 1);
+    assert_eq!(seen.unwrap().unwrap().visits, 1);
     anns.end().await.unwrap();
     hub.shut_down().await.unwrap();
 }
@@ -132,7 +132,7 @@ async fn sessions_take_turns_when_there_is_memory_for_one_frame() {
     }
     for writer in 0..8 {
         let mut watch = last.watch(&note(&format!("n{writer}"))).unwrap();
-        while watch.next().await.unwrap().visits < 8 {}
+        while watch.next().await.unwrap().unwrap().visits < 8 {}
     }
     link.wait_for(|status| status.state == LinkState::Live).await;
     link.end().await.unwrap();

@@ -22,7 +22,9 @@ pub(super) struct Taken(BTreeMap<String, String>);
 
 impl Default for Taken {
     fn default() -> Self {
-        Self(BTreeMap::from([("Created".to_owned(), "the aggregate's creation".to_owned())]))
+        let own =
+            [("Created", "the aggregate's creation"), ("Deleted", "the aggregate's deletion")];
+        Self(own.map(|(name, owner)| (name.to_owned(), owner.to_owned())).into())
     }
 }
 

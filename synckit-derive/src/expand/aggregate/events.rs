@@ -15,7 +15,7 @@ use crate::rule::Operation;
 
 /// Declares the enum.
 pub(super) fn declaration(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
-    let Aggregate { ident, vis, .. } = aggregate;
+    let Aggregate { ident, vis, krate, .. } = aggregate;
     let name = &names.event;
     let doc = format!(" Events of [`{ident}`].");
     let of_fields = operations(aggregate).map(|(field, operation)| {
@@ -40,8 +40,10 @@ pub(super) fn declaration(aggregate: &Aggregate<'_>, names: &Names) -> TokenStre
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
         #[allow(private_interfaces)]
         #vis enum #name {
-            /// The aggregate exists.
-            Created,
+            /// The aggregate exists; after a deletion, its life of that number begins.
+            Created(#krate::aggregate::LifeNumber),
+            /// The aggregate is deleted.
+            Deleted,
             #(#of_fields,)*
             #(#[doc = #docs] #variant(#path),)*
         }
@@ -70,14 +72,20 @@ pub(super) fn implementation(
     names: &Names,
 ) -> TokenStream {
     let name = &names.event;
-    let created = Ident::new("Created", name.span());
+    let ident = |variant| Ident::new(variant, name.span());
+    let (created, deleted) = (ident("Created"), ident("Deleted"));
+    let life = Type::Verbatim(quote!(__Life));
     let idents: Vec<_> =
         operations(aggregate).map(|(field, operation)| field.variant(operation)).collect();
     let types: Vec<Vec<Type>> =
         operations(aggregate).map(|(field, operation)| types(field, operation)).collect();
     let wrapped: Vec<_> =
         aggregate.events.iter().map(|event| Type::Verbatim(event.path.to_token_stream())).collect();
-    let first = Variant { ident: &created, content: kind(aggregate, "created", true, Vec::new()) };
+    let number = vec![Field::unnamed("life", &life, true)];
+    let of_life = [
+        Variant { ident: &created, content: kind(aggregate, "created", true, number) },
+        Variant { ident: &deleted, content: kind(aggregate, "deleted", false, Vec::new()) },
+    ];
     let of_fields = operations(aggregate).zip(idents.iter().zip(&types));
     let of_fields = of_fields.map(|((field, operation), (ident, types))| {
         let fields = carried(field, operation, types);
@@ -87,16 +95,15 @@ pub(super) fn implementation(
     let domain = aggregate.events.iter().zip(&wrapped);
     let domain = domain
         .map(|(event, ty)| Variant { ident: &event.variant, content: Content::Flattened(ty) });
-    let variants = std::iter::once(first).chain(of_fields).chain(domain).collect();
+    let variants = of_life.into_iter().chain(of_fields).chain(domain).collect();
     let krate = aggregate.krate.clone();
     let model = Event { ident: name, krate, body: Body::Enum { prefix: None, variants } };
-    let created = resolved.covered(&MinReader::Is(resolved.first), 0);
+    let of_life = [1, 0].map(|fields| resolved.covered(&MinReader::Is(resolved.first), fields));
     let of_fields = aggregate.fields.iter().zip(&resolved.members).flat_map(|(field, member)| {
         let carried = field.operations.iter().map(|operation| operation.carries.len());
         carried.map(|count| resolved.covered(&member.since, count))
     });
-    let implementation =
-        event(&model, &std::iter::once(created).chain(of_fields).collect::<Vec<_>>());
+    let implementation = event(&model, &of_life.into_iter().chain(of_fields).collect::<Vec<_>>());
     // An event that has retired is read, and nobody emits it.
     let emitted = || aggregate.events.iter().filter(|event| !event.retired);
     let path = emitted().map(|event| &event.path);

@@ -55,6 +55,7 @@ impl Diff {
             let message = format!("{what}, {said} `commutes`; {instead}");
             self.find(Place::Name, message);
         }
+        self.on_delete(source, version);
         self.order(source, version, &matched);
         self.locked_upcast(source, version, &what, &instead);
         if version.upcast.is_none() {

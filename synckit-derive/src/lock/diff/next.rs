@@ -45,6 +45,7 @@ impl Diff {
             self.readable_from = lock.readable_from(last.number);
             self.way(source, lock);
         }
+        self.on_delete(source, last);
         self.order(source, last, &matched);
         self.behind(source, last, &matched);
         self.ambiguous(source, lock, &matched);

@@ -303,7 +303,9 @@ fn state<T: Edited>(said: &[&str]) -> (Shown, usize) {
         let context = if dot.replica == first { &nothing } else { &all };
         let hlc = Hlc::new(UnixMillis::new(1_000 + seq), 0);
         match decode::<T::Event>(&event, &payload) {
-            Ok(event) => fields.fold::<T>(event, &Stamp::new(dot, hlc, context)),
+            Ok(event) => {
+                fields.fold::<T>(event, &Stamp::new(dot, hlc, context));
+            }
             // A field that only the other program has.
             Err(DecodeError::Unknown { name }) if name.as_str() != "trip.paid" => {}
             Err(_) => parked += 1,

@@ -15,8 +15,8 @@ use crate::chain::CommitId;
 use crate::envelope::Metadata;
 use crate::id::{AggregateId, Dot, Position};
 use crate::replica_core::{
-    Effect, EncodedEdit, Input, LogHead, Reading, ReplicaCore, Settlement, Stored, Ticket, Turn,
-    Unsaved,
+    Census, Effect, EncodedEdit, Input, LogHead, Reading, ReplicaCore, Settlement, Stored, Ticket,
+    Turn, Unsaved,
 };
 use crate::ruling::Rulings;
 use crate::sync::session::tests::ledger::{Ledger, Mistake};
@@ -58,7 +58,7 @@ impl Desk {
         let registry = Notebook::registry();
         let stored = ledger.mark.map(|(position, forks, ruled)| {
             let rulings = if forgets { Rulings::new() } else { ledger.rulings(ruled) };
-            Stored { position, forks, ruled, rulings, conflicts: 0 }
+            Stored { position, forks, ruled, rulings, census: Census::default() }
         });
         Self {
             core: ReplicaCore::new(space, key, ledger.nonce, registry, stored),

@@ -41,10 +41,13 @@ impl Notebook {
     }
 }
 
-fn fold(fields: &mut Fields, at: &Stamp<'_>, event: RecordedEvent<'_>) -> Result<(), DecodeError> {
+fn fold(
+    fields: &mut Fields,
+    at: &Stamp<'_>,
+    event: RecordedEvent<'_>,
+) -> Result<bool, DecodeError> {
     let list = numbers(event.payload);
-    fields.fold_with(at, |fold| fold.op::<Vec<u64>, Notebook>(0, list));
-    Ok(())
+    Ok(fields.fold_with(at, |fold| fold.op::<Vec<u64>, Notebook>(0, list)))
 }
 
 impl Rule<Vec<u64>> for Notebook {
