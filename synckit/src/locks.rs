@@ -243,7 +243,8 @@ impl<'a> OwnTypes<'a> {
         let samples = published.samples(lock.as_ref());
         let samples = samples.map_err(|past| Problem::Unsampled { name: name.clone(), past })?;
         let version = published.lock.version(&self.types, &self.identities);
-        let version = synckit_lock::Version { samples, ..version };
+        let readings = published.readings(lock.as_ref());
+        let version = synckit_lock::Version { samples, readings, ..version };
         let blessed = synckit_lock::append(current.as_deref(), *what, name, &version);
         match blessed {
             Err(why) => Err(Problem::Refused { path, why }),
@@ -252,7 +253,8 @@ impl<'a> OwnTypes<'a> {
             }
             Ok(text) if write => Ok(Some((path, text))),
             Ok(_) => {
-                let lacks = synckit_lock::Version { samples: Vec::new(), ..version };
+                let (samples, readings) = (Vec::new(), Vec::new());
+                let lacks = synckit_lock::Version { samples, readings, ..version };
                 let changes = VersionChanges::of(lock.as_ref().map(Lock::last), &lacks);
                 Err(Problem::Behind { path, lacks: lacks.to_string(), changes })
             }

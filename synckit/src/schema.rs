@@ -12,6 +12,7 @@ mod check;
 mod proto;
 mod published;
 mod samples;
+mod readings;
 mod schemas;
 
 #[doc(hidden)]

@@ -35,7 +35,7 @@ pub use lineage::{Lineage, Parts, ValueSchema};
 pub use reader::{Reader, Unknown};
 pub use shape::{FieldSchema, Named, Scalar, Shape, ValueRef};
 #[doc(hidden)]
-pub use shape::{field_schema, field_schema_of};
+pub use shape::{ShownAs, field_schema, field_schema_of};
 pub use value::{Value, WireType};
 pub use writer::Writer;
 
@@ -91,6 +91,22 @@ pub fn decode_with<M: Message>(bytes: &[u8], unknown: Unknown) -> Result<M, Wire
 #[allow(clippy::missing_errors_doc, reason = "for expansions")]
 pub fn converted<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<T, WireError> {
     result.map_err(|error| WireError::Unconverted { reason: error.to_string() })
+}
+
+/// A field, alone in a message, as `Debug` shows it; `None` when a conversion that the program states
+/// refuses it.
+#[doc(hidden)]
+#[allow(clippy::missing_errors_doc, reason = "for expansions")]
+pub fn shown<T: std::fmt::Debug>(
+    message: &[u8],
+    read: impl FnOnce(&mut Reader<'_>) -> Result<T, WireError>,
+) -> Result<Option<String>, WireError> {
+    let mut input = Reader::new(message, Unknown::Refuse);
+    match read(&mut input) {
+        Ok(read) => input.finish().map(|()| Some(format!("{read:?}"))),
+        Err(WireError::Unconverted { .. }) => Ok(None),
+        Err(other) => Err(other),
+    }
 }
 
 /// The number of a variant that an enum does not know, for the variant that stands for such

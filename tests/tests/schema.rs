@@ -116,12 +116,12 @@ fn variables_are_on_and_off_in_words_and_types_of_tests_have_no_locks() {
 
 #[test]
 fn a_field_keeps_the_module_that_converts_it() {
-    let source = |attribute: &str, version: u8| {
+    let source = |attribute: &str, version: u8, factor: u8| {
         let module = |name: &str| {
             format!(
                 "pub mod {name} {{ pub type Value = u64;\n\
-                 pub fn to_value(it: &usize) -> Value {{ *it as u64 }}\n\
-                 pub fn from_value(it: Value) -> Result<usize, String> {{ Ok(it as usize) }} }}\n"
+                 pub fn to_value(it: &usize) -> Value {{ *it as u64 * {factor} }}\n\
+                 pub fn from_value(it: Value) -> Result<usize, String> {{ Ok(it as usize / {factor}) }} }}\n"
             )
         };
         let modules = module("count") + &module("length");
@@ -132,18 +132,38 @@ fn a_field_keeps_the_module_that_converts_it() {
              synckit::schema_test!(locks, synckit::schema::Schemas::new().event::<Printed>());\n"
         )
     };
-    let ledger = Ledger::new("printing", &source("#[field(with = count)]", 1));
+    let ledger = Ledger::new("printing", &source("#[field(with = count)]", 1, 1));
     ledger.bless();
     let lock = ledger.lock("event.page.printed");
     assert!(lock.contains("  1 pages u64 with count\n"), "{lock}");
+    assert_eq!(lock.matches("\n  reading 1 08").count(), 8, "{lock}");
     ledger.test(&["SYNCKIT_LOCKED"]).passes();
     for version in [1, 2] {
-        ledger.write(&source("#[field(with = length)]", version));
+        ledger.write(&source("#[field(with = length)]", version, 1));
         ledger.check(&[]).fails_with("field `pages` of `page.printed` is converted by `count`");
     }
-    ledger.write(&source("#[field(with = count)]", 2));
+
+    // The module by name, whose functions do another thing.
+    for version in [1, 2] {
+        ledger.write(&source("#[field(with = count)]", version, 10));
+        ledger.test(&[]).fails_with(
+            "field `pages` of `page.printed`, which `count` reads, is another than when version 1 was locked",
+        );
+        ledger
+            .test(&["SYNCKIT_BLESS"])
+            .fails_with("`revision = 1` in #[field(…)] and `version = 2`");
+    }
+    ledger.write(&source("#[field(with = count, revision = 1)]", 1, 10));
+    ledger
+        .check(&[])
+        .fails_with("converted by revision 0 of `count` where it is locked, raise the version");
+    ledger.write(&source("#[field(with = count, revision = 1)]", 2, 10));
     ledger.bless();
-    assert!(ledger.lock("event.page.printed").contains("version 2\n  min_reader 1\n  1 pages"));
+    let lock = ledger.lock("event.page.printed");
+    assert!(lock.contains("version 2\n  min_reader 1\n  reading 1 08"), "{lock}");
+    assert!(lock.contains("  1 pages u64 with count@1\n"), "{lock}");
+    ledger.write(&source("#[field(with = count)]", 3, 10));
+    ledger.check(&[]).fails_with("write `revision = 1`, or a higher one in a version of its own");
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! `with`, or `as` and `schema`, in `#[field(…)]`: fields whose types are no values.
+//! `with` and `revision`, or `as` and `schema`, in `#[field(…)]`: fields whose types are no values.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 use syn::{Ident, LitStr, Path};
 use synckit_lock::Family;
 
-use super::{Given, spot};
+use super::{Given, Version, spot};
 use crate::ctxt::Ctxt;
 
 const EXAMPLE: &str = "#[field(as = \"json\", schema = \"geojson@1\")]";
@@ -16,8 +16,8 @@ pub(crate) enum Coding {
     Own,
     /// As JSON, by serde, under a name and a version in schemas.
     Json { name: String, version: u32 },
-    /// As the value that a module makes of it.
-    With(Path),
+    /// As the value that a module makes of it, which was changed on purpose so many times.
+    With { module: Path, revision: u32 },
 }
 
 /// The keys, as they are read.
@@ -26,14 +26,19 @@ pub(crate) struct CodingAttr {
     pub(crate) with: Option<Path>,
     pub(crate) form: Option<LitStr>,
     pub(crate) schema: Option<LitStr>,
+    pub(crate) revision: Option<Version>,
 }
 
 impl CodingAttr {
     /// The coding. A mistake is reported.
     pub(crate) fn coding(self, cx: &Ctxt) -> Coding {
+        if let (None, Some(revision)) = (&self.with, &self.revision) {
+            cx.error(&revision.at, "expected `with = module` before it, whose change it confirms");
+        }
+        let revision = self.revision.map_or(0, |revision| revision.number);
         match (self.with, self.form, self.schema) {
             (None, None, None) => Coding::Own,
-            (Some(with), None, None) => Coding::With(with),
+            (Some(module), None, None) => Coding::With { module, revision },
             (Some(with), ..) => {
                 cx.error(with, "expected either `with = module` or `as = \"json\"`; keep one");
                 Coding::Own
@@ -85,10 +90,11 @@ pub(super) fn module(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Path> {
 }
 
 impl Coding {
-    /// The path of the module, as locks have it.
+    /// The path of the module and its revision, as locks have them.
     pub(crate) fn with(&self) -> Option<String> {
-        let Self::With(with) = self else { return None };
-        let text: TokenStream = with.to_token_stream();
-        Some(text.to_string().split_whitespace().collect())
+        let Self::With { module, revision } = self else { return None };
+        let text: TokenStream = module.to_token_stream();
+        let path: String = text.to_string().split_whitespace().collect();
+        Some(if *revision > 0 { format!("{path}@{revision}") } else { path })
     }
 }

@@ -65,9 +65,9 @@ impl MemberAttr {
         Self::read(cx, attrs, "value", "variant", &["was", "other"])
     }
 
-    /// `#[field(3, was = "…", default, new, with = …)]` on a field.
+    /// `#[field(3, was = "…", default, new, with = …, revision = 1)]` on a field.
     pub(crate) fn of_field(cx: &Ctxt, attrs: &[Attribute]) -> Self {
-        let keys = ["was", "default", "new", "with", "as", "schema"];
+        let keys = ["was", "default", "new", "with", "revision", "as", "schema"];
         Self::read(cx, attrs, "field", "field", &keys)
     }
 
@@ -88,6 +88,10 @@ impl MemberAttr {
                         "with" => {
                             let module = coding::module(cx, key, given);
                             fill(cx, &mut read.coding.with, key, module);
+                        }
+                        "revision" => {
+                            let revision = version(cx, key, given);
+                            fill(cx, &mut read.coding.revision, key, revision);
                         }
                         "as" => fill(cx, &mut read.coding.form, key, text(cx, key, given)),
                         "schema" => fill(cx, &mut read.coding.schema, key, text(cx, key, given)),

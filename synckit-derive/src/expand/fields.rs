@@ -41,7 +41,9 @@ pub(super) fn declared<'a>(
 fn as_field(krate: &TokenStream, field: &Field<'_>) -> TokenStream {
     let ty = &field.ty;
     match &field.coding {
-        Coding::With(with) => quote_spanned!(with.span()=> <#with::Value as #krate::wire::Coded>),
+        Coding::With { module, .. } => {
+            quote_spanned!(module.span()=> <#module::Value as #krate::wire::Coded>)
+        }
         Coding::Own | Coding::Json { .. } => {
             quote_spanned!(ty.span()=> <#ty as #krate::wire::Coded>)
         }
@@ -61,7 +63,7 @@ pub(super) fn shape(krate: &TokenStream, field: &Field<'_>) -> TokenStream {
             let version = number(*version);
             quote_spanned!(field.ty.span()=> #krate::wire::json::shape(#name, #version))
         }
-        Coding::Own | Coding::With(_) => {
+        Coding::Own | Coding::With { .. } => {
             let as_field = as_field(krate, field);
             quote_spanned!(field.ty.span()=> #as_field::CODED)
         }
@@ -119,8 +121,8 @@ fn write(
                 let as_json = as_json(krate, field);
                 quote!(#as_json::write_json(#place, #number, out);)
             }
-            Coding::With(with) => quote_spanned! {with.span()=>
-                #to_call::write_coded(&#with::to_value(#place), #number, out);
+            Coding::With { module, .. } => quote_spanned! {module.span()=>
+                #to_call::write_coded(&#module::to_value(#place), #number, out);
             },
         }
     });
@@ -138,7 +140,7 @@ pub(super) fn read(krate: &TokenStream, fields: &[NumberedField<'_>]) -> TokenSt
             (Coding::Own, true) => {
                 quote_spanned!(ty.span()=> #member: input.field_or_default::<#ty>(#number)?)
             }
-            (Coding::Json { .. } | Coding::With(_), true) => quote_spanned! {ty.span()=>
+            (Coding::Json { .. } | Coding::With { .. }, true) => quote_spanned! {ty.span()=>
                 #member: input.or_default::<#ty>(#number, |input| #read)?
             },
         }
@@ -155,9 +157,9 @@ fn read_one(krate: &TokenStream, field: &Field<'_>, number: &Literal) -> TokenSt
             let as_json = as_json(krate, field);
             quote!(#as_json::read_json(#number, input))
         }
-        Coding::With(with) => quote_spanned! {with.span()=>
+        Coding::With { module, .. } => quote_spanned! {module.span()=>
             #to_call::read_coded(#number, input)
-                .and_then(|value| #krate::wire::converted(#with::from_value(value)))
+                .and_then(|value| #krate::wire::converted(#module::from_value(value)))
         },
     }
 }
@@ -174,7 +176,7 @@ pub(super) fn schema(krate: &TokenStream, fields: &[NumberedField<'_>]) -> Token
     let each = fields.iter().map(|numbered| {
         let (field, number) = (numbered.field, number(numbered.number));
         let (shape, name) = (shape(krate, field), &field.name);
-        let with = field.coding.with().map(|with| quote!(.converted(#with)));
+        let with = converted(krate, field);
         let or_default = field.default.then(|| quote!(.or_default()));
         if field.generated {
             let ty = field.ty;
@@ -183,6 +185,13 @@ pub(super) fn schema(krate: &TokenStream, fields: &[NumberedField<'_>]) -> Token
         quote!(field(#number, #name, #shape) #or_default #with)
     });
     quote!(&[#(#each),*])
+}
+
+/// The module of a field in its schema, and how it reads a value.
+fn converted(krate: &TokenStream, field: &Field<'_>) -> Option<TokenStream> {
+    let with = field.coding.with()?;
+    let read = read_one(krate, field, &number(1));
+    Some(quote!(.converted(#with, |value| #krate::wire::shown(value, |input| #read))))
 }
 
 /// Names short enough for a field's schema to take one line of the expansion.

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use crate::fingerprint::Fingerprint;
 use crate::parse::{Corrupt, FORMAT, whole};
 use crate::sample::{Changed, changed, hexadecimal};
-use crate::{Version, What};
+use crate::{FieldReading, Version, What, reading};
 
 /// Reason that a lock file cannot become current.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,21 @@ pub enum AppendRefusal {
         /// The lines that the lock has and the type has not, and the other way round.
         lines: String,
     },
+    /// A module reads a value as something else than in a locked version.
+    ReadsOther {
+        /// The name of the type.
+        name: String,
+        /// The locked version.
+        version: u32,
+        /// The version of the type.
+        wanted: u32,
+        /// The name of the field.
+        field: String,
+        /// The module, with its revision.
+        with: String,
+        /// The value that is read as something else.
+        reading: Box<FieldReading>,
+    },
     /// The version does not follow the last one.
     Skips {
         /// The name of the type.
@@ -79,8 +94,9 @@ pub fn append(
     let current = current.replace("\r\n", "\n");
     let (name, number, last) = (name.to_owned(), version.number, lock.last().number);
     let before = lock.version(number).unwrap_or_else(|| lock.last());
-    if let Some(converts) = converts(before, version, &name) {
-        return Err(converts);
+    if let Some(other) = converts(before, version, &name).or_else(|| reads(before, version, &name))
+    {
+        return Err(other);
     }
     match lock.version(number) {
         Some(held) => match difference(what, held, version) {
@@ -104,6 +120,20 @@ fn converts(held: &Version, wanted: &Version, name: &str) -> Option<AppendRefusa
         by: upcast.by.clone(),
         revision: before.revision + 1,
         changed: Box::new(changed(held, wanted).filter(|_| is_carried)?),
+    })
+}
+
+/// Modules go on reading what they have read, until another revision of them says so.
+fn reads(held: &Version, wanted: &Version, name: &str) -> Option<AppendRefusal> {
+    let reading = reading::changed(held, wanted)?;
+    let item = wanted.item(reading.slot)?;
+    Some(AppendRefusal::ReadsOther {
+        name: name.to_owned(),
+        version: held.number,
+        wanted: wanted.number,
+        field: item.name.clone(),
+        with: item.with.clone().unwrap_or_default(),
+        reading: Box::new(reading.clone()),
     })
 }
 
@@ -174,6 +204,20 @@ impl fmt::Display for AppendRefusal {
                 "version {version} of `{name}` is locked and is not rewritten; raise the version, \
                  or take the block out as long as nobody has it{lines}"
             ),
+            Self::ReadsOther { name, version, wanted, field, with, reading } => {
+                let (module, revision) = with.split_once('@').unwrap_or((with, "0"));
+                let revision = revision.parse().unwrap_or(0) + 1;
+                let next = if version == wanted { wanted + 1 } else { *wanted };
+                write!(
+                    f,
+                    "field `{field}` of `{name}`, which `{module}` reads, is another than when version \
+                     {version} was locked: stored values would mean something else; bring back what \
+                     `from_value` did, or convert old events with #[upcast(…)], or, if values mean what they \
+                     meant and only look otherwise in Debug, say so with `revision = {revision}` in \
+                     #[field(…)] and `version = {next}` (the value {})",
+                    hexadecimal(&reading.payload)
+                )
+            }
             Self::Skips { name, version, last } => write!(
                 f,
                 "version {version} of `{name}` does not follow version {last}, the last in the lock; \

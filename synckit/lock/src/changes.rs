@@ -67,6 +67,9 @@ impl VersionChanges {
             (true, false) => self.say(format!("{named} has no default any more")),
             _ => {}
         }
+        if let Some(with) = item.with.as_ref().filter(|_| before.with != item.with) {
+            self.say(format!("{named} is converted by `{with}`"));
+        }
         if before.rule != item.rule {
             let rule = item.rule.as_deref().unwrap_or_default();
             self.say(format!("{named} is merged by `{rule}`"));

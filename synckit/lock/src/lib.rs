@@ -26,11 +26,13 @@
 //! ```
 //!
 //! A field is its number, its name and its shape, followed by `default` when events without it are
-//! read with the type's default, and by `merge <rule>` in an aggregate. A variant is
+//! read with the type's default, by `with <module>` when a module converts it, and by `merge <rule>` in an
+//! aggregate. A variant is
 //! `variant <number> <name>`, followed by `default` when it is the enum's, and a field in it has the
 //! numbers of both, as in `2.1 center Point@1#…`. The fields and variants of a value stand in the
 //! order of their declaration, by which values are compared. `upcast <version> <function>` says that
-//! events up to that version are converted, and `sample` what of, `commutes` that the event is stored without a context,
+//! events up to that version are converted, and `sample` what of, `reading` what a module makes of a value of
+//! its field, `commutes` that the event is stored without a context,
 //! `on_delete edit_wins` that edits of an aggregate win over concurrent deletions,
 //! `event <name>` and `retired <name>` which domain events an aggregate reads, `other <name>` which
 //! variant stands for the numbers that an enum does not know, and `reserved <number> <name>` that a
@@ -54,6 +56,7 @@ pub mod shape;
 mod model;
 mod parse;
 mod sample;
+mod reading;
 mod reader;
 pub mod identity;
 mod append;
@@ -71,6 +74,7 @@ pub use model::{DomainEvent, Item, Lock, NotASlot, Reserved, Slot, Upcast, Versi
 pub use name::Family;
 pub use parse::{Corrupt, parse};
 pub use reader::{MinReader, TypeVersion, Types};
+pub use reading::FieldReading;
 pub use sample::{Changed, NotASample, Sample};
 
 /// The folder of the lock files in a package.

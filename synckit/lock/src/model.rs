@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::fingerprint::Identity;
+use crate::reading::FieldReading;
 use crate::sample::Sample;
 use crate::{parse, shape};
 
@@ -48,6 +49,8 @@ pub struct Version {
     pub upcast: Option<Upcast>,
     /// Samples of converted events, ascending by version.
     pub samples: Vec<Sample>,
+    /// Readings of converted fields, ascending by field.
+    pub readings: Vec<FieldReading>,
     /// The fields and variants. Those of a value stand in the order of declaration, by which its
     /// values are compared.
     pub items: Vec<Item>,
@@ -93,7 +96,8 @@ pub struct Item {
     /// True if bytes without the field are read with the type's default; of a variant, whether it
     /// is the default.
     pub default: bool,
-    /// The path of the module that converts the field to that shape and back.
+    /// The module that converts the field to that shape and back: its path, and its revision if that is not
+    /// 0, as in `degrees@1`.
     pub with: Option<String>,
     /// The merge rule of an aggregate's field.
     pub rule: Option<String>,
@@ -201,7 +205,7 @@ impl Version {
                 }
                 (Some(old), Some(shape)) => {
                     let follows = |old: &String| shape::follows(old, shape, item.default);
-                    old.with == item.with && old.shape.as_ref().is_some_and(follows)
+                    old.module() == item.module() && old.shape.as_ref().is_some_and(follows)
                 }
             })
     }
@@ -215,6 +219,11 @@ impl Item {
             (Some(at), Some(end)) if at < end => format!("{}{}", &rule[..at], &rule[end..]),
             _ => rule.clone(),
         })
+    }
+
+    /// The path of the module that converts it, without its revision.
+    fn module(&self) -> Option<&str> {
+        self.with.as_deref().map(|with| with.split_once('@').map_or(with, |(path, _)| path))
     }
 
     /// The word in messages.
@@ -320,6 +329,7 @@ impl fmt::Display for Version {
         }
         self.upcast.iter().try_for_each(|upcast| writeln!(f, "  upcast {upcast}"))?;
         self.samples.iter().try_for_each(|sample| writeln!(f, "  sample {sample}"))?;
+        self.readings.iter().try_for_each(|reading| writeln!(f, "  reading {reading}"))?;
         self.items.iter().try_for_each(|item| writeln!(f, "  {item}"))?;
         self.events.iter().try_for_each(|event| writeln!(f, "  {event}"))?;
         self.other.iter().try_for_each(|other| writeln!(f, "  other {other}"))?;
@@ -352,6 +362,17 @@ mod tests {
         assert_eq!(named("rule(first_write@2)"), "rule(first_write)");
         assert_eq!(named("map(rule(first_write@12))"), "map(rule(first_write))");
         assert_eq!(named("map(lww)"), "map(lww)");
+    }
+
+    #[test]
+    fn another_revision_of_a_module_is_read_and_another_module_is_not() {
+        let with = |number, with: &str| {
+            let (shape, with) = (Some("i64".to_owned()), Some(with.to_owned()));
+            let items = vec![Item { shape, with, ..Item::default() }];
+            Version { number, items, ..Version::default() }
+        };
+        assert!(with(2, "degrees@1").reads(&with(1, "degrees")));
+        assert!(!with(2, "radians").reads(&with(1, "degrees")));
     }
 
     #[test]

@@ -231,6 +231,14 @@ impl Line<'_> {
                 })?;
                 version.samples.push(sample);
             }
+            ["reading", words @ ..] if what != What::Aggregate => {
+                let reading = words.join(" ").parse().map_err(|NotASample| {
+                    self.corrupt(
+                        "a reading is a number, bytes and a hash, as in `reading 1 0802 refused`",
+                    )
+                })?;
+                version.readings.push(reading);
+            }
             [word @ ("event" | "retired"), name] if what == What::Aggregate => {
                 let (name, retired) = ((*name).to_owned(), *word == "retired");
                 if version.events.iter().any(|event| event.name == name) {

@@ -107,6 +107,7 @@ impl TypeVersion {
             edit_wins: self.edit_wins,
             upcast: self.upcast.clone(),
             samples: Vec::new(),
+            readings: Vec::new(),
             items: self.items.iter().map(item).collect(),
             events: self.events.clone(),
             other: self.other.clone(),

@@ -142,7 +142,7 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn bytes(text: &str) -> Result<Vec<u8>, NotASample> {
+pub(crate) fn bytes(text: &str) -> Result<Vec<u8>, NotASample> {
     if text == "-" {
         return Ok(Vec::new());
     }

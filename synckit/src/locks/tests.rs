@@ -139,5 +139,6 @@ fn published(what: What, name: &str) -> Published {
         lock,
         named: Vec::new(),
         converting: None,
+        converted: Vec::new(),
     }
 }

@@ -2,6 +2,7 @@
 
 use synckit_lock::{DomainEvent, Identity, Item, MinReader, Reserved, Slot, Upcast, What};
 
+use super::readings::Converted;
 use super::samples::Reread;
 use crate::event::EventKind;
 use crate::merge::AnyField;
@@ -22,6 +23,8 @@ pub(crate) struct Published {
     pub(crate) named: Vec<ValueRef>,
     /// The kind of an event that converts older ones.
     pub(crate) converting: Option<(&'static EventKind, Reread)>,
+    /// The fields that modules convert.
+    pub(crate) converted: Vec<Converted>,
 }
 
 impl Published {
@@ -37,6 +40,7 @@ impl Published {
             revision: converts.revision,
         });
         event.converting = kind.converts.map(|_| (kind, reread));
+        event.converted = Converted::among(None, kind.fields);
         Some(event)
     }
 
@@ -91,7 +95,18 @@ impl Published {
                 (What::OneOf, items, names)
             }
         };
-        Self::of(what, schema.name, schema.version, schema.lineage, items, named)
+        let converted = match schema.parts {
+            Parts::Fields(fields) => Converted::among(None, fields),
+            Parts::Numbers(_) => Vec::new(),
+            Parts::OneOf(variants) => {
+                let within = |(number, _, fields): &(u32, _, &[FieldSchema])| {
+                    Converted::among(Some(*number), fields)
+                };
+                variants.iter().flat_map(within).collect()
+            }
+        };
+        let value = Self::of(what, schema.name, schema.version, schema.lineage, items, named);
+        Self { converted, ..value }
     }
 
     /// Everything that folding depends on, delimited.
@@ -128,6 +143,7 @@ impl Published {
             lock,
             named,
             converting: None,
+            converted: Vec::new(),
         }
     }
 }

@@ -126,6 +126,13 @@ impl Converter {
     }
 }
 
+/// A value of a field, as field 1 of a message.
+pub(super) fn value(shape: &Shape, seed: u64) -> Option<Vec<u8>> {
+    let mut out = Writer::new();
+    Draw(seed).field(1, shape, &mut out, 0)?;
+    out.finish().ok().filter(|payload| payload.len() <= PAYLOAD_MAX)
+}
+
 /// A payload of these fields, the same for the same seed; `None` when it would be too long or too
 /// deep.
 fn payload(fields: &[FieldSchema], seed: u64) -> Option<Vec<u8>> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::WireError;
 use super::lineage::{Lineage, Parts, ValueSchema};
 
 pub use synckit_lock::shape::Scalar;
@@ -172,14 +173,37 @@ pub struct FieldSchema {
     pub shape: Shape,
     /// True if bytes of earlier versions, which lack the field, are read with the type's default.
     pub default: bool,
-    /// The path of the module that converts the field to that content and back.
+    /// The module that converts the field to that content and back: its path, and its revision if that is
+    /// not 0.
     pub with: Option<&'static str>,
+    /// Shows a value as that module reads it.
+    pub(crate) reads: Option<ShownAs>,
+}
+
+/// Shows a value as a module reads it, by `Debug`.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct ShownAs(pub(crate) fn(&[u8]) -> Result<Option<String>, WireError>);
+
+/// All are equal: what a module makes of values is for readings to say.
+impl PartialEq for ShownAs {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for ShownAs {}
+
+impl fmt::Debug for ShownAs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ShownAs")
+    }
 }
 
 /// A field.
 #[doc(hidden)]
 pub const fn field_schema(number: u32, name: &'static str, shape: Shape) -> FieldSchema {
-    FieldSchema { number, name, shape, default: false, with: None }
+    FieldSchema { number, name, shape, default: false, with: None, reads: None }
 }
 
 /// A field of that type.
@@ -200,9 +224,14 @@ impl FieldSchema {
         Self { default: true, ..self }
     }
 
-    /// A field that the module of that path converts.
+    /// A field that a module converts, which reads a value as the function shows.
+    #[doc(hidden)]
     #[must_use]
-    pub const fn converted(self, with: &'static str) -> Self {
-        Self { with: Some(with), ..self }
+    pub const fn converted(
+        self,
+        with: &'static str,
+        reads: fn(&[u8]) -> Result<Option<String>, WireError>,
+    ) -> Self {
+        Self { with: Some(with), reads: Some(ShownAs(reads)), ..self }
     }
 }

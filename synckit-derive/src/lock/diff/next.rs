@@ -198,21 +198,38 @@ impl Diff {
         }
     }
 
-    /// The module that converts a field is what its bytes have come from.
+    /// The module that converts a field is what its bytes have come from. A version that follows may say that
+    /// it was changed.
     pub(super) fn with(&mut self, source: &Source, index: usize, item: &Item) {
         let entry = &source.entries[index];
         if entry.is_variant || entry.with == item.with {
             return;
         }
         let (name, of) = (&entry.name, &source.name);
-        let (was, back) = match &item.with {
-            Some(with) => (format!("by `{with}`"), format!("#[field(with = {with})]")),
-            None => ("by no module".to_owned(), "the field without `with`".to_owned()),
+        let (own, locked) = (entry.with.as_deref().map(parted), item.with.as_deref().map(parted));
+        let message = match (own, locked) {
+            (Some((path, own)), Some((was, locked))) if path == was => {
+                if own > locked && !self.locked {
+                    return;
+                }
+                let last = if own > locked { ", raise the version" } else { "" };
+                format!(
+                    "field `{name}` of `{of}` is converted by revision {locked} of `{path}` where it is \
+                     locked{last}: write `revision = {locked}`, or a higher one in a version of its own"
+                )
+            }
+            (_, locked) => {
+                let (was, back) = match locked {
+                    Some((with, _)) => (format!("by `{with}`"), format!("#[field(with = {with})]")),
+                    None => ("by no module".to_owned(), "the field without `with`".to_owned()),
+                };
+                format!(
+                    "field `{name}` of `{of}` is converted {was} where it is locked, and its bytes mean what \
+                     that makes of them; keep {back} (a module that was moved is found there by `use`), or add \
+                     a field beside it"
+                )
+            }
         };
-        let message = format!(
-            "field `{name}` of `{of}` is converted {was} where it is locked, and its bytes mean what that makes of \
-             them; keep {back} (a module that was moved is found there by `use`), or add a field beside it"
-        );
         self.find(Place::Item(index), message);
     }
 
@@ -288,4 +305,9 @@ impl Diff {
             }
         }
     }
+}
+
+/// A module as locks have it: its path and its revision.
+fn parted(with: &str) -> (&str, u32) {
+    with.split_once('@').map_or((with, 0), |(path, revision)| (path, revision.parse().unwrap_or(0)))
 }

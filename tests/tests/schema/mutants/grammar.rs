@@ -237,7 +237,9 @@ fn of_level(base: &Program) -> Vec<Edit> {
 fn of_modules() -> Vec<Edit> {
     let others = [
         ("another module", With { module: "parts", ..TENTHS }),
-        ("another module to something else", With { module: "hundredths", factor: 100 }),
+        ("another module to something else", With { module: "hundredths", factor: 100, ..TENTHS }),
+        ("its module to something else", With { factor: 100, ..TENTHS }),
+        ("another revision of its module", With { revision: 1, ..TENTHS }),
     ];
     let each = others.into_iter().map(|(what, with)| {
         edit(format!("Paid.heat is converted by {what}"), &["heat"], move |program| {

@@ -76,6 +76,7 @@ pub(crate) struct With {
     pub(crate) module: &'static str,
     /// The number that it makes of a degree.
     pub(crate) factor: i64,
+    pub(crate) revision: u32,
 }
 
 /// A variant of the enum.
@@ -161,7 +162,7 @@ pub(crate) fn field(name: &str, ty: Ty) -> Field {
     Field { means, name, ty, was: None, default: false, new: false, number: None, with: None }
 }
 
-pub(crate) const TENTHS: With = With { module: "tenths", factor: 10 };
+pub(crate) const TENTHS: With = With { module: "tenths", factor: 10, revision: 0 };
 
 pub(crate) fn merged(name: &str, rule: &'static str, ty: &'static str) -> Merged {
     Merged { means: name.to_owned(), name: name.to_owned(), rule, ty }
@@ -385,7 +386,7 @@ impl Event {
         modules.extend(past.filter_map(|field| field.with));
         modules.sort_by_key(|with| with.module);
         modules.dedup_by_key(|with| with.module);
-        for With { module, factor } in modules {
+        for With { module, factor, .. } in modules {
             let _ = write!(
                 out,
                 "pub mod {module} {{\n    use super::Heat;\n    pub type Value = i64;\n    \
@@ -552,7 +553,10 @@ fn fields(fields: &[Field]) -> String {
         let number = field.number.map(|number| number.to_string());
         let default = field.default.then(|| "default".to_owned());
         let new = field.new.then(|| "new".to_owned());
-        let with = field.with.map(|with| format!("with = {}", with.module));
+        let with = field.with.map(|with| match with.revision {
+            0 => format!("with = {}", with.module),
+            revision => format!("with = {}, revision = {revision}", with.module),
+        });
         let attr = number.into_iter().chain(was).chain(default).chain(new).chain(with);
         let attr: Vec<_> = attr.collect();
         if !attr.is_empty() {
