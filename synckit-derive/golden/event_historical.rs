@@ -26,13 +26,15 @@ const _: &[u8] = ::core::include_bytes!(
     ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
     "/schemas/event.inspection.signed.lock")
 );
-const _: () = ::synckit::schema::reads(
-    <UserId as ::synckit::wire::Coded>::CODED,
-    "UserId@1#00000000000000aa",
-    "by",
-    "inspection.signed",
-    1,
-);
+const _: () = if !::synckit::schema::is_renamed::<UserId>("UserId@1#00000000000000aa") {
+    ::synckit::schema::reads(
+        <UserId as ::synckit::wire::Coded>::CODED,
+        "UserId@1#00000000000000aa",
+        "by",
+        "inspection.signed",
+        1,
+    )
+};
 const _: () = ::synckit::schema::reads(
     <String as ::synckit::wire::Coded>::CODED,
     "string",

@@ -59,20 +59,26 @@ const _: &[u8] = ::core::include_bytes!(
     ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
     "/schemas/event.inspection.signed.lock")
 );
-const _: () = ::synckit::schema::is_locked(
-    <Outcome as ::synckit::wire::Coded>::CODED,
-    "Outcome@1#00000000000000bb",
-    "outcome",
-    "inspection.signed",
-    2,
-);
-const _: () = ::synckit::schema::is_locked(
-    <UserId as ::synckit::wire::Coded>::CODED,
-    "UserId@1#00000000000000aa",
-    "by",
-    "inspection.signed",
-    2,
-);
+const _: () = if !::synckit::schema::is_renamed::<
+    Outcome,
+>("Outcome@1#00000000000000bb") {
+    ::synckit::schema::is_locked(
+        <Outcome as ::synckit::wire::Coded>::CODED,
+        "Outcome@1#00000000000000bb",
+        "outcome",
+        "inspection.signed",
+        2,
+    )
+};
+const _: () = if !::synckit::schema::is_renamed::<UserId>("UserId@1#00000000000000aa") {
+    ::synckit::schema::is_locked(
+        <UserId as ::synckit::wire::Coded>::CODED,
+        "UserId@1#00000000000000aa",
+        "by",
+        "inspection.signed",
+        2,
+    )
+};
 const _: () = ::synckit::schema::is_locked(
     <Option<u64> as ::synckit::wire::Coded>::CODED,
     "optional u64",

@@ -310,6 +310,16 @@ impl Rule {
         }
     }
 
+    /// The type of the values in a field of type `ty`, which a field of an event could have; `None` when only
+    /// the rule knows.
+    pub(crate) fn held<'a>(&self, ty: &'a Type) -> Option<&'a Type> {
+        match self {
+            Self::Plain(_) | Self::Resolve { .. } => Some(fit::conflicted(ty).unwrap_or(ty)),
+            Self::Map(inner) => inner.held(fit::value_of(ty)?),
+            Self::Custom(_) => None,
+        }
+    }
+
     /// The message for a rule that cannot merge the entries of a map.
     pub(crate) fn refused_in_map(&self) -> Option<String> {
         match self {

@@ -16,7 +16,9 @@ mod readings;
 mod schemas;
 
 #[doc(hidden)]
-pub use check::{follows, has_events, is_locked, is_new, keeps_events, may_be_absent, reads};
+pub use check::{
+    follows, has_events, is_locked, is_new, is_renamed, keeps_events, may_be_absent, reads,
+};
 pub(crate) use proto::proto;
 pub(crate) use published::Published;
 #[cfg(test)]

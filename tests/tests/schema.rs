@@ -167,6 +167,49 @@ fn a_field_keeps_the_module_that_converts_it() {
 }
 
 #[test]
+fn a_renamed_type_is_one_error_wherever_it_stands() {
+    let held = "
+        #[derive(SyncEvent, Clone, Debug)]
+        #[event(name = \"invoice.split\")]
+        pub(crate) struct Split { pub parts: Vec<Amount>, pub rest: Option<Amount> }
+
+        #[derive(SyncValue, Clone, Debug, PartialEq, Default)]
+        pub(crate) struct Price { pub net: Amount }
+
+        #[sync_aggregate(name = \"offer\", events(Split))]
+        #[derive(Clone, Debug)]
+        pub(crate) struct Offer {
+            #[merge(lww)] pub price: Price,
+            #[merge(lww)] pub amount: Option<Amount>,
+            #[merge(map(lww))] pub parts: std::collections::BTreeMap<String, Amount>,
+        }
+
+        impl Lower<Split> for Offer {
+            fn lower(event: &Split, ops: &mut OfferOps<'_>) { ops.amount.set(event.rest.clone()); }
+        }
+    ";
+    let source = format!("{PAID}{held}")
+        .replace(
+            "PartialEq)]\npub(crate) struct Amount",
+            "PartialEq, Default)]\npub(crate) struct Amount",
+        )
+        .replace("registry![Invoice]", "registry![Invoice, Offer]");
+    let ledger = Ledger::new("renaming", &source);
+    ledger.bless();
+    let renamed = source.replace("Amount", "Money");
+    ledger.write(&renamed);
+    let refused = ledger.check(&[]);
+    refused.fails_with(
+        "`Money` stands where `Amount` is locked, which has the same fields; a type that was only renamed keeps its \
+         name in schemas: #[value(name = \"Amount\")]",
+    );
+    assert_eq!(refused.errors(), 1, "{}", refused.text());
+    let named = "#[value(name = \"Amount\")]\npub(crate) struct Money";
+    ledger.write(&renamed.replace("pub(crate) struct Money", named));
+    ledger.test(&["SYNCKIT_LOCKED"]).passes();
+}
+
+#[test]
 fn what_is_locked_is_never_rewritten() {
     let ledger = Ledger::new("refused", PAID);
     ledger.bless();

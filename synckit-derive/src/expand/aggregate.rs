@@ -289,7 +289,8 @@ fn history_of(aggregate: &Aggregate<'_>, resolved: &Resolved, event: &Ident) -> 
     let checks = checks.map(|(field, member)| {
         let (ty, marker) = (checked::gated(field, field.ty), marker(field));
         let shape = quote_spanned!(field.ty.span()=> <#marker as __merge::Rule<#ty>>::SHAPE);
-        subject.check_shape(&field.name(), &ty, &shape, member)
+        let coded = field.rule.held(field.ty).map(|ty| checked::gated(field, ty));
+        subject.check_shape(&field.name(), &ty, &shape, coded, member)
     });
     let events = resolved.is_tracked.then(|| events_of(aggregate, resolved, event, &name));
     quote!(#tracking #(#checks)* #events)

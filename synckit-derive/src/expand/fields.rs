@@ -50,6 +50,16 @@ fn as_field(krate: &TokenStream, field: &Field<'_>) -> TokenStream {
     }
 }
 
+/// The type that is written as a field, if that is no JSON.
+pub(super) fn coded(field: &Field<'_>) -> Option<TokenStream> {
+    let ty = &field.ty;
+    match &field.coding {
+        Coding::Own => Some(quote!(#ty)),
+        Coding::With { module, .. } => Some(quote_spanned!(module.span()=> #module::Value)),
+        Coding::Json { .. } => None,
+    }
+}
+
 /// The field's type as JSON, where rustc says so when serde does not know it.
 fn as_json(krate: &TokenStream, field: &Field<'_>) -> TokenStream {
     let ty = &field.ty;

@@ -84,18 +84,20 @@ impl Subject<'_> {
         let each = fields.iter().zip(members);
         let check = |(field, member): (&Field<'_>, &Member)| {
             let krate = standing_at(field.ty.span(), self.krate.clone());
-            let shape = fields::shape(&krate, field);
-            self.check_shape(&field.name, field.ty, &shape, member)
+            let (shape, coded) = (fields::shape(&krate, field), fields::coded(field));
+            self.check_shape(&field.name, field.ty, &shape, coded, member)
         };
         each.map(check).collect()
     }
 
-    /// Has rustc hold a type against the lock.
+    /// Has rustc hold a type against the lock; `coded` is the type of a field in it that may have been
+    /// renamed.
     pub(super) fn check_shape(
         &self,
         field: &str,
         ty: &impl ToTokens,
         shape: &TokenStream,
+        coded: Option<TokenStream>,
         member: &Member,
     ) -> TokenStream {
         let Self { name, resolved, instead, unless, .. } = self;
@@ -103,6 +105,17 @@ impl Subject<'_> {
         let version = number(resolved.version);
         let before = number(resolved.version.saturating_sub(1));
         let shape = without_self(shape.clone(), self.ident);
+        let locked = match &member.demand {
+            Demand::Locked(locked) | Demand::Reads(locked) => Some(locked),
+            Demand::Follows(shapes) => shapes.first(),
+            Demand::Free | Demand::Absent => None,
+        };
+        // Types without a name are what they are.
+        let renamed = coded.zip(locked.filter(|locked| locked.contains('@')));
+        let renamed = renamed.map(|(coded, locked)| {
+            let coded = without_self(coded, self.ident);
+            quote_spanned!(ty.span()=> !#krate::schema::is_renamed::<#coded>(#locked))
+        });
         let demanded = match &member.demand {
             Demand::Free => None,
             Demand::Locked(locked) => Some(quote_spanned! {ty.span()=>
@@ -123,6 +136,10 @@ impl Subject<'_> {
             quote_spanned! {ty.span()=>
                 #krate::schema::is_new(#shape, &[#(#shapes),*], #field, #name, #gone)
             }
+        });
+        let demanded = demanded.map(|call| match renamed {
+            None => call,
+            Some(renamed) => quote_spanned!(ty.span()=> if #renamed { #call }),
         });
         let each = demanded.into_iter().chain(lost);
         each.map(|call| match unless {

@@ -1,7 +1,7 @@
 //! `Value` and `Message` for value types.
 
 use proc_macro2::{Literal, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use synckit_lock::Family;
 
 use super::history::{self, OF_VALUE, Subject};
@@ -20,7 +20,7 @@ pub(crate) fn value(value: &Value<'_>, resolved: &Resolved) -> TokenStream {
             let read = quote!(::core::result::Result::Ok(Self #read));
             let schema = fields::schema(krate, &fields::declared(of_struct, members));
             (
-                message(value, &fields::write_own(krate, &numbered), &read),
+                message(value, resolved, &fields::write_own(krate, &numbered), &read),
                 quote!(Fields(#schema)),
                 subject(value, resolved).checks(of_struct, members),
             )
@@ -32,7 +32,7 @@ pub(crate) fn value(value: &Value<'_>, resolved: &Resolved) -> TokenStream {
                 quote!((#number, #name))
             });
             let parts = quote!(Numbers(&[#(#each),*]));
-            (plain(value, &numbered), parts, TokenStream::new())
+            (plain(value, resolved, &numbered), parts, TokenStream::new())
         }
         Body::OneOf(of_enum) => {
             let numbered = numbered(of_enum, members);
@@ -47,7 +47,8 @@ pub(crate) fn value(value: &Value<'_>, resolved: &Resolved) -> TokenStream {
             let checks = of_enum.iter().zip(members);
             let checks =
                 checks.map(|(variant, member)| subject.checks(&variant.fields, &member.fields));
-            let codec = message(value, &write_one(krate, &numbered), &read_one(krate, &numbered));
+            let (write, read) = (write_one(krate, &numbered), read_one(krate, &numbered));
+            let codec = message(value, resolved, &write, &read);
             (codec, parts, checks.collect())
         }
     };
@@ -64,6 +65,10 @@ fn named(value: &Value<'_>, resolved: &Resolved, parts: &TokenStream) -> TokenSt
     let other = value.other.map(text).map(|other| quote!(.other(#other)));
     let default = value.default(&resolved.members).map(number);
     let default = default.map(|default| quote!(.default_variant(#default)));
+    let former = (!resolved.former.is_empty()).then(|| {
+        let former = &resolved.former;
+        quote!(.former(&[#(#former),*]))
+    });
     let tracking = history::tracking(Family::Value, name, resolved);
     quote! {
         #[automatically_derived]
@@ -72,7 +77,7 @@ fn named(value: &Value<'_>, resolved: &Resolved, parts: &TokenStream) -> TokenSt
             const NAME: &'static str = #name;
             const VERSION: u32 = #version;
             const PARTS: #krate::wire::Parts = { #schema_function #krate::wire::Parts::#parts };
-            const LINEAGE: #krate::wire::Lineage = #lineage #other #default;
+            const LINEAGE: #krate::wire::Lineage = #lineage #other #default #former;
         }
         #tracking
     }
@@ -111,9 +116,30 @@ fn numbered<'a>(variants: &'a [Variant<'a>], members: &[Member]) -> Vec<Numbered
     numbered.collect()
 }
 
-fn message(value: &Value<'_>, write: &TokenStream, read: &TokenStream) -> TokenStream {
+/// The error of a draft in the place of a published type with the same fields.
+fn former(value: &Value<'_>, resolved: &Resolved) -> Option<TokenStream> {
+    let ident = value.ident;
+    let first = resolved.former.first()?;
+    let names: Vec<_> = resolved.former.iter().map(|name| format!("`{name}`")).collect();
+    let message = format!(
+        "`{}` stands where {} is locked, which has the same fields; a type that was only renamed keeps its name in \
+         schemas: #[value(name = \"{first}\")]",
+        text(ident),
+        names.join(" or ")
+    );
+    Some(quote_spanned! {ident.span()=>
+        const FORMER: () = ::core::panic!("{}", #message);
+    })
+}
+
+fn message(
+    value: &Value<'_>,
+    resolved: &Resolved,
+    write: &TokenStream,
+    read: &TokenStream,
+) -> TokenStream {
     let Value { ident, krate, .. } = value;
-    let result = result(krate);
+    let (result, former) = (result(krate), former(value, resolved));
     quote! {
         #[automatically_derived]
         #[allow(deprecated)]
@@ -126,6 +152,7 @@ fn message(value: &Value<'_>, write: &TokenStream, read: &TokenStream) -> TokenS
             const WIRE: #krate::wire::WireType = #krate::wire::WireType::Len;
             const SHAPE: #krate::wire::Shape =
                 #krate::wire::Shape::Message(#krate::wire::ValueRef::of::<Self>());
+            #former
             fn write(&self, out: &mut #krate::wire::Writer) {
                 out.nested(|out| #krate::wire::Message::write_fields(self, out));
             }
@@ -169,9 +196,9 @@ fn read_one(krate: &TokenStream, variants: &[NumberedVariant<'_>]) -> TokenStrea
 }
 
 /// An enum without data: one number.
-fn plain(value: &Value<'_>, variants: &[NumberedVariant<'_>]) -> TokenStream {
+fn plain(value: &Value<'_>, resolved: &Resolved, variants: &[NumberedVariant<'_>]) -> TokenStream {
     let Value { ident, krate, .. } = value;
-    let result = result(krate);
+    let (result, former) = (result(krate), former(value, resolved));
     let name = text(ident);
     let variant: Vec<_> = variants.iter().map(|numbered| numbered.variant.ident).collect();
     let number: Vec<_> = variants.iter().map(|numbered| &numbered.number).collect();
@@ -194,6 +221,7 @@ fn plain(value: &Value<'_>, variants: &[NumberedVariant<'_>]) -> TokenStream {
             const WIRE: #krate::wire::WireType = #krate::wire::WireType::Varint;
             const SHAPE: #krate::wire::Shape =
                 #krate::wire::Shape::Enum(#krate::wire::ValueRef::of::<Self>());
+            #former
             fn write(&self, out: &mut #krate::wire::Writer) {
                 out.varint(match self { #(Self::#variant => #number,)* #write });
             }

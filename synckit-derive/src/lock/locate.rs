@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::{env, fs, io};
 
-use synckit_lock::{FOLDER, Family, INDEX, Index};
+use synckit_lock::{FOLDER, Family, INDEX, Index, Lock, parse};
 
 /// The locks of the package that is being compiled, and what its environment demands of them.
 pub(crate) struct Locks {
@@ -56,6 +56,26 @@ impl Locks {
     /// The text of a type's lock; `None` when there is none.
     pub(crate) fn read(&self, family: Family, name: &str) -> io::Result<Option<String>> {
         self.file(&family.file(name))
+    }
+
+    /// The locks of value types that can be read.
+    pub(crate) fn values(&self) -> Vec<Lock> {
+        let texts: Vec<String> = match &self.place {
+            Lookup::Folder(folder) => {
+                let is_value = |file: &fs::DirEntry| {
+                    let name = file.file_name();
+                    let name = name.to_str().unwrap_or_default();
+                    name.starts_with("value.") && name.ends_with(".lock")
+                };
+                let files = fs::read_dir(folder).into_iter().flatten().flatten().filter(is_value);
+                files.filter_map(|file| fs::read_to_string(file.path()).ok()).collect()
+            }
+            Lookup::Nowhere => Vec::new(),
+            Lookup::Memory(texts) => texts.values().cloned().collect(),
+        };
+        let mut locks: Vec<_> = texts.iter().filter_map(|text| parse(text).ok()).collect();
+        locks.sort_by(|a, b| a.name.cmp(&b.name));
+        locks
     }
 
     /// True if the manifest says that the package has locks.

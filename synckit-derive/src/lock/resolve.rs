@@ -126,10 +126,11 @@ fn resolve(cx: &Ctxt, locks: &Locks, source: &Source, spots: &Spots<'_>) -> Reso
     let text = match locks.read(family, &source.name) {
         Ok(Some(text)) => text,
         Ok(None) => {
-            if !is_lost(cx, locks, source, spots) {
+            let former = former(locks, source);
+            if !is_lost(cx, locks, source, &former, spots) {
                 demand(cx, locks, source, None, spots);
             }
-            return Resolved { watched: locks.watched(), ..draft };
+            return Resolved { watched: locks.watched(), former, ..draft };
         }
         Err(error) => {
             cx.error(spots.name, format!("{file} cannot be read: {error}"));
@@ -153,8 +154,31 @@ fn resolve(cx: &Ctxt, locks: &Locks, source: &Source, spots: &Spots<'_>) -> Reso
     }
 }
 
+/// The published value types that have the same fields or variants: the type may be one of them, renamed.
+fn former(locks: &Locks, source: &Source) -> Vec<String> {
+    if !source.what.is_value() {
+        return Vec::new();
+    }
+    let is_alike = |lock: &Lock| {
+        let items = &lock.last().items;
+        let mut both = source.entries.iter().zip(items);
+        lock.what == source.what
+            && items.len() == source.entries.len()
+            && both.all(|(entry, item)| {
+                entry.name == item.name && entry.is_variant == item.shape.is_none()
+            })
+    };
+    locks.values().into_iter().filter(is_alike).map(|lock| lock.name).collect()
+}
+
 /// Reports the lock of a type that has one for sure, and that is not there.
-fn is_lost(cx: &Ctxt, locks: &Locks, source: &Source, spots: &Spots<'_>) -> bool {
+fn is_lost(
+    cx: &Ctxt,
+    locks: &Locks,
+    source: &Source,
+    former: &[String],
+    spots: &Spots<'_>,
+) -> bool {
     let family = Family::from(source.what);
     let (path, name) = (family.path(&source.name), &source.name);
     let restore = "restore it, and see that `schemas/` is copied, packaged and not ignored";
@@ -174,6 +198,13 @@ fn is_lost(cx: &Ctxt, locks: &Locks, source: &Source, spots: &Spots<'_>) -> bool
         )),
         _ if source.version > 1 => {
             let before = source.version - 1;
+            let restore = match former {
+                [] => restore.to_owned(),
+                [first, ..] => format!(
+                    "a type that was only renamed keeps its name in schemas: #[value(name = \"{first}\")]; \
+                     otherwise {restore}"
+                ),
+            };
             Some(format!(
                 "version {} of `{name}` follows version {before}, and {path} is not there; \
                  {restore}. A type that nobody has data of begins with version 1, and one that is \

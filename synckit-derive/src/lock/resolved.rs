@@ -27,6 +27,8 @@ pub(crate) struct Resolved {
     pub(crate) events: Vec<DomainEvent>,
     /// The versions of a value type that are locked, with their identities.
     pub(crate) history: Vec<(u32, Identity)>,
+    /// The published value types with the same fields or variants, of a draft.
+    pub(crate) former: Vec<String>,
     /// The first version that was locked; of a draft its own.
     pub(crate) first: u32,
     /// The fields of a struct, or the variants of an enum.
@@ -70,6 +72,7 @@ impl Resolved {
             ways: None,
             events: Vec::new(),
             history: Vec::new(),
+            former: Vec::new(),
             first: version,
             members: nested(source, members.collect()),
         }

@@ -4,7 +4,7 @@ use synckit_lock::shape::{Tagged, Words, same, split, tagged};
 
 use super::text::Text;
 use crate::event::EventKind;
-use crate::wire::{Shape, ValueRef};
+use crate::wire::{Coded, Shape, ValueRef};
 
 /// Refuses a field whose type is not exactly what is locked.
 #[track_caller]
@@ -21,6 +21,31 @@ pub const fn is_locked(shape: Shape, locked: &str, field: &str, of: &str, versio
         let text = text.add("raise the version: `version = ").number(version as u64 + 1).add("`");
         panic!("{}", text.add_renamed(&fit, &shape, locked).as_str());
     }
+}
+
+/// True if a field is of a draft in the place of a published type with the same fields. What to do about
+/// it is said once, where the draft stands, and not for each field.
+pub const fn is_renamed<F: Coded>(locked: &str) -> bool {
+    let is = match (named_in(locked.as_bytes()), value_in(&F::CODED)) {
+        (Some(locked), Some(value)) => {
+            let (former, mut at, mut found) = (value.former(), 0, false);
+            while at < former.len() {
+                found = found || same(former[at].as_bytes(), locked.name);
+                at += 1;
+            }
+            found
+        }
+        _ => false,
+    };
+    if is {
+        refuse_former::<F>();
+    }
+    is
+}
+
+/// Evaluating the constant is an error at the type, of which rustc tells once.
+const fn refuse_former<F: Coded>() {
+    F::FORMER
 }
 
 /// Refuses a field of a historical type whose type is not what is locked, in the same or a later

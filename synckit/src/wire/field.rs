@@ -22,6 +22,10 @@ use super::{Reader, WireError, Writer};
 pub trait Field: Clone + Debug + PartialEq + Send + Sync + 'static {
     /// The field in protobuf terms.
     const SHAPE: Shape;
+    /// Cannot be evaluated for a type that stands in the place of a published one: see
+    /// [`Lineage::former`](super::Lineage::former).
+    #[doc(hidden)]
+    const FORMER: () = ();
 
     /// Writes the field under `number`, or nothing when it is absent or empty.
     fn write_field(&self, number: u32, out: &mut Writer);
@@ -49,6 +53,7 @@ pub trait Field: Clone + Debug + PartialEq + Send + Sync + 'static {
 #[doc(hidden)]
 pub trait Coded: Sized {
     const CODED: Shape;
+    const FORMER: ();
 
     fn write_coded(&self, number: u32, out: &mut Writer);
 
@@ -59,6 +64,7 @@ pub trait Coded: Sized {
 #[diagnostic::do_not_recommend]
 impl<F: Field> Coded for F {
     const CODED: Shape = F::SHAPE;
+    const FORMER: () = <F as Field>::FORMER;
 
     #[inline]
     fn write_coded(&self, number: u32, out: &mut Writer) {
@@ -73,6 +79,7 @@ impl<F: Field> Coded for F {
 
 impl<T: Value> Field for T {
     const SHAPE: Shape = T::SHAPE;
+    const FORMER: () = <T as Value>::FORMER;
 
     #[inline]
     fn write_field(&self, number: u32, out: &mut Writer) {
@@ -91,6 +98,7 @@ impl<T: Value> Field for T {
 
 impl<T: Value> Field for Option<T> {
     const SHAPE: Shape = Shape::Optional(&T::SHAPE);
+    const FORMER: () = <T as Value>::FORMER;
 
     fn write_field(&self, number: u32, out: &mut Writer) {
         if let Some(value) = self {
@@ -105,6 +113,7 @@ impl<T: Value> Field for Option<T> {
 
 impl<T: Value> Field for Vec<T> {
     const SHAPE: Shape = Shape::Repeated(&T::SHAPE);
+    const FORMER: () = <T as Value>::FORMER;
 
     fn write_field(&self, number: u32, out: &mut Writer) {
         T::write_sequence(self, number, out);
@@ -117,6 +126,7 @@ impl<T: Value> Field for Vec<T> {
 
 impl<T: Value + Ord> Field for BTreeSet<T> {
     const SHAPE: Shape = Shape::Set(&T::SHAPE);
+    const FORMER: () = <T as Value>::FORMER;
 
     fn write_field(&self, number: u32, out: &mut Writer) {
         if T::WIRE == WireType::Len {
@@ -148,6 +158,7 @@ impl<T: Value + Ord> Field for BTreeSet<T> {
 
 impl<K: Value + Ord, V: Value> Field for BTreeMap<K, V> {
     const SHAPE: Shape = Shape::Map(&K::SHAPE, &V::SHAPE);
+    const FORMER: () = <V as Value>::FORMER;
 
     fn write_field(&self, number: u32, out: &mut Writer) {
         let mut entries: Vec<_> =

@@ -48,6 +48,9 @@ pub struct Lineage {
     pub other: Option<&'static str>,
     /// The number of the variant that is the enum's default.
     pub default: Option<u32>,
+    /// Names of published value types with the same fields, of a draft that may be one of them under
+    /// another name.
+    pub former: &'static [&'static str],
     /// Names of an aggregate's events that are only read any more.
     pub retired: &'static [&'static str],
     /// For a draft that later readers of the last locked version may apply: that version's
@@ -66,6 +69,7 @@ impl Lineage {
             reserved: &[],
             other: None,
             default: None,
+            former: &[],
             retired: &[],
             follows: None,
         }
@@ -87,6 +91,12 @@ impl Lineage {
     #[must_use]
     pub const fn default_variant(self, number: u32) -> Self {
         Self { default: Some(number), ..self }
+    }
+
+    /// With the published types that it may be.
+    #[must_use]
+    pub const fn former(self, former: &'static [&'static str]) -> Self {
+        Self { former, ..self }
     }
 
     /// With events that are only read any more.

@@ -34,6 +34,7 @@ pub struct ValueRef {
     name: &'static str,
     version: u32,
     history: &'static [(u32, u64)],
+    former: &'static [&'static str],
     schema: Option<fn() -> ValueSchema>,
     samples: &'static [&'static [u8]],
 }
@@ -64,16 +65,16 @@ pub trait Named {
 impl ValueRef {
     /// Refers to `T`.
     pub const fn of<T: Named>() -> Self {
-        let history = T::LINEAGE.history;
+        let Lineage { history, former, .. } = T::LINEAGE;
         let schema: fn() -> ValueSchema = T::schema;
-        Self { schema: Some(schema), history, ..Self::opaque(T::NAME, T::VERSION) }
+        Self { schema: Some(schema), history, former, ..Self::opaque(T::NAME, T::VERSION) }
     }
 
     /// Refers to a type whose [`Value`](super::Value) is implemented by hand. It has no lock file:
     /// whoever writes such a type keeps its bytes readable, and raises its version when they
     /// change.
     pub const fn opaque(name: &'static str, version: u32) -> Self {
-        Self { name, version, history: &[], schema: None, samples: &[] }
+        Self { name, version, history: &[], former: &[], schema: None, samples: &[] }
     }
 
     /// Gives encoded values of an opaque type, those of wire type `Len` with their lengths. Locks
@@ -108,6 +109,11 @@ impl ValueRef {
             at += 1;
         }
         None
+    }
+
+    /// The published types that a draft may be under another name.
+    pub(crate) const fn former(&self) -> &'static [&'static str] {
+        self.former
     }
 
     /// True if only its author knows what the type consists of.

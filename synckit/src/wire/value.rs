@@ -52,6 +52,8 @@ pub trait Value: Clone + Debug + PartialEq + Send + Sync + 'static {
     const WIRE: WireType;
     /// The value in protobuf terms.
     const SHAPE: Shape;
+    #[doc(hidden)]
+    const FORMER: () = ();
 
     /// Writes the value without a tag.
     fn write(&self, out: &mut Writer);
@@ -289,6 +291,7 @@ impl<const N: usize> Value for [u8; N] {
 impl<T: Value> Value for Box<T> {
     const WIRE: WireType = T::WIRE;
     const SHAPE: Shape = T::SHAPE;
+    const FORMER: () = <T as Value>::FORMER;
 
     fn write(&self, out: &mut Writer) {
         T::write(self, out);

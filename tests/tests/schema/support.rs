@@ -257,6 +257,15 @@ impl Outcome {
         assert!(self.text().contains(message), "{}", self.text());
     }
 
+    /// The errors of rustc.
+    pub(crate) fn errors(&self) -> usize {
+        let text = self.text();
+        let is_error = |line: &&str| {
+            line.starts_with("error") && !line.starts_with("error: could not compile")
+        };
+        text.lines().filter(is_error).count()
+    }
+
     /// It passes, and nothing was compiled.
     pub(crate) fn is_fresh(&self) {
         self.passes();
@@ -264,7 +273,7 @@ impl Outcome {
         assert!(!self.text().contains(&compiled), "{}", self.text());
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let out = String::from_utf8_lossy(&self.output.stdout);
         format!("{out}\n{}", String::from_utf8_lossy(&self.output.stderr))
     }
