@@ -32,6 +32,7 @@ impl VersionChanges {
         gone.for_each(|item| changes.gone(item));
         changes.events(before, after);
         changes.rest(before, after);
+        changes.closed(after);
         changes
     }
 
@@ -92,6 +93,19 @@ impl VersionChanges {
                 (Some(true), false) => self.say(format!("emits event `{name}` again")),
                 _ => {}
             }
+        }
+    }
+
+    /// Tells of an enum that is about to be published, and that programs of this version will know no later
+    /// variants of.
+    fn closed(&mut self, after: &Version) {
+        let is_plain = |item: &Item| item.shape.is_none();
+        let is_enum = !after.items.is_empty() && after.items.iter().all(is_plain);
+        if self.first && is_enum && after.other.is_none() {
+            self.say(
+                "parks what holds a variant that a later version adds; #[value(other)] Unheard(u32) would read \
+                 it, and is best there from the first version",
+            );
         }
     }
 
@@ -221,6 +235,22 @@ mod tests {
              read by programs of version 3 and later; those before park what is written with it, until they are \
              upgraded\n"
         );
+    }
+
+    #[test]
+    fn an_enum_that_is_closed_is_told_before_it_is_published() {
+        let level = "synckit lock 2\nenum Level\n\nversion 1\n  min_reader 1\n  variant 0 Low\n  \
+                     identity 00000000000000aa\n  fingerprint ?\n";
+        let told = |text: &str| {
+            let lock = parse(&completed(text)).unwrap();
+            VersionChanges::of(None, lock.last()).to_string()
+        };
+        assert!(told(level).contains("\n  parks what holds a variant that a later version adds; "));
+        let open = level.replace("  identity", "  other Unheard\n  identity");
+        assert!(!told(&open).contains("parks what holds"), "{}", told(&open));
+        let oneof =
+            level.replace("enum", "oneof").replace("  identity", "  0.1 by u32\n  identity");
+        assert!(!told(&oneof).contains("parks what holds"), "{}", told(&oneof));
     }
 
     #[test]
