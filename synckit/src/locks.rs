@@ -35,8 +35,8 @@ const PAGE: &str = "README.md";
 /// A package with several sets of types has a test for each, with names of their own:
 /// `synckit::schema_test!(locks_of_money, Schemas::new().value::<Money>());`.
 ///
-/// Two texts may stand beside the locks. A `schemas/README.md`, once there, is kept as a page of
-/// all locks and what their versions changed. `schema_test!(registry(), proto = "schemas/events.proto")`
+/// Two texts may stand beside the locks. The first blessing makes a `schemas/README.md`, which is kept as
+/// a page of all locks and what their versions changed until it is deleted. `schema_test!(registry(), proto = "schemas/events.proto")`
 /// keeps the [protobuf text](crate::Registry::proto) of a registry.
 #[macro_export]
 macro_rules! schema_test {
@@ -105,10 +105,10 @@ fn is_blessing() -> bool {
     env::var("SYNCKIT_BLESS").is_ok_and(|value| synckit_lock::is_on(&value))
 }
 
-/// Keeps the page of all locks of a package, if there is one.
-fn kept_page(folder: &Path, write: bool) -> Result<(), Problem> {
+/// Keeps the page of all locks of a package, if there is one, or if these are its `first` locks.
+fn kept_page(folder: &Path, write: bool, first: bool) -> Result<(), Problem> {
     let path = folder.join(PAGE);
-    if !path.exists() {
+    if !(first || path.exists()) {
         return Ok(());
     }
     let mut locks = Vec::new();
@@ -164,6 +164,7 @@ impl Schemas {
         let folder = package.root.join(FOLDER);
         let turn = if write { Some(BlessTurn::take(&folder)) } else { None };
         let _turn = turn.transpose().map_err(LockError::of)?;
+        let is_first = write && !folder.join(INDEX).exists();
         let checked = OwnTypes::of(self, package, &folder);
         let (mut problems, changes) = match checked {
             Ok(checked) => checked.compared(write),
@@ -173,7 +174,7 @@ impl Schemas {
             problems.extend(put(&folder, &changes).err());
         }
         if problems.is_empty() {
-            problems.extend(kept_page(&folder, write).err());
+            problems.extend(kept_page(&folder, write, is_first).err());
         }
         if problems.is_empty() {
             problems.extend(untold(package.root));

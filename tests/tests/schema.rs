@@ -305,8 +305,13 @@ fn a_page_and_a_protobuf_text_are_kept_beside_the_locks() {
     let ledger = Ledger::new("kept", &kept);
     ledger.bless();
     ledger.test(&[]).passes();
+    assert!(ledger.read_file("schemas/README.md").starts_with("# Schemas\n"));
     ledger.write_file("schemas/README.md", "");
     ledger.test(&[]).fails_with("schemas/README.md is not what the types say");
+    ledger.remove_file("schemas/README.md");
+    ledger.test(&["SYNCKIT_BLESS"]).passes();
+    assert!(!ledger.has_file("schemas/README.md"), "who deletes it does not want it");
+    ledger.write_file("schemas/README.md", "");
     ledger.test(&["SYNCKIT_BLESS"]).passes();
     let page = ledger.read_file("schemas/README.md");
     assert!(page.contains("## The event `invoice.paid`, version 1\n"), "{page}");

@@ -83,7 +83,7 @@ fn those_who_bless_at_the_same_time_take_turns() {
     assert_eq!(all, [true; 16]);
     let index = fs::read_to_string(root.path().join("schemas/index")).unwrap();
     assert_eq!(index.matches("notes::locks_").count(), 16, "{index}");
-    assert_eq!(fs::read_dir(root.path().join("schemas")).unwrap().count(), 3);
+    assert_eq!(fs::read_dir(root.path().join("schemas")).unwrap().count(), 4);
 }
 
 #[test]

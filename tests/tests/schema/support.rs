@@ -104,6 +104,10 @@ impl Ledger {
         fs::read_to_string(self.path(path)).unwrap()
     }
 
+    pub(crate) fn has_file(&self, path: &str) -> bool {
+        self.path(path).exists()
+    }
+
     pub(crate) fn remove_file(&self, path: &str) {
         fs::remove_file(self.path(path)).unwrap();
     }
