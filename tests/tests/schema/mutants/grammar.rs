@@ -412,6 +412,9 @@ fn of_the_aggregate(base: &Program) -> Vec<Edit> {
     edits.push(edit("Trip only reads Paid".to_owned(), &["trip.paid"], |program| {
         program.trip.events.push(("Paid", true));
     }));
+    edits.push(edit("Trip keeps what is edited".to_owned(), &["trip"], |program| {
+        program.trip.edit_wins = true;
+    }));
     edits.push(edit(
         "Trip called another name".to_owned(),
         &["journey", "aggregate.trip.lock"],

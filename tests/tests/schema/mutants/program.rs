@@ -137,6 +137,8 @@ pub(crate) struct Trip {
     pub(crate) fields: Vec<Merged>,
     /// Its domain events, and whether each has retired.
     pub(crate) events: Vec<(&'static str, bool)>,
+    /// True if edits win over concurrent deletions.
+    pub(crate) edit_wins: bool,
 }
 
 /// A program: the events `trip.paid` and `trip.metered`, the value types in the first, and the aggregate
@@ -210,6 +212,7 @@ impl Program {
                     merged("places", "set", "BTreeSet<Spot>"),
                 ],
                 events: vec![("Metered", false)],
+                edit_wins: false,
             },
             spot_version: 1,
             spot_named: true,
@@ -470,12 +473,13 @@ impl Trip {
         };
         let _ = writeln!(
             out,
-            "#[synckit::sync_aggregate(name = \"{}\", version = {}, events({}), retired({}))]\n\
+            "#[synckit::sync_aggregate(name = \"{}\", version = {}, events({}), retired({}){})]\n\
              #[derive(Clone, Debug, PartialEq)]\npub struct Trip {{",
             self.name,
             self.version,
             list(false),
-            list(true)
+            list(true),
+            if self.edit_wins { ", on_delete = edit_wins" } else { "" }
         );
         for field in &self.fields {
             let _ = writeln!(out, "    #[merge({})] pub {}: {},", field.rule, field.name, field.ty);
