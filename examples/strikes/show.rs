@@ -44,7 +44,7 @@ pub(crate) fn json(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
         converged: outcome.converged(),
         state_hash: agreed.map(|knowledge| hex(&knowledge.state_hash)),
         airports: airports
-            .map(|(id, known)| JsonAirport { airport: id.to_string(), known })
+            .map(|(id, known)| JsonAirport { airport: id.key().to_string(), known })
             .collect(),
     };
     serde_json::to_writer(&mut *out, &json)?;
@@ -90,7 +90,7 @@ fn airports(row: &Row) -> Table {
     let or_dash = |shown: Option<String>| shown.unwrap_or_else(|| "-".to_owned());
     for (id, airport) in &row.knowledge.airports {
         table.add_row([
-            id.to_string(),
+            id.key().to_string(),
             airport.strikes.to_string(),
             airport.cost_total.to_string(),
             airport.worst_damage.name().to_owned(),

@@ -29,6 +29,16 @@ pub enum IdError {
         /// The characters that may stand there.
         allowed: &'static str,
     },
+    /// The name of an aggregate of another type. Use it as one of that type.
+    #[error(
+        "`{found}` names an aggregate of another type than `{expected}`, whose names begin with `{expected}/`"
+    )]
+    AnotherType {
+        /// The aggregate type that is wanted.
+        expected: &'static str,
+        /// The text given.
+        found: String,
+    },
     /// Nothing was given.
     #[error("{what} may not be empty")]
     Empty {
@@ -44,6 +54,14 @@ pub enum IdError {
         expected: usize,
         /// The length given.
         found: usize,
+    },
+    /// Text in a form in which no key is printed. Give it as it was printed.
+    #[error(
+        "`{found}` is no key as keys are printed; give it as it was printed, or make it of its bytes"
+    )]
+    NotAsPrinted {
+        /// The text given.
+        found: String,
     },
     /// Longer than the named maximum.
     #[error("{what} of {found} bytes is longer than the {max} that fit")]
@@ -237,18 +255,65 @@ impl Key {
 
 impl fmt::Display for Key {
     /// Printable text as it is; other keys of 16 bytes in the form of a UUID; the rest in
-    /// hexadecimal.
+    /// hexadecimal after `0x`. Text that could be taken for one of those stands after `=`. So no two keys are
+    /// printed alike, and each is read again as it was.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(text) = self.as_text() {
-            return f.write_str(text);
+        match self.as_text() {
+            Some(text) if is_ambiguous(text) => write!(f, "={text}"),
+            Some(text) => f.write_str(text),
+            None if self.0.len() == UUID_BYTES => {
+                let digits = hex(&self.0);
+                let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &digits[range]);
+                f.write_str(&parts.join("-"))
+            }
+            None => write!(f, "0x{}", hex(&self.0)),
         }
-        let digits = hex(&self.0);
-        if self.0.len() != 16 {
-            return f.write_str(&digits);
-        }
-        let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &digits[range]);
-        f.write_str(&parts.join("-"))
     }
+}
+
+/// Reads a key as it is printed; a UUID in capitals, too.
+impl std::str::FromStr for Key {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let as_printed = || IdError::NotAsPrinted { found: text.to_owned() };
+        let lower = is_uuid(text).then(|| text.to_ascii_lowercase());
+        let bytes = match (text.strip_prefix('='), text.strip_prefix("0x"), &lower) {
+            (Some(text), ..) => text.as_bytes().to_vec(),
+            (None, Some(digits), _) => unhex(digits).ok_or_else(as_printed)?,
+            (None, None, Some(uuid)) => unhex(&uuid.replace('-', "")).ok_or_else(as_printed)?,
+            (None, None, None) => text.as_bytes().to_vec(),
+        };
+        let key = Self::new(&bytes)?;
+        if key.to_string() == lower.as_deref().unwrap_or(text) {
+            Ok(key)
+        } else {
+            Err(as_printed())
+        }
+    }
+}
+
+/// Bytes of a UUID.
+const UUID_BYTES: usize = 16;
+
+/// True for text that could be taken for the form of bytes, or for text behind a mark.
+fn is_ambiguous(text: &str) -> bool {
+    text.starts_with('=') || text.starts_with("0x") || is_uuid(text)
+}
+
+fn is_uuid(text: &str) -> bool {
+    let is_in_form = |(at, byte): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    text.len() == 2 * UUID_BYTES + 4 && text.bytes().enumerate().all(is_in_form)
+}
+
+/// The bytes of lower-case hexadecimal digits.
+fn unhex(digits: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    let byte = |[high, low]: &[u8; 2]| Some((hex_digit(*high)? << 4) | hex_digit(*low)?);
+    if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
 }
 
 /// One aggregate of a space: its type's name and its key.
@@ -264,6 +329,17 @@ pub struct AggregateId {
 impl fmt::Display for AggregateId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.kind, self.key)
+    }
+}
+
+/// Reads what was printed: the type's name, `/`, and the key as [`Key`] is printed.
+impl std::str::FromStr for AggregateId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let missing = || IdError::NotAsPrinted { found: text.to_owned() };
+        let (kind, key) = text.split_once('/').ok_or_else(missing)?;
+        Ok(Self { kind: Name::new(kind)?, key: key.parse()? })
     }
 }
 
@@ -404,8 +480,32 @@ mod tests {
             Key::new(&[0xff; 16]).unwrap().to_string(),
             "ffffffff-ffff-ffff-ffff-ffffffffffff"
         );
-        assert_eq!(Key::new(&[0, 1, 0xfe]).unwrap().to_string(), "0001fe");
+        assert_eq!(Key::new(&[0, 1, 0xfe]).unwrap().to_string(), "0x0001fe");
         assert!(Key::new(&[7; 513]).is_err());
+    }
+
+    #[test]
+    fn a_printed_key_names_no_other() {
+        let uuid = "0190f3c2-0000-7000-8000-00000000abcd";
+        let texts =
+            ["a/b", "=", "==a", "0x01", "0x", uuid, &uuid.to_uppercase(), "a b", "käse", " "];
+        let keys = texts.iter().map(|text| text.as_bytes().to_vec());
+        let bytes = [vec![0], vec![0xff; 16], b"0001fe".to_vec(), vec![0, 1, 0xfe], b"\n".to_vec()];
+        let printed: Vec<_> = keys.chain(bytes).map(|key| Key::new(&key).unwrap()).collect();
+        for key in &printed {
+            assert_eq!(key.to_string().parse::<Key>().as_ref(), Ok(key), "{key}");
+            let id = AggregateId { kind: Name::new("note").unwrap(), key: key.clone() };
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+        let of_bytes: Key = uuid.parse().unwrap();
+        assert_eq!(of_bytes.as_bytes().len(), 16);
+        assert_eq!(uuid.to_uppercase().parse(), Ok(of_bytes));
+        for text in ["=a", "0x0g", "0x1", "0xAB", "0x61", "a\nb"] {
+            let refused = IdError::NotAsPrinted { found: text.to_owned() };
+            assert_eq!(text.parse::<Key>(), Err(refused), "{text}");
+        }
+        assert_eq!("".parse::<Key>(), Err(IdError::Empty { what: "an aggregate key" }));
+        assert!("note".parse::<AggregateId>().is_err() && "No/x".parse::<AggregateId>().is_err());
     }
 
     #[test]

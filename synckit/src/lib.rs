@@ -28,6 +28,8 @@ pub mod log;
 pub mod conflict;
 pub mod merge;
 pub mod aggregate;
+#[cfg(feature = "json")]
+mod serde_ids;
 pub mod schema;
 pub mod registry;
 

@@ -10,7 +10,7 @@ mod derive;
 mod names;
 
 /// The modules in the order in which `lib.rs` declares them: each uses only those above it.
-const FLOW: [&str; 33] = [
+const FLOW: [&str; 34] = [
     "id",
     "key",
     "chain",
@@ -26,6 +26,7 @@ const FLOW: [&str; 33] = [
     "conflict",
     "merge",
     "aggregate",
+    "serde_ids",
     "schema",
     "registry",
     "sync",

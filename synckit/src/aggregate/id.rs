@@ -4,12 +4,31 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
+use std::str::FromStr;
 
 use super::Aggregate;
 use crate::id::{IdError, Key};
 use crate::wire::{Reader, Shape, Value, ValueRef, WireError, WireType, Writer};
 
 /// The key of an aggregate of type `A`.
+///
+/// It is printed together with the name of its type, and read again as it was printed; so is its form
+/// in serde, with the feature `json`.
+///
+/// ```
+/// # use synckit::{Id, sync_aggregate};
+/// # #[sync_aggregate(name = "note")]
+/// # #[derive(Clone, Debug, Default)]
+/// # struct Note {
+/// #     #[merge(lww)]
+/// #     title: String,
+/// # }
+/// let note: Id<Note> = Id::named("shopping")?;
+/// assert_eq!(note.to_string(), "note/shopping");
+/// assert_eq!("note/shopping".parse(), Ok(note));
+/// assert!("task/shopping".parse::<Id<Note>>().is_err());
+/// # Ok::<(), synckit::id::IdError>(())
+/// ```
 pub struct Id<A> {
     key: Key,
     aggregate: PhantomData<fn() -> A>,
@@ -82,9 +101,22 @@ impl<A> Hash for Id<A> {
     }
 }
 
-impl<A> fmt::Display for Id<A> {
+/// The type's name, `/`, and the key as [`Key`] is printed.
+impl<A: Aggregate> fmt::Display for Id<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.key.fmt(f)
+        write!(f, "{}/{}", A::NAME, self.key)
+    }
+}
+
+/// Reads what was printed. The id of an aggregate of another type is refused.
+impl<A: Aggregate> FromStr for Id<A> {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        match text.split_once('/') {
+            Some((kind, key)) if kind == A::NAME => key.parse().map(Self::new),
+            _ => Err(IdError::AnotherType { expected: A::NAME, found: text.to_owned() }),
+        }
     }
 }
 
