@@ -47,6 +47,12 @@ pub enum ErrorKind {
     /// The address to listen on cannot be used. Choose another.
     #[error("the address cannot be listened on; choose another, or end what uses it")]
     Listen,
+    /// An aggregate that a transaction is about is not in memory yet. Return the error from the
+    /// transaction's closure: it runs again, with the aggregate.
+    #[error(
+        "the aggregate is not in memory yet; return this error, and the transaction runs again"
+    )]
+    NotLoaded,
     /// The system gives no random numbers, which keys and sessions need. Try again once it does.
     #[error("the system gives no random numbers; try again once it does")]
     Randomness,
@@ -77,6 +83,7 @@ impl ErrorKind {
             Self::EditTooLarge(_) => "edit.too_large",
             Self::Invalid(_) => "value.invalid",
             Self::Listen => "hub.listen",
+            Self::NotLoaded => "transaction.not_loaded",
             Self::Randomness => "randomness",
             Self::Registry(_) => "registry.invalid",
             Self::Session(error) => error.code(),
@@ -91,7 +98,9 @@ impl ErrorKind {
     pub const fn is_retryable(&self) -> bool {
         match self {
             // Addresses become free, and entropy arrives while programs run.
-            Self::Busy | Self::Listen | Self::Randomness | Self::SpaceInUse => true,
+            Self::Busy | Self::Listen | Self::NotLoaded | Self::Randomness | Self::SpaceInUse => {
+                true
+            }
             Self::Closed
             | Self::Deleted
             | Self::EditTooLarge(_)
@@ -108,6 +117,9 @@ impl ErrorKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EditLimit {
+    /// Aggregates of one transaction.
+    #[error("at most {0} aggregates")]
+    Aggregates(usize),
     /// Bytes of the whole commit.
     #[error("at most {0} bytes")]
     CommitBytes(usize),

@@ -8,6 +8,7 @@ mod explain;
 mod history;
 mod link;
 mod rejected;
+mod transaction;
 mod undo;
 mod watchers;
 
@@ -25,6 +26,7 @@ pub use explain::{Contribution, EXPLAINED_EVENTS_MAX, Explained, Explanation};
 pub use history::{AsOf, HistoryEvent};
 pub use link::{Link, LinkState, LinkStatus, LinkTrouble, SyncReport};
 pub use rejected::{Rejected, RejectedScope, Rejections};
+pub use transaction::{TRANSACTION_AGGREGATES_MAX, Transaction};
 pub use undo::{NotUndone, NotUndoneReason, Undo};
 
 use crate::aggregate::{Aggregate, Id};

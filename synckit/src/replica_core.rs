@@ -16,6 +16,7 @@ mod cache;
 mod edits;
 mod exchange;
 mod states;
+mod turns;
 mod view;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -26,6 +27,11 @@ use std::time::Duration;
     allow(unused_imports, reason = "the runtime stores them")
 )]
 pub(crate) use cache::Census;
+#[cfg_attr(
+    not(feature = "runtime"),
+    allow(unused_imports, reason = "the runtime folds what transactions make")
+)]
+pub(crate) use edits::fold_made;
 pub(crate) use edits::{EditRefusal, EncodedEdit};
 pub(crate) use exchange::{Effect, Input, LogHead, Reading, Settlement, Ticket, Turn};
 use exchange::{UnderWay, Waiting};
@@ -36,11 +42,10 @@ use exchange::{UnderWay, Waiting};
 pub(crate) use states::Unsaved;
 
 use crate::branch::Branches;
-use crate::clock::UnixMillis;
-use crate::id::{AggregateId, Dot, Position, SpaceId};
+use crate::id::{AggregateId, Position, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{LogBlock, Page};
-use crate::registry::{Registry, State};
+use crate::registry::Registry;
 use crate::ruling::Rulings;
 use edits::Edits;
 use states::States;
@@ -214,45 +219,6 @@ impl ReplicaCore {
         [idle, self.retry_at].into_iter().flatten().min()
     }
 
-    /// Asks for a turn to edit an aggregate.
-    pub(crate) fn admit(&mut self, now: Duration, ticket: Ticket, aggregate: &AggregateId) -> Turn {
-        if self.phase != Phase::Open {
-            return Turn::Closed;
-        }
-        if !self.states.reads_store() && !self.states.contains(aggregate) {
-            // Neither is it in the store.
-            self.states.begin([aggregate.clone()]);
-        }
-        if self.is_admitted(aggregate) {
-            return Turn::Ready;
-        }
-        self.waiting.edits.push((ticket, aggregate.clone()));
-        self.retry_at = None;
-        self.proceed(now);
-        Turn::Waits
-    }
-
-    /// The state that an edit is made against: with everything staged, durable or not.
-    pub(crate) fn newest(&self, aggregate: &AggregateId) -> Option<&dyn State> {
-        self.edits.newest(aggregate).or_else(|| self.states.get(aggregate))
-    }
-
-    /// Makes an edit that was admitted. Returns the name of its last event; the ticket is answered
-    /// when it is durable and folded, or has failed.
-    ///
-    /// # Errors
-    /// When the edit can never be stored or folded. Nothing of it is left.
-    pub(crate) fn stage(
-        &mut self,
-        ticket: Ticket,
-        draft: EncodedEdit,
-        wall: UnixMillis,
-    ) -> Result<Dot, EditRefusal> {
-        let durable = self.states.get(&draft.aggregate).ok_or(EditRefusal::NotAdmitted)?;
-        let branches = self.branches.as_ref().ok_or(EditRefusal::NotAdmitted)?;
-        self.edits.stage(ticket, draft, durable, branches, wall)
-    }
-
     /// True when nothing more is taken.
     pub(crate) fn is_closed(&self) -> bool {
         self.phase != Phase::Open
@@ -408,7 +374,7 @@ impl ReplicaCore {
             return;
         }
         let of_block = self.incoming.front().map(|(log, _)| log.block.aggregates());
-        let of_edits = self.waiting.edits.iter().map(|(_, aggregate)| aggregate);
+        let of_edits = self.waiting.edits.iter().flat_map(|(_, aggregates)| aggregates);
         let wanted: BTreeSet<_> = of_block.unwrap_or_default().iter().chain(of_edits).collect();
         let edits = &self.edits;
         self.states.evict(|aggregate| edits.overlays(aggregate) || wanted.contains(aggregate));
@@ -503,7 +469,7 @@ impl ReplicaCore {
         }
         let of_block = self.incoming.front().map(|(log, _)| self.states.absent(&log.block));
         let mut absent: BTreeSet<_> = of_block.into_iter().flatten().collect();
-        let edits = self.waiting.edits.iter().map(|(_, aggregate)| aggregate);
+        let edits = self.waiting.edits.iter().flat_map(|(_, aggregates)| aggregates);
         absent.extend(edits.filter(|id| !self.states.contains(id)).cloned());
         if !self.states.reads_store() {
             return self.states.begin(absent);
@@ -529,22 +495,6 @@ impl ReplicaCore {
             self.under_way.watch = true;
             self.effects.push_back(Effect::Watch(self.log_head));
         }
-    }
-
-    fn is_admitted(&self, aggregate: &AggregateId) -> bool {
-        self.doubt == Doubt::None && !self.edits.is_full() && self.states.contains(aggregate)
-    }
-
-    fn admit_waiting(&mut self) {
-        if self.waiting.edits.is_empty() {
-            return;
-        }
-        let closed = self.is_closed();
-        let (admitted, waiting) = std::mem::take(&mut self.waiting.edits)
-            .into_iter()
-            .partition::<Vec<_>, _>(|(_, aggregate)| closed || self.is_admitted(aggregate));
-        self.waiting.edits = waiting;
-        self.settle(admitted.into_iter().map(|(ticket, _)| ticket).collect(), Settlement::Done);
     }
 
     fn save(&mut self) {

@@ -9,4 +9,5 @@ mod rules {
     mod own;
     mod past;
     mod support;
+    mod transactions;
 }

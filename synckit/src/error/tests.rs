@@ -103,6 +103,7 @@ fn every_kind() -> Vec<ErrorKind> {
         ErrorKind::EditTooLarge(EditLimit::PayloadBytes(1_048_576)),
         ErrorKind::Invalid(Invalid::Id(Name::new("A b").unwrap_err())),
         ErrorKind::Listen,
+        ErrorKind::NotLoaded,
         ErrorKind::Randomness,
         ErrorKind::Registry(RegistryError::Duplicate { name: "note" }),
         ErrorKind::SpaceInUse,

@@ -3,11 +3,13 @@
 use std::convert::Infallible;
 
 use super::Replica;
+use super::engine::EditMade;
 use crate::aggregate::{self, Aggregate, Edit, Id, Recorded};
 use crate::envelope::Metadata;
 use crate::error::Error;
 use crate::id::{Dot, Key};
 use crate::registry::State;
+use crate::replica_core::ReplicaCore;
 
 /// The result of an edit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,8 +42,7 @@ impl Replica {
         aggregate: &A,
         metadata: &Metadata,
     ) -> Result<Id<A>, Error> {
-        let key = Key::new(uuid::Uuid::now_v7().as_bytes());
-        let id = Id::new(key.map_err(|error| Error::invalid("create an aggregate", error))?);
+        let id = fresh()?;
         self.edit_with(&id, metadata, |edit: &mut Edit<'_, A>| edit.create(aggregate)).await?;
         Ok(id)
     }
@@ -222,27 +223,33 @@ impl Replica {
     ) -> Result<Result<Edited<T>, E>, Error> {
         self.check_open("edit an aggregate")?;
         let aggregate = self.aggregate_id(id)?;
-        let make = |newest: Option<&dyn State>| {
-            let fresh;
-            let state = match newest {
-                Some(state) => state,
-                None => {
-                    fresh = self.registry.fresh(&aggregate.kind);
-                    &*fresh
-                }
+        let mut make = Some(make);
+        let made = |core: &ReplicaCore| {
+            let (Some(state), Some(make)) = (core.newest(&aggregate), make.take()) else {
+                return Ok(EditMade::Lacks(aggregate.clone()));
             };
             match make(state) {
                 Ok(Recorded { events, value, .. }) => {
                     let invalid = |error| Error::invalid(format!("edit {aggregate}"), error);
                     let events = events.map_err(invalid)?;
                     let count = events.len();
-                    Ok((events, Ok((count, value))))
+                    let of_it = |event| (aggregate.clone(), event);
+                    Ok(EditMade::Events(
+                        events.into_iter().map(of_it).collect(),
+                        Ok((count, value)),
+                    ))
                 }
                 // Nothing is recorded, so nothing is written.
-                Err(refused) => Ok((Vec::new(), Err(refused))),
+                Err(refused) => Ok(EditMade::Events(Vec::new(), Err(refused))),
             }
         };
-        let (last, made) = self.running.edit(&aggregate, metadata, make).await?;
+        let (last, made) = self.running.edit(vec![aggregate.clone()], metadata, made).await?;
         Ok(made.map(|(events, value)| Edited { events, last, value }))
     }
+}
+
+/// An id that nobody has: a UUID of version 7, which sorts by time of creation.
+pub(super) fn fresh<A: Aggregate>() -> Result<Id<A>, Error> {
+    let key = Key::new(uuid::Uuid::now_v7().as_bytes());
+    key.map(Id::new).map_err(|error| Error::invalid("create an aggregate", error))
 }

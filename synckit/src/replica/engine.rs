@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 
 use tokio::sync::{Notify, oneshot};
 
+use super::transaction::TRANSACTION_AGGREGATES_MAX;
 use super::watchers::Watchers;
 use crate::block::Block;
 use crate::budget::Budget;
@@ -17,7 +18,6 @@ use crate::id::{AggregateId, Dot, Position, SpaceId};
 use crate::lease::Lease;
 use crate::log::Source;
 use crate::platform::{self, Stopwatch, Tasks, WallClock};
-use crate::registry::State;
 use crate::replica_core::{
     EditRefusal, Effect, EncodedEdit, Input, LogHead, Reading, ReplicaCore, Settlement, Ticket,
     Turn, Unsaved,
@@ -43,6 +43,14 @@ pub(super) struct Shared {
     tickets: AtomicU64,
     /// The core may have something to do.
     work: Notify,
+}
+
+/// The result of making an edit.
+pub(super) enum EditMade<T> {
+    /// Its events, and the value of whoever made them.
+    Events(Vec<(AggregateId, EncodedEvent)>, T),
+    /// An aggregate that has to be in memory.
+    Lacks(AggregateId),
 }
 
 /// The outcome of what somebody waits for.
@@ -89,34 +97,44 @@ impl Shared {
         self.core_mut().handle(self.begun.elapsed(), input);
     }
 
-    /// Makes an edit of what `make` gives for the newest state, and waits until it is durable and
-    /// folded. `make` runs once, while nobody else edits.
+    /// Makes an edit of what `make` records, and waits until it is durable and folded. `make` runs
+    /// while nobody else edits, with these aggregates in memory; again when it lacks others.
     pub(super) async fn edit<T>(
         &self,
-        aggregate: &AggregateId,
+        mut aggregates: Vec<AggregateId>,
         metadata: &Metadata,
-        make: impl FnOnce(Option<&dyn State>) -> Result<(Vec<EncodedEvent>, T), Error>,
+        mut make: impl FnMut(&ReplicaCore) -> Result<EditMade<T>, Error>,
     ) -> Result<(Option<Dot>, T), Error> {
-        let attempted = || format!("edit {aggregate}");
+        let about = aggregates.first().cloned();
+        let attempted =
+            || about.as_ref().map_or_else(|| "run a transaction".into(), |of| format!("edit {of}"));
         let closed = || Error::new(attempted(), ErrorKind::Closed);
         let (staged, answer, value) = loop {
             let turn = {
                 let mut core = self.core_mut();
                 let ticket = self.ticket();
-                match core.admit(self.begun.elapsed(), ticket, aggregate) {
+                match core.admit(self.begun.elapsed(), ticket, &aggregates) {
                     Turn::Closed => return Err(closed()),
                     Turn::Waits => self.expect(ticket),
-                    Turn::Ready => {
-                        let (events, value) = make(core.newest(aggregate))?;
-                        if events.is_empty() {
+                    Turn::Ready => match make(&core)? {
+                        EditMade::Lacks(_) if aggregates.len() == TRANSACTION_AGGREGATES_MAX => {
+                            let limit = EditLimit::Aggregates(TRANSACTION_AGGREGATES_MAX);
+                            return Err(Error::new(attempted(), ErrorKind::EditTooLarge(limit)));
+                        }
+                        EditMade::Lacks(aggregate) => {
+                            aggregates.push(aggregate);
+                            continue;
+                        }
+                        EditMade::Events(events, value) if events.is_empty() => {
                             return Ok((None, value));
                         }
-                        let (aggregate, metadata) = (aggregate.clone(), metadata.clone());
-                        let draft = EncodedEdit { aggregate, events, metadata };
-                        let staged = core.stage(ticket, draft, self.clock.now());
-                        let staged = staged.map_err(|refusal| refused(attempted(), refusal))?;
-                        break (staged, self.expect(ticket), value);
-                    }
+                        EditMade::Events(events, value) => {
+                            let draft = EncodedEdit { events, metadata: metadata.clone() };
+                            let staged = core.stage(ticket, draft, self.clock.now());
+                            let staged = staged.map_err(|refusal| refused(attempted(), refusal))?;
+                            break (staged, self.expect(ticket), value);
+                        }
+                    },
                 }
             };
             self.work.notify_one();
@@ -191,7 +209,7 @@ impl Shared {
     }
 }
 
-fn refused(attempted: String, refusal: EditRefusal) -> Error {
+pub(super) fn refused(attempted: String, refusal: EditRefusal) -> Error {
     let kind = match refusal {
         EditRefusal::Deleted => ErrorKind::Deleted,
         EditRefusal::EventTooLarge(most) => ErrorKind::EditTooLarge(EditLimit::PayloadBytes(most)),

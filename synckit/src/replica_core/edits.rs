@@ -13,7 +13,7 @@ use super::exchange::Ticket;
 use crate::block::{BLOCK_BYTES_MAX, Block, BlockPacker};
 use crate::branch::{BranchNo, Branches};
 use crate::chain::{Chain, CommitId};
-use crate::clock::{HybridClock, UnixMillis};
+use crate::clock::{Hlc, HybridClock, UnixMillis};
 use crate::envelope::{Context, Envelope, LeafHasher, Metadata, PAYLOAD_BYTES_MAX};
 use crate::event::{DecodeError, EncodedEvent};
 use crate::id::{AggregateId, Dot, Position, ReplicaId, SpaceId};
@@ -35,11 +35,10 @@ const STAGED_EDITS_MAX: usize = 2 * GROUP_EDITS_MAX;
 /// A hub's ruling corrects the wall clock for so long.
 const CORRECTED_FOR: Duration = Duration::from_secs(15 * 60);
 
-/// One edit, encoded.
+/// One edit, encoded: its events in their order, each with its aggregate.
 #[derive(Clone, Debug)]
 pub(crate) struct EncodedEdit {
-    pub(crate) aggregate: AggregateId,
-    pub(crate) events: Vec<EncodedEvent>,
+    pub(crate) events: Vec<(AggregateId, EncodedEvent)>,
     pub(crate) metadata: Metadata,
 }
 
@@ -71,10 +70,10 @@ pub(crate) enum EditRefusal {
 struct StagedEdit {
     /// The caller that waits for it; `None` once answered.
     ticket: Option<Ticket>,
-    aggregate: AggregateId,
     commit: Vec<Envelope>,
-    /// Context: what its author had seen of the aggregate, under the identities of merging.
-    seen: VectorClock,
+    /// Of each aggregate the context: what its author had seen of it, under the identities of
+    /// merging.
+    seen: BTreeMap<AggregateId, VectorClock>,
     /// The commit that it follows, and the one that it is.
     before: CommitId,
     id: CommitId,
@@ -121,6 +120,27 @@ impl Correction {
         let since = *self.since.get_or_insert(wall);
         let lapsed = wall < since || wall.since(since) >= CORRECTED_FOR;
         (!lapsed).then(|| wall.minus(self.ahead))
+    }
+}
+
+/// An aggregate of an edit that is being staged.
+struct Touched {
+    /// Its state, with the edit as far as it is folded.
+    state: Box<dyn State>,
+    /// Context: under the identities of merging, and as it is written.
+    seen: VectorClock,
+    context: Context,
+    /// Its events need a context, also those that commute: it tells which life they are about.
+    has_lives: bool,
+}
+
+impl Touched {
+    fn of(state: Box<dyn State>, author: &ReplicaId, branches: &Branches) -> Self {
+        let seen = state.context(author);
+        let context = branches.context(&seen);
+        let fields = state.fields();
+        let has_lives = fields.life_number() > 0 || fields.is_deleted();
+        Self { state, seen, context, has_lives }
     }
 }
 
@@ -222,50 +242,64 @@ impl Edits {
         corrected.unwrap_or(wall)
     }
 
-    /// Stages an edit whose author saw `durable` and what is staged on top of it. Returns the name
-    /// of its last event.
-    pub(super) fn stage(
+    /// Stages an edit whose author saw what is `durable` and what is staged on top of it. Returns the
+    /// name of its last event.
+    pub(super) fn stage<'s>(
         &mut self,
         ticket: Ticket,
         draft: EncodedEdit,
-        durable: &dyn State,
+        durable: impl Fn(&AggregateId) -> Option<&'s dyn State>,
         branches: &Branches,
         wall: UnixMillis,
     ) -> Result<Dot, EditRefusal> {
         draft.check()?;
         let wall = self.corrected(wall);
-        let bytes = draft.events.iter().map(|event| event.payload.len()).sum();
-        let aggregate = draft.aggregate.clone();
-        let mut state = self.newest(&aggregate).unwrap_or(durable).duplicate();
-        let seen = state.context(&self.author());
-        let commit = self.envelopes(draft, state.as_ref(), branches.context(&seen), wall);
+        let bytes = draft.events.iter().map(|(_, event)| event.payload.len()).sum();
+        let mut touched: BTreeMap<AggregateId, Touched> = BTreeMap::new();
+        for (aggregate, _) in &draft.events {
+            if !touched.contains_key(aggregate) {
+                let newest = self.newest(aggregate).or_else(|| durable(aggregate));
+                let state = newest.ok_or(EditRefusal::NotAdmitted)?.duplicate();
+                let of_it = Touched::of(state, &self.author(), branches);
+                touched.insert(aggregate.clone(), of_it);
+            }
+        }
+        let commit = self.envelopes(draft, &touched, wall);
         let before = self.head;
         if !BlockPacker::new(self.space.clone()).fits(&before, self.nonce, &commit) {
             return Err(EditRefusal::TooLarge(BLOCK_BYTES_MAX));
         }
-        fold_own(state.as_mut(), &commit, &seen)?;
-        let id = self.hasher.name(&before, self.nonce, &commit);
-
-        match self.overlay.get_mut(&aggregate) {
-            Some(overlaid) => {
-                *overlaid = Overlaid { state, edits: overlaid.edits + 1 };
-            }
-            None => {
-                self.overlay.insert(aggregate.clone(), Overlaid { state, edits: 1 });
+        for envelope in &commit {
+            if let Some(of_it) = touched.get_mut(&envelope.aggregate) {
+                let at = Stamp { dot: envelope.dot, hlc: envelope.hlc, context: &of_it.seen };
+                let event = RecordedEvent { event: &envelope.event, payload: &envelope.payload };
+                fold_made(of_it.state.as_mut(), &at, event)?;
             }
         }
+        let id = self.hasher.name(&before, self.nonce, &commit);
+        let seen = self.overlay(touched);
         self.head = id;
         self.bytes += bytes;
-        self.staged.push_back(StagedEdit {
-            ticket: Some(ticket),
-            aggregate,
-            commit,
-            seen,
-            before,
-            id,
-            bytes,
-        });
+        let ticket = Some(ticket);
+        self.staged.push_back(StagedEdit { ticket, commit, seen, before, id, bytes });
         Ok(id.dot())
+    }
+
+    /// Later edits see the states after this one. What its author had seen of each.
+    fn overlay(
+        &mut self,
+        touched: BTreeMap<AggregateId, Touched>,
+    ) -> BTreeMap<AggregateId, VectorClock> {
+        let each = touched.into_iter().map(|(aggregate, Touched { state, seen, .. })| {
+            match self.overlay.get_mut(&aggregate) {
+                Some(overlaid) => *overlaid = Overlaid { state, edits: overlaid.edits + 1 },
+                None => {
+                    self.overlay.insert(aggregate.clone(), Overlaid { state, edits: 1 });
+                }
+            }
+            (aggregate, seen)
+        });
+        each.collect()
     }
 
     /// The next group to commit, if there is one and none is under way.
@@ -311,12 +345,14 @@ impl Edits {
             let Some((_, edits)) = self.unfolded.pop_front() else { break };
             for edit in edits {
                 tickets.extend(edit.ticket);
-                let Entry::Occupied(mut overlaid) = self.overlay.entry(edit.aggregate) else {
-                    continue;
-                };
-                overlaid.get_mut().edits -= 1;
-                if overlaid.get().edits == 0 {
-                    overlaid.remove();
+                for aggregate in edit.seen.into_keys() {
+                    let Entry::Occupied(mut overlaid) = self.overlay.entry(aggregate) else {
+                        continue;
+                    };
+                    overlaid.get_mut().edits -= 1;
+                    if overlaid.get().edits == 0 {
+                        overlaid.remove();
+                    }
                 }
             }
         }
@@ -352,11 +388,14 @@ impl Edits {
         }
         let durable = self.unfolded.iter().flat_map(|(_, edits)| edits);
         for edit in durable.chain(&self.committing).chain(&self.staged) {
-            let Some(state) = below.get_mut(&edit.aggregate) else { continue };
-            // Its events are in the log before long; what they do to this state is found then.
-            let mut tried = state.duplicate();
-            if try_fold(tried.as_mut(), &edit.commit, &edit.seen).is_ok() {
-                *state = tried;
+            for (aggregate, seen) in &edit.seen {
+                let Some(state) = below.get_mut(aggregate) else { continue };
+                // Its events are in the log before long; what they do to this state is found then.
+                let mut tried = state.duplicate();
+                let mut of_it = edit.commit.iter().filter(|it| it.aggregate == *aggregate);
+                if of_it.try_for_each(|it| fold_one(tried.as_mut(), it, seen).map(drop)).is_ok() {
+                    *state = tried;
+                }
             }
         }
         for (aggregate, state) in below {
@@ -386,32 +425,30 @@ impl Edits {
         blocks
     }
 
-    /// The stamp of an edit is greater than that of everything seen of the aggregate, and otherwise
+    /// The stamp of an edit is greater than that of everything seen of its aggregates, and otherwise
     /// the wall clock's: no clock, right or wrong, keeps anybody from editing.
     fn envelopes(
         &self,
         draft: EncodedEdit,
-        seen: &dyn State,
-        context: Context,
+        touched: &BTreeMap<AggregateId, Touched>,
         wall: UnixMillis,
     ) -> Vec<Envelope> {
-        let hlc = HybridClock::after(seen.latest()).tick(wall);
+        let latest = touched.values().map(|of_it| of_it.state.latest()).max();
+        let hlc = HybridClock::after(latest.unwrap_or(Hlc::ZERO)).tick(wall);
         let (replica, count) = (self.author(), draft.events.len());
+        let context = |aggregate: &AggregateId, commutes: bool| {
+            let of_it = touched.get(aggregate).filter(|of_it| !commutes || of_it.has_lives);
+            of_it.map_or_else(Context::new, |of_it| of_it.context.clone())
+        };
         let events = draft.events.into_iter().zip(self.head.seq + 1..);
-        // Which life of the aggregate an event is about is told by its context.
-        let is_first_life = seen.fields().life_number() == 0 && !seen.fields().is_deleted();
         events
             .enumerate()
-            .map(|(index, (event, seq))| Envelope {
+            .map(|(index, ((aggregate, event), seq))| Envelope {
                 dot: Dot { replica, seq },
-                aggregate: draft.aggregate.clone(),
+                context: context(&aggregate, event.commutes),
+                aggregate,
                 event: event.event,
                 hlc,
-                context: if event.commutes && is_first_life {
-                    Context::new()
-                } else {
-                    context.clone()
-                },
                 last: index + 1 == count,
                 metadata: draft.metadata.clone(),
                 extensions: bytes::Bytes::new(),
@@ -427,52 +464,46 @@ impl EncodedEdit {
         if self.events.len() > COMMIT_EVENTS_MAX {
             return Err(EditRefusal::TooManyEvents(COMMIT_EVENTS_MAX));
         }
-        if self.events.iter().any(|event| event.payload.len() > PAYLOAD_BYTES_MAX) {
+        if self.events.iter().any(|(_, event)| event.payload.len() > PAYLOAD_BYTES_MAX) {
             return Err(EditRefusal::EventTooLarge(PAYLOAD_BYTES_MAX));
         }
         Ok(())
     }
 }
 
-/// Folds an edit of the author's own into a state that is thrown away when that fails.
-fn try_fold(
-    state: &mut dyn State,
-    commit: &[Envelope],
-    context: &VectorClock,
-) -> Result<(), EditRefusal> {
-    for envelope in commit {
-        fold_one(state, envelope, context)?;
-    }
-    Ok(())
-}
-
-/// Folds one of them; false when it changes nothing, because the aggregate is deleted.
+/// Folds an event of the author's own into a state that is thrown away when that fails; false when it
+/// changes nothing, because the aggregate is deleted.
 fn fold_one(
     state: &mut dyn State,
     envelope: &Envelope,
     context: &VectorClock,
 ) -> Result<bool, EditRefusal> {
     let at = Stamp { dot: envelope.dot, hlc: envelope.hlc, context };
-    let event = RecordedEvent { event: &envelope.event, payload: &envelope.payload };
-    match state.fold(&at, event) {
+    fold(state, &at, RecordedEvent { event: &envelope.event, payload: &envelope.payload })
+}
+
+fn fold(
+    state: &mut dyn State,
+    at: &Stamp<'_>,
+    event: RecordedEvent<'_>,
+) -> Result<bool, EditRefusal> {
+    match state.fold(at, event) {
         Outcome::Parked(reason) | Outcome::Panicked(reason) => Err(EditRefusal::Unreadable(reason)),
         Outcome::Outlived => Ok(false),
         Outcome::Folded | Outcome::Known | Outcome::TooManyWriters(_) => Ok(true),
     }
 }
 
-/// Folds an edit that is being made, and refuses it when any of it is about a deleted aggregate.
-fn fold_own(
+/// Folds an event that is being made, and refuses it when it is about a deleted aggregate.
+pub(crate) fn fold_made(
     state: &mut dyn State,
-    commit: &[Envelope],
-    context: &VectorClock,
+    at: &Stamp<'_>,
+    event: RecordedEvent<'_>,
 ) -> Result<(), EditRefusal> {
-    for envelope in commit {
-        let (was_deleted, life) = (state.fields().is_deleted(), state.fields().life_number());
-        let counts = fold_one(state, envelope, context)?;
-        if !counts || (was_deleted && state.fields().life_number() == life) {
-            return Err(EditRefusal::Deleted);
-        }
+    let (was_deleted, life) = (state.fields().is_deleted(), state.fields().life_number());
+    let counts = fold(state, at, event)?;
+    if !counts || (was_deleted && state.fields().life_number() == life) {
+        return Err(EditRefusal::Deleted);
     }
     Ok(())
 }

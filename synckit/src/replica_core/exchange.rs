@@ -133,7 +133,7 @@ pub(super) struct UnderWay {
 /// Callers that wait, by what they wait for.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    pub(super) edits: Vec<(Ticket, AggregateId)>,
+    pub(super) edits: Vec<(Ticket, Vec<AggregateId>)>,
     pub(super) catch_ups: Vec<(Ticket, Position)>,
     /// Answered by the save that begins next, and by the one under way.
     pub(super) saves: Vec<Ticket>,

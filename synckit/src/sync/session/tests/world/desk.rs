@@ -119,7 +119,7 @@ impl World {
         let Some(desk) = &mut self.nodes[node].desk else { return Ok(()) };
         let ticket = desk.ticket();
         let elapsed = Duration::from_millis(now - desk.began);
-        match desk.core.admit(elapsed, ticket, &wish.aggregate) {
+        match desk.core.admit(elapsed, ticket, std::slice::from_ref(&wish.aggregate)) {
             Turn::Closed => Err(format!("node {node} is closed")),
             Turn::Waits => {
                 desk.turns.insert(ticket, wish);
@@ -129,11 +129,9 @@ impl World {
                 let list = desk.core.newest(&wish.aggregate).map(Notebook::list);
                 let events = written(&list.unwrap_or_default(), &wish.added);
                 self.report.events += events.len() as u64;
-                let draft = EncodedEdit {
-                    aggregate: wish.aggregate.clone(),
-                    events,
-                    metadata: Metadata::new(),
-                };
+                let of_it = |event| (wish.aggregate.clone(), event);
+                let events = events.into_iter().map(of_it).collect();
+                let draft = EncodedEdit { events, metadata: Metadata::new() };
                 let dot = desk.core.stage(ticket, draft, wall);
                 let dot = dot.map_err(|refusal| format!("node {node} refuses: {refusal}"))?;
                 let seen = self.nodes[node].seen_of(&wish.aggregate);

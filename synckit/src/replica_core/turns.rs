@@ -1,0 +1,74 @@
+//! Turns to edit: an edit is made while no other is, and once all that it is about is in memory.
+
+use std::time::Duration;
+
+use super::{Doubt, EditRefusal, EncodedEdit, Phase, ReplicaCore, Settlement, Ticket, Turn};
+use crate::clock::UnixMillis;
+use crate::id::{AggregateId, Dot};
+use crate::registry::State;
+
+impl ReplicaCore {
+    /// Asks for a turn to edit these aggregates.
+    pub(crate) fn admit(
+        &mut self,
+        now: Duration,
+        ticket: Ticket,
+        aggregates: &[AggregateId],
+    ) -> Turn {
+        if self.phase != Phase::Open {
+            return Turn::Closed;
+        }
+        if !self.states.reads_store() {
+            // Those that are not in memory are not in the store either.
+            let absent = aggregates.iter().filter(|aggregate| !self.states.contains(aggregate));
+            let absent: Vec<_> = absent.cloned().collect();
+            self.states.begin(absent);
+        }
+        if self.is_admitted(aggregates) {
+            return Turn::Ready;
+        }
+        self.waiting.edits.push((ticket, aggregates.to_vec()));
+        self.retry_at = None;
+        self.proceed(now);
+        Turn::Waits
+    }
+
+    /// The state that an edit is made against: with everything staged, durable or not. `None` when it is
+    /// not in memory.
+    pub(crate) fn newest(&self, aggregate: &AggregateId) -> Option<&dyn State> {
+        self.edits.newest(aggregate).or_else(|| self.states.get(aggregate))
+    }
+
+    /// Makes an edit that was admitted. Returns the name of its last event; the ticket is answered
+    /// when it is durable and folded, or has failed.
+    ///
+    /// # Errors
+    /// When the edit can never be stored or folded. Nothing of it is left.
+    pub(crate) fn stage(
+        &mut self,
+        ticket: Ticket,
+        draft: EncodedEdit,
+        wall: UnixMillis,
+    ) -> Result<Dot, EditRefusal> {
+        let branches = self.branches.as_ref().ok_or(EditRefusal::NotAdmitted)?;
+        let states = &self.states;
+        self.edits.stage(ticket, draft, |aggregate| states.get(aggregate), branches, wall)
+    }
+
+    fn is_admitted(&self, aggregates: &[AggregateId]) -> bool {
+        let are_here = || aggregates.iter().all(|aggregate| self.states.contains(aggregate));
+        self.doubt == Doubt::None && !self.edits.is_full() && are_here()
+    }
+
+    pub(super) fn admit_waiting(&mut self) {
+        if self.waiting.edits.is_empty() {
+            return;
+        }
+        let closed = self.is_closed();
+        let (admitted, waiting) = std::mem::take(&mut self.waiting.edits)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(_, aggregates)| closed || self.is_admitted(aggregates));
+        self.waiting.edits = waiting;
+        self.settle(admitted.into_iter().map(|(ticket, _)| ticket).collect(), Settlement::Done);
+    }
+}
