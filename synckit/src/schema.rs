@@ -11,7 +11,7 @@ mod text;
 mod check;
 mod proto;
 mod published;
-mod samples;
+pub(crate) mod samples;
 mod readings;
 mod schemas;
 

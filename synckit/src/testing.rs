@@ -4,6 +4,7 @@
 //! - [`store_contract!`] tries a store of your own on everything that
 //!   [`EventStore`](crate::store::EventStore) promises.
 //! - [`transport_contract!`] does the same for a [`Transport`](crate::transport::Transport).
+//! - [`laws!`](crate::laws!) holds aggregates of your own against the laws of merging.
 //! - [`faults`] puts a disk under a [store](crate::store::EventStore) that fails when it is
 //!   told to.
 //!
@@ -20,6 +21,7 @@
 mod author;
 #[cfg(feature = "redb")]
 pub mod faults;
+pub mod laws;
 pub mod store;
 pub mod transport;
 

@@ -4,6 +4,7 @@ mod rules {
     mod conflicts;
     mod edits;
     mod first_write;
+    mod laws;
     mod life;
     mod merging;
     mod own;

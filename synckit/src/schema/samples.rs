@@ -135,7 +135,7 @@ pub(super) fn value(shape: &Shape, seed: u64) -> Option<Vec<u8>> {
 
 /// A payload of these fields, the same for the same seed; `None` when it would be too long or too
 /// deep.
-fn payload(fields: &[FieldSchema], seed: u64) -> Option<Vec<u8>> {
+pub(crate) fn payload(fields: &[FieldSchema], seed: u64) -> Option<Vec<u8>> {
     let mut out = Writer::new();
     Draw(seed).fields(fields, &mut out, 0)?;
     out.finish().ok().filter(|payload| payload.len() <= PAYLOAD_MAX)
