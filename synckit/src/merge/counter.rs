@@ -207,6 +207,14 @@ impl<F: CounterField<A>, A: Amount> Rule<F> for CounterOf<A> {
         value.additions().for_each(|amount| record(CounterOp::Added(amount)));
     }
 
+    fn commutes(_: &CounterOp<A>) -> bool {
+        true
+    }
+
+    fn depends(_: &CounterState, _: &CounterOp<A>) -> Option<Vec<Dot>> {
+        Some(Vec::new())
+    }
+
     fn undo(
         CounterOp::Added(amount): &CounterOp<A>,
         _: &Undoing,
@@ -226,6 +234,11 @@ impl<F: CounterField<A>, A: Amount> EntryRule<F> for CounterOf<A> {
 
     fn reset(state: &mut CounterState, seen: &CounterSeen, at: &At<'_>) {
         state.reset(seen, at);
+    }
+
+    fn reset_depends(state: &CounterState) -> Option<Vec<Dot>> {
+        let unremoved = state.authors.iter().filter(|(_, part)| part.removed.0 < part.last);
+        Some(unremoved.map(|(replica, part)| Dot { replica: *replica, seq: part.last }).collect())
     }
 
     fn affirms(_: &CounterOp<A>) -> bool {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
-use crate::id::ReplicaId;
+use crate::id::{Dot, ReplicaId};
 use crate::merge::bytes::{encoded, read_id, write_id};
 use crate::merge::{At, EntryRule, Given, Handle, Law, MergeState, OpId, RestsOn, Rule};
 use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
@@ -238,6 +238,14 @@ macro_rules! extreme {
                 }
             }
 
+            fn commutes(_: &Self::Op) -> bool {
+                true
+            }
+
+            fn depends(_: &Self::State, _: &Self::Op) -> Option<Vec<Dot>> {
+                Some(Vec::new())
+            }
+
             fn rests_on(state: &Self::State) -> RestsOn {
                 state.rests_on()
             }
@@ -250,6 +258,11 @@ macro_rules! extreme {
 
             fn reset(state: &mut Self::State, (): &(), at: &At<'_>) {
                 state.forget(at);
+            }
+
+            fn reset_depends(state: &Self::State) -> Option<Vec<Dot>> {
+                let writes = state.authors.values().flatten();
+                Some(writes.map(|(id, _)| id.dot).collect())
             }
 
             fn affirms(_: &Self::Op) -> bool {

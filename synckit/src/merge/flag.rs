@@ -5,6 +5,7 @@
 //! The state is the writes that no other write's author had seen; the flag is on when one of them
 //! turned it on.
 
+use crate::id::Dot;
 use crate::merge::{At, EntryRule, Handle, Heads, Law, OpenConflicts, RestsOn, Rule, Undoing};
 use crate::wire::{self, Shape};
 
@@ -69,6 +70,10 @@ impl<F: FlagField> Rule<F> for Flag {
         record(FlagOp::Set(value.is_on()));
     }
 
+    fn depends(state: &Heads<bool>, _: &FlagOp) -> Option<Vec<Dot>> {
+        Some(state.dots())
+    }
+
     fn rests_on(state: &Heads<bool>) -> RestsOn {
         let on = state.iter().any(|head| head.value);
         RestsOn::heads(state.iter().filter(|head| head.value == on))
@@ -97,6 +102,10 @@ impl<F: FlagField> EntryRule<F> for Flag {
 
     fn reset(state: &mut Heads<bool>, (): &(), at: &At<'_>) {
         state.forget(at);
+    }
+
+    fn reset_depends(state: &Heads<bool>) -> Option<Vec<Dot>> {
+        Some(state.dots())
     }
 
     fn affirms(_: &FlagOp) -> bool {

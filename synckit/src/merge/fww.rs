@@ -6,6 +6,7 @@
 
 use crate::clock::Hlc;
 use crate::conflict::Write;
+use crate::id::Dot;
 use crate::merge::bytes::{read_id, write_id};
 use crate::merge::{At, Given, Handle, Law, MergeState, OpId, OpenConflicts, RestsOn, Rule};
 use crate::wire::{self, Field, Reader, Shape, WireError, WireType, Writer};
@@ -110,6 +111,10 @@ impl<F: FwwField> Rule<F> for Fww {
 
     fn create(value: &F, record: &mut dyn FnMut(FwwOp<F>)) {
         record(FwwOp::Set(value.clone()));
+    }
+
+    fn depends(state: &FirstWrites<F>, _: &FwwOp<F>) -> Option<Vec<Dot>> {
+        Some(state.writes.iter().map(|write| write.id.dot).collect())
     }
 
     fn rests_on(state: &FirstWrites<F>) -> RestsOn {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::id::Dot;
 use crate::merge::elements::{AuthorIds, Elements};
 use crate::merge::{At, EntryRule, Given, Handle, Law, MergeState, Reads, Rule, SetField};
 use crate::wire::{Reader, Shape, Value, WireError, Writer};
@@ -56,6 +57,14 @@ impl<F: SetField> Rule<F> for GrowSet {
     fn create(value: &F, record: &mut dyn FnMut(Self::Op)) {
         value.elements().for_each(|element| record(GrowSetOp::Inserted(element.clone())));
     }
+
+    fn commutes(_: &Self::Op) -> bool {
+        true
+    }
+
+    fn depends(_: &Self::State, _: &Self::Op) -> Option<Vec<Dot>> {
+        Some(Vec::new())
+    }
 }
 
 impl<F: SetField> EntryRule<F> for GrowSet {
@@ -68,6 +77,10 @@ impl<F: SetField> EntryRule<F> for GrowSet {
             ids.forget(at);
             !ids.is_empty()
         });
+    }
+
+    fn reset_depends(state: &Self::State) -> Option<Vec<Dot>> {
+        Some(state.elements.iter().flat_map(|(_, ids)| ids.dots()).collect())
     }
 
     fn affirms(_: &Self::Op) -> bool {

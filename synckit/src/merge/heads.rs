@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::clock::Hlc;
 use crate::conflict::Write;
+use crate::id::Dot;
 use crate::merge::bytes::{read_id, write_id};
 use crate::merge::{At, MergeState, OpId, OpenConflicts};
 use crate::wire::{Field, Reader, WireError, WireType, Writer};
@@ -70,6 +71,11 @@ impl<T> Heads<T> {
         let new = Head { value, hlc: at.hlc(), id: at.id() };
         let place = self.heads.partition_point(|head| head.order() > new.order());
         self.heads.insert(place, new);
+    }
+
+    /// The events that made them.
+    pub(super) fn dots(&self) -> Vec<Dot> {
+        self.heads.iter().map(|head| head.id.dot).collect()
     }
 
     /// Drops the writes that the author of the operation had seen.

@@ -4,6 +4,7 @@
 //! operations. Because clocks agree with causality, a write beats what its author had seen. The other
 //! heads are in conflict with it, unless they hold the same value.
 
+use crate::id::Dot;
 use crate::merge::{
     At, EntryRule, Given, Handle, Heads, Law, OpenConflicts, RestsOn, Rule, Undoing,
 };
@@ -56,6 +57,10 @@ impl<F: LwwField> Rule<F> for Lww {
         record(LwwOp::Set(value.clone()));
     }
 
+    fn depends(state: &Heads<F>, _: &LwwOp<F>) -> Option<Vec<Dot>> {
+        Some(state.dots())
+    }
+
     fn rests_on(state: &Heads<F>) -> RestsOn {
         RestsOn::heads(state.last())
     }
@@ -78,6 +83,10 @@ impl<F: LwwField> EntryRule<F> for Lww {
 
     fn reset(state: &mut Heads<F>, (): &(), at: &At<'_>) {
         state.forget(at);
+    }
+
+    fn reset_depends(state: &Heads<F>) -> Option<Vec<Dot>> {
+        Some(state.dots())
     }
 
     fn affirms(_: &LwwOp<F>) -> bool {

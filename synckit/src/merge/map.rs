@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
+use crate::id::Dot;
 use crate::merge::bytes::encoded;
 use crate::merge::elements::AuthorIds;
 use crate::merge::{
@@ -92,6 +93,11 @@ impl<S: MergeState> Kept<S> {
         Self { alive: AuthorIds::default(), state: S::default() }
     }
 
+    /// The operations that a removal of the entry takes away.
+    fn reset_depends<V, R: EntryRule<V, State = S>>(&self) -> Option<Vec<Dot>> {
+        Some(self.alive.dots().chain(R::reset_depends(&self.state)?).collect())
+    }
+
     fn is_left(&self) -> bool {
         !self.alive.is_empty() || self.state != S::default()
     }
@@ -114,16 +120,20 @@ impl<K: Value + Ord, S: MergeState> MapState<K, S> {
         }
     }
 
+    /// What is kept of an entry, whether it exists or not.
+    fn kept(&self, key: &K) -> Option<&Kept<S>> {
+        self.entries.get(&(key.clone(), encoded(key).ok()?))
+    }
+
     /// The state of an entry that exists.
     pub(super) fn entry(&self, key: &K) -> Option<&S> {
-        let kept = self.entries.get(&(key.clone(), encoded(key).ok()?))?;
+        let kept = self.kept(key)?;
         (!kept.alive.is_empty()).then_some(&kept.state)
     }
 
     /// True when an entry exists by operations alone that are taken back.
     fn is_alive_by(&self, key: &K, by: &Undoing) -> bool {
-        let kept = encoded(key).ok().and_then(|bytes| self.entries.get(&(key.clone(), bytes)));
-        kept.is_some_and(|kept| kept.alive.dots().all(|dot| by.made(dot)))
+        self.kept(key).is_some_and(|kept| kept.alive.dots().all(|dot| by.made(dot)))
     }
 
     fn existing(&self) -> impl Iterator<Item = (&K, &S)> {
@@ -166,6 +176,23 @@ impl<F: MapField, R: EntryRule<F::Value>> Rule<F> for Map<R> {
     fn create(value: &F, record: &mut dyn FnMut(Self::Op)) {
         for (key, value) in value.entries() {
             R::create(value, &mut |op| record(MapOp::Entry { key: key.clone(), op }));
+        }
+    }
+
+    fn commutes(op: &Self::Op) -> bool {
+        matches!(op, MapOp::Entry { op, .. } if R::commutes(op))
+    }
+
+    fn depends(state: &Self::State, op: &Self::Op) -> Option<Vec<Dot>> {
+        match op {
+            MapOp::Entry { key, op } => match state.kept(key) {
+                Some(kept) => R::depends(&kept.state, op),
+                None => Some(Vec::new()),
+            },
+            MapOp::Removed { key, .. } => match state.kept(key) {
+                Some(kept) => kept.reset_depends::<F::Value, R>(),
+                None => Some(Vec::new()),
+            },
         }
     }
 
@@ -225,6 +252,14 @@ impl<F: MapField, R: EntryRule<F::Value>> EntryRule<F> for Map<R> {
             R::reset(&mut kept.state, &R::Seen::of_entry(seen, key), at);
             kept.is_left()
         });
+    }
+
+    fn reset_depends(state: &Self::State) -> Option<Vec<Dot>> {
+        let mut dots = Vec::new();
+        for kept in state.entries.values() {
+            dots.append(&mut kept.reset_depends::<F::Value, R>()?);
+        }
+        Some(dots)
     }
 
     fn affirms(op: &Self::Op) -> bool {

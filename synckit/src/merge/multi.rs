@@ -3,6 +3,7 @@
 //! The multi-value register of Shapiro, Preguiça, Baquero and Zawirski, "A Comprehensive Study of
 //! Convergent and Commutative Replicated Data Types", 2011: the state is the concurrent heads.
 
+use crate::id::Dot;
 use crate::merge::{
     At, EntryRule, Given, Handle, Heads, Law, OpenConflicts, RestsOn, Rule, Undoing,
 };
@@ -115,6 +116,10 @@ impl<F: MultiField> Rule<F> for Multi {
         record(MultiOp::Set(value.last()));
     }
 
+    fn depends(state: &Self::State, _: &Self::Op) -> Option<Vec<Dot>> {
+        Some(state.dots())
+    }
+
     fn rests_on(state: &Self::State) -> RestsOn {
         RestsOn::heads(state.iter())
     }
@@ -143,6 +148,10 @@ impl<F: MultiField> EntryRule<F> for Multi {
 
     fn reset(state: &mut Self::State, (): &(), at: &At<'_>) {
         state.forget(at);
+    }
+
+    fn reset_depends(state: &Self::State) -> Option<Vec<Dot>> {
+        Some(state.dots())
     }
 
     fn affirms(_: &Self::Op) -> bool {

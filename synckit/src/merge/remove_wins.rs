@@ -47,6 +47,10 @@ impl LastOps {
         self.0.is_empty()
     }
 
+    fn dots(&self) -> impl Iterator<Item = Dot> {
+        self.0.values().map(|(_, id)| id.dot)
+    }
+
     fn insert(&mut self, at: &At<'_>) {
         self.0.insert(at.id().dot.replica, at.order());
     }
@@ -180,6 +184,15 @@ impl<F: SetField> Rule<F> for RemoveWinsSet {
         value.elements().for_each(|element| record(SetOp::Inserted(element.clone())));
     }
 
+    fn depends(state: &Self::State, op: &Self::Op) -> Option<Vec<Dot>> {
+        let dots: fn(&Sides) -> Vec<Dot> = match op {
+            SetOp::Inserted(_) => |sides| sides.removed.dots().collect(),
+            SetOp::Removed(_) => |sides| sides.inserted.dots().collect(),
+        };
+        let (SetOp::Inserted(element) | SetOp::Removed(element)) = op;
+        Some(state.elements.equal(element).flat_map(dots).collect())
+    }
+
     fn rests_on(state: &Self::State) -> RestsOn {
         let shown = state.elements.iter().filter(|(element, _)| state.contains(element));
         let ids = shown.flat_map(|(_, sides)| sides.inserted.0.values());
@@ -207,6 +220,11 @@ impl<F: SetField> EntryRule<F> for RemoveWinsSet {
             sides.removed.forget(at);
             sides.is_left()
         });
+    }
+
+    fn reset_depends(state: &Self::State) -> Option<Vec<Dot>> {
+        let sides = state.elements.iter().map(|(_, sides)| sides);
+        Some(sides.flat_map(|of| of.inserted.dots().chain(of.removed.dots())).collect())
     }
 
     fn affirms(op: &Self::Op) -> bool {

@@ -6,6 +6,7 @@
 
 use std::marker::PhantomData;
 
+use crate::id::Dot;
 use crate::merge::{At, Given, Handle, Head, Heads, Law, OpenConflicts, RestsOn, Rule, Undoing};
 use crate::wire::{self, Shape};
 
@@ -64,6 +65,10 @@ impl<F: ResolveField, G: Resolver<F>> Rule<F> for ResolveBy<G> {
 
     fn create(value: &F, record: &mut dyn FnMut(ResolveOp<F>)) {
         record(ResolveOp::Set(value.clone()));
+    }
+
+    fn depends(state: &Heads<F>, _: &ResolveOp<F>) -> Option<Vec<Dot>> {
+        Some(state.dots())
     }
 
     fn rests_on(state: &Heads<F>) -> RestsOn {

@@ -115,6 +115,21 @@ pub trait Rule<F>: 'static {
     /// Records the operations that make a fresh field this one.
     fn create(value: &F, record: &mut dyn FnMut(Self::Op));
 
+    /// True when the operation takes effect whatever its author had seen.
+    fn commutes(op: &Self::Op) -> bool {
+        let _ = op;
+        false
+    }
+
+    /// The operations that `op` takes the place of, or takes away, where its author sees this state;
+    /// `None` for all that are in it. They are its causal context: what it does not name counts as
+    /// concurrent. So a context is as long as there are concurrent operations, and not as there are
+    /// writers.
+    fn depends(state: &Self::State, op: &Self::Op) -> Option<Vec<Dot>> {
+        let _ = (state, op);
+        None
+    }
+
     /// The events that the shown value rests on, for explanations.
     fn rests_on(state: &Self::State) -> RestsOn {
         let _ = state;
@@ -192,6 +207,13 @@ pub trait EntryRule<V>: Rule<V> {
     /// Forgets what the author of the removal at `at` had seen.
     fn reset(state: &mut Self::State, seen: &Self::Seen, at: &At<'_>);
 
+    /// The operations that a removal takes away where its author sees this state; `None` for all that
+    /// are in it.
+    fn reset_depends(state: &Self::State) -> Option<Vec<Dot>> {
+        let _ = state;
+        None
+    }
+
     /// True when the operation makes the entry exist.
     fn affirms(op: &Self::Op) -> bool;
 }
@@ -242,6 +264,14 @@ pub trait AnyField: Send + Sync {
 
     #[doc(hidden)]
     fn conflicts(&self, state: &dyn AnyState, open: &mut Conflicts<'_>);
+
+    /// True when the operation, an `Option<R::Op>` that holds one, needs no context.
+    #[doc(hidden)]
+    fn commutes(&self, op: &dyn Any) -> bool;
+
+    /// The events that the operation depends on; `None` for all.
+    #[doc(hidden)]
+    fn depends(&self, state: Option<&dyn AnyState>, op: &dyn Any) -> Option<Vec<Dot>>;
 
     #[doc(hidden)]
     fn rests_on(&self, state: &dyn AnyState) -> RestsOn;
@@ -362,6 +392,20 @@ impl<F: 'static, R: Rule<F>> AnyField for FieldRule<F, R> {
             && !self.quiet
         {
             R::conflicts(state, &mut OpenConflicts::of_field(self.name, &R::LAW, open));
+        }
+    }
+
+    fn commutes(&self, op: &dyn Any) -> bool {
+        let op = op.downcast_ref::<Option<R::Op>>().and_then(Option::as_ref);
+        op.is_some_and(R::commutes)
+    }
+
+    fn depends(&self, state: Option<&dyn AnyState>, op: &dyn Any) -> Option<Vec<Dot>> {
+        let op = op.downcast_ref::<Option<R::Op>>()?.as_ref()?;
+        match state {
+            Some(state) => R::depends((state as &dyn Any).downcast_ref()?, op),
+            // Nothing is there that it could depend on.
+            None => Some(Vec::new()),
         }
     }
 

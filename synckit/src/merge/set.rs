@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::id::Dot;
 use crate::merge::elements::{AuthorIds, Elements};
 use crate::merge::{At, EntryRule, Given, Handle, Law, MergeState, Reads, RestsOn, Rule, Undoing};
 use crate::wire::{self, Reader, Shape, Value, WireError, Writer};
@@ -131,17 +132,36 @@ impl<F: SetField> Rule<F> for Set {
         value.elements().for_each(|element| record(SetOp::Inserted(element.clone())));
     }
 
+    fn commutes(op: &Self::Op) -> bool {
+        matches!(op, SetOp::Inserted(_))
+    }
+
+    fn depends(state: &Self::State, op: &Self::Op) -> Option<Vec<Dot>> {
+        Some(match op {
+            SetOp::Inserted(_) => Vec::new(),
+            SetOp::Removed(element) => {
+                state.insertions.equal(element).flat_map(AuthorIds::dots).collect()
+            }
+        })
+    }
+
     fn rests_on(state: &Self::State) -> RestsOn {
         RestsOn::Events(state.insertions.iter().flat_map(|(_, ids)| ids.dots()).collect())
     }
 
     fn undo(
         op: &Self::Op,
-        _: &Undoing,
+        by: &Undoing,
         before: &Self::State,
         now: &Self::State,
     ) -> Option<Vec<Self::Op>> {
-        Some(op.undo(|element| before.contains(element), |element| now.contains(element)))
+        let made = |element: &_| {
+            now.insertions.equal(element).flat_map(AuthorIds::dots).all(|dot| by.made(dot))
+        };
+        Some(op.undo(
+            |element| before.contains(element) || !made(element),
+            |element| now.contains(element),
+        ))
     }
 }
 
@@ -155,6 +175,10 @@ impl<F: SetField> EntryRule<F> for Set {
             ids.forget(at);
             !ids.is_empty()
         });
+    }
+
+    fn reset_depends(state: &Self::State) -> Option<Vec<Dot>> {
+        Some(state.insertions.iter().flat_map(|(_, ids)| ids.dots()).collect())
     }
 
     fn affirms(op: &Self::Op) -> bool {

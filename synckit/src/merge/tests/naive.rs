@@ -22,12 +22,12 @@ const DELIVERIES: usize = 3;
 pub(super) struct Made<O> {
     pub(super) op: O,
     pub(super) at: Moment,
-    seen: BTreeSet<usize>,
+    seen: BTreeSet<Dot>,
 }
 
 impl<O> Made<O> {
     pub(super) fn saw(&self, other: &Self) -> bool {
-        self.at.dot != other.at.dot && self.at.stamp().saw(other.at.dot)
+        self.seen.contains(&other.at.dot)
     }
 
     pub(super) const fn order(&self) -> (Hlc, Dot) {
@@ -64,7 +64,7 @@ pub(super) fn holds_with<F, R>(
     for seed in 0..HISTORIES {
         let rng = &mut Rng(seed);
         let kind = Kind::of(seed);
-        let history = history(rng, kind, &draw, &commutes);
+        let history = history::<F, R>(rng, kind, &draw, &commutes);
         let first = delivered::<F, R>(rng, &history);
         for _ in 1..DELIVERIES {
             let again = delivered::<F, R>(rng, &history);
@@ -87,7 +87,10 @@ pub(super) fn holds_with<F, R>(
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
+    /// Contexts name what operations depend on.
     Sound,
+    /// Contexts name all that their authors had seen.
+    FullContexts,
     /// Contexts name fewer events than their authors had seen.
     ShortContexts,
     /// Clock readings have nothing to do with causes.
@@ -96,25 +99,26 @@ enum Kind {
 
 impl Kind {
     const fn of(seed: u64) -> Self {
-        match seed % 4 {
+        match seed % 5 {
             0 => Self::ShortContexts,
             1 => Self::FaultyClocks,
+            2 => Self::FullContexts,
             _ => Self::Sound,
         }
     }
 }
 
-fn history<O: Clone>(
+fn history<F, R: Rule<F>>(
     rng: &mut Rng,
     kind: Kind,
-    draw: impl Fn(&mut Rng) -> O,
-    commutes: impl Fn(&O) -> bool,
-) -> Vec<Made<O>> {
+    draw: impl Fn(&mut Rng) -> R::Op,
+    commutes: impl Fn(&R::Op) -> bool,
+) -> Vec<Made<R::Op>> {
     let replicas = 2 + rng.below(5);
     let steps = 3 + rng.below(18);
     let joins: Vec<_> =
         (0..replicas).map(|place| if place < 2 { 0 } else { rng.below(steps) }).collect();
-    let mut made: Vec<Made<O>> = Vec::new();
+    let mut made: Vec<Made<R::Op>> = Vec::new();
     let mut logs: Vec<Vec<usize>> = vec![Vec::new(); replicas];
     for step in 0..steps {
         let present: Vec<_> = (0..replicas).filter(|place| joins[*place] <= step).collect();
@@ -139,11 +143,19 @@ fn history<O: Clone>(
         let own = |event: &&usize| made[**event].at.dot.replica == replica;
         let seq = seen.iter().filter(own).count() as u64 + 1;
         let op = draw(rng);
-        let mut context = VectorClock::new();
-        for event in seen.iter().filter(|event| !own(event) && !commutes(&op)) {
-            if kind != Kind::ShortContexts || rng.below(4) > 0 {
-                context.advance(made[*event].at.dot).unwrap();
+        assert_eq!(R::commutes(&op), commutes(&op));
+        let seen: BTreeSet<_> = seen.iter().map(|event| made[*event].at.dot).collect();
+        let named = match kind {
+            Kind::ShortContexts => seen.iter().filter(|_| rng.below(4) > 0).copied().collect(),
+            Kind::FullContexts => seen.iter().copied().collect(),
+            Kind::Sound | Kind::FaultyClocks => {
+                let state = folded::<F, R>(logs[author].iter().map(|event| &made[*event]));
+                R::depends(&state, &op).unwrap_or_else(|| seen.iter().copied().collect())
             }
+        };
+        let mut context = VectorClock::new();
+        for dot in named.into_iter().filter(|dot| dot.replica != replica && !commutes(&op)) {
+            context.advance(dot).unwrap();
         }
         let dot = Dot { replica, seq };
         logs[author].push(made.len());
@@ -152,13 +164,26 @@ fn history<O: Clone>(
     made
 }
 
+/// The state after operations.
+fn folded<'a, F, R: Rule<F>>(made: impl Iterator<Item = &'a Made<R::Op>>) -> R::State {
+    let mut state = R::State::default();
+    for Made { op, at, .. } in made {
+        R::fold(&mut state, op.clone(), &At::new(at.stamp(), 0));
+    }
+    state
+}
+
 /// The state after the operations in some order that a log admits, stored and read now and then.
 fn delivered<F, R: Rule<F>>(rng: &mut Rng, history: &[Made<R::Op>]) -> R::State {
     let mut folded = BTreeSet::new();
     let mut state = R::State::default();
     while folded.len() < history.len() {
+        let waits_for = |event: usize, before: usize| {
+            before != event && history[event].at.stamp().saw(history[before].at.dot)
+        };
         let is_next = |event: &usize| {
-            !folded.contains(event) && history[*event].seen.iter().all(|seen| folded.contains(seen))
+            let mut before = (0..history.len()).filter(|before| waits_for(*event, *before));
+            !folded.contains(event) && before.all(|before| folded.contains(&before))
         };
         let next: Vec<_> = (0..history.len()).filter(is_next).collect();
         let event = next[rng.below(next.len())];

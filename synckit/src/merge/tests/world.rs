@@ -67,7 +67,10 @@ pub(super) enum Change {
 
 #[derive(Clone, Debug)]
 pub(super) struct Event {
+    /// Its context names what it depends on.
     pub(super) at: Moment,
+    /// All that its author had seen, where its effect depends on that.
+    past: VectorClock,
     pub(super) change: Change,
 }
 
@@ -156,6 +159,47 @@ impl State {
         }
     }
 
+    /// The events that a change depends on.
+    fn depends(&self, change: &Change) -> Vec<Dot> {
+        match change {
+            Change::Title(_) => on::<String, Lww>(&self.title, LwwOp::Set(String::new())),
+            Change::Remove(n) => on::<BTreeSet<u8>, Set>(&self.tags, SetOp::Removed(*n)),
+            Change::Label(key, _) => {
+                let op = MapOp::Entry { key: *key, op: LwwOp::Set(String::new()) };
+                on::<BTreeMap<u8, String>, Map<Lww>>(&self.labels, op)
+            }
+            Change::Unlabel(key) => on::<BTreeMap<u8, String>, Map<Lww>>(
+                &self.labels,
+                MapOp::Removed { key: *key, seen: () },
+            ),
+            Change::Drop(key, seen) => {
+                let op = MapOp::Removed { key: *key, seen: seen.clone() };
+                on::<BTreeMap<u8, i64>, Map<Counter>>(&self.held, op)
+            }
+            Change::Leave(key, n) => {
+                let op = MapOp::Entry { key: *key, op: SetOp::Removed(*n) };
+                on::<BTreeMap<u8, BTreeSet<u8>>, Map<Set>>(&self.groups, op)
+            }
+            Change::Disband(key) => on::<BTreeMap<u8, BTreeSet<u8>>, Map<Set>>(
+                &self.groups,
+                MapOp::Removed { key: *key, seen: () },
+            ),
+            Change::Level(key) => on::<BTreeMap<u8, u8>, Map<Max>>(
+                &self.peaks,
+                MapOp::Removed { key: *key, seen: () },
+            ),
+            Change::Unstock(key, inner, seen) => {
+                let op = MapOp::Removed { key: *inner, seen: seen.clone() };
+                on::<Shelves, Map<Map<Counter>>>(&self.shelves, MapOp::Entry { key: *key, op })
+            }
+            Change::Clear(key, seen) => {
+                let op = MapOp::Removed { key: *key, seen: seen.clone() };
+                on::<Shelves, Map<Map<Counter>>>(&self.shelves, op)
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Fills in what a removal carries: the sums that its author has seen.
     fn look(&self, change: &mut Change) {
         let sums = |state: Option<&CounterState>| {
@@ -234,7 +278,8 @@ impl Change {
 
 impl Event {
     pub(super) fn saw(&self, other: &Self) -> bool {
-        self.at.dot != other.at.dot && self.at.stamp().saw(other.at.dot)
+        let at = Stamp { context: &self.past, ..self.at.stamp() };
+        self.at.dot != other.at.dot && at.saw(other.at.dot)
     }
 }
 
@@ -254,19 +299,30 @@ pub(super) fn history() -> impl Strategy<Value = Vec<Event>> {
             }
             let replica = ReplicaId::from_bytes([u8::try_from(author).unwrap(); 32]);
             let dot = Dot { replica, seq: seen[author].get(&replica) + 1 };
-            let mut context = VectorClock::new();
-            let others = seen[author].iter().filter(|dot| dot.replica != replica);
-            others.filter(|_| !change.commutes()).for_each(|dot| context.advance(dot).unwrap());
+            let is_of_others = |dot: &Dot| dot.replica != replica && !change.commutes();
+            let past = clock_of(seen[author].iter().filter(is_of_others));
+            let named = state_of(&events, &seen[author]).depends(&change);
+            let context = clock_of(named.into_iter().filter(is_of_others));
             clocks[author] += 1 + late;
             seen[author].advance(dot).unwrap();
             if matches!(change, Change::Drop(..) | Change::Unstock(..) | Change::Clear(..)) {
                 state_of(&events, &seen[author]).look(&mut change);
             }
             let at = Moment { dot, hlc: Hlc::from_bits(clocks[author]), context };
-            events.push(Event { at, change });
+            events.push(Event { at, past, change });
         }
         events
     })
+}
+
+fn clock_of(dots: impl Iterator<Item = Dot>) -> VectorClock {
+    let mut clock = VectorClock::new();
+    dots.for_each(|dot| clock.advance(dot).unwrap());
+    clock
+}
+
+fn on<F, R: Rule<F>>(state: &R::State, op: R::Op) -> Vec<Dot> {
+    R::depends(state, &op).unwrap()
 }
 
 /// The state of an author who has seen these of the events.
