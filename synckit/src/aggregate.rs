@@ -11,6 +11,11 @@ mod life;
 
 use std::fmt;
 
+#[cfg_attr(
+    not(feature = "testing"),
+    allow(unused_imports, reason = "the laws play histories")
+)]
+pub(crate) use edit::depending;
 pub use edit::{Edit, EventOf, Recorded, edit, record};
 pub use fields::Fields;
 pub(crate) use fold::{LifeChange, life_change, operations};

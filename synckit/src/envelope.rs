@@ -37,7 +37,7 @@ pub struct Envelope {
     pub event: EventRef,
     /// The author's hybrid clock.
     pub hlc: Hlc,
-    /// Events of the aggregate that the author had seen; empty when the event needs none.
+    /// Events of the aggregate that the author had seen and that this one depends on.
     pub context: Context,
     /// True if it is the last event of its commit. A commit is never applied in part.
     pub last: bool,
@@ -49,7 +49,8 @@ pub struct Envelope {
     pub payload: Bytes,
 }
 
-/// Events of an aggregate that an author had seen, one row per branch of an author.
+/// Events of an aggregate that an author had seen and that another event of its depends on, one row per
+/// branch of an author.
 ///
 /// The author's own earlier events are implied.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]

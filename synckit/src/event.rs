@@ -11,7 +11,7 @@ use std::fmt::Debug;
 use bytes::Bytes;
 use synckit_lock::shape::same;
 
-use crate::id::Name;
+use crate::id::{Dot, Name};
 use crate::wire::{Lineage, Reader, Unknown, WireError, Writer};
 
 pub use crate::wire::FieldSchema;
@@ -223,10 +223,23 @@ pub struct EventRef {
 pub struct EncodedEvent {
     /// The event's name and version.
     pub event: EventRef,
-    /// True if it is stored without a causal context.
-    pub commutes: bool,
+    /// The earlier events that its causal context names.
+    pub depends_on: DependsOn,
     /// The canonical bytes of its fields.
     pub payload: Bytes,
+}
+
+/// The events that another one depends on: those that it takes the place of, or takes away. Whatever its
+/// author had seen besides counts as concurrent to it, because nothing comes of it either way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum DependsOn {
+    /// None: it is stored without a causal context.
+    Nothing,
+    /// All that its author has seen of the aggregate.
+    Everything,
+    /// These, under the identities of merging. Of each author the last one stands for those before it.
+    Events(Vec<Dot>),
 }
 
 /// Reason why an event could not be turned into bytes.
@@ -321,7 +334,7 @@ pub fn encode<E: SyncEvent>(event: &E) -> Result<EncodedEvent, EncodeError> {
         out.finish().map_err(|source| EncodeError::Value { name: kind.name, source })?.into();
     Ok(EncodedEvent {
         event: EventRef { name, version: kind.version, min_reader: kind.min_reader },
-        commutes: kind.commutes,
+        depends_on: if kind.commutes { DependsOn::Nothing } else { DependsOn::Everything },
         payload,
     })
 }

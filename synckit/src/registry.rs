@@ -28,7 +28,7 @@ use crate::block::Entry;
 use crate::clock::Hlc;
 use crate::conflict::{Conflict, Conflicts};
 use crate::envelope::CONTEXT_ROWS_MAX;
-use crate::event::{self, DecodeError, EventKind, EventRef, SyncEvent};
+use crate::event::{self, DecodeError, DependsOn, EventKind, EventRef, SyncEvent};
 use crate::id::{AggregateId, Dot, IdError, Name, ReplicaId};
 use crate::merge::{AnyField, read_dot, write_dot};
 use crate::schema::{Draft, Published, Reread, Schemas, proto, reread};
@@ -323,8 +323,8 @@ pub(crate) trait State: fmt::Debug + Send + Sync {
     /// A copy, to try a fold on or to return to.
     fn duplicate(&self) -> Box<dyn State>;
 
-    /// The context of an author that sees this state, bounded.
-    fn context(&self, author: &ReplicaId) -> VectorClock;
+    /// The context of an event whose author sees this state, bounded.
+    fn context(&self, author: &ReplicaId, depends_on: &DependsOn) -> VectorClock;
 
     /// The greatest clock reading among the events folded.
     fn latest(&self) -> Hlc;
@@ -421,13 +421,20 @@ impl State for Folded {
         Box::new(self.clone())
     }
 
-    fn context(&self, author: &ReplicaId) -> VectorClock {
+    fn context(&self, author: &ReplicaId, depends_on: &DependsOn) -> VectorClock {
         let mut context = VectorClock::new();
         // What begins the aggregate's life comes first: an event that has seen none of it is about a
         // life that is over.
-        let begun = self.fields.life().into_iter().flat_map(Life::begun);
-        let begun = begun.map(|dot| Dot { seq: self.seen.get(&dot.replica), ..dot });
-        let others = begun.chain(self.seen.iter()).filter(|dot| dot.replica != *author);
+        let on: Vec<_> = match depends_on {
+            DependsOn::Nothing => return context,
+            DependsOn::Events(on) => on.clone(),
+            DependsOn::Everything => {
+                let begun = self.fields.life().into_iter().flat_map(Life::begun);
+                let begun = begun.map(|dot| Dot { seq: self.seen.get(&dot.replica), ..dot });
+                begun.chain(self.seen.iter()).collect()
+            }
+        };
+        let others = on.into_iter().filter(|dot| dot.replica != *author);
         for dot in others {
             if context.len() == CONTEXT_ROWS_MAX {
                 break;

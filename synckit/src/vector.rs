@@ -108,7 +108,8 @@ pub struct Stamp<'a> {
     pub dot: Dot,
     /// The author's hybrid clock.
     pub hlc: Hlc,
-    /// Context: what the author had seen of the aggregate. Its own earlier events are implied.
+    /// Context: what the author had seen of the aggregate that the event depends on. Its own earlier
+    /// events are implied.
     pub context: &'a VectorClock,
 }
 

@@ -4,10 +4,11 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{Aggregate, Fields};
+use super::{Aggregate, Fields, LifeChange, life_change, operations};
 use crate::clock::Hlc;
-use crate::event::{self, EncodeError, EncodedEvent};
+use crate::event::{self, DependsOn, EncodeError, EncodedEvent};
 use crate::id::{Dot, ReplicaId};
 use crate::merge::{AnyState, Root, Rule};
 use crate::vector::{Stamp, VectorClock};
@@ -68,7 +69,7 @@ pub fn record<A: Aggregate>(
 impl<A: Aggregate> Edit<'_, A> {
     /// Records a domain event, or a field event made by hand.
     pub fn emit(&mut self, event: impl EventOf<A>) {
-        self.draft.push(event::encode(&event.into()));
+        self.draft.emit(event::encode(&event.into()));
     }
 
     /// The root behind the handles, and the place of the edit's first event.
@@ -195,6 +196,9 @@ struct EditRoot<'a> {
     work: RefCell<Work>,
     encode: fn(Taken<'_>) -> Option<Result<EncodedEvent, EncodeError>>,
     fold: fn(&EncodedEvent, &mut Fields, &Stamp<'_>),
+    depending: fn(EncodedEvent, &Fields) -> EncodedEvent,
+    /// The aggregate has never been deleted, so that an event need not tell its life.
+    is_first_life: bool,
 }
 
 struct Work {
@@ -207,9 +211,28 @@ struct Work {
 
 impl<'a> EditRoot<'a> {
     fn new<A: Aggregate>(fields: &Fields, at: Stamp<'a>) -> Self {
+        let is_first_life = fields.is_first_life();
         let fields = fields.clone();
-        let work = Work { events: Vec::new(), error: None, fields, folded: 0 };
-        Self { at, work: RefCell::new(work), encode: encode::<A>, fold: fold::<A> }
+        let work = RefCell::new(Work { events: Vec::new(), error: None, fields, folded: 0 });
+        let (encode, fold, depending) = (encode::<A>, fold::<A>, depending::<A>);
+        Self { at, work, encode, fold, depending, is_first_life }
+    }
+
+    fn emit(&self, event: Result<EncodedEvent, EncodeError>) {
+        self.push(event.map(|event| {
+            if self.is_first_life && event.depends_on == DependsOn::Nothing {
+                return event;
+            }
+            self.fields(|fields| (self.depending)(event, fields))
+        }));
+    }
+
+    fn depends_on(&self, field: usize, op: &dyn Any) -> DependsOn {
+        let commutes = self.work.borrow().fields.commutes(field, op);
+        if self.is_first_life && commutes {
+            return DependsOn::Nothing;
+        }
+        self.fields(|fields| fields.of_life(fields.depends(field, op)))
     }
 
     fn push(&self, event: Result<EncodedEvent, EncodeError>) {
@@ -248,8 +271,9 @@ impl Work {
 
 impl Root for EditRoot<'_> {
     fn record(&self, field: usize, op: &mut dyn Any) {
+        let depends_on = self.depends_on(field, op);
         if let Some(event) = (self.encode)(Taken::new(field, op)) {
-            self.push(event);
+            self.push(event.map(|event| EncodedEvent { depends_on, ..event }));
         }
     }
 
@@ -276,4 +300,32 @@ fn fold<A: Aggregate>(event: &EncodedEvent, fields: &mut Fields, at: &Stamp<'_>)
     if let Ok(event) = event::decode::<A::Event>(&event.event, &event.payload) {
         fields.fold::<A>(event, at);
     }
+}
+
+/// The event together with what it depends on where its author sees this state.
+pub(crate) fn depending<A: Aggregate>(event: EncodedEvent, fields: &Fields) -> EncodedEvent {
+    if fields.is_first_life() && event.depends_on == DependsOn::Nothing {
+        return event;
+    }
+    let depends_on = fields.of_life(depends_on::<A>(&event, fields));
+    EncodedEvent { depends_on, ..event }
+}
+
+/// The events that those of an edit depend on; `None` for all, also when the application's code panics on
+/// it, which is told when the edit is tried.
+fn depends_on<A: Aggregate>(event: &EncodedEvent, fields: &Fields) -> Option<Vec<Dot>> {
+    let decode = || event::decode::<A::Event>(&event.event, &event.payload).ok();
+    let mut dots = Some(Vec::new());
+    let collect = AssertUnwindSafe(|| {
+        operations::<A>(decode()?, &mut |field, op| match (&mut dots, fields.depends(field, op)) {
+            (Some(dots), Some(mut more)) => dots.append(&mut more),
+            _ => dots = None,
+        });
+        if life_change::<A>(decode()?) == Some(LifeChange::Ends) {
+            dots.iter_mut().for_each(|dots| dots.extend(fields.ended()));
+        }
+        Some(())
+    });
+    catch_unwind(collect).ok().flatten()?;
+    dots
 }

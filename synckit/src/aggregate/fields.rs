@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use super::{Aggregate, Fold, Life, OnDelete};
 use crate::conflict::Conflicts;
+use crate::event::DependsOn;
+use crate::id::Dot;
 use crate::merge::{AnyField, At, Rule, Slot, shown};
 use crate::vector::Stamp;
 use crate::wire::{Reader, WireError, Writer};
@@ -36,6 +38,11 @@ impl Fields {
     /// True when the aggregate is deleted: see [`OnDelete`] for what counts against that.
     pub fn is_deleted(&self) -> bool {
         self.life.as_ref().is_some_and(|life| life.is_over(self.on_delete))
+    }
+
+    /// True when the aggregate has never been deleted, so that an event need not tell its life.
+    pub(super) fn is_first_life(&self) -> bool {
+        self.life_number() == 0 && !self.is_deleted()
     }
 
     /// Counts the deletions that were followed by a creation.
@@ -99,6 +106,27 @@ impl Fields {
 
     pub(crate) fn slot(&self, field: usize) -> &Slot {
         self.slots.get(field).unwrap_or(&None)
+    }
+
+    /// True when the operation of the field at that place takes effect whatever its author had seen.
+    pub(super) fn commutes(&self, field: usize, op: &dyn Any) -> bool {
+        self.table.get(field).is_some_and(|field| field.commutes(op))
+    }
+
+    /// The events that an operation of the field at that place depends on; `None` for all.
+    pub(super) fn depends(&self, field: usize, op: &dyn Any) -> Option<Vec<Dot>> {
+        self.table.get(field)?.depends(self.slot(field).as_deref(), op)
+    }
+
+    /// The same events together with those that tell which life an event is about.
+    pub(super) fn of_life(&self, on: Option<Vec<Dot>>) -> DependsOn {
+        let begun = self.life.iter().flat_map(|life| life.begun());
+        on.map_or(DependsOn::Everything, |on| DependsOn::Events(begun.chain(on).collect()))
+    }
+
+    /// The edits that a deletion takes away.
+    pub(super) fn ended(&self) -> impl Iterator<Item = Dot> {
+        self.life.iter().flat_map(|life| life.unseen())
     }
 
     /// True when the event is about the last life.

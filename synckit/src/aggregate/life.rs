@@ -86,6 +86,11 @@ impl Life {
         self.begun.iter().map(|id| id.dot)
     }
 
+    /// Edits that no deletion had seen.
+    pub(super) fn unseen(&self) -> impl Iterator<Item = Dot> {
+        self.unseen.iter().map(|id| id.dot)
+    }
+
     pub(crate) fn write_field(&self, number: u32, out: &mut Writer) {
         if *self == Self::default() {
             return;

@@ -120,7 +120,7 @@ impl<K: Value + Ord, S: MergeState> MapState<K, S> {
         }
     }
 
-    /// What is kept of an entry, whether it exists or not.
+    /// The kept part of an entry, which may exist or not.
     fn kept(&self, key: &K) -> Option<&Kept<S>> {
         self.entries.get(&(key.clone(), encoded(key).ok()?))
     }

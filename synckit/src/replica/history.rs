@@ -40,8 +40,8 @@ pub struct HistoryEvent<A: Aggregate> {
     pub name: EventRef,
     /// The event; the reason when this program parks it.
     pub event: Result<A::Event, DecodeError>,
-    /// The last events of others that its author had seen of the aggregate. Events whose effect does
-    /// not depend on that carry none. The author's own earlier ones are implied.
+    /// The events of others that it depends on: those that it replaced or took away. The author's own
+    /// earlier ones are implied.
     pub seen: Vec<Dot>,
 }
 

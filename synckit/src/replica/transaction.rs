@@ -229,7 +229,7 @@ fn fold(
     author: ReplicaId,
     event: &EncodedEvent,
 ) -> Result<(), crate::replica_core::EditRefusal> {
-    let context = state.context(&author);
+    let context = state.context(&author, &event.depends_on);
     let Stamp { dot, hlc, .. } = state.next(author);
     let event = RecordedEvent { event: &event.event, payload: &event.payload };
     fold_made(state, &Stamp::new(dot, hlc, &context), event)

@@ -5,7 +5,7 @@
 //! left of it and of all edits made on top of it.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::COMMIT_EVENTS_MAX;
@@ -14,7 +14,7 @@ use crate::block::{BLOCK_BYTES_MAX, Block, BlockPacker};
 use crate::branch::{BranchNo, Branches};
 use crate::chain::{Chain, CommitId};
 use crate::clock::{Hlc, HybridClock, UnixMillis};
-use crate::envelope::{Context, Envelope, LeafHasher, Metadata, PAYLOAD_BYTES_MAX};
+use crate::envelope::{Envelope, LeafHasher, Metadata, PAYLOAD_BYTES_MAX};
 use crate::event::{DecodeError, EncodedEvent};
 use crate::id::{AggregateId, Dot, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
@@ -71,9 +71,10 @@ struct StagedEdit {
     /// The caller that waits for it; `None` once answered.
     ticket: Option<Ticket>,
     commit: Vec<Envelope>,
-    /// Of each aggregate the context: what its author had seen of it, under the identities of
-    /// merging.
-    seen: BTreeMap<AggregateId, VectorClock>,
+    /// The contexts of its events, under the identities of merging.
+    contexts: Vec<VectorClock>,
+    /// The aggregates that they are about.
+    aggregates: BTreeSet<AggregateId>,
     /// The commit that it follows, and the one that it is.
     before: CommitId,
     id: CommitId,
@@ -120,27 +121,6 @@ impl Correction {
         let since = *self.since.get_or_insert(wall);
         let lapsed = wall < since || wall.since(since) >= CORRECTED_FOR;
         (!lapsed).then(|| wall.minus(self.ahead))
-    }
-}
-
-/// An aggregate of an edit that is being staged.
-struct Touched {
-    /// Its state, with the edit as far as it is folded.
-    state: Box<dyn State>,
-    /// Context: under the identities of merging, and as it is written.
-    seen: VectorClock,
-    context: Context,
-    /// Its events need a context, also those that commute: it tells which life they are about.
-    has_lives: bool,
-}
-
-impl Touched {
-    fn of(state: Box<dyn State>, author: &ReplicaId, branches: &Branches) -> Self {
-        let seen = state.context(author);
-        let context = branches.context(&seen);
-        let fields = state.fields();
-        let has_lives = fields.life_number() > 0 || fields.is_deleted();
-        Self { state, seen, context, has_lives }
     }
 }
 
@@ -255,51 +235,61 @@ impl Edits {
         draft.check()?;
         let wall = self.corrected(wall);
         let bytes = draft.events.iter().map(|(_, event)| event.payload.len()).sum();
-        let mut touched: BTreeMap<AggregateId, Touched> = BTreeMap::new();
+        let mut states: BTreeMap<AggregateId, Box<dyn State>> = BTreeMap::new();
         for (aggregate, _) in &draft.events {
-            if !touched.contains_key(aggregate) {
+            if !states.contains_key(aggregate) {
                 let newest = self.newest(aggregate).or_else(|| durable(aggregate));
                 let state = newest.ok_or(EditRefusal::NotAdmitted)?.duplicate();
-                let of_it = Touched::of(state, &self.author(), branches);
-                touched.insert(aggregate.clone(), of_it);
+                states.insert(aggregate.clone(), state);
             }
         }
-        let commit = self.envelopes(draft, &touched, wall);
+        let author = self.author();
+        let context = |(aggregate, event): &(AggregateId, EncodedEvent)| {
+            let state = states.get(aggregate);
+            state.map(|state| state.context(&author, &event.depends_on)).unwrap_or_default()
+        };
+        let contexts: Vec<_> = draft.events.iter().map(context).collect();
+        let latest = states.values().map(|state| state.latest()).max().unwrap_or(Hlc::ZERO);
+        let commit = self.envelopes(draft, latest, &contexts, branches, wall);
         let before = self.head;
         if !BlockPacker::new(self.space.clone()).fits(&before, self.nonce, &commit) {
             return Err(EditRefusal::TooLarge(BLOCK_BYTES_MAX));
         }
-        for envelope in &commit {
-            if let Some(of_it) = touched.get_mut(&envelope.aggregate) {
-                let at = Stamp { dot: envelope.dot, hlc: envelope.hlc, context: &of_it.seen };
+        for (envelope, context) in commit.iter().zip(&contexts) {
+            if let Some(state) = states.get_mut(&envelope.aggregate) {
+                let at = Stamp { dot: envelope.dot, hlc: envelope.hlc, context };
                 let event = RecordedEvent { event: &envelope.event, payload: &envelope.payload };
-                fold_made(of_it.state.as_mut(), &at, event)?;
+                fold_made(state.as_mut(), &at, event)?;
             }
         }
         let id = self.hasher.name(&before, self.nonce, &commit);
-        let seen = self.overlay(touched);
+        let aggregates = states.keys().cloned().collect();
+        self.overlay(states);
         self.head = id;
         self.bytes += bytes;
         let ticket = Some(ticket);
-        self.staged.push_back(StagedEdit { ticket, commit, seen, before, id, bytes });
+        self.staged.push_back(StagedEdit {
+            ticket,
+            commit,
+            contexts,
+            aggregates,
+            before,
+            id,
+            bytes,
+        });
         Ok(id.dot())
     }
 
-    /// Later edits see the states after this one. What its author had seen of each.
-    fn overlay(
-        &mut self,
-        touched: BTreeMap<AggregateId, Touched>,
-    ) -> BTreeMap<AggregateId, VectorClock> {
-        let each = touched.into_iter().map(|(aggregate, Touched { state, seen, .. })| {
+    /// Later edits see the states after this one.
+    fn overlay(&mut self, states: BTreeMap<AggregateId, Box<dyn State>>) {
+        for (aggregate, state) in states {
             match self.overlay.get_mut(&aggregate) {
                 Some(overlaid) => *overlaid = Overlaid { state, edits: overlaid.edits + 1 },
                 None => {
-                    self.overlay.insert(aggregate.clone(), Overlaid { state, edits: 1 });
+                    self.overlay.insert(aggregate, Overlaid { state, edits: 1 });
                 }
             }
-            (aggregate, seen)
-        });
-        each.collect()
+        }
     }
 
     /// The next group to commit, if there is one and none is under way.
@@ -345,7 +335,7 @@ impl Edits {
             let Some((_, edits)) = self.unfolded.pop_front() else { break };
             for edit in edits {
                 tickets.extend(edit.ticket);
-                for aggregate in edit.seen.into_keys() {
+                for aggregate in edit.aggregates {
                     let Entry::Occupied(mut overlaid) = self.overlay.entry(aggregate) else {
                         continue;
                     };
@@ -388,12 +378,14 @@ impl Edits {
         }
         let durable = self.unfolded.iter().flat_map(|(_, edits)| edits);
         for edit in durable.chain(&self.committing).chain(&self.staged) {
-            for (aggregate, seen) in &edit.seen {
+            for aggregate in &edit.aggregates {
                 let Some(state) = below.get_mut(aggregate) else { continue };
                 // Its events are in the log before long; what they do to this state is found then.
                 let mut tried = state.duplicate();
-                let mut of_it = edit.commit.iter().filter(|it| it.aggregate == *aggregate);
-                if of_it.try_for_each(|it| fold_one(tried.as_mut(), it, seen).map(drop)).is_ok() {
+                let events = edit.commit.iter().zip(&edit.contexts);
+                let mut of_it = events.filter(|(it, _)| it.aggregate == *aggregate);
+                let folds = |(it, seen)| fold_one(tried.as_mut(), it, seen).map(drop);
+                if of_it.try_for_each(folds).is_ok() {
                     *state = tried;
                 }
             }
@@ -430,22 +422,19 @@ impl Edits {
     fn envelopes(
         &self,
         draft: EncodedEdit,
-        touched: &BTreeMap<AggregateId, Touched>,
+        latest: Hlc,
+        contexts: &[VectorClock],
+        branches: &Branches,
         wall: UnixMillis,
     ) -> Vec<Envelope> {
-        let latest = touched.values().map(|of_it| of_it.state.latest()).max();
-        let hlc = HybridClock::after(latest.unwrap_or(Hlc::ZERO)).tick(wall);
+        let hlc = HybridClock::after(latest).tick(wall);
         let (replica, count) = (self.author(), draft.events.len());
-        let context = |aggregate: &AggregateId, commutes: bool| {
-            let of_it = touched.get(aggregate).filter(|of_it| !commutes || of_it.has_lives);
-            of_it.map_or_else(Context::new, |of_it| of_it.context.clone())
-        };
-        let events = draft.events.into_iter().zip(self.head.seq + 1..);
+        let events = draft.events.into_iter().zip(contexts).zip(self.head.seq + 1..);
         events
             .enumerate()
-            .map(|(index, ((aggregate, event), seq))| Envelope {
+            .map(|(index, (((aggregate, event), context), seq))| Envelope {
                 dot: Dot { replica, seq },
-                context: context(&aggregate, event.commutes),
+                context: branches.context(context),
                 aggregate,
                 event: event.event,
                 hlc,

@@ -1,8 +1,9 @@
 //! Merging of values that equal defaults, of equal writes, and of maps.
 
 use synckit::Hub;
+use synckit::id::Position;
 
-use super::support::{Seat, meet, read, replica, seat};
+use super::support::{Seat, meet, read, replica, seat, way_to};
 
 #[tokio::test]
 async fn a_default_that_was_created_counts_as_written() {
@@ -74,4 +75,57 @@ async fn a_conflict_names_the_entry_that_it_is_about() {
     let conflicts = ann.conflicts(None).await.unwrap();
     assert_eq!(conflicts[0].field, "remarks[\"tea\"]");
     assert_eq!(conflicts[0].rule, "map(lww)");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_context_is_as_long_as_there_are_concurrent_writes_and_not_as_there_are_writers() {
+    const WRITERS: usize = 40;
+    let hub = Hub::builder().in_memory().unwrap();
+    let mut writers = Vec::new();
+    for n in 0..WRITERS {
+        let writer = replica().await;
+        writer.sync_once(way_to(&hub)).await.unwrap();
+        writer
+            .edit(&seat(), |it| it.celsius.set(f64::from(u32::try_from(n).unwrap())))
+            .await
+            .unwrap();
+        writer.edit(&seat(), |it| it.remarks.entry(format!("by {n}")).set("here")).await.unwrap();
+        writer.sync_once(way_to(&hub)).await.unwrap();
+        writers.push(writer);
+    }
+    let last = writers.last().unwrap();
+    assert_eq!(last.status().await.unwrap().replicas, WRITERS);
+    let place = seat();
+    let edit = last.edit(&place, |it| {
+        it.celsius.set(99.0);
+        it.high.raise(9);
+        it.remarks.entry("by 3").set("answered");
+        it.remarks.remove("by 5");
+    });
+    edit.await.unwrap();
+    let mut lengths = Vec::new();
+    let mut after = Position::START;
+    loop {
+        let page = last.history(&place, after).await.unwrap();
+        let Some(end) = page.last() else { break };
+        after = end.position;
+        lengths.extend(page.iter().map(|event| event.seen.len()));
+    }
+    // Its own earlier title is implied; of each other writer's, the next one replaced it.
+    assert_eq!(lengths[lengths.len() - 4..], [0, 0, 1, 1]);
+    assert!(lengths.iter().all(|length| *length <= 1), "{lengths:?}");
+    // Two concurrent titles are both named by whoever settles them.
+    let (ann, bob) = (&writers[0], &writers[1]);
+    meet(&hub, &[ann, bob, last]).await;
+    for (writer, title) in [(ann, 1.0), (bob, 2.0)] {
+        writer.edit(&place, |it| it.celsius.set(title)).await.unwrap();
+    }
+    meet(&hub, &[ann, bob, last]).await;
+    assert_eq!(last.conflicts_of(&place).await.unwrap().len(), 1);
+    last.edit(&place, |it| it.celsius.set(3.0)).await.unwrap();
+    meet(&hub, &[last, ann, bob]).await;
+    for writer in [ann, bob, last] {
+        assert_eq!(writer.conflicts_of(&place).await.unwrap(), []);
+        assert_eq!(read(writer, &place).await.celsius.to_bits(), 3.0_f64.to_bits());
+    }
 }

@@ -53,7 +53,7 @@ pub(crate) async fn meet(hub: &Hub, replicas: &[&Replica]) {
     }
 }
 
-fn way_to(hub: &Hub) -> ChannelTransport {
+pub(crate) fn way_to(hub: &Hub) -> ChannelTransport {
     let (transport, listener) = channel();
     let serving = hub.clone();
     tokio::spawn(async move { serving.serve_channel(listener).await });

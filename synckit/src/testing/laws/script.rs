@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 use super::Dice;
-use crate::aggregate::Aggregate;
+use crate::aggregate::{self, Aggregate};
 use crate::clock::Hlc;
-use crate::event::{self, EncodedEvent, EventRef, SyncEvent};
+use crate::event::{self, DependsOn, EncodedEvent, EventRef, SyncEvent};
 use crate::id::{Dot, Name, ReplicaId};
 use crate::registry::{RecordedEvent, Registry, State};
 use crate::schema::samples::payload as drawn_payload;
@@ -35,10 +35,10 @@ impl Pool {
             let drawn = (0..PAYLOAD_TRIES).filter_map(|seed| drawn_payload(kind.fields, seed));
             let distinct = drawn.collect::<BTreeSet<_>>().into_iter();
             let can_read = |payload: &Vec<u8>| event::decode::<A::Event>(&event, payload).is_ok();
-            let commutes = kind.commutes;
+            let depends_on = if kind.commutes { DependsOn::Nothing } else { DependsOn::Everything };
             let made = distinct.filter(can_read).take(PAYLOADS).map(|payload| EncodedEvent {
                 event: event.clone(),
-                commutes,
+                depends_on: depends_on.clone(),
                 payload: payload.into(),
             });
             events.extend(made);
@@ -170,12 +170,8 @@ impl Script {
             let replica = ReplicaId::from_bytes([u8::try_from(step.who).unwrap() + 1; 32]);
             let next = state.next(replica);
             let (dot, hlc) = (next.dot, next.hlc);
-            let has_lives = life > 0 || is_deleted;
-            let context = if event.commutes && !has_lives {
-                VectorClock::new()
-            } else {
-                state.context(&replica)
-            };
+            let event = aggregate::depending::<A>(event, state.fields());
+            let context = state.context(&replica, &event.depends_on);
             let event = ScriptEvent { event, dot, hlc, context, seen: seen.clone(), who: step.who };
             state.fold(&event.stamp(), event.recorded());
             seen.insert(made.len());

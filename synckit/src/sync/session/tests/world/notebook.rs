@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::aggregate::Fields;
-use crate::event::{DecodeError, EncodedEvent, EventRef};
+use crate::event::{DecodeError, DependsOn, EncodedEvent, EventRef};
 use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId};
 use crate::log::LogBlock;
 use crate::merge::{AnyField, At, Law, MergeState, OpId, Rule, field};
@@ -135,7 +135,7 @@ pub(super) fn written(list: &[u64], added: &[u64]) -> Vec<EncodedEvent> {
                 version: 1,
                 min_reader: 1,
             },
-            commutes: false,
+            depends_on: DependsOn::Everything,
             payload: bytes_of(&[list, &added[..count]].concat()),
         })
         .collect()
