@@ -12,7 +12,7 @@ use crate::wire::Writer;
 
 /// Shows each operation of an event, an `Option<R::Op>` that holds it, and the place of its field.
 pub(crate) fn operations<A: Aggregate>(event: A::Event, show: &mut dyn FnMut(usize, &mut dyn Any)) {
-    A::apply(event, &mut Fold { into: FoldTarget::Eyes(show) });
+    A::apply(event, &mut Fold::showing(show));
 }
 
 /// The effect of an event on the life of its aggregate; `None` when it has none.
@@ -105,6 +105,11 @@ impl<'f> Fold<'f> {
     /// Folds into a state.
     pub(super) fn of(fields: &'f mut Fields, at: &'f Stamp<'f>) -> Self {
         Self { into: FoldTarget::State(EventFold::new(fields, at)) }
+    }
+
+    /// Shows the operations.
+    pub(super) fn showing(show: &'f mut dyn FnMut(usize, &mut dyn Any)) -> Self {
+        Self { into: FoldTarget::Eyes(show) }
     }
 
     /// Ends the fold; false when the event changed nothing.

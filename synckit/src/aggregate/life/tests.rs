@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::aggregate::{Fields, Fold};
 use crate::clock::Hlc;
+use crate::event::DependsOn;
 use crate::id::ReplicaId;
 use crate::merge::{
     AnyField, Counter, CounterOp, Fww, FwwOp, GrowSet, GrowSetOp, Lww, LwwOp, Map, MapOp, Max,
@@ -95,6 +96,23 @@ impl Op {
     }
 }
 
+impl Op {
+    /// The events that it depends on where its author sees this.
+    fn depends(&self, view: &Fields) -> Vec<Dot> {
+        let mut on = Vec::new();
+        self.apply(&mut Fold::showing(&mut |field, op| {
+            on.extend(view.depends(field, op).unwrap())
+        }));
+        if *self == Self::Deleted {
+            on.extend(view.ended());
+        }
+        match view.of_life(Some(on)) {
+            DependsOn::Events(on) => on,
+            on => panic!("{on:?}"),
+        }
+    }
+}
+
 /// An event, and all that its author had seen.
 #[derive(Clone, Debug)]
 struct Made {
@@ -114,12 +132,18 @@ impl Made {
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Kind {
+    /// Contexts name what events depend on.
     Sound,
+    /// Contexts name all that their authors had seen.
+    FullContexts,
     /// Contexts name fewer events than their authors had seen.
     ShortContexts,
     /// Authors edit what they have seen deleted, and begin lives of any number.
     Unruly,
 }
+
+const KINDS: [Kind; 5] =
+    [Kind::Sound, Kind::FullContexts, Kind::ShortContexts, Kind::Unruly, Kind::Sound];
 
 #[test]
 fn a_deletion_takes_all_that_is_concurrent_with_it() {
@@ -134,7 +158,7 @@ fn an_edit_that_no_deletion_had_seen_keeps_all_that_was_there() {
 fn hold(on_delete: OnDelete) {
     for seed in 0..HISTORIES {
         let rng = &mut Rng(seed);
-        let kind = [Kind::Sound, Kind::ShortContexts, Kind::Unruly, Kind::Sound][rng.below(4)];
+        let kind = KINDS[rng.below(KINDS.len())];
         let history = history(rng, kind, on_delete);
         let first = delivered(rng, &history, on_delete);
         for _ in 1..DELIVERIES {
@@ -205,10 +229,14 @@ fn history(rng: &mut Rng, kind: Kind, on_delete: OnDelete) -> Vec<Made> {
         let latest = seen.iter().map(|event| made[*event].hlc.to_bits()).max().unwrap_or(0);
         let mut context = VectorClock::new();
         let bare = op.commutes() && view.life_number() == 0;
-        for event in seen.iter().filter(|event| !own(event) && !bare) {
-            if kind != Kind::ShortContexts || rng.below(3) > 0 {
-                context.advance(made[*event].dot).unwrap();
-            }
+        let all = seen.iter().map(|event| made[*event].dot);
+        let named: Vec<_> = match kind {
+            Kind::Sound | Kind::Unruly => op.depends(&view),
+            Kind::FullContexts => all.collect(),
+            Kind::ShortContexts => all.filter(|_| rng.below(3) > 0).collect(),
+        };
+        for dot in named.into_iter().filter(|dot| dot.replica != replica && !bare) {
+            context.advance(dot).unwrap();
         }
         let hlc = Hlc::from_bits(latest + 1 + rng.below(2) as u64);
         logs[author].insert(made.len());
@@ -223,7 +251,10 @@ fn delivered(rng: &mut Rng, history: &[Made], on_delete: OnDelete) -> Fields {
     let mut state = Fields::new(TABLE, on_delete);
     while folded.len() < history.len() {
         let is_next = |event: &usize| {
-            !folded.contains(event) && history[*event].seen.iter().all(|seen| folded.contains(seen))
+            let at = Stamp::new(history[*event].dot, Hlc::ZERO, &history[*event].context);
+            let waits_for = |before: &usize| before != event && at.saw(history[*before].dot);
+            let mut before = (0..history.len()).filter(waits_for);
+            !folded.contains(event) && before.all(|before| folded.contains(&before))
         };
         let next: Vec<_> = (0..history.len()).filter(is_next).collect();
         let event = next[rng.below(next.len())];
