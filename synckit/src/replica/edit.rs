@@ -2,9 +2,9 @@
 
 use std::convert::Infallible;
 
-use super::Replica;
 use super::engine::EditMade;
-use crate::aggregate::{self, Aggregate, Edit, Id, Recorded};
+use super::{Presence, Replica};
+use crate::aggregate::{self, Aggregate, Edit, EventOf, Id, Recorded};
 use crate::envelope::Metadata;
 use crate::error::Error;
 use crate::id::{Dot, Key};
@@ -210,6 +210,64 @@ impl Replica {
     ) -> Result<Result<Edited<T>, E>, Error> {
         let recorded = self.record(id, metadata, |state| {
             aggregate::edit(state.fields(), &state.next(self.id()), change)
+        });
+        recorded.await
+    }
+
+    /// Decides on domain events by the aggregate as it is; `None` when it is not there. What the decision
+    /// returns becomes one commit, in one atomic step with the reading: no edit of this replica comes in
+    /// between. The outer error is the replica's, the inner one the decision's own, and then nothing is
+    /// recorded. Edits of others that are concurrent are merged with it, as with every edit.
+    ///
+    /// ```
+    /// # use synckit::{Id, Lower, Replica, SyncEvent, registry, sync_aggregate};
+    /// # #[sync_aggregate(name = "event", events(Booked))]
+    /// # #[derive(Clone, Debug, Default)]
+    /// # struct Event {
+    /// #     #[merge(counter)]
+    /// #     booked: i64,
+    /// # }
+    /// # #[derive(SyncEvent, Clone, Debug)]
+    /// # #[event(name = "event.booked")]
+    /// # struct Booked { seats: i64 }
+    /// # impl Lower<Booked> for Event {
+    /// #     fn lower(event: &Booked, ops: &mut EventOps<'_>) { ops.booked.add(event.seats); }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let replica = Replica::builder().registry(registry![Event]).in_memory().await?;
+    /// # let concert = Id::<Event>::named("concert")?;
+    /// let book = |seats: i64| {
+    ///     move |event: Option<&Event>| match event.map_or(0, |event| event.booked) {
+    ///         booked if booked + seats > 100 => Err("sold out"),
+    ///         _ => Ok([Booked { seats }]),
+    ///     }
+    /// };
+    /// assert!(replica.decide(&concert, book(99)).await?.is_ok());
+    /// assert_eq!(replica.decide(&concert, book(2)).await?.unwrap_err(), "sold out");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Replica::edit`].
+    pub async fn decide<A: Aggregate, I, E>(
+        &self,
+        id: &Id<A>,
+        decision: impl FnOnce(Option<&A>) -> Result<I, E>,
+    ) -> Result<Result<Edited, E>, Error>
+    where
+        I: IntoIterator<Item: EventOf<A>>,
+    {
+        let metadata = Metadata::new();
+        let recorded = self.record(id, &metadata, |state| {
+            let shown = Presence::<A>::of(state).there();
+            let events = decision(shown.as_ref())?;
+            let emit = |it: &mut Edit<'_, A>| {
+                events.into_iter().for_each(|event| it.emit(event));
+                Ok(())
+            };
+            aggregate::edit(state.fields(), &state.next(self.id()), emit)
         });
         recorded.await
     }
