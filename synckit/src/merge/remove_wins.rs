@@ -201,11 +201,16 @@ impl<F: SetField> Rule<F> for RemoveWinsSet {
 
     fn undo(
         op: &Self::Op,
-        _: &Undoing,
+        by: &Undoing,
         before: &Self::State,
         now: &Self::State,
     ) -> Option<Vec<Self::Op>> {
-        Some(op.undo(|element| before.contains(element), |element| now.contains(element)))
+        let is_own = |element: &_| {
+            let inserted = now.elements.equal(element).flat_map(|sides| sides.inserted.dots());
+            inserted.into_iter().all(|dot| by.made(dot))
+        };
+        let is_in = |element: &_| now.contains(element);
+        Some(op.undo(|element| before.contains(element), is_in, is_own))
     }
 }
 

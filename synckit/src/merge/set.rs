@@ -28,14 +28,16 @@ pub enum SetOp<T> {
 }
 
 impl<T: Clone> SetOp<T> {
-    /// The operations that take it back, given what was in the set before, and what is now.
+    /// The operations that take it back, given what was in the set before, what is now, and what is
+    /// there by the insertions alone that are taken back.
     pub(super) fn undo(
         &self,
         was_in: impl Fn(&T) -> bool,
         is_in: impl Fn(&T) -> bool,
+        is_own: impl Fn(&T) -> bool,
     ) -> Vec<Self> {
         let undo = match self {
-            Self::Inserted(element) if !was_in(element) && is_in(element) => {
+            Self::Inserted(element) if !was_in(element) && is_in(element) && is_own(element) => {
                 Some(Self::Removed(element.clone()))
             }
             Self::Removed(element) if was_in(element) && !is_in(element) => {
@@ -155,13 +157,11 @@ impl<F: SetField> Rule<F> for Set {
         before: &Self::State,
         now: &Self::State,
     ) -> Option<Vec<Self::Op>> {
-        let made = |element: &_| {
+        let is_own = |element: &_| {
             now.insertions.equal(element).flat_map(AuthorIds::dots).all(|dot| by.made(dot))
         };
-        Some(op.undo(
-            |element| before.contains(element) || !made(element),
-            |element| now.contains(element),
-        ))
+        let is_in = |element: &_| now.contains(element);
+        Some(op.undo(|element| before.contains(element), is_in, is_own))
     }
 }
 

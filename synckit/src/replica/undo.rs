@@ -1,7 +1,5 @@
 //! Taking a commit back by further events.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
 use super::Replica;
@@ -81,7 +79,8 @@ struct CommitPlace {
     first: (Dot, Position),
     last: Dot,
     end: Position,
-    context: Arc<VectorClock>,
+    /// The events of others that it depends on.
+    context: VectorClock,
 }
 
 impl Replica {
@@ -114,6 +113,10 @@ impl Replica {
         let unknown = || Error::invalid(format!("undo an edit of {id}"), Invalid::NoEvent(event));
         let found = past.find(event).await?.ok_or_else(unknown)?;
         let made = past.made(&found).await?;
+        if made.is_empty() {
+            // The commit is about other aggregates.
+            return Err(unknown());
+        }
         let take_back = |edit: &mut Edit<'_, A>| {
             let mut left = Vec::new();
             for event in made.iter().rev() {
@@ -150,12 +153,13 @@ impl AggregatePast<'_> {
                     }
                     let starts = Position(log.start.0 + commit.entries.start as u64);
                     let end = Position(log.start.0 + commit.entries.end as u64);
-                    // Events whose effect does not depend on it carry no context.
+                    // Each event names what it depends on.
+                    let mut context = VectorClock::new();
                     let events = log.stamped(&self.branches, &Default::default(), starts);
-                    let contexts =
-                        events.take_while(|(at, _)| *at <= end).map(|(_, it)| it.context);
-                    let context = contexts.max_by_key(|context| context.len());
-                    let context = context.unwrap_or_default();
+                    for (_, event) in events.take_while(|(at, _)| *at <= end) {
+                        // There is room for all writers of a space.
+                        event.context.iter().for_each(|dot| drop(context.advance(dot)));
+                    }
                     return Ok(Some(CommitPlace { first: (first, starts), last, end, context }));
                 }
             }

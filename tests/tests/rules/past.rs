@@ -24,6 +24,8 @@ struct Boiler {
     visits: i64,
     #[merge(set)]
     tags: BTreeSet<String>,
+    #[merge(set(remove_wins))]
+    allowed: BTreeSet<String>,
     #[merge(map(lww))]
     readings: BTreeMap<String, u32>,
     #[merge(map(counter))]
@@ -293,6 +295,46 @@ async fn an_undo_leaves_what_others_have_done_since() {
     let nowhere = Dot { seq: 99, ..commit };
     let error = ann.undo(&boiler(), nowhere).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Invalid(Invalid::NoEvent(dot)) if *dot == nowhere));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_knows_what_each_event_of_the_commit_had_replaced() {
+    let (hub, ann, bob) = two().await;
+    let cleo = one().await;
+    ann.edit(&boiler(), |it| it.title.set("ann's")).await.unwrap();
+    cleo.edit(&boiler(), |it| {
+        it.tags.insert("cleo's");
+        it.tags.insert("both's");
+        it.allowed.insert("both's");
+        it.readings.entry("r").set(4);
+    })
+    .await
+    .unwrap();
+    meet(&hub, &[&ann, &cleo, &bob]).await;
+    let before = shown(&bob).await;
+    let id = boiler();
+    let commit = bob.edit(&id, |it| {
+        it.title.set("bob's");
+        it.tags.remove("cleo's");
+        it.tags.insert("both's");
+        it.allowed.insert("both's");
+        it.readings.remove("r");
+    });
+    let commit = commit.await.unwrap().last.unwrap();
+    bob.undo(&boiler(), commit).await.unwrap();
+    assert_eq!(shown(&bob).await, before);
+}
+
+#[tokio::test]
+async fn a_commit_of_another_aggregate_is_not_undone() {
+    let ann = one().await;
+    let (id, other): (Id<Boiler>, Id<Boiler>) = (boiler(), Id::named("other").unwrap());
+    // Made at the same time, both stand in one block.
+    let (one, two) =
+        tokio::join!(ann.edit(&id, |it| it.visits.add(1)), ann.edit(&other, |it| it.visits.add(1)));
+    let commit = one.and(two).unwrap().last.unwrap();
+    let error = ann.undo(&boiler(), commit).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Invalid(Invalid::NoEvent(dot)) if *dot == commit));
 }
 
 async fn all(replica: &Replica) -> Vec<HistoryEvent<Boiler>> {
