@@ -23,13 +23,25 @@ pub(crate) enum Rule {
     Map(Box<Rule>),
     /// `rule = path`: a rule that the library does not know.
     Custom(Path),
-    /// `resolve = path`
-    Resolve {
-        /// The function.
-        function: Path,
-        /// The type that stands for it, once the field is known.
-        resolver: Option<Ident>,
-    },
+    /// `resolve = path` or `with = path`: what a function of the application makes of values.
+    By(Function),
+}
+
+/// A function of the application that merges.
+pub(crate) struct Function {
+    pub(crate) path: Path,
+    pub(crate) does: Does,
+    /// The type that stands for it, once the field is known.
+    pub(crate) stand_in: Option<Ident>,
+}
+
+/// The work of such a function.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Does {
+    /// It says what concurrent writes show.
+    Resolve,
+    /// It joins two values, in a revision that the field states.
+    Join { revision: u32 },
 }
 
 /// A rule of the library.
@@ -268,11 +280,11 @@ const ROWS: &[Row] = &[
 ];
 
 /// Rules that the design has and this version lacks: told apart from misspellings.
-pub(crate) const PLANNED: &[&str] = &["manual", "list", "text", "with"];
+pub(crate) const PLANNED: &[&str] = &["manual", "list", "text"];
 
 /// The names of the rules there are.
 pub(crate) fn names() -> Vec<&'static str> {
-    ROWS.iter().map(|row| row.name).chain(["resolve", "map"]).collect()
+    ROWS.iter().map(|row| row.name).chain(["resolve", "with", "map"]).collect()
 }
 
 /// The rule of that name, when it takes no argument.
@@ -287,8 +299,11 @@ impl Rule {
             Self::Plain(row) => row.name.to_owned(),
             Self::Map(inner) => format!("map({})", inner.law()),
             Self::Custom(path) => format!("rule({})", custom_name(path)),
-            // What the function shows stands in no state, so another one is no other rule.
-            Self::Resolve { .. } => "resolve".to_owned(),
+            Self::By(function) => match function.does {
+                // What the function shows stands in no state, so another one is no other rule.
+                Does::Resolve => "resolve".to_owned(),
+                Does::Join { revision } => format!("with({}@{revision})", function.spelled()),
+            },
         }
     }
 
@@ -306,7 +321,10 @@ impl Rule {
                 quote!(#merge::Map<#inner>)
             }
             Self::Custom(path) => path.to_token_stream(),
-            Self::Resolve { resolver, .. } => quote!(#merge::ResolveBy<#resolver>),
+            Self::By(Function { stand_in, does: Does::Resolve, .. }) => {
+                quote!(#merge::ResolveBy<#stand_in>)
+            }
+            Self::By(Function { stand_in, .. }) => quote!(#merge::JoinBy<#stand_in>),
         }
     }
 
@@ -314,7 +332,7 @@ impl Rule {
     /// the rule knows.
     pub(crate) fn held<'a>(&self, ty: &'a Type) -> Option<&'a Type> {
         match self {
-            Self::Plain(_) | Self::Resolve { .. } => Some(fit::conflicted(ty).unwrap_or(ty)),
+            Self::Plain(_) | Self::By(_) => Some(fit::conflicted(ty).unwrap_or(ty)),
             Self::Map(inner) => inner.held(fit::value_of(ty)?),
             Self::Custom(_) => None,
         }
@@ -324,12 +342,13 @@ impl Rule {
     pub(crate) fn refused_in_map(&self) -> Option<String> {
         match self {
             Self::Plain(Row { not_in_map: Some(reason), .. }) => Some((*reason).to_owned()),
-            Self::Custom(_) | Self::Resolve { .. } => {
+            Self::Custom(_) => {
                 let named = ROWS.iter().filter(|row| row.not_in_map.is_none()).map(|row| row.name);
-                let named = list(&named.chain(["map(…)"]).collect::<Vec<_>>());
+                let of_functions = ["resolve = …", "with = …", "map(…)"];
+                let named = list(&named.chain(of_functions).collect::<Vec<_>>());
                 Some(format!("entries are merged by {named}"))
             }
-            Self::Plain(_) | Self::Map(_) => None,
+            Self::Plain(_) | Self::Map(_) | Self::By(_) => None,
         }
     }
 
@@ -341,7 +360,50 @@ impl Rule {
                 quote!(#merge::#seen)
             }),
             Self::Map(inner) => inner.seen(merge).map(|seen| quote!(#merge::MapSeen<#seen>)),
-            Self::Custom(_) | Self::Resolve { .. } => None,
+            Self::Custom(_) | Self::By(_) => None,
+        }
+    }
+
+    /// The function that merges the field, or its entries.
+    pub(crate) fn function_mut(&mut self) -> Option<&mut Function> {
+        match self {
+            Self::By(function) => Some(function),
+            Self::Map(inner) => inner.function_mut(),
+            Self::Plain(_) | Self::Custom(_) => None,
+        }
+    }
+
+    /// The function that merges a field of that type, or its entries, and the type of what it merges.
+    pub(crate) fn function<'a>(&'a self, ty: &'a Type) -> Option<(&'a Function, &'a Type)> {
+        match self {
+            Self::By(function) => Some((function, function.merged(ty))),
+            Self::Map(inner) => inner.function(fit::value_of(ty)?),
+            Self::Plain(_) | Self::Custom(_) => None,
+        }
+    }
+}
+
+impl Does {
+    /// The name in `#[merge(…)]`.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Join { .. } => "with",
+        }
+    }
+}
+
+impl Function {
+    /// The path as lock files have it.
+    pub(crate) fn spelled(&self) -> String {
+        self.path.to_token_stream().to_string().split_whitespace().collect()
+    }
+
+    /// The type of the values that it is given, in a field of that type.
+    fn merged<'a>(&self, ty: &'a Type) -> &'a Type {
+        match self.does {
+            Does::Resolve => ty,
+            Does::Join { .. } => fit::argument(ty, "Option").unwrap_or(ty),
         }
     }
 }

@@ -12,6 +12,7 @@
 //! | `fww` | [`Fww`] | any field with a default | set | the least stamp among writes that had seen no other |
 //! | `multi` | [`Multi`] | [`Conflicted`] | set | nothing: all concurrent values are shown |
 //! | `resolve = f` | [`ResolveBy`] | any field with a default | set | `f`, when the field is shown |
+//! | `with = f` | [`JoinBy`] | any field with a default, `Option` of values | join | `f`, a join that you vouch for |
 //! | `max`, `min` | [`Max`], [`Min`] | ordered values, `Option` of them | raise, lower | the greatest or least value |
 //! | `counter` | [`Counter`] | integers | add | the sum, each addition once |
 //! | `flag` | [`Flag`] | `bool` | set | turning on wins over concurrently turning off |
@@ -32,6 +33,7 @@ mod given;
 mod grow_set;
 mod handle;
 mod heads;
+mod join;
 mod lww;
 mod map;
 mod multi;
@@ -47,13 +49,14 @@ mod sum;
 pub use counter::{
     Amount, Counter, CounterField, CounterOf, CounterOp, CounterSeen, CounterState, WideCounter,
 };
-pub use extreme::{ExtremeField, ExtremeState, Max, MaxOp, Min, MinOp};
+pub use extreme::{ExtremeField, Max, MaxOp, Min, MinOp};
 pub use flag::{Flag, FlagField, FlagOp};
 pub use fww::{FirstWrites, Fww, FwwField, FwwOp};
 pub use given::Given;
 pub use grow_set::{GrowSet, GrowSetOp, GrowSetState};
 pub use handle::{Handle, Reads, SingleValue, Writes};
 pub use heads::{Head, Heads};
+pub use join::{JoinBy, JoinField, JoinOp, JoinState, Joiner};
 pub use lww::{Lww, LwwField, LwwOp};
 pub use map::{Map, MapField, MapOp, MapState};
 pub use multi::{Conflicted, Multi, MultiField, MultiOp};

@@ -142,9 +142,9 @@ impl<'a> MergedField<'a> {
         let ident = field.ident.as_ref()?;
         attr::merge::refuse_cfg(cx, &field.attrs, ident);
         let (mut rule, quiet) = attr::merge::read(cx, &field.attrs, ident)?;
-        if let Rule::Resolve { resolver, .. } = &mut rule {
+        if let Some(function) = rule.function_mut() {
             let name = camel(&ident.unraw().to_string());
-            *resolver = Some(format_ident!("__{}{name}", aggregate.unraw()));
+            function.stand_in = Some(format_ident!("__{}{name}", aggregate.unraw()));
         }
         let rule_at = attr::merge::place(&field.attrs, ident);
         let (ty, refused) = (&field.ty, rule.refuses(&field.ty));

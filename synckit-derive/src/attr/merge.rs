@@ -2,11 +2,12 @@
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{Attribute, Data, Fields, Ident};
+use syn::parse::Parser as _;
+use syn::{Attribute, Data, Fields, Ident, Path};
 
-use super::{AttrPart, Given, entries};
+use super::{AttrPart, Given, Version, entries};
 use crate::ctxt::Ctxt;
-use crate::rule::{self, Rule};
+use crate::rule::{self, Does, Function, Rule};
 use crate::suggest::{did_you_mean, list};
 
 /// The field's merge rule, and if its conflicts are not listed. A mistake is reported, and so is a
@@ -21,14 +22,33 @@ pub(crate) fn read(cx: &Ctxt, attrs: &[Attribute], field: &Ident) -> Option<(Rul
     }
     let mut entries = entries(cx, attrs, "merge", "#[merge(lww)]").into_iter();
     let first = entries.next()?;
-    let mut quiet = false;
+    let (mut quiet, mut revision, mut rest) = (false, None, Vec::new());
     for more in entries {
         match &more {
             AttrPart::Keyed(key, Given::Nothing) if key == "quiet" && !quiet => quiet = true,
-            _ => cx.error(&more, format!("field `{field}` has one merge rule; keep one of them")),
+            AttrPart::Keyed(key, given) if key == "revision" => {
+                super::fill(cx, &mut revision, key, super::version(cx, key, given));
+            }
+            _ => rest.push(more),
         }
     }
-    Some((named(cx, &first)?, quiet))
+    for more in rest {
+        cx.error(&more, format!("field `{field}` has one merge rule; keep one of them"));
+    }
+    let rule = revised(cx, named(cx, &first)?, revision);
+    Some((rule, quiet))
+}
+
+/// The rule in the revision that is written out.
+fn revised(cx: &Ctxt, mut rule: Rule, revision: Option<Version>) -> Rule {
+    let Some(Version { number, at }) = revision else { return rule };
+    match &mut rule {
+        Rule::By(Function { does: Does::Join { revision }, .. }) => *revision = number,
+        _ => {
+            cx.error(at, "`revision` counts the changes of a function: `with = path, revision = 2`")
+        }
+    }
+    rule
 }
 
 /// The place of mistakes about the rule.
@@ -53,11 +73,8 @@ fn named(cx: &Ctxt, entry: &AttrPart) -> Option<Rule> {
             cx.error(entry, message);
             return None;
         }
-        ("resolve", Given::Value(path)) => return resolve(cx, path),
-        ("resolve", _) => {
-            cx.error(entry, "expected a function of concurrent writes: `resolve = path::function`");
-            return None;
-        }
+        ("resolve", given) => return by(cx, entry, given, Does::Resolve, OF_WRITES),
+        ("with", given) => return by(cx, entry, given, Does::Join { revision: 1 }, OF_VALUES),
         ("rule", Given::Value(path)) => return custom(cx, path),
         ("rule", _) => {
             cx.error(entry, "expected the marker type of a rule: `rule = path::Marker`");
@@ -101,15 +118,22 @@ fn bounds(argument: &TokenStream) -> bool {
 
 /// The rule `map(inner)`.
 fn of_entries(cx: &Ctxt, key: &Ident, inner: &TokenStream) -> Option<Rule> {
-    let mut entries = super::parse(cx, inner.clone()).into_iter();
-    let (first, more) = (entries.next(), entries.next());
-    let Some(first) = first.filter(|_| more.is_none()) else {
+    let (mut revision, mut rest) = (None, Vec::new());
+    for part in super::parse(cx, inner.clone()) {
+        match &part {
+            AttrPart::Keyed(key, given) if key == "revision" => {
+                super::fill(cx, &mut revision, key, super::version(cx, key, given));
+            }
+            _ => rest.push(part),
+        }
+    }
+    let [first] = rest.as_slice() else {
         cx.error(key, "expected one rule for the entries: `map(lww)`");
         return None;
     };
-    let rule = named(cx, &first)?;
+    let rule = revised(cx, named(cx, first)?, revision);
     if let Some(message) = rule.refused_in_map() {
-        cx.error(&first, message);
+        cx.error(first, message);
         return None;
     }
     Some(Rule::Map(Box::new(rule)))
@@ -126,15 +150,28 @@ fn custom(cx: &Ctxt, path: &TokenStream) -> Option<Rule> {
     }
 }
 
-/// A function that says what concurrent writes show.
-fn resolve(cx: &Ctxt, path: &TokenStream) -> Option<Rule> {
-    match syn::parse2(path.clone()) {
-        Ok(function) => Some(Rule::Resolve { function, resolver: None }),
-        Err(_) => {
-            cx.error(path, "expected a function of concurrent writes: `resolve = path::function`");
-            None
+const OF_WRITES: &str = "expected a function of concurrent writes: `resolve = path::function`";
+const OF_VALUES: &str = "expected a function that joins two values: `with = path::function`";
+
+/// A function of the application that merges.
+fn by(
+    cx: &Ctxt,
+    entry: &AttrPart,
+    given: &Given,
+    does: Does,
+    expected: &'static str,
+) -> Option<Rule> {
+    let path = match given {
+        Given::Value(path) => Path::parse_mod_style.parse2(path.clone()).ok(),
+        _ => None,
+    };
+    if path.is_none() {
+        match given {
+            Given::Value(path) => cx.error(path, expected),
+            _ => cx.error(entry, expected),
         }
     }
+    path.map(|path| Rule::By(Function { path, does, stand_in: None }))
 }
 
 fn unavailable(rule: &str, names: &[&str]) -> String {

@@ -4,8 +4,8 @@
 
 mod checked;
 mod events;
+mod functions;
 mod ops;
-mod resolvers;
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -53,18 +53,18 @@ fn around(
     let is_refused = aggregate.fields.iter().any(|field| field.refused.is_some());
     let krate = &aggregate.krate;
     let quiet = is_refused.then(|| quote!(#[allow(unreachable_code)]));
-    let resolvers = resolvers::declarations(aggregate);
-    let resolving = resolvers::implementations(aggregate);
+    let stand_ins = functions::declarations(aggregate);
+    let functions = functions::implementations(aggregate);
     quote! {
         #events
         #ops
-        #resolvers
+        #stand_ins
         #quiet
         const _: () = {
             use #krate::aggregate::LifeNumber as __Life;
             use #krate::merge as __merge;
             #gates
-            #resolving
+            #functions
             #handles
             #implementation
             #codec

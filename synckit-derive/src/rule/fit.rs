@@ -84,8 +84,10 @@ impl Rule {
                 Some(self.unfit(&text))
             }
             (Self::Plain(_), _) if self.fit(ty) == Fit::No => Some(self.unfit(&text)),
-            (Self::Resolve { .. }, _) if field(ty) == Fit::No => Some(unfit_value(&text, &law)),
-            (Self::Plain(_) | Self::Custom(_) | Self::Resolve { .. }, _) => None,
+            (Self::By(function), _) if field(ty) == Fit::No => {
+                Some(unfit_value(&text, function.does.name()))
+            }
+            (Self::Plain(_) | Self::Custom(_) | Self::By(_), _) => None,
         }
     }
 
@@ -113,7 +115,7 @@ impl Rule {
             (Self::Plain(row), _) if row.fields == Fields::Conflicted => {
                 conflicted(ty).map_or(Fit::No, field)
             }
-            (Self::Resolve { .. }, Some(_)) => field(ty),
+            (Self::By(_), Some(_)) => field(ty),
             (Self::Plain(row), Some((name, arguments))) => match row.fields {
                 Fields::Any | Fields::Conflicted => field(ty),
                 Fields::Integer if INTEGERS.contains(&name) => Fit::Yes,
@@ -131,9 +133,7 @@ impl Rule {
             (Self::Map(inner), Some(("BTreeMap", arguments))) if arguments.len() == 2 => {
                 ordered(arguments[0]).and(|| inner.fit(arguments[1]))
             }
-            (Self::Plain(_) | Self::Map(_) | Self::Custom(_) | Self::Resolve { .. }, _) => {
-                Fit::Unknown
-            }
+            (Self::Plain(_) | Self::Map(_) | Self::Custom(_) | Self::By(_), _) => Fit::Unknown,
         }
     }
 }

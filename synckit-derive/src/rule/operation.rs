@@ -5,7 +5,7 @@ use quote::{ToTokens as _, format_ident, quote};
 use syn::Type;
 
 use super::fit::{argument, conflicted, is_wide, spelled};
-use super::{Carries, Rule};
+use super::{Carries, Does, Rule};
 
 /// An operation, and the event that carries it.
 #[derive(Clone)]
@@ -86,14 +86,22 @@ impl Rule {
                 })
                 .collect(),
             Self::Map(inner) => inner.of_entries(krate, ty),
-            Self::Resolve { .. } => vec![Operation {
-                variant: "Set".to_owned(),
-                event: "set".to_owned(),
-                carries: vec![("value".to_owned(), ty.to_token_stream())],
-                commutes: false,
-                doc: "{} was set.".to_owned(),
-                form: Form::Plain { op: "ResolveOp", variant: "Set" },
-            }],
+            Self::By(function) => {
+                let (variant, event, op, doc) = match function.does {
+                    Does::Resolve => ("Set", "set", "ResolveOp", "{} was set."),
+                    Does::Join { .. } => {
+                        ("Joined", "joined", "JoinOp", "A value was joined to {}.")
+                    }
+                };
+                vec![Operation {
+                    variant: variant.to_owned(),
+                    event: event.to_owned(),
+                    carries: vec![("value".to_owned(), function.merged(ty).to_token_stream())],
+                    commutes: function.does != Does::Resolve,
+                    doc: doc.to_owned(),
+                    form: Form::Plain { op, variant },
+                }]
+            }
             Self::Custom(path) => {
                 let op = quote!(#krate::merge::Op<#ty, #path>);
                 vec![Operation {

@@ -70,7 +70,9 @@ pub use fingerprint::Identity;
 pub use fingerprint::completed;
 pub use identity::{Identities, identities};
 pub use index::{INDEX, Index};
-pub use model::{DomainEvent, Item, Lock, NotASlot, Reserved, Slot, Upcast, Version, What};
+pub use model::{
+    DomainEvent, Item, Lock, NotASlot, Reserved, Slot, Upcast, Version, What, rule_named,
+};
 pub use name::Family;
 pub use parse::{Corrupt, parse};
 pub use reader::{MinReader, TypeVersion, Types};

@@ -211,14 +211,21 @@ impl Version {
     }
 }
 
+/// A merge rule without the version of its semantics, and that version if it has one: `with(worst)` and 2
+/// of `with(worst@2)`.
+pub fn rule_named(rule: &str) -> (String, Option<u32>) {
+    match (rule.find('@'), rule.find(')')) {
+        (Some(at), Some(end)) if at < end => {
+            (format!("{}{}", &rule[..at], &rule[end..]), rule[at + 1..end].parse().ok())
+        }
+        _ => (rule.to_owned(), None),
+    }
+}
+
 impl Item {
-    /// The merge rule without the version of its semantics, which the source does not state.
-    pub fn rule_named(&self) -> Option<String> {
-        let rule = self.rule.as_ref()?;
-        Some(match (rule.find('@'), rule.find(')')) {
-            (Some(at), Some(end)) if at < end => format!("{}{}", &rule[..at], &rule[end..]),
-            _ => rule.clone(),
-        })
+    /// The merge rule without the version of its semantics, and that version.
+    pub fn rule_named(&self) -> Option<(String, Option<u32>)> {
+        self.rule.as_deref().map(rule_named)
     }
 
     /// The path of the module that converts it, without its revision.
@@ -359,9 +366,10 @@ mod tests {
         let named = |rule: &str| {
             Item { rule: Some(rule.to_owned()), ..Item::default() }.rule_named().unwrap()
         };
-        assert_eq!(named("rule(first_write@2)"), "rule(first_write)");
-        assert_eq!(named("map(rule(first_write@12))"), "map(rule(first_write))");
-        assert_eq!(named("map(lww)"), "map(lww)");
+        let parted = |rule: &str, version| (rule.to_owned(), version);
+        assert_eq!(named("rule(first_write@2)"), parted("rule(first_write)", Some(2)));
+        assert_eq!(named("map(with(a::worst@12))"), parted("map(with(a::worst))", Some(12)));
+        assert_eq!(named("map(lww)"), parted("map(lww)", None));
     }
 
     #[test]

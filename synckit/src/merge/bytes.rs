@@ -2,12 +2,19 @@
 
 use crate::id::{Dot, ReplicaId};
 use crate::merge::OpId;
-use crate::wire::{Field as _, Reader, Value, WireError, Writer};
+use crate::wire::{Field, Reader, Value, WireError, Writer};
 
 /// A value's canonical bytes: they tell values apart that their type calls equal.
 pub(super) fn encoded<T: Value>(value: &T) -> Result<Vec<u8>, WireError> {
     let mut out = Writer::new();
     value.write(&mut out);
+    out.finish()
+}
+
+/// The canonical bytes of a field, under some number.
+pub(super) fn encoded_field<T: Field>(value: &T) -> Result<Vec<u8>, WireError> {
+    let mut out = Writer::new();
+    value.write_field(1, &mut out);
     out.finish()
 }
 

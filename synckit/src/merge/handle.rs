@@ -6,7 +6,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{AddAssign, Deref, SubAssign};
 
-use crate::merge::{AnyState, CounterOf, Flag, Fww, Lww, Max, Min, Multi, ResolveBy, Rule, shown};
+use crate::merge::{
+    AnyState, CounterOf, Flag, Fww, JoinBy, Lww, Max, Min, Multi, ResolveBy, Rule, shown,
+};
 
 /// A field of type `F`, merged by the rule `R`.
 ///
@@ -17,6 +19,7 @@ use crate::merge::{AnyState, CounterOf, Flag, Fww, Lww, Max, Min, Multi, Resolve
 /// |---|---|---|
 /// | `lww`, `fww`, `flag`, `multi`, `resolve` | `set(value)` | `get()`, `*field` |
 /// | `max`, `min` | `raise(value)`, `lower(value)` | `get()`, `*field` |
+/// | `with` | `join(value)` | `get()`, `*field` |
 /// | `counter` | `add(amount)`, `+= amount`, `-= amount` | `get()`, `*field` |
 /// | `set`, `set(remove_wins)` | `insert(element)`, `remove(element)` | `contains(element)` |
 /// | `grow_set` | `insert(element)` | `contains(element)` |
@@ -137,6 +140,7 @@ pub trait SingleValue {}
 impl<A> SingleValue for CounterOf<A> {}
 impl SingleValue for Flag {}
 impl SingleValue for Fww {}
+impl<G> SingleValue for JoinBy<G> {}
 impl SingleValue for Lww {}
 impl SingleValue for Max {}
 impl SingleValue for Min {}

@@ -7,7 +7,9 @@
 use std::marker::PhantomData;
 
 use crate::id::Dot;
-use crate::merge::{At, Given, Handle, Head, Heads, Law, OpenConflicts, RestsOn, Rule, Undoing};
+use crate::merge::{
+    At, EntryRule, Given, Handle, Head, Heads, Law, OpenConflicts, RestsOn, Rule, Undoing,
+};
 use crate::wire::{self, Shape};
 
 /// Concurrent writes show what `G` makes of them.
@@ -83,6 +85,24 @@ impl<F: ResolveField, G: Resolver<F>> Rule<F> for ResolveBy<G> {
     ) -> Option<Vec<ResolveOp<F>>> {
         let before = || ResolveOp::Set(Self::value(before));
         Some(now.iter().any(|head| by.made(head.id.dot)).then(before).into_iter().collect())
+    }
+}
+
+impl<F: ResolveField, G: Resolver<F>> EntryRule<F> for ResolveBy<G> {
+    type Seen = ();
+
+    fn seen(_: &Heads<F>) {}
+
+    fn reset(state: &mut Heads<F>, (): &(), at: &At<'_>) {
+        state.forget(at);
+    }
+
+    fn reset_depends(state: &Heads<F>) -> Option<Vec<Dot>> {
+        Some(state.dots())
+    }
+
+    fn affirms(_: &ResolveOp<F>) -> bool {
+        true
     }
 }
 

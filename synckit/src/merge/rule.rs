@@ -23,6 +23,7 @@ enum Kind {
     Plain,
     Nested(&'static Law),
     Custom,
+    Joined,
 }
 
 impl Law {
@@ -43,15 +44,22 @@ impl Law {
     pub const fn custom(name: &'static str, version: u32) -> Self {
         Self { name, version, kind: Kind::Custom }
     }
+
+    /// The rule `with`, by the path of its function and the revision of that.
+    #[doc(hidden)]
+    pub const fn with(function: &'static str, revision: u32) -> Self {
+        Self { name: function, version: revision, kind: Kind::Joined }
+    }
 }
 
 impl Law {
-    /// The text in lock files, which has the version of rules outside this crate.
+    /// The text in lock files, which has the version of code outside this crate.
     pub(crate) fn locked(&self) -> String {
         match self.kind {
             Kind::Plain => self.name.to_owned(),
             Kind::Nested(inner) => format!("{}({})", self.name, inner.locked()),
             Kind::Custom => format!("rule({}@{})", self.name, self.version),
+            Kind::Joined => format!("with({}@{})", self.name, self.version),
         }
     }
 }
@@ -63,6 +71,7 @@ impl fmt::Display for Law {
             Kind::Plain => f.write_str(self.name),
             Kind::Nested(inner) => write!(f, "{}({inner})", self.name),
             Kind::Custom => write!(f, "rule({})", self.name),
+            Kind::Joined => write!(f, "with({})", self.name),
         }
     }
 }

@@ -37,6 +37,16 @@ struct Site {
     owner: Conflicted<String>,
     #[merge(resolve = average)]
     degrees: i64,
+    #[merge(resolve = mean_of)]
+    pressure: i64,
+    #[merge(with = together)]
+    alarms: BTreeSet<u8>,
+    #[merge(with = u8::max)]
+    strength: Option<u8>,
+    #[merge(map(resolve = average))]
+    averages: BTreeMap<String, i64>,
+    #[merge(map(with = u8::max, revision = 2))]
+    strengths: BTreeMap<u8, Option<u8>>,
 }
 
 #[sync_aggregate(name = "invoice", on_delete = edit_wins)]
@@ -75,6 +85,20 @@ fn average(heads: &[Head<i64>]) -> i64 {
     i64::try_from(sum / heads.len() as i128).unwrap()
 }
 
+/// No join either: an average of two is not associative.
+fn mean(one: i64, other: i64) -> i64 {
+    one.midpoint(other)
+}
+
+fn mean_of(heads: &[Head<i64>]) -> i64 {
+    heads.iter().map(|head| head.value).reduce(mean).unwrap_or_default()
+}
+
+fn together(mut one: BTreeSet<u8>, other: BTreeSet<u8>) -> BTreeSet<u8> {
+    one.extend(other);
+    one
+}
+
 synckit::laws!(sites_keep_them: Site);
 synckit::laws!(invoices_keep_them: Invoice);
 
@@ -87,6 +111,21 @@ fn an_average_of_what_arrives_is_caught_and_told_by_a_short_script() {
     assert!(told.contains("another delivery") && told.contains("comes to Wrong"), "{told}");
     let again = laws::check::<Wrong>(broken.seed).unwrap_err();
     assert_eq!(again.to_string(), told);
+}
+
+#[test]
+fn a_join_that_is_none_is_caught_though_it_resolves() {
+    let broken = (0..100).find_map(|seed| laws::check::<Mistaken>(seed).err()).unwrap();
+    let told = broken.to_string();
+    let events = told.lines().filter(|line| line.contains("PressureJoined(")).count();
+    assert_eq!(events, 3, "two averages of three values differ: {told}");
+}
+
+#[sync_aggregate(name = "mistaken")]
+#[derive(Clone, Debug, Default)]
+struct Mistaken {
+    #[merge(with = mean)]
+    pressure: i64,
 }
 
 #[test]

@@ -30,6 +30,63 @@ program!(greatest, max);
 program!(longest, rule = super::of_one::Length);
 program!(shortest, rule = super::of_two::Length);
 
+/// The same with a function by which lines are joined.
+macro_rules! joining {
+    ($program:ident, $function:ident, revision = $revision:literal) => {
+        mod $program {
+            use super::$function as best;
+
+            #[synckit::sync_aggregate(name = "poem", lock = none)]
+            #[derive(Clone, Debug, PartialEq)]
+            pub(super) struct Poem {
+                #[merge(with = best, revision = $revision)]
+                pub(super) line: String,
+                #[merge(counter)]
+                pub(super) readers: i64,
+            }
+        }
+    };
+}
+
+joining!(joined, the_longest, revision = 1);
+joining!(changed, the_shortest, revision = 1);
+joining!(revised, the_shortest, revision = 2);
+joining!(refusing, none_of_winter, revision = 2);
+
+fn the_longest(one: String, other: String) -> String {
+    if other.len() > one.len() { other } else { one }
+}
+
+fn the_shortest(one: String, other: String) -> String {
+    if other.len() < one.len() { other } else { one }
+}
+
+fn none_of_winter(one: String, other: String) -> String {
+    assert!(!other.contains("winter") && !one.contains("winter"), "no winter any more");
+    the_longest(one, other)
+}
+
+#[tokio::test]
+async fn a_function_in_another_revision_replays_the_log() {
+    let mut story = Story::written(registry![joined::Poem], join_line).await;
+    assert_eq!(story.ann.boiler::<joined::Poem>().await.line, "of a long winter");
+    story.ann = story.ann.reopened(registry![changed::Poem]).await;
+    let line = story.ann.boiler::<changed::Poem>().await.line;
+    assert_eq!(line, "of a long winter", "nobody has said that it was changed");
+    let (reopened, fresh) = story.read_by::<revised::Poem>(registry![revised::Poem]).await;
+    assert_eq!((&reopened, reopened.line.as_str(), reopened.readers), (&fresh, "snow", 3));
+}
+
+#[tokio::test]
+async fn a_join_that_panics_parks_the_event_with_its_reason() {
+    let mut story = Story::written(registry![joined::Poem], join_line).await;
+    let (reopened, fresh) = story.read_by::<refusing::Poem>(registry![refusing::Poem]).await;
+    assert_eq!((&reopened.line, reopened.readers), (&fresh.line, 3));
+    let parked = story.ann.replica.parked(synckit::id::Position::START).await.unwrap();
+    let reasons: Vec<_> = parked.iter().map(|parked| parked.reason.to_string()).collect();
+    assert!(!reasons.is_empty() && reasons[0].contains("no winter any more"), "{reasons:?}");
+}
+
 #[tokio::test]
 async fn a_rule_of_the_applications_own_in_another_version_replays_the_log() {
     let story = Story::written(registry![longest::Poem], async |office, line| {
@@ -115,6 +172,15 @@ impl Story {
         assert_eq!(self.ann.parked().await, fresh.parked().await);
         (self.ann.boiler().await, fresh.boiler().await)
     }
+}
+
+async fn join_line(office: &Office, line: &str) {
+    let poem = boiler::<joined::Poem>();
+    let edit = office.replica.edit(&poem, |it| {
+        it.line.join(line);
+        it.readers.add(1);
+    });
+    edit.await.unwrap();
 }
 
 async fn set_line(office: &Office, line: &str) {

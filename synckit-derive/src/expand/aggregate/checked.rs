@@ -36,7 +36,7 @@ pub(super) fn gates(aggregate: &Aggregate<'_>) -> TokenStream {
         let (ty, marker, gate) = (field.ty, marker(field), gate(field));
         let span = match &field.rule {
             Rule::Custom(path) => path.span(),
-            Rule::Plain(_) | Rule::Map(_) | Rule::Resolve { .. } => ty.span(),
+            Rule::Plain(_) | Rule::Map(_) | Rule::By(_) => ty.span(),
         };
         let mut fits = quote_spanned!(span=> __merge::fits::<#ty, #marker>());
         if field.rule.must_be_spelt(ty) {

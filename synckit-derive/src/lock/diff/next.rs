@@ -1,6 +1,6 @@
 //! A source whose version is the one behind the last: it follows from the last one.
 
-use synckit_lock::{Item, Lock, MinReader, Reserved, Version, What, shape};
+use synckit_lock::{Item, Lock, MinReader, Reserved, Version, What, rule_named, shape};
 
 use super::entries::Matched;
 use super::{Demand, Diff, Lost, Place, Source, Ways};
@@ -181,21 +181,37 @@ impl Diff {
         }
     }
 
-    /// A merge rule is what replicas have resolved one history by.
+    /// A merge rule is what replicas have resolved one history by. A version that follows may say that the
+    /// function of a `with` was changed.
     pub(super) fn rule(&mut self, source: &Source, index: usize, item: &Item) {
         let entry = &source.entries[index];
-        if let (Some(rule), Some(locked)) = (&entry.rule, item.rule_named())
-            && *rule != locked
-        {
-            let name = &entry.name;
-            let message = format!(
-                "field `{name}` of `{}` is merged by `{locked}`, and no version can change that: \
-                 replicas would resolve the same history differently; keep #[merge({locked})] and \
-                 add a field beside it",
-                source.name
-            );
-            self.find(Place::Rule(index), message);
-        }
+        let (Some(rule), Some((locked, revision))) = (&entry.rule, item.rule_named()) else {
+            return;
+        };
+        let ((rule, own), locked) = (rule_named(rule), locked.as_str());
+        let (name, of) = (&entry.name, &source.name);
+        let message = match (own, revision) {
+            _ if rule != locked => {
+                let (locked, moved) = attribute(locked);
+                format!(
+                    "field `{name}` of `{of}` is merged by `{locked}`, and no version can change that: \
+                     replicas would resolve the same history differently; keep #[merge({locked})]{moved} \
+                     and add a field beside it"
+                )
+            }
+            (Some(own), Some(revision)) if own != revision => {
+                if own > revision && !self.locked {
+                    return;
+                }
+                let last = if own > revision { ", raise the version" } else { "" };
+                format!(
+                    "field `{name}` of `{of}` is merged by revision {revision} of its function where it is \
+                     locked{last}: write `revision = {revision}`, or a higher one in a version of its own"
+                )
+            }
+            _ => return,
+        };
+        self.find(Place::Rule(index), message);
     }
 
     /// The module that converts a field is what its bytes have come from. A version that follows may say that
@@ -304,6 +320,17 @@ impl Diff {
                 self.find(Place::Item(index), message);
             }
         }
+    }
+}
+
+/// A locked rule as the source has it, and where to find the function of one that has one.
+fn attribute(locked: &str) -> (String, &'static str) {
+    match locked.split_once("with(") {
+        Some((before, function)) => (
+            format!("{before}with = {}", function.replacen(')', "", 1)),
+            " (a function that was moved is found there by `use`)",
+        ),
+        None => (locked.to_owned(), ""),
     }
 }
 

@@ -17,6 +17,9 @@ const ONE_OF: &str = "synckit lock 2\noneof Outline\nversion 1\nmin_reader 1\nva
 const AGGREGATE: &str = "synckit lock 2\naggregate note\nversion 1\nmin_reader 1\n\
                          1 title string merge lww\n2 visits i64 merge counter\nfingerprint ?\n";
 
+const JOINED: &str = "synckit lock 2\naggregate note\nversion 1\nmin_reader 1\n\
+                      1 grade u8 merge with(worst@2)\nfingerprint ?\n";
+
 /// One row: a source against a lock, and the place and the beginning of each finding.
 struct Row(&'static str, &'static str, u32, &'static str, &'static [(Place, &'static str)]);
 
@@ -58,6 +61,17 @@ fn a_locked_version_is_what_it_is() {
             1,
             "from; to; steps default",
             &[(Place::Item(2), "field `steps` has no default in version 1")],
+        ),
+        Row(
+            "function in a higher revision",
+            JOINED,
+            1,
+            "grade merge with(worst@3)",
+            &[(
+                Place::Rule(0),
+                "field `grade` of `note` is merged by revision 2 of its function where it is locked, raise \
+                 the version: write `revision = 2`",
+            )],
         ),
         Row(
             "number changed",
@@ -159,6 +173,29 @@ fn the_next_version_follows_from_the_last() {
             &[(
                 Place::Rule(0),
                 "field `title` of `note` is merged by `lww`, and no version can change",
+            )],
+        ),
+        Row("function as locked", JOINED, 2, "grade merge with(worst@2)", &[]),
+        Row("function in a higher revision", JOINED, 2, "grade merge with(worst@3)", &[]),
+        Row(
+            "function in a lower revision",
+            JOINED,
+            2,
+            "grade merge with(worst@1)",
+            &[(
+                Place::Rule(0),
+                "field `grade` of `note` is merged by revision 2 of its function where it is locked: \
+                 write `revision = 2`",
+            )],
+        ),
+        Row(
+            "another function",
+            JOINED,
+            2,
+            "grade merge with(best@2)",
+            &[(
+                Place::Rule(0),
+                "field `grade` of `note` is merged by `with = worst`, and no version can change that",
             )],
         ),
         Row(

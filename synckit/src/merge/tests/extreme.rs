@@ -34,8 +34,8 @@ fn an_optional_field_is_none_until_it_is_written() {
 #[test]
 fn a_written_default_is_stored() {
     let lowest = min::<u8>(&[0]);
-    assert_eq!(restored::<ExtremeState<u8, Min>>(&lowest.bytes()), Ok(lowest.state.clone()));
-    assert_ne!(lowest.state, ExtremeState::default());
+    assert_eq!(restored::<JoinState<u8>>(&lowest.bytes()), Ok(lowest.state.clone()));
+    assert_ne!(lowest.state, JoinState::default());
 }
 
 #[test]

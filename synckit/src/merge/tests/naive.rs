@@ -4,10 +4,12 @@
 //! no order of arrival. Histories have 2 to 6 replicas, some of which join late, equal clock
 //! readings, partial exchanges, contexts that name too few and clocks that run backwards.
 
+mod entries;
+mod joins;
 mod shown;
 mod simple;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use super::*;
@@ -22,7 +24,7 @@ const DELIVERIES: usize = 3;
 pub(super) struct Made<O> {
     pub(super) op: O,
     pub(super) at: Moment,
-    seen: BTreeSet<Dot>,
+    pub(super) seen: BTreeSet<Dot>,
 }
 
 impl<O> Made<O> {

@@ -13,13 +13,13 @@ use super::*;
 pub(super) struct State {
     pub(super) title: Heads<String>,
     visits: CounterState,
-    severity: ExtremeState<u8, Max>,
-    earliest: ExtremeState<i16, Min>,
+    severity: JoinState<u8>,
+    earliest: JoinState<i16>,
     tags: SetState<u8>,
     labels: MapState<u8, Heads<String>>,
     held: MapState<u8, CounterState>,
     groups: MapState<u8, SetState<u8>>,
-    peaks: MapState<u8, ExtremeState<u8, Max>>,
+    peaks: MapState<u8, JoinState<u8>>,
     shelves: MapState<u8, MapState<u8, CounterState>>,
 }
 

@@ -1,5 +1,6 @@
 //! `multi` and `resolve`: rules that show all concurrent writes, or what a function makes of them.
 
+use super::entries::holds_in_map;
 use super::simple::unseen;
 use super::*;
 
@@ -38,18 +39,33 @@ impl Resolver<u8> for Average {
 #[test]
 fn resolve_shows_what_the_function_makes_of_the_writes_that_no_other_had_seen() {
     holds_with::<u8, ResolveBy<Average>>(
-        |rng| ResolveOp::Set(u8::try_from(rng.below(6)).unwrap() * 50),
+        fifty,
         |_| false,
-        |history| {
-            let values: Vec<_> = heads(history)
-                .into_iter()
-                .map(|Made { op: ResolveOp::Set(value), .. }| u64::from(*value))
-                .collect();
-            let sum: u64 = values.iter().sum();
-            u8::try_from(sum.checked_div(values.len() as u64).unwrap_or(0)).unwrap()
-        },
+        average,
         |history| open(history, |ResolveOp::Set(value)| *value),
     );
+}
+
+#[test]
+fn an_entry_shows_what_the_function_makes_of_the_writes_that_neither_write_nor_removal_had_seen() {
+    holds_in_map::<u8, ResolveBy<Average>>(
+        fifty,
+        |_| false,
+        average,
+        |history| open(history, |ResolveOp::Set(value)| *value).pop(),
+    );
+}
+
+fn fifty(rng: &mut Rng) -> ResolveOp<u8> {
+    ResolveOp::Set(u8::try_from(rng.below(6)).unwrap() * 50)
+}
+
+fn average(history: &[Made<ResolveOp<u8>>]) -> u8 {
+    let values = heads(history).into_iter();
+    let values: Vec<_> =
+        values.map(|Made { op: ResolveOp::Set(value), .. }| u64::from(*value)).collect();
+    let sum: u64 = values.iter().sum();
+    u8::try_from(sum.checked_div(values.len() as u64).unwrap_or(0)).unwrap()
 }
 
 /// The writes that no other one's author had seen, the last one first.
