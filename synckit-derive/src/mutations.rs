@@ -33,6 +33,9 @@ const AGGREGATE: &str = r#"
         #[merge(counter)] visits: u128,
         #[merge(map(flag))] done: BTreeMap<String, bool>,
         #[merge(fww, quiet)] opened: u64,
+        #[merge(map(with = a::worst, revision = 2))] grades: BTreeMap<u8, Option<Grade>>,
+        #[merge(manual)] terms: Pending<String>,
+        #[merge(map(rule = a::Newest))] remarks: BTreeMap<u8, String>,
     }
 "#;
 const ARGUMENTS: &str = r#"name = "inspection", version = 2, events(Signed, a::Closed), crate = b"#;

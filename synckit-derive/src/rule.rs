@@ -13,7 +13,6 @@ use quote::{ToTokens as _, format_ident, quote};
 use syn::{Path, Type};
 
 use crate::case::snake;
-use crate::suggest::list;
 
 /// A merge rule with its arguments.
 pub(crate) enum Rule {
@@ -58,8 +57,6 @@ pub(crate) struct Row {
     fields: Fields,
     /// The type of what a removal of an entry carries, where the context does not say it all.
     seen: Option<&'static str>,
-    /// The reason why it cannot merge the entries of a map, where it cannot.
-    not_in_map: Option<&'static str>,
 }
 
 /// One operation.
@@ -91,6 +88,8 @@ enum Carries {
     Bool,
     /// The `T` of a `Conflicted<T>`.
     Conflicted,
+    /// The `T` of a `Pending<T>`, and what was agreed on when it was written.
+    Pending,
 }
 
 /// The fields that a rule merges.
@@ -101,7 +100,19 @@ enum Fields {
     Integer,
     Flag,
     Conflicted,
+    Pending,
     Set,
+}
+
+impl Fields {
+    /// The library's type around the values that the field shows, and what it is for.
+    const fn around(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Conflicted => Some(("Conflicted", "concurrent values")),
+            Self::Pending => Some(("Pending", "the last agreed value and the candidates")),
+            Self::Any | Self::Ordered | Self::Integer | Self::Flag | Self::Set => None,
+        }
+    }
 }
 
 const ROWS: &[Row] = &[
@@ -118,7 +129,6 @@ const ROWS: &[Row] = &[
         }],
         fields: Fields::Any,
         seen: None,
-        not_in_map: None,
     },
     Row {
         name: "fww",
@@ -133,11 +143,6 @@ const ROWS: &[Row] = &[
         }],
         fields: Fields::Any,
         seen: None,
-        not_in_map: Some(
-            "`map(fww)` is not available: its entries would have to keep every write, for any of \
-             them may be the first that a removal has left; use `map(lww)`, or `map(min)` of values \
-             that begin with the time",
-        ),
     },
     Row {
         name: "multi",
@@ -152,7 +157,20 @@ const ROWS: &[Row] = &[
         }],
         fields: Fields::Conflicted,
         seen: None,
-        not_in_map: None,
+    },
+    Row {
+        name: "manual",
+        marker: "Manual",
+        op: "ManualOp",
+        steps: &[Step {
+            variant: "Set",
+            event: "set",
+            carries: Carries::Pending,
+            commutes: false,
+            doc: "{} was set, or decided on.",
+        }],
+        fields: Fields::Pending,
+        seen: None,
     },
     Row {
         name: "max",
@@ -167,7 +185,6 @@ const ROWS: &[Row] = &[
         }],
         fields: Fields::Ordered,
         seen: None,
-        not_in_map: None,
     },
     Row {
         name: "min",
@@ -182,7 +199,6 @@ const ROWS: &[Row] = &[
         }],
         fields: Fields::Ordered,
         seen: None,
-        not_in_map: None,
     },
     Row {
         name: "counter",
@@ -197,7 +213,6 @@ const ROWS: &[Row] = &[
         }],
         fields: Fields::Integer,
         seen: Some("CounterSeen"),
-        not_in_map: None,
     },
     Row {
         name: "flag",
@@ -212,7 +227,6 @@ const ROWS: &[Row] = &[
         }],
         fields: Fields::Flag,
         seen: None,
-        not_in_map: None,
     },
     Row {
         name: "set",
@@ -236,7 +250,6 @@ const ROWS: &[Row] = &[
         ],
         fields: Fields::Set,
         seen: None,
-        not_in_map: None,
     },
     Row {
         name: "set(remove_wins)",
@@ -260,7 +273,6 @@ const ROWS: &[Row] = &[
         ],
         fields: Fields::Set,
         seen: None,
-        not_in_map: None,
     },
     Row {
         name: "grow_set",
@@ -275,12 +287,11 @@ const ROWS: &[Row] = &[
         }],
         fields: Fields::Set,
         seen: None,
-        not_in_map: None,
     },
 ];
 
 /// Rules that the design has and this version lacks: told apart from misspellings.
-pub(crate) const PLANNED: &[&str] = &["manual", "list", "text"];
+pub(crate) const PLANNED: &[&str] = &["list", "text"];
 
 /// The names of the rules there are.
 pub(crate) fn names() -> Vec<&'static str> {
@@ -332,24 +343,27 @@ impl Rule {
     /// the rule knows.
     pub(crate) fn held<'a>(&self, ty: &'a Type) -> Option<&'a Type> {
         match self {
-            Self::Plain(_) | Self::By(_) => Some(fit::conflicted(ty).unwrap_or(ty)),
+            Self::Plain(row) => Some(fit::within(row.fields, ty).unwrap_or(ty)),
+            Self::By(_) => Some(ty),
             Self::Map(inner) => inner.held(fit::value_of(ty)?),
             Self::Custom(_) => None,
         }
     }
 
-    /// The message for a rule that cannot merge the entries of a map.
-    pub(crate) fn refused_in_map(&self) -> Option<String> {
+    /// The marker of a rule that the library does not know, which merges the field or its entries.
+    pub(crate) fn custom(&self) -> Option<&Path> {
         match self {
-            Self::Plain(Row { not_in_map: Some(reason), .. }) => Some((*reason).to_owned()),
-            Self::Custom(_) => {
-                let named = ROWS.iter().filter(|row| row.not_in_map.is_none()).map(|row| row.name);
-                let of_functions = ["resolve = …", "with = …", "map(…)"];
-                let named = list(&named.chain(of_functions).collect::<Vec<_>>());
-                Some(format!("entries are merged by {named}"))
-            }
-            Self::Plain(_) | Self::Map(_) | Self::By(_) => None,
+            Self::Custom(path) => Some(path),
+            Self::Map(inner) => inner.custom(),
+            Self::Plain(_) | Self::By(_) => None,
         }
+    }
+
+    /// The type of the entries in a field of that type, however deep, if the rule is one of maps.
+    pub(crate) fn entries<'a>(&self, ty: &'a Type) -> Option<&'a Type> {
+        let Self::Map(inner) = self else { return None };
+        let value = fit::value_of(ty)?;
+        Some(inner.entries(value).unwrap_or(value))
     }
 
     /// The type of what a removal of an entry carries, where the context does not say it all.

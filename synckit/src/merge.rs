@@ -11,6 +11,7 @@
 //! | `lww` | [`Lww`] | any field with a default | set | the greatest stamp |
 //! | `fww` | [`Fww`] | any field with a default | set | the least stamp among writes that had seen no other |
 //! | `multi` | [`Multi`] | [`Conflicted`] | set | nothing: all concurrent values are shown |
+//! | `manual` | [`Manual`] | [`Pending`] | set | nothing: the last agreed value holds until someone decides |
 //! | `resolve = f` | [`ResolveBy`] | any field with a default | set | `f`, when the field is shown |
 //! | `with = f` | [`JoinBy`] | any field with a default, `Option` of values | join | `f`, a join that you vouch for |
 //! | `max`, `min` | [`Max`], [`Min`] | ordered values, `Option` of them | raise, lower | the greatest or least value |
@@ -35,6 +36,7 @@ mod handle;
 mod heads;
 mod join;
 mod lww;
+mod manual;
 mod map;
 mod multi;
 mod op;
@@ -58,6 +60,7 @@ pub use handle::{Handle, Reads, SingleValue, Writes};
 pub use heads::{Head, Heads};
 pub use join::{JoinBy, JoinField, JoinOp, JoinState, Joiner};
 pub use lww::{Lww, LwwField, LwwOp};
+pub use manual::{Agreed, Manual, ManualField, ManualOp, Pending, Proposed, SeesState};
 pub use map::{Map, MapField, MapOp, MapState};
 pub use multi::{Conflicted, Multi, MultiField, MultiOp};
 pub use op::{At, OpId};
@@ -75,7 +78,7 @@ pub use extreme::{Spelt, fits_spelt};
 #[doc(hidden)]
 pub use handle::Root;
 #[doc(hidden)]
-pub use rule::{FieldRule, Fitting, Undone, custom, field, fits};
+pub use rule::{FieldRule, Fitting, Undone, custom, field, fits, fits_entries};
 pub(crate) use rule::{Slot, shown};
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod rules {
     mod merging;
     mod own;
     mod past;
+    mod pending;
     mod support;
     mod transactions;
 }

@@ -132,10 +132,6 @@ fn of_entries(cx: &Ctxt, key: &Ident, inner: &TokenStream) -> Option<Rule> {
         return None;
     };
     let rule = revised(cx, named(cx, first)?, revision);
-    if let Some(message) = rule.refused_in_map() {
-        cx.error(first, message);
-        return None;
-    }
     Some(Rule::Map(Box::new(rule)))
 }
 

@@ -16,7 +16,7 @@ use super::history::{self, OF_AGGREGATE, Subject};
 use super::{number, standing_at};
 use crate::ast::aggregate::{Aggregate, MergedField};
 use crate::lock::resolved::Resolved;
-use crate::rule::{Operation, Rule, custom_name};
+use crate::rule::{Operation, custom_name};
 
 /// Expands everything beside the struct.
 pub(crate) fn aggregate(aggregate: &Aggregate<'_>, resolved: &Resolved) -> TokenStream {
@@ -121,7 +121,7 @@ impl<'a> Tabled<'a> {
     fn entry(&self) -> TokenStream {
         let (types, name, number) = (self.types(), self.field.name(), number(self.number));
         let quiet = self.field.quiet.then(|| quote!(.quiet()));
-        let Rule::Custom(path) = &self.field.rule else {
+        let Some(path) = self.field.rule.custom() else {
             return quote!(&__merge::field::<#types>(#number, #name)#quiet);
         };
         let rule = custom_name(path);
@@ -176,11 +176,7 @@ fn merge() -> TokenStream {
 /// The marker of a field's rule, where rustc says so when it does not merge the field's type.
 fn marker(field: &MergedField<'_>) -> TokenStream {
     let marker = field.rule.marker(&merge(), field.ty);
-    if matches!(field.rule, Rule::Custom(_)) {
-        marker
-    } else {
-        standing_at(field.ty.span(), marker)
-    }
+    if field.rule.custom().is_some() { marker } else { standing_at(field.ty.span(), marker) }
 }
 
 /// Names for what an operation carries: none that a user's field could hide.

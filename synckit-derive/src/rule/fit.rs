@@ -70,16 +70,9 @@ impl Rule {
                 }
                 known => Some(unspelled(&text, &law, known.is_some(), "BTreeSet<T>")),
             },
-            (Self::Plain(row), _) if row.fields == Fields::Conflicted => match conflicted(ty) {
-                Some(inner) => {
-                    let text = inner.to_token_stream().to_string().replace(' ', "");
-                    (field(inner) == Fit::No).then(|| unfit_value(&text, &law))
-                }
-                None => Some(format!(
-                    "`{text}` cannot be merged by `{law}`: write `Conflicted<{text}>`, which shows \
-                     concurrent values"
-                )),
-            },
+            (Self::Plain(row), _) if row.fields.around().is_some() => {
+                refused_within(row.fields, ty, &text, &law)
+            }
             (Self::Plain(row), None) if row.fields == Fields::Integer && is_non_zero(ty) => {
                 Some(self.unfit(&text))
             }
@@ -105,19 +98,21 @@ impl Rule {
                 "it has no total order; use an integer in a smaller unit".to_owned()
             }
             Fields::Ordered => "it needs a total order and a default".to_owned(),
-            Fields::Any | Fields::Set | Fields::Conflicted => return unfit_value(text, row.name),
+            Fields::Any | Fields::Set | Fields::Conflicted | Fields::Pending => {
+                return unfit_value(text, row.name);
+            }
         };
         format!("`{text}` cannot be merged by `{}`: {instead}", row.name)
     }
 
     fn fit(&self, ty: &Type) -> Fit {
         match (self, spelled(ty)) {
-            (Self::Plain(row), _) if row.fields == Fields::Conflicted => {
-                conflicted(ty).map_or(Fit::No, field)
+            (Self::Plain(row), _) if row.fields.around().is_some() => {
+                within(row.fields, ty).map_or(Fit::No, field)
             }
             (Self::By(_), Some(_)) => field(ty),
             (Self::Plain(row), Some((name, arguments))) => match row.fields {
-                Fields::Any | Fields::Conflicted => field(ty),
+                Fields::Any | Fields::Conflicted | Fields::Pending => field(ty),
                 Fields::Integer if INTEGERS.contains(&name) => Fit::Yes,
                 Fields::Flag if name == "bool" => Fit::Yes,
                 Fields::Integer | Fields::Flag => Fit::No,
@@ -135,6 +130,20 @@ impl Rule {
             }
             (Self::Plain(_) | Self::Map(_) | Self::Custom(_) | Self::By(_), _) => Fit::Unknown,
         }
+    }
+}
+
+/// The message for a field that is not the library's type around values that events can carry.
+fn refused_within(fields: Fields, ty: &Type, text: &str, law: &str) -> Option<String> {
+    let (name, shows) = fields.around()?;
+    match within(fields, ty) {
+        Some(inner) => {
+            let text = inner.to_token_stream().to_string().replace(' ', "");
+            (field(inner) == Fit::No).then(|| unfit_value(&text, law))
+        }
+        None => Some(format!(
+            "`{text}` cannot be merged by `{law}`: write `{name}<{text}>`, which shows {shows}"
+        )),
     }
 }
 
@@ -193,10 +202,11 @@ fn ordered(ty: &Type) -> Fit {
     }
 }
 
-/// The `T` of a type that is spelt `Conflicted<T>`.
-pub(super) fn conflicted(ty: &Type) -> Option<&Type> {
+/// The `T` of a type that is spelt `Conflicted<T>` or `Pending<T>`, whichever fields of that kind are.
+pub(super) fn within(fields: Fields, ty: &Type) -> Option<&Type> {
+    let (around, _) = fields.around()?;
     let Type::Path(path) = ty else { return None };
-    let last = path.path.segments.last().filter(|last| last.ident == "Conflicted")?;
+    let last = path.path.segments.last().filter(|last| last.ident == around)?;
     match &last.arguments {
         PathArguments::AngleBracketed(arguments) => match arguments.args.first() {
             Some(GenericArgument::Type(inner)) => Some(inner),

@@ -4,8 +4,8 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, format_ident, quote};
 use syn::Type;
 
-use super::fit::{argument, conflicted, is_wide, spelled};
-use super::{Carries, Does, Rule};
+use super::fit::{argument, is_wide, spelled, within};
+use super::{Carries, Does, Fields, Rule};
 
 /// An operation, and the event that carries it.
 #[derive(Clone)]
@@ -30,6 +30,8 @@ enum Form {
     Itself,
     /// `op::variant(value)`
     Plain { op: &'static str, variant: &'static str },
+    /// `op::variant { value, agreed }`
+    Proposed { op: &'static str, variant: &'static str },
     /// `MapOp::Entry { key, op }`
     Entry(Box<Form>),
     /// `MapOp::Removed { key, seen }`
@@ -55,6 +57,10 @@ impl Form {
                 let (op, variant) = (format_ident!("{op}"), format_ident!("{variant}"));
                 quote!(#merge::#op::#variant(#first))
             }
+            Self::Proposed { op, variant } => {
+                let (op, variant) = (format_ident!("{op}"), format_ident!("{variant}"));
+                quote!(#merge::#op::#variant { value: #first, agreed: #(#rest)* })
+            }
             Self::Entry(inner) => {
                 let inner = inner.value(merge, rest);
                 quote!(#merge::MapOp::Entry { key: #first, op: #inner })
@@ -79,10 +85,13 @@ impl Rule {
                 .map(|step| Operation {
                     variant: step.variant.to_owned(),
                     event: step.event.to_owned(),
-                    carries: vec![("value".to_owned(), step.carries.of(ty))],
+                    carries: step.carries.fields(krate, ty),
                     commutes: step.commutes,
                     doc: step.doc.to_owned(),
-                    form: Form::Plain { op: row.op, variant: step.variant },
+                    form: match step.carries {
+                        Carries::Pending => Form::Proposed { op: row.op, variant: step.variant },
+                        _ => Form::Plain { op: row.op, variant: step.variant },
+                    },
                 })
                 .collect(),
             Self::Map(inner) => inner.of_entries(krate, ty),
@@ -156,6 +165,16 @@ impl Rule {
 }
 
 impl Carries {
+    /// The names and types of what the event carries.
+    fn fields(self, krate: &TokenStream, ty: &Type) -> Vec<(String, TokenStream)> {
+        let value = self.of(ty);
+        let agreed = matches!(self, Self::Pending).then(|| {
+            let agreed = quote!(::core::option::Option<#krate::merge::Agreed<#value>>);
+            ("agreed".to_owned(), agreed)
+        });
+        std::iter::once(("value".to_owned(), value)).chain(agreed).collect()
+    }
+
     fn of(self, ty: &Type) -> TokenStream {
         let inner = match self {
             Self::Amount if is_wide(ty) => return quote!(i128),
@@ -164,7 +183,8 @@ impl Carries {
             Self::Field => None,
             Self::Inner => argument(ty, "Option"),
             Self::Element => argument(ty, "BTreeSet"),
-            Self::Conflicted => conflicted(ty),
+            Self::Conflicted => within(Fields::Conflicted, ty),
+            Self::Pending => within(Fields::Pending, ty),
         };
         inner.unwrap_or(ty).to_token_stream()
     }

@@ -287,6 +287,10 @@ impl Root for EditRoot<'_> {
         look(slot.as_deref());
     }
 
+    fn author(&self) -> Option<ReplicaId> {
+        Some(self.at.dot.replica)
+    }
+
     fn changes(&self) -> usize {
         self.work.borrow().events.len()
     }

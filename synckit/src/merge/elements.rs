@@ -120,6 +120,12 @@ impl AuthorIds {
         self.0.insert(at.id().dot.replica, at.id());
     }
 
+    /// Keeps the operation, unless a later one of its author's is kept.
+    pub(super) fn reach(&mut self, id: OpId) {
+        let last = self.0.entry(id.dot.replica).or_insert(id);
+        *last = id.max(*last);
+    }
+
     /// Keeps the operation, unless one of its author's is kept.
     pub(crate) fn insert_first(&mut self, at: &At<'_>) {
         self.0.entry(at.id().dot.replica).or_insert(at.id());

@@ -3,12 +3,20 @@
 //! A write whose author had seen another one changes nothing. The state keeps those that had seen
 //! none, which are concurrent, at most one for each author; the field shows the least in the total
 //! order of operations.
+//!
+//! In the entry of a map a removal may take the first writes and leave some that had seen no others, so
+//! an entry keeps all writes that no removal has taken.
+
+use std::collections::BTreeSet;
 
 use crate::clock::Hlc;
 use crate::conflict::Write;
 use crate::id::Dot;
 use crate::merge::bytes::{read_id, write_id};
-use crate::merge::{At, Given, Handle, Law, MergeState, OpId, OpenConflicts, RestsOn, Rule};
+use crate::merge::elements::AuthorIds;
+use crate::merge::{
+    At, EntryRule, Given, Handle, Law, MergeState, OpId, OpenConflicts, RestsOn, Rule,
+};
 use crate::wire::{self, Field, Reader, Shape, WireError, WireType, Writer};
 
 /// The first write wins.
@@ -37,13 +45,14 @@ pub trait FwwField: wire::Field + Default {}
 #[diagnostic::do_not_recommend]
 impl<T: wire::Field + Default> FwwField for T {}
 
-/// The writes whose authors had seen no other, the least in the total order first.
+/// The writes whose authors had seen no other, the least in the total order first; in an entry, all that
+/// no removal has taken.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FirstWrites<T> {
     writes: Vec<FirstWrite<T>>,
 }
 
-/// A write whose author had seen no other.
+/// A write of the field.
 #[derive(Clone, Debug, PartialEq)]
 struct FirstWrite<T> {
     value: T,
@@ -51,6 +60,8 @@ struct FirstWrite<T> {
     id: OpId,
     /// True when the author of a later write had seen this one.
     seen: bool,
+    /// In an entry: of each author the last write kept that this one's author had seen.
+    after: AuthorIds,
 }
 
 impl<T> FirstWrite<T> {
@@ -73,16 +84,33 @@ impl<T> Default for FirstWrites<T> {
 
 impl<T> FirstWrites<T> {
     fn write(&mut self, value: T, at: &At<'_>) {
-        let mut is_first = true;
+        let mut after = AuthorIds::default();
         for write in self.writes.iter_mut().filter(|write| at.saw(write.id)) {
             write.seen = true;
-            is_first = false;
+            after.reach(write.id);
         }
-        if is_first {
+        if after.is_empty() || at.is_in_entry() {
             let place = self.writes.partition_point(|write| write.order() < at.order());
-            let write = FirstWrite { value, hlc: at.hlc(), id: at.id(), seen: false };
+            let write = FirstWrite { value, hlc: at.hlc(), id: at.id(), seen: false, after };
             self.writes.insert(place, write);
         }
+    }
+
+    /// The writes whose authors had seen no other, the least in the total order first.
+    fn firsts(&self) -> impl Iterator<Item = &FirstWrite<T>> {
+        self.writes.iter().filter(|write| write.after.is_empty())
+    }
+
+    /// Drops the writes that the author of the operation had seen.
+    fn forget(&mut self, at: &At<'_>) {
+        self.writes.retain(|write| !at.saw(write.id));
+        for write in &mut self.writes {
+            write.after.forget(at);
+        }
+    }
+
+    fn dots(&self) -> Vec<Dot> {
+        self.writes.iter().map(|write| write.id.dot).collect()
     }
 }
 
@@ -97,15 +125,17 @@ impl<F: FwwField> Rule<F> for Fww {
     }
 
     fn value(state: &FirstWrites<F>) -> F {
-        state.writes.first().map(|write| write.value.clone()).unwrap_or_default()
+        state.firsts().next().map(|write| write.value.clone()).unwrap_or_default()
     }
 
     fn conflicts(state: &FirstWrites<F>, open: &mut OpenConflicts<'_, '_>) {
-        if let [first, others @ ..] = state.writes.as_slice()
-            && !others.is_empty()
-        {
-            let unseen = others.iter().filter(|write| !write.seen);
-            open.note(Some(first.to_write()), unseen.map(FirstWrite::to_write).collect());
+        let mut firsts = state.firsts();
+        if let Some(first) = firsts.next() {
+            let unseen: Vec<_> = firsts.filter(|write| !write.seen).collect();
+            if !unseen.is_empty() {
+                let unseen = unseen.into_iter().map(FirstWrite::to_write).collect();
+                open.note(Some(first.to_write()), unseen);
+            }
         }
     }
 
@@ -114,11 +144,29 @@ impl<F: FwwField> Rule<F> for Fww {
     }
 
     fn depends(state: &FirstWrites<F>, _: &FwwOp<F>) -> Option<Vec<Dot>> {
-        Some(state.writes.iter().map(|write| write.id.dot).collect())
+        Some(state.dots())
     }
 
     fn rests_on(state: &FirstWrites<F>) -> RestsOn {
-        RestsOn::Heads(state.writes.first().map(|write| write.id.dot).into_iter().collect())
+        RestsOn::Heads(state.firsts().next().map(|write| write.id.dot).into_iter().collect())
+    }
+}
+
+impl<F: FwwField> EntryRule<F> for Fww {
+    type Seen = ();
+
+    fn seen(_: &FirstWrites<F>) {}
+
+    fn reset(state: &mut FirstWrites<F>, (): &(), at: &At<'_>) {
+        state.forget(at);
+    }
+
+    fn reset_depends(state: &FirstWrites<F>) -> Option<Vec<Dot>> {
+        Some(state.dots())
+    }
+
+    fn affirms(_: &FwwOp<F>) -> bool {
+        true
     }
 }
 
@@ -138,7 +186,8 @@ impl<T: Field> MergeState for FirstWrites<T> {
                 write.hlc.to_bits().write_field(1, out);
                 write_id(2, write.id, out);
                 write.seen.then_some(true).write_field(5, out);
-                write.value.write_field(6, out);
+                write.after.write(6, out);
+                write.value.write_field(7, out);
             });
         }
     }
@@ -147,23 +196,41 @@ impl<T: Field> MergeState for FirstWrites<T> {
         let mut writes: Vec<FirstWrite<T>> = Vec::new();
         let mut present = input.take(number, WireType::Len)?;
         while present {
-            let write = input.enclosed(|input| {
-                let (hlc, id) = (Hlc::from_bits(u64::read_field(1, input)?), read_id(2, input)?);
-                let seen = match Option::<bool>::read_field(5, input)? {
-                    Some(false) => return Err(WireError::Invalid { expected: "write seen" }),
-                    seen => seen.is_some(),
-                };
-                Ok(FirstWrite { value: T::read_field(6, input)?, hlc, id, seen })
-            })?;
-            let same_author = |other: &FirstWrite<T>| other.id.dot.replica == write.id.dot.replica;
-            if writes.last().is_some_and(|last| last.order() >= write.order())
-                || writes.iter().any(same_author)
-            {
+            let write = input.enclosed(FirstWrite::read)?;
+            if writes.last().is_some_and(|last| last.order() >= write.order()) {
                 return Err(WireError::Unsorted { number });
             }
             writes.push(write);
             present = input.take_again(WireType::Len)?;
         }
-        Ok(Self { writes })
+        let state = Self { writes };
+        if state.is_consistent() { Ok(state) } else { Err(WireError::Unsorted { number }) }
+    }
+}
+
+impl<T: Field> FirstWrite<T> {
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let (hlc, id) = (Hlc::from_bits(u64::read_field(1, input)?), read_id(2, input)?);
+        let seen = match Option::<bool>::read_field(5, input)? {
+            Some(false) => return Err(WireError::Invalid { expected: "write seen" }),
+            seen => seen.is_some(),
+        };
+        let after = AuthorIds::read(6, input)?;
+        Ok(Self { value: T::read_field(7, input)?, hlc, id, seen, after })
+    }
+}
+
+impl<T> FirstWrites<T> {
+    /// True when each write is there once, behind others that are there, and no author has two of
+    /// which neither had seen the other.
+    fn is_consistent(&self) -> bool {
+        let ids: BTreeSet<_> = self.writes.iter().map(|write| write.id).collect();
+        let authors: BTreeSet<_> = self.firsts().map(|write| write.id.dot.replica).collect();
+        let is_behind = |write: &FirstWrite<T>| {
+            write.after.iter().all(|before| before != write.id && ids.contains(&before))
+        };
+        ids.len() == self.writes.len()
+            && authors.len() == self.firsts().count()
+            && self.writes.iter().all(is_behind)
     }
 }

@@ -6,8 +6,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{AddAssign, Deref, SubAssign};
 
+use crate::id::ReplicaId;
 use crate::merge::{
-    AnyState, CounterOf, Flag, Fww, JoinBy, Lww, Max, Min, Multi, ResolveBy, Rule, shown,
+    AnyState, CounterOf, Flag, Fww, JoinBy, Lww, Manual, Max, Min, Multi, ResolveBy, Rule, shown,
 };
 
 /// A field of type `F`, merged by the rule `R`.
@@ -17,7 +18,7 @@ use crate::merge::{
 ///
 /// | rule | records | reads |
 /// |---|---|---|
-/// | `lww`, `fww`, `flag`, `multi`, `resolve` | `set(value)` | `get()`, `*field` |
+/// | `lww`, `fww`, `flag`, `multi`, `manual`, `resolve` | `set(value)` | `get()`, `*field` |
 /// | `max`, `min` | `raise(value)`, `lower(value)` | `get()`, `*field` |
 /// | `with` | `join(value)` | `get()`, `*field` |
 /// | `counter` | `add(amount)`, `+= amount`, `-= amount` | `get()`, `*field` |
@@ -58,6 +59,11 @@ pub trait Root {
     /// handles cannot ask.
     fn read(&self, field: usize, look: &mut dyn FnMut(Option<&dyn AnyState>)) {
         let _ = (field, look);
+    }
+
+    /// The author of the edit; `None` of a lowering, which may be anybody's.
+    fn author(&self) -> Option<ReplicaId> {
+        None
     }
 
     /// The number of changes recorded.
@@ -142,6 +148,7 @@ impl SingleValue for Flag {}
 impl SingleValue for Fww {}
 impl<G> SingleValue for JoinBy<G> {}
 impl SingleValue for Lww {}
+impl SingleValue for Manual {}
 impl SingleValue for Max {}
 impl SingleValue for Min {}
 impl SingleValue for Multi {}

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::clock::Hlc;
 use crate::conflict::Write;
 use crate::id::Dot;
-use crate::merge::bytes::{read_id, write_id};
+use crate::merge::bytes::{encoded_field, read_id, write_id};
 use crate::merge::{At, MergeState, OpId, OpenConflicts};
 use crate::wire::{Field, Reader, WireError, WireType, Writer};
 
@@ -87,15 +87,7 @@ impl<T> Heads<T> {
 impl<T: Field> Heads<T> {
     /// The values of the heads, byte for byte different ones, the greatest head's first.
     pub fn distinct(&self) -> Vec<&T> {
-        match self.heads.as_slice() {
-            [] => Vec::new(),
-            [only] => vec![&only.value],
-            several => {
-                let mut met = BTreeSet::new();
-                let is_new = |head: &&Head<T>| met.insert(head.to_write().value);
-                several.iter().filter(is_new).map(|head| &head.value).collect()
-            }
-        }
+        distinct(&self.heads, |value| value)
     }
 
     /// Notes all heads as in conflict, unless they hold the same value.
@@ -112,6 +104,13 @@ impl<T: Field> Heads<T> {
             open.note(winner.map(Head::to_write), losers);
         }
     }
+}
+
+/// The values that `of` takes from the heads, byte for byte different ones, the greatest head's first.
+pub(super) fn distinct<T, V: Field>(heads: &[Head<T>], of: impl Fn(&T) -> &V) -> Vec<&V> {
+    let mut met = BTreeSet::new();
+    let is_new = |value: &&V| heads.len() == 1 || met.insert(encoded_field(*value).ok());
+    heads.iter().map(|head| of(&head.value)).filter(is_new).collect()
 }
 
 impl<T: Field> MergeState for Heads<T> {

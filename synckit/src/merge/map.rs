@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
-use crate::id::Dot;
+use crate::id::{Dot, ReplicaId};
 use crate::merge::bytes::encoded;
 use crate::merge::elements::AuthorIds;
 use crate::merge::{
@@ -335,6 +335,10 @@ impl<K: Value + Ord, V: 'static, R: EntryRule<V>> Root for EntryRoot<'_, K, V, R
             let entry = state.and_then(|state: &MapState<K, R::State>| state.entry(&self.key));
             look(entry.map(|state| state as &dyn AnyState));
         });
+    }
+
+    fn author(&self) -> Option<ReplicaId> {
+        self.root.author()
     }
 
     fn changes(&self) -> usize {

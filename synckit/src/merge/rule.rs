@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::conflict::Conflicts;
-use crate::id::Dot;
+use crate::id::{Dot, ReplicaId};
 use crate::merge::{At, Head, OpenConflicts, SeenPart};
 use crate::wire::{FieldSchema, Reader, Shape, WireError, Writer};
 
@@ -53,6 +53,14 @@ impl Law {
 }
 
 impl Law {
+    /// The law of the entries, however deep, if it is one of maps.
+    const fn innermost(&self) -> &Self {
+        match self.kind {
+            Kind::Nested(inner) => inner.innermost(),
+            Kind::Plain | Kind::Custom | Kind::Joined => self,
+        }
+    }
+
     /// The text in lock files, which has the version of code outside this crate.
     pub(crate) fn locked(&self) -> String {
         match self.kind {
@@ -174,6 +182,11 @@ impl Undoing {
         Self { first, last, edit }
     }
 
+    /// The author of the edit.
+    pub(crate) const fn author(&self) -> ReplicaId {
+        self.edit.replica
+    }
+
     /// True when an event is the commit's or the edit's.
     pub fn made(&self, event: Dot) -> bool {
         let of_commit = event.replica == self.first.replica
@@ -205,6 +218,11 @@ impl RestsOn {
 
 /// A rule that merges the entries of a map: one that can forget what the author of a removal had
 /// seen, and keep the rest.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot merge the entries of a map",
+    label = "cannot forget what the author of a removal had seen",
+    note = "implement synckit::merge::EntryRule<{V}> for {Self}, with `type Seen = ()`"
+)]
 pub trait EntryRule<V>: Rule<V> {
     /// Carried by a removal: the part of the entry that its author had seen. `()` when the context
     /// says it all.
@@ -350,8 +368,9 @@ pub const fn custom<F, R: Rule<F>>(
     rule: &'static str,
     message: &str,
 ) -> FieldRule<F, R> {
-    let is_custom = matches!(R::LAW.kind, Kind::Custom);
-    if !is_custom || !synckit_lock::shape::same(R::LAW.name.as_bytes(), rule.as_bytes()) {
+    let law = R::LAW.innermost();
+    let is_custom = matches!(law.kind, Kind::Custom);
+    if !is_custom || !synckit_lock::shape::same(law.name.as_bytes(), rule.as_bytes()) {
         panic!("{}", message);
     }
     field(number, name)
@@ -365,6 +384,12 @@ pub type Fitting<T, const N: usize> = <[T; N] as IntoIterator>::Item;
 /// 1 when the rule merges the type; an error of rustc when it does not.
 #[doc(hidden)]
 pub const fn fits<F, R: Rule<F>>() -> usize {
+    1
+}
+
+/// The same of a rule that is defined outside this crate, and the entries of a map.
+#[doc(hidden)]
+pub const fn fits_entries<V, R: EntryRule<V, Seen = ()>>() -> usize {
     1
 }
 

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use synckit::merge::{At, Conflicted, Head, Law, MergeState, Rule};
+use synckit::merge::{At, Conflicted, EntryRule, Head, Heads, Law, MergeState, Pending, Rule};
 use synckit::testing::laws;
 use synckit::wire::{Field, Reader, Shape, WireError, Writer};
 use synckit::{Lower, SyncEvent, SyncValue, sync_aggregate};
@@ -47,6 +47,52 @@ struct Site {
     averages: BTreeMap<String, i64>,
     #[merge(map(with = u8::max, revision = 2))]
     strengths: BTreeMap<u8, Option<u8>>,
+    #[merge(manual)]
+    terms: Pending<Caseless>,
+    #[merge(map(manual))]
+    rates: BTreeMap<u8, Pending<u8>>,
+    #[merge(map(fww))]
+    finders: BTreeMap<u8, Caseless>,
+    #[merge(map(rule = Longest))]
+    remarks: BTreeMap<u8, String>,
+}
+
+/// A rule of the application's own that merges entries: of concurrent writes the longest is shown.
+#[derive(Debug)]
+enum Longest {}
+
+impl Rule<String> for Longest {
+    const LAW: Law = Law::custom("longest", 1);
+    const SHAPE: Shape = <String as Field>::SHAPE;
+    type Op = String;
+    type State = Heads<String>;
+
+    fn fold(state: &mut Heads<String>, value: String, at: &At<'_>) {
+        state.write(value, at);
+    }
+
+    fn value(state: &Heads<String>) -> String {
+        let values = state.iter().map(|head| &head.value);
+        values.max_by_key(|value| value.len()).cloned().unwrap_or_default()
+    }
+
+    fn create(value: &String, record: &mut dyn FnMut(String)) {
+        record(value.clone());
+    }
+}
+
+impl EntryRule<String> for Longest {
+    type Seen = ();
+
+    fn seen(_: &Heads<String>) {}
+
+    fn reset(state: &mut Heads<String>, (): &(), at: &At<'_>) {
+        state.forget(at);
+    }
+
+    fn affirms(_: &String) -> bool {
+        true
+    }
 }
 
 #[sync_aggregate(name = "invoice", on_delete = edit_wins)]

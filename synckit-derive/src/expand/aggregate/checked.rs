@@ -14,7 +14,6 @@ use syn::spanned::Spanned as _;
 use super::marker;
 use crate::ast::aggregate::{Aggregate, DomainEvent, MergedField};
 use crate::case::camel;
-use crate::rule::Rule;
 
 /// True when only rustc can tell that the type fits.
 pub(super) fn is_gated(field: &MergedField<'_>) -> bool {
@@ -34,11 +33,14 @@ pub(super) fn gated(field: &MergedField<'_>, ty: &impl ToTokens) -> TokenStream 
 pub(super) fn gates(aggregate: &Aggregate<'_>) -> TokenStream {
     let gates = aggregate.fields.iter().filter(|field| is_gated(field)).map(|field| {
         let (ty, marker, gate) = (field.ty, marker(field), gate(field));
-        let span = match &field.rule {
-            Rule::Custom(path) => path.span(),
-            Rule::Plain(_) | Rule::Map(_) | Rule::By(_) => ty.span(),
-        };
+        let custom = field.rule.custom();
+        let span = custom.map_or_else(|| ty.span(), |path| path.span());
         let mut fits = quote_spanned!(span=> __merge::fits::<#ty, #marker>());
+        if let (Some(path), Some(entries)) = (custom, field.rule.entries(ty)) {
+            let of_entries = quote_spanned!(span=> __merge::fits_entries::<#entries, #path>());
+            let fitting = quote_spanned!(span=> __merge::Fitting<#ty, { #of_entries }>);
+            fits = quote_spanned!(span=> __merge::fits::<#fitting, #marker>());
+        }
         if field.rule.must_be_spelt(ty) {
             let fitting = quote_spanned!(span=> __merge::Fitting<#ty, { #fits }>);
             fits = quote_spanned!(span=> __merge::fits_spelt::<#fitting>());

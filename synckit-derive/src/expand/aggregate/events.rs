@@ -53,6 +53,7 @@ pub(super) fn declaration(aggregate: &Aggregate<'_>, names: &Names) -> TokenStre
 fn carried_doc(name: &str) -> &'static str {
     match name {
         "value" => " The value of the operation.",
+        "agreed" => " The agreed value that the author had seen.",
         "seen" => " The sums that the author had seen.",
         _ => " The entry's key.",
     }

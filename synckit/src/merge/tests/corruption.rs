@@ -6,6 +6,8 @@ use proptest::sample::Index;
 use proptest::test_runner::Config;
 
 use super::world::{State, history};
+use super::*;
+use crate::merge::bytes::encoded;
 
 proptest! {
     #![proptest_config(Config { cases: 400, failure_persistence: None, ..Config::default() })]
@@ -41,4 +43,48 @@ proptest! {
             history.iter().for_each(|event| state.apply(event));
         }
     }
+}
+
+#[test]
+fn any_other_byte_of_these_states_is_refused_or_is_the_only_form_of_another() {
+    let mut first = Merged::<std::collections::BTreeMap<u8, u8>, Map<Fww>>::new();
+    let mut pending = Merged::<Pending<u8>, Manual>::new();
+    let mut joined = Merged::<Option<u8>, Max>::new();
+    for (author, seq, seen) in [(ANN, 1, &[][..]), (BOB, 1, &[]), (ANN, 2, &[(BOB, 1)])] {
+        let at = moment(author, seq, seq, seen);
+        let value = author + u8::try_from(seq).unwrap();
+        first.fold(MapOp::Entry { key: 1, op: FwwOp::Set(value) }, &at);
+        let agreed = pending.state.carried_by(Some(at.dot.replica));
+        pending.fold(ManualOp::Set { value, agreed }, &at);
+        joined.fold(MaxOp::Raised(value), &at);
+    }
+    damaged(&first.state);
+    damaged(&pending.state);
+    damaged(&joined.state);
+}
+
+fn damaged<S: MergeState>(state: &S) {
+    let bytes = bytes(state);
+    for at in 0..bytes.len() {
+        for byte in 0..=u8::MAX {
+            let mut damaged = bytes.clone();
+            damaged[at] = byte;
+            if let Ok(other) = restored::<S>(&damaged) {
+                assert_eq!(super::bytes(&other), damaged, "byte {at}");
+            }
+        }
+        assert!(at == 0 || restored::<S>(&bytes[..at]).is_err(), "cut at {at}");
+    }
+}
+
+#[test]
+fn an_agreed_value_that_an_operation_carries_reads_back_and_no_part_of_it_is_one() {
+    let mut pending = Merged::<Pending<String>, Manual>::new();
+    let set = |agreed| ManualOp::Set { value: "30 days".to_owned(), agreed };
+    pending.fold(set(None), &moment(ANN, 1, 1, &[]));
+    let agreed = pending.state.carried_by(None).unwrap();
+    let bytes = encoded(&agreed).unwrap();
+    let read = |bytes: &[u8]| Agreed::<String>::read(&mut Reader::new(bytes, Unknown::Refuse));
+    assert_eq!(read(&bytes), Ok(agreed));
+    assert!((0..bytes.len()).all(|end| read(&bytes[..end]).is_err()));
 }

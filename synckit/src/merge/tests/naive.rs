@@ -6,6 +6,7 @@
 
 mod entries;
 mod joins;
+mod pending;
 mod shown;
 mod simple;
 
@@ -63,10 +64,24 @@ pub(super) fn holds_with<F, R>(
     F: Debug + PartialEq,
     R: Rule<F>,
 {
+    holds_looking::<F, R>(draw, commutes, |_, _, _| (), expected, open);
+}
+
+/// The same with operations that carry what their authors saw, as `look` fills in.
+pub(super) fn holds_looking<F, R>(
+    draw: impl Fn(&mut Rng) -> R::Op,
+    commutes: impl Fn(&R::Op) -> bool,
+    look: impl Fn(&R::State, ReplicaId, &mut R::Op),
+    expected: impl Fn(&[Made<R::Op>]) -> F,
+    open: impl Fn(&[Made<R::Op>]) -> Vec<Open>,
+) where
+    F: Debug + PartialEq,
+    R: Rule<F>,
+{
     for seed in 0..HISTORIES {
         let rng = &mut Rng(seed);
         let kind = Kind::of(seed);
-        let history = history::<F, R>(rng, kind, &draw, &commutes);
+        let history = history::<F, R>(rng, kind, &draw, &commutes, &look);
         let first = delivered::<F, R>(rng, &history);
         for _ in 1..DELIVERIES {
             let again = delivered::<F, R>(rng, &history);
@@ -115,6 +130,7 @@ fn history<F, R: Rule<F>>(
     kind: Kind,
     draw: impl Fn(&mut Rng) -> R::Op,
     commutes: impl Fn(&R::Op) -> bool,
+    look: impl Fn(&R::State, ReplicaId, &mut R::Op),
 ) -> Vec<Made<R::Op>> {
     let replicas = 2 + rng.below(5);
     let steps = 3 + rng.below(18);
@@ -144,14 +160,15 @@ fn history<F, R: Rule<F>>(
         };
         let own = |event: &&usize| made[**event].at.dot.replica == replica;
         let seq = seen.iter().filter(own).count() as u64 + 1;
-        let op = draw(rng);
+        let mut op = draw(rng);
+        let state = folded::<F, R>(logs[author].iter().map(|event| &made[*event]));
+        look(&state, replica, &mut op);
         assert_eq!(R::commutes(&op), commutes(&op));
         let seen: BTreeSet<_> = seen.iter().map(|event| made[*event].at.dot).collect();
         let named = match kind {
             Kind::ShortContexts => seen.iter().filter(|_| rng.below(4) > 0).copied().collect(),
             Kind::FullContexts => seen.iter().copied().collect(),
             Kind::Sound | Kind::FaultyClocks => {
-                let state = folded::<F, R>(logs[author].iter().map(|event| &made[*event]));
                 R::depends(&state, &op).unwrap_or_else(|| seen.iter().copied().collect())
             }
         };

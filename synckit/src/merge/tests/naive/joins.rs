@@ -64,3 +64,12 @@ fn bits(rng: &mut Rng) -> JoinOp<u8> {
 fn union(history: &[Made<JoinOp<u8>>]) -> Option<u8> {
     history.iter().map(|Made { op: JoinOp::Joined(bits), .. }| *bits).reduce(|all, bits| all | bits)
 }
+
+#[test]
+fn locks_hold_the_function_and_its_revision() {
+    let law = <Map<JoinBy<Union>> as Rule<BTreeMap<u8, u8>>>::LAW;
+    assert_eq!(
+        (law.locked().as_str(), law.to_string().as_str()),
+        ("map(with(union@1))", "map(with(union))")
+    );
+}

@@ -1,5 +1,6 @@
 //! `lww`, `fww`, `flag`, `counter` and the sets.
 
+use super::entries::holds_in_map;
 use super::*;
 
 #[test]
@@ -17,25 +18,37 @@ fn lww_shows_the_greatest_of_the_writes_that_no_other_had_seen() {
 
 #[test]
 fn fww_shows_the_least_of_the_writes_that_had_seen_no_other() {
-    fn saw_none<O>(history: &[Made<O>]) -> Vec<&Made<O>> {
-        let saw_none = |write: &&Made<O>| !history.iter().any(|other| write.saw(other));
-        history.iter().filter(saw_none).collect()
-    }
-    let first = |history: &[Made<_>]| {
-        saw_none(history).into_iter().min_by_key(|write| write.order()).cloned()
-    };
     holds_with::<Caseless, Fww>(
         |rng| FwwOp::Set(text(rng)),
         |_| false,
-        |history| {
-            first(history).map(|Made { op: FwwOp::Set(value), .. }| value).unwrap_or_default()
-        },
-        |history| {
-            let mut open = saw_none(history);
-            open.retain(|write| !history.iter().any(|later| later.saw(write)));
-            lost(first(history), open, |FwwOp::Set(value)| value.0.clone())
-        },
+        first_value,
+        |history| open_firsts(history).into_iter().collect(),
     );
+}
+
+#[test]
+fn an_entry_shows_the_first_of_the_writes_that_no_removal_had_seen() {
+    holds_in_map::<Caseless, Fww>(|rng| FwwOp::Set(text(rng)), |_| false, first_value, open_firsts);
+}
+
+/// The writes that had seen no other, the first one first.
+fn firsts(history: &[Made<FwwOp<Caseless>>]) -> Vec<&Made<FwwOp<Caseless>>> {
+    let saw_none = |write: &&Made<_>| !history.iter().any(|other| write.saw(other));
+    let mut firsts: Vec<_> = history.iter().filter(saw_none).collect();
+    firsts.sort_by_key(|write| write.order());
+    firsts
+}
+
+fn first_value(history: &[Made<FwwOp<Caseless>>]) -> Caseless {
+    let first = firsts(history).into_iter().next();
+    first.map(|Made { op: FwwOp::Set(value), .. }| value.clone()).unwrap_or_default()
+}
+
+fn open_firsts(history: &[Made<FwwOp<Caseless>>]) -> Option<Open> {
+    let mut open = firsts(history);
+    let first = open.first().copied().cloned();
+    open.retain(|write| !history.iter().any(|later| later.saw(write)));
+    lost(first, open, |FwwOp::Set(value)| value.0.clone()).pop()
 }
 
 #[test]

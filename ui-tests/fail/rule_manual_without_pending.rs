@@ -5,10 +5,10 @@ use synckit::sync_aggregate;
 struct Inspection {
     #[merge(lww)]
     title: String,
-    #[merge(map(fww))]
-    opened: std::collections::BTreeMap<String, u64>,
+    #[merge(manual)]
+    terms: String,
 }
 
 fn main() {
-    let _ = synckit::aggregate::record::<Inspection>(|it| it.title.set("x"));
+    let _ = synckit::aggregate::record::<Inspection>(|it| it.terms.set("30 days"));
 }
