@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 
-use synckit::conflict::Conflict;
 use synckit::transport::channel;
 use synckit::{Hub, Id, Replica, registry, sync_aggregate};
 
@@ -66,9 +65,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Votes and tags add up, but a note has one title: the write that lost is listed until someone
     // who has seen it writes the title again.
-    for Conflict { field, losers, .. } in ann.conflicts(None).await? {
-        for loser in losers {
-            println!("Conflict: {field} does not show {:?}", loser.decode::<String>()?);
+    for conflict in ann.conflicts::<Note>(&[], None, 100).await? {
+        for loser in &conflict.losers {
+            println!("Conflict: {conflict} does not show {:?}", loser.decode::<String>()?);
         }
     }
     Ok(())

@@ -66,7 +66,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (agreed, candidates) = (order.days.agreed(), order.days.candidates());
     println!("manual keeps {agreed} until someone decides between {candidates:?}");
     for conflict in pair.bob.conflicts_of(&pair.id).await? {
-        println!("open: {} ({}), {} lost", conflict.field, conflict.rule, conflict.losers.len());
+        println!("open: {conflict} ({}), {} lost", conflict.rule, conflict.losers.len());
     }
     Ok(())
 }

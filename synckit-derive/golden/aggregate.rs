@@ -39,9 +39,26 @@ pub struct InspectionOps<'a, M = ::synckit::merge::Writes> {
     /// Edits `tags`.
     pub tags: ::synckit::merge::Handle<'a, BTreeSet<String>, ::synckit::merge::Set, M>,
 }
+/// The fields of [`Inspection`], by name.
+#[derive(
+    ::core::clone::Clone,
+    ::core::marker::Copy,
+    ::core::cmp::PartialEq,
+    ::core::cmp::Eq,
+    ::core::fmt::Debug
+)]
+#[allow(dead_code, missing_docs)]
+pub enum InspectionField {
+    Title,
+    Severity,
+    Visits,
+    Tags,
+}
 const _: () = {
     use ::synckit::aggregate::LifeNumber as __Life;
+    use ::synckit::event::SyncEvent as __Event;
     use ::synckit::merge as __merge;
+    type __Field = InspectionField;
     const __SEVERITY: usize = __merge::fits_spelt::<
         __merge::Fitting<Severity, { __merge::fits::<Severity, __merge::Max>() }>,
     >();
@@ -68,56 +85,52 @@ const _: () = {
             "inspections",
             1,
         );
+        type Field = __Field;
+        const KEYS: &'static [__Field] = &[
+            __Field::Title,
+            __Field::Severity,
+            __Field::Visits,
+            __Field::Tags,
+        ];
         type Event = InspectionEvent;
         type Ops<'a> = InspectionOps<'a>;
         type Handles<'a> = InspectionOps<'a, __merge::Reads>;
         const CREATED: fn(__Life) -> InspectionEvent = InspectionEvent::Created;
         const DELETED: InspectionEvent = InspectionEvent::Deleted;
-        fn ops(root: &dyn __merge::Root) -> InspectionOps<'_> {
-            __handles(root)
-        }
-        fn handles(root: &dyn __merge::Root) -> InspectionOps<'_, __merge::Reads> {
-            __handles(root)
-        }
+        const OPS: fn(&dyn __merge::Root) -> InspectionOps<'_> = __handles;
+        const HANDLES: fn(&dyn __merge::Root) -> Self::Handles<'_> = __handles;
         fn event(
             taken: &mut ::synckit::aggregate::Taken<'_>,
         ) -> ::core::option::Option<InspectionEvent> {
-            ::core::option::Option::Some(
-                match taken.field() {
-                    0 => {
-                        match taken.op::<String, __merge::Lww>()? {
-                            __merge::LwwOp::Set(field_1) => {
-                                InspectionEvent::TitleSet(field_1)
-                            }
+            let event = match taken.field() {
+                0 => {
+                    let __merge::LwwOp::Set(field_1) = taken
+                        .op::<String, __merge::Lww>()?;
+                    InspectionEvent::TitleSet(field_1)
+                }
+                1 => {
+                    let __merge::MaxOp::Raised(field_1) = taken
+                        .op::<__Severity<Severity>, __merge::Max>()?;
+                    InspectionEvent::SeverityRaised(field_1)
+                }
+                2 => {
+                    let __merge::CounterOp::Added(field_1) = taken
+                        .op::<i64, __merge::Counter>()?;
+                    InspectionEvent::VisitsAdded(field_1)
+                }
+                3 => {
+                    match taken.op::<BTreeSet<String>, __merge::Set>()? {
+                        __merge::SetOp::Inserted(field_1) => {
+                            InspectionEvent::TagsInserted(field_1)
+                        }
+                        __merge::SetOp::Removed(field_1) => {
+                            InspectionEvent::TagsRemoved(field_1)
                         }
                     }
-                    1 => {
-                        match taken.op::<__Severity<Severity>, __merge::Max>()? {
-                            __merge::MaxOp::Raised(field_1) => {
-                                InspectionEvent::SeverityRaised(field_1)
-                            }
-                        }
-                    }
-                    2 => {
-                        match taken.op::<i64, __merge::Counter>()? {
-                            __merge::CounterOp::Added(field_1) => {
-                                InspectionEvent::VisitsAdded(field_1)
-                            }
-                        }
-                    }
-                    3 => {
-                        match taken.op::<BTreeSet<String>, __merge::Set>()? {
-                            __merge::SetOp::Inserted(field_1) => {
-                                InspectionEvent::TagsInserted(field_1)
-                            }
-                            __merge::SetOp::Removed(field_1) => {
-                                InspectionEvent::TagsRemoved(field_1)
-                            }
-                        }
-                    }
-                    _ => return ::core::option::Option::None,
-                },
-            )
+                }
+                _ => return ::core::option::Option::None,
+            };
+            ::core::option::Option::Some(event)
         }
         fn apply(event: InspectionEvent, fold: &mut ::synckit::aggregate::Fold<'_>) {
             match event {
@@ -153,7 +166,7 @@ const _: () = {
                 InspectionEvent::Signed(event) => {
                     fold.lower::<
                             Inspection,
-                            <[Signed; <Signed as ::synckit::event::SyncEvent>::KINDS
+                            <[Signed; <Signed as __Event>::KINDS
                                 .len()] as ::core::iter::IntoIterator>::Item,
                         >(&event)
                 }
@@ -194,7 +207,7 @@ const _: () = {
                 kind("inspection.tags_inserted", 1, &[of::<String>(1, "value")])
                     .commuting(),
                 kind("inspection.tags_removed", 1, &[of::<String>(1, "value")]),
-                ::synckit::event::only(<Signed as ::synckit::event::SyncEvent>::KINDS),
+                ::synckit::event::only(<Signed as __Event>::KINDS),
             ]
         };
         fn kind(&self) -> usize {
@@ -232,9 +245,7 @@ const _: () = {
                 Self::TagsRemoved { 0: field_1 } => {
                     ::synckit::wire::Coded::write_coded(field_1, 1, out);
                 }
-                Self::Signed(event) => {
-                    <Signed as ::synckit::event::SyncEvent>::write_payload(event, out)
-                }
+                Self::Signed(event) => <Signed as __Event>::write_payload(event, out),
             }
         }
         fn read_payload(
@@ -254,15 +265,8 @@ const _: () = {
                 4 => ::synckit::wire::Coded::read_coded(1, input).map(Self::VisitsAdded),
                 5 => ::synckit::wire::Coded::read_coded(1, input).map(Self::TagsInserted),
                 6 => ::synckit::wire::Coded::read_coded(1, input).map(Self::TagsRemoved),
-                7 => {
-                    <Signed as ::synckit::event::SyncEvent>::read_payload(0, input)
-                        .map(Self::Signed)
-                }
-                _ => {
-                    ::core::result::Result::Err(::synckit::wire::WireError::Invalid {
-                        expected: "kind of InspectionEvent",
-                    })
-                }
+                7 => <Signed as __Event>::read_payload(0, input).map(Self::Signed),
+                _ => ::synckit::event::no_such_kind("kind of InspectionEvent"),
             }
         }
         fn read_older(
@@ -274,11 +278,7 @@ const _: () = {
         > {
             match kind {
                 7 => {
-                    <Signed as ::synckit::event::SyncEvent>::read_older(
-                            0,
-                            event,
-                            payload,
-                        )
+                    <Signed as __Event>::read_older(0, event, payload)
                         .map(|read| read.map(Self::Signed))
                 }
                 _ => ::core::option::Option::None,

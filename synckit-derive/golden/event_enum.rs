@@ -68,11 +68,7 @@ impl ::synckit::event::SyncEvent for NoteEvent {
                 <Signed as ::synckit::event::SyncEvent>::read_payload(0, input)
                     .map(Self::Signed)
             }
-            _ => {
-                ::core::result::Result::Err(::synckit::wire::WireError::Invalid {
-                    expected: "kind of NoteEvent",
-                })
-            }
+            _ => ::synckit::event::no_such_kind("kind of NoteEvent"),
         }
     }
     fn read_older(

@@ -42,9 +42,7 @@ impl ::synckit::event::SyncEvent for Signed {
         input: &mut ::synckit::wire::Reader<'_>,
     ) -> ::core::result::Result<Self, ::synckit::wire::WireError> {
         if kind != 0 {
-            return ::core::result::Result::Err(::synckit::wire::WireError::Invalid {
-                expected: "kind of Signed",
-            });
+            return ::synckit::event::no_such_kind("kind of Signed");
         }
         ::core::result::Result::Ok(Self {
             by: <UserId as ::synckit::wire::Coded>::read_coded(1, input)?,

@@ -143,7 +143,8 @@ pub fn sync_value(input: TokenStream) -> TokenStream {
 /// - `events(…)`: domain events, for each of which the aggregate implements `Lower`;
 /// - `retired(…)`: those that are only read any more;
 /// - `on_delete = edit_wins`: an edit wins over a concurrent deletion; `delete_wins` when left out;
-/// - `event_type = Happening`, `ops_type = Handles`: other names for the types beside the struct;
+/// - `event_type = Happening`, `ops_type = Handles`, `field_type = Column`: other names for the types
+///   beside the struct;
 /// - `lock = required`: a version that is not in its lock file, `schemas/aggregate.<name>.lock`, is
 ///   refused; `lock = none`: it stays a draft;
 /// - `crate = path`: where synckit is found, `::synckit` when left out.

@@ -50,6 +50,11 @@ pub trait Aggregate: Clone + fmt::Debug + 'static {
     /// The outcome of a deletion and a concurrent edit.
     const ON_DELETE: OnDelete = OnDelete::DeleteWins;
 
+    /// The enum whose variants stand for the fields: `NoteField::Title`.
+    type Field: Copy + Eq + fmt::Debug + Send + Sync + 'static;
+    /// The variants, in the order of [`Aggregate::FIELDS`].
+    const KEYS: &'static [Self::Field];
+
     /// The typed event enum.
     type Event: SyncEvent;
     /// Recorded when an aggregate is created; after a deletion, it carries the number of the life that
@@ -64,10 +69,10 @@ pub trait Aggregate: Clone + fmt::Debug + 'static {
     type Handles<'a>;
 
     #[doc(hidden)]
-    fn ops(root: &dyn Root) -> Self::Ops<'_>;
+    const OPS: fn(&dyn Root) -> Self::Ops<'_>;
 
     #[doc(hidden)]
-    fn handles(root: &dyn Root) -> Self::Handles<'_>;
+    const HANDLES: fn(&dyn Root) -> Self::Handles<'_>;
 
     /// The event of an operation.
     #[doc(hidden)]
@@ -83,6 +88,12 @@ pub trait Aggregate: Clone + fmt::Debug + 'static {
 
     #[doc(hidden)]
     fn from_fields(fields: &Fields) -> Self;
+}
+
+/// The place of a field in the table of its aggregate's fields.
+pub(crate) fn place_of<A: Aggregate>(field: A::Field) -> usize {
+    // Each of the variants is among them.
+    A::KEYS.iter().position(|key| *key == field).unwrap_or_default()
 }
 
 /// The operations that a domain event (one listed in `events(…)`) stands for.

@@ -240,6 +240,11 @@ impl Branches {
         }
     }
 
+    /// The branch on which the events of an identity of merging lie.
+    pub fn of_writer(&self, writer: &ReplicaId) -> Option<BranchNo> {
+        self.of_writer.get(writer).copied()
+    }
+
     /// An event under the identity that it has in merging.
     pub fn dot(&self, no: BranchNo, seq: u64) -> Dot {
         Dot { replica: self.writer(no, seq), seq }

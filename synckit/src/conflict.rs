@@ -24,14 +24,17 @@ pub struct Write {
     pub value: Bytes,
 }
 
-/// An open conflict of one field, or of one entry or element of it.
+/// An open conflict of one field, or of one entry or element of it, whatever the aggregate's type.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct Conflict {
+pub struct AnyConflict {
     /// Where.
     pub aggregate: AggregateId,
-    /// The field's name; an entry of a map, or an element of a set, as in `readings["kitchen"]`.
-    pub field: String,
+    /// The field's name.
+    pub field: &'static str,
+    /// The entry of a map, or the element of a set, as in `["kitchen"]`; empty when the conflict is the
+    /// field's.
+    pub entry: String,
     /// The merge rule that decided, as in `#[merge(…)]`.
     pub rule: String,
     /// The write that holds; `None` where the rule lets none hold.
@@ -44,7 +47,7 @@ pub struct Conflict {
 #[derive(Debug)]
 pub struct Conflicts<'a> {
     aggregate: &'a AggregateId,
-    open: Vec<Conflict>,
+    open: Vec<AnyConflict>,
 }
 
 impl<'a> Conflicts<'a> {
@@ -56,19 +59,26 @@ impl<'a> Conflicts<'a> {
     /// Notes that concurrent writes of a field do not hold.
     pub fn note(
         &mut self,
-        field: impl fmt::Display,
+        (field, entry): (&'static str, impl fmt::Display),
         rule: impl fmt::Display,
         winner: Option<Write>,
         losers: Vec<Write>,
     ) {
-        let (field, rule) = (field.to_string(), rule.to_string());
+        let (entry, rule) = (entry.to_string(), rule.to_string());
         let aggregate = self.aggregate.clone();
-        self.open.push(Conflict { aggregate, field, rule, winner, losers });
+        self.open.push(AnyConflict { aggregate, field, entry, rule, winner, losers });
     }
 
     /// The conflicts noted.
-    pub fn into_open(self) -> Vec<Conflict> {
+    pub fn into_open(self) -> Vec<AnyConflict> {
         self.open
+    }
+}
+
+/// `title`, or `readings["kitchen"]`.
+impl fmt::Display for AnyConflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.field, self.entry)
     }
 }
 

@@ -141,14 +141,6 @@ pub enum Invalid {
     /// An event cannot be encoded.
     #[error("{0}")]
     Event(#[from] EncodeError),
-    /// The aggregate has no such field. Name one that it has.
-    #[error("`{name}` is none of its fields, which are {known}")]
-    Field {
-        /// The name given.
-        name: String,
-        /// The names of the fields.
-        known: String,
-    },
     /// It cannot be an identifier.
     #[error("{0}")]
     Id(#[from] IdError),

@@ -50,6 +50,12 @@ pub struct Conversion {
     pub revision: u32,
 }
 
+/// There is no kind of that number; `expected` says of which type.
+#[doc(hidden)]
+pub const fn no_such_kind<T>(expected: &'static str) -> Result<T, WireError> {
+    Err(WireError::Invalid { expected })
+}
+
 /// A kind of event, by a name short enough for expansions.
 #[doc(hidden)]
 pub const fn kind(name: &'static str, version: u32, fields: &'static [FieldSchema]) -> EventKind {

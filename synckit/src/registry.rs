@@ -26,7 +26,7 @@ use synckit_lock::name::BadName;
 use crate::aggregate::{Aggregate, Fields, Life, OnDelete};
 use crate::block::Entry;
 use crate::clock::Hlc;
-use crate::conflict::{Conflict, Conflicts};
+use crate::conflict::{AnyConflict, Conflicts};
 use crate::envelope::CONTEXT_ROWS_MAX;
 use crate::event::{self, DecodeError, DependsOn, EventKind, EventRef, SyncEvent};
 use crate::id::{AggregateId, Dot, IdError, Name, ReplicaId};
@@ -342,7 +342,7 @@ pub(crate) trait State: fmt::Debug + Send + Sync {
 
     /// The open conflicts, if it is the state of this aggregate; none when the application's code, which
     /// orders elements and names entries, panics.
-    fn conflicts(&self, aggregate: &AggregateId) -> Vec<Conflict> {
+    fn conflicts(&self, aggregate: &AggregateId) -> Vec<AnyConflict> {
         let collect = AssertUnwindSafe(|| {
             let mut open = Conflicts::new(aggregate);
             self.fields().conflicts(&mut open);

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 
 pub use crate::replica_core::COMMIT_EVENTS_MAX;
 pub use builder::ReplicaBuilder;
+pub use conflicts::{Conflict, ConflictWatch, ConflictingWrite};
 pub use edit::Edited;
 pub use explain::{Contribution, EXPLAINED_EVENTS_MAX, Explained, Explanation};
 pub use history::{AsOf, HistoryEvent};
@@ -100,7 +101,7 @@ pub struct ReplicaStatus {
     pub own_events: u64,
     /// Replicas that wrote them.
     pub replicas: usize,
-    /// Open conflicts: [`Replica::conflicts`] lists them.
+    /// Open conflicts: [`Replica::all_conflicts`] lists them.
     pub conflicts: u64,
     /// Aggregates that are deleted. [`Replica::list`] leaves them out.
     pub deleted: u64,

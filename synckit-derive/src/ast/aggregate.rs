@@ -31,6 +31,8 @@ pub(crate) struct Aggregate<'a> {
     pub(crate) event_type: Option<Ident>,
     /// The handles' name, if it is written out.
     pub(crate) ops_type: Option<Ident>,
+    /// The name of the enum of fields, if it is written out.
+    pub(crate) field_type: Option<Ident>,
     /// True if a mistaken field was left out.
     pub(crate) partial: bool,
 }
@@ -93,6 +95,7 @@ impl<'a> Aggregate<'a> {
             on_delete: attr.on_delete,
             event_type: attr.event_type,
             ops_type: attr.ops_type,
+            field_type: attr.field_type,
             partial,
         }
     }
@@ -183,6 +186,11 @@ impl<'a> MergedField<'a> {
     /// The last part of the name of an operation's event.
     pub(crate) fn event(&self, operation: &Operation) -> String {
         format!("{}_{}", self.stem(), operation.event)
+    }
+
+    /// The variant that stands for it among the fields.
+    pub(crate) fn key(&self) -> Ident {
+        format_ident!("{}", self.variant_text(""), span = self.ident.span())
     }
 
     fn variant_text(&self, suffix: &str) -> String {

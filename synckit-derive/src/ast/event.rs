@@ -1,7 +1,7 @@
 //! Model of an event, as `#[derive(SyncEvent)]` understands it.
 
 use proc_macro2::TokenStream;
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt as _;
 use syn::{Data, DeriveInput, Fields, Ident, LitStr, Type};
 
@@ -20,6 +20,8 @@ const WRAP: &str = "give it to a struct, and let a variant with #[event(flatten)
 pub(crate) struct Event<'a> {
     pub(crate) ident: &'a Ident,
     pub(crate) krate: TokenStream,
+    /// The path of the trait `SyncEvent`.
+    pub(crate) sync_event: TokenStream,
     pub(crate) body: Body<'a>,
 }
 
@@ -146,7 +148,8 @@ impl<'a> Event<'a> {
                 Body::Union
             }
         };
-        Self { ident, krate: path, body }
+        let sync_event = quote!(#path::event::SyncEvent);
+        Self { ident, krate: path, sync_event, body }
     }
 }
 

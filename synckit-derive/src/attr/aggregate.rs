@@ -19,6 +19,7 @@ const KEYS: &[&str] = &[
     "on_delete",
     "event_type",
     "ops_type",
+    "field_type",
     "lock",
     "crate",
 ];
@@ -40,6 +41,8 @@ pub(crate) struct AggregateAttr {
     pub(crate) event_type: Option<Ident>,
     /// The name of the handles.
     pub(crate) ops_type: Option<Ident>,
+    /// The name of the enum of fields.
+    pub(crate) field_type: Option<Ident>,
     pub(crate) lock: Option<Locking>,
     pub(crate) krate: Option<Path>,
     /// True if something in it was reported, so that nothing is concluded from what is missing.
@@ -66,6 +69,7 @@ impl AggregateAttr {
                 "on_delete" => fill(cx, &mut read.on_delete, &key, on_delete(cx, &key, &given)),
                 "event_type" => fill(cx, &mut read.event_type, &key, ident(cx, &key, &given)),
                 "ops_type" => fill(cx, &mut read.ops_type, &key, ident(cx, &key, &given)),
+                "field_type" => fill(cx, &mut read.field_type, &key, ident(cx, &key, &given)),
                 "lock" => fill(cx, &mut read.lock, &key, lock(cx, &key, &given)),
                 "crate" => fill(cx, &mut read.krate, &key, krate(cx, &key, &given)),
                 _ => unknown(cx, &key, KEYS),
@@ -111,7 +115,11 @@ fn ident(cx: &Ctxt, key: &Ident, given: &Given) -> Option<Ident> {
         _ => None,
     };
     if parsed.is_none() {
-        let example = if key == "event_type" { "Happening" } else { "Handles" };
+        let example = match key.to_string().as_str() {
+            "event_type" => "Happening",
+            "ops_type" => "Handles",
+            _ => "Column",
+        };
         cx.error(spot(key, given), format!("expected the name of a type: `{key} = {example}`"));
     }
     parsed

@@ -44,6 +44,7 @@ fn around(
     let names = Names::of(aggregate);
     let events = events::declaration(aggregate, &names);
     let ops = ops::ops(aggregate, &names);
+    let keys = ops::keys(aggregate, &names);
     let gates = checked::gates(aggregate);
     let handles = ops::constructor(aggregate, &names, fields);
     let implementation = implementation(aggregate, resolved, &names, fields, value);
@@ -51,18 +52,21 @@ fn around(
     let history = history_of(aggregate, resolved, &names.event);
     // A refused field has an error of its own, and no value.
     let is_refused = aggregate.fields.iter().any(|field| field.refused.is_some());
-    let krate = &aggregate.krate;
+    let (krate, field) = (&aggregate.krate, &names.field);
     let quiet = is_refused.then(|| quote!(#[allow(unreachable_code)]));
     let stand_ins = functions::declarations(aggregate);
     let functions = functions::implementations(aggregate);
     quote! {
         #events
         #ops
+        #keys
         #stand_ins
         #quiet
         const _: () = {
             use #krate::aggregate::LifeNumber as __Life;
+            use #krate::event::SyncEvent as __Event;
             use #krate::merge as __merge;
+            type __Field = #field;
             #gates
             #functions
             #handles
@@ -77,6 +81,7 @@ fn around(
 struct Names {
     event: Ident,
     ops: Ident,
+    field: Ident,
 }
 
 impl Names {
@@ -86,6 +91,7 @@ impl Names {
         Self {
             event: given(&aggregate.event_type, format_ident!("{ident}Event")),
             ops: given(&aggregate.ops_type, format_ident!("{ident}Ops")),
+            field: given(&aggregate.field_type, format_ident!("{ident}Field")),
         }
     }
 }
@@ -152,6 +158,12 @@ impl<'a> Tabled<'a> {
             let made = variant(event, self.field, operation, &carried);
             quote!(#value => #made,)
         });
+        if let [only] = &self.field.operations[..] {
+            let carried = carried(only);
+            let value = only.value(&merge(), &carried);
+            let made = variant(event, self.field, only, &carried);
+            return quote!(#place => { let #value = taken.op::<#types>()?; #made });
+        }
         quote!(#place => match taken.op::<#types>()? { #(#arms)* },)
     }
 
@@ -209,12 +221,13 @@ fn implementation(
     value: &TokenStream,
 ) -> TokenStream {
     let Aggregate { ident, krate, .. } = aggregate;
-    let Names { event, ops } = names;
+    let Names { event, ops, .. } = names;
     let name = aggregate.name.as_ref().map(syn::LitStr::value).unwrap_or_default();
     let version = number(resolved.version);
     let mut sorted: Vec<_> = fields.iter().collect();
     sorted.sort_by_key(|field| field.number);
-    let table = sorted.into_iter().map(|field| field.entry());
+    let keys = sorted.iter().map(|tabled| tabled.field.key());
+    let table = sorted.iter().map(|field| field.entry());
     let lineage = history::lineage(krate, resolved);
     let retired: Vec<_> = aggregate.events.iter().filter(|event| event.retired).collect();
     let retired = (!retired.is_empty()).then(|| {
@@ -244,22 +257,23 @@ fn implementation(
             const FIELDS: &'static [&'static dyn __merge::AnyField] = &[#(#table),*];
             const LINEAGE: #krate::wire::Lineage = #lineage;
             #on_delete
+            type Field = __Field;
+            const KEYS: &'static [__Field] = &[#(__Field::#keys),*];
             type Event = #event;
             type Ops<'a> = #ops<'a>;
             type Handles<'a> = #ops<'a, __merge::Reads>;
             const CREATED: fn(__Life) -> #event = #event::Created;
             const DELETED: #event = #event::Deleted;
-            fn ops(root: &dyn __merge::Root) -> #ops<'_> { __handles(root) }
-            fn handles(root: &dyn __merge::Root) -> #ops<'_, __merge::Reads> {
-                __handles(root)
-            }
+            const OPS: fn(&dyn __merge::Root) -> #ops<'_> = __handles;
+            const HANDLES: fn(&dyn __merge::Root) -> Self::Handles<'_> = __handles;
             fn event(
                 taken: &mut #krate::aggregate::Taken<'_>,
             ) -> ::core::option::Option<#event> {
-                ::core::option::Option::Some(match taken.field() {
+                let event = match taken.field() {
                     #(#made)*
                     _ => return ::core::option::Option::None,
-                })
+                };
+                ::core::option::Option::Some(event)
             }
             fn apply(event: #event, fold: &mut #krate::aggregate::Fold<'_>) {
                 match event {

@@ -2,7 +2,6 @@
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::Type;
 use syn::spanned::Spanned as _;
 use synckit_lock::Family;
 
@@ -33,12 +32,13 @@ struct Placed<'a> {
 /// The kind of a variant.
 enum Placement<'a> {
     Kind(Placed<'a>),
-    Flattened(&'a Type),
+    /// The wrapped type as an event, where rustc says so when it is none.
+    Flattened(TokenStream),
 }
 
 /// The implementation; `resolved` has the kinds in their order.
 pub(crate) fn event(event: &Event<'_>, resolved: &[Resolved]) -> TokenStream {
-    let Event { ident, krate, body } = event;
+    let Event { ident, krate, sync_event, body } = event;
     let no_such_kind = no_such_kind(krate, &text(ident));
     let mut placed = body.kinds().zip(resolved).map(|(kind, resolved)| Placed { kind, resolved });
     let EventParts { kinds, kind, write, read, older } = match body {
@@ -51,7 +51,9 @@ pub(crate) fn event(event: &Event<'_>, resolved: &[Resolved]) -> TokenStream {
             let each = variants.iter().filter_map(|variant| {
                 let placement = match variant.content {
                     Content::Kind(_) => Placement::Kind(placed.next()?),
-                    Content::Flattened(ty) => Placement::Flattened(ty),
+                    Content::Flattened(ty) => {
+                        Placement::Flattened(quote_spanned!(ty.span()=> <#ty as #sync_event>))
+                    }
                 };
                 Some((variant.ident, placement))
             });
@@ -157,7 +159,7 @@ fn evaluation(krate: &TokenStream, ident: &Ident) -> TokenStream {
 
 fn no_such_kind(krate: &TokenStream, name: &str) -> TokenStream {
     let expected = format!("kind of {name}");
-    quote!(::core::result::Result::Err(#krate::wire::WireError::Invalid { expected: #expected }))
+    quote!(#krate::event::no_such_kind(#expected))
 }
 
 fn of_struct(krate: &TokenStream, placed: Placed<'_>, no_such_kind: &TokenStream) -> EventParts {
@@ -284,8 +286,8 @@ fn of_enum(krate: &TokenStream, variants: &[Named<'_>], no_such_kind: &TokenStre
 /// A wrapped event converts older ones as it does alone.
 fn of_enum_older(krate: &TokenStream, variants: &[Named<'_>]) -> TokenStream {
     let wrapping = variants.iter().enumerate().filter_map(|(index, (ident, placement))| {
-        let Placement::Flattened(ty) = placement else { return None };
-        let (index, as_event) = (Literal::usize_unsuffixed(index), as_event(krate, ty));
+        let Placement::Flattened(as_event) = placement else { return None };
+        let index = Literal::usize_unsuffixed(index);
         Some(quote! {
             #index => #as_event::read_older(0, event, payload).map(|read| read.map(Self::#ident)),
         })
@@ -312,8 +314,7 @@ fn write(krate: &TokenStream, (ident, placement): &Named<'_>) -> TokenStream {
             let (pattern, write) = (fields::pattern(&fields), fields::write_bound(krate, &fields));
             quote!(Self::#ident #pattern => { #write })
         }
-        Placement::Flattened(ty) => {
-            let as_event = as_event(krate, ty);
+        Placement::Flattened(as_event) => {
             quote!(Self::#ident(event) => #as_event::write_payload(event, out),)
         }
     }
@@ -329,8 +330,7 @@ fn read(krate: &TokenStream, (ident, placement): &Named<'_>) -> TokenStream {
             let read = fields::read(krate, &fields);
             quote!(::core::result::Result::Ok(Self::#ident #read))
         }
-        Placement::Flattened(ty) => {
-            let as_event = as_event(krate, ty);
+        Placement::Flattened(as_event) => {
             quote!(#as_event::read_payload(0, input).map(Self::#ident))
         }
     }
@@ -339,15 +339,10 @@ fn read(krate: &TokenStream, (ident, placement): &Named<'_>) -> TokenStream {
 fn schema(krate: &TokenStream, placement: &Placement<'_>) -> TokenStream {
     match placement {
         Placement::Kind(placed) => placed.schema(krate),
-        Placement::Flattened(ty) => {
-            let as_event = as_event(krate, ty);
-            let krate = standing_at(ty.span(), krate.clone());
-            quote_spanned!(ty.span()=> #krate::event::only(#as_event::KINDS))
+        Placement::Flattened(as_event) => {
+            let at = as_event.span();
+            let krate = standing_at(at, krate.clone());
+            quote_spanned!(at=> #krate::event::only(#as_event::KINDS))
         }
     }
-}
-
-/// The wrapped type as an event, where rustc says so when it is none.
-fn as_event(krate: &TokenStream, ty: &Type) -> TokenStream {
-    quote_spanned!(ty.span()=> <#ty as #krate::event::SyncEvent>)
 }

@@ -47,7 +47,7 @@ pub fn edit<A: Aggregate, T, E>(
     change: impl FnOnce(&mut Edit<'_, A>) -> Result<T, E>,
 ) -> Result<Recorded<T>, E> {
     let draft = EditRoot::new::<A>(fields, *at);
-    let value = change(&mut Edit { draft: &draft, handles: A::handles(&draft) })?;
+    let value = change(&mut Edit { draft: &draft, handles: (A::HANDLES)(&draft) })?;
     Ok(Recorded { events: draft.into_events(), value })
 }
 
@@ -62,7 +62,7 @@ pub fn record<A: Aggregate>(
     let dot = Dot { replica: ReplicaId::from_bytes([0; 32]), seq: 1 };
     let at = Stamp { dot, hlc: Hlc::ZERO, context: &context };
     let draft = EditRoot::new::<A>(&Fields::of::<A>(), at);
-    change(&mut Edit { draft: &draft, handles: A::handles(&draft) });
+    change(&mut Edit { draft: &draft, handles: (A::HANDLES)(&draft) });
     draft.into_events()
 }
 

@@ -154,7 +154,7 @@ impl<'f> Fold<'f> {
     /// Folds the operations that a domain event stands for.
     pub fn lower<A: Lower<E>, E: SyncEvent>(&mut self, event: &E) {
         let lowering = Lowering { fold: RefCell::new(self), apply: apply_carried::<A> };
-        A::lower(event, &mut A::ops(&lowering));
+        A::lower(event, &mut (A::OPS)(&lowering));
     }
 }
 

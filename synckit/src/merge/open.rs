@@ -15,14 +15,14 @@ pub struct OpenConflicts<'p, 'c> {
 /// A field, or an entry or element of it.
 #[derive(Clone, Copy, Debug)]
 struct Place<'a> {
-    field: &'a str,
+    field: &'static str,
     law: &'a Law,
     entry: Option<(&'a dyn fmt::Debug, &'a Self)>,
 }
 
 impl<'p, 'c> OpenConflicts<'p, 'c> {
     pub(crate) const fn of_field(
-        field: &'p str,
+        field: &'static str,
         law: &'p Law,
         found: &'p mut Conflicts<'c>,
     ) -> Self {
@@ -45,17 +45,18 @@ impl<'p, 'c> OpenConflicts<'p, 'c> {
     /// Notes concurrent operations that do not hold, and the one that does, whatever their values.
     pub(super) fn note_all(&mut self, winner: Option<Write>, losers: Vec<Write>) {
         if !losers.is_empty() {
-            self.found.note(self.place, self.place.law, winner, losers);
+            let place = self.place;
+            self.found.note((place.field, place), place.law, winner, losers);
         }
     }
 }
 
-/// `title`, or `readings["kitchen"]`.
+/// `["kitchen"]`, or nothing for the field itself.
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.entry {
             Some((key, outer)) => write!(f, "{outer}[{key:?}]"),
-            None => f.write_str(self.field),
+            None => Ok(()),
         }
     }
 }

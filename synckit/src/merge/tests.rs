@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 
 use super::*;
 use crate::clock::Hlc;
-use crate::conflict::{Conflict, Conflicts};
+use crate::conflict::{AnyConflict, Conflicts};
 use crate::id::{AggregateId, Dot, Key, Name, ReplicaId};
 use crate::vector::{Stamp, VectorClock};
 use crate::wire::{Reader, Shape, Unknown, Value, WireError, WireType, Writer};
@@ -78,7 +78,7 @@ impl<F, R: Rule<F>> Merged<F, R> {
     }
 
     /// The open conflicts.
-    fn conflicts(&self) -> Vec<Conflict> {
+    fn conflicts(&self) -> Vec<AnyConflict> {
         conflicts::<F, R>(&self.state)
     }
 
@@ -92,7 +92,7 @@ impl<F, R: Rule<F>> Merged<F, R> {
 }
 
 /// The open conflicts of a field.
-fn conflicts<F, R: Rule<F>>(state: &R::State) -> Vec<Conflict> {
+fn conflicts<F, R: Rule<F>>(state: &R::State) -> Vec<AnyConflict> {
     let aggregate = note();
     let mut found = Conflicts::new(&aggregate);
     R::conflicts(state, &mut OpenConflicts::of_field("field", &R::LAW, &mut found));

@@ -278,7 +278,10 @@ impl Engine {
     /// Carries out an effect; who waits for the end when it was the last one.
     fn carry_out(&mut self, effect: Effect) -> Option<(Vec<Ticket>, Settlement)> {
         match effect {
-            Effect::Changed(changed) => self.shared.watchers.notify(&changed),
+            Effect::Changed(changed) => {
+                let disputes = self.shared.core().tally().disputes;
+                self.shared.watchers.notify(&changed, disputes);
+            }
             Effect::Commit(blocks) => self.commit(blocks),
             Effect::End(tickets, settlement) => return Some((tickets, settlement)),
             Effect::Load(aggregates) => self.load(aggregates),

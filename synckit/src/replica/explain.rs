@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::Replica;
 use super::history::{HistoryEvent, told};
-use crate::aggregate::{Aggregate, Id};
+use crate::aggregate::{Aggregate, Id, place_of};
 use crate::clock::Hlc;
-use crate::error::{Error, Invalid};
+use crate::error::Error;
 use crate::event::EventRef;
 use crate::id::{Dot, Position};
 use crate::log::Stamped;
@@ -24,7 +24,7 @@ pub const EXPLAINED_EVENTS_MAX: usize = 1_024;
 #[non_exhaustive]
 pub struct Explanation<A: Aggregate> {
     /// The field.
-    pub field: &'static str,
+    pub field: A::Field,
     /// Its merge rule, as in `#[merge(…)]`.
     pub rule: String,
     /// The events with an operation on the field, and those by which the aggregate was deleted and created
@@ -83,7 +83,7 @@ impl Replica {
     /// # let replica = Replica::builder().registry(registry![Note]).in_memory().await?;
     /// let note = replica.create(&Note { title: "Boiler".into() }).await?;
     /// replica.edit(&note, |it| it.title.set("Kettle")).await?;
-    /// let title = replica.explain(&note, "title").await?;
+    /// let title = replica.explain(&note, NoteField::Title).await?;
     /// let [created, renamed] = &title.events[..] else { panic!() };
     /// assert_eq!(created.contribution, Contribution::Replaced { by: renamed.event.dot });
     /// assert_eq!(renamed.contribution, Contribution::Holds);
@@ -92,22 +92,15 @@ impl Replica {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid::Field`] when the aggregate has no such field; when the store fails, or the type is
-    /// not registered.
+    /// When the store fails, or the type is not registered.
     pub async fn explain<A: Aggregate>(
         &self,
         id: &Id<A>,
-        field: &str,
+        field: A::Field,
     ) -> Result<Explanation<A>, Error> {
-        let names = || A::FIELDS.iter().map(|field| field.schema().name);
-        let Some(place) = names().position(|name| name == field) else {
-            let known = names().collect::<Vec<_>>().join(", ");
-            let unknown = Invalid::Field { name: field.to_owned(), known };
-            return Err(Error::invalid(format!("explain a field of {id}"), unknown));
-        };
         let past = self.past(id).await?;
-        let mut course =
-            Course::new(place, A::FIELDS[place], self.registry.fresh(&past.aggregate.kind));
+        let place = place_of::<A>(field);
+        let mut course = Course::new(place, field, self.registry.fresh(&past.aggregate.kind));
         let mut read = Position::START;
         while let Some(page) = past.page(read).await? {
             for log in &page.blocks {
@@ -165,7 +158,8 @@ impl<A: Aggregate> Step<A> {
 /// The events that wrote a field, in their total order.
 struct Course<A: Aggregate> {
     place: usize,
-    field: &'static dyn AnyField,
+    field: A::Field,
+    table: &'static dyn AnyField,
     /// With the events before the first step.
     state: Box<dyn State>,
     steps: BTreeMap<(Hlc, Dot), Step<A>>,
@@ -173,8 +167,9 @@ struct Course<A: Aggregate> {
 }
 
 impl<A: Aggregate> Course<A> {
-    fn new(place: usize, field: &'static dyn AnyField, state: Box<dyn State>) -> Self {
-        Self { place, field, state, steps: BTreeMap::new(), is_cut: false }
+    fn new(place: usize, field: A::Field, state: Box<dyn State>) -> Self {
+        let table = A::FIELDS[place];
+        Self { place, field, table, state, steps: BTreeMap::new(), is_cut: false }
     }
 
     fn extend(&mut self, steps: impl IntoIterator<Item = Step<A>>) {
@@ -198,7 +193,7 @@ impl<A: Aggregate> Course<A> {
         let explained =
             |step: Step<A>| Explained { event: step.told, contribution: step.contribution };
         let events = told.steps.into_iter().map(explained).collect();
-        let (field, rule) = (self.field.schema().name, self.field.law().to_string());
+        let (field, rule) = (self.field, self.table.law().to_string());
         Explanation { field, rule, events, is_cut: self.is_cut }
     }
 
@@ -213,7 +208,7 @@ impl<A: Aggregate> Course<A> {
             (before, after) => before.is_none() && after.is_none(),
         };
         let dot = step.told.dot;
-        match after.as_ref().map(|state| self.field.rests_on(&**state)) {
+        match after.as_ref().map(|state| self.table.rests_on(&**state)) {
             // As if nothing had ever been written.
             None => (Vec::new(), false),
             Some(RestsOn::Heads(now)) => (now, true),

@@ -17,6 +17,8 @@ pub(super) struct Watchers(Mutex<Watched>);
 #[derive(Debug, Default)]
 struct Watched {
     by_aggregate: BTreeMap<AggregateId, watch::Sender<u64>>,
+    /// Counts the changes of aggregates with open conflicts.
+    disputes: watch::Sender<u64>,
     /// The number of aggregates at which forgotten ones are looked for: twice as many as were left
     /// the last time, so that looking costs each subscription the same.
     sweep_at: usize,
@@ -38,9 +40,16 @@ impl Watchers {
         Some(of_aggregate.or_insert_with(|| watch::Sender::new(0)).subscribe())
     }
 
-    /// Aggregates have changed.
-    pub(super) fn notify(&self, changed: &[AggregateId]) {
+    /// Sees every change of open conflicts from here on; `None` once there are no more.
+    pub(super) fn subscribe_to_conflicts(&self) -> Option<watch::Receiver<u64>> {
         let watched = self.lock();
+        (!watched.closed).then(|| watched.disputes.subscribe())
+    }
+
+    /// Aggregates have changed. `disputes` counts the changes of those with open conflicts.
+    pub(super) fn notify(&self, changed: &[AggregateId], disputes: u64) {
+        let watched = self.lock();
+        watched.disputes.send_if_modified(|known| std::mem::replace(known, disputes) != disputes);
         if watched.by_aggregate.is_empty() {
             return;
         }
@@ -54,6 +63,7 @@ impl Watchers {
         let mut watched = self.lock();
         watched.closed = true;
         watched.by_aggregate.clear();
+        watched.disputes = watch::Sender::default();
     }
 
     /// True when no more changes follow.

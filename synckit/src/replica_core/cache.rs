@@ -184,11 +184,24 @@ impl Cache {
         self.free.push(place);
     }
 
-    /// The states with open conflicts after an aggregate, ascending.
-    pub(super) fn conflicted(&self, after: Option<&AggregateId>) -> impl Iterator<Item = &Cached> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let places = self.ordered.range::<AggregateId, _>((from, Bound::Unbounded));
-        places.filter_map(|(_, place)| self.at(*place)).filter(|cached| cached.open() > 0)
+    /// The states with open conflicts after an aggregate, ascending; those of a type, if one is named.
+    pub(super) fn conflicted<'a>(
+        &'a self,
+        kind: Option<&Name>,
+        after: Option<&AggregateId>,
+    ) -> impl Iterator<Item = &'a Cached> {
+        let kind = kind.cloned();
+        let least = |kind: &Name| AggregateId { kind: kind.clone(), key: Key::least() };
+        let from = match (after, &kind) {
+            (Some(after), _) => Bound::Excluded(after.clone()),
+            (None, Some(kind)) => Bound::Included(least(kind)),
+            (None, None) => Bound::Unbounded,
+        };
+        self.ordered
+            .range((from, Bound::Unbounded))
+            .take_while(move |(id, _)| kind.as_ref().is_none_or(|kind| id.kind == *kind))
+            .filter_map(|(_, place)| self.at(*place))
+            .filter(|cached| cached.open() > 0)
     }
 
     /// The states of a type's aggregates after a key, ascending.

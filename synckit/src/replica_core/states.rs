@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::cache::{Cache, CacheSlot, Cached, Census};
 use crate::block::Block;
 use crate::branch::Branches;
-use crate::conflict::Conflict;
+use crate::conflict::AnyConflict;
 use crate::event::DecodeError;
 use crate::id::{AggregateId, Key, Name, Position};
 use crate::log::{LogBlock, Stamped};
@@ -66,6 +66,8 @@ pub(crate) struct Tally {
     pub(crate) census: Census,
     /// Events parked since the replica was opened.
     pub(crate) parked: u64,
+    /// Changes of aggregates that had open conflicts before or have some after.
+    pub(crate) disputes: u64,
 }
 
 /// States to store.
@@ -108,7 +110,7 @@ impl States {
             folded: position,
             stored: position,
             bytes_since: 0,
-            tally: Tally { census, parked: 0 },
+            tally: Tally { census, ..Tally::default() },
             panicked: BTreeMap::new(),
             stale: stored.is_none(),
             partial: stored.is_some(),
@@ -144,12 +146,14 @@ impl States {
         self.panicked.get(&position)
     }
 
-    /// The open conflicts of the states in memory after an aggregate, aggregate by aggregate.
+    /// The open conflicts of the states in memory after an aggregate, aggregate by aggregate; of those
+    /// of a type, if one is named.
     pub(super) fn conflicts<'a>(
         &'a self,
+        kind: Option<&Name>,
         after: Option<&AggregateId>,
-    ) -> impl Iterator<Item = (&'a AggregateId, Vec<Conflict>)> {
-        let conflicted = self.cache.conflicted(after);
+    ) -> impl Iterator<Item = (&'a AggregateId, Vec<AnyConflict>)> {
+        let conflicted = self.cache.conflicted(kind, after);
         conflicted.map(|cached| (&cached.aggregate, cached.state.conflicts(&cached.aggregate)))
     }
 
@@ -253,6 +257,7 @@ impl States {
             self.cache.changed(fold.place, log.end(), fold.bytes);
             let (before, after) = self.cache.recount(fold.place);
             self.tally.census = self.tally.census.replace(before, after);
+            self.tally.disputes += u64::from(before.conflicts + after.conflicts > 0);
             changed.extend(self.cache.at(fold.place).map(|cached| cached.aggregate.clone()));
         }
         changed
@@ -326,7 +331,8 @@ impl States {
     pub(super) fn start_over(&mut self) {
         let registry = std::mem::take(&mut self.registry);
         let evictions = self.evictions + 1;
-        *self = Self { evictions, ..Self::new(registry, None) };
+        let tally = Tally { disputes: self.tally.disputes + 1, ..Tally::default() };
+        *self = Self { evictions, tally, ..Self::new(registry, None) };
     }
 
     /// The states in memory of a type's aggregates after a key.

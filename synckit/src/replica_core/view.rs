@@ -2,7 +2,7 @@
 
 use super::ReplicaCore;
 use super::states::Tally;
-use crate::conflict::Conflict;
+use crate::conflict::AnyConflict;
 use crate::event::DecodeError;
 use crate::id::{AggregateId, Key, Name, Position};
 use crate::registry::State;
@@ -58,12 +58,14 @@ impl ReplicaCore {
         self.states.listed(kind, after)
     }
 
-    /// The open conflicts of the states in memory after an aggregate, aggregate by aggregate.
+    /// The open conflicts of the states in memory after an aggregate, aggregate by aggregate; of those
+    /// of a type, if one is named.
     pub(crate) fn conflicts<'a>(
         &'a self,
+        kind: Option<&Name>,
         after: Option<&AggregateId>,
-    ) -> impl Iterator<Item = (&'a AggregateId, Vec<Conflict>)> {
-        self.states.conflicts(after)
+    ) -> impl Iterator<Item = (&'a AggregateId, Vec<AnyConflict>)> {
+        self.states.conflicts(kind, after)
     }
 
     /// The reason of an event's parking, when the application's code panicked on it.

@@ -391,17 +391,19 @@ impl EventStore {
         self.read("list states", space, read, states).await
     }
 
-    /// Aggregates whose stored states have open conflicts, ascending, after one; at most
-    /// [`LIST_ROWS_MAX`](super::LIST_ROWS_MAX).
+    /// Aggregates whose stored states have open conflicts, ascending, after one; of a type, if one is
+    /// named; at most `limit` and never more than [`LIST_ROWS_MAX`](super::LIST_ROWS_MAX).
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn conflicted(
         &self,
         space: &SpaceId,
+        kind: Option<&Name>,
         after: Option<&AggregateId>,
+        limit: usize,
     ) -> Result<Vec<AggregateId>, StoreError> {
-        let read = |number| vec![view::conflicted_read(number, after)];
+        let read = |number| vec![view::conflicted_read(number, kind, after, limit)];
         let conflicted =
             |row: &SpaceRow, rows: &[Vec<Row>]| view::conflicted(row.number, first(rows));
         self.read("list aggregates with conflicts", space, read, conflicted).await

@@ -9,6 +9,7 @@ use super::{StoreError, view};
 use crate::block::{Block, Commit};
 use crate::branch::{Branch, BranchNo, Branches};
 use crate::chain::{Chain, CommitId};
+use crate::id::Dot;
 use crate::log::{Answers, LogBlock, Question};
 
 /// Most blocks that are read to name commits in the middle of their runs.
@@ -108,6 +109,29 @@ pub(super) async fn written_through(
         blocks.push(log.block);
     }
     Ok(blocks)
+}
+
+/// The blocks that hold events, each block once, in log order. An event that is not held has none, nor
+/// has one whose block was pruned.
+pub(super) async fn holding(
+    rows: &dyn Rows,
+    number: SpaceNumber,
+    branches: &Branches,
+    events: &[Dot],
+) -> Result<Vec<LogBlock>, StoreError> {
+    let place = |event: &Dot| Some((branches.of_writer(&event.replica)?, event.seq));
+    let spans = |(no, seq): &(BranchNo, u64)| branches.get(*no).is_some_and(|it| it.spans(*seq));
+    let places: Vec<_> = events.iter().filter_map(place).filter(spans).collect();
+    let runs = places.iter().map(|(no, seq)| view::run_read(number, *no, *seq)).collect();
+    let mut starts = BTreeSet::new();
+    for ((no, seq), run) in places.iter().zip(&rows.read(runs).await?) {
+        starts.insert(view::run(number, *no, *seq, run)?.start);
+    }
+    starts.remove(&RunRow::PRUNED);
+    let blocks = starts.iter().map(|start| view::block_read(number, *start)).collect();
+    let found = rows.read(blocks).await?;
+    let held = found.iter().filter(|rows| !rows.is_empty());
+    Ok(held.map(|rows| view::block(rows)).collect::<Result<_, _>>()?)
 }
 
 /// Commits at distances of about 1, 2, 4 … events before the heads of all branches: the nearest of

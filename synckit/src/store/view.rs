@@ -284,15 +284,21 @@ pub(super) fn state_read(number: SpaceNumber, aggregate: &AggregateId) -> Read {
     Read::get(Table::States, &number.state(aggregate))
 }
 
-/// The read of the aggregates with open conflicts after one.
-pub(super) fn conflicted_read(number: SpaceNumber, after: Option<&AggregateId>) -> Read {
-    let mut range = number.range();
+/// The read of the aggregates with open conflicts after one; of those of a type, if one is named.
+pub(super) fn conflicted_read(
+    number: SpaceNumber,
+    kind: Option<&Name>,
+    after: Option<&AggregateId>,
+    limit: usize,
+) -> Read {
+    let mut range =
+        kind.map_or_else(|| number.range(), |kind| KeyRange::prefix(&number.states(kind)));
     if let Some(after) = after {
         // The least key greater than that of `after`.
         range.from = number.state(after);
         range.from.push(0);
     }
-    Read { rows_max: LIST_ROWS_MAX, ..Read::range(Table::Conflicted, range) }
+    Read { rows_max: limit.min(LIST_ROWS_MAX), ..Read::range(Table::Conflicted, range) }
 }
 
 /// Aggregates with open conflicts, ascending.

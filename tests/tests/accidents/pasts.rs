@@ -6,7 +6,7 @@ use synckit::replica::{AsOf, HistoryEvent, NotUndoneReason};
 use synckit::ruling::Standing;
 use synckit::{Hub, Replica, registry};
 
-use super::support::{Book, Disk, book, hub_in_memory, settle, way_to};
+use super::support::{Book, BookField, Disk, book, hub_in_memory, settle, way_to};
 
 #[tokio::test]
 async fn a_history_shows_what_was_refused_and_an_undo_passes_it_over() {
@@ -34,7 +34,7 @@ async fn a_history_shows_what_was_refused_and_an_undo_passes_it_over() {
     assert_eq!(standings, [Standing::AsWritten, Standing::Refused, Standing::Refused]);
     let now = ann.status().await.unwrap().events;
     assert_eq!(ann.state_at(&book(), now).await.unwrap(), ann.get(&book()).await.unwrap());
-    let line = ann.explain(&book(), "line").await.unwrap();
+    let line = ann.explain(&book(), BookField::Line).await.unwrap();
     assert_eq!(line.events.len(), 1);
     let undone = ann.undo(&book(), history[2].dot).await.unwrap();
     assert_eq!(undone.edited.events, 0);
@@ -60,7 +60,7 @@ async fn the_same_numbers_of_two_twins_are_told_apart() {
         assert_eq!(added.len(), 2);
         assert_eq!(added[0].commit.author, added[1].commit.author);
         assert_ne!(added[0].dot, added[1].dot);
-        let explained = replica.explain(&book(), "visits").await.unwrap();
+        let explained = replica.explain(&book(), BookField::Visits).await.unwrap();
         assert_eq!(explained.events.len(), 2);
         let last = history.iter().map(|event| event.hlc.wall()).max().unwrap();
         let then = replica.state_at(&book(), AsOf::Time(last)).await.unwrap();

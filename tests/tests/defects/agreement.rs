@@ -18,9 +18,9 @@ async fn defect_02_a_conflict_is_resolved_and_costs_no_unrelated_event() {
     for replica in [&ann, &bob, &ann] {
         replica.sync_once(way.clone()).await.unwrap();
     }
-    let conflicts = ann.conflicts(None).await.unwrap();
+    let conflicts = ann.all_conflicts(None, 4_096).await.unwrap();
     assert_eq!(conflicts.len(), 1);
-    assert_eq!((conflicts[0].field.as_str(), conflicts[0].rule.as_str()), ("title", "lww"));
+    assert_eq!((conflicts[0].field, conflicts[0].rule.as_str()), ("title", "lww"));
     let sides = [conflicts[0].winner.as_ref().unwrap(), &conflicts[0].losers[0]];
     let sides = sides.map(|side| side.decode::<String>().unwrap());
     let kept = ann.get(&contested).await.unwrap().unwrap().title;
@@ -74,7 +74,7 @@ async fn defect_04_a_later_write_wins_though_its_wall_clock_is_behind() {
     ahead.sync_once(way).await.unwrap();
     assert_eq!(title(&ahead, &id).await, "second");
     assert_eq!(title(&behind, &id).await, "second");
-    assert!(ahead.conflicts(None).await.unwrap().is_empty());
+    assert!(ahead.all_conflicts(None, 4_096).await.unwrap().is_empty());
 }
 
 /// Defect 10: typed data came back as raw JSON, and integers above 2^53 were corrupted.

@@ -113,7 +113,7 @@ async fn after_closing_every_handle_says_closed() {
     assert_closed(other.list::<Note>(None, 10).await);
     assert_closed(other.edit(&note("n"), |it| it.visits.add(1)).await);
     assert_closed(other.create(&Note::default()).await);
-    assert_closed(other.conflicts(None).await);
+    assert_closed(other.all_conflicts(None, 4_096).await);
     assert_closed(other.parked(Position::START).await);
     assert_closed(other.state_hash().await);
     assert_closed(other.status().await);
@@ -282,14 +282,14 @@ async fn listing_conflicts_writes_nothing() {
     }
     let store = bob.store();
     assert_eq!(store.checkpoint(bob.space()).await.unwrap(), None);
-    let met = bob.conflicts(None).await.unwrap();
+    let met = bob.all_conflicts(None, 4_096).await.unwrap();
     let after = Some(&met[0].aggregate);
-    assert_eq!((met.len(), bob.conflicts(after).await.unwrap().len()), (1, 0));
-    assert_eq!(bob.conflicts_of(&note("n")).await.unwrap(), met);
+    assert_eq!((met.len(), bob.all_conflicts(after, 4_096).await.unwrap().len()), (1, 0));
+    assert_eq!(bob.conflicts_of(&note("n")).await.unwrap().len(), 1);
     assert_eq!(store.checkpoint(bob.space()).await.unwrap(), None);
     bob.checkpoint().await.unwrap();
-    assert_eq!(bob.conflicts(None).await.unwrap(), met);
-    assert!(bob.conflicts(after).await.unwrap().is_empty());
+    assert_eq!(bob.all_conflicts(None, 4_096).await.unwrap(), met);
+    assert!(bob.all_conflicts(after, 4_096).await.unwrap().is_empty());
     assert_eq!(bob.status().await.unwrap().conflicts, 1);
 }
 

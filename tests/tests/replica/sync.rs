@@ -31,7 +31,7 @@ async fn two_replicas_that_wrote_offline_lose_nothing_and_agree() {
     let note = at_ann.unwrap();
     assert_eq!((note.visits, note.tags.len()), (5, 2));
     assert_eq!(ann.state_hash().await.unwrap(), bob.state_hash().await.unwrap());
-    assert_eq!(ann.conflicts(None).await.unwrap().len(), 1);
+    assert_eq!(ann.all_conflicts(None, 4_096).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use synckit::conflict::Conflict;
-use synckit::{Hub, Id, Replica, registry, sync_aggregate};
+use synckit::conflict::AnyConflict;
+use synckit::envelope::Metadata;
+use synckit::id::Position;
+use synckit::replica::{Conflict, ConflictingWrite};
+use synckit::{Edit, ErrorKind, Hub, Id, Replica, registry, sync_aggregate};
 
 use super::support::meet;
 
@@ -43,16 +46,20 @@ async fn six_replicas_list_the_same_conflicts_in_whatever_order_they_met() {
     for order in [[a, c, e, b, d, f], [f, e, d, c, b, a]] {
         meet(&hub, &order).await;
     }
-    let open = doors[0].conflicts(None).await.unwrap();
-    let fields: Vec<_> = open.iter().map(|it| (it.field.as_str(), it.losers.len())).collect();
-    assert_eq!(fields[1..], [("built", 5), ("locked", 3), ("keys[\"spare\"]", 5)]);
+    let open = doors[0].all_conflicts(None, 4_096).await.unwrap();
+    let fields: Vec<_> = open.iter().map(|it| (it.to_string(), it.losers.len())).collect();
+    let of = |field: &str, lost| (field.to_owned(), lost);
+    assert_eq!(fields[1..], [of("built", 5), of("locked", 3), of("keys[\"spare\"]", 5)]);
     // Whoever wrote the winner's label, too, has not lost.
     let winner = open[0].winner.as_ref().unwrap().decode::<String>().unwrap();
-    assert_eq!((fields[0].0, lost(&open[0]).len()), ("label", 3));
+    assert_eq!((fields[0].0.as_str(), lost(&open[0]).len()), ("label", 3));
     assert!(!lost(&open[0]).contains(&winner));
+    let of_all: Vec<_> =
+        doors[5].conflicts(&[], None, 10).await.unwrap().iter().map(lines).collect();
     for replica in &doors {
-        assert_eq!(replica.conflicts(None).await.unwrap(), open);
-        assert_eq!(replica.conflicts_of(&door()).await.unwrap(), open);
+        assert_eq!(replica.all_conflicts(None, 4_096).await.unwrap(), open);
+        let told = replica.conflicts_of(&door()).await.unwrap();
+        assert_eq!(told.iter().map(lines).collect::<Vec<_>>(), of_all);
         assert_eq!(replica.status().await.unwrap().conflicts, 4);
         let door = replica.get(&door()).await.unwrap().unwrap();
         assert!(door.locked && door.keys.is_empty());
@@ -68,7 +75,7 @@ async fn six_replicas_list_the_same_conflicts_in_whatever_order_they_met() {
     .unwrap();
     meet(&hub, &[c, a, b, d, e, f]).await;
     for replica in &doors {
-        assert_eq!(replica.conflicts(None).await.unwrap(), []);
+        assert_eq!(replica.all_conflicts(None, 4_096).await.unwrap(), []);
         assert_eq!(replica.status().await.unwrap().conflicts, 0);
         let door = replica.get(&door()).await.unwrap().unwrap();
         assert!(!door.locked && door.keys.contains("spare") && door.built != "never");
@@ -104,14 +111,91 @@ async fn conflicts_are_listed_after_a_restart_in_pages() {
     assert_eq!(ann.status().await.unwrap().conflicts, DOORS as u64 - 1);
     let without = listed.into_iter().filter(|it| it.aggregate.key != *settled.key());
     assert_eq!(all(&ann).await, without.collect::<Vec<_>>());
-    assert_eq!(ann.conflicts_of(&settled).await.unwrap(), []);
+    assert!(ann.conflicts_of(&settled).await.unwrap().is_empty());
 }
 
-async fn all(replica: &Replica) -> Vec<Conflict> {
-    let mut all: Vec<Conflict> = Vec::new();
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_is_told_with_its_field_values_and_events() {
+    let hub = Hub::builder().in_memory().unwrap();
+    let doors = replicas(2).await;
+    let by = |name: &str| {
+        let mut metadata = Metadata::new();
+        metadata.insert("user", name).unwrap();
+        metadata
+    };
+    for (replica, name) in doors.iter().zip(["ann", "bob"]) {
+        for id in ["north", "south"] {
+            let id: Id<Door> = Id::named(id).unwrap();
+            let edit = |it: &mut Edit<'_, Door>| {
+                it.label.set(name);
+                it.built.set(name);
+            };
+            replica.edit_with(&id, &by(name), edit).await.unwrap();
+        }
+    }
+    meet(&hub, &[&doors[0], &doors[1]]).await;
+    for replica in &doors {
+        let labels = replica.conflicts::<Door>(&[DoorField::Label], None, 10).await.unwrap();
+        let [north, south] = &labels[..] else { panic!("{labels:?}") };
+        assert_eq!((north.id.key().as_bytes(), north.field), (&b"north"[..], DoorField::Label));
+        let sides = [south.winner.as_ref().unwrap(), &south.losers[0]];
+        for side in sides {
+            let name: String = side.decode().unwrap();
+            let event = side.event.as_ref().unwrap();
+            assert_eq!(event.metadata, by(&name));
+            assert!(matches!(&event.event, Ok(DoorEvent::LabelSet(label)) if *label == name));
+            let history = replica.history(&south.id, Position(event.position.0 - 1)).await.unwrap();
+            assert_eq!(history[0].dot, side.write.dot);
+        }
+        let after = replica.conflicts(&[DoorField::Label], Some(&north.id), 10).await.unwrap();
+        assert_eq!(lines(&after[0]), lines(south));
+        assert_eq!(replica.conflicts::<Door>(&[DoorField::Keys], None, 10).await.unwrap().len(), 0);
+        // All of an aggregate stand in one page.
+        assert_eq!(replica.conflicts::<Door>(&[], None, 1).await.unwrap().len(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_conflicts_are_watched() {
+    let hub = Hub::builder().in_memory().unwrap();
+    let doors = replicas(2).await;
+    let [ann, bob] = &doors[..] else { panic!() };
+    let mut labels = ann.watch_conflicts::<Door>(&[DoorField::Label], 10).unwrap();
+    assert!(labels.next().await.unwrap().is_empty());
+    for (replica, label) in [(ann, "ann's"), (bob, "bob's")] {
+        replica.edit(&door(), |it| it.label.set(label)).await.unwrap();
+    }
+    meet(&hub, &[ann, bob, ann]).await;
+    let open = labels.next().await.unwrap();
+    assert_eq!((open.len(), open[0].losers.len()), (1, 1));
+
+    // Nothing of a conflict in another field is told.
+    for (replica, year) in [(ann, "1900"), (bob, "1901")] {
+        replica.edit(&door(), |it| it.built.set(year)).await.unwrap();
+    }
+    meet(&hub, &[ann, bob, ann]).await;
+    ann.edit(&door(), |it| it.label.set("both")).await.unwrap();
+    assert!(labels.next().await.unwrap().is_empty());
+    ann.clone().close().await.unwrap();
+    assert!(matches!(labels.next().await.unwrap_err().kind(), ErrorKind::Closed));
+}
+
+/// A conflict as all replicas tell it.
+fn lines(conflict: &Conflict<Door>) -> String {
+    let side = |it: &ConflictingWrite<Door>| {
+        let event = it.event.as_ref().unwrap();
+        assert_eq!(event.dot, it.write.dot);
+        format!("{:?} {:?}", it.write, event.event)
+    };
+    let losers: Vec<_> = conflict.losers.iter().map(side).collect();
+    format!("{} {conflict} {:?} {losers:?}", conflict.id, conflict.winner.as_ref().map(side))
+}
+
+async fn all(replica: &Replica) -> Vec<AnyConflict> {
+    let mut all: Vec<AnyConflict> = Vec::new();
     loop {
         let after = all.last().map(|it| it.aggregate.clone());
-        let page = replica.conflicts(after.as_ref()).await.unwrap();
+        let page = replica.all_conflicts(after.as_ref(), 4_096).await.unwrap();
         if page.is_empty() {
             return all;
         }
@@ -133,6 +217,6 @@ fn door() -> Id<Door> {
 }
 
 /// The values that lost.
-fn lost(conflict: &Conflict) -> BTreeSet<String> {
+fn lost(conflict: &AnyConflict) -> BTreeSet<String> {
     conflict.losers.iter().map(|write| write.decode().unwrap()).collect()
 }

@@ -91,7 +91,7 @@ async fn twenty_tasks_that_each_add_a_photo_lose_none() {
     let mut photos = album.photos;
     photos.sort_unstable();
     assert_eq!(photos, (0..20).collect::<Vec<_>>());
-    assert_eq!(ann.conflicts(None).await.unwrap(), []);
+    assert_eq!(ann.all_conflicts(None, 4_096).await.unwrap(), []);
 }
 
 #[sync_aggregate(name = "widths")]

@@ -96,7 +96,7 @@ async fn a_deletion_is_taken_back_and_explains_what_became_of_a_value() {
     let added = ann.edit(&task(), |it| it.hours.add(5)).await.unwrap().last.unwrap();
     let then = ann.status().await.unwrap().events;
     let deleted = ann.delete(&task()).await.unwrap().last.unwrap();
-    let hours = ann.explain(&task(), "hours").await.unwrap().events;
+    let hours = ann.explain(&task(), TaskField::Hours).await.unwrap().events;
     let parts: Vec<_> = hours.iter().map(|it| (it.event.dot, it.contribution)).collect();
     assert_eq!(parts[0], (added, Contribution::Replaced { by: deleted }));
 
@@ -108,7 +108,7 @@ async fn a_deletion_is_taken_back_and_explains_what_became_of_a_value() {
     // The addition was the first life's: taking it back takes nothing from the second one.
     let of_before = ann.undo(&task(), added).await.unwrap();
     assert_eq!((of_before.edited.events, read(&ann).await.unwrap().hours), (0, 5));
-    let explained = ann.explain(&task(), "hours").await.unwrap().events;
+    let explained = ann.explain(&task(), TaskField::Hours).await.unwrap().events;
     let holds = explained.iter().filter(|it| it.contribution == Contribution::Holds);
     assert_eq!(holds.map(|it| it.event.dot).next_back(), undo.edited.last);
     assert_eq!(ann.state_at(&task(), then).await.unwrap().unwrap().hours, 5);
@@ -135,7 +135,7 @@ async fn a_deletion_wins_over_what_its_author_had_not_seen() {
         assert_eq!(read(replica).await, None);
         let status = replica.status().await.unwrap();
         assert_eq!((status.deleted, status.conflicts), (1, 0));
-        assert_eq!(replica.conflicts(None).await.unwrap(), []);
+        assert_eq!(replica.all_conflicts(None, 4_096).await.unwrap(), []);
     }
     // Additions of before count no more; those of both from here on do.
     bob.upsert(&task(), |it| it.hours.add(10)).await.unwrap();

@@ -7,7 +7,9 @@ use synckit::branch::{Branches, Fork};
 use synckit::chain::CommitId;
 use synckit::id::{AggregateId, Key, Position, ReplicaId, SpaceId};
 use synckit::log::{Cursor, Digest, LogBlock};
-use synckit::store::{Batch, Checkpoint, CheckpointMark, EventStore, RedbOptions, StoreError};
+use synckit::store::{
+    Batch, Checkpoint, CheckpointMark, EventStore, LIST_ROWS_MAX, RedbOptions, StoreError,
+};
 use synckit::testing::faults::FaultyDisk;
 use synckit::testing::{Author, batch};
 
@@ -77,7 +79,7 @@ impl Log {
             cursor: store.cursor(&space, &peer()).await?,
             ends: store.check(&space, end).await?,
             mark: store.checkpoint(&space).await?,
-            conflicted: store.conflicted(&space, None).await?,
+            conflicted: store.conflicted(&space, None, None, LIST_ROWS_MAX).await?,
             forks: store.forks(&space).await?,
         })
     }

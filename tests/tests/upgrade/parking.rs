@@ -72,7 +72,7 @@ async fn an_edit_beside_parked_events_does_not_claim_to_have_seen_them() {
     edit_v1(&old, |edit| edit.title.set("Boiler B")).await;
     old.sync(&way).await;
     newest.sync(&way).await;
-    assert_eq!(newest.replica.conflicts(None).await.unwrap().len(), 1);
+    assert_eq!(newest.replica.all_conflicts(None, 4_096).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ fn gate(field: &MergedField<'_>) -> Ident {
 /// The lowering of a domain event.
 pub(super) fn lower(aggregate: &Aggregate<'_>, event: &Ident, domain: &DomainEvent) -> TokenStream {
     let DomainEvent { path, variant, .. } = domain;
-    let ty = domain_event(&aggregate.krate, path);
+    let ty = domain_event(path);
     // An aggregate that does not implement `Lower` hears so where it lists the event.
     let mut ident = aggregate.ident.clone();
     ident.set_span(path.span());
@@ -70,7 +70,7 @@ pub(super) fn lower(aggregate: &Aggregate<'_>, event: &Ident, domain: &DomainEve
 }
 
 /// The type of a domain event, provided that it is one.
-fn domain_event(krate: &TokenStream, path: &Path) -> TokenStream {
-    let length = quote_spanned!(path.span()=> <#path as #krate::event::SyncEvent>::KINDS.len());
+fn domain_event(path: &Path) -> TokenStream {
+    let length = quote_spanned!(path.span()=> <#path as __Event>::KINDS.len());
     quote_spanned!(path.span()=> <[#path; #length] as ::core::iter::IntoIterator>::Item)
 }

@@ -98,7 +98,8 @@ pub(super) fn implementation(
         .map(|(event, ty)| Variant { ident: &event.variant, content: Content::Flattened(ty) });
     let variants = of_life.into_iter().chain(of_fields).chain(domain).collect();
     let krate = aggregate.krate.clone();
-    let model = Event { ident: name, krate, body: Body::Enum { prefix: None, variants } };
+    let body = Body::Enum { prefix: None, variants };
+    let model = Event { ident: name, krate, sync_event: quote!(__Event), body };
     let of_life = [1, 0].map(|fields| resolved.covered(&MinReader::Is(resolved.first), fields));
     let of_fields = aggregate.fields.iter().zip(&resolved.members).flat_map(|(field, member)| {
         let carried = field.operations.iter().map(|operation| operation.carries.len());

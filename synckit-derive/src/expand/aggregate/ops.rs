@@ -28,6 +28,23 @@ pub(super) fn ops(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
     }
 }
 
+/// Declares the enum whose variants stand for the fields.
+pub(super) fn keys(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
+    let Aggregate { ident, vis, fields, .. } = aggregate;
+    let name = &names.field;
+    let doc = format!(" The fields of [`{ident}`], by name.");
+    let each = fields.iter().map(|field| field.key());
+    quote! {
+        #[doc = #doc]
+        #[derive(
+            ::core::clone::Clone, ::core::marker::Copy, ::core::cmp::PartialEq, ::core::cmp::Eq,
+            ::core::fmt::Debug
+        )]
+        #[allow(dead_code, missing_docs)]
+        #vis enum #name { #(#each,)* }
+    }
+}
+
 fn handle(aggregate: &Aggregate<'_>, field: &MergedField<'_>) -> TokenStream {
     let (krate, ty) = (&aggregate.krate, field.ty);
     let marker = field.rule.marker(&quote!(#krate::merge), ty);

@@ -24,9 +24,10 @@ fn a_write_beats_what_its_author_had_seen_without_a_conflict() {
 fn of_two_concurrent_writes_the_later_one_holds_and_is_in_conflict_with_the_other() {
     let from_ann = (moment(ANN, 1, 10, &[]), "milk");
     let from_bob = (moment(BOB, 1, 20, &[]), "bread");
-    let expected = Conflict {
+    let expected = AnyConflict {
         aggregate: note(),
-        field: "field".into(),
+        field: "field",
+        entry: String::new(),
         rule: "lww".into(),
         winner: Some(write(&from_bob)),
         losers: vec![write(&from_ann)],

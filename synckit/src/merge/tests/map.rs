@@ -59,7 +59,7 @@ fn a_concurrent_write_of_an_entry_survives_its_removal() {
     labels.fold(set("cold"), &moment(ANN, 1, 1, &[]));
     labels.fold(set("warm"), &moment(BOB, 1, 2, &[]));
     let open = labels.conflicts();
-    assert_eq!((open[0].field.as_str(), open[0].rule.as_str()), ("field[1]", "map(lww)"));
+    assert_eq!((open[0].to_string().as_str(), open[0].rule.as_str()), ("field[1]", "map(lww)"));
     let removal = MapOp::Removed { key: 1, seen: () };
     labels.fold(removal, &moment(CLEO, 1, 3, &[(BOB, 1)]));
     assert_eq!(labels.value(), [(1, "cold".to_owned())].into());

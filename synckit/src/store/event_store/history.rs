@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 
 use super::{Core, EventStore, first};
-use crate::id::{AggregateId, Position, SpaceId};
-use crate::log::Page;
+use crate::id::{AggregateId, Dot, Position, SpaceId};
+use crate::log::{LogBlock, Page};
 use crate::store::encoding::{SpaceNumber, SpaceRow, write_starts};
 use crate::store::rows::{Change, Read, Row, Table, WriteSet};
 use crate::store::seal::{Damage, sealed};
 use crate::store::view::{self, Indexed};
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorKind, locate};
 
 /// Events at the end of a log that are looked through rather than indexed.
 const UNINDEXED_EVENTS_MAX: u64 = 8_192;
@@ -67,7 +67,23 @@ impl EventStore {
         Ok(page)
     }
 
-    /// The same for a part of the log that is not indexed.
+    /// The blocks that hold events, named by their identity in merging, each block once, in log order.
+    /// Those of events that are not held, or were pruned, are missing.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or a block is damaged.
+    pub async fn holding(
+        &self,
+        space: &SpaceId,
+        events: &[Dot],
+    ) -> Result<Vec<LogBlock>, StoreError> {
+        self.check_open("read events")?;
+        let branches = self.branches(space).await?;
+        let Some(number) = self.core.number_of(space).await? else { return Ok(Vec::new()) };
+        locate::holding(self.core.ledger.rows(), number, &branches, events).await
+    }
+
+    /// What [`EventStore::history`] gives, of a part of the log that is not indexed.
     async fn unindexed(
         &self,
         space: &SpaceId,

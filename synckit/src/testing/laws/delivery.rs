@@ -6,7 +6,7 @@ use std::fmt;
 use super::Dice;
 use super::script::{Script, ScriptEvent};
 use crate::aggregate::Aggregate;
-use crate::conflict::Conflict;
+use crate::conflict::AnyConflict;
 use crate::event::DecodeError;
 use crate::id::{AggregateId, Key, Name};
 use crate::registry::{Outcome, Registry, State};
@@ -51,7 +51,7 @@ pub(super) fn broken<A: Aggregate>(script: &Script, seed: u64) -> Option<Differe
 struct Delivered {
     bytes: Vec<u8>,
     shown: String,
-    conflicts: Vec<Conflict>,
+    conflicts: Vec<AnyConflict>,
     /// The way, for people to read.
     way: Vec<String>,
 }

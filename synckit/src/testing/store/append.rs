@@ -3,7 +3,9 @@
 use super::{Store, a_cursor, commit, dots, events, heads, refusal, root};
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Cursor, Refusal};
-use crate::store::{BATCH_BYTES_MAX, Batch, Checkpoint, CheckpointMark, StoreErrorKind};
+use crate::store::{
+    BATCH_BYTES_MAX, Batch, Checkpoint, CheckpointMark, LIST_ROWS_MAX, StoreErrorKind,
+};
 use crate::testing::{Author, batch, pack};
 
 /// Nothing is held of a space that was never written to.
@@ -19,7 +21,7 @@ pub async fn a_fresh_store_is_empty(store: Store) {
     assert!(!store.check(&space, a_cursor(1)).await.unwrap());
     assert!(store.cover(&space, &[ann.head()]).await.unwrap().is_empty());
     assert!(store.states(&space, &ann.aggregate().kind, None, 10).await.unwrap().is_empty());
-    assert!(store.conflicted(&space, None).await.unwrap().is_empty());
+    assert!(store.conflicted(&space, None, None, LIST_ROWS_MAX).await.unwrap().is_empty());
     assert!(store.forks(&space).await.unwrap().is_empty());
 }
 

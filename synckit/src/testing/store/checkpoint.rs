@@ -19,7 +19,7 @@ pub async fn states_stay_until_they_are_replaced(store: Store) {
     checkpoint(&store, 3, true, &[("c", "3")], &[]).await;
     assert_eq!(listed(&store, None, 10).await, [owned(("c", "3"))]);
     assert_eq!(store.state(&space, &note("a")).await.unwrap(), None);
-    assert!(store.conflicted(&space, None).await.unwrap().is_empty());
+    assert!(store.conflicted(&space, None, None, LIST_ROWS_MAX).await.unwrap().is_empty());
     let mark = store.checkpoint(&space).await.unwrap().unwrap();
     assert_eq!(mark, CheckpointMark::new(Position(3), [3; 32], 3));
 }
@@ -59,20 +59,23 @@ pub async fn aggregates_with_conflicts_are_named_until_they_have_none(store: Sto
     foreign.checkpoint.as_mut().unwrap().conflicted.push((other.clone(), true));
     commit(&store, foreign).await;
     let named = [note("a"), note("ab"), note("b"), other];
-    assert_eq!(store.conflicted(&space, None).await.unwrap(), named);
+    assert_eq!(store.conflicted(&space, None, None, LIST_ROWS_MAX).await.unwrap(), named);
     for (place, after) in named.iter().enumerate() {
-        assert_eq!(store.conflicted(&space, Some(after)).await.unwrap(), named[place + 1..]);
+        assert_eq!(
+            store.conflicted(&space, None, Some(after), LIST_ROWS_MAX).await.unwrap(),
+            named[place + 1..]
+        );
     }
     checkpoint(&store, 3, false, &[], &[("ab", false)]).await;
-    assert_eq!(store.conflicted(&space, None).await.unwrap().len(), 3);
+    assert_eq!(store.conflicted(&space, None, None, LIST_ROWS_MAX).await.unwrap().len(), 3);
     let many: Vec<_> = (0..=LIST_ROWS_MAX).map(|n| format!("{n:09}")).collect();
     let many: Vec<_> = many.iter().map(|key| (key.as_str(), true)).collect();
     checkpoint(&store, 4, false, &[], &many).await;
-    let page = store.conflicted(&space, None).await.unwrap();
+    let page = store.conflicted(&space, None, None, LIST_ROWS_MAX).await.unwrap();
     assert_eq!(page.len(), LIST_ROWS_MAX);
-    assert_eq!(store.conflicted(&space, page.last()).await.unwrap().len(), 4);
+    assert_eq!(store.conflicted(&space, None, page.last(), LIST_ROWS_MAX).await.unwrap().len(), 4);
     checkpoint(&store, 5, true, &[], &[]).await;
-    assert_eq!(store.conflicted(&space, None).await.unwrap(), []);
+    assert_eq!(store.conflicted(&space, None, None, LIST_ROWS_MAX).await.unwrap(), []);
 }
 
 async fn checkpoint(

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::{Store, commit, events, heads, refusal};
 use crate::id::{Position, SpaceId};
 use crate::log::{Cursor, Refusal};
-use crate::store::StoreErrorKind;
+use crate::store::{LIST_ROWS_MAX, StoreErrorKind};
 use crate::testing::{Author, batch};
 
 /// Time that a test waits before it says that something does not happen.
@@ -166,7 +166,7 @@ pub async fn closing_wakes_those_who_wait_and_ends_all_use(store: Store) {
         store.state(&space, ann.aggregate()).await.map(drop),
         store.states_of(&space, &[ann.aggregate().clone()]).await.map(drop),
         store.states(&space, &ann.aggregate().kind, None, 1).await.map(drop),
-        store.conflicted(&space, None).await.map(drop),
+        store.conflicted(&space, None, None, LIST_ROWS_MAX).await.map(drop),
         store.forks(&space).await.map(drop),
         store.close().await,
     ];
