@@ -230,6 +230,11 @@ impl Block {
         &self.0.anchors
     }
 
+    /// The idempotency keys of the edits in it.
+    pub fn once(&self) -> impl Iterator<Item = &str> {
+        self.0.metadata.iter().filter_map(Metadata::once)
+    }
+
     /// The aggregates that the events are about, each once, in the order of their first events.
     pub fn aggregates(&self) -> &[AggregateId] {
         &self.0.aggregates

@@ -175,6 +175,11 @@ impl LeafHasher {
     }
 }
 
+/// The metadata entry that holds the idempotency key of an edit.
+const ONCE: &str = "synckit.once";
+/// The beginning of the names of metadata entries that are synckit's own.
+const RESERVED: &str = "synckit.";
+
 /// A small map of strings that travels with an event.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct Metadata(Vec<(String, String)>);
@@ -186,6 +191,9 @@ pub enum MetadataError {
     /// A key or value is too long, or a key is empty.
     #[error("metadata keys have 1 to {METADATA_BYTES_MAX} bytes and values at most as many")]
     Length,
+    /// The name is synckit's own. Take one that does not begin with `synckit.`.
+    #[error("metadata keys that begin with `{RESERVED}` are synckit's own")]
+    Reserved,
     /// There are too many entries.
     #[error("an event has at most {METADATA_ENTRIES_MAX} metadata entries")]
     TooMany,
@@ -200,8 +208,30 @@ impl Metadata {
     /// Adds or replaces an entry.
     ///
     /// # Errors
-    /// When a limit would be passed; the map is then left as it was.
+    /// When a limit would be passed, or the key is synckit's own; the map is then left as it was.
     pub fn insert(&mut self, key: &str, value: &str) -> Result<(), MetadataError> {
+        if key.starts_with(RESERVED) {
+            return Err(MetadataError::Reserved);
+        }
+        self.set(key, value)
+    }
+
+    /// The same entries with the idempotency key of an edit.
+    pub(crate) fn with_once(mut self, once: &str) -> Result<Self, MetadataError> {
+        if once.is_empty() {
+            return Err(MetadataError::Length);
+        }
+        self.set(ONCE, once)?;
+        Ok(self)
+    }
+
+    /// The idempotency key of the edit.
+    pub fn once(&self) -> Option<&str> {
+        self.get(ONCE)
+    }
+
+    /// Adds or replaces an entry, whosever it is.
+    pub(crate) fn set(&mut self, key: &str, value: &str) -> Result<(), MetadataError> {
         if !(1..=METADATA_BYTES_MAX).contains(&key.len()) || value.len() > METADATA_BYTES_MAX {
             return Err(MetadataError::Length);
         }

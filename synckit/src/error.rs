@@ -1,5 +1,6 @@
 //! The error of replicas and hubs.
 
+use crate::envelope::MetadataError;
 use crate::event::{DecodeError, EncodeError};
 use crate::failure::{Failure, failure};
 use crate::id::{Dot, IdError};
@@ -144,6 +145,9 @@ pub enum Invalid {
     /// It cannot be an identifier.
     #[error("{0}")]
     Id(#[from] IdError),
+    /// It cannot be metadata, or an idempotency key, which travels as metadata.
+    #[error("{0}")]
+    Metadata(#[from] MetadataError),
     /// No such event of the aggregate is held. Sync, or name one of its history.
     #[error("no event {0} of it is held here; sync, or name one of its history")]
     NoEvent(Dot),

@@ -7,6 +7,7 @@ mod engine;
 mod explain;
 mod history;
 mod link;
+mod once;
 mod rejected;
 mod transaction;
 mod undo;

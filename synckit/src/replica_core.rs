@@ -15,6 +15,7 @@
 mod cache;
 mod edits;
 mod exchange;
+mod once;
 mod states;
 mod turns;
 mod view;
@@ -35,6 +36,7 @@ pub(crate) use edits::fold_made;
 pub(crate) use edits::{EditRefusal, EncodedEdit};
 pub(crate) use exchange::{Effect, Input, LogHead, Reading, Settlement, Ticket, Turn};
 use exchange::{UnderWay, Waiting};
+pub(crate) use once::OnceProgress;
 #[cfg_attr(
     not(feature = "runtime"),
     allow(unused_imports, reason = "the runtime stores them")

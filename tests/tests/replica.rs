@@ -5,6 +5,7 @@ mod replica {
     mod edits;
     mod files;
     mod live;
+    mod once;
     mod panics;
     mod pruned;
     mod support;

@@ -187,7 +187,7 @@ fn read_metadata(input: &mut Reader<'_>) -> Result<Metadata, BlockError> {
         if metadata.iter().last().is_some_and(|(last, _)| last >= key) {
             return Err(inconsistent("metadata is out of order"));
         }
-        metadata.insert(key, value).map_err(|_| BlockError::TooLarge)?;
+        metadata.set(key, value).map_err(|_| BlockError::TooLarge)?;
     }
     if metadata.is_empty() {
         return Err(inconsistent("an empty metadata row"));

@@ -186,8 +186,9 @@ impl Replica {
     ) -> Result<Vec<AnyConflict>, Error> {
         self.check_open("list conflicts")?;
         self.replayed().await?;
-        let limit = limit.min(LIST_ROWS_MAX);
-        while limit > 0 {
+        // A page of none would pass for the last one.
+        let limit = limit.clamp(1, LIST_ROWS_MAX);
+        loop {
             let (reads_store, evictions) = {
                 let core = self.running.core();
                 (core.reads_store(), core.evictions())
@@ -227,7 +228,6 @@ impl Replica {
             }
             return Ok(page);
         }
-        Ok(Vec::new())
     }
 
     /// The conflicts of a page of stored states after an aggregate, and true if more may follow.

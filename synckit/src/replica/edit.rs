@@ -279,6 +279,15 @@ impl Replica {
         metadata: &Metadata,
         make: impl FnOnce(&dyn State) -> Result<Recorded<T>, E>,
     ) -> Result<Result<Edited<T>, E>, Error> {
+        self.record_with(id, metadata, |_, state| make(state)).await
+    }
+
+    pub(super) async fn record_with<A: Aggregate, T, E>(
+        &self,
+        id: &Id<A>,
+        metadata: &Metadata,
+        make: impl FnOnce(&ReplicaCore, &dyn State) -> Result<Recorded<T>, E>,
+    ) -> Result<Result<Edited<T>, E>, Error> {
         self.check_open("edit an aggregate")?;
         let aggregate = self.aggregate_id(id)?;
         let mut make = Some(make);
@@ -286,7 +295,7 @@ impl Replica {
             let (Some(state), Some(make)) = (core.newest(&aggregate), make.take()) else {
                 return Ok(EditMade::Lacks(aggregate.clone()));
             };
-            match make(state) {
+            match make(core, state) {
                 Ok(Recorded { events, value, .. }) => {
                     let invalid = |error| Error::invalid(format!("edit {aggregate}"), error);
                     let events = events.map_err(invalid)?;

@@ -19,8 +19,8 @@ use crate::lease::Lease;
 use crate::log::Source;
 use crate::platform::{self, Stopwatch, Tasks, WallClock};
 use crate::replica_core::{
-    EditRefusal, Effect, EncodedEdit, Input, LogHead, Reading, ReplicaCore, Settlement, Ticket,
-    Turn, Unsaved,
+    EditRefusal, Effect, EncodedEdit, Input, LogHead, OnceProgress, Reading, ReplicaCore,
+    Settlement, Ticket, Turn, Unsaved,
 };
 use crate::store::{
     Append, Batch, Checkpoint, CheckpointMark, EventStore, StoreError, StoreErrorKind,
@@ -51,6 +51,16 @@ pub(super) enum EditMade<T> {
     Events(Vec<(AggregateId, EncodedEvent)>, T),
     /// An aggregate that has to be in memory.
     Lacks(AggregateId),
+}
+
+impl<T> EditMade<T> {
+    /// The same with another value.
+    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> EditMade<U> {
+        match self {
+            Self::Events(events, value) => EditMade::Events(events, change(value)),
+            Self::Lacks(aggregate) => EditMade::Lacks(aggregate),
+        }
+    }
 }
 
 /// The outcome of what somebody waits for.
@@ -143,6 +153,29 @@ impl Shared {
         self.work.notify_one();
         self.wait(attempted, answer).await?;
         Ok((Some(staged), value))
+    }
+
+    /// True when an edit under an idempotency key is durable. Waits for one that is on its way.
+    pub(super) async fn was_made(&self, once: &str) -> Result<bool, Error> {
+        let attempted = || "look up an edit by its key".to_owned();
+        let pending = {
+            let mut core = self.core_mut();
+            if core.is_closed() {
+                return Err(Error::new(attempted(), ErrorKind::Closed));
+            }
+            let ticket = self.ticket();
+            if core.join(ticket, once) {
+                Some(self.expect(ticket))
+            } else if core.made(once) == Some(OnceProgress::Durable) {
+                return Ok(true);
+            } else {
+                None
+            }
+        };
+        match pending {
+            Some(pending) => self.wait(attempted, pending).await.map(|()| true),
+            None => Ok(self.store.holds_once(&self.space, once).await?),
+        }
     }
 
     /// Waits until the core has done what it is asked for.

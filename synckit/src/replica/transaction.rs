@@ -86,23 +86,32 @@ impl Replica {
     ) -> Result<Edited<T>, E> {
         self.check_open("run a transaction")?;
         let mut keys = Vec::new();
-        let make = |core: &ReplicaCore| {
-            let mut tx = Transaction::new(self, core, std::mem::take(&mut keys));
-            let changed = change(&mut tx);
-            let Transaction { events, lacks, .. } = tx;
-            keys = tx.keys;
-            Ok(match (lacks, changed) {
-                (Some(aggregate), _) => EditMade::Lacks(aggregate),
-                (None, Ok(value)) => {
-                    let count = events.len();
-                    EditMade::Events(events, Ok((count, value)))
-                }
-                // Nothing is recorded, so nothing is written.
-                (None, Err(refused)) => EditMade::Events(Vec::new(), Err(refused)),
-            })
-        };
+        let make = |core: &ReplicaCore| Ok(self.run(core, &mut keys, &mut change));
         let (last, made) = self.running.edit(Vec::new(), metadata, make).await?;
         made.map(|(events, value)| Edited { events, last, value })
+    }
+
+    /// Runs a transaction's closure; what it records, and its value with the number of events. `keys` are
+    /// those that earlier runs have created aggregates under.
+    pub(super) fn run<T, E>(
+        &self,
+        core: &ReplicaCore,
+        keys: &mut Vec<Key>,
+        change: &mut impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> EditMade<Result<(usize, T), E>> {
+        let mut tx = Transaction::new(self, core, std::mem::take(keys));
+        let changed = change(&mut tx);
+        let Transaction { events, lacks, .. } = tx;
+        *keys = tx.keys;
+        match (lacks, changed) {
+            (Some(aggregate), _) => EditMade::Lacks(aggregate),
+            (None, Ok(value)) => {
+                let count = events.len();
+                EditMade::Events(events, Ok((count, value)))
+            }
+            // Nothing is recorded, so nothing is written.
+            (None, Err(refused)) => EditMade::Events(Vec::new(), Err(refused)),
+        }
     }
 }
 

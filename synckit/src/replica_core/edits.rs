@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::COMMIT_EVENTS_MAX;
 use super::exchange::Ticket;
+use super::once::{OnceProgress, RecentKeys};
 use crate::block::{BLOCK_BYTES_MAX, Block, BlockPacker};
 use crate::branch::{BranchNo, Branches};
 use crate::chain::{Chain, CommitId};
@@ -68,8 +69,10 @@ pub(crate) enum EditRefusal {
 /// An edit that is not durable yet.
 #[derive(Debug)]
 struct StagedEdit {
-    /// The caller that waits for it; `None` once answered.
-    ticket: Option<Ticket>,
+    /// The callers that wait for it; none once answered.
+    tickets: Vec<Ticket>,
+    /// Its idempotency key, if it has one.
+    once: Option<String>,
     commit: Vec<Envelope>,
     /// The contexts of its events, under the identities of merging.
     contexts: Vec<VectorClock>,
@@ -104,6 +107,7 @@ pub(super) struct Edits {
     bytes: usize,
     overlay: BTreeMap<AggregateId, Overlaid>,
     correction: Option<Correction>,
+    recent: RecentKeys,
 }
 
 /// The time by which the wall clock is ahead of a hub's, as that hub has ruled. Taken into account for a while,
@@ -147,7 +151,21 @@ impl Edits {
             bytes: 0,
             overlay: BTreeMap::new(),
             correction: None,
+            recent: RecentKeys::default(),
         }
+    }
+
+    /// The progress of an edit under an idempotency key, if one was made lately.
+    pub(super) fn made(&self, once: &str) -> Option<OnceProgress> {
+        self.recent.get(once)
+    }
+
+    /// Has a caller wait for the edit under an idempotency key; false when none is under way.
+    pub(super) fn join(&mut self, ticket: Ticket, once: &str) -> bool {
+        let unfolded = self.unfolded.iter_mut().flat_map(|(_, edits)| edits);
+        let mut edits = unfolded.chain(&mut self.committing).chain(&mut self.staged);
+        let edit = edits.find(|edit| edit.once.as_deref() == Some(once));
+        edit.map(|edit| edit.tickets.push(ticket)).is_some()
     }
 
     /// The author writes under this key after this commit of its log, and nothing is staged.
@@ -250,6 +268,7 @@ impl Edits {
         };
         let contexts: Vec<_> = draft.events.iter().map(context).collect();
         let latest = states.values().map(|state| state.latest()).max().unwrap_or(Hlc::ZERO);
+        let once = draft.metadata.once().map(str::to_owned);
         let commit = self.envelopes(draft, latest, &contexts, branches, wall);
         let before = self.head;
         if !BlockPacker::new(self.space.clone()).fits(&before, self.nonce, &commit) {
@@ -267,9 +286,12 @@ impl Edits {
         self.overlay(states);
         self.head = id;
         self.bytes += bytes;
-        let ticket = Some(ticket);
+        if let Some(once) = &once {
+            self.recent.stage(once);
+        }
         self.staged.push_back(StagedEdit {
-            ticket,
+            tickets: vec![ticket],
+            once,
             commit,
             contexts,
             aggregates,
@@ -323,6 +345,7 @@ impl Edits {
         }
         let edits = std::mem::take(&mut self.committing);
         self.bytes -= edits.iter().map(|edit| edit.bytes).sum::<usize>();
+        edits.iter().filter_map(|edit| edit.once.clone()).for_each(|key| self.recent.settle(key));
         self.unfolded.push_back((through, edits));
         self.group.clear();
     }
@@ -334,7 +357,7 @@ impl Edits {
         while self.unfolded.front().is_some_and(|(end, _)| *end <= through) {
             let Some((_, edits)) = self.unfolded.pop_front() else { break };
             for edit in edits {
-                tickets.extend(edit.ticket);
+                tickets.extend(edit.tickets);
                 for aggregate in edit.aggregates {
                     let Entry::Occupied(mut overlaid) = self.overlay.entry(aggregate) else {
                         continue;
@@ -353,7 +376,7 @@ impl Edits {
     /// once.
     pub(super) fn durable_tickets(&mut self) -> Vec<Ticket> {
         let edits = self.unfolded.iter_mut().flat_map(|(_, edits)| edits);
-        edits.filter_map(|edit| edit.ticket.take()).collect()
+        edits.flat_map(|edit| std::mem::take(&mut edit.tickets)).collect()
     }
 
     /// A commit failed: all that is not durable is dropped. Those who wait for it.
@@ -361,8 +384,9 @@ impl Edits {
         self.bytes = 0;
         self.group.clear();
         self.overlay.clear();
+        self.recent.drop_staged();
         let dropped = self.committing.drain(..).chain(self.staged.drain(..));
-        dropped.filter_map(|edit| edit.ticket).collect()
+        dropped.flat_map(|edit| edit.tickets).collect()
     }
 
     /// Somebody else's events have changed durable states below what is staged.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Doubt, EditRefusal, EncodedEdit, Phase, ReplicaCore, Settlement, Ticket, Turn};
+use super::{
+    Doubt, EditRefusal, EncodedEdit, OnceProgress, Phase, ReplicaCore, Settlement, Ticket, Turn,
+};
 use crate::clock::UnixMillis;
 use crate::id::{AggregateId, Dot};
 use crate::registry::State;
@@ -53,6 +55,17 @@ impl ReplicaCore {
         let branches = self.branches.as_ref().ok_or(EditRefusal::NotAdmitted)?;
         let states = &self.states;
         self.edits.stage(ticket, draft, |aggregate| states.get(aggregate), branches, wall)
+    }
+
+    /// The progress of an edit under an idempotency key, if one was made lately.
+    pub(crate) fn made(&self, once: &str) -> Option<OnceProgress> {
+        self.edits.made(once)
+    }
+
+    /// Has a caller wait until the edit under an idempotency key is durable and folded, or has failed;
+    /// false when none is under way.
+    pub(crate) fn join(&mut self, ticket: Ticket, once: &str) -> bool {
+        self.edits.join(ticket, once)
     }
 
     fn is_admitted(&self, aggregates: &[AggregateId]) -> bool {

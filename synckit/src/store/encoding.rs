@@ -20,6 +20,8 @@ pub(super) const BLOCK_HEADER_LEN: usize = BLOCK_MAGIC.len() + 1 + BLOCK_CHECKSU
 const PLACE_LEN: usize = 4 + Digest::LEN;
 /// Length of what stands for an aggregate in the keys of its history.
 const AGGREGATE_HASH_LEN: usize = 16;
+/// Bytes of the hash that stands for an idempotency key.
+const ONCE_HASH_LEN: usize = 16;
 
 /// Keys in the table `meta`.
 pub(super) mod meta {
@@ -86,6 +88,12 @@ impl SpaceNumber {
             hasher.update(&(part.len() as u64).to_be_bytes()).update(part);
         }
         self.key(&[&hasher.finalize().as_bytes()[..AGGREGATE_HASH_LEN]])
+    }
+
+    /// The key of an idempotency key.
+    pub(super) fn once(self, once: &str) -> Vec<u8> {
+        let hash = blake3::keyed_hash(b"synckit 2026 idempotency of edit", once.as_bytes());
+        self.key(&[&hash.as_bytes()[..ONCE_HASH_LEN]])
     }
 
     pub(super) fn states(self, kind: &Name) -> Vec<u8> {

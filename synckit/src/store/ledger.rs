@@ -437,6 +437,9 @@ impl Changes {
             if !Rulings::new().controls(&log.block).is_empty() {
                 self.put(Table::Control, number.log(start), &[]);
             }
+            for once in log.block.once() {
+                self.put(Table::Once, number.once(once), &[]);
+            }
             for (run, place) in log.block.runs().iter().zip(&log.runs) {
                 let row = RunRow { last_seq: run.last_seq(), start, end: place.end };
                 self.put(Table::Runs, number.run(place.branch, run.first_seq), &[&row.write()]);

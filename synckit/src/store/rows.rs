@@ -131,11 +131,13 @@ pub enum Table {
     Conflicted,
     /// In which blocks the events of an aggregate are.
     History,
+    /// Idempotency keys of edits.
+    Once,
 }
 
 impl Table {
     /// All tables, by number.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Meta,
         Self::Spaces,
         Self::Log,
@@ -148,6 +150,7 @@ impl Table {
         Self::Left,
         Self::Conflicted,
         Self::History,
+        Self::Once,
     ];
 
     /// The table's name: `a-z` and `_`.
@@ -165,6 +168,7 @@ impl Table {
             Self::Left => "left",
             Self::Conflicted => "conflicted",
             Self::History => "history",
+            Self::Once => "once",
         }
     }
 

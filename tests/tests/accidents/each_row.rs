@@ -10,7 +10,7 @@ use synckit::id::SpaceId;
 use synckit::store::{SalvageReport, StoreErrorKind, Table};
 use synckit::{ErrorKind, Hub, Replica, registry};
 
-use super::support::{Book, Disk, assert_agree, settle, visit, way_to};
+use super::support::{Book, Disk, assert_agree, book, settle, visit, way_to};
 
 /// Visits that everybody has, and one that only Ann has.
 const SYNCED: [&str; 4] = ["a0", "a1", "b0", "b1"];
@@ -41,6 +41,9 @@ async fn a_bit_that_flips_in_a_row_of_a_replica() {
         }
         assert_agree(&[&ann, &bob], &visits).await;
         assert_eq!(ann.store().left(ann.space()).await.unwrap(), [], "{row}");
+        for visit in ["a0", "a1"] {
+            assert!(!visit_once(&ann, visit).await, "{row}");
+        }
         ann.close().await.unwrap();
         open(&disk, "ann", false).await.unwrap().close().await.unwrap();
     }
@@ -143,7 +146,7 @@ impl Images {
         let ann = open(&disk, "ann", false).await.unwrap();
         let bob = open(&disk, "bob", false).await.unwrap();
         for n in 0..2 {
-            visit(&ann, &format!("a{n}")).await;
+            assert!(visit_once(&ann, &format!("a{n}")).await);
             visit(&bob, &format!("b{n}")).await;
             visit(&ann, &format!("spam {n}")).await;
             settle(&hub, &[&ann, &bob]).await;
@@ -170,6 +173,16 @@ impl Images {
         let hub = hub().open(disk.file("hub")).await.unwrap();
         (hub, open(disk, "bob", false).await.unwrap())
     }
+}
+
+/// A visit with an idempotency key; false if it was made before.
+async fn visit_once(replica: &Replica, signature: &str) -> bool {
+    let sign = |it: &mut synckit::Edit<'_, Book>| {
+        it.line.set(signature);
+        it.visits.add(1);
+        it.signatures.insert(signature);
+    };
+    replica.edit_once(&book(), signature, sign).await.unwrap().is_some()
 }
 
 struct Row {

@@ -83,7 +83,18 @@ impl EventStore {
         locate::holding(self.core.ledger.rows(), number, &branches, events).await
     }
 
-    /// What [`EventStore::history`] gives, of a part of the log that is not indexed.
+    /// True when a space's log holds an edit under an idempotency key, or held one that was pruned.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn holds_once(&self, space: &SpaceId, once: &str) -> Result<bool, StoreError> {
+        let read = |number: SpaceNumber| vec![Read::get(Table::Once, &number.once(once))];
+        // The row says it all by being there.
+        let holds = |_: &SpaceRow, rows: &[Vec<Row>]| Ok(!first(rows).is_empty());
+        self.read("look up an idempotency key", space, read, holds).await
+    }
+
+    /// The same as [`EventStore::history`] gives, of a part of the log that is not indexed.
     async fn unindexed(
         &self,
         space: &SpaceId,
