@@ -47,7 +47,11 @@ impl<A: Aggregate> Pair<A> {
         Ok(self.ann.get(&self.id).await?)
     }
 
-    async fn meet(&self) -> Result<(), Box<dyn Error>> {
+    /// They meet: both hold what either has.
+    ///
+    /// # Errors
+    /// Those of the replicas.
+    pub async fn meet(&self) -> Result<(), Box<dyn Error>> {
         for replica in [&self.ann, &self.bob, &self.ann] {
             let (way, listener) = channel();
             let hub = self.hub.clone();

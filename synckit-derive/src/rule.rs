@@ -90,6 +90,8 @@ enum Carries {
     Conflicted,
     /// The `T` of a `Pending<T>`, and what was agreed on when it was written.
     Pending,
+    /// The `E` of a `Replayed<T, E>`.
+    Replayed,
 }
 
 /// The fields that a rule merges.
@@ -101,6 +103,7 @@ enum Fields {
     Flag,
     Conflicted,
     Pending,
+    Replayed,
     Set,
 }
 
@@ -110,6 +113,7 @@ impl Fields {
         match self {
             Self::Conflicted => Some(("Conflicted", "concurrent values")),
             Self::Pending => Some(("Pending", "the last agreed value and the candidates")),
+            Self::Replayed => Some(("Replayed", "what its events make")),
             Self::Any | Self::Ordered | Self::Integer | Self::Flag | Self::Set => None,
         }
     }
@@ -170,6 +174,20 @@ const ROWS: &[Row] = &[
             doc: "{} was set, or decided on.",
         }],
         fields: Fields::Pending,
+        seen: None,
+    },
+    Row {
+        name: "ordered",
+        marker: "Ordered",
+        op: "OrderedOp",
+        steps: &[Step {
+            variant: "Applied",
+            event: "applied",
+            carries: Carries::Replayed,
+            commutes: false,
+            doc: "An event of {}.",
+        }],
+        fields: Fields::Replayed,
         seen: None,
     },
     Row {

@@ -4,6 +4,7 @@
 //! a name and a schema version, which travel in the envelope's header; the payload is the canonical
 //! encoding of the fields.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::Debug;
@@ -48,6 +49,15 @@ pub struct Conversion {
     pub by: &'static str,
     /// Number of times that the function was changed on purpose.
     pub revision: u32,
+}
+
+/// The message of a panic, as far as it has one.
+pub(crate) fn message_of(panic: &(dyn Any + Send)) -> Cow<'static, str> {
+    match (panic.downcast_ref::<&'static str>(), panic.downcast_ref::<String>()) {
+        (Some(message), _) => Cow::Borrowed(message),
+        (None, Some(message)) => Cow::Owned(message.clone()),
+        (None, None) => Cow::Borrowed("without a message"),
+    }
 }
 
 /// There is no kind of that number; `expected` says of which type.

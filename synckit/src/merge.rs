@@ -14,6 +14,7 @@
 //! | `manual` | [`Manual`] | [`Pending`] | set | nothing: the last agreed value holds until someone decides |
 //! | `resolve = f` | [`ResolveBy`] | any field with a default | set | `f`, when the field is shown |
 //! | `with = f` | [`JoinBy`] | any field with a default, `Option` of values | join | `f`, a join that you vouch for |
+//! | `ordered` | [`Ordered`] | [`Replayed`] | apply | a function of yours, over all events in their total order |
 //! | `max`, `min` | [`Max`], [`Min`] | ordered values, `Option` of them | raise, lower | the greatest or least value |
 //! | `counter` | [`Counter`] | integers | add | the sum, each addition once |
 //! | `flag` | [`Flag`] | `bool` | set | turning on wins over concurrently turning off |
@@ -41,6 +42,7 @@ mod map;
 mod multi;
 mod op;
 mod open;
+mod ordered;
 mod remove_wins;
 mod resolve;
 mod rule;
@@ -65,6 +67,10 @@ pub use map::{Map, MapField, MapOp, MapState};
 pub use multi::{Conflicted, Multi, MultiField, MultiOp};
 pub use op::{At, OpId};
 pub use open::OpenConflicts;
+pub use ordered::{
+    Ordered, OrderedAt, OrderedEvents, OrderedField, OrderedOp, RefusalReason, RefusedEvent,
+    Replay, Replayed,
+};
 pub use remove_wins::{RemoveWinsSet, RemoveWinsState};
 pub use resolve::{ResolveBy, ResolveField, ResolveOp, Resolver};
 pub use rule::{AnyField, AnyState, EntryRule, Law, MergeState, Op, RestsOn, Rule, Undoing};

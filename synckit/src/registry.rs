@@ -8,8 +8,6 @@
 mod hasher;
 mod typed;
 
-use std::any::Any;
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,7 +26,7 @@ use crate::block::Entry;
 use crate::clock::Hlc;
 use crate::conflict::{AnyConflict, Conflicts};
 use crate::envelope::CONTEXT_ROWS_MAX;
-use crate::event::{self, DecodeError, DependsOn, EventKind, EventRef, SyncEvent};
+use crate::event::{self, DecodeError, DependsOn, EventKind, EventRef, SyncEvent, message_of};
 use crate::id::{AggregateId, Dot, IdError, Name, ReplicaId};
 use crate::merge::{AnyField, read_dot, write_dot};
 use crate::schema::{Draft, Published, Reread, Schemas, proto, reread};
@@ -499,15 +497,6 @@ impl Folded {
         if unseen {
             self.parked_from.entry(dot.replica).or_insert(dot.seq);
         }
-    }
-}
-
-/// The message of a panic, as far as it has one.
-fn message_of(panic: &(dyn Any + Send)) -> Cow<'static, str> {
-    match (panic.downcast_ref::<&'static str>(), panic.downcast_ref::<String>()) {
-        (Some(message), _) => Cow::Borrowed(message),
-        (None, Some(message)) => Cow::Owned(message.clone()),
-        (None, None) => Cow::Borrowed("without a message"),
     }
 }
 

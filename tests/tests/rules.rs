@@ -7,6 +7,7 @@ mod rules {
     mod laws;
     mod life;
     mod merging;
+    mod ordered;
     mod own;
     mod past;
     mod pending;

@@ -98,7 +98,7 @@ impl Rule {
                 "it has no total order; use an integer in a smaller unit".to_owned()
             }
             Fields::Ordered => "it needs a total order and a default".to_owned(),
-            Fields::Any | Fields::Set | Fields::Conflicted | Fields::Pending => {
+            Fields::Any | Fields::Set | Fields::Conflicted | Fields::Pending | Fields::Replayed => {
                 return unfit_value(text, row.name);
             }
         };
@@ -108,11 +108,15 @@ impl Rule {
     fn fit(&self, ty: &Type) -> Fit {
         match (self, spelled(ty)) {
             (Self::Plain(row), _) if row.fields.around().is_some() => {
-                within(row.fields, ty).map_or(Fit::No, field)
+                match within(row.fields, ty).map_or(Fit::No, field) {
+                    // What applies the events is the application's.
+                    Fit::Yes if row.fields == Fields::Replayed => Fit::Unknown,
+                    fit => fit,
+                }
             }
             (Self::By(_), Some(_)) => field(ty),
             (Self::Plain(row), Some((name, arguments))) => match row.fields {
-                Fields::Any | Fields::Conflicted | Fields::Pending => field(ty),
+                Fields::Any | Fields::Conflicted | Fields::Pending | Fields::Replayed => field(ty),
                 Fields::Integer if INTEGERS.contains(&name) => Fit::Yes,
                 Fields::Flag if name == "bool" => Fit::Yes,
                 Fields::Integer | Fields::Flag => Fit::No,
@@ -136,13 +140,14 @@ impl Rule {
 /// The message for a field that is not the library's type around values that events can carry.
 fn refused_within(fields: Fields, ty: &Type, text: &str, law: &str) -> Option<String> {
     let (name, shows) = fields.around()?;
+    let events = if fields == Fields::Replayed { ", E" } else { "" };
     match within(fields, ty) {
         Some(inner) => {
             let text = inner.to_token_stream().to_string().replace(' ', "");
             (field(inner) == Fit::No).then(|| unfit_value(&text, law))
         }
         None => Some(format!(
-            "`{text}` cannot be merged by `{law}`: write `{name}<{text}>`, which shows {shows}"
+            "`{text}` cannot be merged by `{law}`: write `{name}<{text}{events}>`, which shows {shows}"
         )),
     }
 }
@@ -202,16 +207,19 @@ fn ordered(ty: &Type) -> Fit {
     }
 }
 
-/// The `T` of a type that is spelt `Conflicted<T>` or `Pending<T>`, whichever fields of that kind are.
+/// The `T` of a type that is spelt `Conflicted<T>` or `Pending<T>`, whichever fields of that kind are, and the
+/// `E` of `Replayed<T, E>`.
 pub(super) fn within(fields: Fields, ty: &Type) -> Option<&Type> {
     let (around, _) = fields.around()?;
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last().filter(|last| last.ident == around)?;
     match &last.arguments {
-        PathArguments::AngleBracketed(arguments) => match arguments.args.first() {
-            Some(GenericArgument::Type(inner)) => Some(inner),
-            _ => None,
-        },
+        PathArguments::AngleBracketed(arguments) => {
+            match arguments.args.get(usize::from(fields == Fields::Replayed)) {
+                Some(GenericArgument::Type(inner)) => Some(inner),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }

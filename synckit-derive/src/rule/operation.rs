@@ -185,6 +185,7 @@ impl Carries {
             Self::Element => argument(ty, "BTreeSet"),
             Self::Conflicted => within(Fields::Conflicted, ty),
             Self::Pending => within(Fields::Pending, ty),
+            Self::Replayed => within(Fields::Replayed, ty),
         };
         inner.unwrap_or(ty).to_token_stream()
     }

@@ -8,7 +8,8 @@ use std::ops::{AddAssign, Deref, SubAssign};
 
 use crate::id::ReplicaId;
 use crate::merge::{
-    AnyState, CounterOf, Flag, Fww, JoinBy, Lww, Manual, Max, Min, Multi, ResolveBy, Rule, shown,
+    AnyState, CounterOf, Flag, Fww, JoinBy, Lww, Manual, Max, Min, Multi, Ordered, ResolveBy, Rule,
+    shown,
 };
 
 /// A field of type `F`, merged by the rule `R`.
@@ -19,6 +20,7 @@ use crate::merge::{
 /// | rule | records | reads |
 /// |---|---|---|
 /// | `lww`, `fww`, `flag`, `multi`, `manual`, `resolve` | `set(value)` | `get()`, `*field` |
+/// | `ordered` | `apply(event)`, `append(event)` | `get()`, `*field` |
 /// | `max`, `min` | `raise(value)`, `lower(value)` | `get()`, `*field` |
 /// | `with` | `join(value)` | `get()`, `*field` |
 /// | `counter` | `add(amount)`, `+= amount`, `-= amount` | `get()`, `*field` |
@@ -152,6 +154,7 @@ impl SingleValue for Manual {}
 impl SingleValue for Max {}
 impl SingleValue for Min {}
 impl SingleValue for Multi {}
+impl SingleValue for Ordered {}
 impl<G> SingleValue for ResolveBy<G> {}
 
 impl<F: 'static, R: Rule<F> + SingleValue> Handle<'_, F, R, Reads> {

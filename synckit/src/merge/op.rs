@@ -2,7 +2,7 @@
 
 use crate::clock::Hlc;
 use crate::id::Dot;
-use crate::vector::Stamp;
+use crate::vector::{Stamp, VectorClock};
 
 /// The id of an operation: the event that carries it, and its index among that event's operations.
 ///
@@ -49,6 +49,11 @@ impl<'a> At<'a> {
     /// The author's hybrid clock.
     pub const fn hlc(&self) -> Hlc {
         self.stamp.hlc
+    }
+
+    /// The events of others that its author had seen, as the event's context names them.
+    pub(super) const fn context(&self) -> &VectorClock {
+        self.stamp.context
     }
 
     /// The place in the total order of operations: no two operations share it.

@@ -7,6 +7,7 @@ mod extreme;
 mod lww;
 mod map;
 mod naive;
+mod ordered;
 mod set;
 mod world;
 

@@ -3,9 +3,9 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{Outcome, RecordedEvent, State, message_of};
+use super::{Outcome, RecordedEvent, State};
 use crate::aggregate::{self, Aggregate, LifeChange};
-use crate::event::{self, DecodeError};
+use crate::event::{self, DecodeError, message_of};
 use crate::vector::Stamp;
 
 impl RecordedEvent<'_> {

@@ -3,10 +3,29 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use synckit::merge::{At, Conflicted, EntryRule, Head, Heads, Law, MergeState, Pending, Rule};
+use synckit::merge::{
+    At, Conflicted, EntryRule, Head, Heads, Law, MergeState, OrderedAt, Pending, Replay, Replayed,
+    Rule,
+};
 use synckit::testing::laws;
 use synckit::wire::{Field, Reader, Shape, WireError, Writer};
 use synckit::{Lower, SyncEvent, SyncValue, sync_aggregate};
+
+/// Words, each said once, and not beside another.
+#[derive(Clone, Debug, Default)]
+struct Talk(Vec<String>);
+
+impl Replay<String> for Talk {
+    type Refusal = ();
+
+    fn apply(&mut self, word: &String, at: &OrderedAt<'_, String>) -> Result<(), ()> {
+        if self.0.contains(word) || !at.concurrent().is_empty() {
+            return Err(());
+        }
+        self.0.push(word.clone());
+        Ok(())
+    }
+}
 
 #[sync_aggregate(name = "site", events(Closed))]
 #[derive(Clone, Debug, Default)]
@@ -35,6 +54,10 @@ struct Site {
     shelves: BTreeMap<String, BTreeMap<u8, i64>>,
     #[merge(multi)]
     owner: Conflicted<String>,
+    #[merge(ordered)]
+    talk: Replayed<Talk, String>,
+    #[merge(map(ordered))]
+    talks: BTreeMap<u8, Replayed<Talk, String>>,
     #[merge(resolve = average)]
     degrees: i64,
     #[merge(resolve = mean_of)]

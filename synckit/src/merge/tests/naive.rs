@@ -6,6 +6,7 @@
 
 mod entries;
 mod joins;
+mod ordered;
 mod pending;
 mod shown;
 mod simple;
@@ -219,6 +220,12 @@ fn delivered<F, R: Rule<F>>(rng: &mut Rng, history: &[Made<R::Op>]) -> R::State 
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
 pub(super) struct Rng(u64);
+
+impl From<u64> for Rng {
+    fn from(seed: u64) -> Self {
+        Self(seed)
+    }
+}
 
 impl Rng {
     pub(super) fn below(&mut self, end: usize) -> usize {

@@ -11,13 +11,13 @@ use crate::log::{Cursor, Digest};
 
 /// The blocks of a log, in order.
 #[derive(Debug)]
-pub(super) struct Ordered {
+pub(super) struct OrderedBlocks {
     pub(super) blocks: Vec<FoundBlock>,
     /// True when it is proved that these are all.
     pub(super) whole: bool,
 }
 
-pub(super) fn ordered(space: &FoundSpace) -> Ordered {
+pub(super) fn ordered(space: &FoundSpace) -> OrderedBlocks {
     let mut by_end: BTreeMap<u64, Vec<(u64, &FoundBlock)>> = BTreeMap::new();
     for (start, blocks) in &space.blocks {
         for block in blocks {
@@ -25,7 +25,7 @@ pub(super) fn ordered(space: &FoundSpace) -> Ordered {
         }
     }
     let Some(end) = space.end() else {
-        return Ordered { blocks: all(space), whole: false };
+        return OrderedBlocks { blocks: all(space), whole: false };
     };
     let mut proved = proved(&by_end, end);
     let low = proved.last().map_or(end.position.0, |(start, _)| *start);
@@ -39,7 +39,7 @@ pub(super) fn ordered(space: &FoundSpace) -> Ordered {
     let count = blocks.len();
     blocks.extend(beyond.cloned());
     let whole = low == 0 && blocks.len() == count;
-    Ordered { blocks, whole }
+    OrderedBlocks { blocks, whole }
 }
 
 fn all(space: &FoundSpace) -> Vec<FoundBlock> {
