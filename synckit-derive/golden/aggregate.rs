@@ -64,11 +64,12 @@ const _: () = {
     >();
     type __Severity<T> = __merge::Fitting<T, __SEVERITY>;
     fn __handles<M>(root: &dyn __merge::Root) -> InspectionOps<'_, M> {
+        let root = <__merge::Rooted<'_> as ::core::convert::From<_>>::from(root);
         InspectionOps {
-            title: __merge::Handle::new(root, 0),
-            severity: __merge::Handle::new(root, 1),
-            visits: __merge::Handle::new(root, 2),
-            tags: __merge::Handle::new(root, 3),
+            title: __merge::Handle::new(&root, 0),
+            severity: __merge::Handle::new(&root, 1),
+            visits: __merge::Handle::new(&root, 2),
+            tags: __merge::Handle::new(&root, 3),
         }
     }
     #[automatically_derived]

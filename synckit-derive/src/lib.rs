@@ -161,6 +161,31 @@ pub fn sync_aggregate(arguments: TokenStream, item: TokenStream) -> TokenStream 
     }
 }
 
+/// Gives the fields of a struct merge rules, so that an aggregate can merge it field by field.
+///
+/// ```text
+/// #[derive(SyncMerge, Clone, Debug, PartialEq)]
+/// pub struct Address {
+///     #[merge(lww)]     pub street: String,
+///     #[merge(counter)] pub visits: i64,
+/// }
+///
+/// #[sync_aggregate(name = "customer")]
+/// #[derive(Clone, Debug)]
+/// pub struct Customer {
+///     #[merge(fields)] pub address: Address,   // it.address.street.set("1 High Street")
+/// }
+/// ```
+///
+/// Beside the struct appear `AddressOp`, a value type with a variant for every operation, which events of
+/// aggregates carry, and `AddressOps`, the handles. `#[value(version = 2)]` on the struct is about
+/// `AddressOp`, as are its lock file, `schemas/value.AddressOp.lock`, `lock` and `crate = path`. Like the
+/// variants of all values, those of fields that are added stand behind those that were there.
+#[proc_macro_derive(SyncMerge, attributes(merge, value))]
+pub fn sync_merge(input: TokenStream) -> TokenStream {
+    derive(input, merge)
+}
+
 fn derive(input: TokenStream, expand: fn(&Locks, &DeriveInput) -> TokenStream2) -> TokenStream {
     let expanded = syn::parse(input).map(|input| expand(&Locks::of_the_environment(), &input));
     expanded.unwrap_or_else(syn::Error::into_compile_error).into()
@@ -191,6 +216,20 @@ fn value(locks: &Locks, input: &DeriveInput) -> TokenStream2 {
         input,
         || expand::value::value(&value, &resolved),
         || expand::fallback::value(&value),
+    )
+}
+
+fn merge(locks: &Locks, input: &DeriveInput) -> TokenStream2 {
+    let cx = Ctxt::default();
+    let (arguments, value) = attr::merge::of_struct(input);
+    let aggregate = ast::aggregate::Aggregate::read(&cx, arguments, input);
+    let resolved = lock::resolve::aggregate(&cx, locks, &aggregate);
+    valid::generics(&cx, &input.ident, &input.generics);
+    finish(
+        cx,
+        input,
+        || expand::aggregate::nested(&aggregate, &resolved, &value),
+        TokenStream2::new,
     )
 }
 

@@ -34,6 +34,7 @@ const AGGREGATE: &str = r#"
         #[merge(map(flag))] done: BTreeMap<String, bool>,
         #[merge(fww, quiet)] opened: u64,
         #[merge(map(with = a::worst, revision = 2))] grades: BTreeMap<u8, Option<Grade>>,
+        #[merge(fields)] address: a::Address,
         #[merge(manual)] terms: Pending<String>,
         #[merge(map(rule = a::Newest))] remarks: BTreeMap<u8, String>,
     }

@@ -20,6 +20,9 @@ pub(crate) enum Rule {
     Plain(&'static Row),
     /// `map(rule)`
     Map(Box<Rule>),
+    /// `fields`: a struct, by the rules of its fields. The constant that checks that it has some is named
+    /// once the field is known.
+    Fields(Option<Ident>),
     /// `rule = path`: a rule that the library does not know.
     Custom(Path),
     /// `resolve = path` or `with = path`: what a function of the application makes of values.
@@ -313,12 +316,13 @@ pub(crate) const PLANNED: &[&str] = &["list", "text"];
 
 /// The names of the rules there are.
 pub(crate) fn names() -> Vec<&'static str> {
-    ROWS.iter().map(|row| row.name).chain(["resolve", "with", "map"]).collect()
+    ROWS.iter().map(|row| row.name).chain(["resolve", "with", "fields", "map"]).collect()
 }
 
 /// The rule of that name, when it takes no argument.
 pub(crate) fn find(name: &str) -> Option<Rule> {
-    ROWS.iter().find(|row| row.name == name).map(Rule::Plain)
+    let row = ROWS.iter().find(|row| row.name == name).map(Rule::Plain);
+    row.or_else(|| (name == "fields").then_some(Rule::Fields(None)))
 }
 
 impl Rule {
@@ -327,6 +331,7 @@ impl Rule {
         match self {
             Self::Plain(row) => row.name.to_owned(),
             Self::Map(inner) => format!("map({})", inner.law()),
+            Self::Fields(_) => "fields".to_owned(),
             Self::Custom(path) => format!("rule({})", custom_name(path)),
             Self::By(function) => match function.does {
                 // What the function shows stands in no state, so another one is no other rule.
@@ -349,6 +354,7 @@ impl Rule {
                 let inner = inner.marker(merge, fit::value_of(ty).unwrap_or(ty));
                 quote!(#merge::Map<#inner>)
             }
+            Self::Fields(_) => quote!(#merge::PerField),
             Self::Custom(path) => path.to_token_stream(),
             Self::By(Function { stand_in, does: Does::Resolve, .. }) => {
                 quote!(#merge::ResolveBy<#stand_in>)
@@ -364,7 +370,7 @@ impl Rule {
             Self::Plain(row) => Some(fit::within(row.fields, ty).unwrap_or(ty)),
             Self::By(_) => Some(ty),
             Self::Map(inner) => inner.held(fit::value_of(ty)?),
-            Self::Custom(_) => None,
+            Self::Custom(_) | Self::Fields(_) => None,
         }
     }
 
@@ -373,7 +379,7 @@ impl Rule {
         match self {
             Self::Custom(path) => Some(path),
             Self::Map(inner) => inner.custom(),
-            Self::Plain(_) | Self::By(_) => None,
+            Self::Plain(_) | Self::Fields(_) | Self::By(_) => None,
         }
     }
 
@@ -392,7 +398,7 @@ impl Rule {
                 quote!(#merge::#seen)
             }),
             Self::Map(inner) => inner.seen(merge).map(|seen| quote!(#merge::MapSeen<#seen>)),
-            Self::Custom(_) | Self::By(_) => None,
+            Self::Custom(_) | Self::Fields(_) | Self::By(_) => None,
         }
     }
 
@@ -401,7 +407,7 @@ impl Rule {
         match self {
             Self::By(function) => Some(function),
             Self::Map(inner) => inner.function_mut(),
-            Self::Plain(_) | Self::Custom(_) => None,
+            Self::Plain(_) | Self::Fields(_) | Self::Custom(_) => None,
         }
     }
 
@@ -410,7 +416,7 @@ impl Rule {
         match self {
             Self::By(function) => Some((function, function.merged(ty))),
             Self::Map(inner) => inner.function(fit::value_of(ty)?),
-            Self::Plain(_) | Self::Custom(_) => None,
+            Self::Plain(_) | Self::Fields(_) | Self::Custom(_) => None,
         }
     }
 }

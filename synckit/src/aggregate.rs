@@ -24,7 +24,7 @@ pub(crate) use life::Life;
 pub use life::{LifeNumber, OnDelete};
 
 #[doc(hidden)]
-pub use edit::{Creation, Taken};
+pub use crate::merge::{Creation, Taken};
 #[doc(hidden)]
 pub use fold::Fold;
 

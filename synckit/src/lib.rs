@@ -73,7 +73,7 @@ pub mod docs;
 pub use aggregate::{Aggregate, Edit, Id, Lower};
 pub use event::{SyncEvent, UpcastError};
 pub use registry::Registry;
-pub use synckit_derive::{SyncEvent, SyncValue, sync_aggregate};
+pub use synckit_derive::{SyncEvent, SyncMerge, SyncValue, sync_aggregate};
 
 #[cfg(feature = "runtime")]
 pub use error::{EditLimit, Error, ErrorKind, Invalid};

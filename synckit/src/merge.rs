@@ -21,6 +21,7 @@
 //! | `set` | [`Set`] | `BTreeSet` | insert, remove | a removal takes away only what its author had seen |
 //! | `set(remove_wins)` | [`RemoveWinsSet`] | `BTreeSet` | insert, remove | a removal wins over concurrent insertions |
 //! | `grow_set` | [`GrowSet`] | `BTreeSet` | insert | the union |
+//! | `fields` | [`PerField`] | a struct with `#[derive(SyncMerge)]` | those of its fields | field by field, by rules of their own |
 //! | `map(rule)` | [`Map`] | `BTreeMap` | those of the entries, remove | entries by their own rule; a removal resets what its author had seen |
 //!
 //! [`docs::merge`](crate::docs::merge) explains each rule, and how to write one.
@@ -40,6 +41,7 @@ mod lww;
 mod manual;
 mod map;
 mod multi;
+mod nested;
 mod op;
 mod open;
 mod ordered;
@@ -65,6 +67,7 @@ pub use lww::{Lww, LwwField, LwwOp};
 pub use manual::{Agreed, Manual, ManualField, ManualOp, Pending, Proposed, SeesState};
 pub use map::{Map, MapField, MapOp, MapState};
 pub use multi::{Conflicted, Multi, MultiField, MultiOp};
+pub use nested::{Merged, MergedState, PerField};
 pub use op::{At, OpId};
 pub use open::OpenConflicts;
 pub use ordered::{
@@ -82,7 +85,9 @@ pub(crate) use elements::AuthorIds;
 #[doc(hidden)]
 pub use extreme::{Spelt, fits_spelt};
 #[doc(hidden)]
-pub use handle::Root;
+pub use handle::{Root, Rooted};
+#[doc(hidden)]
+pub use nested::{Creation, Folds, Taken};
 #[doc(hidden)]
 pub use rule::{FieldRule, Fitting, Undone, custom, field, fits, fits_entries};
 pub(crate) use rule::{Slot, shown};

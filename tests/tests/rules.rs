@@ -7,6 +7,7 @@ mod rules {
     mod laws;
     mod life;
     mod merging;
+    mod nested;
     mod ordered;
     mod own;
     mod past;

@@ -149,6 +149,11 @@ impl<'a> MergedField<'a> {
             let name = camel(&ident.unraw().to_string());
             function.stand_in = Some(format_ident!("__{}{name}", aggregate.unraw()));
         }
+        if let Rule::Fields(check) = &mut rule {
+            let (of, name) =
+                (snake(&aggregate.unraw().to_string()), snake(&ident.unraw().to_string()));
+            *check = Some(format_ident!("__{}_{}", of.to_uppercase(), name.to_uppercase()));
+        }
         let rule_at = attr::merge::place(&field.attrs, ident);
         let (ty, refused) = (&field.ty, rule.refuses(&field.ty));
         let operations = match &refused {

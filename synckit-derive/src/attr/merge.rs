@@ -1,11 +1,13 @@
 //! `#[merge(…)]` on a field of an aggregate.
 
 use proc_macro2::TokenStream;
-use quote::ToTokens;
+use quote::{ToTokens, format_ident, quote};
+use syn::ext::IdentExt as _;
 use syn::parse::Parser as _;
-use syn::{Attribute, Data, Fields, Ident, Path};
+use syn::{Attribute, Data, DeriveInput, Fields, Ident, Path};
 
 use super::{AttrPart, Given, Version, entries};
+use crate::case::snake;
 use crate::ctxt::Ctxt;
 use crate::rule::{self, Does, Function, Rule};
 use crate::suggest::{did_you_mean, list};
@@ -132,8 +134,15 @@ fn of_entries(cx: &Ctxt, key: &Ident, inner: &TokenStream) -> Option<Rule> {
         return None;
     };
     let rule = revised(cx, named(cx, first)?, revision);
+    if matches!(rule, Rule::Fields(_)) {
+        cx.error(first, NOT_OF_ENTRIES);
+        return None;
+    }
     Some(Rule::Map(Box::new(rule)))
 }
+
+const NOT_OF_ENTRIES: &str = "`map(fields)` is not available: a removal would have to carry what its author \
+    had seen of each field; use a map for each field, or `map(lww)` of the whole";
 
 /// A rule that the library does not know.
 fn custom(cx: &Ctxt, path: &TokenStream) -> Option<Rule> {
@@ -172,6 +181,28 @@ fn by(
 
 fn unavailable(rule: &str, names: &[&str]) -> String {
     format!("merge rule `{rule}` is not available in this version; available are {}", list(names))
+}
+
+/// The arguments by which a struct with rules is read as an aggregate is, and those of the value type of
+/// its operations.
+pub(crate) fn of_struct(input: &DeriveInput) -> (TokenStream, TokenStream) {
+    let (mut krate, mut value) = (None, TokenStream::new());
+    for attr in input.attrs.iter().filter(|attr| attr.path().is_ident("value")) {
+        if let Ok(list) = attr.meta.require_list() {
+            value = list.tokens.clone();
+        }
+    }
+    // Mistakes in them are reported where the value type is made.
+    for part in super::parse(&Ctxt::default(), value.clone()) {
+        if let AttrPart::Keyed(key, Given::Value(path)) = part
+            && key == "crate"
+        {
+            krate = Some(quote!(, crate = #path));
+        }
+    }
+    let name = snake(&input.ident.unraw().to_string());
+    let suffix = format_ident!("{}Op", input.ident.unraw());
+    (quote!(name = #name, lock = none, event_type = #suffix #krate), value)
 }
 
 /// Takes the attribute away from all fields: once the macro has run, nobody knows it any more.

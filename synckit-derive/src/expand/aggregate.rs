@@ -5,7 +5,10 @@
 mod checked;
 mod events;
 mod functions;
+mod nested;
 mod ops;
+
+pub(crate) use nested::nested;
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -46,7 +49,8 @@ fn around(
     let ops = ops::ops(aggregate, &names);
     let keys = ops::keys(aggregate, &names);
     let gates = checked::gates(aggregate);
-    let handles = ops::constructor(aggregate, &names, fields);
+    let root = quote!(&dyn __merge::Root);
+    let handles = ops::constructor(aggregate, &names, fields, &root);
     let implementation = implementation(aggregate, resolved, &names, fields, value);
     let codec = events::implementation(aggregate, resolved, &names);
     let history = history_of(aggregate, resolved, &names.event);
@@ -224,10 +228,8 @@ fn implementation(
     let Names { event, ops, .. } = names;
     let name = aggregate.name.as_ref().map(syn::LitStr::value).unwrap_or_default();
     let version = number(resolved.version);
-    let mut sorted: Vec<_> = fields.iter().collect();
-    sorted.sort_by_key(|field| field.number);
-    let keys = sorted.iter().map(|tabled| tabled.field.key());
-    let table = sorted.iter().map(|field| field.entry());
+    let keys = sorted(fields).into_iter().map(|tabled| tabled.field.key());
+    let table = table(fields);
     let lineage = history::lineage(krate, resolved);
     let retired: Vec<_> = aggregate.events.iter().filter(|event| event.retired).collect();
     let retired = (!retired.is_empty()).then(|| {
@@ -254,7 +256,7 @@ fn implementation(
         impl #krate::aggregate::Aggregate for #ident {
             const NAME: &'static str = #name;
             const VERSION: u32 = #version;
-            const FIELDS: &'static [&'static dyn __merge::AnyField] = &[#(#table),*];
+            const FIELDS: &'static [&'static dyn __merge::AnyField] = &[#table];
             const LINEAGE: #krate::wire::Lineage = #lineage;
             #on_delete
             type Field = __Field;
@@ -287,6 +289,19 @@ fn implementation(
             fn from_fields(fields: &#krate::aggregate::Fields) -> Self { #value }
         }
     }
+}
+
+/// The entries of the table of fields.
+fn table(fields: &[Tabled<'_>]) -> TokenStream {
+    let entries = sorted(fields).into_iter().map(|field| field.entry());
+    quote!(#(#entries),*)
+}
+
+/// The fields by their numbers.
+fn sorted<'t, 'a>(fields: &'t [Tabled<'a>]) -> Vec<&'t Tabled<'a>> {
+    let mut sorted: Vec<_> = fields.iter().collect();
+    sorted.sort_by_key(|field| field.number);
+    sorted
 }
 
 fn history_of(aggregate: &Aggregate<'_>, resolved: &Resolved, event: &Ident) -> TokenStream {

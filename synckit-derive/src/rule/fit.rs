@@ -38,9 +38,9 @@ impl Fit {
 }
 
 impl Rule {
-    /// True when the spelling tells that the rule merges the type.
+    /// True when the spelling tells that the rule merges the type, or the rule has a check of its own.
     pub(crate) fn surely_fits(&self, ty: &Type) -> bool {
-        self.fit(ty) == Fit::Yes
+        matches!(self, Self::Fields(_)) || self.fit(ty) == Fit::Yes
     }
 
     /// True when a type that this rule merges must not be an `Option` under another name.
@@ -80,7 +80,11 @@ impl Rule {
             (Self::By(function), _) if field(ty) == Fit::No => {
                 Some(unfit_value(&text, function.does.name()))
             }
-            (Self::Plain(_) | Self::Custom(_) | Self::By(_), _) => None,
+            (Self::Fields(_), Some((name, _))) => Some(format!(
+                "`{text}` cannot be merged by `fields`: `{name}` is no struct with rules of its own; \
+                 use #[derive(SyncMerge)] on one"
+            )),
+            (Self::Plain(_) | Self::Fields(_) | Self::Custom(_) | Self::By(_), _) => None,
         }
     }
 
@@ -132,7 +136,10 @@ impl Rule {
             (Self::Map(inner), Some(("BTreeMap", arguments))) if arguments.len() == 2 => {
                 ordered(arguments[0]).and(|| inner.fit(arguments[1]))
             }
-            (Self::Plain(_) | Self::Map(_) | Self::Custom(_) | Self::By(_), _) => Fit::Unknown,
+            (
+                Self::Plain(_) | Self::Map(_) | Self::Fields(_) | Self::Custom(_) | Self::By(_),
+                _,
+            ) => Fit::Unknown,
         }
     }
 }

@@ -111,17 +111,10 @@ impl Rule {
                     form: Form::Plain { op, variant },
                 }]
             }
-            Self::Custom(path) => {
-                let op = quote!(#krate::merge::Op<#ty, #path>);
-                vec![Operation {
-                    variant: "Changed".to_owned(),
-                    event: "changed".to_owned(),
-                    carries: vec![("op".to_owned(), op)],
-                    commutes: false,
-                    doc: "{} was changed.".to_owned(),
-                    form: Form::Itself,
-                }]
+            Self::Fields(check) => {
+                of_rule(quote!(<#krate::merge::Fitting<#ty, #check> as #krate::merge::Merged>::Op))
             }
+            Self::Custom(path) => of_rule(quote!(#krate::merge::Op<#ty, #path>)),
         }
     }
 
@@ -162,6 +155,18 @@ impl Rule {
         };
         of_entry.chain([removed]).collect()
     }
+}
+
+/// The operation of a rule that has one type for all of them.
+fn of_rule(op: TokenStream) -> Vec<Operation> {
+    vec![Operation {
+        variant: "Changed".to_owned(),
+        event: "changed".to_owned(),
+        carries: vec![("op".to_owned(), op)],
+        commutes: false,
+        doc: "{} was changed.".to_owned(),
+        form: Form::Itself,
+    }]
 }
 
 impl Carries {

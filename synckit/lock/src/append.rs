@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::fingerprint::Fingerprint;
+use crate::model::remerged;
 use crate::parse::{Corrupt, FORMAT, whole};
 use crate::sample::{Changed, changed, hexadecimal};
 use crate::{FieldReading, Version, What, reading};
@@ -59,6 +60,15 @@ pub enum AppendRefusal {
         /// The value that is read as something else.
         reading: Box<FieldReading>,
     },
+    /// A field of a struct in an aggregate is merged by another rule than in a locked version.
+    Remerges {
+        /// The name of the aggregate.
+        name: String,
+        /// The field, such as `address.street`.
+        field: String,
+        /// The rule that is locked.
+        rule: String,
+    },
     /// The version does not follow the last one.
     Skips {
         /// The name of the type.
@@ -94,8 +104,8 @@ pub fn append(
     let current = current.replace("\r\n", "\n");
     let (name, number, last) = (name.to_owned(), version.number, lock.last().number);
     let before = lock.version(number).unwrap_or_else(|| lock.last());
-    if let Some(other) = converts(before, version, &name).or_else(|| reads(before, version, &name))
-    {
+    let other = converts(before, version, &name).or_else(|| reads(before, version, &name));
+    if let Some(other) = other.or_else(|| remerges(before, version, &name)) {
         return Err(other);
     }
     match lock.version(number) {
@@ -134,6 +144,17 @@ fn reads(held: &Version, wanted: &Version, name: &str) -> Option<AppendRefusal> 
         field: item.name.clone(),
         with: item.with.clone().unwrap_or_default(),
         reading: Box::new(reading.clone()),
+    })
+}
+
+/// The fields of structs go on being merged by their rules. Those of aggregates are held to theirs where they
+/// are declared.
+fn remerges(held: &Version, wanted: &Version, name: &str) -> Option<AppendRefusal> {
+    wanted.items.iter().find_map(|item| {
+        let (before, rule) = (held.item(item.slot)?.rule.as_deref()?, item.rule.as_deref()?);
+        let (path, rule) = remerged(before, rule)?;
+        let field = format!("{}{path}", item.name);
+        Some(AppendRefusal::Remerges { name: name.to_owned(), field, rule })
     })
 }
 
@@ -218,6 +239,12 @@ impl fmt::Display for AppendRefusal {
                     hexadecimal(&reading.payload)
                 )
             }
+            Self::Remerges { name, field, rule } => write!(
+                f,
+                "field `{field}` of `{name}` is merged by `{rule}`, and no version can change that: \
+                 replicas would resolve the same history differently; put the rule back and add a field \
+                 beside it"
+            ),
             Self::Skips { name, version, last } => write!(
                 f,
                 "version {version} of `{name}` does not follow version {last}, the last in the lock; \

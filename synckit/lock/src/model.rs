@@ -214,12 +214,44 @@ impl Version {
 /// A merge rule without the version of its semantics, and that version if it has one: `with(worst)` and 2
 /// of `with(worst@2)`.
 pub fn rule_named(rule: &str) -> (String, Option<u32>) {
+    // The rules of a struct's fields stand where the struct does, not where it is used.
+    if rule.starts_with("fields(") {
+        return ("fields".to_owned(), None);
+    }
     match (rule.find('@'), rule.find(')')) {
         (Some(at), Some(end)) if at < end => {
             (format!("{}{}", &rule[..at], &rule[end..]), rule[at + 1..end].parse().ok())
         }
         _ => (rule.to_owned(), None),
     }
+}
+
+/// The path and the locked rule of a field that another rule merges, within structs that are merged
+/// field by field: `.street` and `lww` of `fields(street:lww)` and `fields(street:fww)`.
+pub(crate) fn remerged(held: &str, wanted: &str) -> Option<(String, String)> {
+    let wanted = of_fields(wanted)?;
+    of_fields(held)?.into_iter().find_map(|(name, held)| {
+        let (_, wanted) = wanted.iter().find(|(other, _)| *other == name)?;
+        let is_another = rule_named(held).0 != rule_named(wanted).0;
+        let found = is_another.then(|| (String::new(), held.to_owned()));
+        let (path, rule) = found.or_else(|| remerged(held, wanted))?;
+        Some((format!(".{name}{path}"), rule))
+    })
+}
+
+/// The names and rules in `fields(street:lww,visits:counter)`.
+fn of_fields(rule: &str) -> Option<Vec<(&str, &str)>> {
+    let rest = rule.strip_prefix("fields(")?.strip_suffix(')')?;
+    let mut depth = 0_u32;
+    let each = rest.split(|char| {
+        match char {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        char == ',' && depth == 0
+    });
+    Some(each.filter_map(|field| field.split_once(':')).collect())
 }
 
 impl Item {
@@ -370,6 +402,20 @@ mod tests {
         assert_eq!(named("rule(first_write@2)"), parted("rule(first_write)", Some(2)));
         assert_eq!(named("map(with(a::worst@12))"), parted("map(with(a::worst))", Some(12)));
         assert_eq!(named("map(lww)"), parted("map(lww)", None));
+    }
+
+    #[test]
+    fn another_rule_of_a_field_of_a_struct_is_found_however_deep() {
+        let held =
+            "fields(street:lww,rates:map(with(a::worst@1)),place:fields(north:lww,south:max))";
+        let other = |from: &str, to: &str| remerged(held, &held.replace(from, to));
+        let found = |path: &str, rule: &str| Some((path.to_owned(), rule.to_owned()));
+        assert_eq!(other("street:lww", "street:fww"), found(".street", "lww"));
+        assert_eq!(other("south:max", "south:min"), found(".place.south", "max"));
+        assert_eq!(other("worst@1", "best@1"), found(".rates", "map(with(a::worst@1))"));
+        assert_eq!(other("worst@1", "worst@2"), None);
+        assert_eq!(other("south:max", "south:max,east:min"), None);
+        assert_eq!(other("street:lww,", ""), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{Aggregate, Fields, LifeChange, life_change, operations};
 use crate::clock::Hlc;
 use crate::event::{self, DependsOn, EncodeError, EncodedEvent};
 use crate::id::{Dot, ReplicaId};
-use crate::merge::{AnyState, Root, Rule};
+use crate::merge::{AnyState, Creation, Root, Taken};
 use crate::vector::{Stamp, VectorClock};
 
 /// An edit of one aggregate: the handles of its fields, and [`Edit::emit`] for domain events.
@@ -81,7 +81,7 @@ impl<A: Aggregate> Edit<'_, A> {
     /// written, also those that equal the default.
     pub fn create(&mut self, aggregate: &A) {
         self.begin();
-        aggregate.create(&Creation { root: self.draft });
+        aggregate.create(&Creation::of(self.draft));
     }
 
     /// Records that the aggregate exists, with the defaults.
@@ -139,54 +139,6 @@ impl<A: Aggregate> DerefMut for Edit<'_, A> {
 impl<A: Aggregate> fmt::Debug for Edit<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Edit").field("recorded", &self.draft.changes()).finish_non_exhaustive()
-    }
-}
-
-/// Records what turns fresh fields into given values.
-#[doc(hidden)]
-pub struct Creation<'a> {
-    root: &'a dyn Root,
-}
-
-impl fmt::Debug for Creation<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Creation").finish_non_exhaustive()
-    }
-}
-
-impl Creation<'_> {
-    /// Records what makes the field at that place of the table the value.
-    pub fn field<F, R: Rule<F>>(&self, field: usize, value: &F) {
-        R::create(value, &mut |op| self.root.record(field, &mut Some(op)));
-    }
-}
-
-/// An operation on its way from a handle into an event.
-#[doc(hidden)]
-pub struct Taken<'a> {
-    field: usize,
-    op: &'a mut dyn Any,
-}
-
-impl fmt::Debug for Taken<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Taken").field("field", &self.field).finish_non_exhaustive()
-    }
-}
-
-impl<'a> Taken<'a> {
-    pub(super) fn new(field: usize, op: &'a mut dyn Any) -> Self {
-        Self { field, op }
-    }
-
-    /// The field's place in the table.
-    pub const fn field(&self) -> usize {
-        self.field
-    }
-
-    /// The operation, once.
-    pub fn op<F, R: Rule<F>>(&mut self) -> Option<R::Op> {
-        self.op.downcast_mut::<Option<R::Op>>()?.take()
     }
 }
 

@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{AddAssign, Deref, SubAssign};
+use std::rc::Rc;
 
 use crate::id::ReplicaId;
 use crate::merge::{
@@ -34,7 +35,7 @@ use crate::merge::{
 /// A rule that is defined outside this crate gives its handle methods by an extension trait over
 /// [`Handle::record`] and [`Handle::inspect`].
 pub struct Handle<'a, F, R, M = Writes> {
-    root: Node<'a>,
+    root: Rooted<'a>,
     field: usize,
     /// A read costs nothing while nothing has been recorded since the one before.
     values: Values<F>,
@@ -74,32 +75,61 @@ pub trait Root {
     }
 }
 
+/// A root, and what it takes to keep it.
+#[doc(hidden)]
+#[derive(Clone)]
+pub struct Rooted<'a>(Node<'a>);
+
+#[derive(Clone)]
 enum Node<'a> {
     Top(&'a dyn Root),
-    Entry(Box<dyn Root + 'a>),
+    Shared(Rc<dyn Root + 'a>),
+}
+
+impl fmt::Debug for Rooted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rooted").finish_non_exhaustive()
+    }
+}
+
+/// The root of an edit or a lowering.
+impl<'a> From<&'a dyn Root> for Rooted<'a> {
+    fn from(root: &'a dyn Root) -> Self {
+        Self(Node::Top(root))
+    }
+}
+
+impl<'a> Rooted<'a> {
+    pub(super) fn shared(root: Rc<dyn Root + 'a>) -> Self {
+        Self(Node::Shared(root))
+    }
+
+    pub(super) fn root(&self) -> &dyn Root {
+        match &self.0 {
+            Node::Top(root) => *root,
+            Node::Shared(root) => &**root,
+        }
+    }
 }
 
 impl<'a, F, R, M> Handle<'a, F, R, M> {
     /// The field at that place of an aggregate's table.
     #[doc(hidden)]
-    pub const fn new(root: &'a dyn Root, field: usize) -> Self {
-        Self::at(Node::Top(root), field)
+    pub fn new(root: &Rooted<'a>, field: usize) -> Self {
+        Self::at(root.clone(), field)
     }
 
     /// The entry of a map.
-    pub(super) fn of_entry(root: Box<dyn Root + 'a>) -> Self {
-        Self::at(Node::Entry(root), 0)
+    pub(super) fn of_entry(root: impl Root + 'a) -> Self {
+        Self::at(Rooted::shared(Rc::new(root)), 0)
     }
 
-    const fn at(root: Node<'a>, field: usize) -> Self {
+    const fn at(root: Rooted<'a>, field: usize) -> Self {
         Self { root, field, values: Values(OnceCell::new()), types: PhantomData }
     }
 
     pub(super) fn place(&self) -> (&dyn Root, usize) {
-        match &self.root {
-            Node::Top(root) => (*root, self.field),
-            Node::Entry(root) => (&**root, self.field),
-        }
+        (self.root.root(), self.field)
     }
 
     /// Records an operation. Has no bound, so that its callers need none.

@@ -272,7 +272,7 @@ impl<K: Value + Ord, V: 'static, R: EntryRule<V>, M> Handle<'_, BTreeMap<K, V>, 
     pub fn entry(&self, key: impl Given<K>) -> Handle<'_, V, R, M> {
         let (root, field) = self.place();
         let entry = EntryRoot::<K, V, R> { root, field, key: key.given(), types: PhantomData };
-        Handle::of_entry(Box::new(entry))
+        Handle::of_entry(entry)
     }
 }
 

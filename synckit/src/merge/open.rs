@@ -12,12 +12,20 @@ pub struct OpenConflicts<'p, 'c> {
     found: &'p mut Conflicts<'c>,
 }
 
-/// A field, or an entry or element of it.
+/// A field, or an entry, an element or a field of it.
 #[derive(Clone, Copy, Debug)]
 struct Place<'a> {
     field: &'static str,
     law: &'a Law,
-    entry: Option<(&'a dyn fmt::Debug, &'a Self)>,
+    route: Route<'a>,
+}
+
+/// The way to a place from the field.
+#[derive(Clone, Copy, Debug)]
+enum Route<'a> {
+    Whole,
+    Entry(&'a Place<'a>, &'a dyn fmt::Debug),
+    Within(&'a Place<'a>, &'a str),
 }
 
 impl<'p, 'c> OpenConflicts<'p, 'c> {
@@ -26,12 +34,18 @@ impl<'p, 'c> OpenConflicts<'p, 'c> {
         law: &'p Law,
         found: &'p mut Conflicts<'c>,
     ) -> Self {
-        Self { place: Place { field, law, entry: None }, found }
+        Self { place: Place { field, law, route: Route::Whole }, found }
+    }
+
+    /// Those of a field of the struct that the field holds.
+    pub(super) fn within<'b>(&'b mut self, name: &'b str, law: &'b Law) -> OpenConflicts<'b, 'c> {
+        let place = Place { route: Route::Within(&self.place, name), law, ..self.place };
+        OpenConflicts { place, found: self.found }
     }
 
     /// Those of the entry or element `key`.
     pub fn entry<'b>(&'b mut self, key: &'b dyn fmt::Debug) -> OpenConflicts<'b, 'c> {
-        let place = Place { entry: Some((key, &self.place)), ..self.place };
+        let place = Place { route: Route::Entry(&self.place, key), ..self.place };
         OpenConflicts { place, found: self.found }
     }
 
@@ -51,12 +65,13 @@ impl<'p, 'c> OpenConflicts<'p, 'c> {
     }
 }
 
-/// `["kitchen"]`, or nothing for the field itself.
+/// `["kitchen"]`, `.street`, or nothing for the field itself.
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.entry {
-            Some((key, outer)) => write!(f, "{outer}[{key:?}]"),
-            None => Ok(()),
+        match self.route {
+            Route::Whole => Ok(()),
+            Route::Entry(outer, key) => write!(f, "{outer}[{key:?}]"),
+            Route::Within(outer, name) => write!(f, "{outer}.{name}"),
         }
     }
 }

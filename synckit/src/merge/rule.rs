@@ -11,15 +11,16 @@ use crate::merge::{At, Head, OpenConflicts, SeenPart};
 use crate::wire::{FieldSchema, Reader, Shape, WireError, Writer};
 
 /// The name of a rule with its arguments, as in lock files, and the version of its semantics.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Law {
     name: &'static str,
     version: u32,
     kind: Kind,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Kind {
+    Fields(&'static [&'static dyn AnyField]),
     Plain,
     Nested(&'static Law),
     Custom,
@@ -45,6 +46,11 @@ impl Law {
         Self { name, version, kind: Kind::Custom }
     }
 
+    /// The rules of a struct's fields.
+    pub(super) const fn fields(table: &'static [&'static dyn AnyField]) -> Self {
+        Self { name: "fields", version: 1, kind: Kind::Fields(table) }
+    }
+
     /// The rule `with`, by the path of its function and the revision of that.
     #[doc(hidden)]
     pub const fn with(function: &'static str, revision: u32) -> Self {
@@ -57,7 +63,7 @@ impl Law {
     const fn innermost(&self) -> &Self {
         match self.kind {
             Kind::Nested(inner) => inner.innermost(),
-            Kind::Plain | Kind::Custom | Kind::Joined => self,
+            Kind::Fields(_) | Kind::Plain | Kind::Custom | Kind::Joined => self,
         }
     }
 
@@ -65,6 +71,13 @@ impl Law {
     pub(crate) fn locked(&self) -> String {
         match self.kind {
             Kind::Plain => self.name.to_owned(),
+            Kind::Fields(table) => {
+                let locked = |field: &&dyn AnyField| {
+                    format!("{}:{}", field.schema().name, field.law().locked())
+                };
+                let fields: Vec<_> = table.iter().map(locked).collect();
+                format!("{}({})", self.name, fields.join(","))
+            }
             Kind::Nested(inner) => format!("{}({})", self.name, inner.locked()),
             Kind::Custom => format!("rule({}@{})", self.name, self.version),
             Kind::Joined => format!("with({}@{})", self.name, self.version),
@@ -76,7 +89,7 @@ impl Law {
 impl fmt::Display for Law {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
-            Kind::Plain => f.write_str(self.name),
+            Kind::Plain | Kind::Fields(_) => f.write_str(self.name),
             Kind::Nested(inner) => write!(f, "{}({inner})", self.name),
             Kind::Custom => write!(f, "rule({})", self.name),
             Kind::Joined => write!(f, "with({})", self.name),
@@ -292,6 +305,10 @@ pub trait AnyField: Send + Sync {
     #[doc(hidden)]
     fn conflicts(&self, state: &dyn AnyState, open: &mut Conflicts<'_>);
 
+    /// The same of a struct's field, within the field that holds the struct.
+    #[doc(hidden)]
+    fn conflicts_within(&self, state: &dyn AnyState, open: &mut OpenConflicts<'_, '_>);
+
     /// True when the operation, an `Option<R::Op>` that holds one, needs no context.
     #[doc(hidden)]
     fn commutes(&self, op: &dyn Any) -> bool;
@@ -426,6 +443,14 @@ impl<F: 'static, R: Rule<F>> AnyField for FieldRule<F, R> {
             && !self.quiet
         {
             R::conflicts(state, &mut OpenConflicts::of_field(self.name, &R::LAW, open));
+        }
+    }
+
+    fn conflicts_within(&self, state: &dyn AnyState, open: &mut OpenConflicts<'_, '_>) {
+        if let Some(state) = (state as &dyn Any).downcast_ref::<R::State>()
+            && !self.quiet
+        {
+            R::conflicts(state, &mut open.within(self.name, &R::LAW));
         }
     }
 

@@ -9,7 +9,7 @@ use synckit::merge::{
 };
 use synckit::testing::laws;
 use synckit::wire::{Field, Reader, Shape, WireError, Writer};
-use synckit::{Lower, SyncEvent, SyncValue, sync_aggregate};
+use synckit::{Lower, SyncEvent, SyncMerge, SyncValue, sync_aggregate};
 
 /// Words, each said once, and not beside another.
 #[derive(Clone, Debug, Default)]
@@ -78,6 +78,18 @@ struct Site {
     finders: BTreeMap<u8, Caseless>,
     #[merge(map(rule = Longest))]
     remarks: BTreeMap<u8, String>,
+    #[merge(fields)]
+    address: Address,
+}
+
+#[derive(SyncMerge, Clone, Debug, Default)]
+struct Address {
+    #[merge(lww)]
+    street: Caseless,
+    #[merge(set)]
+    tags: BTreeSet<Caseless>,
+    #[merge(map(counter))]
+    stock: BTreeMap<u8, i64>,
 }
 
 /// A rule of the application's own that merges entries: of concurrent writes the longest is shown.

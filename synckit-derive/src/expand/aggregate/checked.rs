@@ -14,6 +14,7 @@ use syn::spanned::Spanned as _;
 use super::marker;
 use crate::ast::aggregate::{Aggregate, DomainEvent, MergedField};
 use crate::case::camel;
+use crate::rule::Rule;
 
 /// True when only rustc can tell that the type fits.
 pub(super) fn is_gated(field: &MergedField<'_>) -> bool {
@@ -22,6 +23,9 @@ pub(super) fn is_gated(field: &MergedField<'_>) -> bool {
 
 /// A type that stands for a field, provided that the field's type fits.
 pub(super) fn gated(field: &MergedField<'_>, ty: &impl ToTokens) -> TokenStream {
+    if let Rule::Fields(check) = &field.rule {
+        return quote_spanned!(field.ty.span()=> __merge::Fitting<#ty, #check>);
+    }
     if !is_gated(field) {
         return ty.to_token_stream();
     }

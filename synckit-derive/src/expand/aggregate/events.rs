@@ -18,7 +18,28 @@ pub(super) fn declaration(aggregate: &Aggregate<'_>, names: &Names) -> TokenStre
     let Aggregate { ident, vis, krate, .. } = aggregate;
     let name = &names.event;
     let doc = format!(" Events of [`{ident}`].");
-    let of_fields = operations(aggregate).map(|(field, operation)| {
+    let of_fields = variants(aggregate);
+    let variant: Vec<_> = aggregate.events.iter().map(|event| &event.variant).collect();
+    let path: Vec<_> = aggregate.events.iter().map(|event| &event.path).collect();
+    let docs = path.iter().map(|path| format!(" A domain event: `{}`.", spelled(path)));
+    quote! {
+        #[doc = #doc]
+        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+        #[allow(private_interfaces)]
+        #vis enum #name {
+            /// The aggregate exists; after a deletion, its life of that number begins.
+            Created(#krate::aggregate::LifeNumber),
+            /// The aggregate is deleted.
+            Deleted,
+            #of_fields
+            #(#[doc = #docs] #variant(#path),)*
+        }
+    }
+}
+
+/// The variants of the operations on fields.
+pub(super) fn variants(aggregate: &Aggregate<'_>) -> TokenStream {
+    let each = operations(aggregate).map(|(field, operation)| {
         let variant = field.variant(operation);
         let doc = format!(" {}", operation.doc.replace("{}", &format!("`{}`", field.name())));
         let types = operation.carries.iter().map(|(_, ty)| ty);
@@ -32,22 +53,7 @@ pub(super) fn declaration(aggregate: &Aggregate<'_>, names: &Names) -> TokenStre
         };
         quote!(#[doc = #doc] #variant #content)
     });
-    let variant: Vec<_> = aggregate.events.iter().map(|event| &event.variant).collect();
-    let path: Vec<_> = aggregate.events.iter().map(|event| &event.path).collect();
-    let docs = path.iter().map(|path| format!(" A domain event: `{}`.", spelled(path)));
-    quote! {
-        #[doc = #doc]
-        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-        #[allow(private_interfaces)]
-        #vis enum #name {
-            /// The aggregate exists; after a deletion, its life of that number begins.
-            Created(#krate::aggregate::LifeNumber),
-            /// The aggregate is deleted.
-            Deleted,
-            #(#of_fields,)*
-            #(#[doc = #docs] #variant(#path),)*
-        }
-    }
+    quote!(#(#each,)*)
 }
 
 fn carried_doc(name: &str) -> &'static str {

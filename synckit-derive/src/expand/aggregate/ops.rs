@@ -2,10 +2,13 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 
-use super::{Names, Tabled};
+use super::{Names, Tabled, checked};
 use crate::ast::aggregate::{Aggregate, MergedField};
+use crate::expand::standing_at;
+use crate::rule::Rule;
 
 /// Declares the handles.
 pub(super) fn ops(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
@@ -19,12 +22,33 @@ pub(super) fn ops(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
     });
     // `derive` goes over no type with a macro in it, which a refused field has.
     let is_refused = fields.iter().any(|field| field.refused.is_some());
-    let debug = (!is_refused).then(|| quote!(#[derive(::core::fmt::Debug)]));
+    // What a struct's handles are is known to its own macro alone.
+    let is_nested = fields.iter().any(|field| matches!(field.rule, Rule::Fields(_)));
+    let derived = (!is_refused && !is_nested).then(|| quote!(#[derive(::core::fmt::Debug)]));
+    let checks = fields.iter().filter(|field| field.refused.is_none()).filter_map(|field| {
+        let Rule::Fields(check) = &field.rule else { return None };
+        let ty = field.ty;
+        let fits = quote!(#krate::merge::fits::<#ty, #krate::merge::PerField>());
+        let fits = standing_at(ty.span(), fits);
+        Some(quote_spanned!(ty.span()=> #[doc(hidden)] const #check: usize = #fits;))
+    });
+    let shown = ident.unraw().to_string();
+    let debug = (!is_refused && is_nested).then(|| {
+        quote! {
+            impl<M> ::core::fmt::Debug for #name<'_, M> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    f.debug_struct(#shown).finish_non_exhaustive()
+                }
+            }
+        }
+    });
     quote! {
+        #(#checks)*
         #[doc = #doc]
-        #debug
+        #derived
         #[allow(dead_code, private_interfaces)]
         #vis struct #name<'a, M = #krate::merge::Writes> { #(#each,)* }
+        #debug
     }
 }
 
@@ -48,6 +72,10 @@ pub(super) fn keys(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
 fn handle(aggregate: &Aggregate<'_>, field: &MergedField<'_>) -> TokenStream {
     let (krate, ty) = (&aggregate.krate, field.ty);
     let marker = field.rule.marker(&quote!(#krate::merge), ty);
+    if let (None, Rule::Fields(check)) = (&field.refused, &field.rule) {
+        let fitting = quote_spanned!(ty.span()=> #krate::merge::Fitting<#ty, #check>);
+        return quote_spanned!(ty.span()=> <#fitting as #krate::merge::Merged>::Handles<'a, M>);
+    }
     // An array whose length is an error is a type about whose uses rustc says nothing.
     let ty = match &field.refused {
         Some(message) => quote_spanned!(ty.span()=> [(); { ::core::compile_error!(#message) }]),
@@ -61,11 +89,16 @@ pub(super) fn constructor(
     aggregate: &Aggregate<'_>,
     names: &Names,
     fields: &[Tabled<'_>],
+    root: &TokenStream,
 ) -> TokenStream {
     let ops = &names.ops;
     let each = fields.iter().map(|field| {
         let (ident, place) = (field.field.ident, &field.place);
-        quote!(#ident: __merge::Handle::new(root, #place))
+        if matches!(field.field.rule, Rule::Fields(_)) {
+            let ty = checked::gated(field.field, field.field.ty);
+            return quote!(#ident: <#ty as __merge::Merged>::handles(root.within::<#ty>(#place)));
+        }
+        quote!(#ident: __merge::Handle::new(&root, #place))
     });
     let refused = aggregate.fields.iter().filter(|field| field.refused.is_some());
     let refused = refused.map(|field| {
@@ -73,7 +106,8 @@ pub(super) fn constructor(
         quote!(#ident: ::core::unreachable!())
     });
     quote! {
-        fn __handles<M>(root: &dyn __merge::Root) -> #ops<'_, M> {
+        fn __handles<M>(root: #root) -> #ops<'_, M> {
+            let root = <__merge::Rooted<'_> as ::core::convert::From<_>>::from(root);
             #ops { #(#each,)* #(#refused,)* }
         }
     }

@@ -6,6 +6,7 @@
 
 mod entries;
 mod joins;
+mod nested;
 mod ordered;
 mod pending;
 mod shown;
