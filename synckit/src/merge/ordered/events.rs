@@ -124,10 +124,13 @@ impl CausalPast {
         let mut seen: BTreeMap<ReplicaId, u64> = BTreeMap::new();
         while let Some(dot) = open.pop() {
             let known = seen.entry(dot.replica).or_default();
-            let fresh = *known + 1..=dot.seq;
-            *known = dot.seq.max(*known);
+            let followed = *known;
+            *known = dot.seq.max(followed);
             let of_author = by_author.get(&dot.replica).into_iter().flatten();
-            let fresh = of_author.filter(|other| fresh.contains(&other.id.dot.seq));
+            let fresh = of_author.filter(|other| {
+                let seq = other.id.dot.seq;
+                followed < seq && seq <= dot.seq
+            });
             open.extend(fresh.flat_map(|other| &other.seen));
         }
         Self { of: event.id, seen }
