@@ -25,7 +25,7 @@ pub struct HistoryEvent<A: Aggregate> {
     /// replicas have it in another place.
     pub position: Position,
     /// Its identity in merging, as in [`Write::dot`](crate::conflict::Write::dot): the author and the
-    /// event's number. AggregatePast a fork, the author is a branch of the key's.
+    /// event's number. Past a fork, the author is a branch of the key's.
     pub dot: Dot,
     /// The commit that it is part of: the key that wrote it, and the number of its last event.
     pub commit: CommitId,

@@ -1,6 +1,6 @@
-//! The history of one aggregate: which blocks of a log hold its events.
+//! Finding events in a log: those of one aggregate, those of a name, and edits under an idempotency key.
 //!
-//! A log is indexed when somebody asks, and goes on from where the last one ended: a store of which
+//! A log is indexed by aggregates when somebody asks, and goes on from where the last one ended: a store of which
 //! nobody asks for histories, such as a hub's, keeps no index. The index follows from the log alone,
 //! so it is made again when it is damaged.
 
