@@ -18,8 +18,6 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 pub use crate::replica_core::COMMIT_EVENTS_MAX;
 pub use builder::ReplicaBuilder;
 pub use conflicts::{Conflict, ConflictWatch, ConflictingWrite};
@@ -44,6 +42,7 @@ use crate::ruling::is_control;
 use crate::store::{CheckpointMark, EventStore, LIST_ROWS_MAX};
 use engine::{Engine, Shared};
 use link::Peers;
+use watchers::WatchedChanges;
 
 /// A replica of one space: typed aggregates over a store of its own.
 ///
@@ -246,7 +245,7 @@ impl Replica {
         let aggregate = self.aggregate_id(id)?;
         let closed = || Error::new("watch an aggregate", ErrorKind::Closed);
         let changes = self.running.watchers.subscribe(&aggregate).ok_or_else(closed)?;
-        Ok(Watch { replica: self.clone(), id: id.clone(), changes, due: true })
+        Ok(Watch { replica: self.clone(), id: id.clone(), changes })
     }
 
     /// The events after a position that this program parks, with the reason of each: at most
@@ -471,9 +470,7 @@ impl fmt::Debug for Replica {
 pub struct Watch<A> {
     replica: Replica,
     id: Id<A>,
-    changes: watch::Receiver<u64>,
-    /// A change has not been shown.
-    due: bool,
+    changes: WatchedChanges,
 }
 
 impl<A: Aggregate> Watch<A> {
@@ -486,16 +483,9 @@ impl<A: Aggregate> Watch<A> {
     pub async fn next(&mut self) -> Result<Option<A>, Error> {
         let closed = |_| Error::new("watch an aggregate", ErrorKind::Closed);
         loop {
-            if !self.due {
-                self.changes.changed().await.map_err(closed)?;
-                self.due = true;
-            }
-            // What changes from here on is shown by the next call, whatever this one reads.
-            self.changes.has_changed().map_err(closed)?;
-            self.changes.mark_unchanged();
-            // Cancelled while it reads, the change is due still.
+            self.changes.due().await.map_err(closed)?;
             let presence = self.replica.look(&self.id).await?;
-            self.due = false;
+            self.changes.shown();
             if !matches!(presence, Presence::Absent) {
                 return Ok(presence.there());
             }

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use super::Replica;
 use super::history::{HistoryEvent, told};
+use super::watchers::WatchedChanges;
 use crate::aggregate::{Aggregate, Id, place_of};
 use crate::conflict::{AnyConflict, Write};
 use crate::error::{Error, ErrorKind};
@@ -152,7 +151,7 @@ impl Replica {
         let closed = || Error::new("watch conflicts", ErrorKind::Closed);
         let changes = self.running.watchers.subscribe_to_conflicts().ok_or_else(closed)?;
         let (replica, fields) = (self.clone(), fields.to_vec());
-        Ok(ConflictWatch { replica, fields, limit, changes, shown: None, due: true })
+        Ok(ConflictWatch { replica, fields, limit, changes, shown: None })
     }
 
     /// A page of the open conflicts in these fields.
@@ -308,10 +307,8 @@ pub struct ConflictWatch<A: Aggregate> {
     replica: Replica,
     fields: Vec<A::Field>,
     limit: usize,
-    changes: watch::Receiver<u64>,
+    changes: WatchedChanges,
     shown: Option<Vec<AnyConflict>>,
-    /// A change has not been looked at.
-    due: bool,
 }
 
 impl<A: Aggregate> ConflictWatch<A> {
@@ -324,21 +321,15 @@ impl<A: Aggregate> ConflictWatch<A> {
     pub async fn next(&mut self) -> Result<Vec<Conflict<A>>, Error> {
         let closed = |_| Error::new("watch conflicts", ErrorKind::Closed);
         loop {
-            if !self.due {
-                self.changes.changed().await.map_err(closed)?;
-                self.due = true;
-            }
-            // What changes from here on is shown by the next call, whatever this one reads.
-            self.changes.has_changed().map_err(closed)?;
-            self.changes.mark_unchanged();
-            // Cancelled while it reads, the change is due still.
+            self.changes.due().await.map_err(closed)?;
             let open = self.replica.open_in::<A>(&self.fields, None, self.limit).await?;
             if self.shown.as_ref() != Some(&open) {
                 let told = self.replica.told_conflicts(open.clone()).await?;
-                (self.shown, self.due) = (Some(open), false);
+                self.shown = Some(open);
+                self.changes.shown();
                 return Ok(told);
             }
-            self.due = false;
+            self.changes.shown();
         }
     }
 }

@@ -25,9 +25,44 @@ struct Watched {
     closed: bool,
 }
 
+/// Changes as somebody sees them who looks now and then.
+#[derive(Debug)]
+pub(super) struct WatchedChanges {
+    receiver: watch::Receiver<u64>,
+    /// A change has not been shown.
+    due: bool,
+}
+
+impl WatchedChanges {
+    /// The first look needs no change.
+    const fn of(receiver: watch::Receiver<u64>) -> Self {
+        Self { receiver, due: true }
+    }
+
+    /// Waits until a change is due. It stays so until it is [`shown`](WatchedChanges::shown), also when whoever
+    /// looks is cancelled meanwhile.
+    ///
+    /// # Errors
+    /// When no more changes follow.
+    pub(super) async fn due(&mut self) -> Result<(), watch::error::RecvError> {
+        if !self.due {
+            self.receiver.changed().await?;
+            self.due = true;
+        }
+        // Whatever changes from here on is due again.
+        self.receiver.has_changed()?;
+        self.receiver.mark_unchanged();
+        Ok(())
+    }
+
+    pub(super) const fn shown(&mut self) {
+        self.due = false;
+    }
+}
+
 impl Watchers {
     /// Sees every change of an aggregate from here on; `None` once there are no more.
-    pub(super) fn subscribe(&self, aggregate: &AggregateId) -> Option<watch::Receiver<u64>> {
+    pub(super) fn subscribe(&self, aggregate: &AggregateId) -> Option<WatchedChanges> {
         let mut watched = self.lock();
         if watched.closed {
             return None;
@@ -37,13 +72,14 @@ impl Watchers {
             watched.sweep_at = 2 * watched.by_aggregate.len();
         }
         let of_aggregate = watched.by_aggregate.entry(aggregate.clone());
-        Some(of_aggregate.or_insert_with(|| watch::Sender::new(0)).subscribe())
+        let changes = of_aggregate.or_insert_with(|| watch::Sender::new(0)).subscribe();
+        Some(WatchedChanges::of(changes))
     }
 
     /// Sees every change of open conflicts from here on; `None` once there are no more.
-    pub(super) fn subscribe_to_conflicts(&self) -> Option<watch::Receiver<u64>> {
+    pub(super) fn subscribe_to_conflicts(&self) -> Option<WatchedChanges> {
         let watched = self.lock();
-        (!watched.closed).then(|| watched.disputes.subscribe())
+        (!watched.closed).then(|| WatchedChanges::of(watched.disputes.subscribe()))
     }
 
     /// Aggregates have changed. `disputes` counts the changes of those with open conflicts.
