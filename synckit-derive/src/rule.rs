@@ -95,6 +95,21 @@ enum Carries {
     Pending,
     /// The `E` of a `Replayed<T, E>`.
     Replayed,
+    /// Several values by name, so that the operation has named fields.
+    Named(&'static [(&'static str, Part)]),
+}
+
+/// One of several values that an operation carries.
+#[derive(Clone, Copy)]
+enum Part {
+    /// A `String`.
+    Text,
+    /// A value of the field's type.
+    Field,
+    /// The `T` of a `Vec<T>`.
+    Item,
+    /// A type of the library.
+    Library(&'static str),
 }
 
 /// The fields that a rule merges.
@@ -108,6 +123,8 @@ enum Fields {
     Pending,
     Replayed,
     Set,
+    Text,
+    List,
 }
 
 impl Fields {
@@ -117,7 +134,13 @@ impl Fields {
             Self::Conflicted => Some(("Conflicted", "concurrent values")),
             Self::Pending => Some(("Pending", "the last agreed value and the candidates")),
             Self::Replayed => Some(("Replayed", "what its events make")),
-            Self::Any | Self::Ordered | Self::Integer | Self::Flag | Self::Set => None,
+            Self::Any
+            | Self::Ordered
+            | Self::Integer
+            | Self::Flag
+            | Self::Set
+            | Self::Text
+            | Self::List => None,
         }
     }
 }
@@ -309,10 +332,79 @@ const ROWS: &[Row] = &[
         fields: Fields::Set,
         seen: None,
     },
+    Row {
+        name: "text",
+        marker: "Text",
+        op: "TextOp",
+        steps: &[
+            Step {
+                variant: "Inserted",
+                event: "inserted",
+                carries: Carries::Named(&[
+                    ("text", Part::Text),
+                    ("place", Part::Library("SequencePlace")),
+                ]),
+                commutes: false,
+                doc: "Characters were put into {}.",
+            },
+            Step {
+                variant: "Deleted",
+                event: "deleted",
+                carries: Carries::Named(&[("ranges", Part::Library("SequenceRanges"))]),
+                commutes: false,
+                doc: "Characters were taken out of {}.",
+            },
+        ],
+        fields: Fields::Text,
+        seen: None,
+    },
+    Row {
+        name: "list",
+        marker: "List",
+        op: "ListOp",
+        steps: &[
+            Step {
+                variant: "Inserted",
+                event: "inserted",
+                carries: Carries::Named(&[
+                    ("values", Part::Field),
+                    ("place", Part::Library("SequencePlace")),
+                ]),
+                commutes: false,
+                doc: "Items were put into {}.",
+            },
+            Step {
+                variant: "Removed",
+                event: "removed",
+                carries: Carries::Named(&[("ranges", Part::Library("SequenceRanges"))]),
+                commutes: false,
+                doc: "Items were taken out of {}.",
+            },
+            Step {
+                variant: "Set",
+                event: "set",
+                carries: Carries::Named(&[
+                    ("item", Part::Library("SequenceElement")),
+                    ("value", Part::Item),
+                ]),
+                commutes: false,
+                doc: "An item of {} was set.",
+            },
+            Step {
+                variant: "Moved",
+                event: "moved",
+                carries: Carries::Named(&[
+                    ("item", Part::Library("SequenceElement")),
+                    ("place", Part::Library("SequencePlace")),
+                ]),
+                commutes: false,
+                doc: "An item of {} was moved.",
+            },
+        ],
+        fields: Fields::List,
+        seen: None,
+    },
 ];
-
-/// Rules that the design has and this version lacks: told apart from misspellings.
-pub(crate) const PLANNED: &[&str] = &["list", "text"];
 
 /// The names of the rules there are.
 pub(crate) fn names() -> Vec<&'static str> {

@@ -264,12 +264,31 @@ impl Branches {
             for (after, _) in branch.forks.iter().filter(|(after, _)| *after < seq) {
                 clock.advance(self.dot(no, *after))?;
             }
+            self.rename(clock, no, branch, seq);
             (at, seq) = match branch.leaves {
                 Some((parent, after)) if after > 0 => (Some(parent), seq.min(after)),
                 _ => (None, 0),
             };
         }
         Ok(())
+    }
+
+    /// Notes under which identities a branch's events up to one count.
+    fn rename(&self, clock: &mut VectorClock, no: BranchNo, branch: &Branch, seq: u64) {
+        let author = branch.head.author;
+        let base = branch.leaves.map(|(parent, after)| {
+            let before = if after > 0 { self.writer(parent, after) } else { author };
+            (before, after)
+        });
+        let mut of = base.map_or(author, |(before, _)| before);
+        let forks = branch.forks.iter().map(|(after, _)| *after);
+        for after in base.map(|(_, after)| after).into_iter().chain(forks) {
+            let to = self.writer(no, after + 1);
+            if after < seq && to != of {
+                clock.rename(of, after, to);
+                of = to;
+            }
+        }
     }
 
     /// The context that other stores understand of what was seen. Rows of identities that no branch

@@ -96,6 +96,14 @@ impl ReplicaId {
     pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
     }
+
+    /// Reads 64 lower-case hexadecimal digits.
+    pub(crate) fn from_hex(text: &str) -> Option<Self> {
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        let byte = |[high, low]: &[u8; 2]| Some((hex_digit(*high)? << 4) | hex_digit(*low)?);
+        let bytes: Vec<u8> = pairs.iter().map(byte).collect::<Option<_>>()?;
+        Some(Self(bytes.try_into().ok().filter(|_| rest.is_empty())?))
+    }
 }
 
 impl TryFrom<&[u8]> for ReplicaId {

@@ -22,12 +22,16 @@
 //! | `set(remove_wins)` | [`RemoveWinsSet`] | `BTreeSet` | insert, remove | a removal wins over concurrent insertions |
 //! | `grow_set` | [`GrowSet`] | `BTreeSet` | insert | the union |
 //! | `fields` | [`PerField`] | a struct with `#[derive(SyncMerge)]` | those of its fields | field by field, by rules of their own |
+//! | `text` | [`Text`] | `String` | insert, delete | the characters stand where their authors put them |
+//! | `list` | [`List`] | `Vec` of values | insert, remove, set, move | items stand where their authors put them; values and moves by the greatest stamp |
 //! | `map(rule)` | [`Map`] | `BTreeMap` | those of the entries, remove | entries by their own rule; a removal resets what its author had seen |
 //!
 //! [`docs::merge`](crate::docs::merge) explains each rule, and how to write one.
 
 mod bytes;
 mod counter;
+mod cursor;
+mod difference;
 mod elements;
 mod extreme;
 mod flag;
@@ -37,6 +41,8 @@ mod grow_set;
 mod handle;
 mod heads;
 mod join;
+mod list;
+mod list_state;
 mod lww;
 mod manual;
 mod map;
@@ -49,12 +55,15 @@ mod remove_wins;
 mod resolve;
 mod rule;
 mod seen;
+mod sequence;
 mod set;
 mod sum;
+mod text;
 
 pub use counter::{
     Amount, Counter, CounterField, CounterOf, CounterOp, CounterSeen, CounterState, WideCounter,
 };
+pub use cursor::{Bias, NoCursor, SequenceCursor};
 pub use extreme::{ExtremeField, Max, MaxOp, Min, MinOp};
 pub use flag::{Flag, FlagField, FlagOp};
 pub use fww::{FirstWrites, Fww, FwwField, FwwOp};
@@ -63,6 +72,8 @@ pub use grow_set::{GrowSet, GrowSetOp, GrowSetState};
 pub use handle::{Handle, Reads, SingleValue, Writes};
 pub use heads::{Head, Heads};
 pub use join::{JoinBy, JoinField, JoinOp, JoinState, Joiner};
+pub use list::{List, ListField, ListOp};
+pub use list_state::ListState;
 pub use lww::{Lww, LwwField, LwwOp};
 pub use manual::{Agreed, Manual, ManualField, ManualOp, Pending, Proposed, SeesState};
 pub use map::{Map, MapField, MapOp, MapState};
@@ -78,7 +89,9 @@ pub use remove_wins::{RemoveWinsSet, RemoveWinsState};
 pub use resolve::{ResolveBy, ResolveField, ResolveOp, Resolver};
 pub use rule::{AnyField, AnyState, EntryRule, Law, MergeState, Op, RestsOn, Rule, Undoing};
 pub use seen::{MapSeen, SeenPart};
+pub use sequence::{SequenceElement, SequencePlace, SequenceRanges};
 pub use set::{Set, SetField, SetOp, SetState};
+pub use text::{Text, TextField, TextOp, TextState};
 
 pub(crate) use bytes::{read_dot, write_dot};
 pub(crate) use elements::AuthorIds;

@@ -349,8 +349,9 @@ pub(crate) trait State: fmt::Debug + Send + Sync {
         catch_unwind(collect).unwrap_or_default()
     }
 
-    /// The stamp of the next event of an author that sees this state, for an edit to build on.
-    fn next(&self, author: ReplicaId) -> Stamp<'_>;
+    /// The stamp of the event `dot`, which its author makes where it sees this state, for an edit to
+    /// build on.
+    fn next(&self, dot: Dot) -> Stamp<'_>;
 }
 
 /// Outcome of an event.
@@ -461,8 +462,7 @@ impl State for Folded {
         &self.fields
     }
 
-    fn next(&self, author: ReplicaId) -> Stamp<'_> {
-        let dot = Dot { replica: author, seq: self.seen.get(&author).saturating_add(1) };
+    fn next(&self, dot: Dot) -> Stamp<'_> {
         let hlc = Hlc::from_bits(self.latest.to_bits().saturating_add(1));
         Stamp { dot, hlc, context: &self.seen }
     }

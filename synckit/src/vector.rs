@@ -34,12 +34,21 @@ pub struct VectorFull;
 /// A vector clock: for each replica the number of its last event seen. Replicas at 0 are not
 /// listed.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct VectorClock(Vec<Dot>);
+pub struct VectorClock(Vec<Dot>, Vec<Renaming>);
+
+/// A fork on the path of an author whose events were seen: events of `of` after a number count under
+/// the identity `to`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Renaming {
+    of: ReplicaId,
+    after: u64,
+    to: ReplicaId,
+}
 
 impl VectorClock {
     /// Nothing seen.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self(Vec::new(), Vec::new())
     }
 
     /// The number of the last event of `replica` seen; 0 when none was.
@@ -85,6 +94,61 @@ impl VectorClock {
     /// The entries, ascending by replica.
     pub fn iter(&self) -> impl Iterator<Item = Dot> + '_ {
         self.0.iter().copied()
+    }
+
+    /// Notes that events of `of` after a number, as far as they were seen, count under another
+    /// identity: they lie past a fork.
+    pub(crate) fn rename(&mut self, of: ReplicaId, after: u64, to: ReplicaId) {
+        let renaming = Renaming { of, after, to };
+        if let Err(place) = self.1.binary_search(&renaming) {
+            self.1.insert(place, renaming);
+        }
+    }
+
+    /// The event that was meant by somebody who had seen this, and may not have known of all forks.
+    pub(crate) fn meant(&self, mut dot: Dot) -> Dot {
+        // Each leads to an identity that is another one's no more.
+        for _ in &self.1 {
+            let is_next = |it: &&Renaming| {
+                it.of == dot.replica && it.after < dot.seq && self.leads(it.to, dot.seq, 0)
+            };
+            let Some(next) = self.1.iter().find(is_next) else { break };
+            dot.replica = next.to;
+        }
+        dot
+    }
+
+    /// True when an event of that number was seen of an identity or of one that it became.
+    fn leads(&self, replica: ReplicaId, seq: u64, depth: usize) -> bool {
+        self.get(&replica) >= seq
+            || (depth < self.1.len()
+                && self.1.iter().any(|it| {
+                    it.of == replica && it.after < seq && self.leads(it.to, seq, depth + 1)
+                }))
+    }
+
+    /// The event of that number on the path that leads to an identity.
+    pub(crate) fn earlier(&self, mut dot: Dot) -> Dot {
+        for _ in &self.1 {
+            let from = self.1.iter().find(|it| it.to == dot.replica && dot.seq <= it.after);
+            let Some(from) = from else { break };
+            dot.replica = from.of;
+        }
+        dot
+    }
+
+    /// The identities on the path from one to another, both included; none when there is no path.
+    pub(crate) fn path(&self, from: ReplicaId, to: ReplicaId) -> Vec<ReplicaId> {
+        let mut path = vec![to];
+        while let Some(last) = path.last().filter(|last| **last != from) {
+            let before = self.1.iter().find(|it| it.to == *last).map(|it| it.of);
+            match before.filter(|_| path.len() <= self.1.len()) {
+                Some(before) => path.push(before),
+                None => return Vec::new(),
+            }
+        }
+        path.reverse();
+        path
     }
 
     /// The causal relation of this clock to `other`.

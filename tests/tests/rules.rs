@@ -6,12 +6,15 @@ mod rules {
     mod first_write;
     mod laws;
     mod life;
+    mod lists;
     mod merging;
     mod nested;
     mod ordered;
     mod own;
+    mod pages;
     mod past;
     mod pending;
     mod support;
+    mod text;
     mod transactions;
 }

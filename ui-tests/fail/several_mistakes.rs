@@ -29,7 +29,7 @@ struct Inspection {
     title: String,
     #[merge(conuter)]
     visits: i64,
-    #[merge(list)]
+    #[merge(lists)]
     remarks: Vec<String>,
 }
 

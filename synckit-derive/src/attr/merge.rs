@@ -96,9 +96,6 @@ fn named(cx: &Ctxt, entry: &AttrPart) -> Option<Rule> {
             cx.error(argument, UNBOUNDED);
         }
         (Some(_), _) => cx.error(entry, format!("`{typed}` stands alone: write #[merge({typed})]")),
-        (None, _) if rule::PLANNED.contains(&typed.as_str()) => {
-            cx.error(key, unavailable(&typed, &names));
-        }
         (None, _) => {
             let guess = did_you_mean(&typed, &names);
             let rules = list(&names);
@@ -177,10 +174,6 @@ fn by(
         }
     }
     path.map(|path| Rule::By(Function { path, does, stand_in: None }))
-}
-
-fn unavailable(rule: &str, names: &[&str]) -> String {
-    format!("merge rule `{rule}` is not available in this version; available are {}", list(names))
 }
 
 /// The arguments by which a struct with rules is read as an aggregate is, and those of the value type of

@@ -70,6 +70,13 @@ impl Rule {
                 }
                 known => Some(unspelled(&text, &law, known.is_some(), "BTreeSet<T>")),
             },
+            (Self::Plain(row), known) if row.fields == Fields::List => match known {
+                Some(("Vec", ref arguments)) if arguments.len() == 1 => {
+                    let text = arguments[0].to_token_stream().to_string().replace(' ', "");
+                    (value(arguments[0]) == Fit::No).then(|| unfit_value(&text, &law))
+                }
+                known => Some(unspelled(&text, &law, known.is_some(), "Vec<T>")),
+            },
             (Self::Plain(row), _) if row.fields.around().is_some() => {
                 refused_within(row.fields, ty, &text, &law)
             }
@@ -102,9 +109,13 @@ impl Rule {
                 "it has no total order; use an integer in a smaller unit".to_owned()
             }
             Fields::Ordered => "it needs a total order and a default".to_owned(),
-            Fields::Any | Fields::Set | Fields::Conflicted | Fields::Pending | Fields::Replayed => {
-                return unfit_value(text, row.name);
-            }
+            Fields::Text => "a text is a `String`; use `lww` to keep the type".to_owned(),
+            Fields::Any
+            | Fields::Set
+            | Fields::List
+            | Fields::Conflicted
+            | Fields::Pending
+            | Fields::Replayed => return unfit_value(text, row.name),
         };
         format!("`{text}` cannot be merged by `{}`: {instead}", row.name)
     }
@@ -123,7 +134,12 @@ impl Rule {
                 Fields::Any | Fields::Conflicted | Fields::Pending | Fields::Replayed => field(ty),
                 Fields::Integer if INTEGERS.contains(&name) => Fit::Yes,
                 Fields::Flag if name == "bool" => Fit::Yes,
-                Fields::Integer | Fields::Flag => Fit::No,
+                Fields::Text if name == "String" => Fit::Yes,
+                Fields::List => match (name, arguments.as_slice()) {
+                    ("Vec", [item]) => value(item),
+                    _ => Fit::No,
+                },
+                Fields::Integer | Fields::Flag | Fields::Text => Fit::No,
                 Fields::Ordered => match (name, arguments.as_slice()) {
                     ("Option", [inner]) => ordered(inner),
                     _ => ordered(ty),

@@ -5,7 +5,7 @@ use quote::{ToTokens as _, format_ident, quote};
 use syn::Type;
 
 use super::fit::{argument, is_wide, spelled, within};
-use super::{Carries, Does, Fields, Rule};
+use super::{Carries, Does, Fields, Part, Rule};
 
 /// An operation, and the event that carries it.
 #[derive(Clone)]
@@ -30,8 +30,8 @@ enum Form {
     Itself,
     /// `op::variant(value)`
     Plain { op: &'static str, variant: &'static str },
-    /// `op::variant { value, agreed }`
-    Proposed { op: &'static str, variant: &'static str },
+    /// `op::variant { name: value, … }`
+    Named { op: &'static str, variant: &'static str, names: Vec<&'static str> },
     /// `MapOp::Entry { key, op }`
     Entry(Box<Form>),
     /// `MapOp::Removed { key, seen }`
@@ -57,9 +57,10 @@ impl Form {
                 let (op, variant) = (format_ident!("{op}"), format_ident!("{variant}"));
                 quote!(#merge::#op::#variant(#first))
             }
-            Self::Proposed { op, variant } => {
+            Self::Named { op, variant, names } => {
                 let (op, variant) = (format_ident!("{op}"), format_ident!("{variant}"));
-                quote!(#merge::#op::#variant { value: #first, agreed: #(#rest)* })
+                let names = names.iter().map(|name| format_ident!("{name}"));
+                quote!(#merge::#op::#variant { #(#names: #carried),* })
             }
             Self::Entry(inner) => {
                 let inner = inner.value(merge, rest);
@@ -88,10 +89,7 @@ impl Rule {
                     carries: step.carries.fields(krate, ty),
                     commutes: step.commutes,
                     doc: step.doc.to_owned(),
-                    form: match step.carries {
-                        Carries::Pending => Form::Proposed { op: row.op, variant: step.variant },
-                        _ => Form::Plain { op: row.op, variant: step.variant },
-                    },
+                    form: step.carries.form(row.op, step.variant),
                 })
                 .collect(),
             Self::Map(inner) => inner.of_entries(krate, ty),
@@ -172,6 +170,10 @@ fn of_rule(op: TokenStream) -> Vec<Operation> {
 impl Carries {
     /// The names and types of what the event carries.
     fn fields(self, krate: &TokenStream, ty: &Type) -> Vec<(String, TokenStream)> {
+        if let Self::Named(parts) = self {
+            let of_part = |(name, part): &(&str, Part)| ((*name).to_owned(), part.of(krate, ty));
+            return parts.iter().map(of_part).collect();
+        }
         let value = self.of(ty);
         let agreed = matches!(self, Self::Pending).then(|| {
             let agreed = quote!(::core::option::Option<#krate::merge::Agreed<#value>>);
@@ -180,12 +182,22 @@ impl Carries {
         std::iter::once(("value".to_owned(), value)).chain(agreed).collect()
     }
 
+    fn form(self, op: &'static str, variant: &'static str) -> Form {
+        match self {
+            Self::Named(parts) => {
+                Form::Named { op, variant, names: parts.iter().map(|(name, _)| *name).collect() }
+            }
+            Self::Pending => Form::Named { op, variant, names: vec!["value", "agreed"] },
+            _ => Form::Plain { op, variant },
+        }
+    }
+
     fn of(self, ty: &Type) -> TokenStream {
         let inner = match self {
             Self::Amount if is_wide(ty) => return quote!(i128),
             Self::Amount => return quote!(i64),
             Self::Bool => return quote!(bool),
-            Self::Field => None,
+            Self::Field | Self::Named(_) => None,
             Self::Inner => argument(ty, "Option"),
             Self::Element => argument(ty, "BTreeSet"),
             Self::Conflicted => within(Fields::Conflicted, ty),
@@ -193,5 +205,19 @@ impl Carries {
             Self::Replayed => within(Fields::Replayed, ty),
         };
         inner.unwrap_or(ty).to_token_stream()
+    }
+}
+
+impl Part {
+    fn of(self, krate: &TokenStream, ty: &Type) -> TokenStream {
+        match self {
+            Self::Field => ty.to_token_stream(),
+            Self::Item => argument(ty, "Vec").unwrap_or(ty).to_token_stream(),
+            Self::Text => quote!(::std::string::String),
+            Self::Library(name) => {
+                let name = format_ident!("{name}");
+                quote!(#krate::merge::#name)
+            }
+        }
     }
 }

@@ -246,6 +246,11 @@ impl Root for EditRoot<'_> {
     fn changes(&self) -> usize {
         self.work.borrow().events.len()
     }
+
+    fn next(&self) -> Option<Dot> {
+        let recorded = self.work.borrow().events.len() as u64;
+        Some(Dot { seq: self.at.dot.seq.saturating_add(recorded), ..self.at.dot })
+    }
 }
 
 fn encode<A: Aggregate>(mut taken: Taken<'_>) -> Option<Result<EncodedEvent, EncodeError>> {

@@ -249,7 +249,7 @@ impl<F: CounterField<A>, A: Amount> EntryRule<F> for CounterOf<A> {
 impl<F, A: Amount, M> Handle<'_, F, CounterOf<A>, M> {
     /// Adds to the counter; a negative amount takes away.
     pub fn add(&self, amount: A) {
-        self.push(CounterOp::Added(amount));
+        self.put(CounterOp::Added(amount));
     }
 }
 

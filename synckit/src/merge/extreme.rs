@@ -163,7 +163,7 @@ macro_rules! extreme {
         impl<F: ExtremeField, M> Handle<'_, F, $marker, M> {
             #[doc = concat!("Writes a value; the ", $which, " ever written holds.")]
             pub fn $method(&self, value: impl Given<F::Value>) {
-                self.push($op::$variant(value.given()));
+                self.put($op::$variant(value.given()));
             }
         }
     };

@@ -116,6 +116,6 @@ impl<F: FlagField> EntryRule<F> for Flag {
 impl<F, M> Handle<'_, F, Flag, M> {
     /// Turns the flag on or off. Turning it on wins over concurrently turning it off.
     pub fn set(&self, on: bool) {
-        self.push(FlagOp::Set(on));
+        self.put(FlagOp::Set(on));
     }
 }

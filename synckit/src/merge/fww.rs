@@ -174,7 +174,7 @@ impl<F: FwwField> EntryRule<F> for Fww {
 impl<F: Clone + 'static, M> Handle<'_, F, Fww, M> {
     /// Writes the field, unless it has been written. Of concurrent writes the first one holds.
     pub fn set(&self, value: impl Given<F>) {
-        self.push(FwwOp::Set(value.given()));
+        self.put(FwwOp::Set(value.given()));
     }
 }
 

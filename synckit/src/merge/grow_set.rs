@@ -91,7 +91,7 @@ impl<F: SetField> EntryRule<F> for GrowSet {
 impl<T: Clone + Send + Sync + 'static, M> Handle<'_, BTreeSet<T>, GrowSet, M> {
     /// Puts an element into the set, for good.
     pub fn insert(&self, element: impl Given<T>) {
-        self.push(GrowSetOp::Inserted(element.given()));
+        self.put(GrowSetOp::Inserted(element.given()));
     }
 }
 

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::ops::{AddAssign, Deref, SubAssign};
 use std::rc::Rc;
 
-use crate::id::ReplicaId;
+use crate::id::{Dot, ReplicaId};
 use crate::merge::{
     AnyState, CounterOf, Flag, Fww, JoinBy, Lww, Manual, Max, Min, Multi, Ordered, ResolveBy, Rule,
     shown,
@@ -27,6 +27,8 @@ use crate::merge::{
 /// | `counter` | `add(amount)`, `+= amount`, `-= amount` | `get()`, `*field` |
 /// | `set`, `set(remove_wins)` | `insert(element)`, `remove(element)` | `contains(element)` |
 /// | `grow_set` | `insert(element)` | `contains(element)` |
+/// | `text` | `insert(at, text)`, `delete(range)`, `replace(range, text)`, `push_str(text)`, `set(text)` | `get()`, `*field`, `slice(range)`, `cursor(at, bias)` |
+/// | `list` | `insert(at, value)`, `push(value)`, `set(at, value)`, `move_to(from, to)`, `remove(at)`, `remove_range(range)` | `get(at)`, `iter()`, `len()`, `cursor(at, bias)` |
 /// | `map(rule)` | `entry(key)` and what its rule records, `remove(key)` | `get(key)`, `contains_key(key)`, `entry(key)` |
 ///
 /// All of them read the whole by `value()`. A handle is not assigned to: `it.title = title` is
@@ -72,6 +74,11 @@ pub trait Root {
     /// The number of changes recorded.
     fn changes(&self) -> usize {
         0
+    }
+
+    /// The event that the next operation becomes; `None` where nobody knows.
+    fn next(&self) -> Option<Dot> {
+        None
     }
 }
 
@@ -132,8 +139,13 @@ impl<'a, F, R, M> Handle<'a, F, R, M> {
         (self.root.root(), self.field)
     }
 
+    /// The event that the next operation becomes.
+    pub(super) fn next(&self) -> Option<Dot> {
+        self.place().0.next()
+    }
+
     /// Records an operation. Has no bound, so that its callers need none.
-    pub(super) fn push<O: 'static>(&self, op: O) {
+    pub(super) fn put<O: 'static>(&self, op: O) {
         let (root, field) = self.place();
         root.record(field, &mut Some(op));
     }
@@ -143,7 +155,7 @@ impl<'a, F, R, M> Handle<'a, F, R, M> {
     where
         R: Rule<F>,
     {
-        self.push(op);
+        self.put(op);
     }
 }
 

@@ -298,6 +298,6 @@ where
 impl<F, G: Joiner, M> Handle<'_, F, JoinBy<G>, M> {
     /// Joins a value to those written.
     pub fn join(&self, value: impl Given<G::Value>) {
-        self.push(JoinOp::Joined(value.given()));
+        self.put(JoinOp::Joined(value.given()));
     }
 }

@@ -98,6 +98,6 @@ impl<F: LwwField> EntryRule<F> for Lww {
 impl<F: Clone + 'static, M> Handle<'_, F, Lww, M> {
     /// Writes the field. Of concurrent writes the last one holds.
     pub fn set(&self, value: impl Given<F>) {
-        self.push(LwwOp::Set(value.given()));
+        self.put(LwwOp::Set(value.given()));
     }
 }

@@ -265,7 +265,7 @@ impl<T: wire::Field, M> Handle<'_, Pending<T>, Manual, M> {
             let heads = state.and_then(|state| (state as &dyn Any).downcast_ref::<Heads<_>>());
             agreed = heads.and_then(|heads| heads.carried_by(root.author()));
         });
-        self.push(ManualOp::Set { value: value.given(), agreed });
+        self.put(ManualOp::Set { value: value.given(), agreed });
     }
 }
 

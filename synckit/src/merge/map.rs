@@ -296,7 +296,7 @@ impl<K: Value + Ord, V: 'static, R: EntryRule<V>> Handle<'_, BTreeMap<K, V>, Map
             Some(state) => R::seen(state),
             None => R::seen(&R::State::default()),
         });
-        self.push(MapOp::<K, R::Op, R::Seen>::Removed { key, seen });
+        self.put(MapOp::<K, R::Op, R::Seen>::Removed { key, seen });
     }
 }
 
@@ -309,7 +309,7 @@ where
     /// Takes an entry out, as far as the event's author had seen it. A lowering cannot see what a
     /// counter's removal has to carry, so it removes none of a `map(counter)`.
     pub fn remove(&self, key: impl Given<K>) {
-        self.push(MapOp::<K, R::Op, ()>::Removed { key: key.given(), seen: () });
+        self.put(MapOp::<K, R::Op, ()>::Removed { key: key.given(), seen: () });
     }
 }
 
@@ -343,6 +343,10 @@ impl<K: Value + Ord, V: 'static, R: EntryRule<V>> Root for EntryRoot<'_, K, V, R
 
     fn changes(&self) -> usize {
         self.root.changes()
+    }
+
+    fn next(&self) -> Option<Dot> {
+        self.root.next()
     }
 }
 

@@ -163,6 +163,6 @@ impl<F: MultiField> EntryRule<F> for Multi {
 impl<T: Clone + 'static, M> Handle<'_, Conflicted<T>, Multi, M> {
     /// Writes the field, and settles what conflict there is.
     pub fn set(&self, value: impl Given<T>) {
-        self.push(MultiOp::Set(value.given()));
+        self.put(MultiOp::Set(value.given()));
     }
 }

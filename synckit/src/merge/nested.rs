@@ -338,4 +338,8 @@ impl<F: Merged> Root for Within<'_, F> {
     fn changes(&self) -> usize {
         self.root.root().changes()
     }
+
+    fn next(&self) -> Option<Dot> {
+        self.root.root().next()
+    }
 }

@@ -1,7 +1,7 @@
 //! Operations: their ids, and what their authors had seen.
 
 use crate::clock::Hlc;
-use crate::id::Dot;
+use crate::id::{Dot, ReplicaId};
 use crate::vector::{Stamp, VectorClock};
 
 /// The id of an operation: the event that carries it, and its index among that event's operations.
@@ -59,6 +59,22 @@ impl<'a> At<'a> {
     /// The place in the total order of operations: no two operations share it.
     pub const fn order(&self) -> (Hlc, OpId) {
         (self.hlc(), self.id())
+    }
+
+    /// The event that the author meant by a name: past a fork that the author did not know of, the one
+    /// on the branch that it had seen.
+    pub(crate) fn meant(&self, dot: Dot) -> Dot {
+        self.stamp.context.meant(dot)
+    }
+
+    /// The author's own event of that number.
+    pub(crate) fn own(&self, seq: u64) -> Dot {
+        self.stamp.context.earlier(Dot { seq, ..self.stamp.dot })
+    }
+
+    /// The identities under which an author's events from one to another count.
+    pub(crate) fn path(&self, from: ReplicaId, to: ReplicaId) -> Vec<ReplicaId> {
+        self.stamp.context.path(from, to)
     }
 
     /// True when the author had seen the operation, or made it before this one.

@@ -213,7 +213,7 @@ impl<F: OrderedField> EntryRule<F> for Ordered {
 impl<T, E: Clone + 'static, M> Handle<'_, Replayed<T, E>, Ordered, M> {
     /// Adds an event, whether or not it holds.
     pub fn append(&self, event: impl Given<E>) {
-        self.push(OrderedOp::Applied(event.given()));
+        self.put(OrderedOp::Applied(event.given()));
     }
 }
 

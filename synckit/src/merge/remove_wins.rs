@@ -240,12 +240,12 @@ impl<F: SetField> EntryRule<F> for RemoveWinsSet {
 impl<T: Clone + Send + Sync + 'static, M> Handle<'_, BTreeSet<T>, RemoveWinsSet, M> {
     /// Puts an element into the set, unless someone takes it out concurrently.
     pub fn insert(&self, element: impl Given<T>) {
-        self.push(SetOp::Inserted(element.given()));
+        self.put(SetOp::Inserted(element.given()));
     }
 
     /// Takes an element out of the set, also against concurrent insertions.
     pub fn remove(&self, element: impl Given<T>) {
-        self.push(SetOp::Removed(element.given()));
+        self.put(SetOp::Removed(element.given()));
     }
 }
 

@@ -110,6 +110,6 @@ impl<F: ResolveField, G: Resolver<F>> EntryRule<F> for ResolveBy<G> {
 impl<F: Clone + 'static, G, M> Handle<'_, F, ResolveBy<G>, M> {
     /// Writes the field, and settles what conflict there is.
     pub fn set(&self, value: impl Given<F>) {
-        self.push(ResolveOp::Set(value.given()));
+        self.put(ResolveOp::Set(value.given()));
     }
 }

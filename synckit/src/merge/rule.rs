@@ -188,11 +188,18 @@ pub struct Undoing {
     last: u64,
     /// The edit's first event.
     edit: Dot,
+    /// The event of the commit that is taken back.
+    event: Dot,
 }
 
 impl Undoing {
-    pub(crate) const fn new(first: Dot, last: u64, edit: Dot) -> Self {
-        Self { first, last, edit }
+    pub(crate) const fn new(first: Dot, last: u64, edit: Dot, event: Dot) -> Self {
+        Self { first, last, edit, event }
+    }
+
+    /// The event whose operation is taken back.
+    pub const fn event(&self) -> Dot {
+        self.event
     }
 
     /// The author of the edit.

@@ -189,12 +189,12 @@ impl<F: SetField> EntryRule<F> for Set {
 impl<T: Clone + Send + Sync + 'static, M> Handle<'_, BTreeSet<T>, Set, M> {
     /// Puts an element into the set. It stays there against concurrent removals.
     pub fn insert(&self, element: impl Given<T>) {
-        self.push(SetOp::Inserted(element.given()));
+        self.put(SetOp::Inserted(element.given()));
     }
 
     /// Takes an element out of the set, as far as this replica has seen it inserted.
     pub fn remove(&self, element: impl Given<T>) {
-        self.push(SetOp::Removed(element.given()));
+        self.put(SetOp::Removed(element.given()));
     }
 }
 

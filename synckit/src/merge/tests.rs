@@ -9,6 +9,7 @@ mod map;
 mod naive;
 mod ordered;
 mod set;
+mod text;
 mod world;
 
 use std::cmp::Ordering;

@@ -114,7 +114,7 @@ impl Replica {
         metadata: &Metadata,
         change: impl FnOnce(&mut Edit<'_, A>),
     ) -> Result<Edited, Error> {
-        let edited = self.record(id, metadata, |state| {
+        let edited = self.record(id, metadata, |state, next| {
             let upsert = |it: &mut Edit<'_, A>| -> Result<(), Infallible> {
                 if state.is_fresh() || it.is_deleted() {
                     it.begin();
@@ -122,7 +122,7 @@ impl Replica {
                 change(it);
                 Ok(())
             };
-            aggregate::edit(state.fields(), &state.next(self.id()), upsert)
+            aggregate::edit(state.fields(), &state.next(next), upsert)
         });
         edited.await?.map_err(|never| match never {})
     }
@@ -149,14 +149,14 @@ impl Replica {
         id: &Id<A>,
         metadata: &Metadata,
     ) -> Result<Edited, Error> {
-        let deleted = self.record(id, metadata, |state| {
+        let deleted = self.record(id, metadata, |state, next| {
             let delete = |it: &mut Edit<'_, A>| -> Result<(), Infallible> {
                 if !state.is_fresh() {
                     it.delete();
                 }
                 Ok(())
             };
-            aggregate::edit(state.fields(), &state.next(self.id()), delete)
+            aggregate::edit(state.fields(), &state.next(next), delete)
         });
         deleted.await?.map_err(|never| match never {})
     }
@@ -208,8 +208,8 @@ impl Replica {
         metadata: &Metadata,
         change: impl FnOnce(&mut Edit<'_, A>) -> Result<T, E>,
     ) -> Result<Result<Edited<T>, E>, Error> {
-        let recorded = self.record(id, metadata, |state| {
-            aggregate::edit(state.fields(), &state.next(self.id()), change)
+        let recorded = self.record(id, metadata, |state, next| {
+            aggregate::edit(state.fields(), &state.next(next), change)
         });
         recorded.await
     }
@@ -260,14 +260,14 @@ impl Replica {
         I: IntoIterator<Item: EventOf<A>>,
     {
         let metadata = Metadata::new();
-        let recorded = self.record(id, &metadata, |state| {
+        let recorded = self.record(id, &metadata, |state, next| {
             let shown = Presence::<A>::of(state).there();
             let events = decision(shown.as_ref())?;
             let emit = |it: &mut Edit<'_, A>| {
                 events.into_iter().for_each(|event| it.emit(event));
                 Ok(())
             };
-            aggregate::edit(state.fields(), &state.next(self.id()), emit)
+            aggregate::edit(state.fields(), &state.next(next), emit)
         });
         recorded.await
     }
@@ -277,9 +277,9 @@ impl Replica {
         &self,
         id: &Id<A>,
         metadata: &Metadata,
-        make: impl FnOnce(&dyn State) -> Result<Recorded<T>, E>,
+        make: impl FnOnce(&dyn State, Dot) -> Result<Recorded<T>, E>,
     ) -> Result<Result<Edited<T>, E>, Error> {
-        self.record_with(id, metadata, |_, state| make(state)).await
+        self.record_with(id, metadata, |core, state| make(state, core.next_event())).await
     }
 
     pub(super) async fn record_with<A: Aggregate, T, E>(

@@ -76,7 +76,7 @@ impl Replica {
                     return Err(Repeated);
                 };
                 let change = |edit: &mut Edit<'_, A>| Ok(change(edit));
-                aggregate::edit(state.fields(), &state.next(self.id()), change)
+                aggregate::edit(state.fields(), &state.next(core.next_event()), change)
             });
             // If somebody came first, and that edit fails, it is this one's turn again.
             if let Ok(edited) = recorded.await? {

@@ -11,7 +11,7 @@ use crate::aggregate::{self, Aggregate, Edit, Id, Recorded};
 use crate::envelope::Metadata;
 use crate::error::{EditLimit, Error, ErrorKind};
 use crate::event::EncodedEvent;
-use crate::id::{AggregateId, Key, ReplicaId};
+use crate::id::{AggregateId, Dot, Key};
 use crate::registry::{RecordedEvent, State};
 use crate::replica_core::{ReplicaCore, fold_made};
 use crate::vector::Stamp;
@@ -23,7 +23,6 @@ pub const TRANSACTION_AGGREGATES_MAX: usize = 1_024;
 pub struct Transaction<'t> {
     replica: &'t Replica,
     core: &'t ReplicaCore,
-    author: ReplicaId,
     /// The states of the aggregates that it has edited.
     edited: BTreeMap<AggregateId, Box<dyn State>>,
     events: Vec<(AggregateId, EncodedEvent)>,
@@ -118,7 +117,7 @@ impl Replica {
 impl<'t> Transaction<'t> {
     fn new(replica: &'t Replica, core: &'t ReplicaCore, keys: Vec<Key>) -> Self {
         let (edited, events, lacks) = (BTreeMap::new(), Vec::new(), None);
-        Self { replica, core, author: replica.id(), edited, events, lacks, keys, created: 0 }
+        Self { replica, core, edited, events, lacks, keys, created: 0 }
     }
 
     /// The aggregate, with what this transaction has recorded; `None` when it is not there.
@@ -193,10 +192,10 @@ impl<'t> Transaction<'t> {
         change: impl FnOnce(bool, &mut Edit<'_, A>) -> T,
     ) -> Result<T, Error> {
         let aggregate = self.replica.aggregate_id(id)?;
-        let author = self.author;
+        let next = self.next_event();
         let state = self.state(&aggregate)?;
         let change = |it: &mut Edit<'_, A>| Ok::<_, Infallible>(change(state.is_fresh(), it));
-        let recorded = aggregate::edit(state.fields(), &state.next(author), change);
+        let recorded = aggregate::edit(state.fields(), &state.next(next), change);
         let Recorded { events, value, .. } = match recorded {
             Ok(recorded) => recorded,
             Err(never) => match never {},
@@ -206,13 +205,19 @@ impl<'t> Transaction<'t> {
             return Ok(value);
         }
         let mut state = state.duplicate();
-        for event in &events {
-            fold(state.as_mut(), author, event)
+        for (event, later) in events.iter().zip(0..) {
+            fold(state.as_mut(), Dot { seq: next.seq + later, ..next }, event)
                 .map_err(|refusal| refused(format!("edit {aggregate}"), refusal))?;
         }
         self.events.extend(events.into_iter().map(|event| (aggregate.clone(), event)));
         self.edited.insert(aggregate, state);
         Ok(value)
+    }
+
+    /// The event that comes after those recorded.
+    fn next_event(&self) -> Dot {
+        let next = self.core.next_event();
+        Dot { seq: next.seq.saturating_add(self.events.len() as u64), ..next }
     }
 
     /// The newest state of an aggregate.
@@ -235,11 +240,11 @@ impl<'t> Transaction<'t> {
 /// Folds an event as the one that its author writes next.
 fn fold(
     state: &mut dyn State,
-    author: ReplicaId,
+    dot: Dot,
     event: &EncodedEvent,
 ) -> Result<(), crate::replica_core::EditRefusal> {
-    let context = state.context(&author, &event.depends_on);
-    let Stamp { dot, hlc, .. } = state.next(author);
+    let context = state.context(&dot.replica, &event.depends_on);
+    let hlc = state.next(dot).hlc;
     let event = RecordedEvent { event: &event.event, payload: &event.payload };
     fold_made(state, &Stamp::new(dot, hlc, &context), event)
 }

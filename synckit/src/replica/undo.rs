@@ -263,7 +263,7 @@ impl Made {
         let before = self.before.fields().slot(place).as_deref();
         let (mut ops, mut has_inverse): (Vec<Box<dyn std::any::Any>>, bool) = (Vec::new(), false);
         let (root, begins) = edit.root();
-        let by = Undoing::new(self.commit.0, self.commit.1, begins);
+        let by = Undoing::new(self.commit.0, self.commit.1, begins, self.dot);
         root.read(place, &mut |now| {
             let undone = Undone { op: &mut *op, by: &by, before, now };
             has_inverse = field.undo(undone, &mut |op| ops.push(op));

@@ -200,6 +200,11 @@ impl Edits {
         self.key.id()
     }
 
+    /// The event that comes after all that is staged.
+    pub(super) fn next_event(&self) -> Dot {
+        Dot { replica: self.author(), seq: self.head.seq + 1 }
+    }
+
     /// True when everything staged is durable.
     pub(super) fn are_durable(&self) -> bool {
         self.staged.is_empty() && self.committing.is_empty()

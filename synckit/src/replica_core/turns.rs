@@ -35,6 +35,11 @@ impl ReplicaCore {
         Turn::Waits
     }
 
+    /// The event that an edit begins with which is made now.
+    pub(crate) fn next_event(&self) -> Dot {
+        self.edits.next_event()
+    }
+
     /// The state that an edit is made against: with everything staged, durable or not. `None` when it is
     /// not in memory.
     pub(crate) fn newest(&self, aggregate: &AggregateId) -> Option<&dyn State> {

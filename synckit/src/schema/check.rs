@@ -2,7 +2,7 @@
 
 use synckit_lock::shape::{Tagged, Words, same, split, tagged};
 
-use super::text::Text;
+use super::text::ConstText;
 use crate::event::EventKind;
 use crate::wire::{Coded, Shape, ValueRef};
 
@@ -82,7 +82,7 @@ pub const fn follows(
         return;
     }
     let was = followers[0];
-    let text = Text::new().add("field `").add(field).add("` of `").add(of).add("` was `");
+    let text = ConstText::new().add("field `").add(field).add("` of `").add(of).add("` was `");
     let mut text = text.add_shape(was).add("` in version ").number(before as u64);
     if let Fit::Identity(_) | Fit::Draft(_) = fit {
         panic!("{}", text.add(", and ").add_fit(&fit).add_advice(&fit).as_str());
@@ -107,7 +107,7 @@ pub const fn follows(
 #[allow(clippy::panic, reason = "a panic at compile time is a compile error")]
 pub const fn may_be_absent(shape: Shape, field: &str, of: &str, before: u32) {
     if matches!(shape, Shape::Scalar(_) | Shape::Message(_) | Shape::Enum(_)) {
-        let text = Text::new().add("field `").add(field).add("` of `").add(of);
+        let text = ConstText::new().add("field `").add(field).add("` of `").add(of);
         let text = text.add("` is not in version ").number(before as u64);
         let text = text.add(
             ", which is to be read as well; make it an Option or a collection, or let it have a \
@@ -122,7 +122,7 @@ pub const fn may_be_absent(shape: Shape, field: &str, of: &str, before: u32) {
 #[allow(clippy::panic, reason = "a panic at compile time is a compile error")]
 pub const fn is_new(shape: Shape, followers: &[&str], field: &str, of: &str, gone: &str) {
     if fits_one(&shape, followers, true).is() {
-        let text = Text::new().add("field `").add(field).add("` of `").add(of);
+        let text = ConstText::new().add("field `").add(field).add("` of `").add(of);
         let text = text.add("` is there, and `").add(gone).add("`, which could be it, is gone: ");
         let text = text.add("renamed, it keeps its values with #[field(was = \"").add(gone);
         panic!("{}", text.add("\")]; another field says #[field(new)]").as_str());
@@ -154,7 +154,7 @@ pub const fn has_events(
                 Some(_) => "",
             };
             if !problem.is_empty() {
-                let text = Text::new().add("event `").add(name).add("`").add(problem);
+                let text = ConstText::new().add("event `").add(name).add("`").add(problem);
                 let text = text.number(version as u64).add(" of `").add(of);
                 let text = text.add("`, which is locked; raise the version: `version = ");
                 panic!("{}", text.number(version as u64 + 1).add("`").as_str());
@@ -188,7 +188,7 @@ pub const fn keeps_events(
             kind += 1;
         }
         if !is_there {
-            let text = Text::new().add("event `").add(name).add("` of `").add(of);
+            let text = ConstText::new().add("event `").add(name).add("` of `").add(of);
             let text = text.add(
                 "` is listed no more, and those that are stored would be parked; list its type in \
                  `events(…)`, or, if it is not emitted any more, in `retired(…)`",
@@ -258,8 +258,8 @@ const fn is_before(a: &[u8], b: &[u8]) -> bool {
     a.len() < b.len()
 }
 
-const fn is_locked_as(locked: &str, field: &str, of: &str, version: u32) -> Text {
-    let text = Text::new().add("field `").add(field).add("` of `").add(of);
+const fn is_locked_as(locked: &str, field: &str, of: &str, version: u32) -> ConstText {
+    let text = ConstText::new().add("field `").add(field).add("` of `").add(of);
     text.add("` is locked as `").add_shape(locked).add("` in version ").number(version as u64)
 }
 
@@ -289,7 +289,7 @@ impl Fit {
     }
 }
 
-impl Text {
+impl ConstText {
     const fn add_fit(self, fit: &Fit) -> Self {
         match fit {
             Fit::Yes | Fit::Other => self.add("this is another type"),

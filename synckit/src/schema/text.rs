@@ -5,12 +5,12 @@ const BYTES_MAX: usize = 1024;
 
 /// A message.
 #[derive(Clone, Copy)]
-pub(super) struct Text {
+pub(super) struct ConstText {
     bytes: [u8; BYTES_MAX],
     length: usize,
 }
 
-impl Text {
+impl ConstText {
     pub(super) const fn new() -> Self {
         Self { bytes: [0; BYTES_MAX], length: 0 }
     }
@@ -73,20 +73,20 @@ mod tests {
 
     #[test]
     fn texts_and_numbers_are_put_together() {
-        let text = Text::new().add("version ").number(0).add(" to ").number(1024);
+        let text = ConstText::new().add("version ").number(0).add(" to ").number(1024);
         assert_eq!(text.as_str(), "version 0 to 1024");
     }
 
     #[test]
     fn a_shape_is_shown_without_identities() {
-        let text = Text::new().add_shape("map A@1#0011 list B@2#ff").add_shape("u8");
+        let text = ConstText::new().add_shape("map A@1#0011 list B@2#ff").add_shape("u8");
         assert_eq!(text.as_str(), "map A@1 list B@2u8");
     }
 
     #[test]
     fn what_does_not_fit_is_left_out() {
         let long = "ä".repeat(500);
-        let text = Text::new().add(&long).add(&long).add("end");
+        let text = ConstText::new().add(&long).add(&long).add("end");
         assert_eq!(text.as_str(), format!("{long}end"));
     }
 }

@@ -41,6 +41,40 @@ async fn twins_that_met_different_hubs_first_both_keep_their_work() {
 }
 
 #[tokio::test]
+async fn what_is_written_beside_a_twins_words_stays_beside_them() {
+    let disk = Disk::new();
+    let (one, two) = (disk.hub("one").await, disk.hub("two").await);
+    let (bob, cleo) = (in_memory().await, in_memory().await);
+    let ann = disk.replica("ann").await;
+    ann.edit(&book(), |it| it.page.push_str("...")).await.unwrap();
+    let ann = disk.back_up(ann, "ann", "twin").await;
+    let twin = disk.replica("twin").await;
+    // Under one name and number, so that only what Bob and Cleo had seen tells whose words are meant.
+    ann.edit(&book(), |it| it.page.insert(1, "left")).await.unwrap();
+    twin.edit(&book(), |it| it.page.insert(2, "right")).await.unwrap();
+    for (replica, hub) in [(&ann, &one), (&twin, &two)] {
+        replica.edit(&book(), |it| it.page.insert(it.page.len() - 1, "!")).await.unwrap();
+        settle(hub, &[replica]).await;
+    }
+    settle(&one, &[&bob]).await;
+    settle(&two, &[&cleo]).await;
+    bob.edit(&book(), |it| it.page.replace(1..3, "L")).await.unwrap();
+    cleo.edit(&book(), |it| it.page.replace(3..5, "IG")).await.unwrap();
+    bob.edit(&book(), |it| it.page.delete(0..1)).await.unwrap();
+    for hub in [&one, &two, &one, &two] {
+        settle(hub, &[&bob, &cleo]).await;
+    }
+    settle(&one, &[&ann, &twin]).await;
+    settle(&one, &[&ann, &twin, &bob, &cleo]).await;
+    let page = bob.get(&book()).await.unwrap().unwrap().page;
+    assert!(["Lft.!rIGht!.", "Lft.rIGht!!."].contains(&&*page), "{page}");
+    for replica in [&ann, &twin, &cleo] {
+        assert_eq!(replica.get(&book()).await.unwrap().unwrap().page, page);
+        assert_eq!(replica.state_hash().await.unwrap(), bob.state_hash().await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn twins_that_do_the_same_have_done_it_twice() {
     let disk = Disk::new();
     let hub = hub_in_memory();

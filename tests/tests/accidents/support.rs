@@ -28,6 +28,8 @@ pub(crate) struct Book {
     pub(crate) visits: i64,
     #[merge(set)]
     pub(crate) signatures: BTreeSet<String>,
+    #[merge(text)]
+    pub(crate) page: String,
 }
 
 /// A folder with the files of replicas and hubs.

@@ -11,6 +11,8 @@ use synckit::testing::laws;
 use synckit::wire::{Field, Reader, Shape, WireError, Writer};
 use synckit::{Lower, SyncEvent, SyncMerge, SyncValue, sync_aggregate};
 
+use super::pages::Book;
+
 /// Words, each said once, and not beside another.
 #[derive(Clone, Debug, Default)]
 struct Talk(Vec<String>);
@@ -130,6 +132,26 @@ impl EntryRule<String> for Longest {
     }
 }
 
+#[sync_aggregate(name = "letter")]
+#[derive(Clone, Debug, Default)]
+struct Letter {
+    #[merge(text)]
+    body: String,
+    #[merge(map(text))]
+    notes: BTreeMap<bool, String>,
+    #[merge(list)]
+    enclosed: Vec<Caseless>,
+    #[merge(map(list))]
+    copies: BTreeMap<bool, Vec<u8>>,
+}
+
+#[sync_aggregate(name = "plan")]
+#[derive(Clone, Debug, Default)]
+struct Plan {
+    #[merge(list)]
+    steps: Vec<u8>,
+}
+
 #[sync_aggregate(name = "invoice", on_delete = edit_wins)]
 #[derive(Clone, Debug, Default)]
 struct Invoice {
@@ -182,6 +204,9 @@ fn together(mut one: BTreeSet<u8>, other: BTreeSet<u8>) -> BTreeSet<u8> {
 
 synckit::laws!(sites_keep_them: Site);
 synckit::laws!(invoices_keep_them: Invoice);
+synckit::laws!(letters_keep_them: Letter);
+synckit::laws!(plans_keep_them: Plan);
+synckit::laws!(books_keep_them: Book);
 
 #[test]
 fn an_average_of_what_arrives_is_caught_and_told_by_a_short_script() {

@@ -9,6 +9,7 @@ mod joins;
 mod nested;
 mod ordered;
 mod pending;
+mod sequence;
 mod shown;
 mod simple;
 
@@ -80,10 +81,29 @@ pub(super) fn holds_looking<F, R>(
     F: Debug + PartialEq,
     R: Rule<F>,
 {
+    let draw = |rng: &mut Rng, state: &R::State, event: Dot| {
+        let mut op = draw(rng);
+        look(state, event.replica, &mut op);
+        op
+    };
+    holds_in::<F, R>(draw, commutes, expected, open);
+}
+
+/// Holds the rule as [`holds_with`] does; `draw` is given the state that the author sees, and the event
+/// that it makes.
+pub(super) fn holds_in<F, R>(
+    draw: impl Fn(&mut Rng, &R::State, Dot) -> R::Op,
+    commutes: impl Fn(&R::Op) -> bool,
+    expected: impl Fn(&[Made<R::Op>]) -> F,
+    open: impl Fn(&[Made<R::Op>]) -> Vec<Open>,
+) where
+    F: Debug + PartialEq,
+    R: Rule<F>,
+{
     for seed in 0..HISTORIES {
         let rng = &mut Rng(seed);
         let kind = Kind::of(seed);
-        let history = history::<F, R>(rng, kind, &draw, &commutes, &look);
+        let history = history::<F, R>(rng, kind, &draw, &commutes);
         let first = delivered::<F, R>(rng, &history);
         for _ in 1..DELIVERIES {
             let again = delivered::<F, R>(rng, &history);
@@ -130,9 +150,8 @@ impl Kind {
 fn history<F, R: Rule<F>>(
     rng: &mut Rng,
     kind: Kind,
-    draw: impl Fn(&mut Rng) -> R::Op,
+    draw: impl Fn(&mut Rng, &R::State, Dot) -> R::Op,
     commutes: impl Fn(&R::Op) -> bool,
-    look: impl Fn(&R::State, ReplicaId, &mut R::Op),
 ) -> Vec<Made<R::Op>> {
     let replicas = 2 + rng.below(5);
     let steps = 3 + rng.below(18);
@@ -162,9 +181,9 @@ fn history<F, R: Rule<F>>(
         };
         let own = |event: &&usize| made[**event].at.dot.replica == replica;
         let seq = seen.iter().filter(own).count() as u64 + 1;
-        let mut op = draw(rng);
+        let dot = Dot { replica, seq };
         let state = folded::<F, R>(logs[author].iter().map(|event| &made[*event]));
-        look(&state, replica, &mut op);
+        let op = draw(rng, &state, dot);
         assert_eq!(R::commutes(&op), commutes(&op));
         let seen: BTreeSet<_> = seen.iter().map(|event| made[*event].at.dot).collect();
         let named = match kind {
@@ -178,7 +197,6 @@ fn history<F, R: Rule<F>>(
         for dot in named.into_iter().filter(|dot| dot.replica != replica && !commutes(&op)) {
             context.advance(dot).unwrap();
         }
-        let dot = Dot { replica, seq };
         logs[author].push(made.len());
         made.push(Made { op, at: Moment { dot, hlc: Hlc::from_bits(hlc), context }, seen });
     }

@@ -168,7 +168,8 @@ impl Script {
                 None => event::encode(&A::DELETED).unwrap(),
             };
             let replica = ReplicaId::from_bytes([u8::try_from(step.who).unwrap() + 1; 32]);
-            let next = state.next(replica);
+            let own = seen.iter().filter(|event| made[**event].who == step.who).count();
+            let next = state.next(Dot { replica, seq: own as u64 + 1 });
             let (dot, hlc) = (next.dot, next.hlc);
             let event = aggregate::depending::<A>(event, state.fields());
             let context = state.context(&replica, &event.depends_on);

@@ -5,8 +5,10 @@ use synckit::sync_aggregate;
 struct Inspection {
     #[merge(lww)]
     title: String,
-    #[merge(list)]
-    steps: Vec<String>,
+    #[merge(text)]
+    body: Option<String>,
 }
 
-fn main() {}
+fn main() {
+    let _ = synckit::aggregate::record::<Inspection>(|it| it.body.insert(0, "x"));
+}
