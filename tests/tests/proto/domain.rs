@@ -18,6 +18,10 @@ pub(crate) struct Ship {
     pub(crate) crew: i64,
     #[merge(set)]
     pub(crate) ports: BTreeSet<String>,
+    #[merge(text)]
+    pub(crate) log: String,
+    #[merge(list)]
+    pub(crate) stops: Vec<Place>,
 }
 
 /// Every scalar.

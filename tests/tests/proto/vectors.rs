@@ -5,6 +5,7 @@ use std::fmt::Write;
 use bytes::Bytes;
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions, Value as Reflected};
 use serde_json::{Value, json};
+use synckit::aggregate::record;
 use synckit::event::{SyncEvent, decode, encode};
 use synckit::registry;
 
@@ -86,7 +87,7 @@ fn knows_all(message: &DynamicMessage) -> bool {
 }
 
 fn vectors() -> Vec<Vector> {
-    [of_scalars(), of_collections(), of_values(), of_operations(), of_names()]
+    [of_scalars(), of_collections(), of_values(), of_operations(), of_sequences(), of_names()]
         .into_iter()
         .flatten()
         .collect()
@@ -276,6 +277,39 @@ fn of_operations() -> Vec<Vector> {
             json!({ "left": 4 }),
         ),
     ]
+}
+
+/// Places in texts and lists are bytes to other libraries.
+fn of_sequences() -> Vec<Vector> {
+    let recorded = record::<Ship>(|it| {
+        it.log.push_str("fog");
+        it.log.push_str(", calm");
+        it.log.delete(0..3);
+        it.stops.insert(0, place("Turku", 60));
+        it.stops.push(place("Ystad", 55));
+        it.stops.set(0, place("Turku", 61));
+        it.stops.move_to(0, 1);
+        it.stops.remove(0);
+    });
+    let of_edits = recorded.unwrap();
+    let mut events =
+        of_edits.iter().map(|event| decode::<ShipEvent>(&event.event, &event.payload).unwrap());
+    let [ystad, turku, moved] = [("Ystad", 55), ("Turku", 60), ("Turku", 61)]
+        .map(|(name, north)| json!({ "name": name, "north": north }));
+    // By its author, whose id is zeros here, and number.
+    let item = format!("CA{}BA==", "A".repeat(42));
+    [
+        ("the first words of a text", "ShipLogInserted", json!({ "text": "fog", "place": "AQ==" })),
+        ("words that go on", "ShipLogInserted", json!({ "text": ", calm", "place": "BhQC" })),
+        ("words that are taken out", "ShipLogDeleted", json!({ "ranges": "IQAAAg==" })),
+        ("the first item", "ShipStopsInserted", json!({ "values": [turku], "place": "AQ==" })),
+        ("one behind it", "ShipStopsInserted", json!({ "values": [ystad], "place": "BhA=" })),
+        ("an item that is set", "ShipStopsSet", json!({ "item": item, "value": moved })),
+        ("an item that is moved", "ShipStopsMoved", json!({ "item": item, "place": "BiA=" })),
+        ("an item that is taken out", "ShipStopsRemoved", json!({ "ranges": "MA==" })),
+    ]
+    .map(|(told, message, means)| vector(told, message, events.next().unwrap(), means))
+    .into()
 }
 
 fn of_names() -> Vec<Vector> {
