@@ -11,7 +11,10 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
-use crate::merge::{CounterField, ExtremeField, FlagField, FwwField, LwwField};
+use crate::merge::{
+    Conflicted, CounterField, ExtremeField, FlagField, FwwField, JoinField, ListField, LwwField,
+    Manual, Multi, Ordered, OrderedAt, Pending, Replay, Replayed, ResolveField, Rule, TextField,
+};
 use crate::wire::{Field, Value};
 
 const GUIDE: &str = include_str!("../../docs/schema.md");
@@ -19,6 +22,7 @@ const GUIDE: &str = include_str!("../../docs/schema.md");
 /// Asks what a type is: an inherent constant is found before that of a trait.
 struct Ask<T>(PhantomData<T>);
 
+#[allow(dead_code, reason = "each is asked of some types")]
 trait No {
     const HAS_ORDER: bool = false;
     const IS_LWW: bool = false;
@@ -27,6 +31,10 @@ trait No {
     const IS_COUNTER: bool = false;
     const IS_WIDE_COUNTER: bool = false;
     const IS_FLAG: bool = false;
+    const IS_TEXT: bool = false;
+    const IS_LIST: bool = false;
+    const IS_RESOLVED: bool = false;
+    const IS_JOINED: bool = false;
 }
 
 impl<T> No for Ask<T> {}
@@ -52,6 +60,22 @@ impl<T: FlagField> Ask<T> {
     const IS_FLAG: bool = true;
 }
 
+impl<T: TextField> Ask<T> {
+    const IS_TEXT: bool = true;
+}
+
+impl<T: ListField> Ask<T> {
+    const IS_LIST: bool = true;
+}
+
+impl<T: ResolveField> Ask<T> {
+    const IS_RESOLVED: bool = true;
+}
+
+impl<T: JoinField<T>> Ask<T> {
+    const IS_JOINED: bool = true;
+}
+
 impl<T: CounterField<i128>> Ask<T> {
     const IS_WIDE_COUNTER: bool = true;
 }
@@ -72,12 +96,15 @@ macro_rules! value {
                 (Ask::<$type>::IS_COUNTER, "`counter`"),
                 (Ask::<$type>::IS_WIDE_COUNTER, "`counter`"),
                 (Ask::<$type>::IS_FLAG, "`flag`"),
+                (Ask::<$type>::IS_TEXT, "`text`"),
             ]);
             let optional = rules(&[
                 (Ask::<Option<$type>>::IS_LWW, "`lww`"),
                 (Ask::<Option<$type>>::IS_FWW, "`fww`"),
                 (Ask::<Option<$type>>::IS_EXTREME, "`max`, `min`"),
             ]);
+            let by_functions = (Ask::<$type>::IS_RESOLVED, Ask::<$type>::IS_JOINED);
+            assert_eq!(by_functions, (Ask::<$type>::IS_LWW, Ask::<$type>::IS_LWW));
             let fits = if direct.is_empty() { format!("in an `Option`: {optional}") } else { direct };
             let shape = <$type as Value>::SHAPE;
             format!("| `{}` | `{shape}` | {by_order} | {fits} |", spelled(stringify!($type)))
@@ -152,6 +179,28 @@ fn types_of_other_crates() {
     ));
 }
 
+macro_rules! of_collections {
+    ($type:ty) => {
+        [
+            (Ask::<$type>::IS_LIST, "`list`"),
+            (Ask::<$type>::IS_LWW, "`lww`"),
+            (Ask::<$type>::IS_FWW, "`fww`"),
+        ]
+    };
+}
+
+/// Applies events of a number.
+#[derive(Clone, Debug, Default)]
+struct Till;
+
+impl Replay<u32> for Till {
+    type Refusal = ();
+
+    fn apply(&mut self, _: &u32, _: &OrderedAt<'_, u32>) -> Result<(), ()> {
+        Ok(())
+    }
+}
+
 #[test]
 fn collections() {
     let line = |spelled: &str, shape: String| format!("| `{spelled}` | `{shape}` |");
@@ -161,7 +210,14 @@ fn collections() {
         line("Vec<u8>", <Vec<u8> as Field>::SHAPE.to_string()),
         line("BTreeSet<String>", <BTreeSet<String> as Field>::SHAPE.to_string()),
         line("BTreeMap<String, u32>", <BTreeMap<String, u32> as Field>::SHAPE.to_string()),
+        line("Conflicted<u32>", <Multi as Rule<Conflicted<u32>>>::SHAPE.to_string()),
+        line("Pending<u32>", <Manual as Rule<Pending<u32>>>::SHAPE.to_string()),
     ]);
+    let ordered = <Ordered as Rule<Replayed<Till, u32>>>::SHAPE;
+    holds(&[format!("| `Replayed<Till, u32>` | `{ordered}`, its events |")]);
+    holds(&[format!("| `Vec<u32>` | `list u32` | {} |", rules(&of_collections!(Vec<u32>)))]);
+    let bytes = rules(&of_collections!(Vec<u8>));
+    holds(&[format!("| `Vec<u8>` | `list u8`, written as bytes | {bytes} |")]);
 }
 
 /// The guide says that the order is that of the Rust type, which for texts is that of their bytes.
