@@ -4,6 +4,7 @@ mod corruption;
 mod counter;
 mod delivery;
 mod extreme;
+mod list;
 mod lww;
 mod map;
 mod naive;
@@ -99,6 +100,25 @@ fn conflicts<F, R: Rule<F>>(state: &R::State) -> Vec<AnyConflict> {
     let mut found = Conflicts::new(&aggregate);
     R::conflicts(state, &mut OpenConflicts::of_field("field", &R::LAW, &mut found));
     found.into_open()
+}
+
+/// Operations as somebody receives them: each after all that its author had seen.
+fn in_some_order<O: Clone>(made: &[(O, Moment)], picks: &[u8]) -> Vec<(O, Moment)> {
+    let (mut waiting, mut seen) = (made.to_vec(), VectorClock::new());
+    let mut picks = picks.iter().cycle();
+    let mut order = Vec::new();
+    while !waiting.is_empty() {
+        let is_ready = |(_, at): &(O, Moment)| {
+            seen.get(&at.dot.replica) + 1 == at.dot.seq
+                && at.context.iter().all(|dot| seen.contains(dot))
+        };
+        let ready: Vec<_> = (0..waiting.len()).filter(|place| is_ready(&waiting[*place])).collect();
+        let pick = usize::from(*picks.next().unwrap()) % ready.len();
+        let (op, at) = waiting.remove(ready[pick]);
+        seen.advance(at.dot).unwrap();
+        order.push((op, at));
+    }
+    order
 }
 
 /// A state's bytes, as field 1.

@@ -63,6 +63,31 @@ fn any_other_byte_of_these_states_is_refused_or_is_the_only_form_of_another() {
     damaged(&joined.state);
 }
 
+#[test]
+fn any_other_byte_of_a_text_or_a_list_is_refused_or_is_the_only_form_of_another() {
+    let mut text = Merged::<String, Text>::new();
+    let mut list = Merged::<Vec<u8>, List>::new();
+    for (seq, at) in [(1, 0), (2, 2), (3, 1)] {
+        let now = moment(ANN, seq, seq, &[]);
+        let place = text.state.0.place_at(at, Some(now.dot)).unwrap();
+        text.fold(TextOp::Inserted { text: "ab".to_owned(), place }, &now);
+        let place = list.state.place_at(at, Some(now.dot)).unwrap();
+        list.fold(ListOp::Inserted { values: vec![7, 8], place }, &now);
+    }
+    for (author, seen) in [(ANN, [(BOB, 0)]), (BOB, [(ANN, 3)])] {
+        let now = moment(author, 4, 4, &seen);
+        let ranges = text.state.0.ranges(2..3, Some(now.dot)).remove(0);
+        text.fold(TextOp::Deleted { ranges }, &now);
+        let item = list.state.name_at(0).unwrap();
+        list.fold(ListOp::Set { item, value: author }, &now);
+    }
+    let now = moment(BOB, 5, 5, &[(ANN, 4)]);
+    let (item, place) = (list.state.name_at(1), list.state.place_at(4, Some(now.dot)));
+    list.fold(ListOp::Moved { item: item.unwrap(), place: place.unwrap() }, &now);
+    damaged(&text.state);
+    damaged(&list.state);
+}
+
 fn damaged<S: MergeState>(state: &S) {
     let bytes = bytes(state);
     for at in 0..bytes.len() {

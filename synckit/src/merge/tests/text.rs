@@ -244,18 +244,7 @@ fn played(steps: &[(u8, u8, u8, u8)], hostile: bool) -> Vec<(TextOp, Moment)> {
 
 fn delivered(made: &[(TextOp, Moment)], picks: &[u8]) -> Body {
     let mut body = Body::new();
-    let mut waiting: Vec<_> = made.to_vec();
-    let mut seen = VectorClock::new();
-    let mut picks = picks.iter().cycle();
-    while !waiting.is_empty() {
-        let ready = |(_, at): &(TextOp, Moment)| {
-            seen.get(&at.dot.replica) + 1 == at.dot.seq
-                && at.context.iter().all(|dot| seen.contains(dot))
-        };
-        let ready: Vec<_> = (0..waiting.len()).filter(|place| ready(&waiting[*place])).collect();
-        let pick = usize::from(*picks.next().unwrap()) % ready.len();
-        let (op, at) = waiting.remove(ready[pick]);
-        seen.advance(at.dot).unwrap();
+    for (op, at) in in_some_order(made, picks) {
         body.fold(op, &at);
     }
     body
