@@ -4,6 +4,7 @@ mod rules {
     mod conflicts;
     mod edits;
     mod first_write;
+    mod forged;
     mod laws;
     mod life;
     mod lists;
