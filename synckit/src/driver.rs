@@ -341,6 +341,6 @@ async fn drain(receiver: &mut dyn FrameReceiver, mut writing: Tasks<()>) {
 }
 
 /// Waits until the session is to end, also because nobody is left who could say so.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -1,5 +1,7 @@
 //! The error of replicas and hubs.
 
+use std::time::Duration;
+
 use crate::envelope::MetadataError;
 use crate::event::{DecodeError, EncodeError};
 use crate::failure::{Failure, failure};
@@ -35,6 +37,12 @@ pub enum ErrorKind {
     /// The replica or hub was closed. Open it again.
     #[error("it was closed; open it again")]
     Closed,
+    /// The sync was not done by its deadline. What was acknowledged by then is kept: sync again.
+    #[error("it was not done within {limit:?}; what was acknowledged is kept, sync again")]
+    DeadlinePassed {
+        /// The time that it was given.
+        limit: Duration,
+    },
     /// The aggregate is deleted. Create it again with `Replica::upsert` or `Edit::create`, if it is to
     /// be there.
     #[error("the aggregate is deleted; create it again with `upsert` or `Edit::create`")]
@@ -80,6 +88,7 @@ impl ErrorKind {
         match self {
             Self::Busy => "sync.busy",
             Self::Closed => "closed",
+            Self::DeadlinePassed { .. } => "sync.deadline_passed",
             Self::Deleted => "edit.deleted",
             Self::EditTooLarge(_) => "edit.too_large",
             Self::Invalid(_) => "value.invalid",
@@ -99,9 +108,12 @@ impl ErrorKind {
     pub const fn is_retryable(&self) -> bool {
         match self {
             // Addresses become free, and entropy arrives while programs run.
-            Self::Busy | Self::Listen | Self::NotLoaded | Self::Randomness | Self::SpaceInUse => {
-                true
-            }
+            Self::Busy
+            | Self::DeadlinePassed { .. }
+            | Self::Listen
+            | Self::NotLoaded
+            | Self::Randomness
+            | Self::SpaceInUse => true,
             Self::Closed
             | Self::Deleted
             | Self::EditTooLarge(_)

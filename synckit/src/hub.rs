@@ -24,7 +24,7 @@ use crate::lease::OpenedBy;
 use crate::platform::{self, WallClock};
 use crate::ruling::Governor;
 use crate::store::EventStore;
-use crate::sync::{Config, Progress, Role, Until};
+use crate::sync::{Config, Direction, Progress, Role, Until};
 use crate::transport::{Acceptor, ChannelListener, Connection, TransportError, TransportErrorKind};
 
 mod builder;
@@ -200,8 +200,7 @@ impl Served {
             wall: self.clock.now(),
             nonce,
             until: Until::Stopped,
-            sends: true,
-            receives: true,
+            direction: Direction::Both,
             fingerprint: None,
         })
     }

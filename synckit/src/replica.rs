@@ -8,7 +8,10 @@ mod explain;
 mod history;
 mod link;
 mod once;
+mod options;
+mod peers;
 mod rejected;
+mod sync;
 mod transaction;
 mod undo;
 mod watchers;
@@ -24,8 +27,10 @@ pub use conflicts::{Conflict, ConflictWatch, ConflictingWrite};
 pub use edit::Edited;
 pub use explain::{Contribution, EXPLAINED_EVENTS_MAX, Explained, Explanation};
 pub use history::{AsOf, HistoryEvent};
-pub use link::{Link, LinkState, LinkStatus, LinkTrouble, SyncReport};
+pub use link::{Link, LinkState, LinkStatus, LinkTrouble, Pace};
+pub use options::{LinkOptions, Rhythm, SyncOptions};
 pub use rejected::{Rejected, RejectedScope, Rejections};
+pub use sync::SyncReport;
 pub use transaction::{TRANSACTION_AGGREGATES_MAX, Transaction};
 pub use undo::{NotUndone, NotUndoneReason, Undo};
 
@@ -41,7 +46,7 @@ use crate::replica_core::{Census, Input, ReplicaCore, Stored};
 use crate::ruling::is_control;
 use crate::store::{CheckpointMark, EventStore, LIST_ROWS_MAX};
 use engine::{Engine, Shared};
-use link::Peers;
+use peers::Peers;
 use watchers::WatchedChanges;
 
 /// A replica of one space: typed aggregates over a store of its own.

@@ -31,5 +31,7 @@ mod violation;
 
 pub use backoff::Backoff;
 pub use frame::Frame;
-pub use session::{Config, Effect, Input, Now, Progress, Recollection, Role, Session, Until};
+pub use session::{
+    Config, Direction, Effect, Input, Now, Progress, Recollection, Role, Session, Until,
+};
 pub use violation::{SessionError, Violation};

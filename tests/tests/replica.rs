@@ -4,6 +4,7 @@ mod replica {
     mod accidents;
     mod edits;
     mod files;
+    mod links;
     mod live;
     mod once;
     mod panics;

@@ -1,45 +1,22 @@
-//! Syncing with a peer: once, or for as long as the link lives.
+//! Links: what keeps a replica in sync with a peer for as long as it lives.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+mod pace;
+mod upkeep;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::Replica;
+use super::options::{LinkOptions, Rhythm};
+use super::{Replica, SyncReport};
 use crate::clock::UnixMillis;
-use crate::driver::{Driven, Driver};
 use crate::error::{Error, ErrorKind};
-use crate::gate::Gate;
-use crate::platform::{self, Stopwatch};
-use crate::sync::frame::GoodbyeCode;
-use crate::sync::{Backoff, Config, Progress, Role, SessionError, Until};
-use crate::transport::{IntoTransport, Transport};
-
-/// Closing a replica waits this long for its syncs to end.
-const END_WITHIN: Duration = Duration::from_secs(5);
-
-/// Most transports that are kept for the next sync with their peers.
-const TRANSPORTS_MAX: usize = 8;
-
-/// The result of one sync.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-#[non_exhaustive]
-pub struct SyncReport {
-    /// Events sent and acknowledged: durable at the peer.
-    pub pushed: u64,
-    /// Events received that were new here: durable, and folded.
-    pub pulled: u64,
-    /// Bytes of events sent.
-    pub bytes_pushed: u64,
-    /// Bytes of events received.
-    pub bytes_pulled: u64,
-    /// From before the connection was opened until everything was folded.
-    pub took: Duration,
-    /// Milliseconds by which the peer's wall clock is ahead of this machine's; negative if behind.
-    pub peer_clock_ahead_ms: i64,
-}
+use crate::platform;
+use crate::sync::Progress;
+use crate::transport::IntoTransport;
+pub use pace::Pace;
+use upkeep::Upkeep;
 
 /// The state of a link.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,6 +28,11 @@ pub enum LinkState {
     CatchingUp,
     /// Caught up: what happens on either side is exchanged at once.
     Live,
+    /// Not connected until the next sync is due.
+    Idle {
+        /// The length of the pause; `None` until [`Link::sync_now`] asks.
+        pause: Option<Duration>,
+    },
     /// Waiting before the next attempt, after so many failures in a row.
     Waiting {
         /// Failures in a row.
@@ -58,6 +40,8 @@ pub enum LinkState {
         /// The length of the pause.
         pause: Duration,
     },
+    /// Not connected until [`Link::resume`].
+    Paused,
     /// Ended by the application.
     Ended,
 }
@@ -70,21 +54,29 @@ pub struct LinkStatus {
     pub state: LinkState,
     /// The progress of the session under way, or of the last one.
     pub progress: Progress,
+    /// The pace of the session under way, while it catches up.
+    pub pace: Option<Pace>,
     /// Sessions begun so far.
     pub sessions: u64,
-    /// The trouble that keeps it from being live; `None` once it is live again.
+    /// The last sync that was completed, of a link that does not stay connected.
+    pub last: Option<SyncReport>,
+    /// The trouble that keeps it from being in sync; `None` once it is again.
     pub trouble: Option<LinkTrouble>,
+    /// The calls of [`Link::sync_now`] that have been answered.
+    answered: u64,
 }
 
-/// Trouble that keeps a link from being live. The link goes on trying.
+/// Trouble that keeps a link from being in sync. Unless it syncs on demand, the link goes on trying.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct LinkTrouble {
     /// The last error with its causes: what went wrong, and what to do.
     pub error: String,
+    /// The error's [code](crate::docs::errors).
+    pub code: &'static str,
     /// True when trying again may succeed without anyone doing anything. The link tries either way.
     pub is_retryable: bool,
-    /// When the link was last live, or when it was made if it never was, by this machine's clock.
+    /// When the link was last in sync, or when it was made if it never was, by this machine's clock.
     pub since: UnixMillis,
     /// This machine's clock when `error` happened: compare it with the times that the error names
     /// when clocks are the matter.
@@ -95,63 +87,20 @@ pub struct LinkTrouble {
 #[derive(Debug)]
 pub struct Link {
     status: watch::Receiver<LinkStatus>,
+    wishes: watch::Sender<Wishes>,
     stop: Arc<watch::Sender<bool>>,
     task: platform::Task<()>,
 }
 
-/// The peers that a replica is syncing with, by address: one sync at a time with each.
-#[derive(Clone, Debug)]
-pub(super) struct Peers(Arc<watch::Sender<ActiveSyncs>>, Arc<Mutex<Transports>>);
-
-/// Transports that were used, the last one last: they may keep something open.
-type Transports = VecDeque<Arc<dyn Transport>>;
-type ActiveSyncs = BTreeMap<String, Arc<watch::Sender<bool>>>;
-
-/// The sync with one peer; another may begin when it is dropped.
-#[derive(Debug)]
-struct ActiveSync {
-    peers: Peers,
-    address: String,
-    stop: Arc<watch::Sender<bool>>,
+/// The application's wishes of a link.
+#[derive(Clone, Copy, Default, Debug)]
+struct Wishes {
+    paused: bool,
+    /// Calls of [`Link::sync_now`].
+    asked: u64,
 }
 
 impl Replica {
-    /// Syncs with a peer until each side holds what the other held when the sync began.
-    ///
-    /// When this returns, what was sent is durable at the peer, and what was received is durable
-    /// here and folded. Cancelling it leaves both sides sound; the next sync goes on where this
-    /// one was.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Transport`] when the peer cannot be reached, [`ErrorKind::Session`] when the
-    /// session fails, [`ErrorKind::Store`] when the local store does, [`ErrorKind::Busy`] while
-    /// another sync with this address is under way. [`Error::is_retryable`] tells whether
-    /// trying again may help.
-    pub async fn sync_once(&self, peer: impl IntoTransport) -> Result<SyncReport, Error> {
-        self.check_open("sync")?;
-        let begun = Stopwatch::start();
-        let transport = self.peers.used_before(peer.into_transport()?);
-        let active = self.peers.enter(transport.address())?;
-        let progress = watch::Sender::new(Progress::default());
-        let Driven { progress, result } =
-            self.session(transport.as_ref(), Until::CaughtUp, progress, &active).await?;
-        result?;
-        if !progress.caught_up {
-            let message = "it left before both sides were caught up".to_owned();
-            let error = SessionError::PeerEnded { code: GoodbyeCode::Done, message };
-            return Err(Error::session(transport.address(), error));
-        }
-        self.catch_up().await?;
-        Ok(SyncReport {
-            pushed: progress.events_sent,
-            pulled: progress.events_received,
-            bytes_pushed: progress.bytes_sent,
-            bytes_pulled: progress.bytes_received,
-            took: begun.elapsed(),
-            peer_clock_ahead_ms: progress.peer_clock_ahead_ms.unwrap_or_default(),
-        })
-    }
-
     /// Keeps in sync with a peer: begins at once, stays live, and connects again with back-off
     /// whatever ended the session. Works until the link is dropped or ended, or the replica is
     /// closed; [`Link::status`] tells what is wrong meanwhile, since when, and what to do.
@@ -160,127 +109,39 @@ impl Replica {
     /// When the address is malformed, [`ErrorKind::Busy`] while another sync with it is under way,
     /// or [`ErrorKind::Closed`].
     pub fn connect(&self, peer: impl IntoTransport) -> Result<Link, Error> {
+        self.connect_with(peer, LinkOptions::new())
+    }
+
+    /// Keeps in sync with a peer in one direction, now and then, or on demand.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use synckit::replica::{Link, LinkOptions, Rhythm};
+    ///
+    /// # fn connect(replica: synckit::Replica) -> Result<Link, synckit::Error> {
+    /// let hourly = LinkOptions::new().rhythm(Rhythm::Every(Duration::from_secs(3_600)));
+    /// let link = replica.connect_with("http://hub.example:7700", hourly)?;
+    /// # Ok(link)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Replica::connect`].
+    pub fn connect_with(
+        &self,
+        peer: impl IntoTransport,
+        options: LinkOptions,
+    ) -> Result<Link, Error> {
         self.check_open("sync")?;
         let transport = peer.into_transport()?;
         let active = self.peers.enter(transport.address())?;
         let stop = Arc::clone(&active.stop);
-        let (updates, status) = watch::channel(LinkStatus {
-            state: LinkState::Connecting,
-            progress: Progress::default(),
-            sessions: 0,
-            trouble: None,
-        });
-        let replica = self.clone();
-        let task =
-            platform::spawn(async move { replica.keep_in_sync(transport, active, updates).await });
-        Ok(Link { status, stop, task })
-    }
-
-    async fn keep_in_sync(
-        self,
-        transport: Arc<dyn Transport>,
-        active: ActiveSync,
-        updates: watch::Sender<LinkStatus>,
-    ) {
-        let mut backoff = Backoff::default();
-        let mut stopped = active.stop.subscribe();
-        let mut since = self.running.clock.now();
-        while !*active.stop.borrow() {
-            updates.send_modify(|status| {
-                status.state = LinkState::Connecting;
-                status.sessions += 1;
-            });
-            let outcome =
-                self.live_session(transport.as_ref(), &active, &updates, &mut backoff).await;
-            if *active.stop.borrow() {
-                break;
-            }
-            let at = self.running.clock.now();
-            if updates.borrow().state == LinkState::Live {
-                since = at;
-            }
-            // A peer that ends a session in good order is tried again like one that was lost.
-            let pause = backoff.failed(random());
-            let failures = backoff.failures();
-            updates.send_modify(|status| {
-                status.state = LinkState::Waiting { failures, pause };
-                if let Err(error) = outcome {
-                    let is_retryable = error.is_retryable();
-                    let error = format!("{error:#}");
-                    status.trouble = Some(LinkTrouble { error, is_retryable, since, at });
-                }
-            });
-            tokio::select! {
-                () = platform::sleep(pause) => {}
-                _ = stopped.wait_for(|stop| *stop) => {}
-            }
-        }
-        updates.send_modify(|status| status.state = LinkState::Ended);
-    }
-
-    async fn live_session(
-        &self,
-        transport: &dyn Transport,
-        active: &ActiveSync,
-        updates: &watch::Sender<LinkStatus>,
-        backoff: &mut Backoff,
-    ) -> Result<(), Error> {
-        let progress = watch::Sender::new(Progress::default());
-        let mut steps = progress.subscribe();
-        let session = self.session(transport, Until::Stopped, progress, active);
-        tokio::pin!(session);
-        loop {
-            tokio::select! {
-                driven = &mut session => return driven?.result,
-                Ok(()) = steps.changed() => {
-                    let progress = *steps.borrow_and_update();
-                    if progress.caught_up {
-                        backoff.succeeded();
-                    }
-                    updates.send_modify(|status| status.advance(progress));
-                }
-            }
-        }
-    }
-
-    /// One session with a peer. The outer error means that there was none.
-    async fn session(
-        &self,
-        transport: &dyn Transport,
-        until: Until,
-        progress: watch::Sender<Progress>,
-        active: &ActiveSync,
-    ) -> Result<Driven, Error> {
-        let mut stop = active.stop.subscribe();
-        let connection = tokio::select! {
-            connection = transport.connect() => connection?,
-            _ = stop.wait_for(|stop| *stop) => {
-                let attempted = format!("connect to {}", transport.address());
-                return Err(Error::new(attempted, ErrorKind::Closed));
-            }
-        };
-        let store = Arc::clone(&self.running.store);
-        let config = Config {
-            role: Role::Initiator(self.running.space.clone()),
-            key: store.key(),
-            wall: self.running.clock.now(),
-            nonce: nonce()?,
-            until,
-            sends: true,
-            receives: true,
-            fingerprint: Some(self.registry.fingerprint()),
-        };
-        let driver = Driver {
-            gate: Arc::new(Gate::open(Arc::clone(&store))),
-            store,
-            budget: self.running.budget.clone(),
-            clock: self.running.clock.clone(),
-            peer: transport.address().to_owned(),
-            mends: false,
-            progress,
-            stop,
-        };
-        Ok(driver.run(config, connection).await)
+        let (updates, status) = watch::channel(LinkStatus::begun(options.rhythm));
+        let wishes = watch::Sender::new(Wishes::default());
+        let upkeep =
+            Upkeep::new(self.clone(), transport, active, options, wishes.subscribe(), updates);
+        let task = platform::spawn(upkeep.run());
+        Ok(Link { status, wishes, stop, task })
     }
 }
 
@@ -296,6 +157,42 @@ impl Link {
         // An error says that the link has ended: the last status tells how.
         let _ = self.status.wait_for(|status| wanted(status)).await;
         self.status.borrow().clone()
+    }
+
+    /// Waits until the status is another one than this method, or [`wait_for`](Link::wait_for), returned
+    /// last; `None` when the link has ended and that was shown. A status that is replaced before
+    /// anybody looks is passed over. Cancellation-safe.
+    pub async fn changed(&mut self) -> Option<LinkStatus> {
+        self.status.changed().await.ok()?;
+        Some(self.status.borrow_and_update().clone())
+    }
+
+    /// Syncs now: cuts a pause short, and asks a link on demand for its next sync. Call it when a
+    /// person asks, or when the system says that a network is there again.
+    ///
+    /// Waits until the attempt has ended and returns the status then: a sync that succeeded has left
+    /// no [`trouble`](LinkStatus::trouble). When this is cancelled, the sync goes on. Of a link that
+    /// is live this returns at once; of a paused one when it has been resumed.
+    pub async fn sync_now(&self) -> LinkStatus {
+        let mut asked = 0;
+        self.wishes.send_modify(|wishes| {
+            wishes.asked += 1;
+            asked = wishes.asked;
+        });
+        let mut status = self.status.clone();
+        // An error says that the link has ended: the last status tells how.
+        let _ = status.wait_for(|status| status.answered >= asked).await;
+        self.status()
+    }
+
+    /// Disconnects once what was received is committed, and stays so until [`resume`](Link::resume).
+    pub fn pause(&self) {
+        self.wishes.send_modify(|wishes| wishes.paused = true);
+    }
+
+    /// Ends a pause: connects at once, or when asked if it syncs on demand.
+    pub fn resume(&self) {
+        self.wishes.send_modify(|wishes| wishes.paused = false);
     }
 
     /// Ends the link once what was received is committed.
@@ -315,79 +212,19 @@ impl Drop for Link {
 }
 
 impl LinkStatus {
-    fn advance(&mut self, progress: Progress) {
-        self.progress = progress;
-        self.state = if progress.caught_up {
-            self.trouble = None;
-            LinkState::Live
-        } else {
-            LinkState::CatchingUp
+    fn begun(rhythm: Rhythm) -> Self {
+        let state = match rhythm {
+            Rhythm::OnDemand => LinkState::Idle { pause: None },
+            Rhythm::Live | Rhythm::Every(_) => LinkState::Connecting,
         };
-    }
-}
-
-impl Default for Peers {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(ActiveSyncs::new())), Arc::default())
-    }
-}
-
-impl Peers {
-    fn enter(&self, address: &str) -> Result<ActiveSync, Error> {
-        let stop = Arc::new(watch::Sender::new(false));
-        let entered = self.0.send_if_modified(|active| match active.entry(address.to_owned()) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(Arc::clone(&stop));
-                true
-            }
-            Entry::Occupied(_) => false,
-        });
-        if !entered {
-            return Err(Error::new(format!("sync with {address}"), ErrorKind::Busy));
+        Self {
+            state,
+            progress: Progress::default(),
+            pace: None,
+            sessions: 0,
+            last: None,
+            trouble: None,
+            answered: 0,
         }
-        Ok(ActiveSync { peers: self.clone(), address: address.to_owned(), stop })
     }
-
-    /// The transport that was used before in place of this one, if there is one.
-    fn used_before(&self, transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
-        let mut used = self.1.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = used.iter().position(|before| before.stands_for(&*transport));
-        let before = place.and_then(|place| used.remove(place)).unwrap_or(transport);
-        if before.stands_for(&*before) {
-            if used.len() == TRANSPORTS_MAX {
-                used.pop_front();
-            }
-            used.push_back(Arc::clone(&before));
-        }
-        before
-    }
-
-    /// Ends all syncs and waits until they have ended, but not without end: a sync that nobody polls
-    /// cannot end.
-    pub(super) async fn end_all(&self) {
-        self.1.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        for stop in self.0.borrow().values() {
-            stop.send_replace(true);
-        }
-        let mut active = self.0.subscribe();
-        let ended = active.wait_for(ActiveSyncs::is_empty);
-        let _ = platform::within(END_WITHIN, ended).await;
-    }
-}
-
-impl Drop for ActiveSync {
-    fn drop(&mut self) {
-        self.peers.0.send_modify(|active| {
-            active.remove(&self.address);
-        });
-    }
-}
-
-fn nonce() -> Result<[u8; 32], Error> {
-    platform::random().map_err(|error| Error::randomness("begin a session", error))
-}
-
-/// Random enough to keep replicas from waiting in step.
-fn random() -> u64 {
-    platform::random().map_or(0, u64::from_le_bytes)
 }

@@ -21,7 +21,7 @@ use crate::clock::UnixMillis;
 use crate::id::{Position, SpaceId};
 use crate::key;
 use crate::log::{Cursor, Page, Refusal};
-pub use config::{Config, Now, Role, Until};
+pub use config::{Config, Direction, Now, Role, Until};
 pub use exchange::{Effect, Input, Progress, Recollection};
 use streams::{Stopping, Streams};
 
@@ -233,9 +233,10 @@ impl Session {
             return Err(Violation::BadSignature { replica: peer.replica }.into());
         }
         let from = known.cursor.unwrap_or(Cursor::START);
-        let receives = self.config.receives && peer.sends;
+        let receives = self.config.direction.receives() && peer.sends;
         let receiver = receives.then(|| Receiver::new(peer.space.clone(), from, start.head));
-        let sender = (self.config.sends && peer.receives).then(|| Sender::new(known.head));
+        let sender =
+            (self.config.direction.sends() && peer.receives).then(|| Sender::new(known.head));
         let (peer_cursor, ask) = match start.resume {
             Resume::After(cursor) => (cursor, Effect::Check(cursor)),
             Resume::Frontier(commits) => (Cursor::START, Effect::Cover(commits)),
@@ -457,9 +458,10 @@ impl Session {
     }
 
     fn hello(&self, space: SpaceId) -> Greeting {
-        let Config { key, nonce, wall, sends, receives, fingerprint, .. } = &self.config;
+        let Config { key, nonce, wall, direction, fingerprint, .. } = &self.config;
+        let (sends, receives) = (direction.sends(), direction.receives());
         let hello = Hello::new(key.id(), space, *nonce, *wall);
-        Hello { sends: *sends, receives: *receives, fingerprint: *fingerprint, ..hello }.into()
+        Hello { sends, receives, fingerprint: *fingerprint, ..hello }.into()
     }
 
     /// The text that this side signs (`ours`), or that the peer has signed.

@@ -1,5 +1,7 @@
 //! A transport inside one process: for tests, and for replicas and hubs that live together.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
@@ -16,13 +18,23 @@ const BACKLOG_MAX: usize = 64;
 /// A transport and the listener that its connections arrive at.
 pub fn channel() -> (ChannelTransport, ChannelListener) {
     let (connections, accepted) = mpsc::channel(BACKLOG_MAX);
-    (ChannelTransport { connections }, ChannelListener { accepted })
+    let address = "channel".into();
+    (ChannelTransport { address, connections }, ChannelListener { accepted })
 }
 
 /// Connects to a [`ChannelListener`].
 #[derive(Clone, Debug)]
 pub struct ChannelTransport {
+    address: Arc<str>,
     connections: mpsc::Sender<Connection>,
+}
+
+impl ChannelTransport {
+    /// The same under another address than `channel`: a replica has one sync at a time with each.
+    #[must_use]
+    pub fn named(self, address: &str) -> Self {
+        Self { address: address.into(), ..self }
+    }
 }
 
 /// Accepts the connections of a [`ChannelTransport`].
@@ -42,7 +54,7 @@ impl ChannelListener {
 #[async_trait]
 impl Transport for ChannelTransport {
     fn address(&self) -> &str {
-        "channel"
+        &self.address
     }
 
     async fn connect(&self) -> Result<Connection, TransportError> {

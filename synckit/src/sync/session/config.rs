@@ -26,6 +26,31 @@ pub enum Until {
     Stopped,
 }
 
+/// The direction in which a session exchanges logs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Direction {
+    /// Both ways.
+    #[default]
+    Both,
+    /// To the peer only: it is given what it lacks.
+    Push,
+    /// From the peer only: what it holds is fetched.
+    Pull,
+}
+
+impl Direction {
+    /// True if this side sends its log.
+    pub const fn sends(self) -> bool {
+        matches!(self, Self::Both | Self::Push)
+    }
+
+    /// True if this side receives the other's log.
+    pub const fn receives(self) -> bool {
+        matches!(self, Self::Both | Self::Pull)
+    }
+}
+
 /// Configuration of a session.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -40,10 +65,8 @@ pub struct Config {
     pub nonce: [u8; 32],
     /// When it is finished.
     pub until: Until,
-    /// True if this side sends its log.
-    pub sends: bool,
-    /// True if this side receives the other's log.
-    pub receives: bool,
+    /// The direction in which logs are exchanged.
+    pub direction: Direction,
     /// The fingerprint of this side's schemas, if it has any.
     pub fingerprint: Option<[u8; 32]>,
 }
@@ -51,8 +74,8 @@ pub struct Config {
 impl Config {
     /// A session that sends and receives until both sides are caught up.
     pub const fn new(role: Role, key: ReplicaKey, wall: UnixMillis, nonce: [u8; 32]) -> Self {
-        let (until, sends, receives) = (Until::CaughtUp, true, true);
-        Self { role, key, wall, nonce, until, sends, receives, fingerprint: None }
+        let (until, direction) = (Until::CaughtUp, Direction::Both);
+        Self { role, key, wall, nonce, until, direction, fingerprint: None }
     }
 }
 

@@ -12,6 +12,7 @@ use super::seat::{
 };
 use crate::envelope::Context;
 use crate::id::Position;
+use crate::sync::Direction;
 use crate::sync::frame::{Frame, FrameKind};
 use crate::sync::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
 
@@ -128,7 +129,9 @@ fn a_log_of_tiny_blocks_is_cut_into_frames_that_the_peer_takes() {
 #[test]
 fn the_receiving_side_alone_may_send_nothing() {
     let (mut ann, mut bob) =
-        streaming_with(with_notes("ann", 2), with_notes("bob", 3), |_, bob| bob.sends = false);
+        streaming_with(with_notes("ann", 2), with_notes("bob", 3), |_, bob| {
+            bob.direction = Direction::Pull
+        });
     settle(&mut ann, &mut bob);
     assert_eq!((ann.ledger.head(), bob.ledger.head()), (Position(2), Position(5)));
     assert_eq!(bob.loads, []);
@@ -137,7 +140,9 @@ fn the_receiving_side_alone_may_send_nothing() {
 #[test]
 fn push_only_sends_and_takes_nothing() {
     let (mut ann, mut bob) =
-        streaming_with(with_notes("ann", 2), with_notes("bob", 3), |ann, _| ann.receives = false);
+        streaming_with(with_notes("ann", 2), with_notes("bob", 3), |ann, _| {
+            ann.direction = Direction::Push
+        });
     settle(&mut ann, &mut bob);
     assert_eq!((ann.ledger.head(), bob.ledger.head()), (Position(2), Position(5)));
     assert_eq!(bob.loads, [], "the other side does not even read its log");
@@ -146,7 +151,9 @@ fn push_only_sends_and_takes_nothing() {
 #[test]
 fn pull_only_takes_and_sends_nothing() {
     let (mut ann, mut bob) =
-        streaming_with(with_notes("ann", 2), with_notes("bob", 3), |ann, _| ann.sends = false);
+        streaming_with(with_notes("ann", 2), with_notes("bob", 3), |ann, _| {
+            ann.direction = Direction::Pull
+        });
     settle(&mut ann, &mut bob);
     assert_eq!((ann.ledger.head(), bob.ledger.head()), (Position(5), Position(3)));
     assert_eq!(ann.loads, []);

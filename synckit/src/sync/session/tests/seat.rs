@@ -14,7 +14,9 @@ use crate::envelope::Context;
 use crate::id::Position;
 use crate::log::{Cursor, Digest};
 use crate::sync::frame::{Ack, Events, Frame, FrameKind, GoodbyeCode, Resume};
-use crate::sync::{Config, Effect, Input, Now, Role, Session, SessionError, Until, Violation};
+use crate::sync::{
+    Config, Direction, Effect, Input, Now, Role, Session, SessionError, Until, Violation,
+};
 
 /// A store and its session.
 pub(super) struct Seat {
@@ -303,8 +305,7 @@ fn config(ledger: &Ledger, role: Role) -> Config {
         wall: noon(),
         key: ledger.key.clone(),
         until: Until::Stopped,
-        sends: true,
-        receives: true,
+        direction: Direction::Both,
         fingerprint: None,
     }
 }

@@ -13,7 +13,7 @@ use crate::block::BlockError;
 use crate::id::{Position, SpaceId};
 use crate::sync::frame::{Events, Frame, FrameKind, Holds, Rewind};
 use crate::sync::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
-use crate::sync::{Config, Violation};
+use crate::sync::{Config, Direction, Violation};
 
 #[test]
 fn a_peer_that_ignores_the_window_is_cut_off_before_it_costs_more_memory() {
@@ -96,7 +96,7 @@ fn a_log_does_not_reach_beyond_its_head() {
 
 #[test]
 fn frames_of_a_direction_that_was_not_agreed_are_out_of_turn() {
-    let one_way = |ann: &mut Config, _: &mut Config| ann.sends = false;
+    let one_way = |ann: &mut Config, _: &mut Config| ann.direction = Direction::Pull;
     let (mut ann, mut bob) = streaming_with(with_notes("ann", 1), with_notes("bob", 1), one_way);
     let unasked = part(&ann, 0..1);
     let phase = "while logs are exchanged";

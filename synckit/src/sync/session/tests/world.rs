@@ -35,7 +35,7 @@ use super::seat::noon;
 use crate::clock::UnixMillis;
 use crate::id::Position;
 use crate::key;
-use crate::sync::{Config, Input, Now, Role, Session, Until};
+use crate::sync::{Config, Direction, Input, Now, Role, Session, Until};
 
 pub(super) use self::plan::Bug;
 
@@ -421,7 +421,11 @@ impl World {
         let live = if self.healed { plan.live } else { self.rng.per_mille(600) };
         let until = if live { Until::Stopped } else { Until::CaughtUp };
         let one_way = !self.healed && self.rng.per_mille(self.plan.one_way_per_mille);
-        let sends = !one_way || self.rng.per_mille(500);
+        let direction = match one_way {
+            false => Direction::Both,
+            true if self.rng.per_mille(500) => Direction::Push,
+            true => Direction::Pull,
+        };
         let ledger = &self.nodes[node].ledger;
         let config = Config {
             role: if side == 0 { Role::Initiator(ledger.space.clone()) } else { Role::Acceptor },
@@ -429,8 +433,7 @@ impl World {
             wall: self.wall(node),
             nonce: self.rng.bytes32(),
             until,
-            sends,
-            receives: !one_way || !sends,
+            direction,
             fingerprint: None,
         };
         End {

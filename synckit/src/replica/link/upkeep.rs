@@ -1,0 +1,261 @@
+//! The task behind a link: syncs when that is due, and waits in between.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::pace::Meter;
+use super::{LinkState, LinkStatus, LinkTrouble, Wishes};
+use crate::clock::UnixMillis;
+use crate::driver::{Driven, stopped};
+use crate::error::Error;
+use crate::platform::{self, Stopwatch};
+use crate::replica::options::{LinkOptions, Rhythm};
+use crate::replica::peers::ActiveSync;
+use crate::replica::{Replica, SyncReport};
+use crate::sync::{Backoff, Progress, Until};
+use crate::transport::Transport;
+
+/// The shortest interval between syncs.
+const INTERVAL_LEAST: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    replica: Replica,
+    transport: Arc<dyn Transport>,
+    active: ActiveSync,
+    options: LinkOptions,
+    stopped: watch::Receiver<bool>,
+    wishes: watch::Receiver<Wishes>,
+    updates: watch::Sender<LinkStatus>,
+    backoff: Backoff,
+    /// When the link was last in sync, or was made.
+    since: UnixMillis,
+}
+
+/// When the next sync begins, unless it is asked for before.
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    Now,
+    After(Duration),
+    WhenAsked,
+}
+
+/// The end of an attempt to sync.
+enum Attempt {
+    /// The connection of a live link is gone.
+    Left(Result<(), Error>),
+    /// Both sides are caught up, or the error that came before.
+    Done(Result<SyncReport, Error>),
+}
+
+impl Upkeep {
+    pub(super) fn new(
+        replica: Replica,
+        transport: Arc<dyn Transport>,
+        active: ActiveSync,
+        options: LinkOptions,
+        wishes: watch::Receiver<Wishes>,
+        updates: watch::Sender<LinkStatus>,
+    ) -> Self {
+        let since = replica.running.clock.now();
+        let (stopped, backoff) = (active.stop.subscribe(), options.backoff.clone());
+        Self { replica, transport, active, options, stopped, wishes, updates, backoff, since }
+    }
+
+    pub(super) async fn run(mut self) {
+        let mut due = match self.options.rhythm {
+            Rhythm::OnDemand => Due::WhenAsked,
+            Rhythm::Live | Rhythm::Every(_) => Due::Now,
+        };
+        while self.waits_for(due).await {
+            due = self.attempt().await;
+        }
+        self.update(|status| status.state = LinkState::Ended);
+    }
+
+    /// Changes the status, and tells whoever watches it if it is another one then.
+    fn update(&self, change: impl FnOnce(&mut LinkStatus)) {
+        self.updates.send_if_modified(|status| {
+            let before = status.clone();
+            change(status);
+            *status != before
+        });
+    }
+
+    fn is_stopped(&self) -> bool {
+        *self.active.stop.borrow()
+    }
+
+    /// Waits until a sync is to begin; false when none follows.
+    async fn waits_for(&mut self, mut due: Due) -> bool {
+        let waiting = Stopwatch::start();
+        loop {
+            if self.is_stopped() {
+                return false;
+            }
+            let wishes = *self.wishes.borrow_and_update();
+            if wishes.paused {
+                self.update(|status| status.state = LinkState::Paused);
+                due = match self.options.rhythm {
+                    Rhythm::OnDemand => Due::WhenAsked,
+                    Rhythm::Live | Rhythm::Every(_) => Due::Now,
+                };
+            } else if wishes.asked > self.updates.borrow().answered {
+                return true;
+            }
+            let after = match due {
+                _ if wishes.paused => None,
+                Due::Now => return true,
+                Due::After(pause) if pause <= waiting.elapsed() => return true,
+                Due::After(pause) => Some(pause),
+                Due::WhenAsked => {
+                    let idle = LinkState::Idle { pause: None };
+                    self.update(|status| status.state = idle);
+                    None
+                }
+            };
+            tokio::select! {
+                () = waiting.reaches(after) => {}
+                () = stopped(&mut self.stopped) => {}
+                Ok(()) = self.wishes.changed() => {}
+            }
+        }
+    }
+
+    /// Syncs, and tells how that went; when the next sync is due.
+    async fn attempt(&mut self) -> Due {
+        let asked = self.wishes.borrow().asked;
+        self.update(|status| {
+            status.state = LinkState::Connecting;
+            status.sessions += 1;
+        });
+        let outcome = self.session().await;
+        if self.is_stopped() || self.wishes.borrow().paused {
+            return Due::Now;
+        }
+        let at = self.replica.running.clock.now();
+        let due = match outcome {
+            Attempt::Done(Ok(report)) => self.succeeded(report, at),
+            Attempt::Done(Err(error)) => self.failed(Some(&error), at),
+            // A peer that ends a live session in good order is tried again like one that was lost.
+            Attempt::Left(left) => self.failed(left.err().as_ref(), at),
+        };
+        self.update(|status| status.answered = asked.max(status.answered));
+        due
+    }
+
+    fn succeeded(&mut self, report: SyncReport, at: UnixMillis) -> Due {
+        self.backoff.succeeded();
+        self.since = at;
+        let pause = match self.options.rhythm {
+            Rhythm::Every(interval) => Some(interval.max(INTERVAL_LEAST)),
+            Rhythm::Live | Rhythm::OnDemand => None,
+        };
+        self.update(|status| {
+            status.state = LinkState::Idle { pause };
+            (status.last, status.trouble, status.pace) = (Some(report), None, None);
+        });
+        pause.map_or(Due::WhenAsked, Due::After)
+    }
+
+    fn failed(&mut self, error: Option<&Error>, at: UnixMillis) -> Due {
+        if self.updates.borrow().state == LinkState::Live {
+            self.since = at;
+        }
+        let pause = self.backoff.failed(random());
+        let (state, due) = match self.options.rhythm {
+            Rhythm::OnDemand => (LinkState::Idle { pause: None }, Due::WhenAsked),
+            Rhythm::Live => (self.waiting(pause), Due::After(pause)),
+            Rhythm::Every(interval) => {
+                let pause = pause.min(interval.max(INTERVAL_LEAST));
+                (self.waiting(pause), Due::After(pause))
+            }
+        };
+        let since = self.since;
+        self.update(|status| {
+            (status.state, status.pace) = (state, None);
+            if let Some(error) = error {
+                let (code, is_retryable) = (error.code(), error.is_retryable());
+                let error = format!("{error:#}");
+                status.trouble = Some(LinkTrouble { error, code, is_retryable, since, at });
+            }
+        });
+        due
+    }
+
+    const fn waiting(&self, pause: Duration) -> LinkState {
+        LinkState::Waiting { failures: self.backoff.failures(), pause }
+    }
+
+    /// One session, which ends when the application pauses or ends the link.
+    async fn session(&mut self) -> Attempt {
+        let begun = Stopwatch::start();
+        let until = match self.options.rhythm {
+            Rhythm::Live => Until::Stopped,
+            Rhythm::Every(_) | Rhythm::OnDemand => Until::CaughtUp,
+        };
+        let (progress, stop) = (watch::Sender::new(Progress::default()), watch::Sender::new(false));
+        let mut steps = progress.subscribe();
+        let plan = (self.options.direction, until);
+        let (replica, transport) = (self.replica.clone(), Arc::clone(&self.transport));
+        let session = replica.session(transport.as_ref(), plan, progress, stop.subscribe());
+        tokio::pin!(session);
+        let mut meter = Meter::default();
+        let driven = loop {
+            tokio::select! {
+                driven = &mut session => break driven,
+                Ok(()) = steps.changed() => {
+                    let progress = *steps.borrow_and_update();
+                    let pace = meter.note(begun.elapsed(), &progress);
+                    self.advance(progress, until, pace);
+                }
+                () = stopped(&mut self.stopped), if !*stop.borrow() => {
+                    stop.send_replace(true);
+                }
+                Ok(()) = self.wishes.changed() => {
+                    let wishes = *self.wishes.borrow_and_update();
+                    if wishes.paused {
+                        stop.send_replace(true);
+                    }
+                    self.update(|status| {
+                        if status.state == LinkState::Live {
+                            status.answered = wishes.asked;
+                        }
+                    });
+                }
+            }
+        };
+        match (driven, until) {
+            (Ok(driven), Until::CaughtUp) => {
+                Attempt::Done(replica.report(transport.as_ref(), begun, driven).await)
+            }
+            (Ok(Driven { result, .. }), Until::Stopped) => Attempt::Left(result),
+            (Err(error), _) => Attempt::Left(Err(error)),
+        }
+    }
+
+    /// Tells how far the session under way has come.
+    fn advance(&mut self, progress: Progress, until: Until, pace: Option<super::Pace>) {
+        let is_live = progress.caught_up && until == Until::Stopped;
+        if is_live {
+            self.backoff.succeeded();
+        }
+        let asked = self.wishes.borrow().asked;
+        self.update(|status| {
+            status.progress = progress;
+            if is_live {
+                (status.state, status.pace, status.trouble) = (LinkState::Live, None, None);
+                status.answered = asked;
+            } else {
+                (status.state, status.pace) = (LinkState::CatchingUp, pace);
+            }
+        });
+    }
+}
+
+/// Random enough to keep replicas from waiting in step.
+fn random() -> u64 {
+    platform::random().map_or(0, u64::from_le_bytes)
+}
