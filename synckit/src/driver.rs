@@ -17,7 +17,7 @@ use crate::gate::{Gate, Passed};
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Cursor, Source};
 use crate::platform::{self, Stopwatch, Tasks, WallClock};
-use crate::store::{Append, Batch, EventStore, StoreError, StoreErrorKind};
+use crate::store::{Acknowledged, Append, Batch, EventStore, StoreError, StoreErrorKind};
 use crate::sync::{
     Config, Effect, Frame, Input, Now, Progress, Recollection, Session, SessionError,
 };
@@ -122,20 +122,32 @@ impl Conversation {
                 // A session may end with a commit of its cursor under way; reads are of no use any
                 // more.
                 while self.commits.join_next().await.is_some() {}
+                self.tell_progress();
                 return result;
             }
             if let Some(after) = self.load.take_if(|_| self.outbox.is_empty()) {
                 self.load(after);
             }
-            self.driver.progress.send_if_modified(|progress| {
-                let before = std::mem::replace(progress, self.session.progress());
-                before != *progress
-            });
+            self.tell_progress();
             let input = self.next_input(receiver, frames).await;
             if let Some(input) = input {
                 self.session.handle(self.now(), input);
                 self.share.shrink_to(self.session.uncommitted_memory());
             }
+        }
+    }
+
+    /// Tells how far the session has come, and the store what the peer holds of its log.
+    fn tell_progress(&mut self) {
+        let mut acknowledged = None;
+        self.driver.progress.send_if_modified(|progress| {
+            let before = std::mem::replace(progress, self.session.progress());
+            acknowledged = progress.acknowledged.filter(|now| before.acknowledged != Some(*now));
+            before != *progress
+        });
+        if let (Some(through), Some(peer)) = (acknowledged, self.session.peer()) {
+            let ack = Acknowledged { through, is_hub: peer.fingerprint.is_none() };
+            self.driver.store.acknowledged(&peer.space, peer.replica, ack);
         }
     }
 

@@ -4,12 +4,14 @@ mod builder;
 mod conflicts;
 mod edit;
 mod engine;
+mod events;
 mod explain;
 mod history;
 mod link;
 mod once;
 mod options;
 mod peers;
+mod pending;
 mod rejected;
 mod sync;
 mod transaction;
@@ -25,12 +27,14 @@ pub use crate::replica_core::COMMIT_EVENTS_MAX;
 pub use builder::ReplicaBuilder;
 pub use conflicts::{Conflict, ConflictWatch, ConflictingWrite};
 pub use edit::Edited;
+pub use events::{REPLICA_EVENTS_MAX, ReplicaEvent, ReplicaEvents};
 pub use explain::{Contribution, EXPLAINED_EVENTS_MAX, Explained, Explanation};
 pub use history::{AsOf, HistoryEvent};
-pub use link::{Link, LinkState, LinkStatus, LinkTrouble, Pace};
+pub use link::{Link, LinkState, LinkStatus, Pace};
 pub use options::{LinkOptions, Rhythm, SyncOptions};
+pub use pending::{PeerStatus, PendingWatch, Reach};
 pub use rejected::{Rejected, RejectedScope, Rejections};
-pub use sync::SyncReport;
+pub use sync::{SyncReport, SyncTrouble};
 pub use transaction::{TRANSACTION_AGGREGATES_MAX, Transaction};
 pub use undo::{NotUndone, NotUndoneReason, Undo};
 
@@ -106,6 +110,8 @@ pub struct ReplicaStatus {
     pub own_events: u64,
     /// Replicas that wrote them.
     pub replicas: usize,
+    /// Own events that no peer has acknowledged: see [`Replica::pending`].
+    pub pending: u64,
     /// Open conflicts: [`Replica::all_conflicts`] lists them.
     pub conflicts: u64,
     /// Aggregates that are deleted. [`Replica::list`] leaves them out.
@@ -329,6 +335,7 @@ impl Replica {
         Ok(ReplicaStatus {
             events: store.head(space).await?,
             own_events: own.map(|branch| branch.head.seq).max().unwrap_or(0),
+            pending: self.pending().await?,
             replicas: branches.authors().len(),
             forks: branches.forks(),
             earlier_keys: store.earlier_keys(),

@@ -284,6 +284,11 @@ impl Rulings {
         changed
     }
 
+    /// The number of commits that hubs have refused.
+    pub fn refused(&self) -> u64 {
+        self.refused.len() as u64
+    }
+
     /// True when a hub has refused the commit.
     pub fn refuses(&self, commit: &CommitId) -> bool {
         self.refused.contains(commit)

@@ -11,8 +11,8 @@
 //! - `encoding`, `seal`, `identity`: what stands in rows, byte for byte;
 //! - `view`: which rows answer a question, and what they say;
 //! - `ledger`, `locate`, `space`: admission, and what is remembered of spaces;
-//! - `queue`, `watch`, `tail`, `cursors`: group commit, waking readers, and what is known without
-//!   reading rows;
+//! - `queue`, `watch`, `tail`, `cursors`, `acks`: group commit, waking readers, and what is known
+//!   without reading rows;
 //! - `left`, `rewrite`, `report`: what was read out of a damaged file, and waits for what it follows;
 //! - `memory`, `redb`: back ends.
 
@@ -25,6 +25,7 @@ use crate::failure::{Failure, failure};
 use crate::id::{AggregateId, Position, ReplicaId, SpaceId};
 use crate::log::{Cap, Cursor, LogBlock, Refusal};
 
+mod acks;
 mod cursors;
 mod encoding;
 mod event_store;
@@ -48,6 +49,7 @@ mod view;
 mod watch;
 
 pub use crate::log::Append;
+pub(crate) use acks::Acknowledged;
 pub use event_store::{Claim, EventStore};
 #[cfg(feature = "testing")]
 pub use identity::ENTROPY_LEN;

@@ -8,6 +8,7 @@ mod replica {
     mod live;
     mod once;
     mod panics;
+    mod pending;
     mod pruned;
     mod support;
     mod sync;

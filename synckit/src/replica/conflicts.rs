@@ -255,7 +255,7 @@ impl Replica {
         open: Vec<AnyConflict>,
     ) -> Result<Vec<Conflict<A>>, Error> {
         let writes = open.iter().flat_map(|it| it.winner.iter().chain(&it.losers));
-        let events = self.events::<A>(writes.map(|write| write.dot).collect()).await?;
+        let events = self.history_events::<A>(writes.map(|write| write.dot).collect()).await?;
         let told = open.into_iter().filter_map(|conflict| {
             let field = key_of::<A>(&conflict)?;
             let AnyConflict { aggregate, entry, rule, winner, losers, .. } = conflict;
@@ -271,7 +271,7 @@ impl Replica {
     }
 
     /// Events, by their identity in merging, as the histories of their aggregates tell them.
-    async fn events<A: Aggregate>(
+    async fn history_events<A: Aggregate>(
         &self,
         wanted: BTreeSet<Dot>,
     ) -> Result<BTreeMap<Dot, Arc<HistoryEvent<A>>>, Error> {

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
+use super::events::{Announcer, Standing};
 use super::transaction::TRANSACTION_AGGREGATES_MAX;
 use super::watchers::Watchers;
 use crate::block::Block;
@@ -36,6 +38,7 @@ pub(super) struct Shared {
     /// Memory for what its sessions receive.
     pub(super) budget: Budget,
     pub(super) watchers: Watchers,
+    pub(super) announcer: Announcer,
     core: RwLock<ReplicaCore>,
     begun: Stopwatch,
     /// Those who wait for the core.
@@ -86,6 +89,7 @@ impl Shared {
             clock,
             budget: Budget::new(UNCOMMITTED_BYTES_MAX),
             watchers: Watchers::default(),
+            announcer: Announcer::default(),
             core: RwLock::new(core),
             begun: Stopwatch::start(),
             waiting: Mutex::default(),
@@ -263,6 +267,8 @@ pub(super) struct Engine {
     commit_trouble: Answer,
     read_trouble: Answer,
     save_trouble: Answer,
+    /// As they were told last.
+    standing: Option<Standing>,
 }
 
 /// The outcome of an effect.
@@ -277,6 +283,7 @@ impl Engine {
             commit_trouble: Ok(()),
             read_trouble: Ok(()),
             save_trouble: Ok(()),
+            standing: None,
         }
     }
 
@@ -292,7 +299,7 @@ impl Engine {
                 shared.answer(closing, &stored.and(released));
                 return shared.end();
             }
-            let deadline = shared.core().deadline();
+            let deadline = self.announce();
             tokio::select! {
                 Some(done) = self.tasks.join_next() => match done {
                     Ok(Ok(input)) => shared.tell(input),
@@ -306,6 +313,17 @@ impl Engine {
                 () = shared.begun.reaches(deadline) => shared.tell(Input::DeadlinePassed),
             }
         }
+    }
+
+    /// Tells what has happened since the last time. Gives the core's deadline.
+    fn announce(&mut self) -> Option<Duration> {
+        let core = self.shared.core();
+        let (now, deadline) = (Standing::of(&core), core.deadline());
+        drop(core);
+        if let Some(before) = self.standing.replace(now.clone()) {
+            now.since(&before).into_iter().for_each(|event| self.shared.announcer.tell(event));
+        }
+        deadline
     }
 
     /// Carries out an effect; who waits for the end when it was the last one.

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::Replica;
 use super::options::{LinkOptions, Rhythm};
-use super::{Replica, SyncReport};
+use super::sync::{SyncReport, SyncTrouble};
 use crate::clock::UnixMillis;
 use crate::error::{Error, ErrorKind};
 use crate::platform;
@@ -60,27 +61,13 @@ pub struct LinkStatus {
     pub sessions: u64,
     /// The last sync that was completed, of a link that does not stay connected.
     pub last: Option<SyncReport>,
-    /// The trouble that keeps it from being in sync; `None` once it is again.
-    pub trouble: Option<LinkTrouble>,
+    /// This machine's clock when the link was last in sync, or was made.
+    pub in_sync_at: UnixMillis,
+    /// The trouble that has kept it from being in sync since then; `None` once it is again. Unless it
+    /// syncs on demand, the link goes on trying, also when that seems to be of no use.
+    pub trouble: Option<SyncTrouble>,
     /// The calls of [`Link::sync_now`] that have been answered.
     answered: u64,
-}
-
-/// Trouble that keeps a link from being in sync. Unless it syncs on demand, the link goes on trying.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct LinkTrouble {
-    /// The last error with its causes: what went wrong, and what to do.
-    pub error: String,
-    /// The error's [code](crate::docs::errors).
-    pub code: &'static str,
-    /// True when trying again may succeed without anyone doing anything. The link tries either way.
-    pub is_retryable: bool,
-    /// When the link was last in sync, or when it was made if it never was, by this machine's clock.
-    pub since: UnixMillis,
-    /// This machine's clock when `error` happened: compare it with the times that the error names
-    /// when clocks are the matter.
-    pub at: UnixMillis,
 }
 
 /// A link that keeps a replica in sync with a peer. Dropping it ends it.
@@ -136,7 +123,8 @@ impl Replica {
         let transport = peer.into_transport()?;
         let active = self.peers.enter(transport.address())?;
         let stop = Arc::clone(&active.stop);
-        let (updates, status) = watch::channel(LinkStatus::begun(options.rhythm));
+        let (updates, status) =
+            watch::channel(LinkStatus::begun(options.rhythm, self.running.clock.now()));
         let wishes = watch::Sender::new(Wishes::default());
         let upkeep =
             Upkeep::new(self.clone(), transport, active, options, wishes.subscribe(), updates);
@@ -212,7 +200,7 @@ impl Drop for Link {
 }
 
 impl LinkStatus {
-    fn begun(rhythm: Rhythm) -> Self {
+    fn begun(rhythm: Rhythm, in_sync_at: UnixMillis) -> Self {
         let state = match rhythm {
             Rhythm::OnDemand => LinkState::Idle { pause: None },
             Rhythm::Live | Rhythm::Every(_) => LinkState::Connecting,
@@ -223,6 +211,7 @@ impl LinkStatus {
             pace: None,
             sessions: 0,
             last: None,
+            in_sync_at,
             trouble: None,
             answered: 0,
         }

@@ -1,12 +1,15 @@
 //! Syncing with a peer once.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::Replica;
+use super::events::{Announcer, ReplicaEvent, Standing};
 use super::options::SyncOptions;
+use crate::clock::UnixMillis;
 use crate::driver::{Driven, Driver, stopped};
 use crate::error::{Error, ErrorKind};
 use crate::gate::Gate;
@@ -19,7 +22,7 @@ use crate::transport::{IntoTransport, Transport};
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub struct SyncReport {
-    /// Events sent and acknowledged: durable at the peer.
+    /// Events sent; of a sync that succeeded, acknowledged: durable at the peer.
     pub pushed: u64,
     /// Events received that were new here: durable, and folded.
     pub pulled: u64,
@@ -31,6 +34,27 @@ pub struct SyncReport {
     pub took: Duration,
     /// Milliseconds by which the peer's wall clock is ahead of this machine's; negative if behind.
     pub peer_clock_ahead_ms: i64,
+    /// Open conflicts of the replica after it, wherever they came from.
+    pub conflicts: u64,
+    /// Events that the replica has parked since it was opened.
+    pub parked: u64,
+    /// Commits that hubs have refused, as far as the replica knows after it.
+    pub refused: u64,
+}
+
+/// Trouble that ended a session, or kept it from beginning.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct SyncTrouble {
+    /// The error with its causes: what went wrong, and what to do.
+    pub error: String,
+    /// The error's [code](crate::docs::errors).
+    pub code: &'static str,
+    /// True when trying again may succeed without anyone doing anything.
+    pub is_retryable: bool,
+    /// This machine's clock when it happened: compare it with the times that the error names when
+    /// clocks are the matter.
+    pub at: UnixMillis,
 }
 
 impl Replica {
@@ -88,41 +112,57 @@ impl Replica {
         transport: &dyn Transport,
         direction: Direction,
     ) -> Result<SyncReport, Error> {
-        let begun = Stopwatch::start();
         let active = self.peers.enter(transport.address())?;
         let progress = watch::Sender::new(Progress::default());
         let plan = (direction, Until::CaughtUp);
-        let driven = self.session(transport, plan, progress, active.stop.subscribe()).await?;
-        self.report(transport, begun, driven).await
+        self.session(transport, plan, progress, active.stop.subscribe()).await
     }
 
-    /// What came of a session that was to end when both sides were caught up. Returns once all of it
-    /// is folded.
-    pub(super) async fn report(
+    /// One session with a peer, from opening the connection until what it brought is folded. Tells
+    /// whoever listens how it went.
+    pub(super) async fn session(
         &self,
         transport: &dyn Transport,
-        begun: Stopwatch,
-        Driven { progress, result }: Driven,
+        plan: (Direction, Until),
+        progress: watch::Sender<Progress>,
+        stop: watch::Receiver<bool>,
     ) -> Result<SyncReport, Error> {
-        result?;
-        if !progress.caught_up {
-            let message = "it left before both sides were caught up".to_owned();
-            let error = SessionError::PeerEnded { code: GoodbyeCode::Done, message };
-            return Err(Error::session(transport.address(), error));
+        let begun = Stopwatch::start();
+        let (announcer, address) = (&self.running.announcer, transport.address().to_owned());
+        let mut milestones =
+            Milestones { announcer, address: &address, connected: false, caught_up: false };
+        let steps = progress.subscribe();
+        let driven = tokio::select! {
+            driven = self.drive(transport, plan, progress, stop) => driven,
+            never = milestones.watch(steps) => match never {},
+        };
+        let (progress, ended) = match driven {
+            Ok(Driven { progress, result }) => (progress, result),
+            Err(error) => (Progress::default(), Err(error)),
+        };
+        milestones.note(&progress);
+        let left = plan.1 == Until::CaughtUp && !progress.caught_up;
+        let mut ended = match ended {
+            Ok(()) if left => {
+                let message = "it left before both sides were caught up".to_owned();
+                let error = SessionError::PeerEnded { code: GoodbyeCode::Done, message };
+                Err(Error::session(&address, error))
+            }
+            ended => ended,
+        };
+        if progress.peer.is_some() {
+            let written = self.store().write_acks(self.space()).await.map_err(Error::from);
+            ended = ended.and(written).and(self.catch_up().await);
         }
-        self.catch_up().await?;
-        Ok(SyncReport {
-            pushed: progress.events_sent,
-            pulled: progress.events_received,
-            bytes_pushed: progress.bytes_sent,
-            bytes_pulled: progress.bytes_received,
-            took: begun.elapsed(),
-            peer_clock_ahead_ms: progress.peer_clock_ahead_ms.unwrap_or_default(),
-        })
+        let report = SyncReport::of(&progress, begun.elapsed());
+        let report = Standing::of(&self.running.core()).complete(report);
+        let trouble = ended.as_ref().err();
+        let trouble = trouble.map(|error| SyncTrouble::of(error, self.running.clock.now()));
+        announcer.tell(ReplicaEvent::SessionEnded { address, report, trouble });
+        ended.map(|()| report)
     }
 
-    /// One session with a peer. The outer error means that there was none.
-    pub(super) async fn session(
+    async fn drive(
         &self,
         transport: &dyn Transport,
         (direction, until): (Direction, Until),
@@ -157,6 +197,58 @@ impl Replica {
             stop,
         };
         Ok(driver.run(config, connection).await)
+    }
+}
+
+/// The milestones of a session under way, each told once.
+struct Milestones<'a> {
+    announcer: &'a Announcer,
+    address: &'a str,
+    connected: bool,
+    caught_up: bool,
+}
+
+impl Milestones<'_> {
+    /// Tells each as it is reached.
+    async fn watch(&mut self, mut steps: watch::Receiver<Progress>) -> Infallible {
+        while steps.changed().await.is_ok() {
+            let progress = *steps.borrow_and_update();
+            self.note(&progress);
+        }
+        std::future::pending().await
+    }
+
+    fn note(&mut self, progress: &Progress) {
+        let (Some(peer), address) = (progress.peer, self.address) else { return };
+        if !std::mem::replace(&mut self.connected, true) {
+            let address = address.to_owned();
+            self.announcer.tell(ReplicaEvent::Connected { address, peer });
+        }
+        if progress.caught_up && !std::mem::replace(&mut self.caught_up, true) {
+            let address = address.to_owned();
+            self.announcer.tell(ReplicaEvent::CaughtUp { address, peer });
+        }
+    }
+}
+
+impl SyncReport {
+    fn of(progress: &Progress, took: Duration) -> Self {
+        Self {
+            pushed: progress.events_sent,
+            pulled: progress.events_received,
+            bytes_pushed: progress.bytes_sent,
+            bytes_pulled: progress.bytes_received,
+            took,
+            peer_clock_ahead_ms: progress.peer_clock_ahead_ms.unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+}
+
+impl SyncTrouble {
+    pub(super) fn of(error: &Error, at: UnixMillis) -> Self {
+        let (code, is_retryable) = (error.code(), error.is_retryable());
+        Self { error: format!("{error:#}"), code, is_retryable, at }
     }
 }
 

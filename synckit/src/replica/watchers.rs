@@ -12,7 +12,10 @@ const SWEEP_LEAST: usize = 64;
 
 /// The aggregates that are watched. Takes memory for those only.
 #[derive(Debug, Default)]
-pub(super) struct Watchers(Mutex<Watched>);
+pub(super) struct Watchers {
+    watched: Mutex<Watched>,
+    closed: watch::Sender<bool>,
+}
 
 #[derive(Debug, Default)]
 struct Watched {
@@ -22,7 +25,18 @@ struct Watched {
     /// The number of aggregates at which forgotten ones are looked for: twice as many as were left
     /// the last time, so that looking costs each subscription the same.
     sweep_at: usize,
-    closed: bool,
+}
+
+/// Waits for the end of a replica.
+#[derive(Debug)]
+pub(super) struct ReplicaEnd(watch::Receiver<bool>);
+
+impl ReplicaEnd {
+    /// Returns once no more changes follow.
+    pub(super) async fn wait(&mut self) {
+        // An error says that the replica is gone.
+        let _ = self.0.wait_for(|closed| *closed).await;
+    }
 }
 
 /// Changes as somebody sees them who looks now and then.
@@ -64,7 +78,7 @@ impl Watchers {
     /// Sees every change of an aggregate from here on; `None` once there are no more.
     pub(super) fn subscribe(&self, aggregate: &AggregateId) -> Option<WatchedChanges> {
         let mut watched = self.lock();
-        if watched.closed {
+        if self.are_closed() {
             return None;
         }
         if watched.by_aggregate.len() >= watched.sweep_at.max(SWEEP_LEAST) {
@@ -79,7 +93,7 @@ impl Watchers {
     /// Sees every change of open conflicts from here on; `None` once there are no more.
     pub(super) fn subscribe_to_conflicts(&self) -> Option<WatchedChanges> {
         let watched = self.lock();
-        (!watched.closed).then(|| WatchedChanges::of(watched.disputes.subscribe()))
+        (!self.are_closed()).then(|| WatchedChanges::of(watched.disputes.subscribe()))
     }
 
     /// Aggregates have changed. `disputes` counts the changes of those with open conflicts.
@@ -97,17 +111,22 @@ impl Watchers {
     /// No more changes follow.
     pub(super) fn close(&self) {
         let mut watched = self.lock();
-        watched.closed = true;
+        self.closed.send_replace(true);
         watched.by_aggregate.clear();
         watched.disputes = watch::Sender::default();
     }
 
+    /// Waits until no more changes follow.
+    pub(super) fn closing(&self) -> ReplicaEnd {
+        ReplicaEnd(self.closed.subscribe())
+    }
+
     /// True when no more changes follow.
     pub(super) fn are_closed(&self) -> bool {
-        self.lock().closed
+        *self.closed.borrow()
     }
 
     fn lock(&self) -> MutexGuard<'_, Watched> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

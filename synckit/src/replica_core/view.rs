@@ -4,7 +4,7 @@ use super::ReplicaCore;
 use super::states::Tally;
 use crate::conflict::AnyConflict;
 use crate::event::DecodeError;
-use crate::id::{AggregateId, Key, Name, Position};
+use crate::id::{AggregateId, Key, Name, Position, ReplicaId};
 use crate::registry::State;
 use crate::ruling::Rulings;
 
@@ -76,6 +76,16 @@ impl ReplicaCore {
     /// The rulings of hubs, as far as the log is folded.
     pub(crate) const fn rulings(&self) -> &Rulings {
         &self.rulings
+    }
+
+    /// The number of forks known.
+    pub(crate) const fn forks(&self) -> u32 {
+        self.forks
+    }
+
+    /// The id that edits are made under.
+    pub(crate) fn author(&self) -> ReplicaId {
+        self.edits.author()
     }
 
     /// Counts of what folding met.

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use super::CheckpointMark;
+use super::acks::Acknowledged;
 use super::rows::{KeyRange, Row, Table};
 use super::seal::{Damage, unseal};
 use crate::block::{BLOCK_CHECKSUM_LEN, BLOCK_MAGIC, Block};
@@ -81,6 +82,10 @@ impl SpaceNumber {
         self.key(&[peer.as_bytes()])
     }
 
+    pub(super) fn ack(self, peer: &ReplicaId) -> Vec<u8> {
+        self.cursor(peer)
+    }
+
     /// The prefix of the rows that say where an aggregate's events are.
     pub(super) fn history(self, aggregate: &AggregateId) -> Vec<u8> {
         let mut hasher = blake3::Hasher::new_keyed(b"synckit 2026 index of aggregates");
@@ -148,6 +153,9 @@ pub(super) fn read_number(content: &Bytes) -> Result<u32, Damage> {
     fixed(content, int32)
 }
 
+/// Most keys that a store remembers to have had before. What it wrote under older ones was synced long
+/// ago.
+pub(super) const EARLIER_KEYS_MAX: usize = 256;
 /// Length of what tells a store's file from others.
 pub(super) const FILE_ID_LEN: usize = 16;
 
@@ -156,21 +164,29 @@ pub(super) const FILE_ID_LEN: usize = 16;
 pub(super) struct IdentityRow {
     /// Drawn when the file was made: tells whether a file that is opened again is the same.
     pub(super) file: [u8; FILE_ID_LEN],
+    pub(super) seed: [u8; ReplicaKey::SEED_LEN],
     /// The number of keys that the store had before.
     pub(super) earlier: u32,
-    pub(super) seed: [u8; ReplicaKey::SEED_LEN],
+    /// The last of them, the latest one last: at most [`EARLIER_KEYS_MAX`].
+    pub(super) before: Vec<ReplicaId>,
 }
 
 impl IdentityRow {
     pub(super) fn read(content: &Bytes) -> Result<Self, Damage> {
         fixed(content, |input| {
-            let (file, earlier) = (input.array()?, int32(input)?);
-            Ok(Self { file, earlier, seed: input.array()? })
+            let (file, earlier, seed) = (input.array()?, int32(input)?, input.array()?);
+            let mut before = Vec::new();
+            while !input.is_empty() {
+                before.push(ReplicaId::from_bytes(input.array()?));
+            }
+            Ok(Self { file, seed, earlier, before })
         })
     }
 
     pub(super) fn write(&self) -> Vec<u8> {
-        [&self.file[..], &self.earlier.to_be_bytes(), &self.seed].concat()
+        let mut content = [&self.file[..], &self.earlier.to_be_bytes(), &self.seed].concat();
+        self.before.iter().for_each(|key| content.extend_from_slice(key.as_bytes()));
+        content
     }
 }
 
@@ -348,6 +364,18 @@ pub(super) fn write_cursor(cursor: &Cursor) -> Vec<u8> {
     [&cursor.position.0.to_be_bytes()[..], cursor.digest.as_bytes()].concat()
 }
 
+/// The acknowledgement of a peer: how far it holds the log, and whether it is a hub.
+pub(super) fn read_ack(content: &Bytes) -> Result<Acknowledged, Damage> {
+    fixed(content, |input| {
+        let through = Position(int64(input)?);
+        Ok(Acknowledged { through, is_hub: input.array()? == [1] })
+    })
+}
+
+pub(super) fn write_ack(ack: &Acknowledged) -> Vec<u8> {
+    [&ack.through.0.to_be_bytes()[..], &[u8::from(ack.is_hub)]].concat()
+}
+
 /// The part of a block's row that stands before the block: how many runs and anchors there are, the
 /// digest behind the block, and where runs and anchors belong.
 pub(super) fn write_place(log: &LogBlock) -> Vec<u8> {
@@ -441,6 +469,20 @@ fn read_block(key: &[u8], content: &Bytes) -> Result<LogBlock, Damage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn acknowledgements_and_earlier_keys_keep_their_form() {
+        let ack = Acknowledged { through: Position(258), is_hub: true };
+        let written = write_ack(&ack);
+        assert_eq!(written, [0, 0, 0, 0, 0, 0, 1, 2, 1]);
+        assert_eq!(read_ack(&written.into()).unwrap(), ack);
+        let before = [3, 4].map(|byte| ReplicaId::from_bytes([byte; ReplicaId::LEN])).to_vec();
+        let row = IdentityRow { file: [1; FILE_ID_LEN], seed: [2; 32], earlier: 9, before };
+        let expected = [&[1; 16][..], &[0, 0, 0, 9], &[2; 32], &[3; 32], &[4; 32]].concat();
+        assert_eq!(row.write(), expected);
+        let read = IdentityRow::read(&expected.into()).unwrap();
+        assert_eq!((read.earlier, read.before), (9, row.before));
+    }
 
     #[test]
     fn the_index_of_a_part_of_a_log_keeps_its_form() {

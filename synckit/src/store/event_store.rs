@@ -1,5 +1,6 @@
 //! The open store: what replicas, hubs and sessions hold.
 
+mod acks;
 mod history;
 mod rulings;
 
@@ -94,7 +95,8 @@ impl EventStore {
     /// Opens a fresh store in memory with a given identity and key seed, for tests that must repeat
     /// exactly.
     pub fn in_memory_as(seed: &[u8; ReplicaKey::SEED_LEN]) -> Self {
-        Self::made_in_memory(IdentityRow { file: [0; FILE_ID_LEN], earlier: 0, seed: *seed })
+        let (file, seed) = ([0; FILE_ID_LEN], *seed);
+        Self::made_in_memory(IdentityRow { file, seed, earlier: 0, before: Vec::new() })
     }
 
     fn made_in_memory(made: IdentityRow) -> Self {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::encoding::{FILE_ID_LEN, IdentityRow, meta, only, read_number};
+use super::encoding::{EARLIER_KEYS_MAX, FILE_ID_LEN, IdentityRow, meta, only, read_number};
 use super::rows::{Change, Guard, Read, Row, Table, WriteSet};
 use super::seal::{Damage, sealed};
 use super::{StoreError, StoreErrorKind};
@@ -19,7 +19,7 @@ pub(super) fn from_entropy(entropy: &[u8; ENTROPY_LEN]) -> IdentityRow {
     let (mut file, mut seed) = ([0; FILE_ID_LEN], [0; ReplicaKey::SEED_LEN]);
     file.copy_from_slice(&entropy[..FILE_ID_LEN]);
     seed.copy_from_slice(&entropy[FILE_ID_LEN..]);
-    IdentityRow { file, earlier: 0, seed }
+    IdentityRow { file, seed, earlier: 0, before: Vec::new() }
 }
 
 /// The first write to empty tables.
@@ -41,7 +41,10 @@ pub(super) fn founding(identity: &IdentityRow) -> WriteSet {
 impl IdentityRow {
     /// The same store with another key.
     pub(super) fn with_key(&self, seed: [u8; ReplicaKey::SEED_LEN]) -> Self {
-        Self { file: self.file, earlier: self.earlier.saturating_add(1), seed }
+        let own = ReplicaKey::from_seed(&self.seed).id();
+        let mut before: Vec<_> = self.before.iter().copied().chain([own]).collect();
+        before.drain(..before.len().saturating_sub(EARLIER_KEYS_MAX));
+        Self { file: self.file, seed, earlier: self.earlier.saturating_add(1), before }
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, oneshot};
 
+use super::acks::Acks;
 use super::encoding::{
     IdentityRow, RunRow, SpaceNumber, SpaceRow, meta, only, read_number, space_key, write_branch,
     write_cursor, write_place,
@@ -38,6 +39,7 @@ const ATTEMPTS_MAX: usize = 64;
 pub(super) struct Ledger {
     pub(super) queue: Arc<Queue>,
     pub(super) spaces: Spaces,
+    pub(super) acks: Acks,
     /// Held from giving a space its number to staging it.
     numbering: AsyncMutex<()>,
     /// The key that the store writes under.
@@ -95,6 +97,7 @@ impl Ledger {
         Self {
             queue: Arc::new(Queue::new(rows)),
             spaces: Spaces::default(),
+            acks: Acks::default(),
             numbering: AsyncMutex::new(()),
             keys: Mutex::new(Keys::of(identity)),
             changing: Arc::default(),
@@ -104,6 +107,12 @@ impl Ledger {
     /// The key that the store writes under.
     pub(super) fn key(&self) -> ReplicaKey {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).key.clone()
+    }
+
+    /// The key that the store writes under, and those that it remembers to have had before.
+    pub(super) fn own_keys(&self) -> Vec<ReplicaId> {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.row.before.iter().copied().chain([keys.key.id()]).collect()
     }
 
     /// The number of keys that the store wrote under before.
@@ -381,7 +390,8 @@ impl Ledger {
     /// Waits until everything staged so far is written or has failed, and writes what was kept to be
     /// written later.
     pub(super) async fn settle(&self) {
-        let changes = self.queue.cursors().all_unwritten();
+        let mut changes = self.queue.cursors().all_unwritten();
+        changes.extend(self.acks.take_unwritten(None));
         let _ = self.write_beside(WriteSet { guards: Vec::new(), changes }).await;
     }
 

@@ -9,7 +9,7 @@ use super::{StoreError, view};
 use crate::block::{Block, Commit};
 use crate::branch::{Branch, BranchNo, Branches};
 use crate::chain::{Chain, CommitId};
-use crate::id::Dot;
+use crate::id::{Dot, Position};
 use crate::log::{Answers, LogBlock, Question};
 
 /// Most blocks that are read to name commits in the middle of their runs.
@@ -109,6 +109,33 @@ pub(super) async fn written_through(
         blocks.push(log.block);
     }
     Ok(blocks)
+}
+
+/// The number of a branch's events that stand behind a position of the log. Takes time in the
+/// logarithm of the branch's length.
+pub(super) async fn written_after(
+    rows: &dyn Rows,
+    number: SpaceNumber,
+    branches: &Branches,
+    no: BranchNo,
+    after: Position,
+) -> Result<u64, StoreError> {
+    let Some(branch) = branches.get(no) else { return Ok(0) };
+    // Events up to `before` stand at or before the position; those from `behind` on do not.
+    let (mut before, mut behind) = (branch.base(), branch.head.seq + 1);
+    let mut asked = branch.head.seq;
+    while before + 1 < behind {
+        let found = rows.read(vec![view::run_read(number, no, asked)]).await?;
+        let begins = answer_of(&found).first().map_or(Ok(0), |row| last_number(&row.key))?;
+        let run = view::run(number, no, asked, answer_of(&found))?;
+        if run.start == RunRow::PRUNED || run.start < after.0 {
+            before = run.last_seq;
+        } else {
+            behind = begins;
+        }
+        asked = before + (behind - before) / 2;
+    }
+    Ok(branch.head.seq - before)
 }
 
 /// The blocks that hold events, each block once, in log order. An event that is not held has none, nor

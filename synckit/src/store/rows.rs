@@ -121,7 +121,9 @@ pub enum Table {
     Cursors,
     /// Materialized states of aggregates.
     States,
-    /// The names of spaces. Numbers 7 and 8 are not used.
+    /// Acknowledgements of peers: how far they hold logs.
+    Acks,
+    /// The names of spaces. Number 8 is not used.
     Names = 9,
     /// Blocks in which hubs rule.
     Control,
@@ -137,7 +139,7 @@ pub enum Table {
 
 impl Table {
     /// All tables, by number.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Meta,
         Self::Spaces,
         Self::Log,
@@ -145,6 +147,7 @@ impl Table {
         Self::Runs,
         Self::Cursors,
         Self::States,
+        Self::Acks,
         Self::Names,
         Self::Control,
         Self::Left,
@@ -163,6 +166,7 @@ impl Table {
             Self::Runs => "runs",
             Self::Cursors => "cursors",
             Self::States => "states",
+            Self::Acks => "acks",
             Self::Names => "names",
             Self::Control => "control",
             Self::Left => "left",

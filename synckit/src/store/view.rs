@@ -4,18 +4,21 @@
 //! are checked against each other, not only against their seals: blocks must follow one another
 //! without a gap and reach as far as the space's row says, and heads are counted. A row that damage made unfindable is noticed so.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use super::LIST_ROWS_MAX;
+use super::acks::Acknowledged;
 use super::encoding::{
-    RunRow, SpaceNumber, SpaceRow, aggregate_of, content, last_number, only, read_branch,
+    RunRow, SpaceNumber, SpaceRow, aggregate_of, content, last_number, only, read_ack, read_branch,
     read_cursor, read_log, read_position, read_starts, space_key, state_key,
 };
 use super::rows::{KeyRange, Read, Row, Table};
 use super::seal::Damage;
 use crate::block::BLOCK_BYTES_MAX;
 use crate::branch::{BRANCHES_MAX, BranchNo, Branches};
-use crate::id::{AggregateId, Key, Name, Position, SpaceId};
+use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId};
 use crate::log::{Cursor, LogBlock, Page, READ_BYTES_MAX};
 
 /// Most blocks of one page of a log.
@@ -212,6 +215,15 @@ pub(super) fn run(
     };
     let run = RunRow::read(&content(Table::Runs, row)?)?;
     if row.key <= number.run(no, seq) && seq <= run.last_seq { Ok(run) } else { Err(missing) }
+}
+
+/// Acknowledgements of a log, by peer.
+pub(super) fn acks(rows: &[Row]) -> Result<BTreeMap<ReplicaId, Acknowledged>, Damage> {
+    let ack = |row: &Row| {
+        let peer = row.key.last_chunk().ok_or(Damage::new("a key names no peer"))?;
+        Ok((ReplicaId::from_bytes(*peer), read_ack(&content(Table::Acks, row)?)?))
+    };
+    rows.iter().map(ack).collect()
 }
 
 /// The read of all branches of a space.

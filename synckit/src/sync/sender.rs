@@ -29,6 +29,8 @@ pub(super) struct Sender {
     /// The place up to which the peer knows this side to have come.
     told: Position,
     acked: Position,
+    /// The place up to which the peer durably holds this side's log, as far as is known.
+    held: Position,
     head: Position,
     loading: bool,
     watching: bool,
@@ -88,6 +90,7 @@ impl Sender {
             sent: Cursor::START,
             told: Position::START,
             acked: Position::START,
+            held: Position::START,
             head,
             loading: false,
             watching: false,
@@ -102,6 +105,7 @@ impl Sender {
     /// is known, if no events are to come that would.
     pub(super) fn begin_after(&mut self, cursor: Cursor) -> Option<Events> {
         (self.sent, self.told, self.acked) = (cursor, cursor.position, cursor.position);
+        self.held = cursor.position;
         self.ready = true;
         self.head = self.head.max(cursor.position);
         let told = Events { through: cursor, head: self.head, blocks: Vec::new() };
@@ -143,6 +147,17 @@ impl Sender {
     /// The place up to which the peer has acknowledged this side's log.
     pub(super) const fn acknowledged(&self) -> Position {
         self.acked
+    }
+
+    /// The place up to which the peer durably holds this side's log: what it has acknowledged, and what
+    /// needed not be sent. `None` before it is known where to begin.
+    pub(super) fn held(&self) -> Option<Position> {
+        self.ready.then_some(self.held)
+    }
+
+    fn note_held(&mut self) {
+        let held = if self.in_flight.is_empty() { self.sent() } else { self.acked };
+        self.held = self.held.max(held);
     }
 
     /// True if everything up to `target` is sent and acknowledged.
@@ -203,6 +218,7 @@ impl Sender {
         if !blocks.is_empty() || !(more_follows || page.blocks.is_empty() || passed_over == 0) {
             frames.push(self.frame(&blocks));
         }
+        self.note_held();
         frames
     }
 
@@ -233,6 +249,7 @@ impl Sender {
             self.in_flight.pop_front();
             self.in_flight_bytes -= bytes;
         }
+        self.note_held();
         Ok(found > from)
     }
 }

@@ -127,11 +127,13 @@ impl Session {
         let Phase::Streaming(streams) = &self.phase else {
             return Progress { peer_clock_ahead_ms, ..self.final_progress };
         };
+        let peer = self.peer.as_ref().map(|peer| peer.replica);
         let caught_up = self.caught_up;
-        let mut progress = Progress { caught_up, peer_clock_ahead_ms, ..Progress::default() };
+        let mut progress = Progress { peer, caught_up, peer_clock_ahead_ms, ..Progress::default() };
         if let Some(sender) = &streams.sender {
             progress.events_sent = sender.events;
             progress.bytes_sent = sender.bytes;
+            progress.acknowledged = sender.held();
             progress.to_send = sender.head().0.saturating_sub(sender.sent().0);
         }
         if let Some(receiver) = &streams.receiver {

@@ -33,9 +33,9 @@ async fn a_link_outlives_a_hub_that_is_away_and_says_what_is_wrong_meanwhile() {
         drop(listener.accept().await.unwrap());
     }
     let troubled = link.wait_for(|status| status.trouble.is_some()).await;
-    let trouble = troubled.trouble.unwrap();
+    let trouble = troubled.trouble.clone().unwrap();
     assert!(trouble.is_retryable, "{}", trouble.error);
-    assert_eq!((trouble.since.get(), trouble.at.get()), (NOON, NOON));
+    assert_eq!((troubled.in_sync_at.get(), trouble.at.get()), (NOON, NOON));
 
     let hub = Hub::builder().in_memory().unwrap();
     tokio::spawn(async move { hub.serve_channel(listener).await });

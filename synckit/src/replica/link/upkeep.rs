@@ -6,14 +6,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::pace::Meter;
-use super::{LinkState, LinkStatus, LinkTrouble, Wishes};
+use super::{LinkState, LinkStatus, Wishes};
 use crate::clock::UnixMillis;
-use crate::driver::{Driven, stopped};
+use crate::driver::stopped;
 use crate::error::Error;
 use crate::platform::{self, Stopwatch};
+use crate::replica::Replica;
 use crate::replica::options::{LinkOptions, Rhythm};
 use crate::replica::peers::ActiveSync;
-use crate::replica::{Replica, SyncReport};
+use crate::replica::sync::{SyncReport, SyncTrouble};
 use crate::sync::{Backoff, Progress, Until};
 use crate::transport::Transport;
 
@@ -30,8 +31,6 @@ pub(super) struct Upkeep {
     wishes: watch::Receiver<Wishes>,
     updates: watch::Sender<LinkStatus>,
     backoff: Backoff,
-    /// When the link was last in sync, or was made.
-    since: UnixMillis,
 }
 
 /// When the next sync begins, unless it is asked for before.
@@ -40,14 +39,6 @@ enum Due {
     Now,
     After(Duration),
     WhenAsked,
-}
-
-/// The end of an attempt to sync.
-enum Attempt {
-    /// The connection of a live link is gone.
-    Left(Result<(), Error>),
-    /// Both sides are caught up, or the error that came before.
-    Done(Result<SyncReport, Error>),
 }
 
 impl Upkeep {
@@ -59,9 +50,8 @@ impl Upkeep {
         wishes: watch::Receiver<Wishes>,
         updates: watch::Sender<LinkStatus>,
     ) -> Self {
-        let since = replica.running.clock.now();
         let (stopped, backoff) = (active.stop.subscribe(), options.backoff.clone());
-        Self { replica, transport, active, options, stopped, wishes, updates, backoff, since }
+        Self { replica, transport, active, options, stopped, wishes, updates, backoff }
     }
 
     pub(super) async fn run(mut self) {
@@ -137,10 +127,9 @@ impl Upkeep {
         }
         let at = self.replica.running.clock.now();
         let due = match outcome {
-            Attempt::Done(Ok(report)) => self.succeeded(report, at),
-            Attempt::Done(Err(error)) => self.failed(Some(&error), at),
+            Ok(report) if self.until() == Until::CaughtUp => self.succeeded(report, at),
             // A peer that ends a live session in good order is tried again like one that was lost.
-            Attempt::Left(left) => self.failed(left.err().as_ref(), at),
+            ended => self.failed(ended.err(), at),
         };
         self.update(|status| status.answered = asked.max(status.answered));
         due
@@ -148,22 +137,19 @@ impl Upkeep {
 
     fn succeeded(&mut self, report: SyncReport, at: UnixMillis) -> Due {
         self.backoff.succeeded();
-        self.since = at;
         let pause = match self.options.rhythm {
             Rhythm::Every(interval) => Some(interval.max(INTERVAL_LEAST)),
             Rhythm::Live | Rhythm::OnDemand => None,
         };
         self.update(|status| {
             status.state = LinkState::Idle { pause };
-            (status.last, status.trouble, status.pace) = (Some(report), None, None);
+            (status.last, status.in_sync_at) = (Some(report), at);
+            (status.trouble, status.pace) = (None, None);
         });
         pause.map_or(Due::WhenAsked, Due::After)
     }
 
-    fn failed(&mut self, error: Option<&Error>, at: UnixMillis) -> Due {
-        if self.updates.borrow().state == LinkState::Live {
-            self.since = at;
-        }
+    fn failed(&mut self, error: Option<Error>, at: UnixMillis) -> Due {
         let pause = self.backoff.failed(random());
         let (state, due) = match self.options.rhythm {
             Rhythm::OnDemand => (LinkState::Idle { pause: None }, Due::WhenAsked),
@@ -173,16 +159,22 @@ impl Upkeep {
                 (self.waiting(pause), Due::After(pause))
             }
         };
-        let since = self.since;
         self.update(|status| {
-            (status.state, status.pace) = (state, None);
-            if let Some(error) = error {
-                let (code, is_retryable) = (error.code(), error.is_retryable());
-                let error = format!("{error:#}");
-                status.trouble = Some(LinkTrouble { error, code, is_retryable, since, at });
+            if status.state == LinkState::Live {
+                status.in_sync_at = at;
             }
+            (status.state, status.pace) = (state, None);
+            status.trouble =
+                error.map(|error| SyncTrouble::of(&error, at)).or(status.trouble.take());
         });
         due
+    }
+
+    const fn until(&self) -> Until {
+        match self.options.rhythm {
+            Rhythm::Live => Until::Stopped,
+            Rhythm::Every(_) | Rhythm::OnDemand => Until::CaughtUp,
+        }
     }
 
     const fn waiting(&self, pause: Duration) -> LinkState {
@@ -190,12 +182,8 @@ impl Upkeep {
     }
 
     /// One session, which ends when the application pauses or ends the link.
-    async fn session(&mut self) -> Attempt {
-        let begun = Stopwatch::start();
-        let until = match self.options.rhythm {
-            Rhythm::Live => Until::Stopped,
-            Rhythm::Every(_) | Rhythm::OnDemand => Until::CaughtUp,
-        };
+    async fn session(&mut self) -> Result<SyncReport, Error> {
+        let (begun, until) = (Stopwatch::start(), self.until());
         let (progress, stop) = (watch::Sender::new(Progress::default()), watch::Sender::new(false));
         let mut steps = progress.subscribe();
         let plan = (self.options.direction, until);
@@ -203,9 +191,9 @@ impl Upkeep {
         let session = replica.session(transport.as_ref(), plan, progress, stop.subscribe());
         tokio::pin!(session);
         let mut meter = Meter::default();
-        let driven = loop {
+        loop {
             tokio::select! {
-                driven = &mut session => break driven,
+                ended = &mut session => return ended,
                 Ok(()) = steps.changed() => {
                     let progress = *steps.borrow_and_update();
                     let pace = meter.note(begun.elapsed(), &progress);
@@ -226,13 +214,6 @@ impl Upkeep {
                     });
                 }
             }
-        };
-        match (driven, until) {
-            (Ok(driven), Until::CaughtUp) => {
-                Attempt::Done(replica.report(transport.as_ref(), begun, driven).await)
-            }
-            (Ok(Driven { result, .. }), Until::Stopped) => Attempt::Left(result),
-            (Err(error), _) => Attempt::Left(Err(error)),
         }
     }
 

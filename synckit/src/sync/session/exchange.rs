@@ -117,6 +117,11 @@ pub struct Progress {
     pub to_send: u64,
     /// Events of the peer's log that are still to be received or passed over, as far as is known.
     pub to_receive: u64,
+    /// The place up to which the peer durably holds the own log: what it has acknowledged, and what
+    /// needed not be sent. `None` before it is known, and in a session that sends nothing.
+    pub acknowledged: Option<Position>,
+    /// The peer, once it has proved its key.
+    pub peer: Option<ReplicaId>,
     /// True once both logs were caught up with at some moment of this session.
     pub caught_up: bool,
     /// Milliseconds by which the peer's wall clock was ahead of this side's (behind, if negative)

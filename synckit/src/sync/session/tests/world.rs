@@ -421,10 +421,12 @@ impl World {
         let live = if self.healed { plan.live } else { self.rng.per_mille(600) };
         let until = if live { Until::Stopped } else { Until::CaughtUp };
         let one_way = !self.healed && self.rng.per_mille(self.plan.one_way_per_mille);
-        let direction = match one_way {
-            false => Direction::Both,
-            true if self.rng.per_mille(500) => Direction::Push,
-            true => Direction::Pull,
+        let direction = if !one_way {
+            Direction::Both
+        } else if self.rng.per_mille(500) {
+            Direction::Push
+        } else {
+            Direction::Pull
         };
         let ledger = &self.nodes[node].ledger;
         let config = Config {

@@ -1,0 +1,90 @@
+//! Acknowledgements of peers, and the store's own events that they lack.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::watch;
+
+use super::{EventStore, first};
+use crate::id::{Position, ReplicaId, SpaceId};
+use crate::store::acks::Acknowledged;
+use crate::store::encoding::{SpaceNumber, SpaceRow};
+use crate::store::rows::{Read, Row, Table, WriteSet};
+use crate::store::{LIST_ROWS_MAX, StoreError, locate, view};
+
+impl EventStore {
+    /// A peer has acknowledged the log of a space. Not durable before
+    /// [`EventStore::write_acks`], or the end of the store.
+    pub(crate) fn acknowledged(&self, space: &SpaceId, peer: ReplicaId, ack: Acknowledged) {
+        let ledger = &self.core.ledger;
+        if let Some(number) = ledger.spaces.get(space).and_then(|space| space.number()) {
+            ledger.acks.note(space, peer, (number, ack));
+        }
+    }
+
+    /// Writes what peers have acknowledged of a space, if that was not written before.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub(crate) async fn write_acks(&self, space: &SpaceId) -> Result<(), StoreError> {
+        self.check_open("write acknowledgements")?;
+        let changes = self.core.ledger.acks.take_unwritten(Some(space));
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.core.ledger.write_beside(WriteSet { guards: Vec::new(), changes }).await
+    }
+
+    /// Acknowledgements of a space's log: of the first [`LIST_ROWS_MAX`] of them, and of
+    /// those met of late.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn acks(
+        &self,
+        space: &SpaceId,
+    ) -> Result<BTreeMap<ReplicaId, Acknowledged>, StoreError> {
+        let read = |number: SpaceNumber| {
+            let range = Read::range(Table::Acks, number.range());
+            vec![Read { rows_max: LIST_ROWS_MAX, ..range }]
+        };
+        let acks = |_: &SpaceRow, rows: &[Vec<Row>]| view::acks(first(rows));
+        let mut acks = self.read("read acknowledgements", space, read, acks).await?;
+        acks.extend(self.core.ledger.acks.of(space));
+        Ok(acks)
+    }
+
+    /// Counts acknowledgements of peers, in all spaces, as they are noted.
+    pub(crate) fn ack_moves(&self) -> watch::Receiver<u64> {
+        self.core.ledger.acks.moves()
+    }
+
+    /// The number of a space's events behind a position of its log that this store wrote, under all
+    /// of its keys.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn written_after(
+        &self,
+        space: &SpaceId,
+        after: Position,
+    ) -> Result<u64, StoreError> {
+        if self.head(space).await? <= after {
+            return Ok(0);
+        }
+        let branches = self.branches(space).await?;
+        let Some(number) = self.core.number_of(space).await? else { return Ok(0) };
+        let (rows, mut written) = (self.core.ledger.rows(), 0);
+        for key in self.own_keys() {
+            for no in branches.of(&key) {
+                written += locate::written_after(rows, number, &branches, *no, after).await?;
+            }
+        }
+        Ok(written)
+    }
+
+    /// The key that the store writes under, and those that it wrote under before, as far as it
+    /// remembers them.
+    pub fn own_keys(&self) -> Vec<ReplicaId> {
+        self.core.ledger.own_keys()
+    }
+}
