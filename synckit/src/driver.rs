@@ -155,7 +155,7 @@ impl Conversation {
     fn carry_out(&mut self) -> Option<Result<(), SessionError>> {
         while let Some(effect) = self.session.poll() {
             match effect {
-                Effect::Send(frame) => self.outbox.push_back(frame),
+                Effect::Send(frame) => self.queue(frame),
                 Effect::Recall { space, peer } => self.recall(space, peer),
                 Effect::Check(cursor) => self.check(cursor),
                 Effect::Cover(commits) => self.cover(commits),
@@ -206,6 +206,17 @@ impl Conversation {
                 Some(Input::Stop)
             }
         }
+    }
+
+    /// Queues a frame. An acknowledgement overtakes events: on a slow way the peer would not hear it
+    /// in time, and send nothing meanwhile.
+    fn queue(&mut self, frame: Frame) {
+        let is_events = |frame: &Frame| matches!(frame, Frame::Events(_));
+        let before = match &frame {
+            Frame::Ack(_) => self.outbox.iter().position(is_events),
+            _ => None,
+        };
+        self.outbox.insert(before.unwrap_or(self.outbox.len()), frame);
     }
 
     /// Takes memory for a frame, or keeps the frame until there is some.

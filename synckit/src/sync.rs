@@ -22,6 +22,7 @@
 //!   length of a log or on the number of replicas.
 
 pub mod backoff;
+mod flow;
 pub mod frame;
 pub mod limits;
 mod receiver;

@@ -14,6 +14,8 @@ mod limits;
 mod over_a_toy;
 #[path = "transport/server.rs"]
 mod server;
+#[path = "transport/slow.rs"]
+mod slow;
 #[path = "transport/strange_clients.rs"]
 mod strange_clients;
 #[path = "transport/strange_servers.rs"]

@@ -99,6 +99,7 @@ fn every_kind() -> Vec<ErrorKind> {
     let mut kinds = vec![
         ErrorKind::Busy,
         ErrorKind::Closed,
+        ErrorKind::DeadlinePassed { limit: Duration::from_secs(1) },
         ErrorKind::Deleted,
         ErrorKind::EditTooLarge(EditLimit::PayloadBytes(1_048_576)),
         ErrorKind::Invalid(Invalid::Id(Name::new("A b").unwrap_err())),

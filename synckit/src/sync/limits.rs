@@ -10,22 +10,31 @@ pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 pub const MESSAGE_BYTES_MAX: usize = FRAME_BYTES_MAX + 4 * 1024;
 /// Most blocks in one frame.
 pub const FRAME_BLOCKS_MAX: usize = 4_096;
-/// Bytes of events that may be sent before their acknowledgement; the frame that crosses the line
-/// is sent whole.
+/// Most bytes of events that may be sent before their acknowledgement; the frame that crosses the
+/// line is sent whole.
 pub const WINDOW_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of events that are sent before their acknowledgement on a slow way, and on one of which
+/// nothing is known yet.
+pub const WINDOW_BYTES_LEAST: usize = 32 * 1024;
 /// Bytes of memory, roughly, for what the sessions of one hub or one replica have received and not
 /// committed, all of them together. A session that would pass it receives nothing meanwhile.
 pub const UNCOMMITTED_BYTES_MAX: usize = 48 * 1024 * 1024;
 /// Longest text of a goodbye, in bytes; longer ones are cut.
 pub const GOODBYE_BYTES_MAX: usize = 1_024;
-/// Bytes of blocks after which a frame is full, and another one takes what follows. On a slow way the
-/// first of them arrives, and is acknowledged, long before anybody gives up: at 12 kB/s in 11 s.
+/// Bytes of blocks after which a frame is full on a fast way, and another one takes what follows.
 pub const FRAME_BLOCKS_BYTES: usize = 128 * 1024;
+/// The same on a slow way, and on one of which nothing is known yet: at 4 kB/s it arrives in 4 s.
+pub const FRAME_BLOCKS_BYTES_LEAST: usize = 16 * 1024;
+/// The slowest way on which a session goes on, in bytes a second.
+pub const SLOWEST_BYTES_PER_SECOND: u64 = 4_000;
 /// Time that the peer may take from the connection to its `Start`.
-pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
-/// Time for the peer to acknowledge something while events are unacknowledged, and to send something
-/// while its log is not at its end.
+pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(30);
+/// Time for the peer to acknowledge something while events are unacknowledged, besides the time that
+/// they take on the slowest way.
 pub const ACK_WITHIN: Duration = Duration::from_secs(60);
+/// Time for the peer to send something while its log is not at its end: the largest block takes about
+/// two minutes of that on the slowest way.
+pub const SEND_WITHIN: Duration = Duration::from_secs(200);
 /// Events that may be passed over, uncommitted, before the cursor behind them is committed.
 /// Bounds what is read again after a session that was cut.
 pub const CURSOR_BEHIND_MAX: u64 = 4_096;

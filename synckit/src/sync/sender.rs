@@ -2,13 +2,15 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::flow::Flow;
 use super::frame::{Ack, Events};
 use super::limits::{
-    ARRIVED_STRETCHES_MAX, CURSOR_BEHIND_MAX, FRAME_BLOCKS_BYTES, FRAME_BLOCKS_MAX,
-    WINDOW_BYTES_MAX,
+    ACK_WITHIN, ARRIVED_STRETCHES_MAX, CURSOR_BEHIND_MAX, FRAME_BLOCKS_MAX,
+    SLOWEST_BYTES_PER_SECOND,
 };
 use super::violation::Violation;
 use crate::branch::Coverage;
@@ -34,6 +36,9 @@ pub(super) struct Sender {
     head: Position,
     loading: bool,
     watching: bool,
+    /// The part of the loaded page that is not sent yet. `None` when the page is done with.
+    page: Option<VecDeque<LogBlock>>,
+    flow: Flow,
     in_flight: VecDeque<(Position, usize)>,
     in_flight_bytes: usize,
     /// Events of this side's log sent in this session.
@@ -94,6 +99,8 @@ impl Sender {
             head,
             loading: false,
             watching: false,
+            page: None,
+            flow: Flow::default(),
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
             events: 0,
@@ -144,6 +151,12 @@ impl Sender {
         !self.ready || !self.in_flight.is_empty()
     }
 
+    /// Time for the peer to acknowledge the first of what it has not: the longer the larger that is.
+    pub(super) fn ack_within(&self) -> Duration {
+        let bytes = self.in_flight.front().map_or(0, |(_, bytes)| *bytes as u64);
+        ACK_WITHIN + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND)
+    }
+
     /// The place up to which the peer has acknowledged this side's log.
     pub(super) const fn acknowledged(&self) -> Position {
         self.acked
@@ -178,57 +191,79 @@ impl Sender {
 
     /// The next thing to ask for, at most one at a time.
     pub(super) fn want(&mut self) -> Option<Want> {
-        if self.loading || !self.ready {
+        if self.loading || !self.ready || self.page.is_some() {
             return None;
         }
         if self.sent() >= self.head {
             let watching = std::mem::replace(&mut self.watching, true);
             return (!watching).then_some(Want::Watch(self.sent()));
         }
-        if self.in_flight_bytes >= WINDOW_BYTES_MAX {
+        if self.in_flight_bytes >= self.flow.window_bytes {
             return None;
         }
         self.loading = true;
         Some(Want::Load(self.sent()))
     }
 
-    /// Frames a loaded page; nothing if the peer needs nothing from it. Of a long stretch that it
-    /// does not need it is told now and then: it waits for that, and stores the cursor behind it.
-    pub(super) fn loaded(&mut self, page: &Page) -> Vec<Events> {
+    /// Takes a loaded page.
+    pub(super) fn loaded(&mut self, page: Page) {
         self.loading = false;
         self.head = self.head.max(page.head);
-        let (mut frames, mut blocks, mut bytes) = (Vec::new(), Vec::new(), 0);
         let begin = self.sent();
-        for log in page.blocks.iter().filter(|log| log.end() > begin) {
-            if !self.arrived.covers(log) && !log.is_covered(&self.peer_holds) {
-                let next = log.block.bytes();
-                let full = bytes + next.len() > FRAME_BLOCKS_BYTES && !blocks.is_empty();
-                if full || blocks.len() == FRAME_BLOCKS_MAX {
-                    frames.push(self.frame(&std::mem::take(&mut blocks)));
-                    bytes = 0;
-                }
-                self.events += log.block.len() as u64;
-                bytes += next.len();
-                blocks.push(log);
-            }
-            self.sent = log.cursor();
-        }
-        let passed_over = self.sent().0 - self.told.0;
-        let more_follows = self.sent() < self.head && passed_over < CURSOR_BEHIND_MAX;
-        if !blocks.is_empty() || !(more_follows || page.blocks.is_empty() || passed_over == 0) {
-            frames.push(self.frame(&blocks));
+        let blocks: VecDeque<_> = page.blocks.into_iter().filter(|log| log.end() > begin).collect();
+        self.page = (!blocks.is_empty()).then_some(blocks);
+    }
+
+    /// Frames that may be sent now; none if the peer needs nothing of the page, or has yet to
+    /// acknowledge. Of a long stretch that it does not need it is told now and then: it waits for
+    /// that, and stores the cursor behind it.
+    pub(super) fn frames(&mut self, now: Duration) -> Vec<Events> {
+        let mut frames = Vec::new();
+        while self.in_flight_bytes < self.flow.window_bytes
+            && let Some(frame) = self.next_frame(now)
+        {
+            frames.push(frame);
         }
         self.note_held();
         frames
     }
 
+    fn next_frame(&mut self, now: Duration) -> Option<Events> {
+        let (mut blocks, mut bytes) = (Vec::new(), 0);
+        let page = self.page.as_mut()?;
+        while let Some(log) = page.pop_front() {
+            if !self.arrived.covers(&log) && !log.is_covered(&self.peer_holds) {
+                let next = log.block.bytes().len();
+                let full = bytes + next > self.flow.frame_bytes && !blocks.is_empty();
+                if full || blocks.len() == FRAME_BLOCKS_MAX {
+                    page.push_front(log);
+                    return Some(self.frame(now, &blocks));
+                }
+                self.events += log.block.len() as u64;
+                bytes += next;
+                self.sent = log.cursor();
+                blocks.push(log);
+            } else {
+                self.sent = log.cursor();
+            }
+        }
+        self.page = None;
+        let passed_over = self.sent().0 - self.told.0;
+        let more_follows = self.sent() < self.head && passed_over < CURSOR_BEHIND_MAX;
+        let tells = !blocks.is_empty() || (!more_follows && passed_over > 0);
+        tells.then(|| self.frame(now, &blocks))
+    }
+
     /// The frame that reaches what is sent.
-    fn frame(&mut self, blocks: &[&LogBlock]) -> Events {
-        let blocks = log::merged(blocks);
+    fn frame(&mut self, now: Duration, blocks: &[LogBlock]) -> Events {
+        let blocks = log::merged(&blocks.iter().collect::<Vec<_>>());
         let bytes: usize = blocks.iter().map(Bytes::len).sum();
         self.bytes += bytes as u64;
         self.told = self.sent();
         if !blocks.is_empty() {
+            if self.in_flight.is_empty() {
+                self.flow.begin(now);
+            }
             self.in_flight.push_back((self.sent(), bytes));
             self.in_flight_bytes += bytes;
         }
@@ -236,18 +271,22 @@ impl Sender {
     }
 
     /// The peer committed up to a position; whether that is news.
-    pub(super) fn acked(&mut self, ack: Ack) -> Result<bool, Violation> {
+    pub(super) fn acked(&mut self, now: Duration, ack: Ack) -> Result<bool, Violation> {
         let (found, from, to) = (ack.through, self.acked, self.sent());
         if !(from..=to).contains(&found) {
             return Err(Violation::ImpossiblePosition { found, from, to });
         }
         self.acked = found;
+        let before = self.in_flight_bytes;
         while let Some((through, bytes)) = self.in_flight.front().copied() {
             if through > found {
                 break;
             }
             self.in_flight.pop_front();
             self.in_flight_bytes -= bytes;
+        }
+        if self.in_flight_bytes < before {
+            self.flow.acked(now, before - self.in_flight_bytes);
         }
         self.note_held();
         Ok(found > from)

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::frame::{
     Ack, Events, Frame, Goodbye, GoodbyeCode, Greeting, Hello, Holds, Resume, Rewind, Start,
 };
-use super::limits::{ACK_WITHIN, FRONTIER_COMMITS_MAX, HANDSHAKE_WITHIN, PROTOCOL_VERSION};
+use super::limits::{FRONTIER_COMMITS_MAX, HANDSHAKE_WITHIN, PROTOCOL_VERSION};
 use super::receiver::Receiver;
 use super::sender::{Sender, Want};
 use super::violation::{SessionError, Violation};
@@ -115,7 +115,7 @@ impl Session {
                 Some(HANDSHAKE_WITHIN)
             }
             Phase::Streaming(streams) => {
-                streams.awaited(self.last_progress).map(|(since, _)| since + ACK_WITHIN)
+                streams.awaited(self.last_progress).map(|awaited| awaited.until)
             }
             Phase::Ended => None,
         }
@@ -152,7 +152,7 @@ impl Session {
             Input::Checked(is_known) => self.checked(is_known),
             Input::Covered(held) => self.covered(held),
             Input::Frontier(commits) => self.send(Frame::Holds(Holds { commits: cut(commits) })),
-            Input::Loaded(page) => self.loaded(now, page),
+            Input::Loaded(page) => self.loaded(page),
             Input::LogMoved(head) => {
                 if let Some(sender) = self.sender() {
                     sender.log_moved(head);
@@ -164,7 +164,7 @@ impl Session {
             Input::DeadlinePassed => return self.check_deadline(now),
             Input::Stop => self.stop(),
         }
-        self.proceed();
+        self.proceed(now);
         Ok(())
     }
 
@@ -334,15 +334,23 @@ impl Session {
         Err(self.out_of_turn(&Frame::Ack(ack)))
     }
 
-    fn loaded(&mut self, now: Now, page: Page) {
+    fn loaded(&mut self, page: Page) {
         let Phase::Streaming(streams) = &mut self.phase else { return };
         if streams.receiver.as_ref().is_some_and(Receiver::is_committing) {
             streams.held_page = Some(page);
-            return;
+        } else if let Some(sender) = &mut streams.sender {
+            sender.loaded(page);
         }
-        let Some(sender) = &mut streams.sender else { return };
+    }
+
+    /// Sends as much of the loaded page as the peer may be sent now.
+    fn send_events(&mut self, now: Now) {
+        let Phase::Streaming(streams) = &mut self.phase else { return };
+        let Some(sender) = streams.sender.as_mut().filter(|_| streams.stopping.is_none()) else {
+            return;
+        };
         let first = !sender.awaits_ack();
-        let frames = sender.loaded(&page);
+        let frames = sender.frames(now.elapsed);
         if first && !frames.is_empty() {
             self.last_progress = now.elapsed;
         }
@@ -358,7 +366,7 @@ impl Session {
             self.send(Frame::Ack(ack));
         }
         if let Some(page) = page {
-            self.loaded(now, page);
+            self.loaded(page);
         }
     }
 
@@ -396,22 +404,24 @@ impl Session {
 
     fn check_deadline(&self, now: Now) -> Result<(), SessionError> {
         match self.deadline() {
-            Some(deadline) if now.elapsed >= deadline => Err(match &self.phase {
-                Phase::Streaming(streams) => SessionError::TimedOut {
-                    waiting_for: streams.awaited(self.last_progress).map_or("", |(_, what)| what),
-                    silent: ACK_WITHIN,
-                },
-                _ => SessionError::TimedOut {
-                    waiting_for: "it should have introduced itself",
-                    silent: HANDSHAKE_WITHIN,
-                },
-            }),
+            Some(deadline) if now.elapsed >= deadline => {
+                let awaited = match &self.phase {
+                    Phase::Streaming(streams) => streams.awaited(self.last_progress),
+                    _ => None,
+                };
+                let (waiting_for, silent) = awaited
+                    .map_or(("it should have introduced itself", HANDSHAKE_WITHIN), |awaited| {
+                        (awaited.what, awaited.within)
+                    });
+                Err(SessionError::TimedOut { waiting_for, silent })
+            }
             _ => Ok(()),
         }
     }
 
     /// Asks for whatever the streams need next, and ends the session when it is finished.
-    fn proceed(&mut self) {
+    fn proceed(&mut self, now: Now) {
+        self.send_events(now);
         let Phase::Streaming(streams) = &mut self.phase else { return };
         let commit = streams.receiver.as_mut().and_then(Receiver::next_commit);
         self.effects.extend(commit.map(|(blocks, cursor)| Effect::Commit { blocks, cursor }));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::id::Position;
 use crate::log::{Cursor, Page};
 use crate::sync::frame::Ack;
+use crate::sync::limits::SEND_WITHIN;
 use crate::sync::receiver::Receiver;
 use crate::sync::sender::Sender;
 use crate::sync::violation::Violation;
@@ -39,15 +40,29 @@ pub(super) enum Stopping {
     Theirs,
 }
 
+/// Something that is the peer's turn to do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Awaited {
+    /// When it is taken to be gone.
+    pub(super) until: Duration,
+    /// The time that it had.
+    pub(super) within: Duration,
+    pub(super) what: &'static str,
+}
+
 impl Streams {
-    /// Since when it is the peer's turn, and to do what; `acked` is when it acknowledged last.
-    pub(super) fn awaited(&self, acked: Duration) -> Option<(Duration, &'static str)> {
-        let acks = self.sender.as_ref().is_some_and(Sender::awaits_ack);
-        let acks = acks.then_some((acked, "events were unacknowledged"));
+    /// What the peer is waited for, if it is; `acked` is when it acknowledged last.
+    pub(super) fn awaited(&self, acked: Duration) -> Option<Awaited> {
+        let acks = self.sender.as_ref().filter(|sender| sender.awaits_ack());
+        let acks = acks.map(|sender| {
+            let (within, what) = (sender.ack_within(), "events were unacknowledged");
+            Awaited { until: acked + within, within, what }
+        });
         let listens = |receiver: &&Receiver| self.stopping.is_none() && receiver.awaits_events();
         let events = self.receiver.as_ref().filter(listens);
-        let events = events.map(|_| (self.heard, "its log was awaited"));
-        acks.into_iter().chain(events).min()
+        let (within, what) = (SEND_WITHIN, "its log was awaited");
+        let events = events.map(|_| Awaited { until: self.heard + within, within, what });
+        acks.into_iter().chain(events).min_by_key(|awaited| awaited.until)
     }
 
     pub(super) fn is_caught_up(&self) -> bool {
@@ -79,7 +94,7 @@ impl Streams {
             receiver.peer_reaches(ack.end);
             self.heard = now;
         }
-        sender.acked(ack).map(Some)
+        sender.acked(now, ack).map(Some)
     }
 
     /// A commit of what the peer sent is durable, and what was new stands at these places in the log;

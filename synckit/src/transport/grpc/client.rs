@@ -15,13 +15,14 @@ use super::{HEADER_LIST_BYTES_MAX, address, service, status, streams};
 use crate::transport::{Connection, PeerInfo, Transport, TransportError, TransportErrorKind};
 
 /// Longest time that a connection may take, from the look-up of the name to the hub's answer.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// Longest time to the answer on a connection that was kept: it may lead nowhere by now.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// After how long a quiet connection is asked whether it is still there.
 const PING_EVERY: Duration = Duration::from_secs(20);
-/// Longest time that the answer may take.
-const PONG_WITHIN: Duration = Duration::from_secs(10);
+/// Longest time that the answer may take. On a slow way it stands behind the events that are on
+/// theirs.
+const PONG_WITHIN: Duration = Duration::from_secs(60);
 /// Bytes of one stream that may be on their way here.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 /// The same for the connection. It carries one stream; h2 takes half of this as the overhead that
@@ -47,6 +48,7 @@ pub struct GrpcTransport {
     address: String,
     endpoint: Endpoint,
     connect_within: Duration,
+    keep_alive: (Duration, Duration),
     kept: KeptConnection,
 }
 
@@ -69,15 +71,26 @@ impl GrpcTransport {
             address,
             endpoint,
             connect_within: CONNECT_WITHIN,
+            keep_alive: (PING_EVERY, PONG_WITHIN),
             kept: KeptConnection::default(),
         })
     }
 
-    /// The same with another limit on how long a connection may take (5 seconds), from the look-up
+    /// The same with another limit on how long a connection may take (10 seconds), from the look-up
     /// of the name to the hub's answer.
     #[must_use]
     pub const fn connect_within(mut self, limit: Duration) -> Self {
         self.connect_within = limit;
+        self
+    }
+
+    /// The same with another care for quiet connections: asks after `every` (20 seconds) whether the
+    /// hub is still there, and gives the connection up when there is no answer `within` (60 seconds).
+    /// Shorter times notice earlier that a network is gone; slow ways need longer ones.
+    #[must_use]
+    pub fn keep_alive(mut self, every: Duration, within: Duration) -> Self {
+        self.endpoint = self.endpoint.http2_keep_alive_interval(every).keep_alive_timeout(within);
+        self.keep_alive = (every, within);
         self
     }
 
@@ -135,7 +148,8 @@ impl Transport for GrpcTransport {
     fn stands_for(&self, other: &dyn Transport) -> bool {
         let other = (other as &dyn Any).downcast_ref::<Self>();
         other.is_some_and(|other| {
-            (&self.address, self.connect_within) == (&other.address, other.connect_within)
+            let settings = |of: &Self| (of.connect_within, of.keep_alive);
+            self.address == other.address && settings(self) == settings(other)
         })
     }
 }

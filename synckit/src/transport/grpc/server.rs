@@ -26,7 +26,7 @@ const GREETING_WITHIN: Duration = Duration::from_secs(5);
 /// After how long a quiet connection is asked whether it is still there.
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// Longest time that the answer may take.
-const PONG_WITHIN: Duration = Duration::from_secs(10);
+const PONG_WITHIN: Duration = Duration::from_secs(60);
 /// Age of a connection at which it is ended.
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3_600);
 /// Longest time that sessions may take to end when the server stops.
@@ -62,7 +62,7 @@ pub struct ServerLimits {
     pub greeting_within: Duration,
     /// After how long a quiet connection is asked whether it is still there (20 seconds).
     pub ping_every: Duration,
-    /// Longest time to the answer (10 seconds).
+    /// Longest time to the answer (60 seconds). On a slow way it stands behind events.
     pub pong_within: Duration,
     /// Age at which a connection is ended (1 hour, and up to an eighth less by chance), so that
     /// load spreads over several hubs again. Sessions on it are lost, and resume on the next

@@ -10,7 +10,7 @@ use super::seat::{
 use crate::id::Position;
 use crate::log::Refusal;
 use crate::sync::frame::{Frame, FrameKind, GoodbyeCode};
-use crate::sync::limits::ACK_WITHIN;
+use crate::sync::limits::{ACK_WITHIN, SEND_WITHIN, SLOWEST_BYTES_PER_SECOND};
 use crate::sync::{Config, Input, SessionError, Until};
 
 const DONE: Option<Result<(), SessionError>> = Some(Ok(()));
@@ -215,6 +215,16 @@ fn every_acknowledgement_gives_another_minute_and_the_last_one_all_time() {
     assert_eq!(ann.session.deadline(), None);
 }
 
+/// On the slowest way a large block takes more than a minute.
+#[test]
+fn a_large_frame_is_given_the_time_that_it_takes() {
+    let (mut ann, _) = streaming(Ledger::named("ann"), Ledger::named("bob"));
+    ann.writes_large(200_000, 1);
+    ann.answers();
+    let more = Duration::from_secs(200_000 / SLOWEST_BYTES_PER_SECOND);
+    assert_eq!(ann.session.deadline(), Some(ACK_WITHIN + more));
+}
+
 #[test]
 fn acknowledging_nothing_new_gives_no_time() {
     let (mut ann, _) = streaming(with_notes("ann", 2), Ledger::named("bob"));
@@ -231,11 +241,11 @@ fn a_peer_that_does_not_say_whether_it_knows_the_cursor_is_given_up() {
         let (ann, bob) = (ann.ledger.clone(), bob.ledger.clone());
         let (_, mut bob) = streaming_with(ann, bob, change);
         bob.answers();
-        assert_eq!(bob.session.deadline(), Some(ACK_WITHIN));
-        bob.at = ACK_WITHIN;
+        assert_eq!(bob.session.deadline(), Some(SEND_WITHIN));
+        bob.at = SEND_WITHIN;
         bob.told(Input::DeadlinePassed);
         let waiting_for = "its log was awaited";
-        let error = SessionError::TimedOut { waiting_for, silent: ACK_WITHIN };
+        let error = SessionError::TimedOut { waiting_for, silent: SEND_WITHIN };
         assert_ended(&mut bob, error, GoodbyeCode::Unavailable);
     }
 }
@@ -250,18 +260,18 @@ fn a_peer_that_asks_what_is_held_and_then_sends_nothing_is_given_up() {
     bob.at = Duration::from_secs(59);
     bob.hears(ann.next(FrameKind::Rewind));
     bob.answers();
-    assert_eq!(bob.session.deadline(), Some(bob.at + ACK_WITHIN));
+    assert_eq!(bob.session.deadline(), Some(bob.at + SEND_WITHIN));
 }
 
 #[test]
-fn a_peer_that_pauses_before_the_end_of_its_log_is_given_a_minute_for_each_frame() {
+fn a_peer_that_pauses_before_the_end_of_its_log_is_given_time_for_each_frame() {
     let (ann, mut bob) = streaming(with_notes("ann", 3), Ledger::named("bob"));
     bob.at = Duration::from_secs(59);
     bob.hears(part(&ann, 0..1));
     assert_eq!(bob.session.deadline(), None, "it may wait for the acknowledgement");
     bob.at = Duration::from_secs(100);
     bob.answers();
-    assert_eq!(bob.session.deadline(), Some(bob.at + ACK_WITHIN));
+    assert_eq!(bob.session.deadline(), Some(bob.at + SEND_WITHIN));
     bob.hears(part(&ann, 1..3));
     bob.answers();
     assert_eq!(bob.session.deadline(), None, "nothing more is to come");

@@ -10,7 +10,7 @@ use crate::chain::CommitId;
 use crate::id::Position;
 use crate::log::Cursor;
 use crate::sync::frame::FrameKind;
-use crate::sync::limits::ACK_WITHIN;
+use crate::sync::limits::SEND_WITHIN;
 use crate::sync::{Input, Until};
 
 #[test]
@@ -100,7 +100,7 @@ fn whoever_is_caught_up_waits_for_word_of_what_is_passed_over_and_no_longer() {
     assert_eq!(ann.answers().unwrap(), ["acks 2"]);
     assert_eq!(ann.wakes(), ["loads after 3"]);
     assert_eq!(ann.answers().unwrap(), ["sends 0 events through 5 of 5", "watches past 5"]);
-    assert_eq!(ann.session.deadline(), Some(ACK_WITHIN), "he has a minute to say so");
+    assert_eq!(ann.session.deadline(), Some(SEND_WITHIN), "he has some minutes to say so");
     // What comes together with the last of it is passed over too; what comes later prolongs nothing.
     bob.writes(1);
     bob.answers();

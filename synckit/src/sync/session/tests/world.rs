@@ -165,6 +165,8 @@ struct End {
     timer: Option<Duration>,
     /// When the last frame sent from here arrives.
     last_arrival: u64,
+    /// The same of frames without events.
+    last_other_arrival: u64,
     last_through: Option<Position>,
     last_ack: Option<Position>,
 }
@@ -447,6 +449,7 @@ impl World {
             watching: None,
             timer: None,
             last_arrival: 0,
+            last_other_arrival: 0,
             last_through: None,
             last_ack: None,
         }

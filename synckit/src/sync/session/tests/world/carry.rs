@@ -103,10 +103,22 @@ impl World {
         let delay = self.rng.up_to(self.connections[place.connection].latency_max);
         let reorders = self.has(Bug::ReordersFrames);
         let now = self.now;
+        // Drivers let acknowledgements overtake events that wait to be written.
+        let overtakes = matches!(frame, Frame::Ack(_)) && self.rng.per_mille(300);
+        let is_events = matches!(frame, Frame::Events(_));
         let end = self.end(place);
-        let earliest = if reorders { 0 } else { end.last_arrival };
+        let earliest = if reorders {
+            0
+        } else if overtakes {
+            end.last_other_arrival
+        } else {
+            end.last_arrival
+        };
         let arrival = earliest.max(now + delay);
-        end.last_arrival = arrival;
+        end.last_arrival = if reorders { arrival } else { end.last_arrival.max(arrival) };
+        if !is_events {
+            end.last_other_arrival = arrival;
+        }
         self.queue(arrival, Happening::Arrives(place.other(), frame));
         Ok(())
     }
