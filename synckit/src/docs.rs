@@ -28,6 +28,10 @@ pub mod errors {}
 #[doc = include_str!("../docs/protocol.md")]
 pub mod protocol {}
 
+/// Syncing: when, with whom, in which direction, and what to tell people.
+#[doc = include_str!("../docs/syncing.md")]
+pub mod syncing {}
+
 /// Measures after accidents; backup, restoring, moving, cloning and retiring of stores.
 #[doc = include_str!("../docs/operations.md")]
 pub mod operations {}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
-use super::events::{Announcer, Standing};
+use super::events::{Announcer, Vitals};
 use super::transaction::TRANSACTION_AGGREGATES_MAX;
 use super::watchers::Watchers;
 use crate::block::Block;
@@ -268,7 +268,7 @@ pub(super) struct Engine {
     read_trouble: Answer,
     save_trouble: Answer,
     /// As they were told last.
-    standing: Option<Standing>,
+    vitals: Option<Vitals>,
 }
 
 /// The outcome of an effect.
@@ -283,7 +283,7 @@ impl Engine {
             commit_trouble: Ok(()),
             read_trouble: Ok(()),
             save_trouble: Ok(()),
-            standing: None,
+            vitals: None,
         }
     }
 
@@ -318,9 +318,9 @@ impl Engine {
     /// Tells what has happened since the last time. Gives the core's deadline.
     fn announce(&mut self) -> Option<Duration> {
         let core = self.shared.core();
-        let (now, deadline) = (Standing::of(&core), core.deadline());
+        let (now, deadline) = (Vitals::of(&core), core.deadline());
         drop(core);
-        if let Some(before) = self.standing.replace(now.clone()) {
+        if let Some(before) = self.vitals.replace(now.clone()) {
             now.since(&before).into_iter().for_each(|event| self.shared.announcer.tell(event));
         }
         deadline

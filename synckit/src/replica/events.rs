@@ -83,7 +83,7 @@ pub(super) struct Announcer(broadcast::Sender<ReplicaEvent>);
 
 /// Counts that tell, compared with earlier ones, what has happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Standing {
+pub(super) struct Vitals {
     conflicts: u64,
     parked: u64,
     refused: u64,
@@ -104,7 +104,7 @@ impl Announcer {
     }
 }
 
-impl Standing {
+impl Vitals {
     pub(super) fn of(core: &ReplicaCore) -> Self {
         let (tally, refused) = (core.tally(), core.rulings().refused());
         let (conflicts, parked) = (tally.census.conflicts, tally.parked);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::Replica;
-use super::events::{Announcer, ReplicaEvent, Standing};
+use super::events::{Announcer, ReplicaEvent, Vitals};
 use super::options::SyncOptions;
 use crate::clock::UnixMillis;
 use crate::driver::{Driven, Driver, stopped};
@@ -155,7 +155,7 @@ impl Replica {
             ended = ended.and(written).and(self.catch_up().await);
         }
         let report = SyncReport::of(&progress, begun.elapsed());
-        let report = Standing::of(&self.running.core()).complete(report);
+        let report = Vitals::of(&self.running.core()).complete(report);
         let trouble = ended.as_ref().err();
         let trouble = trouble.map(|error| SyncTrouble::of(error, self.running.clock.now()));
         announcer.tell(ReplicaEvent::SessionEnded { address, report, trouble });
