@@ -95,11 +95,13 @@ impl Upkeep {
             } else if wishes.asked > self.updates.borrow().answered {
                 return true;
             }
-            let after = match due {
+            let left = match due {
                 _ if wishes.paused => None,
                 Due::Now => return true,
-                Due::After(pause) if pause <= waiting.elapsed() => return true,
-                Due::After(pause) => Some(pause),
+                Due::After(pause) => match pause.checked_sub(waiting.elapsed()) {
+                    None | Some(Duration::ZERO) => return true,
+                    left => left,
+                },
                 Due::WhenAsked => {
                     let idle = LinkState::Idle { pause: None };
                     self.update(|status| status.state = idle);
@@ -107,7 +109,7 @@ impl Upkeep {
                 }
             };
             tokio::select! {
-                () = waiting.reaches(after) => {}
+                () = rest(left) => {}
                 () = stopped(&mut self.stopped) => {}
                 Ok(()) = self.wishes.changed() => {}
             }
@@ -233,6 +235,14 @@ impl Upkeep {
                 (status.state, status.pace) = (LinkState::CatchingUp, pace);
             }
         });
+    }
+}
+
+/// Waits for so long; without end when there is no such time.
+async fn rest(left: Option<Duration>) {
+    match left {
+        Some(left) => platform::sleep(left).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -227,8 +227,3 @@ fn tiny_commits(name: &str, count: usize) -> Ledger {
     }
     ledger
 }
-
-fn sent(seat: &Seat) -> u64 {
-    let progress = seat.session.progress();
-    seat.ledger.head().0 - progress.to_send
-}
