@@ -1,6 +1,6 @@
 //! The flow of one direction: how much is sent at a time, by the rate at which it is acknowledged.
 //!
-//! A frame that a cut finds half sent is sent again, so on a slow way frames are small; and what the
+//! A frame that a cut finds half sent is resent, so on a slow way frames are small; and what the
 //! other side says stands behind what is on its way to there, so little is. On a fast way neither
 //! matters, and large frames cost less.
 

@@ -51,7 +51,7 @@ pub(super) struct Awaited {
 }
 
 impl Streams {
-    /// What the peer is waited for, if it is; `acked` is when it acknowledged last.
+    /// The thing that the peer is waited for, if there is one; `acked` is when it acknowledged last.
     pub(super) fn awaited(&self, acked: Duration) -> Option<Awaited> {
         let acks = self.sender.as_ref().filter(|sender| sender.awaits_ack());
         let acks = acks.map(|sender| {

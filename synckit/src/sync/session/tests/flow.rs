@@ -101,7 +101,7 @@ fn little_is_unacknowledged_before_the_first_ack_and_a_window_after_quick_ones()
 }
 
 /// 4 kB/s each way, as in the field: a device that takes some minutes is no peer that is gone, and
-/// what has arrived before a cut is not sent again.
+/// what has arrived before a cut is not resent.
 #[test]
 fn on_a_slow_way_that_is_cut_again_and_again_everything_arrives_nearly_as_fast_as_it_can() {
     const BYTES_PER_SECOND: u32 = 4_000;
