@@ -278,7 +278,29 @@ impl<F> Handle<'_, F, Text, Reads> {
     }
 
     /// The position of a cursor; `None` when its character has not arrived here. Beside a character that
-    /// was deleted it is where that one was.
+    /// was deleted it is where that one was. Who only looks records nothing:
+    ///
+    /// ```
+    /// # use synckit::{Id, Replica, merge::Bias, registry, sync_aggregate};
+    /// # #[sync_aggregate(name = "letter")]
+    /// # #[derive(Clone, Debug, Default)]
+    /// # struct Letter {
+    /// #     #[merge(text)]
+    /// #     body: String,
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let replica = Replica::builder().registry(registry![Letter]).in_memory().await?;
+    /// # let letter = replica.create(&Letter { body: "Dear Bob".to_owned() }).await?;
+    /// # let mut cursor = None;
+    /// # replica.edit(&letter, |it| cursor = Some(it.body.cursor(5, Bias::Right))).await?;
+    /// # let cursor = cursor.unwrap();
+    /// # replica.edit(&letter, |it| it.body.insert(5, "old ")).await?;
+    /// let looked = replica.try_edit(&letter, |it| it.body.position(&cursor).ok_or("not here")).await??;
+    /// assert_eq!((looked.value, looked.events), (9, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn position(&self, cursor: &SequenceCursor) -> Option<usize> {
         self.look(|state| cursor.position(&state.0))
     }
