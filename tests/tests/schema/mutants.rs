@@ -11,6 +11,8 @@
 
 #[path = "mutants/grammar.rs"]
 mod grammar;
+#[path = "mutants/merged.rs"]
+mod merged;
 #[path = "mutants/program.rs"]
 mod program;
 #[path = "mutants/published.rs"]

@@ -327,7 +327,7 @@ impl Event {
 }
 
 /// Rules and types that they merge.
-const MERGED: [(&str, &str); 24] = [
+const MERGED: [(&str, &str); 32] = [
     ("lww", "String"),
     ("lww", "u32"),
     ("lww", "Option<u32>"),
@@ -350,7 +350,15 @@ const MERGED: [(&str, &str); 24] = [
     ("set", "BTreeSet<String>"),
     ("set(remove_wins)", "BTreeSet<String>"),
     ("grow_set", "BTreeSet<String>"),
+    ("text", "String"),
+    ("list", "Vec<String>"),
+    ("manual", "Pending<u32>"),
+    ("ordered", "Replayed<Till, u32>"),
+    ("with = larger", "u32"),
+    ("with = larger, revision = 2", "u32"),
+    ("fields", "Page"),
     ("map(lww)", "BTreeMap<String, u64>"),
+    ("map(text)", "BTreeMap<String, String>"),
     ("map(max)", "BTreeMap<String, u32>"),
 ];
 

@@ -13,7 +13,8 @@ use synckit::clock::{Hlc, UnixMillis};
 use synckit::event::{DecodeError, EncodedEvent, EventRef, SyncEvent, decode, encode};
 use synckit::id::{Dot, Name, ReplicaId};
 use synckit::locks::Package;
-use synckit::merge::Head;
+pub use synckit::merge::{Pending, Replayed};
+use synckit::merge::{Head, OrderedAt, Replay};
 use synckit::schema::Schemas;
 use synckit::vector::{Stamp, VectorClock};
 
@@ -152,6 +153,34 @@ pub trait Edited: Aggregate + Show {
 /// The last of concurrent writes of a text.
 pub fn latest(heads: &[Head<String>]) -> String {
     heads.last().map(|head| head.value.clone()).unwrap_or_default()
+}
+
+/// A join.
+pub fn larger(one: u32, other: u32) -> u32 {
+    one.max(other)
+}
+
+/// Takes what it can hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Till(u64);
+
+impl Replay<u32> for Till {
+    type Refusal = ();
+
+    fn apply(&mut self, amount: &u32, _: &OrderedAt<'_, u32>) -> Result<(), ()> {
+        let sum = self.0 + u64::from(*amount);
+        (sum < 150).then(|| self.0 = sum).ok_or(())
+    }
+}
+
+impl Show for Pending<u32> {
+    fn show(&self, at: &str, out: &mut Shown) { format!("{self:?}").show(at, out); }
+    fn sample(_: usize) -> Self { unreachable!("no event carries one") }
+}
+
+impl Show for Replayed<Till, u32> {
+    fn show(&self, at: &str, out: &mut Shown) { format!("{:?}", **self).show(at, out); }
+    fn sample(_: usize) -> Self { unreachable!("no event carries one") }
 }
 
 /// The types of a program.

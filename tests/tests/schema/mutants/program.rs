@@ -467,6 +467,9 @@ impl Upcast {
 
 impl Trip {
     fn source(&self, out: &mut String) {
+        if self.fields.iter().any(|field| field.rule == "fields") {
+            out.push_str(super::merged::PAGE);
+        }
         let list = |retired: bool| {
             let of = self.events.iter().filter(|(_, it)| *it == retired).map(|(name, _)| *name);
             of.collect::<Vec<_>>().join(", ")
@@ -515,38 +518,6 @@ impl Trip {
     fn counter(&self) -> Option<&str> {
         let is_visits = |field: &&Merged| field.means == "visits" && field.rule == "counter";
         self.fields.iter().find(is_visits).map(|field| field.name.as_str())
-    }
-}
-
-impl Merged {
-    /// Writes the part of an edit that is about the field.
-    fn edit(&self, out: &mut String) {
-        let Self { name, rule, ty, .. } = self;
-        let inside = |outer: &str| ty.strip_prefix(outer).and_then(|rest| rest.strip_suffix('>'));
-        let one = |ty: &str, at: &str| format!("<{ty} as Show>::sample({at})");
-        let element = inside("BTreeSet<").unwrap_or(ty);
-        let entry = inside("BTreeMap<String, ").unwrap_or(ty);
-        let plain = inside("Option<").unwrap_or(ty);
-        let text = match *rule {
-            "lww" | "fww" | "resolve = latest" => format!("it.{name}.set({});", one(ty, "at")),
-            "max" => format!("it.{name}.raise({});", one(plain, "at")),
-            "min" => format!("it.{name}.lower({});", one(plain, "at")),
-            "counter" => format!("it.{name}.add(3); it.{name}.add(-1);"),
-            "flag" => format!("it.{name}.set(at % 2 == 0);"),
-            "grow_set" => format!("it.{name}.insert({});", one(element, "at")),
-            "set" | "set(remove_wins)" => format!(
-                "it.{name}.insert({}); it.{name}.remove({});",
-                one(element, "at"),
-                one(element, "at + 1")
-            ),
-            "map(lww)" => format!(
-                "it.{name}.entry([\"a\", \"b\"][at % 2]).set({}); it.{name}.remove(\"c\");",
-                one(entry, "at")
-            ),
-            "map(max)" => format!("it.{name}.entry(\"a\").raise({});", one(entry, "at")),
-            _ => unreachable!("{rule}"),
-        };
-        let _ = writeln!(out, "        {text}");
     }
 }
 
