@@ -99,7 +99,8 @@ impl<C: Content> Sequence<C> {
     }
 
     /// The place in the tree that an insertion's author meant. Elements that the author cannot have
-    /// seen, or that are not there, take no part in it; without any, the insertion goes to the end.
+    /// seen, or that are not there, take no part in it; without any, the insertion goes
+    /// beside all else, as one into an empty sequence does.
     fn resolve(
         &self,
         place: &SequencePlace,

@@ -158,7 +158,7 @@ fn what_its_author_cannot_have_seen_is_no_reference() {
     let hello = ann.insert(0, "hello", &[]);
     let mut bob = Typist::new(BOB);
     bob.body.fold(hello.0, &hello.1);
-    // A faulty author, or one whose context was cut: what is typed is kept, at the end.
+    // A faulty author, or one whose context was cut: what is typed is kept, beside all else.
     let (op, at) = bob.insert(1, "x", &[]);
     assert_eq!(bob.body.value(), "hellox");
     ann.body.fold(op, &at);
