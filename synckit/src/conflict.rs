@@ -46,14 +46,21 @@ pub struct AnyConflict {
 /// Collects the open conflicts of an aggregate.
 #[derive(Debug)]
 pub struct Conflicts<'a> {
-    aggregate: &'a AggregateId,
+    /// `None` when they are only counted.
+    aggregate: Option<&'a AggregateId>,
+    count: u64,
     open: Vec<AnyConflict>,
 }
 
 impl<'a> Conflicts<'a> {
     /// None yet.
     pub const fn new(aggregate: &'a AggregateId) -> Self {
-        Self { aggregate, open: Vec::new() }
+        Self { aggregate: Some(aggregate), count: 0, open: Vec::new() }
+    }
+
+    /// Counts them, and keeps none.
+    pub(crate) const fn counting() -> Self {
+        Self { aggregate: None, count: 0, open: Vec::new() }
     }
 
     /// Notes that concurrent writes of a field do not hold.
@@ -64,12 +71,18 @@ impl<'a> Conflicts<'a> {
         winner: Option<Write>,
         losers: Vec<Write>,
     ) {
+        self.count += 1;
+        let Some(aggregate) = self.aggregate.cloned() else { return };
         let (entry, rule) = (entry.to_string(), rule.to_string());
-        let aggregate = self.aggregate.clone();
         self.open.push(AnyConflict { aggregate, field, entry, rule, winner, losers });
     }
 
-    /// The conflicts noted.
+    /// The number of conflicts noted.
+    pub(crate) const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The conflicts noted; none when they were only counted.
     pub fn into_open(self) -> Vec<AnyConflict> {
         self.open
     }

@@ -349,6 +349,16 @@ pub(crate) trait State: fmt::Debug + Send + Sync {
         catch_unwind(collect).unwrap_or_default()
     }
 
+    /// The number of open conflicts, counted as [`State::conflicts`] lists them.
+    fn conflict_count(&self) -> u64 {
+        let count = AssertUnwindSafe(|| {
+            let mut open = Conflicts::counting();
+            self.fields().conflicts(&mut open);
+            open.count()
+        });
+        catch_unwind(count).unwrap_or_default()
+    }
+
     /// The stamp of the event `dot`, which its author makes where it sees this state, for an edit to
     /// build on.
     fn next(&self, dot: Dot) -> Stamp<'_>;

@@ -95,7 +95,7 @@ impl Cache {
         });
         self.places.insert(aggregate.clone(), place);
         self.ordered.insert(aggregate.clone(), place);
-        let census = Census::of(&aggregate, state.as_ref());
+        let census = Census::of(state.as_ref());
         let (unsaved, named, used) = (None, census.conflicts > 0, AtomicBool::new(true));
         self.slots[place.0] =
             Some(Cached { aggregate, state, unsaved, weight, census, named, used });
@@ -105,7 +105,7 @@ impl Cache {
     pub(super) fn recount(&mut self, place: CacheSlot) -> (Census, Census) {
         let Some(cached) = self.at_mut(place) else { return Default::default() };
         let before = cached.census;
-        cached.census = Census::of(&cached.aggregate, cached.state.as_ref());
+        cached.census = Census::of(cached.state.as_ref());
         cached.named |= cached.census.conflicts > 0;
         (before, cached.census)
     }
@@ -236,11 +236,8 @@ impl Cached {
 }
 
 impl Census {
-    fn of(aggregate: &AggregateId, state: &dyn State) -> Self {
-        Self {
-            conflicts: state.conflicts(aggregate).len() as u64,
-            deleted: u64::from(state.fields().is_deleted()),
-        }
+    fn of(state: &dyn State) -> Self {
+        Self { conflicts: state.conflict_count(), deleted: u64::from(state.fields().is_deleted()) }
     }
 
     /// These counts, when what a state holds is another thing than before.

@@ -130,6 +130,9 @@ fn deliver<A: Aggregate>(
     }
     let key = Key::new(b"laws").map_err(|error| error.to_string())?;
     let conflicts = state.conflicts(&AggregateId { kind, key });
+    if state.conflict_count() != conflicts.len() as u64 {
+        return Err("other open conflicts are counted than are listed\n".to_owned());
+    }
     let fields = state.fields();
     let shown = if fields.is_deleted() {
         "nothing: it is deleted".to_owned()
