@@ -10,6 +10,7 @@ mod history;
 mod link;
 mod once;
 mod options;
+mod parked;
 mod peers;
 mod pending;
 mod rejected;
@@ -32,6 +33,7 @@ pub use explain::{Contribution, EXPLAINED_EVENTS_MAX, Explained, Explanation};
 pub use history::{AsOf, HistoryEvent};
 pub use link::{Link, LinkState, LinkStatus, Pace};
 pub use options::{LinkOptions, Rhythm, SyncOptions};
+pub use parked::Parked;
 pub use pending::{PeerStatus, PendingWatch, Reach};
 pub use rejected::{Rejected, RejectedScope, Rejections};
 pub use sync::{SyncReport, SyncTrouble};
@@ -41,13 +43,11 @@ pub use undo::{NotUndone, NotUndoneReason, Undo};
 use crate::aggregate::{Aggregate, Id};
 use crate::branch::Fork;
 use crate::error::{Error, ErrorKind};
-use crate::event::{DecodeError, EventRef};
-use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId};
+use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId};
 use crate::lease::{Lease, OpenedBy};
 use crate::platform::{self, WallClock};
 use crate::registry::{Registry, State, StateHasher};
 use crate::replica_core::{Census, Input, ReplicaCore, Stored};
-use crate::ruling::is_control;
 use crate::store::{CheckpointMark, EventStore, LIST_ROWS_MAX};
 use engine::{Engine, Shared};
 use peers::Peers;
@@ -82,22 +82,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.0.abandon();
     }
-}
-
-/// An event that this program cannot apply.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Parked {
-    /// Its place in the log: pass it to [`Replica::parked`] to go on behind it.
-    pub position: Position,
-    /// The event.
-    pub dot: Dot,
-    /// The aggregate that it is about.
-    pub aggregate: AggregateId,
-    /// The event's name and version.
-    pub event: EventRef,
-    /// The reason, and what would change that.
-    pub reason: DecodeError,
 }
 
 /// The status of a replica.
@@ -257,40 +241,6 @@ impl Replica {
         let closed = || Error::new("watch an aggregate", ErrorKind::Closed);
         let changes = self.running.watchers.subscribe(&aggregate).ok_or_else(closed)?;
         Ok(Watch { replica: self.clone(), id: id.clone(), changes })
-    }
-
-    /// The events after a position that this program parks, with the reason of each: at most
-    /// [`LIST_ROWS_MAX`], in log order. They are kept and forwarded, and folded once a program that
-    /// knows them opens the store. Reads the log from that position on.
-    ///
-    /// To go through all of them, pass the position of the last one until none is left.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn parked(&self, after: Position) -> Result<Vec<Parked>, Error> {
-        self.check_open("list parked events")?;
-        let (mut parked, mut through) = (Vec::new(), after);
-        loop {
-            let page = self.running.store.read_after(self.space(), through).await?;
-            if page.blocks.is_empty() {
-                return Ok(parked);
-            }
-            let rulings = self.running.core().rulings().clone();
-            let events = page.blocks.iter().flat_map(|log| log.in_force(&rulings, through));
-            for (position, entry, _) in events.filter(|(_, of, _)| !is_control(of.aggregate())) {
-                let panicked = self.running.core().panicked(position).cloned();
-                let Some(reason) = panicked.or_else(|| self.registry.parks(&entry)) else {
-                    continue;
-                };
-                let (dot, aggregate) = (entry.dot(), entry.aggregate().clone());
-                let event = entry.event().clone();
-                parked.push(Parked { position, dot, aggregate, event, reason });
-                if parked.len() == LIST_ROWS_MAX {
-                    return Ok(parked);
-                }
-            }
-            through = page.through;
-        }
     }
 
     /// A hash over the states of all aggregates of the types registered here, caught up with the

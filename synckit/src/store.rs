@@ -106,12 +106,15 @@ pub struct Checkpoint {
     /// Of these states, those that have open conflicts, and those that may have had some when they
     /// were stored before and have none.
     pub conflicted: Vec<(AggregateId, bool)>,
+    /// Events that the states are folded without, by their position in the log: those that are not
+    /// stored as such yet.
+    pub parked: Vec<Position>,
 }
 
 impl Checkpoint {
     /// States on top of those stored before.
     pub const fn new(mark: CheckpointMark, states: Vec<(AggregateId, Bytes)>) -> Self {
-        Self { mark, replaces_all: false, states, conflicted: Vec::new() }
+        Self { mark, replaces_all: false, states, conflicted: Vec::new(), parked: Vec::new() }
     }
 }
 

@@ -455,6 +455,7 @@ fn encode(unsaved: Unsaved, mark: CheckpointMark) -> Result<Checkpoint, StoreErr
         replaces_all: unsaved.replaces_all,
         states: unsaved.encode().map_err(unencodable)?,
         conflicted: unsaved.conflicted,
+        parked: unsaved.parked,
     })
 }
 

@@ -3,7 +3,8 @@
 //! States are folded in memory and stored now and then, with the position that they reflect. They
 //! can lag behind the log, and are caught up from it; they never lead it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use bytes::Bytes;
 
@@ -40,6 +41,8 @@ pub(super) struct States {
     stored: Position,
     bytes_since: usize,
     tally: Tally,
+    /// Events that were parked, and are not stored as such.
+    parked: BTreeSet<Position>,
     /// Reasons of events on which the application's code panicked.
     panicked: BTreeMap<Position, DecodeError>,
     /// Stored states were folded under another registry, or cannot be read: they are not read, and
@@ -90,6 +93,8 @@ pub(crate) struct Unsaved {
     pub(crate) census: Census,
     /// Those of the aggregates that the store names, or has to, and if they have open conflicts.
     pub(crate) conflicted: Vec<(AggregateId, bool)>,
+    /// Events parked that the store does not name yet.
+    pub(crate) parked: Vec<Position>,
 }
 
 impl Unsaved {
@@ -111,6 +116,7 @@ impl States {
             stored: position,
             bytes_since: 0,
             tally: Tally { census, ..Tally::default() },
+            parked: BTreeSet::new(),
             panicked: BTreeMap::new(),
             stale: stored.is_none(),
             partial: stored.is_some(),
@@ -144,6 +150,12 @@ impl States {
     /// The reason of an event's parking, when the application's code panicked on it.
     pub(super) fn panicked(&self, position: Position) -> Option<&DecodeError> {
         self.panicked.get(&position)
+    }
+
+    /// Events parked after a position that the store does not name, ascending, and if it names others.
+    pub(super) fn parked(&self, after: Position, limit: usize) -> (Vec<Position>, bool) {
+        let behind = (Bound::Excluded(after), Bound::Unbounded);
+        (self.parked.range(behind).take(limit).copied().collect(), !self.stale)
     }
 
     /// The open conflicts of the states in memory after an aggregate, aggregate by aggregate; of those
@@ -233,9 +245,13 @@ impl States {
             match cached.state.fold(&stamped.stamp(), event) {
                 Outcome::Known => continue,
                 Outcome::Folded | Outcome::Outlived => {}
-                Outcome::Parked(_) => self.tally.parked += 1,
+                Outcome::Parked(_) => {
+                    self.tally.parked += 1;
+                    self.parked.insert(position);
+                }
                 Outcome::Panicked(reason) => {
                     self.tally.parked += 1;
+                    self.parked.insert(position);
                     self.panicked.insert(position, reason);
                     let events = log.stamped(branches, rulings, after);
                     let of_it = events.filter(|(_, event)| event.entry.aggregate_index() == index);
@@ -299,6 +315,7 @@ impl States {
             states,
             census: self.tally.census,
             conflicted,
+            parked: self.parked.iter().copied().collect(),
         }
     }
 
@@ -308,6 +325,7 @@ impl States {
         for (aggregate, encoded) in sizes {
             self.cache.saved(aggregate, through, *encoded);
         }
+        self.parked = self.parked.split_off(&Position(through.0.saturating_add(1)));
         self.stored = through;
         self.bytes_since -= bytes;
         self.stale = false;

@@ -68,6 +68,12 @@ impl ReplicaCore {
         self.states.conflicts(kind, after)
     }
 
+    /// Events parked after a position that the store does not name, ascending, at most `limit`, and if
+    /// it names others.
+    pub(crate) fn parked(&self, after: Position, limit: usize) -> (Vec<Position>, bool) {
+        self.states.parked(after, limit)
+    }
+
     /// The reason of an event's parking, when the application's code panicked on it.
     pub(crate) fn panicked(&self, position: Position) -> Option<&DecodeError> {
         self.states.panicked(position)

@@ -101,6 +101,10 @@ impl SpaceNumber {
         self.key(&[&hash.as_bytes()[..ONCE_HASH_LEN]])
     }
 
+    pub(super) fn parked(self, position: Position) -> Vec<u8> {
+        self.key(&[&position.0.to_be_bytes()])
+    }
+
     pub(super) fn states(self, kind: &Name) -> Vec<u8> {
         self.key(&[kind.as_str().as_bytes(), &[0]])
     }

@@ -411,6 +411,22 @@ impl EventStore {
         self.read("list aggregates with conflicts", space, read, conflicted).await
     }
 
+    /// Positions of the events that the stored states are folded without, ascending, after one: at most
+    /// `limit` and never more than [`LIST_ROWS_MAX`](super::LIST_ROWS_MAX).
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn parked(
+        &self,
+        space: &SpaceId,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<Position>, StoreError> {
+        let read = |number| vec![view::parked_read(number, after, limit)];
+        let parked = |_: &SpaceRow, rows: &[Vec<Row>]| view::parked(first(rows));
+        self.read("list parked events", space, read, parked).await
+    }
+
     /// Ends this use: later calls through it fail with [`StoreErrorKind::Closed`]. The last use
     /// finishes what was begun and releases what the back end holds open.
     ///

@@ -470,7 +470,7 @@ impl Changes {
     fn checkpoint(&mut self, checkpoint: &Checkpoint) {
         let number = self.row.number;
         if checkpoint.replaces_all {
-            for table in [Table::States, Table::Conflicted] {
+            for table in [Table::States, Table::Conflicted, Table::Parked] {
                 let range: KeyRange = number.range();
                 self.changes.push(Change::Remove { table, range });
             }
@@ -486,6 +486,9 @@ impl Changes {
                 let range = KeyRange::one(&key);
                 self.changes.push(Change::Remove { table: Table::Conflicted, range });
             }
+        }
+        for position in &checkpoint.parked {
+            self.put(Table::Parked, number.parked(*position), &[]);
         }
         self.row.mark = Some(checkpoint.mark.clone());
     }

@@ -135,11 +135,13 @@ pub enum Table {
     History,
     /// Idempotency keys of edits.
     Once,
+    /// Events that the stored states are folded without.
+    Parked,
 }
 
 impl Table {
     /// All tables, by number.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Meta,
         Self::Spaces,
         Self::Log,
@@ -154,6 +156,7 @@ impl Table {
         Self::Conflicted,
         Self::History,
         Self::Once,
+        Self::Parked,
     ];
 
     /// The table's name: `a-z` and `_`.
@@ -173,6 +176,7 @@ impl Table {
             Self::Conflicted => "conflicted",
             Self::History => "history",
             Self::Once => "once",
+            Self::Parked => "parked",
         }
     }
 

@@ -313,6 +313,22 @@ pub(super) fn conflicted_read(
     Read { rows_max: limit.min(LIST_ROWS_MAX), ..Read::range(Table::Conflicted, range) }
 }
 
+/// The read of the events after a position that the states are folded without.
+pub(super) fn parked_read(number: SpaceNumber, after: Position, limit: usize) -> Read {
+    let from = number.parked(Position(after.0.saturating_add(1)));
+    let range = number.range_from(from);
+    Read { rows_max: limit.min(LIST_ROWS_MAX), ..Read::range(Table::Parked, range) }
+}
+
+/// Positions of parked events, ascending.
+pub(super) fn parked(rows: &[Row]) -> Result<Vec<Position>, Damage> {
+    let position = |row: &Row| {
+        content(Table::Parked, row)?;
+        Ok(Position(last_number(&row.key)?))
+    };
+    rows.iter().map(position).collect()
+}
+
 /// Aggregates with open conflicts, ascending.
 pub(super) fn conflicted(number: SpaceNumber, rows: &[Row]) -> Result<Vec<AggregateId>, Damage> {
     let aggregate = |row: &Row| {

@@ -87,6 +87,7 @@ macro_rules! __store_contract {
             a_cancelled_wait_loses_nothing,
             a_commit_that_nobody_waits_for_does_no_harm,
             aggregates_with_conflicts_are_named_until_they_have_none,
+            parked_events_are_named_until_all_is_replaced,
             a_cursor_is_checked_against_the_log,
             a_cursor_of_another_log_is_none,
             a_fork_of_older_events_is_found,

@@ -50,6 +50,7 @@ fn checkpoint(ann: &Author, part: u64) -> Checkpoint {
     let mark = CheckpointMark::new(Position(3 * part), [4; 32], 0);
     let mut checkpoint = Checkpoint::new(mark, vec![(ann.aggregate().clone(), state)]);
     checkpoint.conflicted = vec![(ann.aggregate().clone(), true)];
+    checkpoint.parked = vec![Position(3 * part + 1)];
     checkpoint
 }
 
@@ -64,6 +65,7 @@ pub(crate) struct Log {
     ends: bool,
     mark: Option<CheckpointMark>,
     conflicted: Vec<AggregateId>,
+    parked: Vec<Position>,
     forks: Vec<Fork>,
 }
 
@@ -80,6 +82,7 @@ impl Log {
             ends: store.check(&space, end).await?,
             mark: store.checkpoint(&space).await?,
             conflicted: store.conflicted(&space, None, None, LIST_ROWS_MAX).await?,
+            parked: store.parked(&space, Position::START, LIST_ROWS_MAX).await?,
             forks: store.forks(&space).await?,
         })
     }

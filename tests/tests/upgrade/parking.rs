@@ -1,6 +1,7 @@
 //! A program that is too old, or refuses to convert, parks: it stores, forwards and counts, and folds
 //! what it can once it is upgraded.
 
+use synckit::id::Position;
 use synckit::{Id, registry};
 
 use super::office::{Newest, Office, edit_v1, edit_v2, edit_v3, hub, log, v1, v2, v3};
@@ -73,6 +74,35 @@ async fn an_edit_beside_parked_events_does_not_claim_to_have_seen_them() {
     old.sync(&way).await;
     newest.sync(&way).await;
     assert_eq!(newest.replica.all_conflicts(None, 4_096).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn parked_events_are_listed_from_the_store_and_from_memory() {
+    let (_hub, way) = hub();
+    let (old, newest) = (Office::new(v1::types()).await, Office::new(v3::types()).await);
+    let measured = async |celsius| {
+        edit_v3(&newest, |edit| edit.emit(v3::Measured { celsius })).await;
+        for visit in 0..8 {
+            edit_v3(&newest, |edit| edit.visits.add(visit)).await;
+        }
+        newest.sync(&way).await;
+        old.sync(&way).await;
+    };
+    measured(1).await;
+    old.replica.checkpoint().await.unwrap();
+    measured(2).await;
+    let positions = async |old: &Office| {
+        let parked = old.replica.parked(Position::START).await.unwrap();
+        parked.iter().map(|parked| parked.position.0).collect::<Vec<_>>()
+    };
+    assert_eq!(positions(&old).await, [1, 10]);
+    let second = old.replica.parked(Position(1)).await.unwrap();
+    assert_eq!(second.iter().map(|parked| parked.position.0).collect::<Vec<_>>(), [10]);
+
+    let old = old.reopened(v1::types()).await;
+    assert_eq!(positions(&old).await, [1, 10], "all of them are stored");
+    let office = old.reopened(v3::types()).await;
+    assert_eq!(positions(&office).await, [0; 0], "it is another program's list");
 }
 
 #[tokio::test]

@@ -173,6 +173,7 @@ fn full_batch(blocks: &[crate::block::Block]) -> Batch {
         replaces_all: false,
         states: vec![(Author::new(1).aggregate().clone(), "state".into())],
         conflicted: Vec::new(),
+        parked: Vec::new(),
     });
     full
 }

@@ -78,6 +78,36 @@ pub async fn aggregates_with_conflicts_are_named_until_they_have_none(store: Sto
     assert_eq!(store.conflicted(&space, None, None, LIST_ROWS_MAX).await.unwrap(), []);
 }
 
+/// Checkpoints add to the parked events, which go when everything is replaced.
+pub async fn parked_events_are_named_until_all_is_replaced(store: Store) {
+    let space = SpaceId::default();
+    let all = [3, 1, 256, 70_000, u64::MAX - 1].map(Position);
+    let (first, second) = all.split_at(2);
+    for (step, parked) in [first, second].into_iter().enumerate() {
+        let mut batch = full(u8::try_from(step).unwrap() + 1, false, &[], &[]);
+        batch.checkpoint.as_mut().unwrap().parked = parked.to_vec();
+        commit(&store, batch).await;
+    }
+    let mut sorted = all;
+    sorted.sort_unstable();
+    for limit in 1..=all.len() {
+        let (mut found, mut after) = (Vec::new(), Position::START);
+        loop {
+            let page = store.parked(&space, after, limit).await.unwrap();
+            assert!(page.len() <= limit);
+            let Some(last) = page.last() else { break };
+            after = *last;
+            found.extend(page);
+            assert!(found.len() <= all.len(), "a page begins before where the last one ended");
+        }
+        assert_eq!(found, sorted);
+    }
+    let other = SpaceId::new("other").unwrap();
+    assert!(store.parked(&other, Position::START, 10).await.unwrap().is_empty());
+    checkpoint(&store, 3, true, &[], &[]).await;
+    assert!(store.parked(&space, Position::START, 10).await.unwrap().is_empty());
+}
+
 async fn checkpoint(
     store: &Store,
     position: u8,
@@ -98,7 +128,8 @@ fn full(
     let forks = u32::from(position);
     let mark = CheckpointMark::new(Position(forks.into()), [position; 32], forks);
     let conflicted = conflicted.iter().map(|(key, is)| (note(key), *is)).collect();
-    let checkpoint = Some(Checkpoint { mark, replaces_all, states, conflicted });
+    let checkpoint =
+        Some(Checkpoint { mark, replaces_all, states, conflicted, parked: Vec::new() });
     Batch { checkpoint, ..Batch::new(SpaceId::default()) }
 }
 

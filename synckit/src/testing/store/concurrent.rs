@@ -167,6 +167,7 @@ pub async fn closing_wakes_those_who_wait_and_ends_all_use(store: Store) {
         store.states_of(&space, &[ann.aggregate().clone()]).await.map(drop),
         store.states(&space, &ann.aggregate().kind, None, 1).await.map(drop),
         store.conflicted(&space, None, None, LIST_ROWS_MAX).await.map(drop),
+        store.parked(&space, Position::START, 1).await.map(drop),
         store.forks(&space).await.map(drop),
         store.close().await,
     ];

@@ -24,6 +24,7 @@ pub async fn everything_committed_is_there_after_reopening(place: Durable) {
         replaces_all: false,
         states: vec![(ann.aggregate().clone(), "state".into())],
         conflicted: Vec::new(),
+        parked: Vec::new(),
     });
     commit(&store, full).await;
     commit(&store, batch([&copy.commit(&["one", "two", "three"]), &copy.write("four")])).await;
