@@ -6,6 +6,8 @@
 //! them opens the store.
 
 mod hasher;
+#[cfg(test)]
+mod tests;
 mod typed;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +32,7 @@ use crate::event::{self, DecodeError, DependsOn, EventKind, EventRef, SyncEvent,
 use crate::id::{AggregateId, Dot, IdError, Name, ReplicaId};
 use crate::merge::{AnyField, read_dot, write_dot};
 use crate::schema::{Draft, Published, Reread, Schemas, proto, reread};
-use crate::vector::{Stamp, VectorClock, VectorFull};
+use crate::vector::{Stamp, VectorClock};
 use crate::wire::{Field, Lineage, Reader, Unknown, WireError, WireType, Writer};
 
 #[cfg_attr(not(feature = "runtime"), allow(unused_imports, reason = "replicas replay"))]
@@ -180,9 +182,7 @@ impl Registry {
         let at = Stamp { dot: entry.dot(), hlc: entry.hlc(), context: &context };
         match self.fresh(&aggregate.kind).fold(&at, RecordedEvent::of(entry)) {
             Outcome::Parked(reason) | Outcome::Panicked(reason) => Some(reason),
-            Outcome::Folded | Outcome::Known | Outcome::Outlived | Outcome::TooManyWriters(_) => {
-                None
-            }
+            Outcome::Folded | Outcome::Outlived => None,
         }
     }
 
@@ -312,7 +312,7 @@ fn unknown(
 
 /// The state of one aggregate without its type.
 pub(crate) trait State: fmt::Debug + Send + Sync {
-    /// Folds an event. Folding one again changes nothing.
+    /// Folds an event. Each is folded once: a state does not know which have been.
     fn fold(&mut self, at: &Stamp<'_>, event: RecordedEvent<'_>) -> Outcome;
 
     /// Counts an event as met without applying it.
@@ -369,8 +369,6 @@ pub(crate) trait State: fmt::Debug + Send + Sync {
 pub(crate) enum Outcome {
     /// It is folded into the state.
     Folded,
-    /// It had been folded before.
-    Known,
     /// It is folded and changes nothing: the aggregate that it is about is deleted.
     Outlived,
     /// It cannot be folded by this program.
@@ -378,14 +376,16 @@ pub(crate) enum Outcome {
     /// The program's own code panicked. The state may be half changed: return to a copy of it as it
     /// was, and park the event there.
     Panicked(DecodeError),
-    /// The aggregate has too many writers; it is passed over.
-    TooManyWriters(VectorFull),
 }
+
+/// The clock of a state that need not know who wrote it.
+static NOTHING: VectorClock = VectorClock::new();
 
 /// The fields of an aggregate together with what has been folded into them.
 #[derive(Clone, Debug)]
 pub(crate) struct Folded {
-    seen: VectorClock,
+    /// Everybody who wrote it, if a rule may name them all: see [`Fields::name_all`].
+    seen: Option<VectorClock>,
     /// Of each replica, the first event that this program is too old for: contexts stop before it,
     /// because whoever sees this state does not see that event.
     parked_from: BTreeMap<ReplicaId, u64>,
@@ -397,9 +397,7 @@ pub(crate) struct Folded {
 
 impl State for Folded {
     fn fold(&mut self, at: &Stamp<'_>, event: RecordedEvent<'_>) -> Outcome {
-        if let Some(outcome) = self.met(at) {
-            return outcome;
-        }
+        self.meet(at);
         // The application's code runs in here and nowhere else: its upcasters, its lowering, its
         // orders. What a panic leaves of the state is thrown away by whoever asked.
         let fold = AssertUnwindSafe(|| (self.folding)(&mut self.fields, at, event));
@@ -420,10 +418,9 @@ impl State for Folded {
     }
 
     fn park(&mut self, at: &Stamp<'_>) -> Outcome {
-        self.met(at).unwrap_or_else(|| {
-            self.count_parked(at.dot, true);
-            Outcome::Folded
-        })
+        self.meet(at);
+        self.count_parked(at.dot, true);
+        Outcome::Folded
     }
 
     fn duplicate(&self) -> Box<dyn State> {
@@ -438,9 +435,10 @@ impl State for Folded {
             DependsOn::Nothing => return context,
             DependsOn::Events(on) => on.clone(),
             DependsOn::Everything => {
+                let seen = self.seen.as_ref().unwrap_or(&NOTHING);
                 let begun = self.fields.life().into_iter().flat_map(Life::begun);
-                let begun = begun.map(|dot| Dot { seq: self.seen.get(&dot.replica), ..dot });
-                begun.chain(self.seen.iter()).collect()
+                let begun = begun.map(|dot| Dot { seq: seen.get(&dot.replica), ..dot });
+                begun.chain(seen.iter()).collect()
             }
         };
         let others = on.into_iter().filter(|dot| dot.replica != *author);
@@ -474,14 +472,14 @@ impl State for Folded {
 
     fn next(&self, dot: Dot) -> Stamp<'_> {
         let hlc = Hlc::from_bits(self.latest.to_bits().saturating_add(1));
-        Stamp { dot, hlc, context: &self.seen }
+        Stamp { dot, hlc, context: self.seen.as_ref().unwrap_or(&NOTHING) }
     }
 }
 
 impl Folded {
     fn new(fields: Fields, folding: Folding) -> Self {
         Self {
-            seen: VectorClock::new(),
+            seen: fields.name_all().then(VectorClock::new),
             parked_from: BTreeMap::new(),
             parked: 0,
             latest: Hlc::ZERO,
@@ -490,16 +488,12 @@ impl Folded {
         }
     }
 
-    /// Counts an event as met; the outcome when there is nothing to apply.
-    fn met(&mut self, at: &Stamp<'_>) -> Option<Outcome> {
-        if self.seen.contains(at.dot) {
-            return Some(Outcome::Known);
-        }
-        if let Err(full) = self.seen.advance(at.dot) {
-            return Some(Outcome::TooManyWriters(full));
+    fn meet(&mut self, at: &Stamp<'_>) {
+        if let Some(seen) = &mut self.seen {
+            // A log has fewer branches than a clock has rows.
+            let _ = seen.advance(at.dot);
         }
         self.latest = self.latest.max(at.hlc);
-        None
     }
 
     fn count_parked(&mut self, dot: Dot, unseen: bool) {
@@ -512,7 +506,7 @@ impl Folded {
 
 impl Folded {
     fn write_fields(&self, out: &mut Writer) {
-        for dot in self.seen.iter() {
+        for dot in self.seen.iter().flat_map(VectorClock::iter) {
             out.tag(1, WireType::Len);
             out.nested(|out| write_dot(1, dot, out));
         }
@@ -531,8 +525,8 @@ impl Folded {
 
     fn read_fields(&mut self, input: &mut Reader<'_>) -> Result<(), WireError> {
         for dot in read_dots(1, input)? {
-            let full = |_| WireError::Invalid { expected: "vector clock" };
-            self.seen.advance(dot).map_err(full)?;
+            let advanced = self.seen.as_mut().and_then(|seen| seen.advance(dot).ok());
+            advanced.ok_or(WireError::Invalid { expected: "vector clock" })?;
         }
         self.latest = Hlc::from_bits(u64::read_field(2, input)?);
         self.parked_from =
@@ -580,17 +574,5 @@ impl Registry {
             ErasedType { name, version: 1, fields, on_delete, events: &[], lineage, fold, reread };
         self.aggregates.insert(name, kind);
         self
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_synckit_itself_are_refused() {
-        let reserved = |name| problem_with(name) == Some(RegistryError::Reserved { name });
-        assert!(reserved("synckit") && reserved("synckit.refused"));
-        assert_eq!(problem_with("synckit_note.renamed"), None);
     }
 }

@@ -417,7 +417,11 @@ impl ReplicaCore {
                 self.doubt = Doubt::Open;
             }
             // Staged edits stand on top of those being committed already.
-            let own = own || self.edits.commits(&log);
+            let commits = self.edits.commits(&log);
+            if commits {
+                self.edits.place(&log);
+            }
+            let own = own || commits;
             self.states.begin(absent);
             let changed = self.states.fold(&log, branches, &self.rulings);
             if !own {
@@ -433,7 +437,8 @@ impl ReplicaCore {
     /// Puts what is staged on top of what somebody else has changed below it.
     fn rebase(&mut self, changed: &[AggregateId]) {
         let states = &self.states;
-        self.edits.rebase(changed.iter().filter_map(|id| Some((id, states.get(id)?))));
+        let changed = changed.iter().filter_map(|id| Some((id, states.get(id)?)));
+        self.edits.rebase(states.folded(), changed);
     }
 
     fn settle_folded(&mut self) {

@@ -37,7 +37,8 @@ pub struct Recorded<T> {
 ///
 /// `at` is the stamp that the first event would have: its author, a number after all of the
 /// author's that the state has, a clock reading after the state's, and as context all that has been
-/// folded. It decides what reads within the edit show, and stands in no event.
+/// folded, for rules that do not say what an operation depends on. It decides what reads within the
+/// edit show, and stands in no event.
 ///
 /// # Errors
 /// The closure's own; nothing is recorded then.
@@ -187,6 +188,21 @@ impl<'a> EditRoot<'a> {
         self.fields(|fields| fields.of_life(fields.depends(field, op)))
     }
 
+    /// The context of an event that is recorded.
+    fn context(&self, depends_on: &DependsOn) -> VectorClock {
+        let mut context = VectorClock::new();
+        match depends_on {
+            DependsOn::Nothing => {}
+            DependsOn::Everything => context.clone_from(self.at.context),
+            DependsOn::Events(on) => {
+                let others = on.iter().filter(|dot| dot.replica != self.at.dot.replica);
+                // A log has fewer branches than a clock has rows.
+                others.for_each(|dot| drop(context.advance(*dot)));
+            }
+        }
+        context
+    }
+
     fn push(&self, event: Result<EncodedEvent, EncodeError>) {
         let mut work = self.work.borrow_mut();
         match event {
@@ -214,7 +230,8 @@ impl Work {
     fn catch_up(&mut self, draft: &EditRoot<'_>) {
         for (event, place) in self.events.iter().zip(0..).skip(self.folded) {
             let seq = draft.at.dot.seq.saturating_add(place);
-            let at = Stamp { dot: Dot { seq, ..draft.at.dot }, ..draft.at };
+            let context = draft.context(&event.depends_on);
+            let at = Stamp { dot: Dot { seq, ..draft.at.dot }, context: &context, ..draft.at };
             (draft.fold)(event, &mut self.fields, &at);
         }
         self.folded = self.events.len();

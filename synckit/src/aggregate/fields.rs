@@ -124,6 +124,12 @@ impl Fields {
         on.map_or(DependsOn::Everything, |on| DependsOn::Events(begun.chain(on).collect()))
     }
 
+    /// True when an operation of a field may depend on all events of the aggregate, as those of rules
+    /// outside this crate may.
+    pub(crate) fn name_all(&self) -> bool {
+        self.table.iter().any(|field| field.law().names_all())
+    }
+
     /// The edits that a deletion takes away.
     pub(super) fn ended(&self) -> impl Iterator<Item = Dot> {
         self.life.iter().flat_map(|life| life.unseen())

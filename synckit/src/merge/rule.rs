@@ -67,6 +67,15 @@ impl Law {
         }
     }
 
+    /// True when the application's own code says what an operation depends on, and may say all.
+    pub(crate) fn names_all(&self) -> bool {
+        match self.innermost().kind {
+            Kind::Fields(table) => table.iter().any(|field| field.law().names_all()),
+            Kind::Custom => true,
+            Kind::Nested(_) | Kind::Plain | Kind::Joined => false,
+        }
+    }
+
     /// The text in lock files, which has the version of code outside this crate.
     pub(crate) fn locked(&self) -> String {
         match self.kind {

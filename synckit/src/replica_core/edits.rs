@@ -78,6 +78,8 @@ struct StagedEdit {
     contexts: Vec<VectorClock>,
     /// The aggregates that they are about.
     aggregates: BTreeSet<AggregateId>,
+    /// The position that it ends at in the log, once that is known.
+    through: Option<Position>,
     /// The commit that it follows, and the one that it is.
     before: CommitId,
     id: CommitId,
@@ -190,6 +192,18 @@ impl Edits {
         log.runs.iter().all(|place| self.is_committing(&place.end))
     }
 
+    /// Takes note of where in the log the edits are that are being committed: those of a block, in
+    /// their order.
+    pub(super) fn place(&mut self, log: &LogBlock) {
+        let left = self.committing.iter_mut().filter(|edit| edit.through.is_none());
+        let mut left = left.peekable();
+        for (position, entry) in log.after(log.start) {
+            if let Some(edit) = left.next_if(|edit| edit.id.dot() == entry.dot()) {
+                edit.through = Some(position);
+            }
+        }
+    }
+
     /// True when a chain ends a block that is being committed.
     fn is_committing(&self, end: &Chain) -> bool {
         self.group.iter().any(|block| block.ends().iter().any(|held| held.chain == *end))
@@ -300,6 +314,7 @@ impl Edits {
             commit,
             contexts,
             aggregates,
+            through: None,
             before,
             id,
             bytes,
@@ -348,6 +363,7 @@ impl Edits {
             let own = self.own.entry(place.branch).or_default();
             *own = run.last_seq().max(*own);
         }
+        blocks.iter().for_each(|log| self.place(log));
         let edits = std::mem::take(&mut self.committing);
         self.bytes -= edits.iter().map(|edit| edit.bytes).sum::<usize>();
         edits.iter().filter_map(|edit| edit.once.clone()).for_each(|key| self.recent.settle(key));
@@ -394,9 +410,11 @@ impl Edits {
         dropped.flat_map(|edit| edit.tickets).collect()
     }
 
-    /// Somebody else's events have changed durable states below what is staged.
+    /// Somebody else's events have changed durable states below what is staged. Those reflect the log
+    /// up to a position, with the edits that are in it.
     pub(super) fn rebase<'a>(
         &mut self,
+        folded: Position,
         changed: impl Iterator<Item = (&'a AggregateId, &'a dyn State)>,
     ) {
         let overlaid = changed.filter(|(aggregate, _)| self.overlays(aggregate));
@@ -406,7 +424,8 @@ impl Edits {
             return;
         }
         let durable = self.unfolded.iter().flat_map(|(_, edits)| edits);
-        for edit in durable.chain(&self.committing).chain(&self.staged) {
+        let edits = durable.chain(&self.committing).chain(&self.staged);
+        for edit in edits.filter(|edit| edit.through.is_none_or(|through| through > folded)) {
             for aggregate in &edit.aggregates {
                 let Some(state) = below.get_mut(aggregate) else { continue };
                 // Its events are in the log before long; what they do to this state is found then.
@@ -508,7 +527,7 @@ fn fold(
     match state.fold(at, event) {
         Outcome::Parked(reason) | Outcome::Panicked(reason) => Err(EditRefusal::Unreadable(reason)),
         Outcome::Outlived => Ok(false),
-        Outcome::Folded | Outcome::Known | Outcome::TooManyWriters(_) => Ok(true),
+        Outcome::Folded => Ok(true),
     }
 }
 

@@ -243,7 +243,6 @@ impl States {
             let fold = folds[index].get_or_insert_with(|| BlockFold::of(cached, place));
             let event = RecordedEvent::of(&stamped.entry);
             match cached.state.fold(&stamped.stamp(), event) {
-                Outcome::Known => continue,
                 Outcome::Folded | Outcome::Outlived => {}
                 Outcome::Parked(_) => {
                     self.tally.parked += 1;
@@ -258,8 +257,6 @@ impl States {
                     let until = of_it.take_while(|(at, _)| *at <= position);
                     cached.state = again(fold.before.as_ref(), until, &self.panicked);
                 }
-                // Census as parked: its aggregate has more writers than a state tells apart.
-                Outcome::TooManyWriters(_) => self.tally.parked += 1,
             }
             fold.changed = true;
             fold.bytes += event.payload.len();

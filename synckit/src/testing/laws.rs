@@ -1,9 +1,8 @@
 //! Laws that merging has to keep, tried on an application's own aggregates.
 //!
 //! Replicas that hold the same events hold the same state, byte for byte, show the same value and list
-//! the same conflicts: in whatever order the events came that keeps causes first, also when some come
-//! twice, when the state is stored and read in between, and when a crash throws it back to what was
-//! stored. The rules of this crate keep that; a type whose order, encoding or own rule is at odds with
+//! the same conflicts: in whatever order the events came that keeps causes first, also when the state is
+//! stored and read in between, and when a crash throws it back to what was stored. The rules of this crate keep that; a type whose order, encoding or own rule is at odds with
 //! itself does not. [`laws!`](crate::laws!) tries it on random histories of a type's events, prefers
 //! concurrent edits, equal clocks, equal values and deletions, and shrinks what breaks the law to a
 //! short script. Values are drawn by their shapes; a removal from a `map(counter)` is drawn as one that

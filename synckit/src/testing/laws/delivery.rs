@@ -77,8 +77,8 @@ fn difference(first: &Delivered, second: &Delivered) -> String {
     format!("the same events in another delivery come to {what}:\n{}", ways.concat())
 }
 
-/// Folds the events in some order that keeps causes first. All but the plain delivery repeat some, and
-/// store the state and go back to what is stored.
+/// Folds the events in some order that keeps causes first. All but the plain delivery store the state and
+/// go back to what is stored.
 fn deliver<A: Aggregate>(
     registry: &Registry,
     history: &[ScriptEvent],
@@ -102,12 +102,6 @@ fn deliver<A: Aggregate>(
         way.push(history[event].to_string());
         if is_plain {
             continue;
-        }
-        if dice.one_in(6) {
-            let again: Vec<_> = folded.iter().copied().collect();
-            let again = &history[*dice.one(&again)];
-            fold(state.as_mut(), again)?;
-            way.push(format!("{again} again"));
         }
         if dice.one_in(4) {
             let bytes = state.bytes().map_err(|error| error.to_string())?.to_vec();
@@ -150,7 +144,7 @@ fn fold(state: &mut dyn State, event: &ScriptEvent) -> Result<(), String> {
         Outcome::Parked(reason) | Outcome::Panicked(reason) => {
             Err(format!("{event} is parked: {reason}\n"))
         }
-        Outcome::Folded | Outcome::Known | Outcome::Outlived | Outcome::TooManyWriters(_) => Ok(()),
+        Outcome::Folded | Outcome::Outlived => Ok(()),
     }
 }
 
