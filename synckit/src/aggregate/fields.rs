@@ -15,11 +15,12 @@ use crate::wire::{Reader, WireError, Writer};
 /// The mergeable state of an aggregate: for each field what its rule keeps.
 ///
 /// Nothing in it is generic over the aggregate, so one copy of its code serves all of a program's.
-/// Cloning is cheap: the copies share the state of each field until one of them changes it.
+/// Cloning is cheap: the copies share the state of all fields until one of them changes any, and that of each
+/// field until one of them changes it.
 #[derive(Clone)]
 pub struct Fields {
     table: &'static [&'static dyn AnyField],
-    slots: Vec<Slot>,
+    slots: Arc<[Slot]>,
     on_delete: OnDelete,
     /// `None` while it says nothing.
     life: Option<Arc<Life>>,
@@ -86,7 +87,7 @@ impl Fields {
         if self.is_deleted() {
             return;
         }
-        for (field, slot) in self.table.iter().zip(&self.slots) {
+        for (field, slot) in self.table.iter().zip(self.slots.iter()) {
             if let Some(state) = slot {
                 field.conflicts(&**state, open);
             }
@@ -147,7 +148,8 @@ impl Fields {
     /// Folds an operation; false when there is no such field.
     pub(super) fn fold_op(&mut self, field: usize, op: &mut dyn Any, at: &At<'_>) -> bool {
         let Self { table, slots, .. } = self;
-        let (Some(entry), Some(slot)) = (table.get(field), slots.get_mut(field)) else {
+        let Some(entry) = table.get(field) else { return false };
+        let Some(slot) = Arc::make_mut(slots).get_mut(field) else {
             return false;
         };
         entry.fold(slot, op, at);
@@ -156,12 +158,12 @@ impl Fields {
 
     /// Forgets what the fields hold.
     pub(super) fn clear(&mut self) {
-        self.slots.fill(None);
+        Arc::make_mut(&mut self.slots).fill(None);
     }
 
     /// Writes the state as the fields of a message.
     pub fn write(&self, out: &mut Writer) {
-        for (field, slot) in self.table.iter().zip(&self.slots) {
+        for (field, slot) in self.table.iter().zip(self.slots.iter()) {
             if let Some(state) = slot {
                 state.write_any(field.schema().number, out);
             }
@@ -173,7 +175,7 @@ impl Fields {
     /// # Errors
     /// When the bytes are not what a state writes.
     pub fn read(&mut self, input: &mut Reader<'_>) -> Result<(), WireError> {
-        for (field, slot) in self.table.iter().zip(&mut self.slots) {
+        for (field, slot) in self.table.iter().zip(Arc::make_mut(&mut self.slots)) {
             *slot = field.read(input)?;
         }
         Ok(())
@@ -190,13 +192,14 @@ impl PartialEq for Fields {
             (None, None) => true,
             _ => false,
         };
-        self.slots.len() == other.slots.len() && self.slots.iter().zip(&other.slots).all(equal)
+        self.slots.len() == other.slots.len()
+            && self.slots.iter().zip(other.slots.iter()).all(equal)
     }
 }
 
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = self.table.iter().map(|field| field.schema().name).zip(&self.slots);
+        let named = self.table.iter().map(|field| field.schema().name).zip(self.slots.iter());
         let life = self.life.as_ref().map(|life| ("", life));
         f.debug_map().entries(life).entries(named).finish()
     }

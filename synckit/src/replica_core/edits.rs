@@ -4,8 +4,8 @@
 //! what it does (the overlay); readers see it once it is durable. When a commit fails, nothing is
 //! left of it and of all edits made on top of it.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::COMMIT_EVENTS_MAX;
@@ -77,7 +77,7 @@ struct StagedEdit {
     /// The contexts of its events, under the identities of merging.
     contexts: Vec<VectorClock>,
     /// The aggregates that they are about.
-    aggregates: BTreeSet<AggregateId>,
+    aggregates: Vec<AggregateId>,
     /// The position that it ends at in the log, once that is known.
     through: Option<Position>,
     /// The commit that it follows, and the one that it is.
@@ -107,7 +107,7 @@ pub(super) struct Edits {
     /// at or before.
     unfolded: VecDeque<(Position, Vec<StagedEdit>)>,
     bytes: usize,
-    overlay: BTreeMap<AggregateId, Overlaid>,
+    overlay: HashMap<AggregateId, Overlaid>,
     correction: Option<Correction>,
     recent: RecentKeys,
 }
@@ -151,7 +151,7 @@ impl Edits {
             group: Vec::new(),
             unfolded: VecDeque::new(),
             bytes: 0,
-            overlay: BTreeMap::new(),
+            overlay: HashMap::new(),
             correction: None,
             recent: RecentKeys::default(),
         }
@@ -272,21 +272,17 @@ impl Edits {
         draft.check()?;
         let wall = self.corrected(wall);
         let bytes = draft.events.iter().map(|(_, event)| event.payload.len()).sum();
-        let mut states: BTreeMap<AggregateId, Box<dyn State>> = BTreeMap::new();
-        for (aggregate, _) in &draft.events {
-            if !states.contains_key(aggregate) {
-                let newest = self.newest(aggregate).or_else(|| durable(aggregate));
-                let state = newest.ok_or(EditRefusal::NotAdmitted)?.duplicate();
-                states.insert(aggregate.clone(), state);
-            }
-        }
+        let aggregates = draft.aggregates();
+        let newest = |aggregate| self.newest(aggregate).or_else(|| durable(aggregate));
+        let copy = |aggregate| Ok(newest(aggregate).ok_or(EditRefusal::NotAdmitted)?.duplicate());
+        let mut states = aggregates.iter().map(copy).collect::<Result<Vec<_>, EditRefusal>>()?;
         let author = self.author();
         let context = |(aggregate, event): &(AggregateId, EncodedEvent)| {
-            let state = states.get(aggregate);
+            let state = aggregates.binary_search(aggregate).ok().and_then(|at| states.get(at));
             state.map(|state| state.context(&author, &event.depends_on)).unwrap_or_default()
         };
         let contexts: Vec<_> = draft.events.iter().map(context).collect();
-        let latest = states.values().map(|state| state.latest()).max().unwrap_or(Hlc::ZERO);
+        let latest = states.iter().map(|state| state.latest()).max().unwrap_or(Hlc::ZERO);
         let once = draft.metadata.once().map(str::to_owned);
         let commit = self.envelopes(draft, latest, &contexts, branches, wall);
         let before = self.head;
@@ -294,15 +290,15 @@ impl Edits {
             return Err(EditRefusal::TooLarge(BLOCK_BYTES_MAX));
         }
         for (envelope, context) in commit.iter().zip(&contexts) {
-            if let Some(state) = states.get_mut(&envelope.aggregate) {
+            let place = aggregates.binary_search(&envelope.aggregate);
+            if let Some(state) = place.ok().and_then(|at| states.get_mut(at)) {
                 let at = Stamp { dot: envelope.dot, hlc: envelope.hlc, context };
                 let event = RecordedEvent { event: &envelope.event, payload: &envelope.payload };
                 fold_made(state.as_mut(), &at, event)?;
             }
         }
         let id = self.hasher.name(&before, self.nonce, &commit);
-        let aggregates = states.keys().cloned().collect();
-        self.overlay(states);
+        self.overlay(&aggregates, states);
         self.head = id;
         self.bytes += bytes;
         if let Some(once) = &once {
@@ -323,12 +319,12 @@ impl Edits {
     }
 
     /// Later edits see the states after this one.
-    fn overlay(&mut self, states: BTreeMap<AggregateId, Box<dyn State>>) {
-        for (aggregate, state) in states {
-            match self.overlay.get_mut(&aggregate) {
+    fn overlay(&mut self, aggregates: &[AggregateId], states: Vec<Box<dyn State>>) {
+        for (aggregate, state) in aggregates.iter().zip(states) {
+            match self.overlay.get_mut(aggregate) {
                 Some(overlaid) => *overlaid = Overlaid { state, edits: overlaid.edits + 1 },
                 None => {
-                    self.overlay.insert(aggregate, Overlaid { state, edits: 1 });
+                    self.overlay.insert(aggregate.clone(), Overlaid { state, edits: 1 });
                 }
             }
         }
@@ -340,6 +336,7 @@ impl Edits {
             return None;
         }
         let mut bytes = 0;
+        self.committing.reserve(self.staged.len().min(GROUP_EDITS_MAX));
         while let Some(edit) = self.staged.pop_front() {
             bytes += edit.bytes;
             self.committing.push(edit);
@@ -496,6 +493,15 @@ impl Edits {
 }
 
 impl EncodedEdit {
+    /// The aggregates that it is about, ascending.
+    fn aggregates(&self) -> Vec<AggregateId> {
+        let mut aggregates: Vec<_> = self.events.iter().map(|(aggregate, _)| aggregate).collect();
+        aggregates.dedup();
+        aggregates.sort_unstable();
+        aggregates.dedup();
+        aggregates.into_iter().cloned().collect()
+    }
+
     /// Refuses what could never be stored.
     fn check(&self) -> Result<(), EditRefusal> {
         if self.events.len() > COMMIT_EVENTS_MAX {
