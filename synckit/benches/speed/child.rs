@@ -49,6 +49,10 @@ impl HubProcess {
         Usage::parse(&line)
     }
 
+    pub(crate) fn id(&self) -> String {
+        self.child.id().to_string()
+    }
+
     pub(crate) fn end(self) {
         let Self { mut child, stdin, .. } = self;
         drop(stdin);
@@ -78,15 +82,15 @@ async fn work(args: &[&str]) -> Vec<Figures> {
             vec![ours::append(folder, number(0), number(1), Edits::named(text(2))).await]
         }
         ("ours", "hub") => {
-            let (hub, url) = ours::hub(folder).await;
-            serve(&url).await;
-            drop(hub);
+            serve(&ours::hub(folder).await).await;
             Vec::new()
         }
         ("ours", "push") => vec![ours::push(folder, text(0)).await],
         ("ours", "pull") => vec![ours::pull(folder, text(0)).await],
         ("ours", "small") => ours::small(folder, number(0), number(1)).await.into(),
         ("ours", "live") => vec![ours::live(folder, number(0)).await],
+        ("ours", "fresh") => vec![ours::fresh(folder, number(0), number(1)).await],
+        ("ours", "fan") => vec![ours::fan(folder, [text(0), text(1)], number(2), number(3)).await],
         ("ours", "converge") => {
             vec![ours::converge(folder, number(0), number(1), Edits::named(text(2))).await]
         }
@@ -101,6 +105,10 @@ async fn work(args: &[&str]) -> Vec<Figures> {
         ("reference", "pull") => vec![reference::pull(folder, text(0), tuned).await],
         ("reference", "small") => reference::small(folder, number(0), number(1)).await.into(),
         ("reference", "live") => vec![reference::live(folder, number(0)).await],
+        ("reference", "fresh") => vec![reference::fresh(folder, number(0), number(1)).await],
+        ("reference", "fan") => {
+            vec![reference::fan([text(0), text(1)], number(2), number(3)).await]
+        }
         ("reference", "converge") => {
             vec![reference::converge(folder, number(0), number(1)).await]
         }

@@ -38,6 +38,11 @@ impl Figures {
         self
     }
 
+    /// The median step of the deliveries of so many events, and what they took of the hub.
+    pub(crate) fn of_deliveries(steps: Vec<Duration>, events: usize, hub: &Usage) -> Self {
+        Self { events: events as f64, ..Self::of_steps(steps, hub) }
+    }
+
     /// The median step of a work whose steps are timed one by one.
     pub(crate) fn of_steps(mut steps: Vec<Duration>, usage: &Usage) -> Self {
         steps.sort_unstable();
@@ -58,13 +63,22 @@ pub(crate) struct Usage {
 impl Usage {
     /// Zeros on systems without `/proc`.
     pub(crate) fn now() -> Self {
-        Self { cpu: cpu().unwrap_or_default(), peak: peak().unwrap_or_default() }
+        Self::of("self")
+    }
+
+    /// Of the process with an id.
+    pub(crate) fn of(process: &str) -> Self {
+        Self { cpu: cpu(process).unwrap_or_default(), peak: peak(process).unwrap_or_default() }
     }
 
     /// The same, of the time since.
     pub(crate) fn since(&self) -> Self {
-        let now = Self::now();
-        Self { cpu: now.cpu - self.cpu, peak: now.peak }
+        self.until(&Self::now())
+    }
+
+    /// The same, of the time up to another one's.
+    pub(crate) fn until(&self, end: &Self) -> Self {
+        Self { cpu: end.cpu - self.cpu, peak: end.peak }
     }
 
     pub(crate) fn line(&self) -> String {
@@ -92,19 +106,19 @@ impl Watch {
     }
 }
 
-/// Processor time of all threads, in seconds.
-fn cpu() -> Option<f64> {
+/// Processor time of all threads of a process, in seconds.
+fn cpu(process: &str) -> Option<f64> {
     let of = |task: fs::DirEntry| {
         let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
         text.split(' ').next()?.parse::<f64>().ok()
     };
-    let tasks = fs::read_dir("/proc/self/task").ok()?;
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).ok()?;
     Some(tasks.filter_map(|task| of(task.ok()?)).sum::<f64>() / 1e9)
 }
 
 /// Peak resident memory in MB.
-fn peak() -> Option<f64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
+fn peak(process: &str) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
 }

@@ -10,6 +10,8 @@ pub(crate) struct Size {
     transfer: usize,
     logs: [usize; 2],
     steps: usize,
+    subscribers: usize,
+    deliveries: usize,
     replicas: usize,
     edits: usize,
     singles: usize,
@@ -22,6 +24,8 @@ impl Size {
         transfer: 100_000,
         logs: [1_000, 100_000],
         steps: 41,
+        subscribers: 1_000,
+        deliveries: 10,
         replicas: 20,
         edits: 100,
         singles: 2_000,
@@ -32,6 +36,8 @@ impl Size {
         transfer: 1_000_000,
         logs: [1_000, 1_000_000],
         steps: 201,
+        subscribers: 1_000,
+        deliveries: 100,
         replicas: 100,
         edits: 100,
         singles: 20_000,
@@ -63,11 +69,13 @@ type Rounds = Vec<(String, Unit, [Option<Figures>; 3])>;
 
 /// Measures the works whose names contain one of some words; all when there are none.
 pub(crate) fn run(size: &Size, words: &[String]) -> Vec<Row> {
-    let works: [(&str, Work); 6] = [
+    let works: [(&str, Work); 8] = [
         ("append", append),
         ("transfer", transfer),
         ("small", small),
+        ("fresh", fresh),
         ("live", live),
+        ("fan", fan),
         ("converge", converge),
         ("singles", singles),
     ];
@@ -175,10 +183,37 @@ fn small(size: &Size) -> Rounds {
     rows
 }
 
+fn fresh(size: &Size) -> Rounds {
+    let steps = size.steps.to_string();
+    let row = |log: usize| {
+        let log = log.to_string();
+        let [ours, reference] =
+            ["ours", "reference"].map(|side| one([side, "fresh"], &[&log, &steps]));
+        let name = format!("push 100, connecting, log of {log}");
+        (name, Unit::Step, [Some(ours), Some(reference), None])
+    };
+    size.logs.map(row).into()
+}
+
 fn live(size: &Size) -> Rounds {
     let events = (5 * size.steps).to_string();
     let [ours, reference] = ["ours", "reference"].map(|side| one([side, "live"], &[&events]));
     vec![("live, one event".to_owned(), Unit::Step, [Some(ours), Some(reference), None])]
+}
+
+fn fan(size: &Size) -> Rounds {
+    let (subscribers, events) = (size.subscribers.to_string(), size.deliveries.to_string());
+    let [ours, reference] = ["ours", "reference"].map(|side| {
+        let folder = folder();
+        let path = folder.path().to_str().unwrap();
+        let hub = HubProcess::start(side, path, "");
+        let args = [side, "fan", path, &hub.url, &hub.id(), &subscribers, &events];
+        let figures = measure(&args).pop().unwrap();
+        hub.end();
+        figures
+    });
+    let name = format!("live, {subscribers} subscribers (CPU: hub's, an event)");
+    vec![(name, Unit::Step, [Some(ours), Some(reference), None])]
 }
 
 fn converge(size: &Size) -> Rounds {

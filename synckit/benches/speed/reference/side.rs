@@ -169,6 +169,54 @@ pub(crate) async fn small(folder: &Path, log: usize, rounds: usize) -> [Figures;
     steps.map(|steps| Figures::of_steps(steps, &usage))
 }
 
+/// Sends 100 events at a time, each time over a connection that is opened for it.
+pub(crate) async fn fresh(folder: &Path, log: usize, rounds: usize) -> Figures {
+    let url = hub(folder, false).await;
+    let mut writer = Client::open(&folder.join("writer.redb"), Index::None, &url).await;
+    for first in (0..log).step_by(BATCH) {
+        writer.store.append(batch(1, first, BATCH, 10_000), 0).await;
+    }
+    writer.push().await;
+    let (mut steps, usage) = (Vec::new(), Usage::now());
+    for round in 0..rounds {
+        writer.store.append(batch(1, log + round * 100, 100, 10_000), 0).await;
+        let begun = Instant::now();
+        writer.pushing = grpc::call(grpc::connect(&url).await, PUSH).await;
+        assert_eq!(writer.push().await, 100);
+        steps.push(begun.elapsed());
+    }
+    Figures::of_steps(steps, &usage.since())
+}
+
+/// Sends events one by one through a hub that only forwards, to many: the time to each of them, and
+/// what it takes of the hub. One fsync, at the hub.
+pub(crate) async fn fan([url, hub]: [&str; 2], subscribers: usize, events: usize) -> Figures {
+    let (arriving, mut arrived) = mpsc::channel(subscribers);
+    let mut open = Vec::new();
+    for _ in 0..subscribers {
+        let (frames, mut forwarded) = grpc::call(grpc::connect(url).await, RELAY).await;
+        open.push(frames);
+        let arriving = arriving.clone();
+        tokio::spawn(async move {
+            while let Ok(Some(_)) = forwarded.message().await {
+                let _ = arriving.send(Instant::now()).await;
+            }
+        });
+    }
+    let (from, _answers) = grpc::call(grpc::connect(url).await, RELAY).await;
+    let (mut steps, before) = (Vec::new(), Usage::of(hub));
+    for n in 0..events {
+        let begun = Instant::now();
+        let frame = Frame { events: batch(1, n, 1, 100), position: n as u64, head: 0 };
+        from.send(frame).await.unwrap();
+        for _ in 0..subscribers {
+            let arrived: Instant = arrived.recv().await.unwrap();
+            steps.push(arrived - begun);
+        }
+    }
+    Figures::of_deliveries(steps, events, &before.until(&Usage::of(hub)))
+}
+
 /// Sends events one by one through a hub that only forwards: one fsync at the hub, one behind it.
 pub(crate) async fn live(folder: &Path, events: usize) -> Figures {
     let url = hub(folder, false).await;
