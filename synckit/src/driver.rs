@@ -1,11 +1,13 @@
 //! Drives a session: carries out what it asks for and tells it what happened. Decides nothing.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
@@ -19,12 +21,23 @@ use crate::log::{Cursor, Source};
 use crate::platform::{self, Stopwatch, Tasks, WallClock};
 use crate::store::{Acknowledged, Append, Batch, EventStore, StoreError, StoreErrorKind};
 use crate::sync::{
-    Config, Effect, Frame, Input, Now, Progress, Recollection, Session, SessionError,
+    Config, Denial, Direction, Effect, Frame, Input, Now, Progress, Recollection, Session,
+    SessionError,
 };
 use crate::transport::{Connection, FrameReceiver, FrameSender};
 
 /// The peer may take this long to read the last frames and close its side.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Lets a session's peer in, or not.
+#[async_trait]
+pub(crate) trait Doorkeeper: fmt::Debug + Send + Sync {
+    /// The direction in which logs may be exchanged with a peer.
+    async fn admit(&self, replica: ReplicaId, space: SpaceId) -> Result<Direction, Denial>;
+
+    /// Returns when a peer that was let in may not stay.
+    async fn until_denied(&self) -> Denial;
+}
 
 /// Everything that a session is driven with.
 #[derive(Debug)]
@@ -35,6 +48,8 @@ pub(crate) struct Driver {
     /// Memory for what is received and not committed.
     pub(crate) budget: Budget,
     pub(crate) clock: WallClock,
+    /// Decides whether the peer may come in; everybody may where there is none.
+    pub(crate) door: Option<Arc<dyn Doorkeeper>>,
     /// The peer's address, for errors.
     pub(crate) peer: String,
     /// True when a damaged file is mended without anyone's help.
@@ -131,6 +146,9 @@ impl Conversation {
             self.tell_progress();
             let input = self.next_input(receiver, frames).await;
             if let Some(input) = input {
+                if matches!(input, Input::Admitted(Ok(_))) {
+                    self.watch_door();
+                }
                 self.session.handle(self.now(), input);
                 self.share.shrink_to(self.session.uncommitted_memory());
             }
@@ -156,6 +174,7 @@ impl Conversation {
         while let Some(effect) = self.session.poll() {
             match effect {
                 Effect::Send(frame) => self.queue(frame),
+                Effect::Admit { space, peer } => self.admit(space, peer),
                 Effect::Recall { space, peer } => self.recall(space, peer),
                 Effect::Check(cursor) => self.check(cursor),
                 Effect::Cover(commits) => self.cover(commits),
@@ -250,6 +269,21 @@ impl Conversation {
             },
             // The store panicked.
             None => Input::StoreFailed { damaged: false },
+        }
+    }
+
+    fn admit(&mut self, space: SpaceId, peer: ReplicaId) {
+        let door = self.driver.door.clone();
+        self.reads.spawn(async move {
+            let Some(door) = door else { return Ok(Input::Admitted(Err(Denial::Unavailable))) };
+            Ok(Input::Admitted(door.admit(peer, space).await))
+        });
+    }
+
+    /// Waits for the time when a peer that was let in may not stay.
+    fn watch_door(&mut self) {
+        if let Some(door) = self.driver.door.clone() {
+            self.reads.spawn(async move { Ok(Input::Admitted(Err(door.until_denied().await))) });
         }
     }
 

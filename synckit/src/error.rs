@@ -77,6 +77,12 @@ pub enum ErrorKind {
     /// The store failed. The kind tells whose move it is.
     #[error("{0}")]
     Store(StoreErrorKind),
+    /// The hub has no authorizer, and other machines could reach it. Give it one.
+    #[error(
+        "other machines could reach it and the hub has no authorizer: give it one, `AllowAll` if \
+         everybody may come in, or listen on 127.0.0.1"
+    )]
+    Unguarded,
     /// The peer could not be reached, or was lost. The kind tells whose move it is.
     #[error("{0}")]
     Transport(TransportErrorKind),
@@ -100,6 +106,7 @@ impl ErrorKind {
             Self::SpaceInUse => "replica.space_in_use",
             Self::Store(kind) => kind.code(),
             Self::Transport(kind) => kind.code(),
+            Self::Unguarded => "hub.unguarded",
         }
     }
 
@@ -118,7 +125,8 @@ impl ErrorKind {
             | Self::Deleted
             | Self::EditTooLarge(_)
             | Self::Invalid(_)
-            | Self::Registry(_) => false,
+            | Self::Registry(_)
+            | Self::Unguarded => false,
             Self::Session(error) => error.is_retryable(),
             Self::Store(kind) => kind.is_retryable(),
             Self::Transport(kind) => kind.is_retryable(),

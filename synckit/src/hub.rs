@@ -3,9 +3,11 @@
 //! A hub takes from each replica whatever it lacks and gives it everybody's events. It knows no
 //! event types and keeps no states, so it needs no upgrade when they change.
 //!
-//! It admits every replica that reaches it and proves its key, to every space: who may reach it is
-//! for the network to say. Within that, a replica can write under no other name than its own: it may
-//! relay others' events, which their authors have signed.
+//! An [`Authorizer`] says who may come in, to which space, and in which direction
+//! ([`HubBuilder::authorizer`]). Without one everybody may who reaches the hub and proves its
+//! replica's key; on a port it then takes connections from this machine only. Within that, a replica
+//! can write under no other name than its own: it may relay others' events, which their authors have
+//! signed.
 //!
 //! In a space whose name says so it also [rules](crate::ruling): see [`HubBuilder::authority`].
 
@@ -17,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
 use crate::budget::Budget;
-use crate::driver::{Driven, Driver};
+use crate::driver::{Doorkeeper, Driven, Driver};
 use crate::error::Error;
 use crate::gate::{Gate, Policy};
 use crate::lease::OpenedBy;
@@ -27,20 +29,26 @@ use crate::store::EventStore;
 use crate::sync::{Config, Direction, Progress, Role, Until};
 use crate::transport::{Acceptor, ChannelListener, Connection, TransportError, TransportErrorKind};
 
+mod authorizer;
 mod builder;
+mod door;
 mod mend;
 #[cfg(feature = "grpc")]
 mod server;
 mod service;
+mod tokens;
 
+use self::door::Door;
 use self::mend::Mending;
 use self::service::Service;
 
 pub use crate::gate::Proposal;
 pub use crate::ruling::{Authority, Rejection};
+pub use authorizer::{Access, AccessRequest, AllowAll, Authorizer, Rights};
 pub use builder::HubBuilder;
 #[cfg(feature = "grpc")]
 pub use server::RunningHub;
+pub use tokens::{NewToken, TOKENS_MAX, TokenEntry, TokenList, TokenListError, Tokens};
 
 /// Sessions that a hub serves at the same time unless told otherwise.
 pub const HUB_SESSIONS_MAX: usize = 1_024;
@@ -58,6 +66,9 @@ struct Served {
     mending: Mending,
     governor: Option<Governor>,
     policy: Option<Policy>,
+    authorizer: Option<Arc<dyn Authorizer>>,
+    /// Counts the calls of [`Hub::recheck`].
+    recheck: watch::Sender<u64>,
     clock: WallClock,
     places: Arc<Semaphore>,
     budget: Budget,
@@ -82,6 +93,11 @@ impl Hub {
     /// The store below it. A hub that mends its file goes on with another one.
     pub fn store(&self) -> Arc<EventStore> {
         Arc::clone(&self.core.service().store)
+    }
+
+    /// Asks the authorizer again about every open session, now: call it when a token was withdrawn.
+    pub fn recheck(&self) {
+        self.core.recheck.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// The number of open sessions.
@@ -171,6 +187,7 @@ impl Served {
         let driver = Driver {
             store: Arc::clone(&service.store),
             gate: Arc::clone(&service.gate),
+            door: self.door(&connection),
             budget: self.budget.clone(),
             clock: self.clock.clone(),
             peer: connection.peer.to_string(),
@@ -191,6 +208,17 @@ impl Served {
         }
     }
 
+    fn door(&self, connection: &Connection) -> Option<Arc<dyn Doorkeeper>> {
+        let authorizer = Arc::clone(self.authorizer.as_ref()?);
+        Some(Arc::new(Door {
+            authorizer,
+            peer: connection.peer.clone(),
+            clock: self.clock.clone(),
+            recheck: self.recheck.subscribe(),
+            given: Mutex::default(),
+        }))
+    }
+
     fn config(&self, service: &Service) -> Result<Config, Error> {
         let nonce = platform::random();
         let nonce = nonce.map_err(|error| Error::randomness("begin a session", error))?;
@@ -201,6 +229,7 @@ impl Served {
             nonce,
             until: Until::Stopped,
             direction: Direction::Both,
+            has_door: self.authorizer.is_some(),
             fingerprint: None,
         })
     }

@@ -35,4 +35,4 @@ pub use frame::Frame;
 pub use session::{
     Config, Direction, Effect, Input, Now, Progress, Recollection, Role, Session, Until,
 };
-pub use violation::{SessionError, Violation};
+pub use violation::{Denial, SessionError, Violation};

@@ -2,6 +2,7 @@
 
 mod replica {
     mod accidents;
+    mod admission;
     mod edits;
     mod files;
     mod links;

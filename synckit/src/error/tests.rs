@@ -8,8 +8,8 @@ use super::*;
 use crate::chain::{Chain, CommitId};
 use crate::id::{Dot, Name, ReplicaId};
 use crate::log::Refusal;
-use crate::sync::Violation;
 use crate::sync::frame::GoodbyeCode;
+use crate::sync::{Denial, Violation};
 use crate::transport::Answer;
 
 #[test]
@@ -100,6 +100,16 @@ fn every_kind() -> Vec<ErrorKind> {
         ErrorKind::Busy,
         ErrorKind::Closed,
         ErrorKind::DeadlinePassed { limit: Duration::from_secs(1) },
+        ErrorKind::Unguarded,
+        ErrorKind::Session(SessionError::Denied(Denial::Forbidden)),
+        ErrorKind::Session(SessionError::PeerEnded {
+            code: GoodbyeCode::Unauthenticated,
+            message: "show others".to_owned(),
+        }),
+        ErrorKind::Session(SessionError::PeerEnded {
+            code: GoodbyeCode::Forbidden,
+            message: "ask whoever runs the hub".to_owned(),
+        }),
         ErrorKind::Deleted,
         ErrorKind::EditTooLarge(EditLimit::PayloadBytes(1_048_576)),
         ErrorKind::Invalid(Invalid::Id(Name::new("A b").unwrap_err())),
@@ -159,6 +169,7 @@ fn stores() -> impl Iterator<Item = StoreErrorKind> {
 fn transports() -> impl Iterator<Item = TransportErrorKind> {
     [
         TransportErrorKind::Address { expected: "http://host:port" },
+        TransportErrorKind::Credentials,
         TransportErrorKind::Busy,
         TransportErrorKind::FrameTooLarge,
         TransportErrorKind::Lost,

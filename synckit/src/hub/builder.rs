@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
+use super::authorizer::Authorizer;
 use super::mend::{Mending, Reopen};
 use super::service::Service;
 use super::{Authority, HUB_SESSIONS_MAX, Hub, Proposal, Rejection, Served};
@@ -26,6 +27,7 @@ pub struct HubBuilder {
     uncommitted_bytes_max: usize,
     authority: Option<Authority>,
     policy: Option<Policy>,
+    authorizer: Option<Arc<dyn Authorizer>>,
     salvage: bool,
 }
 
@@ -37,6 +39,7 @@ impl Default for HubBuilder {
             uncommitted_bytes_max: UNCOMMITTED_BYTES_MAX,
             authority: None,
             policy: None,
+            authorizer: None,
             salvage: true,
         }
     }
@@ -50,6 +53,7 @@ impl fmt::Debug for HubBuilder {
             .field("uncommitted_bytes_max", &self.uncommitted_bytes_max)
             .field("authority", &self.authority)
             .field("policy", &self.policy.is_some())
+            .field("authorizer", &self.authorizer)
             .field("salvage", &self.salvage)
             .finish()
     }
@@ -102,6 +106,14 @@ impl HubBuilder {
         policy: impl Fn(&Proposal) -> Result<(), Rejection> + Send + Sync + 'static,
     ) -> Self {
         self.policy = Some(Arc::new(policy));
+        self
+    }
+
+    /// Asks an authorizer who may come in. Without one everybody may, and [`Hub::serve`] takes
+    /// connections from this machine only.
+    #[must_use]
+    pub fn authorizer(mut self, authorizer: impl Authorizer) -> Self {
+        self.authorizer = Some(Arc::new(authorizer));
         self
     }
 
@@ -160,6 +172,8 @@ impl HubBuilder {
             mending: Mending::new(reopen),
             governor,
             policy: self.policy,
+            authorizer: self.authorizer,
+            recheck: watch::Sender::default(),
             clock: self.clock,
             budget: Budget::new(self.uncommitted_bytes_max),
             places: Arc::new(Semaphore::new(self.sessions_max)),

@@ -25,13 +25,17 @@ impl Hub {
     /// Serves gRPC on an address such as `127.0.0.1:7700`; port 0 takes a free one.
     ///
     /// # Errors
-    /// [`ErrorKind::Listen`] when the address cannot be listened on.
+    /// [`ErrorKind::Listen`] when the address cannot be listened on, [`ErrorKind::Unguarded`] when
+    /// other machines can reach it and there is no [authorizer](super::HubBuilder::authorizer).
     pub async fn serve(self, address: &str) -> Result<RunningHub, Error> {
         let failed = |error: std::io::Error| {
             Error::new(format!("listen on {address}"), ErrorKind::Listen).caused_by(error)
         };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        if self.core.authorizer.is_none() && !address.ip().to_canonical().is_loopback() {
+            return Err(Error::new(format!("listen on {address}"), ErrorKind::Unguarded));
+        }
         let stop = watch::Sender::new(false);
         let mut stopped = stop.subscribe();
         let shutdown = async move {

@@ -184,11 +184,13 @@ impl Replica {
             nonce: nonce()?,
             until,
             direction,
+            has_door: false,
             fingerprint: Some(self.registry.fingerprint()),
         };
         let driver = Driver {
             gate: Arc::new(Gate::open(Arc::clone(&store))),
             store,
+            door: None,
             budget: self.running.budget.clone(),
             clock: self.running.clock.clone(),
             peer: transport.address().to_owned(),

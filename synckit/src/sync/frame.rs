@@ -377,13 +377,17 @@ pub enum GoodbyeCode {
     Violation = 5,
     /// The speaker's file is damaged or gone, and a person must put it right. Try again now and then.
     Damaged = 6,
+    /// The other side has shown no credentials, or none that count: show others.
+    Unauthenticated = 7,
+    /// The other side's credentials do not allow what it asks for.
+    Forbidden = 8,
     /// A reason that this version does not know.
     Other = 0,
 }
 
 impl GoodbyeCode {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Other,
         Self::Done,
         Self::Refused,
@@ -391,6 +395,8 @@ impl GoodbyeCode {
         Self::Unavailable,
         Self::Violation,
         Self::Damaged,
+        Self::Unauthenticated,
+        Self::Forbidden,
     ];
 }
 

@@ -14,7 +14,7 @@ use super::frame::{
 use super::limits::{FRONTIER_COMMITS_MAX, HANDSHAKE_WITHIN, PROTOCOL_VERSION};
 use super::receiver::Receiver;
 use super::sender::{Sender, Want};
-use super::violation::{SessionError, Violation};
+use super::violation::{Denial, SessionError, Violation};
 use crate::branch::Coverage;
 use crate::chain::CommitId;
 use crate::clock::UnixMillis;
@@ -43,6 +43,8 @@ pub struct Session {
 enum Phase {
     /// The peer's greeting is awaited.
     Greeting,
+    /// The peer is not let in yet. Its `Start` may come meanwhile.
+    AtTheDoor { early: Option<Start> },
     /// Looks up what is known of the peer. Its `Start` may come meanwhile.
     Recalling { peer: Box<Greeting>, early: Option<Start> },
     /// The peer's proof is awaited.
@@ -111,9 +113,10 @@ impl Session {
     /// When [`Input::DeadlinePassed`] is due, in time since the session was made.
     pub fn deadline(&self) -> Option<Duration> {
         match &self.phase {
-            Phase::Greeting | Phase::Recalling { .. } | Phase::Proving { .. } => {
-                Some(HANDSHAKE_WITHIN)
-            }
+            Phase::Greeting
+            | Phase::AtTheDoor { .. }
+            | Phase::Recalling { .. }
+            | Phase::Proving { .. } => Some(HANDSHAKE_WITHIN),
             Phase::Streaming(streams) => {
                 streams.awaited(self.last_progress).map(|awaited| awaited.until)
             }
@@ -148,6 +151,7 @@ impl Session {
         match input {
             Input::Received(frame) => self.receive(now, frame)?,
             Input::Disconnected => return self.disconnected(),
+            Input::Admitted(answer) => self.admitted(answer)?,
             Input::Recalled(known) => self.recalled(now, *known)?,
             Input::Checked(is_known) => self.checked(is_known),
             Input::Covered(held) => self.covered(held),
@@ -192,12 +196,33 @@ impl Session {
         {
             return Err(Violation::SpaceChanged.into());
         }
-        let (space, peer) = (hello.space.clone(), hello.replica);
-        self.effects.push_back(Effect::Recall { space, peer });
         self.peer_clock_ahead = Some(ahead(hello.wall, now.wall));
-        self.peer = Some(hello.clone());
-        self.phase = Phase::Recalling { peer: Box::new(hello), early: None };
+        if self.config.has_door {
+            let (space, peer) = (hello.space.clone(), hello.replica);
+            self.effects.push_back(Effect::Admit { space, peer });
+            self.phase = Phase::AtTheDoor { early: None };
+        } else {
+            self.recall(hello.clone(), None);
+        }
+        self.peer = Some(hello);
         Ok(())
+    }
+
+    fn admitted(&mut self, answer: Result<Direction, Denial>) -> Result<(), SessionError> {
+        let allowed = answer.map_err(SessionError::Denied)?;
+        if let (Phase::AtTheDoor { early }, Some(peer)) = (&mut self.phase, &self.peer) {
+            let (peer, early) = (peer.clone(), early.take());
+            let denied = SessionError::Denied(Denial::Forbidden);
+            self.config.direction = self.config.direction.within(allowed).ok_or(denied)?;
+            self.recall(peer, early);
+        }
+        Ok(())
+    }
+
+    fn recall(&mut self, peer: Greeting, early: Option<Start>) {
+        let (space, replica) = (peer.space.clone(), peer.replica);
+        self.effects.push_back(Effect::Recall { space, peer: replica });
+        self.phase = Phase::Recalling { peer: Box::new(peer), early };
     }
 
     fn recalled(&mut self, now: Now, known: Recollection) -> Result<(), SessionError> {
@@ -223,7 +248,8 @@ impl Session {
 
     fn started(&mut self, now: Now, start: Start) -> Result<(), SessionError> {
         let (peer, known) = match &mut self.phase {
-            Phase::Recalling { early: early @ None, .. } => {
+            Phase::AtTheDoor { early: early @ None }
+            | Phase::Recalling { early: early @ None, .. } => {
                 *early = Some(start);
                 return Ok(());
             }
@@ -487,6 +513,7 @@ impl Session {
     fn out_of_turn(&self, frame: &Frame) -> SessionError {
         let phase = match self.phase {
             Phase::Greeting => "before it introduced itself",
+            Phase::AtTheDoor { .. } => "before it was let in",
             Phase::Recalling { .. } | Phase::Proving { .. } => "before it proved its key",
             Phase::Streaming(_) => "while logs are exchanged",
             Phase::Ended => "after the end",

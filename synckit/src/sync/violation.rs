@@ -55,6 +55,24 @@ pub enum Violation {
     WindowExceeded,
 }
 
+/// The reason why a peer is not let in, or may not stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Denial {
+    /// It has shown nothing that is known here.
+    #[error("its credentials are missing, not known here, or have expired")]
+    Unauthenticated,
+    /// Its credentials do not allow what it asks for.
+    #[error("its credentials do not open this space")]
+    Forbidden,
+    /// Its rights are others than when it came. It may come again with those.
+    #[error("its rights have changed")]
+    Changed,
+    /// Nobody can tell at the moment.
+    #[error("nobody can tell at the moment who may come in")]
+    Unavailable,
+}
+
 /// Reason why a session ended without being finished.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -62,6 +80,9 @@ pub enum SessionError {
     /// The connection ended before the session did. Connect again.
     #[error("the connection ended before the session was finished; connect again")]
     Disconnected,
+    /// The peer is not let in, or may not stay.
+    #[error("the peer may not sync: {0}")]
+    Denied(Denial),
     /// The peer ended the session. What it says tells whose move it is.
     #[error("the peer ended the session ({code:?}): {message}")]
     PeerEnded {
@@ -92,11 +113,28 @@ pub enum SessionError {
     },
 }
 
+impl Denial {
+    /// The same for the peer. Says nothing of the space, not even whether there is one.
+    const fn advice(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => {
+                "credentials are missing, not known, or have expired; show others"
+            }
+            Self::Forbidden => "the credentials do not open this space; ask whoever runs the hub",
+            Self::Changed => "the rights have changed; connect again",
+            Self::Unavailable => "nobody can tell at the moment who may come in; try again later",
+        }
+    }
+}
+
 impl SessionError {
     /// The error's code; see [the table](crate::docs::errors).
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Disconnected => "session.disconnected",
+            Self::Denied(_) => "session.denied",
+            Self::PeerEnded { code: GoodbyeCode::Unauthenticated, .. } => "session.unauthenticated",
+            Self::PeerEnded { code: GoodbyeCode::Forbidden, .. } => "session.forbidden",
             Self::PeerEnded { .. } => "session.peer_ended",
             Self::PeerMisbehaved(_) => "session.peer_misbehaved",
             Self::Refused(_) => "session.refused",
@@ -117,6 +155,9 @@ impl SessionError {
             Self::Disconnected | Self::PeerEnded { .. } => return None,
             Self::PeerMisbehaved(Violation::Protocol { .. }) => GoodbyeCode::Unsupported,
             Self::PeerMisbehaved(_) => GoodbyeCode::Violation,
+            Self::Denied(Denial::Unauthenticated) => GoodbyeCode::Unauthenticated,
+            Self::Denied(Denial::Forbidden) => GoodbyeCode::Forbidden,
+            Self::Denied(Denial::Changed | Denial::Unavailable) => GoodbyeCode::Unavailable,
             // The next session resumes by frontier.
             Self::Refused(Refusal::Missing { .. }) => GoodbyeCode::Unavailable,
             Self::Refused(_) => GoodbyeCode::Refused,
@@ -124,6 +165,7 @@ impl SessionError {
             Self::Store { .. } | Self::TimedOut { .. } => GoodbyeCode::Unavailable,
         };
         let said = match self {
+            Self::Denied(denial) => denial.advice().to_owned(),
             Self::PeerMisbehaved(violation) => violation.to_string(),
             Self::Refused(refusal) => refusal.to_string(),
             Self::Store { damaged: true } => {

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use super::{
-    Connection, FrameReceiver, FrameSender, PeerInfo, Transport, TransportError, TransportErrorKind,
+    Connection, Credentials, FrameReceiver, FrameSender, PeerInfo, Transport, TransportError,
+    TransportErrorKind,
 };
 use crate::sync::Frame;
 
@@ -19,17 +20,24 @@ const BACKLOG_MAX: usize = 64;
 pub fn channel() -> (ChannelTransport, ChannelListener) {
     let (connections, accepted) = mpsc::channel(BACKLOG_MAX);
     let address = "channel".into();
-    (ChannelTransport { address, connections }, ChannelListener { accepted })
+    (ChannelTransport { address, credentials: None, connections }, ChannelListener { accepted })
 }
 
 /// Connects to a [`ChannelListener`].
 #[derive(Clone, Debug)]
 pub struct ChannelTransport {
     address: Arc<str>,
+    credentials: Option<Credentials>,
     connections: mpsc::Sender<Connection>,
 }
 
 impl ChannelTransport {
+    /// The same with credentials to show.
+    #[must_use]
+    pub fn credentials(self, credentials: Credentials) -> Self {
+        Self { credentials: Some(credentials), ..self }
+    }
+
     /// The same under another address than `channel`: a replica has one sync at a time with each.
     #[must_use]
     pub fn named(self, address: &str) -> Self {
@@ -62,7 +70,9 @@ impl Transport for ChannelTransport {
         let (to_us, from_peer) = mpsc::channel(FRAMES_MAX);
         let unreachable =
             |_| TransportError::new("connect through a channel", TransportErrorKind::Unreachable);
-        self.connections.send(connection(to_us, from_us)).await.map_err(unreachable)?;
+        let mut accepted = connection(to_us, from_us);
+        accepted.peer.credentials.clone_from(&self.credentials);
+        self.connections.send(accepted).await.map_err(unreachable)?;
         Ok(connection(to_peer, from_peer))
     }
 }

@@ -42,6 +42,9 @@ pub enum TransportErrorKind {
     /// The peer takes no more connections. Try again later.
     #[error("the peer takes no more connections; try again later")]
     Busy,
+    /// Credentials cannot be shown: they hold characters that no header may. Check them.
+    #[error("credentials hold characters that no header may; check how they were read")]
+    Credentials,
     /// A frame is larger than fits.
     #[error(
         "a frame is larger than the {FRAME_BYTES_MAX} bytes and {FRAME_BLOCKS_MAX} blocks allowed"
@@ -86,6 +89,7 @@ impl TransportErrorKind {
         match self {
             Self::Address { .. } => "transport.address",
             Self::Busy => "transport.busy",
+            Self::Credentials => "transport.credentials",
             Self::FrameTooLarge => "transport.frame_too_large",
             Self::Lost => "transport.lost",
             Self::Malformed => "transport.malformed",
@@ -107,6 +111,7 @@ impl TransportErrorKind {
             | Self::NotAHub { .. }
             | Self::Unreachable => true,
             Self::Address { .. }
+            | Self::Credentials
             | Self::FrameTooLarge
             | Self::SchemeNotBuiltIn { .. }
             | Self::SchemeUnknown => false,

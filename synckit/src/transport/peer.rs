@@ -84,6 +84,11 @@ impl Credentials {
         Self(text.into())
     }
 
+    /// The credentials that show a token.
+    pub fn bearer(token: &str) -> Self {
+        Self(format!("Bearer {token}").into())
+    }
+
     /// The credentials. Not to be logged.
     pub fn reveal(&self) -> &str {
         &self.0

@@ -45,6 +45,16 @@ impl Direction {
         matches!(self, Self::Both | Self::Push)
     }
 
+    /// The part of this direction that another one allows; `None` when that is none of it.
+    pub const fn within(self, allowed: Self) -> Option<Self> {
+        match (self, allowed) {
+            (Self::Both, one) | (one, Self::Both) => Some(one),
+            (Self::Push, Self::Push) => Some(Self::Push),
+            (Self::Pull, Self::Pull) => Some(Self::Pull),
+            (Self::Push, Self::Pull) | (Self::Pull, Self::Push) => None,
+        }
+    }
+
     /// True if this side receives the other's log.
     pub const fn receives(self) -> bool {
         matches!(self, Self::Both | Self::Pull)
@@ -67,6 +77,9 @@ pub struct Config {
     pub until: Until,
     /// The direction in which logs are exchanged.
     pub direction: Direction,
+    /// True if the peer is to be let in: see [`Effect::Admit`](super::Effect::Admit). For the side
+    /// that was connected to.
+    pub has_door: bool,
     /// The fingerprint of this side's schemas, if it has any.
     pub fingerprint: Option<[u8; 32]>,
 }
@@ -75,7 +88,8 @@ impl Config {
     /// A session that sends and receives until both sides are caught up.
     pub const fn new(role: Role, key: ReplicaKey, wall: UnixMillis, nonce: [u8; 32]) -> Self {
         let (until, direction) = (Until::CaughtUp, Direction::Both);
-        Self { role, key, wall, nonce, until, direction, fingerprint: None }
+        let (has_door, fingerprint) = (false, None);
+        Self { role, key, wall, nonce, until, direction, has_door, fingerprint }
     }
 }
 

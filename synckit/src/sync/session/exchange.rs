@@ -1,12 +1,13 @@
 //! Inputs and effects of a session.
 
+use super::config::Direction;
 use crate::block::Block;
 use crate::branch::Coverage;
 use crate::chain::CommitId;
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Cursor, Page, Refusal};
 use crate::sync::frame::Frame;
-use crate::sync::violation::SessionError;
+use crate::sync::violation::{Denial, SessionError};
 
 /// Input of a session.
 #[derive(Clone, Debug)]
@@ -16,6 +17,9 @@ pub enum Input {
     Received(Frame),
     /// The peer closed the connection.
     Disconnected,
+    /// The answer to [`Effect::Admit`]: the direction in which logs may be exchanged. Given again, with
+    /// a denial, when a peer may not stay.
+    Admitted(Result<Direction, Denial>),
     /// The answer to [`Effect::Recall`].
     Recalled(Box<Recollection>),
     /// The answer to [`Effect::Check`].
@@ -56,6 +60,13 @@ pub enum Input {
 pub enum Effect {
     /// Send a frame.
     Send(Frame),
+    /// Say whether a peer may come in, with [`Input::Admitted`]. It has not been told anything yet.
+    Admit {
+        /// The space that it asks for.
+        space: SpaceId,
+        /// The replica that it says it is. It has not proved that yet.
+        peer: ReplicaId,
+    },
     /// Look up what is known of the peer, and answer with [`Input::Recalled`]. Read the cursor first
     /// and the log's head last: what is committed in between is then sent and never passed over.
     Recall {

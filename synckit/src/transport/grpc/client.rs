@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tonic::Status;
+use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::Endpoint;
 
 use super::answer::GrpcOnly;
 use super::connector::{Connector, Impression, SeenFacts};
 use super::kept::{KeptConnection, OpenChannel};
 use super::{HEADER_LIST_BYTES_MAX, address, service, status, streams};
-use crate::transport::{Connection, PeerInfo, Transport, TransportError, TransportErrorKind};
+use crate::transport::{
+    Connection, Credentials, PeerInfo, Transport, TransportError, TransportErrorKind,
+};
 
 /// Longest time that a connection may take, from the look-up of the name to the hub's answer.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -49,6 +52,7 @@ pub struct GrpcTransport {
     endpoint: Endpoint,
     connect_within: Duration,
     keep_alive: (Duration, Duration),
+    credentials: Option<AsciiMetadataValue>,
     kept: KeptConnection,
 }
 
@@ -72,6 +76,7 @@ impl GrpcTransport {
             endpoint,
             connect_within: CONNECT_WITHIN,
             keep_alive: (PING_EVERY, PONG_WITHIN),
+            credentials: None,
             kept: KeptConnection::default(),
         })
     }
@@ -82,6 +87,20 @@ impl GrpcTransport {
     pub const fn connect_within(mut self, limit: Duration) -> Self {
         self.connect_within = limit;
         self
+    }
+
+    /// The same with credentials to show the hub, each time that a session begins.
+    ///
+    /// # Errors
+    /// [`TransportErrorKind::Credentials`] when they hold other characters than a header may.
+    pub fn credentials(mut self, credentials: &Credentials) -> Result<Self, TransportError> {
+        let invalid = |_| TransportError::new("take credentials", TransportErrorKind::Credentials);
+        let mut value = AsciiMetadataValue::try_from(credentials.reveal()).map_err(invalid)?;
+        value.set_sensitive(true);
+        self.credentials = Some(value);
+        // A connection that was kept is no other's.
+        self.kept = KeptConnection::default();
+        Ok(self)
     }
 
     /// The same with another care for quiet connections: asks after `every` (20 seconds) whether the
@@ -103,7 +122,9 @@ impl GrpcTransport {
     /// Begins a session on an open connection, and keeps that.
     async fn call(&self, open: OpenChannel) -> Result<Connection, Status> {
         let (sender, outgoing) = streams::sender();
-        let incoming = service::call(GrpcOnly(open.channel.clone()), outgoing).await?;
+        let incoming =
+            service::call(GrpcOnly(open.channel.clone()), self.credentials.clone(), outgoing)
+                .await?;
         let mut peer = PeerInfo::unknown();
         peer.address = open.seen.address();
         self.kept.put(open);
@@ -149,7 +170,9 @@ impl Transport for GrpcTransport {
         let other = (other as &dyn Any).downcast_ref::<Self>();
         other.is_some_and(|other| {
             let settings = |of: &Self| (of.connect_within, of.keep_alive);
-            self.address == other.address && settings(self) == settings(other)
+            let is_same =
+                settings(self) == settings(other) && self.credentials == other.credentials;
+            is_same && self.address == other.address
         })
     }
 }

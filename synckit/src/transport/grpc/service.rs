@@ -14,7 +14,7 @@ use tonic::body::Body;
 use tonic::client::{Grpc as GrpcClient, GrpcService};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::codegen::{Body as HttpBody, BoxFuture, BoxStream, Service, StdError, http};
-use tonic::metadata::MetadataMap;
+use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 use tonic::server::{Grpc as GrpcServer, NamedService, StreamingService};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -115,7 +115,11 @@ fn peer(address: Option<SocketAddr>, metadata: &MetadataMap) -> PeerInfo {
 }
 
 /// Makes the call on a channel: frames there, frames back.
-pub(super) async fn call<C>(channel: C, outgoing: Outgoing) -> Result<Streaming<Bytes>, Status>
+pub(super) async fn call<C>(
+    channel: C,
+    credentials: Option<AsciiMetadataValue>,
+    outgoing: Outgoing,
+) -> Result<Streaming<Bytes>, Status>
 where
     C: GrpcService<Body>,
     C::Error: Into<StdError>,
@@ -127,7 +131,10 @@ where
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let unready = |error: C::Error| Status::from_error(error.into());
     grpc.ready().await.map_err(unready)?;
-    let request = Request::new(ReceiverStream::new(outgoing));
+    let mut request = Request::new(ReceiverStream::new(outgoing));
+    if let Some(credentials) = credentials {
+        request.metadata_mut().insert("authorization", credentials);
+    }
     let answer = grpc.streaming(request, PathAndQuery::from_static(SYNC), FrameBytes).await?;
     Ok(answer.into_inner())
 }

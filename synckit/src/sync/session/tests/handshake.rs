@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::ledger::Ledger;
 use super::seat::{
-    self, NOTHING, Seat, assert_ended, assert_misbehaved, empty, meet, meet_with, streaming,
+    self, NOTHING, Seat, assert_ended, assert_misbehaved, empty, meet, meet_with, settle,
+    streaming, with_notes,
 };
-use crate::id::SpaceId;
+use crate::id::{Position, SpaceId};
 use crate::sync::frame::{Frame, FrameKind, GoodbyeCode, Hello, Holds, Rewind, Start};
 use crate::sync::limits::{HANDSHAKE_WITHIN, PROTOCOL_VERSION};
-use crate::sync::{Input, SessionError, Violation};
+use crate::sync::{Denial, Direction, Input, SessionError, Violation};
 
 #[test]
 fn the_initiator_greets_and_the_acceptor_answers_with_greeting_and_proof_at_once() {
@@ -129,6 +130,60 @@ fn while_logs_are_exchanged_nobody_says_again_who_they_are_or_what_nobody_asked(
         bob.hears(frame);
         assert_out_of_turn(&mut bob, kind, "while logs are exchanged");
     }
+}
+
+/// Two seats of which the second lets nobody in unasked, and the first has introduced itself.
+fn at_the_door() -> (Seat, Seat) {
+    let (ann, bob) = (with_notes("ann", 2), with_notes("bob", 3));
+    let (mut ann, mut bob) = meet_with(ann, bob, |_, bob| bob.has_door = true);
+    assert_eq!(bob.hears(ann.next(FrameKind::Hello)), ["asks who comes in"]);
+    assert_eq!(bob.session.deadline(), Some(HANDSHAKE_WITHIN), "whoever decides has so long");
+    (ann, bob)
+}
+
+#[test]
+fn nobody_is_told_anything_before_being_let_in() {
+    for (denial, code) in [
+        (Denial::Unauthenticated, GoodbyeCode::Unauthenticated),
+        (Denial::Forbidden, GoodbyeCode::Forbidden),
+        (Denial::Unavailable, GoodbyeCode::Unavailable),
+    ] {
+        let (mut ann, mut bob) = at_the_door();
+        assert_eq!(
+            bob.told(Input::Admitted(Err(denial))),
+            [format!("says goodbye: {code:?}"), "fails".into()]
+        );
+        assert_eq!(bob.ended, Some(Err(SessionError::Denied(denial))));
+        bob.assert_over();
+        ann.hears(bob.next(FrameKind::Goodbye));
+        let Some(Err(SessionError::PeerEnded { code: told, .. })) = ann.ended else {
+            panic!("{:?}", ann.ended)
+        };
+        assert_eq!(told, code);
+    }
+}
+
+#[test]
+fn whoever_is_let_in_syncs_in_the_directions_that_are_allowed() {
+    for (allowed, sent) in
+        [(Direction::Both, (2, 3)), (Direction::Push, (0, 3)), (Direction::Pull, (2, 0))]
+    {
+        let (mut ann, mut bob) = at_the_door();
+        bob.asked.clear();
+        assert_eq!(bob.told(Input::Admitted(Ok(allowed))), ["recalls"]);
+        settle(&mut ann, &mut bob);
+        let progress = (ann.session.progress(), bob.session.progress());
+        assert_eq!((progress.0.events_sent, progress.1.events_sent), sent, "{allowed:?}");
+    }
+}
+
+#[test]
+fn whoever_may_not_stay_is_told_so_and_keeps_what_was_acknowledged() {
+    let (mut ann, mut bob) = at_the_door();
+    settle(&mut ann, &mut bob);
+    assert_eq!(bob.ledger.head(), Position(5));
+    bob.told(Input::Admitted(Err(Denial::Changed)));
+    assert_ended(&mut bob, SessionError::Denied(Denial::Changed), GoodbyeCode::Unavailable);
 }
 
 #[test]

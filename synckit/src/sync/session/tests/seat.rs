@@ -71,6 +71,7 @@ impl Seat {
     /// asked.
     pub(super) fn answers(&mut self) -> Option<Vec<String>> {
         let input = match self.asked.pop_front()? {
+            Effect::Admit { .. } => Input::Admitted(Ok(Direction::Both)),
             Effect::Recall { peer, .. } => Input::Recalled(Box::new(self.ledger.recall(&peer))),
             Effect::Check(cursor) => Input::Checked(self.ledger.check(cursor)),
             Effect::Cover(commits) => Input::Covered(self.ledger.cover(&commits)),
@@ -306,6 +307,7 @@ fn config(ledger: &Ledger, role: Role) -> Config {
         key: ledger.key.clone(),
         until: Until::Stopped,
         direction: Direction::Both,
+        has_door: false,
         fingerprint: None,
     }
 }
@@ -326,6 +328,7 @@ fn tell(effect: &Effect) -> String {
         }
         Effect::Send(Frame::Ack(ack)) => format!("acks {}", ack.through),
         Effect::Send(Frame::Goodbye(goodbye)) => format!("says goodbye: {:?}", goodbye.code),
+        Effect::Admit { .. } => "asks who comes in".into(),
         Effect::Recall { .. } => "recalls".into(),
         Effect::Check(cursor) => format!("checks {}", cursor.position),
         Effect::Cover(commits) => format!("looks for {}", commits.len()),

@@ -438,6 +438,7 @@ impl World {
             nonce: self.rng.bytes32(),
             until,
             direction,
+            has_door: side == 1 && self.rng.per_mille(500),
             fingerprint: None,
         };
         End {

@@ -235,10 +235,14 @@ pub(super) fn ended_well(result: &Result<(), SessionError>) -> Sound {
     match result {
         Ok(()) => Ok(()),
         Err(
-            SessionError::Disconnected | SessionError::Store { .. } | SessionError::TimedOut { .. },
+            SessionError::Denied(_)
+            | SessionError::Disconnected
+            | SessionError::Store { .. }
+            | SessionError::TimedOut { .. },
         ) => Ok(()),
         Err(SessionError::PeerEnded {
-            code: GoodbyeCode::Done | GoodbyeCode::Unavailable, ..
+            code: GoodbyeCode::Done | GoodbyeCode::Forbidden | GoodbyeCode::Unavailable,
+            ..
         }) => Ok(()),
         Err(error) => Err(format!("a session between correct peers ended: {error}")),
     }

@@ -8,7 +8,7 @@ use crate::chain::CommitId;
 use crate::id::{Position, ReplicaId};
 use crate::log::{Cursor, Page};
 use crate::sync::frame::{Events, Frame};
-use crate::sync::{Effect, Input, Recollection, SessionError};
+use crate::sync::{Denial, Direction, Effect, Input, Recollection, SessionError};
 
 impl World {
     /// Tells a session what happened, if it is there still, and does what it then asks for.
@@ -37,6 +37,7 @@ impl World {
         {
             match effect {
                 Effect::Send(frame) => self.send(place, frame)?,
+                Effect::Admit { .. } => self.admit(place),
                 Effect::Recall { peer, .. } => self.recall(place, peer),
                 Effect::Check(cursor) => {
                     let known = self.ledger_of(place).check(cursor);
@@ -143,6 +144,21 @@ impl World {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Somebody says whether the peer may come in, and at times sees it out later. Once all is healed
+    /// everybody may.
+    fn admit(&mut self, place: Place) {
+        let answer = match self.rng.up_to(9) {
+            0 if !self.healed => Err(Denial::Forbidden),
+            1 if !self.healed => Err(Denial::Unavailable),
+            _ => Ok(Direction::Both),
+        };
+        if answer.is_ok() && !self.healed && self.rng.per_mille(100) {
+            let delay = self.rng.up_to(5_000);
+            self.queue_in(delay, Happening::Told(place, Input::Admitted(Err(Denial::Changed))));
+        }
+        self.answer(place, Input::Admitted(answer));
     }
 
     /// The store is asked twice, with time in between: what it says need not be of one moment.

@@ -1,0 +1,67 @@
+//! The door of a hub: lets a session's peer in, and sees it out when it may not stay.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::authorizer::{Access, AccessRequest, Authorizer};
+use crate::driver::Doorkeeper;
+use crate::id::{ReplicaId, SpaceId};
+use crate::platform::{self, WallClock};
+use crate::sync::{Denial, Direction};
+use crate::transport::PeerInfo;
+
+/// An authorizer is asked again after so long.
+const RECHECK_EVERY: Duration = Duration::from_secs(60);
+/// Time that it may take to answer then.
+const RECHECK_WITHIN: Duration = Duration::from_secs(30);
+
+/// The door for one session.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) authorizer: Arc<dyn Authorizer>,
+    pub(super) peer: PeerInfo,
+    pub(super) clock: WallClock,
+    /// Changes when all are to be asked again.
+    pub(super) recheck: watch::Receiver<u64>,
+    pub(super) given: Mutex<Option<(AccessRequest, Access)>>,
+}
+
+#[async_trait]
+impl Doorkeeper for Door {
+    async fn admit(&self, replica: ReplicaId, space: SpaceId) -> Result<Direction, Denial> {
+        let request = AccessRequest { peer: self.peer.clone(), replica, space };
+        let access = self.authorizer.authorize(&request).await?;
+        tracing::debug!(peer = %self.peer, who = access.who, rights = ?access.rights, "let in");
+        let direction = access.rights.direction();
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some((request, access));
+        Ok(direction)
+    }
+
+    async fn until_denied(&self) -> Denial {
+        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some((request, mut access)) = given else { return Denial::Unauthenticated };
+        let mut recheck = self.recheck.clone();
+        loop {
+            let left = access.until.map(|until| until.since(self.clock.now()));
+            let pause = left.map_or(RECHECK_EVERY, |left| left.min(RECHECK_EVERY));
+            tokio::select! {
+                () = platform::sleep(pause) => {}
+                Ok(()) = recheck.changed() => {}
+            }
+            let answer = self.authorizer.authorize(&request);
+            let answer = platform::within(RECHECK_WITHIN, answer).await;
+            let is_over = access.until.is_some_and(|until| until <= self.clock.now());
+            match answer.unwrap_or(Err(Denial::Unavailable)) {
+                Ok(now) if now.rights == access.rights => access = now,
+                Ok(_) => return Denial::Changed,
+                // Whoever was let in stays while nobody can tell, but no longer than that was for.
+                Err(Denial::Unavailable) if !is_over => {}
+                Err(Denial::Unavailable) => return Denial::Unauthenticated,
+                Err(denial) => return denial,
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Tokens: a list of credentials that hubs know.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+
+use super::authorizer::{Access, AccessRequest, Authorizer, Rights};
+use crate::clock::UnixMillis;
+use crate::id::SpaceId;
+use crate::platform::{self, WallClock};
+use crate::sync::Denial;
+use crate::transport::Credentials;
+
+/// Most tokens of a list.
+pub const TOKENS_MAX: usize = 100_000;
+/// The text before a token in the credentials that show it.
+const BEARER: &str = "Bearer ";
+/// The beginning of a token's text: people and scanners of secrets know it by that.
+const TOKEN_PREFIX: &str = "synckit_";
+/// Random bytes of a token.
+const TOKEN_BYTES: usize = 32;
+
+/// A list of tokens, and what each allows. Holds no token itself, only its hash. A text with a line
+/// for each:
+///
+/// ```text
+/// # hash of the token    rights       spaces             until       who
+/// f7b3…(64 digits)       read-write   team-7,public-*    -           tablet 7
+/// 09c1…(64 digits)       read         team-7             1798761600  the auditor
+/// ```
+///
+/// Rights are `read`, `write` or `read-write`. A space that ends in `*` stands for all whose names
+/// begin so. The end is in seconds since 1970, or `-` where there is none. Empty lines, and those
+/// that begin with `#`, say nothing.
+///
+/// ```
+/// use synckit::hub::{TokenList, Tokens};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let new = Tokens::generate()?; // `new.secret` is for the tablet
+/// let list: TokenList = format!("{} read-write team-* - tablet 7", new.hash).parse()?;
+/// let hub = synckit::Hub::builder().authorizer(Tokens::new(list)?).in_memory()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[allow(clippy::exhaustive_structs, reason = "a list is its entries")]
+pub struct TokenList(pub Vec<TokenEntry>);
+
+/// A token in a [`TokenList`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "a line has these parts")]
+pub struct TokenEntry {
+    /// The token's hash, in hexadecimal digits.
+    pub hash: String,
+    /// The rights that it gives.
+    pub rights: Rights,
+    /// The spaces that it opens. A name that ends in `*` stands for all that begin so.
+    pub spaces: Vec<String>,
+    /// The end of it.
+    pub until: Option<UnixMillis>,
+    /// The name of whoever has it, for logs.
+    pub who: String,
+}
+
+/// Something wrong in a [`TokenList`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenListError {
+    /// A hash is not one.
+    #[error("the hash of the token of {who:?} is not 64 hexadecimal digits")]
+    Hash {
+        /// The name beside it.
+        who: String,
+    },
+    /// A line has not all parts, or one that is not understood. The line is not repeated: it may hold
+    /// a secret.
+    #[error(
+        "line {line} is not understood; write: hash, `read`, `write` or `read-write`, spaces with \
+         commas between them, seconds since 1970 or `-`, and whose the token is"
+    )]
+    Line {
+        /// Its number, from 1.
+        line: usize,
+    },
+    /// Two entries have the same hash.
+    #[error("the tokens of {one:?} and {other:?} are the same")]
+    Twice {
+        /// The name beside one.
+        one: String,
+        /// The name beside the other.
+        other: String,
+    },
+    /// There are too many.
+    #[error("a list holds at most {TOKENS_MAX} tokens")]
+    TooMany,
+}
+
+impl FromStr for TokenList {
+    type Err = TokenListError;
+
+    fn from_str(text: &str) -> Result<Self, TokenListError> {
+        let lines = text.lines().map(str::trim).enumerate();
+        let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+        let entry =
+            |(index, line)| TokenEntry::read(line).ok_or(TokenListError::Line { line: index + 1 });
+        lines.map(entry).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// The text that is read again as the same list.
+impl fmt::Display for TokenList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for TokenEntry { hash, rights, spaces, until, who } in &self.0 {
+            let (rights, spaces) = (rights.name(), spaces.join(","));
+            let until = until.map_or_else(|| "-".into(), |end| (end.get() / 1_000).to_string());
+            writeln!(f, "{hash} {rights} {spaces} {until} {who}")?;
+        }
+        Ok(())
+    }
+}
+
+impl TokenEntry {
+    fn read(line: &str) -> Option<Self> {
+        let mut rest = line;
+        let mut part = || {
+            let (part, behind) = rest.split_once(char::is_whitespace)?;
+            rest = behind.trim_start();
+            Some(part)
+        };
+        let (hash, rights) = (part()?.to_owned(), Rights::named(part()?)?);
+        let spaces = part()?.split(',').map(str::to_owned).collect();
+        let until = match part()? {
+            "-" => None,
+            seconds => Some(UnixMillis::new(seconds.parse::<u64>().ok()?.saturating_mul(1_000))),
+        };
+        Some(Self { hash, rights, spaces, until, who: rest.to_owned() })
+    }
+}
+
+/// Lets in whoever shows a token of a list. The list can be replaced while the hub runs.
+#[derive(Clone)]
+pub struct Tokens {
+    known: Arc<RwLock<BTreeMap<[u8; 32], TokenEntry>>>,
+    clock: WallClock,
+}
+
+/// A new token: the secret for the replica, and the hash for the hub's list.
+#[non_exhaustive]
+pub struct NewToken {
+    /// To be shown: hand it to the replica, and keep it nowhere else.
+    pub secret: Credentials,
+    /// For [`TokenEntry::hash`].
+    pub hash: String,
+}
+
+impl fmt::Debug for NewToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewToken").field("hash", &self.hash).finish_non_exhaustive()
+    }
+}
+
+impl Tokens {
+    /// The tokens of a list.
+    ///
+    /// # Errors
+    /// When something is wrong with the list.
+    pub fn new(list: TokenList) -> Result<Self, TokenListError> {
+        let known = Arc::new(RwLock::new(by_hash(list)?));
+        Ok(Self { known, clock: WallClock::default() })
+    }
+
+    /// Sets the clock by which tokens end; the system's by default.
+    #[must_use]
+    pub fn wall_clock(mut self, clock: WallClock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Replaces the list. Sessions whose token is gone, or allows something else, end when the hub
+    /// asks the next time; [`Hub::recheck`](super::Hub::recheck) has it ask now.
+    ///
+    /// # Errors
+    /// When something is wrong with the list: the one before stays.
+    pub fn replace(&self, list: TokenList) -> Result<(), TokenListError> {
+        let known = by_hash(list)?;
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(())
+    }
+
+    /// Makes a token of 32 random bytes.
+    ///
+    /// # Errors
+    /// When the system gives no randomness.
+    pub fn generate() -> Result<NewToken, crate::Error> {
+        let random = platform::random::<TOKEN_BYTES>();
+        let random = random.map_err(|error| crate::Error::randomness("make a token", error))?;
+        let secret = format!("{TOKEN_PREFIX}{}", blake3::Hash::from_bytes(random).to_hex());
+        let hash = hash(&secret).to_hex().to_string();
+        Ok(NewToken { secret: Credentials::bearer(&secret), hash })
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).len();
+        f.debug_struct("Tokens").field("known", &known).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Authorizer for Tokens {
+    async fn authorize(&self, request: &AccessRequest) -> Result<Access, Denial> {
+        let shown = request.peer.credentials.as_ref().map(Credentials::reveal);
+        let token = shown.and_then(|shown| shown.strip_prefix(BEARER));
+        let token = token.ok_or(Denial::Unauthenticated)?;
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let entry = known.get(hash(token).as_bytes()).ok_or(Denial::Unauthenticated)?;
+        let until = entry.until;
+        if until.is_some_and(|until| until <= self.clock.now()) {
+            return Err(Denial::Unauthenticated);
+        }
+        if !entry.spaces.iter().any(|pattern| opens(pattern, &request.space)) {
+            return Err(Denial::Forbidden);
+        }
+        Ok(Access { until, ..Access::new(entry.who.clone(), entry.rights) })
+    }
+}
+
+/// A token holds 32 random bytes, so a fast hash is as good as a slow one.
+fn hash(token: &str) -> blake3::Hash {
+    blake3::hash(token.as_bytes())
+}
+
+fn by_hash(list: TokenList) -> Result<BTreeMap<[u8; 32], TokenEntry>, TokenListError> {
+    if list.0.len() > TOKENS_MAX {
+        return Err(TokenListError::TooMany);
+    }
+    let mut known = BTreeMap::new();
+    for entry in list.0 {
+        let hash = blake3::Hash::from_hex(&entry.hash);
+        let hash = hash.map_err(|_| TokenListError::Hash { who: entry.who.clone() })?;
+        let who = entry.who.clone();
+        if let Some(other) = known.insert(*hash.as_bytes(), entry) {
+            return Err(TokenListError::Twice { one: other.who, other: who });
+        }
+    }
+    Ok(known)
+}
+
+/// True when a pattern stands for a space.
+fn opens(pattern: &str, space: &SpaceId) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => space.as_str().starts_with(beginning),
+        None => space.as_str() == pattern,
+    }
+}
