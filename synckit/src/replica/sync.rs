@@ -103,8 +103,17 @@ impl Replica {
         let in_time = platform::within(limit, sync).await;
         in_time.unwrap_or_else(|| {
             let attempted = format!("sync with {}", transport.address());
-            Err(Error::new(attempted, ErrorKind::DeadlinePassed { limit }))
+            let error = Error::new(attempted, ErrorKind::DeadlinePassed { limit });
+            self.tell_end(transport.address(), SyncReport::default(), Some(&error));
+            Err(error)
         })
+    }
+
+    fn tell_end(&self, address: &str, report: SyncReport, error: Option<&Error>) {
+        let trouble = error.map(|error| SyncTrouble::of(error, self.running.clock.now()));
+        let address = address.to_owned();
+        let ended = ReplicaEvent::SessionEnded { address, report, trouble };
+        self.running.announcer.tell(ended);
     }
 
     async fn sync_with(
@@ -151,14 +160,15 @@ impl Replica {
             ended => ended,
         };
         if progress.peer.is_some() {
-            let written = self.store().write_acks(self.space()).await.map_err(Error::from);
-            ended = ended.and(written).and(self.catch_up().await);
+            if let Err(error) = self.store().write_acks(self.space()).await {
+                // They are for people to read; the next session writes them.
+                tracing::warn!(%error, "acknowledgements of a peer could not be written");
+            }
+            ended = ended.and(self.catch_up().await);
         }
         let report = SyncReport::of(&progress, begun.elapsed());
         let report = Vitals::of(&self.running.core()).complete(report);
-        let trouble = ended.as_ref().err();
-        let trouble = trouble.map(|error| SyncTrouble::of(error, self.running.clock.now()));
-        announcer.tell(ReplicaEvent::SessionEnded { address, report, trouble });
+        self.tell_end(&address, report, ended.as_ref().err());
         ended.map(|()| report)
     }
 

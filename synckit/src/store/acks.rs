@@ -85,6 +85,14 @@ impl Acks {
         taken.iter().filter_map(change).collect()
     }
 
+    /// Those of a space are to be written after all.
+    pub(super) fn are_unwritten(&self, space: &SpaceId) {
+        let mut held = self.lock();
+        let of_space = held.known.range(least(space)..).take_while(|((of, _), _)| of == space);
+        let places: Vec<_> = of_space.map(|(place, _)| place.clone()).collect();
+        held.unwritten.extend(places);
+    }
+
     /// Counts the acknowledgements that were noted.
     pub(super) fn moves(&self) -> watch::Receiver<u64> {
         self.moves.subscribe()

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use synckit::replica::{LinkOptions, LinkState, Rhythm, SyncOptions};
+use synckit::replica::{LinkOptions, LinkState, ReplicaEvent, Rhythm, SyncOptions};
 use synckit::sync::Direction;
 use synckit::transport::{
     ChannelTransport, Connection, Transport, TransportError, TransportErrorKind,
@@ -107,7 +107,13 @@ async fn a_sync_ends_at_its_deadline_and_the_next_goes_on() {
     let ann = replica().await;
     ann.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
     let soon = SyncOptions::new().within(Duration::from_secs(3));
+    let mut events = ann.events();
     let late = ann.sync_once_with(Silence, soon).await.unwrap_err();
+    let told = events.next().await;
+    let Some(ReplicaEvent::SessionEnded { trouble: Some(trouble), .. }) = told else {
+        panic!("{told:?}")
+    };
+    assert_eq!(trouble.code, late.code());
     let limit = Duration::from_secs(3);
     assert_eq!(*late.kind(), ErrorKind::DeadlinePassed { limit }, "{late}");
     assert!(late.is_retryable());

@@ -31,7 +31,11 @@ impl EventStore {
         if changes.is_empty() {
             return Ok(());
         }
-        self.core.ledger.write_beside(WriteSet { guards: Vec::new(), changes }).await
+        let written = self.core.ledger.write_beside(WriteSet { guards: Vec::new(), changes }).await;
+        if written.is_err() {
+            self.core.ledger.acks.are_unwritten(space);
+        }
+        written
     }
 
     /// Acknowledgements of a space's log: of the first [`LIST_ROWS_MAX`] of them, and of
