@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::authorizer::{Access, AccessRequest, Authorizer};
 use crate::driver::Doorkeeper;
 use crate::id::{ReplicaId, SpaceId};
-use crate::platform::{self, WallClock};
+use crate::platform::{self, Tasks, WallClock};
 use crate::sync::{Denial, Direction};
 use crate::transport::PeerInfo;
 
@@ -29,11 +29,33 @@ pub(super) struct Door {
     pub(super) given: Mutex<Option<(AccessRequest, Access)>>,
 }
 
+impl Door {
+    /// The authorizer's answer. One that panics tells nothing, and access that has ended is none: to
+    /// ask about it again and again would be of no use.
+    async fn ask(&self, request: &AccessRequest) -> Result<Access, Denial> {
+        let (authorizer, request) = (Arc::clone(&self.authorizer), request.clone());
+        // Dropped with this future.
+        let mut asking = Tasks::new();
+        asking.spawn(async move { authorizer.authorize(&request).await });
+        let Some(Ok(answer)) = asking.join_next().await else {
+            tracing::error!("an authorizer panicked");
+            return Err(Denial::Unavailable);
+        };
+        answer.and_then(|access| {
+            if self.is_over(&access) { Err(Denial::Unauthenticated) } else { Ok(access) }
+        })
+    }
+
+    fn is_over(&self, access: &Access) -> bool {
+        access.until.is_some_and(|until| until <= self.clock.now())
+    }
+}
+
 #[async_trait]
 impl Doorkeeper for Door {
     async fn admit(&self, replica: ReplicaId, space: SpaceId) -> Result<Direction, Denial> {
         let request = AccessRequest { peer: self.peer.clone(), replica, space };
-        let access = self.authorizer.authorize(&request).await?;
+        let access = self.ask(&request).await?;
         tracing::debug!(peer = %self.peer, who = access.who, rights = ?access.rights, "let in");
         let direction = access.rights.direction();
         *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some((request, access));
@@ -51,14 +73,12 @@ impl Doorkeeper for Door {
                 () = platform::sleep(pause) => {}
                 Ok(()) = recheck.changed() => {}
             }
-            let answer = self.authorizer.authorize(&request);
-            let answer = platform::within(RECHECK_WITHIN, answer).await;
-            let is_over = access.until.is_some_and(|until| until <= self.clock.now());
+            let answer = platform::within(RECHECK_WITHIN, self.ask(&request)).await;
             match answer.unwrap_or(Err(Denial::Unavailable)) {
                 Ok(now) if now.rights == access.rights => access = now,
                 Ok(_) => return Denial::Changed,
                 // Whoever was let in stays while nobody can tell, but no longer than that was for.
-                Err(Denial::Unavailable) if !is_over => {}
+                Err(Denial::Unavailable) if !self.is_over(&access) => {}
                 Err(Denial::Unavailable) => return Denial::Unauthenticated,
                 Err(denial) => return denial,
             }

@@ -16,8 +16,6 @@ use crate::transport::Credentials;
 
 /// Most tokens of a list.
 pub const TOKENS_MAX: usize = 100_000;
-/// The text before a token in the credentials that show it.
-const BEARER: &str = "Bearer ";
 /// The beginning of a token's text: people and scanners of secrets know it by that.
 const TOKEN_PREFIX: &str = "synckit_";
 /// Random bytes of a token.
@@ -214,9 +212,8 @@ impl fmt::Debug for Tokens {
 #[async_trait]
 impl Authorizer for Tokens {
     async fn authorize(&self, request: &AccessRequest) -> Result<Access, Denial> {
-        let shown = request.peer.credentials.as_ref().map(Credentials::reveal);
-        let token = shown.and_then(|shown| shown.strip_prefix(BEARER));
-        let token = token.ok_or(Denial::Unauthenticated)?;
+        let shown = request.peer.credentials.as_ref();
+        let token = shown.and_then(Credentials::token).ok_or(Denial::Unauthenticated)?;
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let entry = known.get(hash(token).as_bytes()).ok_or(Denial::Unauthenticated)?;
         let until = entry.until;

@@ -320,7 +320,7 @@ impl Engine {
         let core = self.shared.core();
         let (now, deadline) = (Vitals::of(&core), core.deadline());
         drop(core);
-        if let Some(before) = self.vitals.replace(now.clone()) {
+        if let Some(before) = self.vitals.replace(now) {
             now.since(&before).into_iter().for_each(|event| self.shared.announcer.tell(event));
         }
         deadline

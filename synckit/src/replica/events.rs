@@ -82,7 +82,7 @@ pub struct ReplicaEvents {
 pub(super) struct Announcer(broadcast::Sender<ReplicaEvent>);
 
 /// Counts that tell, compared with earlier ones, what has happened.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Vitals {
     conflicts: u64,
     parked: u64,

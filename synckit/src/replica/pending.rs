@@ -6,6 +6,7 @@ use super::Replica;
 use super::watchers::ReplicaEnd;
 use crate::error::{Error, ErrorKind};
 use crate::id::{Position, ReplicaId};
+use crate::store::Acknowledged;
 
 /// A peer's knowledge of this replica's log, as far as it has told.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,7 +59,7 @@ impl Replica {
         let (store, space) = (self.store(), self.space());
         let acks = store.acks(space).await?;
         let most = acks.values().map(|ack| ack.through).max().unwrap_or_default();
-        Ok(store.written_after(space, most).await?)
+        Ok(store.written_after(space, &[most]).await?.iter().sum())
     }
 
     /// The peers that have acknowledged something of this replica's log, now or before, ascending by
@@ -69,13 +70,14 @@ impl Replica {
     pub async fn peers(&self) -> Result<Vec<PeerStatus>, Error> {
         self.check_open("list peers")?;
         let (store, space) = (self.store(), self.space());
-        let mut peers = Vec::new();
-        for (replica, ack) in store.acks(space).await? {
-            let pending = store.written_after(space, ack.through).await?;
-            let (is_hub, acknowledged) = (ack.is_hub, ack.through);
-            peers.push(PeerStatus { replica, is_hub, acknowledged, pending });
-        }
-        Ok(peers)
+        let acks = store.acks(space).await?;
+        let places: Vec<_> = acks.values().map(|ack| ack.through).collect();
+        let pending = store.written_after(space, &places).await?;
+        let status = |((replica, ack), pending)| {
+            let Acknowledged { through: acknowledged, is_hub } = ack;
+            PeerStatus { replica, is_hub, acknowledged, pending }
+        };
+        Ok(acks.into_iter().zip(pending).map(status).collect())
     }
 
     /// Watches the number of own events that no peer has acknowledged.

@@ -79,8 +79,7 @@ impl Replica {
     /// durable; an application that keeps the position of the last one it has shown misses none.
     ///
     /// Lists those of all authors in the space. A store's own are those of
-    /// [`Replica::id`]; an application that must know after the store has taken another key marks
-    /// its edits with metadata of its own.
+    /// [`EventStore::own_keys`](crate::store::EventStore::own_keys).
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -4,7 +4,7 @@
 //! its peer needs. So they are kept here, and written when a replica's session ends and when the
 //! store is closed. Should one be lost, more seems to be unsynced than is, until the peer is met.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -14,7 +14,7 @@ use super::rows::{Change, Table};
 use super::seal::sealed;
 use crate::id::{Position, ReplicaId, SpaceId};
 
-/// Most acknowledgements in memory.
+/// Most acknowledgements of one space in memory.
 const ACKS_MAX: usize = 8_192;
 
 /// A peer's acknowledgement of this store's log.
@@ -29,15 +29,16 @@ pub(crate) struct Acknowledged {
 /// The acknowledgements of one store that are in memory.
 #[derive(Debug, Default)]
 pub(super) struct Acks {
-    held: Mutex<HeldAcks>,
+    held: Mutex<BTreeMap<SpaceId, BTreeMap<ReplicaId, HeldAck>>>,
     moves: watch::Sender<u64>,
 }
 
-#[derive(Debug, Default)]
-struct HeldAcks {
-    known: BTreeMap<(SpaceId, ReplicaId), (SpaceNumber, Acknowledged)>,
-    /// Those whose rows say something else.
-    unwritten: BTreeSet<(SpaceId, ReplicaId)>,
+#[derive(Debug)]
+struct HeldAck {
+    number: SpaceNumber,
+    ack: Acknowledged,
+    /// Its row says the same, or is about to.
+    is_written: bool,
 }
 
 impl Acks {
@@ -48,16 +49,18 @@ impl Acks {
         peer: ReplicaId,
         (number, ack): (SpaceNumber, Acknowledged),
     ) {
-        let place = (space.clone(), peer);
         let mut held = self.lock();
-        if held.known.get(&place).is_some_and(|(_, known)| *known == ack) {
+        let of_space = match held.get_mut(space) {
+            Some(of_space) => of_space,
+            None => held.entry(space.clone()).or_default(),
+        };
+        if of_space.get(&peer).is_some_and(|known| known.ack == ack) {
             return;
         }
-        if held.known.len() >= ACKS_MAX {
-            *held = HeldAcks::default();
+        if of_space.len() >= ACKS_MAX {
+            of_space.clear();
         }
-        held.known.insert(place.clone(), (number, ack));
-        held.unwritten.insert(place);
+        of_space.insert(peer, HeldAck { number, ack, is_written: false });
         drop(held);
         self.moves.send_modify(|count| *count = count.wrapping_add(1));
     }
@@ -65,32 +68,29 @@ impl Acks {
     /// Those of a space that are in memory.
     pub(super) fn of(&self, space: &SpaceId) -> Vec<(ReplicaId, Acknowledged)> {
         let held = self.lock();
-        let of_space = held.known.range(least(space)..).take_while(|((of, _), _)| of == space);
-        of_space.map(|((_, peer), (_, ack))| (*peer, *ack)).collect()
+        let of_space = held.get(space).into_iter().flatten();
+        of_space.map(|(peer, held)| (*peer, held.ack)).collect()
     }
 
     /// The changes that write those of a space which no row says, or all such.
     pub(super) fn take_unwritten(&self, space: Option<&SpaceId>) -> Vec<Change> {
         let mut held = self.lock();
-        let wanted = |(of, _): &(SpaceId, ReplicaId)| space.is_none_or(|space| of == space);
-        let unwritten = std::mem::take(&mut held.unwritten);
-        let (taken, left): (BTreeSet<_>, _) = unwritten.into_iter().partition(wanted);
-        held.unwritten = left;
-        let change = |place: &(SpaceId, ReplicaId)| {
-            let (number, ack) = held.known.get(place)?;
-            let key = number.ack(&place.1);
-            let value = sealed(Table::Acks, &key, &[&write_ack(ack)]);
-            Some(Change::Put { table: Table::Acks, key, value })
+        let spaces = held.iter_mut().filter(|(of, _)| space.is_none_or(|space| *of == space));
+        let unwritten = spaces.flat_map(|(_, acks)| acks).filter(|(_, held)| !held.is_written);
+        let change = |(peer, held): (&ReplicaId, &mut HeldAck)| {
+            held.is_written = true;
+            let key = held.number.cursor(peer);
+            let value = sealed(Table::Acks, &key, &[&write_ack(&held.ack)]);
+            Change::Put { table: Table::Acks, key, value }
         };
-        taken.iter().filter_map(change).collect()
+        unwritten.map(change).collect()
     }
 
     /// Those of a space are to be written after all.
     pub(super) fn are_unwritten(&self, space: &SpaceId) {
         let mut held = self.lock();
-        let of_space = held.known.range(least(space)..).take_while(|((of, _), _)| of == space);
-        let places: Vec<_> = of_space.map(|(place, _)| place.clone()).collect();
-        held.unwritten.extend(places);
+        let of_space = held.get_mut(space).into_iter().flatten();
+        of_space.for_each(|(_, held)| held.is_written = false);
     }
 
     /// Counts the acknowledgements that were noted.
@@ -98,12 +98,8 @@ impl Acks {
         self.moves.subscribe()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HeldAcks> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SpaceId, BTreeMap<ReplicaId, HeldAck>>> {
         // Nothing panics while it is locked.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn least(space: &SpaceId) -> (SpaceId, ReplicaId) {
-    (space.clone(), ReplicaId::from_bytes([0; ReplicaId::LEN]))
 }

@@ -78,12 +78,9 @@ impl SpaceNumber {
         self.key(&[&no.0.to_be_bytes(), &first_seq.to_be_bytes()])
     }
 
+    /// The key of a peer's rows in the tables `cursors` and `acks`.
     pub(super) fn cursor(self, peer: &ReplicaId) -> Vec<u8> {
         self.key(&[peer.as_bytes()])
-    }
-
-    pub(super) fn ack(self, peer: &ReplicaId) -> Vec<u8> {
-        self.cursor(peer)
     }
 
     /// The prefix of the rows that say where an aggregate's events are.

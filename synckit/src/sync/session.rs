@@ -213,7 +213,7 @@ impl Session {
         if let (Phase::AtTheDoor { early }, Some(peer)) = (&mut self.phase, &self.peer) {
             let (peer, early) = (peer.clone(), early.take());
             let denied = SessionError::Denied(Denial::Forbidden);
-            self.config.direction = self.config.direction.within(allowed).ok_or(denied)?;
+            self.config.direction = self.config.direction.limited_to(allowed).ok_or(denied)?;
             self.recall(peer, early);
         }
         Ok(())

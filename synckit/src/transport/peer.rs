@@ -74,6 +74,9 @@ impl TlsIdentity {
     }
 }
 
+/// The text before a token in the credentials that show it (RFC 6750).
+const BEARER: &str = "Bearer ";
+
 /// The text that a peer shows to be let in, such as `Bearer …`. Never shown in logs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials(Arc<str>);
@@ -86,7 +89,12 @@ impl Credentials {
 
     /// The credentials that show a token.
     pub fn bearer(token: &str) -> Self {
-        Self(format!("Bearer {token}").into())
+        Self(format!("{BEARER}{token}").into())
+    }
+
+    /// The token that they show, if it is one. Not to be logged.
+    pub fn token(&self) -> Option<&str> {
+        self.0.strip_prefix(BEARER)
     }
 
     /// The credentials. Not to be logged.

@@ -174,13 +174,34 @@ async fn while_nobody_can_tell_sessions_go_on_and_none_begins() {
     assert!(error.to_string().contains("try again later"), "{error}");
 }
 
+/// An authorizer that gives access which has ended; counts how often it is asked.
+#[derive(Clone, Debug, Default)]
+struct Yesterday(Arc<AtomicU64>);
+
+#[async_trait]
+impl Authorizer for Yesterday {
+    async fn authorize(&self, _: &AccessRequest) -> Result<Access, Denial> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(Access::new("somebody", Rights::ReadWrite).until(UnixMillis::new(1)))
+    }
+}
+
+#[tokio::test]
+async fn access_that_has_ended_is_none_and_is_not_asked_for_again_and_again() {
+    let yesterday = Yesterday::default();
+    let (_hub, way) = guarded(yesterday.clone());
+    assert_eq!(code(&replica().await, way).await, "session.unauthenticated");
+    assert_eq!(yesterday.0.load(Ordering::Relaxed), 1);
+}
+
 #[tokio::test]
 async fn an_authorizer_that_panics_lets_nobody_in_and_the_hub_goes_on() {
     let (_hub, way) = guarded(Elsewhere::default());
     let registry = synckit::registry![super::support::Note];
     let builder = synckit::Replica::builder().registry(registry);
     let eve = builder.space("boom".parse().unwrap()).in_memory().await.unwrap();
-    eve.sync_once(way.clone()).await.unwrap_err();
+    let error = eve.sync_once(way.clone()).await.unwrap_err();
+    assert!(error.to_string().contains("who may come in; try again later"), "{error}");
     replica().await.sync_once(way).await.unwrap();
 }
 

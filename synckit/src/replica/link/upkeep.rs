@@ -55,10 +55,7 @@ impl Upkeep {
     }
 
     pub(super) async fn run(mut self) {
-        let mut due = match self.options.rhythm {
-            Rhythm::OnDemand => Due::WhenAsked,
-            Rhythm::Live | Rhythm::Every(_) => Due::Now,
-        };
+        let mut due = self.first_due();
         while self.waits_for(due).await {
             due = self.attempt().await;
         }
@@ -72,6 +69,14 @@ impl Upkeep {
             change(status);
             *status != before
         });
+    }
+
+    /// When the first sync is due, also after a pause.
+    const fn first_due(&self) -> Due {
+        match self.options.rhythm {
+            Rhythm::OnDemand => Due::WhenAsked,
+            Rhythm::Live | Rhythm::Every(_) => Due::Now,
+        }
     }
 
     fn is_stopped(&self) -> bool {
@@ -88,10 +93,7 @@ impl Upkeep {
             let wishes = *self.wishes.borrow_and_update();
             if wishes.paused {
                 self.update(|status| status.state = LinkState::Paused);
-                due = match self.options.rhythm {
-                    Rhythm::OnDemand => Due::WhenAsked,
-                    Rhythm::Live | Rhythm::Every(_) => Due::Now,
-                };
+                due = self.first_due();
             } else if wishes.asked > self.updates.borrow().answered {
                 return true;
             }

@@ -62,25 +62,28 @@ impl EventStore {
         self.core.ledger.acks.moves()
     }
 
-    /// The number of a space's events behind a position of its log that this store wrote, under all
-    /// of its keys.
+    /// The number of a space's events behind each position of its log that this store wrote, under
+    /// all of its keys.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub(crate) async fn written_after(
         &self,
         space: &SpaceId,
-        after: Position,
-    ) -> Result<u64, StoreError> {
-        if self.head(space).await? <= after {
-            return Ok(0);
+        after: &[Position],
+    ) -> Result<Vec<u64>, StoreError> {
+        let mut written = vec![0; after.len()];
+        let head = self.head(space).await?;
+        if after.iter().all(|after| head <= *after) {
+            return Ok(written);
         }
         let branches = self.branches(space).await?;
-        let Some(number) = self.core.number_of(space).await? else { return Ok(0) };
-        let (rows, mut written) = (self.core.ledger.rows(), 0);
-        for key in self.own_keys() {
-            for no in branches.of(&key) {
-                written += locate::written_after(rows, number, &branches, *no, after).await?;
+        let Some(number) = self.core.number_of(space).await? else { return Ok(written) };
+        let (rows, keys) = (self.core.ledger.rows(), self.own_keys());
+        let own: Vec<_> = keys.iter().flat_map(|key| branches.of(key)).collect();
+        for (after, written) in after.iter().zip(&mut written).filter(|(after, _)| **after < head) {
+            for no in &own {
+                *written += locate::written_after(rows, number, &branches, **no, *after).await?;
             }
         }
         Ok(written)

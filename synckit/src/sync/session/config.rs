@@ -45,19 +45,20 @@ impl Direction {
         matches!(self, Self::Both | Self::Push)
     }
 
-    /// The part of this direction that another one allows; `None` when that is none of it.
-    pub const fn within(self, allowed: Self) -> Option<Self> {
-        match (self, allowed) {
-            (Self::Both, one) | (one, Self::Both) => Some(one),
-            (Self::Push, Self::Push) => Some(Self::Push),
-            (Self::Pull, Self::Pull) => Some(Self::Pull),
-            (Self::Push, Self::Pull) | (Self::Pull, Self::Push) => None,
-        }
-    }
-
     /// True if this side receives the other's log.
     pub const fn receives(self) -> bool {
         matches!(self, Self::Both | Self::Pull)
+    }
+
+    /// The part of this direction that another one allows; `None` when that is none of it.
+    pub(super) const fn limited_to(self, allowed: Self) -> Option<Self> {
+        let sends = self.sends() && allowed.sends();
+        match (sends, self.receives() && allowed.receives()) {
+            (true, true) => Some(Self::Both),
+            (true, false) => Some(Self::Push),
+            (false, true) => Some(Self::Pull),
+            (false, false) => None,
+        }
     }
 }
 
