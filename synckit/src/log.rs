@@ -31,7 +31,7 @@ mod merge;
 
 #[cfg_attr(not(feature = "runtime"), allow(unused_imports, reason = "stores admit"))]
 pub(crate) use admission::{Admission, Admitted, Answers, Cap, Decision, Question};
-pub(crate) use merge::merged;
+pub(crate) use merge::{added_bytes, merged};
 
 /// Most blocks' bytes that one read of a log returns, unless a single block is larger.
 pub const READ_BYTES_MAX: usize = 768 * 1024;

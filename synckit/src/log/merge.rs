@@ -15,8 +15,21 @@ const SMALL_BYTES_MAX: usize = 16 * 1024;
 /// Most events of a block that is merged with others.
 const SMALL_EVENTS_MAX: usize = 64;
 
+/// Bytes of a block that need not be sent when another one goes on behind it: what names and signs a
+/// run, and what begins a block.
+const SPARED_BYTES: usize = 200;
+
+/// The bytes that a block adds behind another one, roughly: less than it has if the two are merged.
+pub(crate) fn added_bytes(before: Option<&LogBlock>, log: &LogBlock) -> usize {
+    let bytes = log.block.bytes().len();
+    match before {
+        Some(before) if is_small(before) && is_small(log) => bytes.saturating_sub(SPARED_BYTES),
+        _ => bytes,
+    }
+}
+
 /// The bytes of blocks in log order, small ones merged.
-pub(crate) fn merged(blocks: &[&LogBlock]) -> Vec<Bytes> {
+pub(crate) fn merged(blocks: &[LogBlock]) -> Vec<Bytes> {
     let mut merged = Vec::with_capacity(blocks.len());
     for group in blocks.chunk_by(|a, b| is_small(a) && is_small(b)) {
         if group.len() == 1 {
@@ -33,7 +46,7 @@ fn is_small(log: &LogBlock) -> bool {
 }
 
 /// Packs as many of the blocks as fit into each.
-fn merge(mut group: &[&LogBlock], merged: &mut Vec<Bytes>) {
+fn merge(mut group: &[LogBlock], merged: &mut Vec<Bytes>) {
     while let Some(first) = group.first() {
         let mut packer = BlockPacker::new(first.block.space().clone());
         let mut signed = Vec::new();

@@ -233,7 +233,7 @@ impl Sender {
         let page = self.page.as_mut()?;
         while let Some(log) = page.pop_front() {
             if !self.arrived.covers(&log) && !log.is_covered(&self.peer_holds) {
-                let next = log.block.bytes().len();
+                let next = log::added_bytes(blocks.last(), &log);
                 let full = bytes + next > self.flow.frame_bytes && !blocks.is_empty();
                 if full || blocks.len() == FRAME_BLOCKS_MAX {
                     page.push_front(log);
@@ -256,7 +256,7 @@ impl Sender {
 
     /// The frame that reaches what is sent.
     fn frame(&mut self, now: Duration, blocks: &[LogBlock]) -> Events {
-        let blocks = log::merged(&blocks.iter().collect::<Vec<_>>());
+        let blocks = log::merged(blocks);
         let bytes: usize = blocks.iter().map(Bytes::len).sum();
         self.bytes += bytes as u64;
         self.told = self.sent();

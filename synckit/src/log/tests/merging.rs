@@ -53,8 +53,27 @@ fn as_many_travel_as_one_as_a_block_takes() {
     arrives(&shelf, &sent);
 }
 
+#[test]
+fn the_size_of_what_is_sent_is_known_roughly_before_it_is_merged() {
+    let mut ann = Author::named("ann");
+    for text in ["milk", &"milk".repeat(100), &"milk".repeat(8_000)] {
+        let written: Vec<_> = (0..50).map(|_| ann.write(&[text], &[])).collect();
+        let mut shelf = Shelf::empty();
+        let blocks: Vec<_> = written.iter().map(|commit| seal(&[commit])).collect();
+        shelf.receive(&blocks).unwrap();
+        let before = shelf.blocks.iter().map(Some);
+        let before = [None].into_iter().chain(before);
+        let told: usize =
+            before.zip(&shelf.blocks).map(|(before, log)| added_bytes(before, log)).sum();
+        let sent: usize = merged(&shelf.blocks).iter().map(bytes::Bytes::len).sum();
+        let (least, most) = (sent * 3 / 4, sent * 5 / 4 + 20 * shelf.blocks.len());
+        assert!((least..=most).contains(&told), "{told}, and {sent} were sent");
+        ann = Author::named("another");
+    }
+}
+
 fn sent(shelf: &Shelf) -> Vec<Block> {
-    let bytes = merged(&shelf.blocks.iter().collect::<Vec<_>>());
+    let bytes = merged(&shelf.blocks);
     bytes.into_iter().map(|bytes| Block::parse(bytes).unwrap()).collect()
 }
 
