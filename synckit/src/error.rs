@@ -65,6 +65,13 @@ pub enum ErrorKind {
     /// The system gives no random numbers, which keys and sessions need. Try again once it does.
     #[error("the system gives no random numbers; try again once it does")]
     Randomness,
+    /// The hub has no certificate, and other machines could reach it. Give it one.
+    #[error(
+        "other machines could reach it in plain text: give the hub a certificate \
+         (`HubBuilder::tls`), allow plain text where something else encrypts \
+         (`HubBuilder::plain_text`), or listen on 127.0.0.1"
+    )]
+    PlainText,
     /// The registered types contradict each other. Fix the types.
     #[error("{0}")]
     Registry(RegistryError),
@@ -100,6 +107,7 @@ impl ErrorKind {
             Self::Invalid(_) => "value.invalid",
             Self::Listen => "hub.listen",
             Self::NotLoaded => "transaction.not_loaded",
+            Self::PlainText => "hub.plain_text",
             Self::Randomness => "randomness",
             Self::Registry(_) => "registry.invalid",
             Self::Session(error) => error.code(),
@@ -125,6 +133,7 @@ impl ErrorKind {
             | Self::Deleted
             | Self::EditTooLarge(_)
             | Self::Invalid(_)
+            | Self::PlainText
             | Self::Registry(_)
             | Self::Unguarded => false,
             Self::Session(error) => error.is_retryable(),

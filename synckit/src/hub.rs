@@ -5,7 +5,8 @@
 //!
 //! An [`Authorizer`] says who may come in, to which space, and in which direction
 //! ([`HubBuilder::authorizer`]). Without one everybody may who reaches the hub and proves its
-//! replica's key; on a port it then takes connections from this machine only. Within that, a replica
+//! replica's key; on a port it then takes connections from this machine only, as it does without a
+//! certificate ([`HubBuilder::tls`]). Within that, a replica
 //! can write under no other name than its own: it may relay others' events, which their authors have
 //! signed.
 //!
@@ -67,6 +68,8 @@ struct Served {
     governor: Option<Governor>,
     policy: Option<Policy>,
     authorizer: Option<Arc<dyn Authorizer>>,
+    #[cfg(feature = "grpc")]
+    listening: server::Listening,
     /// Counts the calls of [`Hub::recheck`].
     recheck: watch::Sender<u64>,
     clock: WallClock,

@@ -5,7 +5,7 @@
 //! the same for every transport. One of your own passes `synckit::testing::transport_contract!`
 //! (feature `testing`).
 //!
-//! An address such as `http://hub:7700` names a transport by its scheme.
+//! An address such as `https://hub.example:7700` names a transport by its scheme.
 
 use std::any::Any;
 use std::fmt;
@@ -16,19 +16,24 @@ use async_trait::async_trait;
 use crate::sync::Frame;
 
 mod address;
+mod certificate;
 mod channel;
 mod error;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 mod peer;
+#[cfg(feature = "grpc")]
+pub mod tls;
+mod tls_problem;
 
 pub use channel::{ChannelListener, ChannelTransport, channel};
 pub use error::{Answer, TransportError, TransportErrorKind};
 #[cfg(feature = "grpc")]
 pub use grpc::GrpcTransport;
 pub use peer::{Credentials, PeerInfo, TlsIdentity};
+pub use tls_problem::TlsProblem;
 
-/// Opens `http://host:port`.
+/// Opens `https://host:port` and `http://host:port`.
 #[cfg(feature = "grpc")]
 const HTTP: Result<address::Open, &str> = Ok(grpc::open);
 #[cfg(not(feature = "grpc"))]

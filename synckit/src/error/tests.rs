@@ -10,7 +10,7 @@ use crate::id::{Dot, Name, ReplicaId};
 use crate::log::Refusal;
 use crate::sync::frame::GoodbyeCode;
 use crate::sync::{Denial, Violation};
-use crate::transport::Answer;
+use crate::transport::{Answer, TlsProblem};
 
 #[test]
 fn every_kind_stands_in_the_table_of_codes_with_what_it_says_about_trying_again() {
@@ -115,6 +115,7 @@ fn every_kind() -> Vec<ErrorKind> {
         ErrorKind::Invalid(Invalid::Id(Name::new("A b").unwrap_err())),
         ErrorKind::Listen,
         ErrorKind::NotLoaded,
+        ErrorKind::PlainText,
         ErrorKind::Randomness,
         ErrorKind::Registry(RegistryError::Duplicate { name: "note" }),
         ErrorKind::SpaceInUse,
@@ -168,16 +169,17 @@ fn stores() -> impl Iterator<Item = StoreErrorKind> {
 
 fn transports() -> impl Iterator<Item = TransportErrorKind> {
     [
-        TransportErrorKind::Address { expected: "http://host:port" },
+        TransportErrorKind::Address { expected: "https://host:port" },
         TransportErrorKind::Credentials,
         TransportErrorKind::Busy,
         TransportErrorKind::FrameTooLarge,
         TransportErrorKind::Lost,
         TransportErrorKind::Malformed,
         TransportErrorKind::NotAHub { answer: Answer::http(302, Some(b"text/html")) },
-        TransportErrorKind::SchemeNotBuiltIn { scheme: "ws", instead: "use http://host:port" },
+        TransportErrorKind::SchemeNotBuiltIn { scheme: "ws", instead: "use https://host:port" },
         TransportErrorKind::SchemeUnknown,
         TransportErrorKind::Unreachable,
     ]
     .into_iter()
+    .chain(TlsProblem::ALL.map(TransportErrorKind::Tls))
 }

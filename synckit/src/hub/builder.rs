@@ -29,6 +29,8 @@ pub struct HubBuilder {
     policy: Option<Policy>,
     authorizer: Option<Arc<dyn Authorizer>>,
     salvage: bool,
+    #[cfg(feature = "grpc")]
+    pub(super) listening: super::server::Listening,
 }
 
 impl Default for HubBuilder {
@@ -41,6 +43,8 @@ impl Default for HubBuilder {
             policy: None,
             authorizer: None,
             salvage: true,
+            #[cfg(feature = "grpc")]
+            listening: super::server::Listening::default(),
         }
     }
 }
@@ -173,6 +177,8 @@ impl HubBuilder {
             governor,
             policy: self.policy,
             authorizer: self.authorizer,
+            #[cfg(feature = "grpc")]
+            listening: self.listening,
             recheck: watch::Sender::default(),
             clock: self.clock,
             budget: Budget::new(self.uncommitted_bytes_max),

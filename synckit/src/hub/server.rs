@@ -7,11 +7,45 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::Hub;
+use super::{Hub, HubBuilder};
 use crate::error::{Error, ErrorKind};
 use crate::platform::{self, Task};
 use crate::transport::TransportError;
 use crate::transport::grpc::{self, ServerLimits};
+use crate::transport::tls::ServerTls;
+
+/// Settings of a port.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Listening {
+    limits: ServerLimits,
+    tls: Option<ServerTls>,
+    plain_text: bool,
+}
+
+impl HubBuilder {
+    /// Serves with TLS: [`Hub::serve`] shows this certificate, and takes no plain text. Keep a clone
+    /// to [replace](ServerTls::replace) the certificate while the hub runs.
+    #[must_use]
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.listening.tls = Some(tls);
+        self
+    }
+
+    /// Lets [`Hub::serve`] take connections from other machines without TLS. For networks on which
+    /// something else encrypts, such as a proxy before the hub: tokens travel in plain text as well.
+    #[must_use]
+    pub const fn plain_text(mut self) -> Self {
+        self.listening.plain_text = true;
+        self
+    }
+
+    /// Sets the bounds of the port that [`Hub::serve`] listens on.
+    #[must_use]
+    pub const fn limits(mut self, limits: ServerLimits) -> Self {
+        self.listening.limits = limits;
+        self
+    }
+}
 
 /// A hub that serves a port.
 pub struct RunningHub {
@@ -25,16 +59,24 @@ impl Hub {
     /// Serves gRPC on an address such as `127.0.0.1:7700`; port 0 takes a free one.
     ///
     /// # Errors
-    /// [`ErrorKind::Listen`] when the address cannot be listened on, [`ErrorKind::Unguarded`] when
-    /// other machines can reach it and there is no [authorizer](super::HubBuilder::authorizer).
+    /// [`ErrorKind::Listen`] when the address cannot be listened on. When other machines can reach it:
+    /// [`ErrorKind::Unguarded`] when there is no [authorizer](super::HubBuilder::authorizer), and
+    /// [`ErrorKind::PlainText`] when there is no [certificate](super::HubBuilder::tls).
     pub async fn serve(self, address: &str) -> Result<RunningHub, Error> {
         let failed = |error: std::io::Error| {
             Error::new(format!("listen on {address}"), ErrorKind::Listen).caused_by(error)
         };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        if self.core.authorizer.is_none() && !address.ip().to_canonical().is_loopback() {
-            return Err(Error::new(format!("listen on {address}"), ErrorKind::Unguarded));
+        let listening = &self.core.listening;
+        if !address.ip().to_canonical().is_loopback() {
+            let refused = |kind| Err(Error::new(format!("listen on {address}"), kind));
+            if self.core.authorizer.is_none() {
+                return refused(ErrorKind::Unguarded);
+            }
+            if listening.tls.is_none() && !listening.plain_text {
+                return refused(ErrorKind::PlainText);
+            }
         }
         let stop = watch::Sender::new(false);
         let mut stopped = stop.subscribe();
@@ -42,8 +84,8 @@ impl Hub {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
         let acceptor = Arc::new(self.clone());
-        let limits = ServerLimits::default();
-        let server = grpc::serve(listener, acceptor, limits, shutdown);
+        let (limits, tls) = (listening.limits.clone(), listening.tls.clone());
+        let server = grpc::serve(listener, acceptor, limits, tls, shutdown);
         let server = platform::spawn(server);
         Ok(RunningHub { hub: self, address, stop, server })
     }
@@ -55,9 +97,11 @@ impl RunningHub {
         self.address
     }
 
-    /// The address as [`Replica::sync_once`](crate::Replica::sync_once) takes it.
+    /// The address as [`Replica::sync_once`](crate::Replica::sync_once) takes it. With TLS the hub's
+    /// certificate has to be for the number in it; write its name otherwise.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.hub.core.listening.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// The hub.

@@ -107,7 +107,7 @@ impl Replica {
     ///
     /// # fn connect(replica: synckit::Replica) -> Result<Link, synckit::Error> {
     /// let hourly = LinkOptions::new().rhythm(Rhythm::Every(Duration::from_secs(3_600)));
-    /// let link = replica.connect_with("http://hub.example:7700", hourly)?;
+    /// let link = replica.connect_with("https://hub.example:7700", hourly)?;
     /// # Ok(link)
     /// # }
     /// ```

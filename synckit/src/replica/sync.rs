@@ -83,7 +83,7 @@ impl Replica {
     ///
     /// # async fn send_before_sleep(replica: synckit::Replica) -> Result<(), synckit::Error> {
     /// let ten_seconds = SyncOptions::new().direction(Direction::Push).within(Duration::from_secs(10));
-    /// replica.sync_once_with("http://hub.example:7700", ten_seconds).await?;
+    /// replica.sync_once_with("https://hub.example:7700", ten_seconds).await?;
     /// # Ok(())
     /// # }
     /// ```

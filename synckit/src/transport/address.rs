@@ -15,14 +15,12 @@ struct Scheme {
     open: Result<Open, &'static str>,
 }
 
-const NO_TLS: &str = "use http://host:port, or put a proxy that speaks TLS before the hub and a \
-                      tunnel before this program";
-const NO_WEB_SOCKET: &str = "use http://host:port, or a transport of your own";
+const NO_WEB_SOCKET: &str = "use https://host:port, or a transport of your own";
 
 /// All of them. What is to come stands here too, so that it is told from a mistake.
 const TABLE: [Scheme; 5] = [
     Scheme { name: "http", open: super::HTTP },
-    Scheme { name: "https", open: Err(NO_TLS) },
+    Scheme { name: "https", open: super::HTTP },
     Scheme { name: "ws", open: Err(NO_WEB_SOCKET) },
     Scheme { name: "wss", open: Err(NO_WEB_SOCKET) },
     Scheme { name: "unix", open: Err("use http://127.0.0.1:port, or a transport of your own") },
@@ -39,8 +37,9 @@ pub(super) const SCHEMES: [&str; TABLE.len()] = {
     names
 };
 
-const FORM: &str = "http://host:port";
-const WITHOUT_CREDENTIALS: &str = "http://host:port, without a user name or password";
+/// The form of an address.
+pub(super) const FORM: &str = "https://host:port, or http://127.0.0.1:port on this machine";
+const WITHOUT_CREDENTIALS: &str = "https://host:port, without a user name or password";
 
 /// The transport that an address names.
 fn open(address: &str) -> Result<Arc<dyn Transport>, TransportError> {
@@ -85,12 +84,12 @@ mod tests {
 
     #[test]
     fn schemes_that_are_known_say_what_to_do_instead() {
-        for scheme in ["https", "ws", "wss", "unix", "WSS"] {
+        for scheme in ["ws", "wss", "unix", "WSS"] {
             let address = format!("{scheme}://hub:7700");
             let error = open(&address).unwrap_err();
             let kind = error.kind();
             assert!(matches!(kind, TransportErrorKind::SchemeNotBuiltIn { .. }), "{kind:?}");
-            assert!(error.to_string().contains("is not built in: use http://"), "{error}");
+            assert!(error.to_string().contains("is not built in: use http"), "{error}");
         }
     }
 

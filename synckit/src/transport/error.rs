@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::address;
+use super::{TlsProblem, address};
 use crate::failure::{Failure, failure};
 use crate::sync::frame::FrameError;
 use crate::sync::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX};
@@ -78,6 +78,9 @@ pub enum TransportErrorKind {
     /// No transport has the address's scheme. Use one that is known, or a transport of your own.
     #[error("no transport has this scheme; known are {}", address::SCHEMES.join(", "))]
     SchemeUnknown,
+    /// The connection could not be secured, or may not do without. The problem says whose move it is.
+    #[error("{0}")]
+    Tls(TlsProblem),
     /// Nobody can be reached there. Check the address, and that the hub runs.
     #[error("nobody answers there; check the address, and that the hub is running")]
     Unreachable,
@@ -96,6 +99,7 @@ impl TransportErrorKind {
             Self::NotAHub { .. } => "transport.not_a_hub",
             Self::SchemeNotBuiltIn { .. } => "transport.scheme_not_built_in",
             Self::SchemeUnknown => "transport.scheme_unknown",
+            Self::Tls(problem) => problem.code(),
             Self::Unreachable => "transport.unreachable",
         }
     }
@@ -115,6 +119,7 @@ impl TransportErrorKind {
             | Self::FrameTooLarge
             | Self::SchemeNotBuiltIn { .. }
             | Self::SchemeUnknown => false,
+            Self::Tls(problem) => problem.is_retryable(),
         }
     }
 }

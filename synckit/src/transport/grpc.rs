@@ -6,9 +6,11 @@
 //! listens, behind limits on everything that a stranger could exhaust; [`service`] is for mounting
 //! in a server of one's own, which [`hardened`] gives the same HTTP/2 limits.
 //!
-//! Deliberately not here: TLS (put a proxy in front, or mount the service behind your own),
-//! compression (the limits on frames would have to hold twice), and who may do what (the session
-//! and the hub decide that).
+//! Below that, connections are TLS ([`tls`](crate::transport::tls)) or plain text, which goes to this
+//! machine only unless it is asked for by name.
+//!
+//! Deliberately not here: compression (the limits on frames would have to hold twice), and who may
+//! do what (the session and the hub decide that).
 
 use crate::sync::limits::MESSAGE_BYTES_MAX;
 
@@ -19,11 +21,14 @@ mod client;
 mod codec;
 mod connector;
 mod guard;
+mod handshake;
 mod kept;
+mod security;
 mod server;
 mod service;
 mod status;
 mod streams;
+mod wire;
 
 pub(super) use address::open;
 pub use client::GrpcTransport;

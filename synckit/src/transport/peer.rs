@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::certificate;
+
 /// A peer before it has said anything, for whoever admits it.
 ///
 /// Nothing here is proved by the session: it is as good as the transport that says it. A peer
@@ -71,6 +73,13 @@ impl TlsIdentity {
     /// The identity that a chain of certificates proves.
     pub const fn new(certificates: Vec<Bytes>) -> Self {
         Self { certificates }
+    }
+
+    /// The names of the peer in its certificate: `cn:` is before a common name of the subject, `dns:`,
+    /// `uri:` and `email:` before alternative names. What certificates say is as good as the
+    /// authorities that the server trusts.
+    pub fn names(&self) -> Vec<String> {
+        self.certificates.first().map(|own| certificate::names(own)).unwrap_or_default()
     }
 }
 

@@ -234,7 +234,7 @@ async fn without_an_authorizer_a_hub_is_for_this_machine_only() {
     let error = hub.serve("0.0.0.0:0").await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Unguarded);
     assert!(error.to_string().contains("AllowAll"), "{error}");
-    let hub = Hub::builder().authorizer(AllowAll).in_memory().unwrap();
+    let hub = Hub::builder().authorizer(AllowAll).plain_text().in_memory().unwrap();
     let running = hub.serve("0.0.0.0:0").await.unwrap();
     let way = format!("http://127.0.0.1:{}", running.address().port());
     replica().await.sync_once(way).await.unwrap();

@@ -34,7 +34,7 @@ where
 #[tokio::test]
 async fn nobody_is_unreachable() {
     assert_eq!(kind_of_failure(nobody().await).await, TransportErrorKind::Unreachable);
-    let unknown = GrpcTransport::new("http://no-such-host.invalid:7700").unwrap();
+    let unknown = GrpcTransport::plain_text("http://no-such-host.invalid:7700").unwrap();
     let error = soon("an error", unknown.connect()).await.unwrap_err();
     assert_eq!(error.kind(), &TransportErrorKind::Unreachable);
 }
@@ -64,7 +64,7 @@ async fn servers_of_other_protocols_are_not_hubs() {
         (b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", Answer::http(400, None)),
         (b"SSH-2.0-OpenSSH_9.9\r\n", Answer::other(b"SSH-2.0-OpenSSH_9.9\r\n")),
         (b"220 mail.example ESMTP\r\n", Answer::other(b"220 mail.example ESMTP\r\n")),
-        (b"\x15\x03\x01\x00\x02\x02\x46", Answer::other(b"\x15\x03\x01\x00\x02\x02\x46")),
+        (b"\x16\x03\x01\x00\x02\x02\x46", Answer::other(b"\x16\x03\x01\x00\x02\x02\x46")),
         (b"no", Answer::other(b"no")),
         (b"\0", Answer::other(b"\0")),
     ] {
@@ -198,14 +198,15 @@ async fn a_connection_that_breaks_is_lost() {
 
 #[test]
 fn an_address_is_a_peer() {
-    let address = "http://hub.example:7700";
+    let address = "https://hub.example:7700";
     assert_eq!(address.into_transport().unwrap().address(), address);
     assert_eq!(address.to_owned().into_transport().unwrap().address(), address);
     assert_eq!((&address.to_owned()).into_transport().unwrap().address(), address);
     let error = "hub.example:7700".into_transport().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "read the address \"hub.example:7700\": the address is not valid; expected http://host:port"
+        "read the address \"hub.example:7700\": the address is not valid; expected \
+         https://host:port, or http://127.0.0.1:port on this machine"
     );
     assert!(!error.is_retryable());
 }

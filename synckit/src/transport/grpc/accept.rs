@@ -8,20 +8,25 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio_rustls::TlsAcceptor;
 
 use super::ServerLimits;
 use super::guard::{Ending, Guarded};
+use super::handshake::Handshakes;
+use super::wire::Wire;
 use crate::platform;
+use crate::transport::TlsIdentity;
+use crate::transport::tls::ServerTls;
 
 /// Pause before accepting again when the system has no more sockets to give.
 const BACK_OFF: Duration = Duration::from_millis(200);
 /// Connections that are being told at the same time that there is no room. Others are just closed.
 const REFUSALS_MAX: usize = 32;
-/// Longest time that telling one may take.
-const REFUSE_WITHIN: Duration = Duration::from_secs(1);
+/// Longest time that the last words to one may take.
+pub(super) const REFUSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// The words of a server that has no room: an empty SETTINGS frame, and GOAWAY with ENHANCE_YOUR_CALM
 /// (RFC 9113, sections 6.5, 6.8 and 7), which gRPC reads as RESOURCE_EXHAUSTED.
@@ -34,9 +39,12 @@ const NO_ROOM: [u8; 26] = [
 pub(super) async fn accept(
     listener: TcpListener,
     limits: ServerLimits,
+    tls: Option<ServerTls>,
     stopped: watch::Receiver<bool>,
     accepted: mpsc::Sender<Result<Guarded, Infallible>>,
 ) {
+    let greeting_within = limits.greeting_within;
+    let mut handshakes = tls.map(|tls| Handshakes::new(tls, greeting_within, accepted.clone()));
     let slots = Arc::new(Slots::new(&limits));
     let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
     loop {
@@ -50,8 +58,10 @@ pub(super) async fn accept(
         let Some(slot) = Slots::take(&slots, peer.ip()) else {
             tracing::warn!(%peer, "no room for a connection");
             if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
+                let acceptor = handshakes.as_ref().map(Handshakes::acceptor);
                 platform::spawn(async move {
-                    let _told = platform::within(REFUSE_WITHIN, refuse(stream)).await;
+                    let telling = refuse(stream, acceptor);
+                    let _told = platform::within(REFUSE_WITHIN, telling).await;
                     drop(permit);
                 });
             }
@@ -63,8 +73,12 @@ pub(super) async fn accept(
         }
         let age_max = jittered(limits.connection_age_max);
         let ending = ending(age_max, stopped.clone(), Arc::clone(&slot.place.wanted));
-        let guarded = Guarded::new((stream, peer), limits.greeting_within, ending, slot);
-        if accepted.send(Ok(guarded)).await.is_err() {
+        let guard = move |wire: Wire, identity: Option<TlsIdentity>| {
+            Guarded::new(wire, (peer, identity), greeting_within, ending, slot)
+        };
+        if let Some(handshakes) = &mut handshakes {
+            handshakes.begin(stream, peer, guard);
+        } else if accepted.send(Ok(guard(Wire::Plain(stream), None))).await.is_err() {
             return;
         }
     }
@@ -80,10 +94,21 @@ async fn back_off(error: &io::Error) {
     }
 }
 
-/// Says that there is no room, and takes what the client says meanwhile: to close on unread bytes
-/// would reset the connection, and the client might not get to read why.
-async fn refuse(mut stream: TcpStream) -> io::Result<()> {
-    stream.write_all(&NO_ROOM).await?;
+/// Says that there is no room.
+async fn refuse(stream: TcpStream, acceptor: Option<TlsAcceptor>) -> io::Result<()> {
+    match acceptor {
+        Some(acceptor) => farewell(acceptor.accept(stream).await?, &NO_ROOM).await,
+        None => farewell(stream, &NO_ROOM).await,
+    }
+}
+
+/// Says the last words on a connection, and takes what the client says meanwhile: to close on unread
+/// bytes would reset the connection, and the client might not get to read them.
+pub(super) async fn farewell(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    words: &[u8],
+) -> io::Result<()> {
+    stream.write_all(words).await?;
     stream.shutdown().await?;
     let mut ignored = [0; 512];
     while stream.read(&mut ignored).await? > 0 {}

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,12 +10,15 @@ use tonic::Status;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::Endpoint;
 
+use super::address::HubAddress;
 use super::answer::GrpcOnly;
 use super::connector::{Connector, Impression, SeenFacts};
 use super::kept::{KeptConnection, OpenChannel};
+use super::security::Security;
 use super::{HEADER_LIST_BYTES_MAX, address, service, status, streams};
+use crate::transport::tls::{CertifiedKey, ClientTls, TrustRoots};
 use crate::transport::{
-    Connection, Credentials, PeerInfo, Transport, TransportError, TransportErrorKind,
+    Connection, Credentials, PeerInfo, TlsProblem, Transport, TransportError, TransportErrorKind,
 };
 
 /// Longest time that a connection may take, from the look-up of the name to the hub's answer.
@@ -40,9 +44,10 @@ const CONNECTION_WINDOW_BYTES: u32 = 64 * STREAM_WINDOW_BYTES;
 /// use synckit::transport::{GrpcTransport, Transport};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let hub = GrpcTransport::new("http://hub.example:7700")?;
-/// assert_eq!(hub.address(), "http://hub.example:7700");
+/// let hub = GrpcTransport::new("https://hub.example:7700")?;
+/// assert_eq!(hub.address(), "https://hub.example:7700");
 /// assert!(GrpcTransport::new("hub.example").is_err(), "no scheme and no port");
+/// assert!(GrpcTransport::new("http://hub.example:7700").is_err(), "not encrypted");
 /// # Ok(())
 /// # }
 /// ```
@@ -50,6 +55,7 @@ const CONNECTION_WINDOW_BYTES: u32 = 64 * STREAM_WINDOW_BYTES;
 pub struct GrpcTransport {
     address: String,
     endpoint: Endpoint,
+    security: Security,
     connect_within: Duration,
     keep_alive: (Duration, Duration),
     credentials: Option<AsciiMetadataValue>,
@@ -57,28 +63,83 @@ pub struct GrpcTransport {
 }
 
 impl GrpcTransport {
-    /// The transport to the hub at `address`, written `http://host:port`. Nothing is connected yet.
+    /// The transport to the hub at `address`, written `https://host:port`; `http://127.0.0.1:port`
+    /// is for hubs on this machine. Nothing is connected yet.
     ///
     /// # Errors
-    /// [`TransportErrorKind::Address`] when the address is malformed, has a path or credentials, or
-    /// asks for TLS.
+    /// [`TransportErrorKind::Address`] when the address is malformed, or has a path or credentials,
+    /// [`TlsProblem::PlainText`] when it is of another machine and without TLS.
     pub fn new(address: impl AsRef<str>) -> Result<Self, TransportError> {
-        let (address, uri) = address::parse(address.as_ref())?;
-        let endpoint = Endpoint::from(uri)
+        let address = address::parse(address.as_ref())?;
+        if address.tls_name.is_none() && !address.is_local {
+            let attempted = format!("take the address {:?}", address.text);
+            let kind = TransportErrorKind::Tls(TlsProblem::PlainText);
+            return Err(TransportError::new(attempted, kind));
+        }
+        Ok(Self::to(address, false))
+    }
+
+    /// The transport to the hub at `address`, written `http://host:port`, also on another machine:
+    /// everything, credentials included, goes there in plain text. For ways that something else
+    /// encrypts, such as a tunnel.
+    ///
+    /// # Errors
+    /// [`TransportErrorKind::Address`] when the address is not such a one.
+    pub fn plain_text(address: impl AsRef<str>) -> Result<Self, TransportError> {
+        let address = address::parse(address.as_ref())?;
+        if address.tls_name.is_some() {
+            let attempted = format!("read the address {:?}", address.text);
+            let kind = TransportErrorKind::Address { expected: "http://host:port" };
+            return Err(TransportError::new(attempted, kind));
+        }
+        Ok(Self::to(address, true))
+    }
+
+    fn to(address: HubAddress, plain_anywhere: bool) -> Self {
+        let endpoint = Endpoint::from(address.target)
+            .origin(address.origin)
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
             .http2_keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PONG_WITHIN)
             .keep_alive_while_idle(true);
-        Ok(Self {
-            address,
+        let security = match address.tls_name {
+            None => Security::PlainText { anywhere: plain_anywhere },
+            Some(name) => {
+                let settings = ClientTls::default();
+                Security::Tls { name, settings, prepared: Arc::default() }
+            }
+        };
+        Self {
+            address: address.text,
             endpoint,
+            security,
             connect_within: CONNECT_WITHIN,
             keep_alive: (PING_EVERY, PONG_WITHIN),
             credentials: None,
             kept: KeptConnection::default(),
-        })
+        }
+    }
+
+    /// The same with other authorities whose certificates are believed; those of the system by
+    /// default. Only `https://` has any.
+    #[must_use]
+    pub fn roots(self, roots: TrustRoots) -> Self {
+        self.with_tls(|settings| settings.roots = roots)
+    }
+
+    /// The same with a certificate of its own, for hubs that ask for one. Only `https://` shows it.
+    #[must_use]
+    pub fn identity(self, key: CertifiedKey) -> Self {
+        self.with_tls(|settings| settings.identity = Some(key))
+    }
+
+    fn with_tls(mut self, change: impl FnOnce(&mut ClientTls)) -> Self {
+        self.security.change(change);
+        // A connection that was kept is no other's.
+        self.kept = KeptConnection::default();
+        self
     }
 
     /// The same with another limit on how long a connection may take (10 seconds), from the look-up
@@ -114,7 +175,8 @@ impl GrpcTransport {
     }
 
     async fn open(&self, seen: &SeenFacts) -> Result<Connection, OpenFailure> {
-        let connector = Connector::new(self.connect_within, seen.clone());
+        let secured = self.security.prepare().await.map_err(OpenFailure::Unprepared)?;
+        let connector = Connector::new(self.connect_within, secured, seen.clone());
         let channel = self.endpoint.connect_with_connector(connector).await?;
         Ok(self.call(OpenChannel { channel, seen: seen.clone() }).await?)
     }
@@ -172,7 +234,7 @@ impl Transport for GrpcTransport {
             let settings = |of: &Self| (of.connect_within, of.keep_alive);
             let is_same =
                 settings(self) == settings(other) && self.credentials == other.credentials;
-            is_same && self.address == other.address
+            is_same && self.security == other.security && self.address == other.address
         })
     }
 }
@@ -182,6 +244,7 @@ impl Transport for GrpcTransport {
 enum OpenFailure {
     Connection(tonic::transport::Error),
     Call(Box<Status>),
+    Unprepared(TransportError),
 }
 
 impl OpenFailure {
@@ -194,6 +257,7 @@ impl OpenFailure {
                 let kind = status::connecting(seen, Some(&answer));
                 TransportError::new(attempted, kind).caused_by(*answer)
             }
+            Self::Unprepared(error) => error,
         }
     }
 }

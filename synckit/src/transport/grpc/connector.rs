@@ -1,4 +1,4 @@
-//! TCP connections that remember how the other side began.
+//! Connections that remember how the other side began.
 //!
 //! When a connection fails it matters whether nobody was there, somebody hung up, or somebody spoke
 //! another protocol. The first bytes tell: an HTTP/2 server begins with a SETTINGS frame (RFC 9113,
@@ -14,11 +14,13 @@ use std::time::Duration;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tonic::codegen::{BoxFuture, Service, StdError};
 use tonic::transport::Uri;
 
-use crate::transport::Answer;
+use super::security::Secured;
+use super::wire::Wire;
+use crate::transport::tls::problem_in;
+use crate::transport::{Answer, TlsProblem};
 
 const CONTENT_TYPE: &[u8] = b"content-type:";
 /// Length of an HTTP/2 frame header.
@@ -38,6 +40,8 @@ pub(super) enum Impression {
     Http2,
     /// It speaks something else.
     Foreign(Answer),
+    /// There is no TLS with it as there should be.
+    Insecure(TlsProblem),
 }
 
 /// Facts seen of the other side, shared with its connection.
@@ -50,11 +54,16 @@ struct Facts {
     connected: OnceLock<Option<SocketAddr>>,
     /// HTTP/2, or what else was said.
     spoke: OnceLock<Result<(), Answer>>,
+    /// A problem that TLS found, also after the handshake: it may end with the other side's word.
+    insecure: OnceLock<TlsProblem>,
 }
 
 impl SeenFacts {
     /// The impression so far.
     pub(super) fn impression(&self) -> Impression {
+        if let Some(problem) = self.0.insecure.get() {
+            return Impression::Insecure(*problem);
+        }
         match (self.0.connected.get(), self.0.spoke.get()) {
             (None, _) => Impression::Absent,
             (Some(_), None) => Impression::Silent,
@@ -67,22 +76,29 @@ impl SeenFacts {
     pub(super) fn address(&self) -> Option<SocketAddr> {
         self.0.connected.get().copied().flatten()
     }
+
+    fn note(&self, problem: Option<TlsProblem>) {
+        if let Some(problem) = problem {
+            self.0.insecure.get_or_init(|| problem);
+        }
+    }
 }
 
-/// Opens the TCP connections of a tonic channel.
+/// Opens the connections of a tonic channel.
 #[derive(Clone, Debug)]
 pub(super) struct Connector {
     tcp: HttpConnector,
+    secured: Secured,
     seen: SeenFacts,
 }
 
 impl Connector {
     /// Connects within `within`, and notes what it sees in `seen`.
-    pub(super) fn new(within: Duration, seen: SeenFacts) -> Self {
+    pub(super) fn new(within: Duration, secured: Secured, seen: SeenFacts) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(within));
-        Self { tcp, seen }
+        Self { tcp, secured, seen }
     }
 }
 
@@ -97,19 +113,22 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let connecting = self.tcp.call(uri);
-        let seen = self.seen.clone();
+        let (seen, secured) = (self.seen.clone(), self.secured.clone());
         Box::pin(async move {
             let stream = connecting.await?.into_inner();
-            seen.0.connected.get_or_init(|| stream.peer_addr().ok());
+            let peer = *seen.0.connected.get_or_init(|| stream.peer_addr().ok());
+            let stream = secured.secure(stream, peer).await.inspect_err(|insecure| {
+                seen.note(insecure.problem);
+            })?;
             Ok(TokioIo::new(WatchedStream { stream, seen, head: Vec::with_capacity(HEADER_BYTES) }))
         })
     }
 }
 
-/// A TCP connection whose first bytes are looked at.
+/// A connection whose first bytes are looked at.
 #[derive(Debug)]
 pub(super) struct WatchedStream {
-    stream: TcpStream,
+    stream: Wire,
     seen: SeenFacts,
     head: Vec<u8>,
 }
@@ -124,6 +143,9 @@ impl WatchedStream {
         self.head.extend(arrived.iter().take(missing));
         let header = &self.head[..self.head.len().min(HEADER_BYTES)];
         let spoke = if !begins_http2(header) {
+            if self.stream.is_plain() && begins_tls(header) {
+                self.seen.note(Some(TlsProblem::Needed));
+            }
             Err(answer(&self.head))
         } else if header.len() == HEADER_BYTES {
             Ok(())
@@ -170,6 +192,12 @@ fn begins_http2(head: &[u8]) -> bool {
     })
 }
 
+/// Tells that these can be the first bytes of a TLS alert, the answer of a server that does not
+/// understand.
+fn begins_tls(head: &[u8]) -> bool {
+    head.first() == Some(&0x15) && head.get(1).is_none_or(|major| *major == 3)
+}
+
 impl AsyncRead for WatchedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -177,7 +205,8 @@ impl AsyncRead for WatchedStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
+        read.inspect_err(|error| self.seen.note(problem_in(error)))?;
         Poll::Ready(self.look_at(&buffer.filled()[before..]))
     }
 }

@@ -15,11 +15,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tonic::transport::server::Connected;
 
 use super::accept::{ConnectionSlot, InSession, SlotUse};
+use super::wire::Wire;
+use crate::transport::TlsIdentity;
 
 /// Length of what every HTTP/2 client sends first (RFC 9113, section 3.4).
 const PREFACE_BYTES: usize = 24;
@@ -27,9 +28,9 @@ const PREFACE_BYTES: usize = 24;
 /// Resolves when the connection is to end.
 pub(super) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A TCP connection with its place among the server's connections.
+/// A connection with its place among the server's connections.
 pub(super) struct Guarded {
-    stream: TcpStream,
+    stream: Wire,
     /// `None` after a session has begun.
     arrival: Option<Arrival>,
     caller: Caller,
@@ -49,6 +50,7 @@ struct Arrival {
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     address: SocketAddr,
+    tls: Option<TlsIdentity>,
     called: Arc<AtomicBool>,
     place: Arc<SlotUse>,
 }
@@ -64,12 +66,18 @@ impl Caller {
     pub(super) const fn address(&self) -> SocketAddr {
         self.address
     }
+
+    /// The identity that it proved by TLS.
+    pub(super) const fn tls(&self) -> Option<&TlsIdentity> {
+        self.tls.as_ref()
+    }
 }
 
 impl Guarded {
     /// Gives the client `within` for its first bytes, and again for its first call.
     pub(super) fn new(
-        (stream, address): (TcpStream, SocketAddr),
+        stream: Wire,
+        (address, tls): (SocketAddr, Option<TlsIdentity>),
         within: Duration,
         ending: Ending,
         slot: ConnectionSlot,
@@ -78,7 +86,7 @@ impl Guarded {
         Self {
             stream,
             arrival: Some(Arrival { preface_missing: PREFACE_BYTES, within, deadline }),
-            caller: Caller { address, called: Arc::default(), place: Arc::clone(&slot.place) },
+            caller: Caller { address, tls, called: Arc::default(), place: Arc::clone(&slot.place) },
             ending: Some(ending),
             _slot: slot,
         }

@@ -12,6 +12,7 @@ use tonic::transport::Server;
 use super::HEADER_LIST_BYTES_MAX;
 use super::accept::accept;
 use super::service::SyncService;
+use crate::transport::tls::ServerTls;
 use crate::transport::{Acceptor, TransportError, TransportErrorKind};
 
 /// Connections at the same time. Many systems allow a process 1,024 open files; keep room for the
@@ -21,7 +22,7 @@ const CONNECTIONS_MAX: usize = 768;
 const CONNECTIONS_PER_PEER_MAX: usize = 128;
 /// Sessions on one connection. Our own client has one.
 const STREAMS_PER_CONNECTION_MAX: u32 = 32;
-/// Longest time to a client's first bytes, and from there to its call.
+/// Longest time of a TLS handshake, from there to a client's first bytes, and from there to its call.
 const GREETING_WITHIN: Duration = Duration::from_secs(5);
 /// After how long a quiet connection is asked whether it is still there.
 const PING_EVERY: Duration = Duration::from_secs(20);
@@ -57,8 +58,8 @@ pub struct ServerLimits {
     pub connections_per_peer_max: usize,
     /// Sessions at the same time on one connection (32).
     pub streams_per_connection_max: u32,
-    /// Longest time to a client's first bytes, and from there to its first call (5
-    /// seconds).
+    /// Longest time of a TLS handshake, from there to a client's first bytes, and from there to its
+    /// first call (5 seconds).
     pub greeting_within: Duration,
     /// After how long a quiet connection is asked whether it is still there (20 seconds).
     pub ping_every: Duration,
@@ -96,7 +97,10 @@ impl Default for ServerLimits {
     }
 }
 
-/// Serves `acceptor` on `listener` until `shutdown` resolves.
+/// Serves `acceptor` on `listener` until `shutdown` resolves, with TLS, or else in plain text.
+///
+/// Plain text is for listeners that only this machine reaches, and for networks on which something
+/// else encrypts.
 ///
 /// Then no more connections are taken, those that are there are told so, and sessions have
 /// [`drain_within`](ServerLimits::drain_within) to end; what is left after that is cut off. Whoever
@@ -108,6 +112,7 @@ pub async fn serve(
     listener: TcpListener,
     acceptor: Arc<dyn Acceptor>,
     limits: ServerLimits,
+    tls: Option<ServerTls>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), TransportError> {
     let (stop, stopped) = watch::channel(false);
@@ -124,7 +129,7 @@ pub async fn serve(
     let drain_within = limits.drain_within;
     tokio::select! {
         served = &mut serving => return served.map_err(failed),
-        () = accept(listener, limits, stopped, accepted) => {}
+        () = accept(listener, limits, tls, stopped, accepted) => {}
         () = shutdown => {}
     }
     // Nobody listens here: the acceptor was dropped with the `select!`.

@@ -90,7 +90,8 @@ impl StreamingService<Bytes> for Sessions {
         let caller = request.extensions().get::<Caller>();
         let in_session = caller.map(Caller::called);
         let address = caller.map(Caller::address).or_else(|| request.remote_addr());
-        let peer = peer(address, request.metadata());
+        let mut peer = peer(address, request.metadata());
+        peer.tls = caller.and_then(Caller::tls).cloned();
         let (sender, outgoing) = streams::sender();
         let connection = sender.with(request.into_inner(), peer);
         if let Err(error) = self.0.accept(connection) {

@@ -9,6 +9,7 @@ use crate::transport::{Answer, TransportError, TransportErrorKind};
 /// The reason why no session could be opened: by what was seen of the other side, and what it answered.
 pub(super) fn connecting(seen: Impression, answer: Option<&Status>) -> TransportErrorKind {
     match (seen, answer) {
+        (Impression::Insecure(problem), _) => TransportErrorKind::Tls(problem),
         (Impression::Absent, _) => TransportErrorKind::Unreachable,
         (Impression::Foreign(answer), _) => TransportErrorKind::NotAHub { answer },
         (Impression::Silent, _) | (Impression::Http2, None) => TransportErrorKind::Lost,

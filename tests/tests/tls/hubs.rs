@@ -1,0 +1,133 @@
+//! Hubs and replicas with TLS between them.
+
+use std::time::Duration;
+
+use synckit::hub::AllowAll;
+use synckit::replica::{Link, LinkOptions, LinkState};
+use synckit::transport::{Credentials, GrpcTransport};
+use synckit::{ErrorKind, Hub, Replica, registry, sync_aggregate};
+
+use super::authority::{Authority, expired};
+
+#[sync_aggregate(name = "till")]
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Till {
+    #[merge(counter)]
+    sales: i64,
+}
+
+async fn replica() -> Replica {
+    Replica::builder().registry(registry![Till]).in_memory().await.unwrap()
+}
+
+async fn sell(at: &Replica) {
+    at.create(&Till { sales: 1 }).await.unwrap();
+}
+
+/// Tries again quickly.
+fn quickly() -> LinkOptions {
+    LinkOptions::new().backoff(Duration::from_millis(20), Duration::from_millis(100))
+}
+
+async fn live(link: &mut Link) {
+    link.wait_for(|status| status.state == LinkState::Live).await;
+}
+
+#[tokio::test]
+async fn replicas_sync_through_a_hub_with_tls() {
+    let ours = Authority::new("ours");
+    let hub = Hub::builder().tls(ours.hub().server()).in_memory().unwrap();
+    let running = hub.serve("127.0.0.1:0").await.unwrap();
+    assert!(running.url().starts_with("https://"), "{}", running.url());
+    let way = || GrpcTransport::new(running.url()).unwrap().roots(ours.roots());
+    let (ann, bob) = (replica().await, replica().await);
+    sell(&ann).await;
+    assert!(ann.sync_once(way()).await.unwrap().pushed > 0);
+    assert!(bob.sync_once(way()).await.unwrap().pulled > 0);
+    running.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_hub_for_other_machines_needs_a_certificate_or_the_word_that_it_does_without() {
+    let open = || Hub::builder().authorizer(AllowAll);
+    let error = open().in_memory().unwrap().serve("0.0.0.0:0").await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::PlainText);
+    let said = error.to_string();
+    assert!(said.contains("HubBuilder::tls") && said.contains("HubBuilder::plain_text"), "{said}");
+
+    let ours = Authority::new("ours");
+    let tls = ours.hub().server();
+    for hub in [open().tls(tls.clone()), open().plain_text()] {
+        let running = hub.in_memory().unwrap().serve("0.0.0.0:0").await.unwrap();
+        running.shut_down().await.unwrap();
+    }
+    // A certificate tells nobody who may come in.
+    let hub = Hub::builder().tls(tls).in_memory().unwrap();
+    let error = hub.serve("0.0.0.0:0").await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Unguarded);
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_at_once_and_ends_no_session() {
+    let (old, new) = (Authority::new("old"), Authority::new("new"));
+    let tls = old.hub().server();
+    let hub = Hub::builder().tls(tls.clone()).in_memory().unwrap();
+    let running = hub.serve("127.0.0.1:0").await.unwrap();
+    let way = |of: &Authority| GrpcTransport::new(running.url()).unwrap().roots(of.roots());
+    let (ann, bob) = (replica().await, replica().await);
+    let mut link = ann.connect_with(way(&old), quickly()).unwrap();
+    live(&mut link).await;
+
+    tls.replace(&new.hub().server());
+    let error = bob.sync_once(way(&old)).await.unwrap_err();
+    assert_eq!(error.code(), "tls.unknown_issuer");
+    sell(&ann).await;
+    ann.flush(synckit::replica::Reach::Hub).await.unwrap();
+    assert!(bob.sync_once(way(&new)).await.unwrap().pulled > 0);
+    assert_eq!((link.status().sessions, link.status().trouble), (1, None));
+    running.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_link_goes_on_once_the_certificate_is_renewed_and_asks_with_pauses_until_then() {
+    let ours = Authority::new("ours");
+    let tls = ours.issue("127.0.0.1", expired).server();
+    let hub = Hub::builder().tls(tls.clone()).in_memory().unwrap();
+    let running = hub.serve("127.0.0.1:0").await.unwrap();
+    let way = GrpcTransport::new(running.url()).unwrap().roots(ours.roots());
+    let ann = replica().await;
+    let mut link = ann.connect_with(way, quickly()).unwrap();
+    let status = link.wait_for(|status| status.trouble.is_some()).await;
+    let trouble = status.trouble.unwrap();
+    assert_eq!((trouble.code, trouble.is_retryable), ("tls.expired", true));
+    assert!(trouble.error.contains("renew"), "{}", trouble.error);
+    assert!(status.sessions <= 1, "no session was begun again and again: {}", status.sessions);
+
+    tls.replace(&ours.hub().server());
+    live(&mut link).await;
+    assert_eq!(link.status().trouble, None);
+    running.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn secrets_are_not_printed() {
+    let ours = Authority::new("ours");
+    let issued = ours.hub();
+    let client = ours.issue("ann.example", |_| {});
+    let server = issued.server();
+    let token = Credentials::bearer("synckit_secret");
+    let way = GrpcTransport::new("https://hub.example:7700").unwrap();
+    let way = way.roots(ours.roots()).identity(client.certified()).credentials(&token).unwrap();
+    let builder = Hub::builder().tls(server.clone());
+    let hub = builder.clone().in_memory().unwrap();
+    let printed = [
+        format!("{way:#?} {server:#?} {:#?}", issued.certified()),
+        format!("{builder:#?} {hub:#?} {:#?}", client.certified()),
+    ];
+    for key in [&issued.key, &client.key] {
+        let secret = key.lines().nth(1).unwrap();
+        for printed in &printed {
+            assert!(!printed.contains(secret) && !printed.contains("synckit_secret"), "{printed}");
+        }
+    }
+}
