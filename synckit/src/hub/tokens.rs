@@ -1,4 +1,4 @@
-//! Tokens: a list of credentials that hubs know.
+//! Tokens: a list of credentials that hubs know, tokens and names on certificates.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::clock::UnixMillis;
 use crate::id::SpaceId;
 use crate::platform::{self, WallClock};
 use crate::sync::Denial;
-use crate::transport::Credentials;
+use crate::transport::{Credentials, PeerInfo, TlsIdentity};
 
 /// Most tokens of a list.
 pub const TOKENS_MAX: usize = 100_000;
@@ -28,7 +28,11 @@ const TOKEN_BYTES: usize = 32;
 /// # hash of the token    rights       spaces             until       who
 /// f7b3…(64 digits)       read-write   team-7,public-*    -           tablet 7
 /// 09c1…(64 digits)       read         team-7             1798761600  the auditor
+/// dns:till-3.example     write        tills              -           till 3
 /// ```
+///
+/// A name on a certificate stands in the place of a hash: it lets in whoever proves by TLS to be
+/// that, and shows no token ([`TlsIdentity::names`]; one with white space in it cannot be written).
 ///
 /// Rights are `read`, `write` or `read-write`. A space that ends in `*` stands for all whose names
 /// begin so. The end is in seconds since 1970, or `-` where there is none. Empty lines, and those
@@ -48,12 +52,13 @@ const TOKEN_BYTES: usize = 32;
 #[allow(clippy::exhaustive_structs, reason = "a list is its entries")]
 pub struct TokenList(pub Vec<TokenEntry>);
 
-/// A token in a [`TokenList`].
+/// A token, or a name on a certificate, in a [`TokenList`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs, reason = "a line has these parts")]
 pub struct TokenEntry {
-    /// The token's hash, in hexadecimal digits.
-    pub hash: String,
+    /// The thing that the peer shows: the hash of a token, in hexadecimal digits, or a name on its
+    /// certificate, such as `dns:till-3.example`.
+    pub shown: String,
     /// The rights that it gives.
     pub rights: Rights,
     /// The spaces that it opens. A name that ends in `*` stands for all that begin so.
@@ -68,24 +73,27 @@ pub struct TokenEntry {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenListError {
-    /// A hash is not one.
-    #[error("the hash of the token of {who:?} is not 64 hexadecimal digits")]
-    Hash {
+    /// An entry begins with no hash and no name.
+    #[error(
+        "the entry of {who:?} begins with neither a token's hash, 64 hexadecimal digits, nor a name \
+         on a certificate: `cn:`, `dns:`, `email:` or `uri:`, and the name"
+    )]
+    Shown {
         /// The name beside it.
         who: String,
     },
     /// A line has not all parts, or one that is not understood. The line is not repeated: it may hold
     /// a secret.
     #[error(
-        "line {line} is not understood; write: hash, `read`, `write` or `read-write`, spaces with \
+        "line {line} is not understood; write: hash or name, `read`, `write` or `read-write`, spaces with \
          commas between them, seconds since 1970 or `-`, and whose the token is"
     )]
     Line {
         /// Its number, from 1.
         line: usize,
     },
-    /// Two entries have the same hash.
-    #[error("the tokens of {one:?} and {other:?} are the same")]
+    /// Two entries have the same hash or name.
+    #[error("the tokens or names of {one:?} and {other:?} are the same")]
     Twice {
         /// The name beside one.
         one: String,
@@ -112,10 +120,10 @@ impl FromStr for TokenList {
 /// The text that is read again as the same list.
 impl fmt::Display for TokenList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for TokenEntry { hash, rights, spaces, until, who } in &self.0 {
+        for TokenEntry { shown, rights, spaces, until, who } in &self.0 {
             let (rights, spaces) = (rights.name(), spaces.join(","));
             let until = until.map_or_else(|| "-".into(), |end| (end.get() / 1_000).to_string());
-            writeln!(f, "{hash} {rights} {spaces} {until} {who}")?;
+            writeln!(f, "{shown} {rights} {spaces} {until} {who}")?;
         }
         Ok(())
     }
@@ -129,21 +137,57 @@ impl TokenEntry {
             rest = behind.trim_start();
             Some(part)
         };
-        let (hash, rights) = (part()?.to_owned(), Rights::named(part()?)?);
+        let (shown, rights) = (part()?.to_owned(), Rights::named(part()?)?);
         let spaces = part()?.split(',').map(str::to_owned).collect();
         let until = match part()? {
             "-" => None,
             seconds => Some(UnixMillis::new(seconds.parse::<u64>().ok()?.saturating_mul(1_000))),
         };
-        Some(Self { hash, rights, spaces, until, who: rest.to_owned() })
+        Some(Self { shown, rights, spaces, until, who: rest.to_owned() })
     }
 }
 
 /// Lets in whoever shows a token of a list. The list can be replaced while the hub runs.
 #[derive(Clone)]
 pub struct Tokens {
-    known: Arc<RwLock<BTreeMap<[u8; 32], TokenEntry>>>,
+    known: Arc<RwLock<BTreeMap<Shown, TokenEntry>>>,
     clock: WallClock,
+}
+
+/// A thing that a peer shows.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Shown {
+    /// A token with this hash.
+    Token([u8; 32]),
+    /// A certificate with this name.
+    Name(String),
+}
+
+impl Shown {
+    /// The kinds of names.
+    const KINDS: [&str; 4] = ["cn", "dns", "email", "uri"];
+
+    fn read(text: &str) -> Option<Self> {
+        match text.split_once(':') {
+            Some((kind, name)) if Self::KINDS.contains(&kind) && !name.is_empty() => {
+                Some(Self::Name(text.to_owned()))
+            }
+            Some(_) => None,
+            None => Some(Self::Token(*blake3::Hash::from_hex(text).ok()?.as_bytes())),
+        }
+    }
+
+    /// Everything that a peer shows. A token is shown on purpose: then its certificate does not
+    /// count.
+    fn by(peer: &PeerInfo) -> Vec<Self> {
+        match peer.credentials.as_ref().and_then(Credentials::token) {
+            Some(token) => vec![Self::Token(*hash(token).as_bytes())],
+            None => {
+                let names = peer.tls.as_ref().map(TlsIdentity::names).unwrap_or_default();
+                names.into_iter().map(Self::Name).collect()
+            }
+        }
+    }
 }
 
 /// A new token: the secret for the replica, and the hash for the hub's list.
@@ -151,7 +195,7 @@ pub struct Tokens {
 pub struct NewToken {
     /// To be shown: hand it to the replica, and keep it nowhere else.
     pub secret: Credentials,
-    /// For [`TokenEntry::hash`].
+    /// For [`TokenEntry::shown`].
     pub hash: String,
 }
 
@@ -167,7 +211,7 @@ impl Tokens {
     /// # Errors
     /// When something is wrong with the list.
     pub fn new(list: TokenList) -> Result<Self, TokenListError> {
-        let known = Arc::new(RwLock::new(by_hash(list)?));
+        let known = Arc::new(RwLock::new(by_what_is_shown(list)?));
         Ok(Self { known, clock: WallClock::default() })
     }
 
@@ -184,7 +228,7 @@ impl Tokens {
     /// # Errors
     /// When something is wrong with the list: the one before stays.
     pub fn replace(&self, list: TokenList) -> Result<(), TokenListError> {
-        let known = by_hash(list)?;
+        let known = by_what_is_shown(list)?;
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
         Ok(())
     }
@@ -212,18 +256,17 @@ impl fmt::Debug for Tokens {
 #[async_trait]
 impl Authorizer for Tokens {
     async fn authorize(&self, request: &AccessRequest) -> Result<Access, Denial> {
-        let shown = request.peer.credentials.as_ref();
-        let token = shown.and_then(Credentials::token).ok_or(Denial::Unauthenticated)?;
+        let now = self.clock.now();
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let entry = known.get(hash(token).as_bytes()).ok_or(Denial::Unauthenticated)?;
-        let until = entry.until;
-        if until.is_some_and(|until| until <= self.clock.now()) {
-            return Err(Denial::Unauthenticated);
-        }
-        if !entry.spaces.iter().any(|pattern| opens(pattern, &request.space)) {
-            return Err(Denial::Forbidden);
-        }
-        Ok(Access { until, ..Access::new(entry.who.clone(), entry.rights) })
+        let shown = Shown::by(&request.peer);
+        let entries = shown.iter().filter_map(|shown| known.get(shown));
+        let entries = entries.filter(|entry| entry.until.is_none_or(|until| until > now));
+        let mut entries = entries.peekable();
+        entries.peek().ok_or(Denial::Unauthenticated)?;
+        let opens_it =
+            |entry: &&TokenEntry| entry.spaces.iter().any(|pattern| opens(pattern, &request.space));
+        let entry = entries.find(opens_it).ok_or(Denial::Forbidden)?;
+        Ok(Access { until: entry.until, ..Access::new(entry.who.clone(), entry.rights) })
     }
 }
 
@@ -232,16 +275,16 @@ fn hash(token: &str) -> blake3::Hash {
     blake3::hash(token.as_bytes())
 }
 
-fn by_hash(list: TokenList) -> Result<BTreeMap<[u8; 32], TokenEntry>, TokenListError> {
+fn by_what_is_shown(list: TokenList) -> Result<BTreeMap<Shown, TokenEntry>, TokenListError> {
     if list.0.len() > TOKENS_MAX {
         return Err(TokenListError::TooMany);
     }
     let mut known = BTreeMap::new();
     for entry in list.0 {
-        let hash = blake3::Hash::from_hex(&entry.hash);
-        let hash = hash.map_err(|_| TokenListError::Hash { who: entry.who.clone() })?;
         let who = entry.who.clone();
-        if let Some(other) = known.insert(*hash.as_bytes(), entry) {
+        let shown = Shown::read(&entry.shown);
+        let shown = shown.ok_or_else(|| TokenListError::Shown { who: who.clone() })?;
+        if let Some(other) = known.insert(shown, entry) {
             return Err(TokenListError::Twice { one: other.who, other: who });
         }
     }

@@ -19,7 +19,7 @@ use super::support::{note, read, replica, way_to};
 
 fn entry(who: &str, token: &NewToken, rights: Rights) -> TokenEntry {
     let spaces = vec!["default".to_owned()];
-    TokenEntry { who: who.to_owned(), hash: token.hash.clone(), spaces, rights, until: None }
+    TokenEntry { who: who.to_owned(), shown: token.hash.clone(), spaces, rights, until: None }
 }
 
 fn list(tokens: Vec<TokenEntry>) -> TokenList {
@@ -271,8 +271,8 @@ fn what_is_wrong_with_a_list_of_tokens_is_said() {
     let of = |who: &str| entry(who, &token, Rights::Read);
     let twice = Tokens::new(list(vec![of("ann"), of("bob")])).unwrap_err();
     assert_eq!(twice, TokenListError::Twice { one: ann.clone(), other: bob });
-    let odd = TokenEntry { hash: "secret".to_owned(), ..of("ann") };
+    let odd = TokenEntry { shown: "secret".to_owned(), ..of("ann") };
     let odd = Tokens::new(list(vec![odd])).unwrap_err();
-    assert_eq!(odd, TokenListError::Hash { who: ann });
+    assert_eq!(odd, TokenListError::Shown { who: ann });
     assert!(!odd.to_string().contains("secret"), "it may be the token itself: {odd}");
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use synckit::hub::AllowAll;
+use synckit::hub::{AllowAll, Rights, TokenEntry, TokenList, Tokens};
 use synckit::replica::{Link, LinkOptions, LinkState};
+use synckit::transport::tls::{ClientCertificates, ServerTls};
 use synckit::transport::{Credentials, GrpcTransport};
 use synckit::{ErrorKind, Hub, Replica, registry, sync_aggregate};
 
@@ -107,6 +108,60 @@ async fn a_link_goes_on_once_the_certificate_is_renewed_and_asks_with_pauses_unt
     live(&mut link).await;
     assert_eq!(link.status().trouble, None);
     running.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_name_on_a_certificate_lets_in_whoever_shows_no_token() {
+    let ours = Authority::new("ours");
+    let token = Tokens::generate().unwrap();
+    let entry = |shown: &str, spaces: &str, who: &str| TokenEntry {
+        shown: shown.to_owned(),
+        rights: Rights::ReadWrite,
+        spaces: vec![spaces.to_owned()],
+        until: None,
+        who: who.to_owned(),
+    };
+    let list = TokenList(vec![
+        entry("dns:till-3.example", "default", "till 3"),
+        entry("dns:till-4.example", "elsewhere", "till 4"),
+        entry(&token.hash, "elsewhere", "the auditor"),
+    ]);
+    let text = list.to_string();
+    assert_eq!(text.parse::<TokenList>().unwrap(), list);
+    let tokens = Tokens::new(list).unwrap();
+    let asked = ClientCertificates::Asked(ours.roots());
+    let tls = ServerTls::new(&ours.hub().certified(), asked).unwrap();
+    let hub = Hub::builder().authorizer(tokens).tls(tls).in_memory().unwrap();
+    let running = hub.serve("127.0.0.1:0").await.unwrap();
+    let way = || GrpcTransport::new(running.url()).unwrap().roots(ours.roots());
+    let of = |name: &str| way().identity(ours.client(name));
+    let ann = replica().await;
+    ann.sync_once(of("till-3.example")).await.unwrap();
+    for (way, code) in [
+        (of("till-4.example"), "session.forbidden"),
+        (of("till-5.example"), "session.unauthenticated"),
+        (way(), "session.unauthenticated"),
+        // A token that is shown is what counts.
+        (of("till-3.example").credentials(&token.secret).unwrap(), "session.forbidden"),
+    ] {
+        assert_eq!(ann.sync_once(way).await.unwrap_err().code(), code);
+    }
+    running.shut_down().await.unwrap();
+}
+
+#[test]
+fn an_entry_for_something_else_than_a_name_or_a_hash_is_refused() {
+    for odd in ["host:till-3", "dns:", "till-3.example", ""] {
+        let entry = TokenEntry {
+            shown: odd.to_owned(),
+            rights: Rights::Read,
+            spaces: Vec::new(),
+            until: None,
+            who: "till 3".to_owned(),
+        };
+        let error = Tokens::new(TokenList(vec![entry])).unwrap_err();
+        assert!(error.to_string().contains("till 3"), "{error}");
+    }
 }
 
 #[tokio::test]
