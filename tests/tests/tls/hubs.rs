@@ -48,6 +48,32 @@ async fn replicas_sync_through_a_hub_with_tls() {
     running.shut_down().await.unwrap();
 }
 
+/// Runs itself a second time, in a process whose system trusts the hub's authority.
+#[tokio::test]
+async fn the_authorities_of_the_system_are_believed_by_default() {
+    const HUB: &str = "SYNCKIT_TEST_HUB";
+    if let Ok(hub) = std::env::var(HUB) {
+        replica().await.sync_once(hub).await.unwrap();
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let ours = Authority::new("ours");
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, ours.pem()).unwrap();
+    let hub = Hub::builder().tls(ours.hub().server()).in_memory().unwrap();
+    let running = hub.serve("127.0.0.1:0").await.unwrap();
+    for (certificates, trusts) in [(file.as_path(), true), (folder.path(), false)] {
+        let mut again = tokio::process::Command::new(std::env::current_exe().unwrap());
+        again.args(["--exact", "hubs::the_authorities_of_the_system_are_believed_by_default"]);
+        again.env(HUB, running.url()).env("SSL_CERT_FILE", certificates).env_remove("SSL_CERT_DIR");
+        let output = again.output().await.unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.success(), trusts, "{said}");
+        assert!(said.contains("1 passed") || said.contains("1 failed"), "{said}");
+    }
+    running.shut_down().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_hub_for_other_machines_needs_a_certificate_or_the_word_that_it_does_without() {
     let open = || Hub::builder().authorizer(AllowAll);

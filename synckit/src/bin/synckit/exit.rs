@@ -1,0 +1,73 @@
+//! The way in which the program fails: one line that says what to do, and an exit code.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use synckit::{Error, ErrorKind};
+
+/// A failure of the program.
+#[derive(Debug)]
+pub(crate) struct Exit {
+    cause: Cause,
+    text: String,
+}
+
+/// Causes that scripts and service managers tell apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cause {
+    /// Something that happened while the hub ran.
+    Running,
+    /// Settings, tokens or certificates. To start again is of no use.
+    Settings,
+    /// The address cannot be listened on.
+    Address,
+    /// The store cannot be opened.
+    Store,
+}
+
+impl Exit {
+    pub(crate) fn new(cause: Cause, text: impl fmt::Display) -> Self {
+        // Errors of files quote paths, which may hold anything.
+        let text = text.to_string().replace(['\n', '\r'], " ");
+        Self { cause, text }
+    }
+
+    pub(crate) fn settings(text: impl fmt::Display) -> Self {
+        Self::new(Cause::Settings, text)
+    }
+
+    /// Of opening or serving a hub: the texts name what this program's user can change.
+    pub(crate) fn of_hub(error: &Error) -> Self {
+        let attempted = error.attempted();
+        match error.kind() {
+            ErrorKind::Unguarded => Self::settings(format!(
+                "{attempted}: other machines could reach it, and nobody says who may come in: give \
+                 --tokens FILE, --allow-all if everybody may, or --listen 127.0.0.1:7700"
+            )),
+            ErrorKind::PlainText => Self::settings(format!(
+                "{attempted}: other machines could reach it in plain text: give --tls-certificate \
+                 FILE and --tls-key FILE, --plain-text if something else encrypts, or --listen \
+                 127.0.0.1:7700"
+            )),
+            ErrorKind::Listen => Self::new(Cause::Address, format!("{error:#}")),
+            ErrorKind::Store(_) => Self::new(Cause::Store, format!("{error:#}")),
+            _ => Self::new(Cause::Running, format!("{error:#}")),
+        }
+    }
+
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(match self.cause {
+            Cause::Running => 1,
+            // Also clap's code for a command line that it does not understand.
+            Cause::Settings => 2,
+            Cause::Address => 3,
+            Cause::Store => 4,
+        })
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

@@ -1,0 +1,89 @@
+//! The files of tokens and certificates, read at the start and whenever the program is told to.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use synckit::hub::{AllowAll, HubBuilder, TokenList, Tokens};
+use synckit::transport::tls::{CertifiedKey, ClientCertificates, ServerTls, TrustRoots};
+
+use crate::configuration::{AdmissionFiles, TlsFiles};
+use crate::exit::Exit;
+
+/// Largest file of tokens: a hundred thousand of them with 300 bytes each.
+const TOKENS_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// Those who say who may come in. Clones of both are with the hub.
+#[derive(Debug)]
+pub(crate) struct Guards {
+    tokens: Option<Tokens>,
+    allow_all: bool,
+    pub(crate) tls: Option<ServerTls>,
+}
+
+impl Guards {
+    pub(crate) fn read(files: &AdmissionFiles) -> Result<Self, Exit> {
+        let tokens = match &files.tokens {
+            Some(path) => Some(Tokens::new(list(path)?).map_err(|error| unread(path, &error))?),
+            None => None,
+        };
+        let tls = files.tls.as_ref().map(certificates).transpose()?;
+        Ok(Self { tokens, allow_all: files.allow_all, tls })
+    }
+
+    /// Gives a hub what was read.
+    pub(crate) fn guard(&self, mut hub: HubBuilder) -> HubBuilder {
+        if let Some(tls) = &self.tls {
+            hub = hub.tls(tls.clone());
+        }
+        match &self.tokens {
+            Some(tokens) => hub.authorizer(tokens.clone()),
+            None if self.allow_all => hub.authorizer(AllowAll),
+            None => hub,
+        }
+    }
+
+    /// True when everybody may come in who reaches the hub, and nobody said so.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.tokens.is_none() && !self.allow_all
+    }
+
+    /// Reads the files again, all of them before any counts: where one is not good, all stay as they
+    /// were.
+    pub(crate) fn reload(&self, files: &AdmissionFiles) -> Result<(), Exit> {
+        let tls = files.tls.as_ref().map(certificates).transpose()?;
+        if let (Some(tokens), Some(path)) = (&self.tokens, &files.tokens) {
+            tokens.replace(list(path)?).map_err(|error| unread(path, &error))?;
+        }
+        if let (Some(old), Some(new)) = (&self.tls, tls) {
+            old.replace(&new);
+        }
+        Ok(())
+    }
+}
+
+fn certificates(files: &TlsFiles) -> Result<ServerTls, Exit> {
+    let read = || {
+        let key = CertifiedKey::from_files(&files.certificate, &files.key)?;
+        let roots = files.client_roots.as_ref().map(TrustRoots::from_file).transpose()?;
+        let clients = match roots {
+            Some(roots) if files.clients_required => ClientCertificates::Required(roots),
+            Some(roots) => ClientCertificates::Asked(roots),
+            None => ClientCertificates::Ignored,
+        };
+        ServerTls::new(&key, clients)
+    };
+    read().map_err(|error| Exit::settings(format!("{error:#}")))
+}
+
+fn list(path: &Path) -> Result<TokenList, Exit> {
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(TOKENS_BYTES_MAX).read_to_string(&mut text))
+        .map_err(|error| unread(path, &error))?;
+    text.parse().map_err(|error| unread(path, &error))
+}
+
+fn unread(path: &Path, error: &impl std::fmt::Display) -> Exit {
+    Exit::settings(format!("read tokens from {}: {error}", path.display()))
+}

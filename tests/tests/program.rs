@@ -1,0 +1,12 @@
+//! The program `synckit`, built and run as a process.
+
+#[path = "program/configuration.rs"]
+mod configuration;
+#[path = "program/failures.rs"]
+mod failures;
+#[path = "program/serving.rs"]
+mod serving;
+#[path = "program/signals.rs"]
+mod signals;
+#[path = "program/support.rs"]
+mod support;
