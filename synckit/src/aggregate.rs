@@ -29,6 +29,8 @@ pub use crate::merge::{Creation, Taken};
 pub use fold::Fold;
 
 use crate::event::SyncEvent;
+use crate::filter::Filter;
+use crate::id::Name;
 use crate::merge::{AnyField, Root};
 use crate::wire::Lineage;
 
@@ -39,7 +41,7 @@ use crate::wire::Lineage;
     note = "put #[sync_aggregate(name = \"…\")] above the struct and #[merge(…)] on each field"
 )]
 pub trait Aggregate: Clone + fmt::Debug + 'static {
-    /// The type's name in stored bytes. See [`Name`](crate::id::Name) for what it may hold.
+    /// The type's name in stored bytes. See [`Name`] for what it may hold.
     const NAME: &'static str;
     /// The schema version that this program writes, from 1.
     const VERSION: u32;
@@ -88,6 +90,24 @@ pub trait Aggregate: Clone + fmt::Debug + 'static {
 
     #[doc(hidden)]
     fn from_fields(fields: &Fields) -> Self;
+}
+
+impl Filter {
+    /// Adds all aggregates of a type.
+    #[must_use]
+    pub fn all<A: Aggregate>(self) -> Self {
+        self.keyed::<A>("")
+    }
+
+    /// Adds the aggregates of a type whose keys begin with a prefix.
+    #[must_use]
+    pub fn keyed<A: Aggregate>(self, prefix: impl AsRef<[u8]>) -> Self {
+        match Name::new(A::NAME) {
+            Ok(kind) => self.keys(kind, prefix.as_ref()),
+            // The macro takes no such name.
+            Err(_) => self,
+        }
+    }
 }
 
 /// The place of a field in the table of its aggregate's fields.

@@ -256,7 +256,9 @@ impl Branches {
     /// # Errors
     /// When the clock is full, which it cannot be with identities of one space: see [`BRANCHES_MAX`].
     pub fn see(&self, clock: &mut VectorClock, no: BranchNo, seq: u64) -> Result<(), VectorFull> {
-        let (mut at, mut seq) = (Some(no), seq);
+        // Beyond the end there are commits that a filter hides.
+        let end = self.get(no).map_or(0, |branch| branch.head.seq);
+        let (mut at, mut seq) = (Some(no), seq.min(end));
         while let Some((no, branch)) = at.and_then(|no| Some((no, self.get(no)?))) {
             if branch.spans(seq) {
                 clock.advance(self.dot(no, seq))?;

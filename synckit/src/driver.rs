@@ -12,17 +12,19 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use crate::block::{Block, MEMORY_PER_BYTE_MAX};
+use crate::branch::BranchNo;
 use crate::budget::{Budget, Share};
 use crate::chain::CommitId;
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::gate::{Gate, Passed};
 use crate::id::{Position, ReplicaId, SpaceId};
-use crate::log::{Cursor, Source};
+use crate::log::{Bridge, Cursor, Source, View};
 use crate::platform::{self, Stopwatch, Tasks, WallClock};
 use crate::store::{Acknowledged, Append, Batch, EventStore, StoreError, StoreErrorKind};
 use crate::sync::{
-    Config, Denial, Direction, Effect, Frame, Input, Now, Progress, Recollection, Session,
-    SessionError,
+    Config, Denial, Direction, Effect, Frame, HeldPart, Input, Now, Progress, Recollection,
+    Session, SessionError,
 };
 use crate::transport::{Connection, FrameReceiver, FrameSender};
 
@@ -180,8 +182,9 @@ impl Conversation {
                 Effect::Cover(commits) => self.cover(commits),
                 Effect::Frontier => self.frontier(),
                 Effect::Load(after) => self.load = Some(after),
+                Effect::Trace { filter, reader, lines } => self.trace(filter, reader, lines),
                 Effect::Watch(past) => self.watch(past),
-                Effect::Commit { blocks, cursor } => self.commit(blocks, cursor),
+                Effect::Commit { blocks, bridges, cursor } => self.commit(blocks, bridges, cursor),
                 Effect::End(result) => return Some(result),
             }
         }
@@ -297,7 +300,10 @@ impl Conversation {
                 None => store.frontier(&space).await?,
             };
             let head = store.head(&space).await?;
-            Ok(Input::Recalled(Box::new(Recollection { cursor, frontier, head })))
+            let filter = store.filter(&space).await?;
+            let writers = || store.own_keys().into_iter().collect();
+            let part = filter.map(|filter| HeldPart { filter, writers: writers() });
+            Ok(Input::Recalled(Box::new(Recollection { cursor, frontier, head, part })))
         });
     }
 
@@ -325,17 +331,26 @@ impl Conversation {
         self.reads.spawn(async move { Ok(Input::Loaded(store.read_after(&space, after).await?)) });
     }
 
+    fn trace(&mut self, filter: Filter, reader: ReplicaId, lines: Vec<(BranchNo, u64)>) {
+        let Some(space) = self.space() else { return };
+        let store = Arc::clone(&self.driver.store);
+        let view = View { filter: Some(filter), reader: Some(reader), writers: None };
+        self.reads
+            .spawn(async move { Ok(Input::Traced(store.lineages(&space, &view, &lines).await?)) });
+    }
+
     fn watch(&mut self, past: Position) {
         let Some(space) = self.space() else { return };
         let store = Arc::clone(&self.driver.store);
         self.reads.spawn(async move { Ok(Input::LogMoved(store.moved(&space, past).await?)) });
     }
 
-    fn commit(&mut self, blocks: Vec<Block>, cursor: Cursor) {
+    fn commit(&mut self, blocks: Vec<Block>, bridges: Vec<Bridge>, cursor: Cursor) {
         let Some(peer) = self.session.peer() else { return };
         let source = Source::Peer;
         let batch = Batch {
             append: blocks.into_iter().map(|block| Append { block, source }).collect(),
+            bridges,
             cursor: Some((peer.replica, cursor)),
             ..Batch::new(peer.space.clone())
         };

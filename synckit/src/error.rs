@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::envelope::MetadataError;
 use crate::event::{DecodeError, EncodeError};
 use crate::failure::{Failure, failure};
+use crate::filter::{FILTER_PARTS_MAX, Filter};
 use crate::id::{Dot, IdError};
 use crate::registry::RegistryError;
 use crate::store::{StoreError, StoreErrorKind};
@@ -84,6 +85,40 @@ pub enum ErrorKind {
     /// The store failed. The kind tells whose move it is.
     #[error("{0}")]
     Store(StoreErrorKind),
+    /// The filter names more than the store holds, or there is none and the store holds a part. Open it
+    /// with the filter that it has, or refetch.
+    #[error(
+        "the store holds only {held} of the space, and more is asked for: open it with that filter, or \
+         have it refetch the space"
+    )]
+    FilterWider {
+        /// The part that is held.
+        held: Filter,
+    },
+    /// A filter has 1 to [`FILTER_PARTS_MAX`] parts.
+    #[error("a filter has 1 to {FILTER_PARTS_MAX} parts, not {found}")]
+    FilterParts {
+        /// The number of its parts.
+        found: usize,
+    },
+    /// The replica does not hold the aggregate: its filter does not name it.
+    #[error("this replica holds only {filter}; open one with a filter that names it, or none")]
+    OutsideFilter {
+        /// The replica's filter.
+        filter: Filter,
+    },
+    /// Changes made here are not synced, and would be lost: open the replica with the filter that it has,
+    /// and sync.
+    #[error(
+        "{events} changes made here are not synced, and would be lost: open it with the filter {held}, \
+         and sync first"
+    )]
+    Unsynced {
+        /// The number of events.
+        events: u64,
+        /// The part that is held.
+        held: Filter,
+    },
     /// The hub has no authorizer, and other machines could reach it. Give it one.
     #[error(
         "other machines could reach it and the hub has no authorizer: give it one, `AllowAll` if \
@@ -104,10 +139,13 @@ impl ErrorKind {
             Self::DeadlinePassed { .. } => "sync.deadline_passed",
             Self::Deleted => "edit.deleted",
             Self::EditTooLarge(_) => "edit.too_large",
+            Self::FilterParts { .. } => "filter.parts",
+            Self::FilterWider { .. } => "filter.wider",
             Self::Invalid(_) => "value.invalid",
             Self::Listen => "hub.listen",
             Self::NotLoaded => "transaction.not_loaded",
             Self::PlainText => "hub.plain_text",
+            Self::OutsideFilter { .. } => "filter.outside",
             Self::Randomness => "randomness",
             Self::Registry(_) => "registry.invalid",
             Self::Session(error) => error.code(),
@@ -115,6 +153,7 @@ impl ErrorKind {
             Self::Store(kind) => kind.code(),
             Self::Transport(kind) => kind.code(),
             Self::Unguarded => "hub.unguarded",
+            Self::Unsynced { .. } => "filter.unsynced",
         }
     }
 
@@ -132,10 +171,14 @@ impl ErrorKind {
             Self::Closed
             | Self::Deleted
             | Self::EditTooLarge(_)
+            | Self::FilterParts { .. }
+            | Self::FilterWider { .. }
             | Self::Invalid(_)
             | Self::PlainText
+            | Self::OutsideFilter { .. }
             | Self::Registry(_)
-            | Self::Unguarded => false,
+            | Self::Unguarded
+            | Self::Unsynced { .. } => false,
             Self::Session(error) => error.is_retryable(),
             Self::Store(kind) => kind.is_retryable(),
             Self::Transport(kind) => kind.is_retryable(),

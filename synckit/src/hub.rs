@@ -234,6 +234,7 @@ impl Served {
             direction: Direction::Both,
             has_door: self.authorizer.is_some(),
             fingerprint: None,
+            filter: None,
         })
     }
 }

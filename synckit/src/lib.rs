@@ -22,6 +22,7 @@ pub mod envelope;
 pub mod block;
 pub mod branch;
 pub mod ruling;
+pub mod filter;
 
 // Agreement.
 pub mod log;

@@ -17,7 +17,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::block::{Block, BlockPacker, Entry, Run, SIGNATURE_LEN};
+use crate::block::{Block, BlockPacker, Entry, Run};
 use crate::branch::{BRANCHES_MAX, Branch, BranchNo, Branches, BranchesFull, Coverage};
 use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
@@ -28,10 +28,12 @@ use crate::vector::{Stamp, VectorClock};
 
 mod admission;
 mod merge;
+mod view;
 
 #[cfg_attr(not(feature = "runtime"), allow(unused_imports, reason = "stores admit"))]
-pub(crate) use admission::{Admission, Admitted, Answers, Cap, Decision, Question};
+pub(crate) use admission::{Admission, Admitted, Answers, Cap, Decision, Gap, Question};
 pub(crate) use merge::{added_bytes, merged};
+pub(crate) use view::View;
 
 /// Most blocks' bytes that one read of a log returns, unless a single block is larger.
 pub const READ_BYTES_MAX: usize = 768 * 1024;
@@ -349,6 +351,29 @@ impl Append {
     }
 }
 
+/// A commit that a filter hides, and the last one before it on its author's chain that the filter does
+/// not hide.
+///
+/// A replica that holds a part of a space is sent commits that follow hidden ones, and contexts that
+/// refer to them. Where an author has written on one line only, it finds its place by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "its parts are those of the protocol")]
+pub struct Bridge {
+    /// The hidden commit.
+    pub hidden: CommitId,
+    /// The number of the last event of the commit before it, and the chain there; number 0 when all
+    /// before it is hidden.
+    pub after: (u64, Chain),
+}
+
+impl Bridge {
+    /// The commit before the hidden one.
+    pub const fn shown(&self) -> CommitId {
+        let (seq, chain) = self.after;
+        CommitId { author: self.hidden.author, seq, chain }
+    }
+}
+
 /// Source of a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -438,7 +463,7 @@ pub(crate) fn repack(block: &Block, fresh: &[bool]) -> Result<Option<Block>, Ref
     let ends = block.ends();
     let signature = |end: &CommitId| {
         let run = ends.iter().position(|id| id == end).and_then(|run| block.runs().get(run));
-        run.map_or([0; SIGNATURE_LEN], |run| run.signature)
+        run.map_or(Run::UNSIGNED, |run| run.signature)
     };
     Ok(packer.finish(signature))
 }

@@ -6,6 +6,7 @@ mod edit;
 mod engine;
 mod events;
 mod explain;
+mod filters;
 mod history;
 mod link;
 mod once;
@@ -43,11 +44,12 @@ pub use undo::{NotUndone, NotUndoneReason, Undo};
 use crate::aggregate::{Aggregate, Id};
 use crate::branch::Fork;
 use crate::error::{Error, ErrorKind};
+use crate::filter::Filter;
 use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId};
 use crate::lease::{Lease, OpenedBy};
-use crate::platform::{self, WallClock};
+use crate::platform;
 use crate::registry::{Registry, State, StateHasher};
-use crate::replica_core::{Census, Input, ReplicaCore, Stored};
+use crate::replica_core::{Census, CoreParts, Input, ReplicaCore, Stored};
 use crate::store::{CheckpointMark, EventStore, LIST_ROWS_MAX};
 use engine::{Engine, Shared};
 use peers::Peers;
@@ -63,6 +65,8 @@ use watchers::WatchedChanges;
 pub struct Replica {
     running: Arc<Running>,
     registry: Arc<Registry>,
+    /// The part of the space that it holds; none for all of it.
+    filter: Option<Arc<Filter>>,
     peers: Peers,
 }
 
@@ -121,10 +125,9 @@ impl Replica {
     async fn open(
         store: Arc<EventStore>,
         opened_by: OpenedBy,
-        space: SpaceId,
-        registry: Registry,
-        clock: WallClock,
+        asked: ReplicaBuilder,
     ) -> Result<Self, Error> {
+        let ReplicaBuilder { registry, space, clock, filter, refetch, .. } = asked;
         let attempted = format!("open a replica of space `{space}`");
         let invalid = |error| Error::new(attempted.clone(), ErrorKind::Registry(error));
         registry.check().map_err(invalid)?;
@@ -132,7 +135,8 @@ impl Replica {
         let taken = |_| Error::new(attempted.clone(), ErrorKind::SpaceInUse);
         let lease = lease.map_err(taken)?;
 
-        let fingerprint = registry.fingerprint();
+        filters::hold(&store, &space, filter.as_ref(), refetch).await?;
+        let fingerprint = filters::fingerprint(&registry, filter.as_ref());
         let mark = store.checkpoint(&space).await?;
         let usable = mark.filter(|mark| mark.fingerprint == fingerprint);
         let stored = match usable {
@@ -146,11 +150,13 @@ impl Replica {
         let nonce = platform::random().map(u64::from_le_bytes);
         let nonce = nonce.map_err(|error| Error::randomness(&attempted, error))?;
         let (key, known) = (store.key(), registry.clone());
-        let core = ReplicaCore::new(space.clone(), key, nonce, known, stored);
+        let parts = CoreParts { registry: known, filter: filter.clone(), stored };
+        let core = ReplicaCore::new(space.clone(), key, nonce, parts);
         let shared = Arc::new(Shared::new(store, space, clock, core));
         platform::spawn(Engine::new(Arc::clone(&shared), fingerprint).run(lease));
         let running = Arc::new(Running(shared));
-        let replica = Self { running, registry: Arc::new(registry), peers: Peers::default() };
+        let (registry, filter) = (Arc::new(registry), filter.map(Arc::new));
+        let replica = Self { running, registry, filter, peers: Peers::default() };
         replica.catch_up().await?;
         Ok(replica)
     }
@@ -164,6 +170,11 @@ impl Replica {
     /// The space that it holds.
     pub fn space(&self) -> &SpaceId {
         &self.running.space
+    }
+
+    /// The part of the space that it holds; `None` for all of it.
+    pub fn filter(&self) -> Option<&Filter> {
+        self.filter.as_deref()
     }
 
     /// The store below it.
@@ -191,7 +202,7 @@ impl Replica {
     async fn look<A: Aggregate>(&self, id: &Id<A>) -> Result<Presence<A>, Error> {
         self.check_open("read an aggregate")?;
         self.replayed().await?;
-        let aggregate = self.aggregate_id(id)?;
+        let aggregate = self.held_id(id)?;
         Ok(self.read_state(&aggregate, Presence::of).await?.unwrap_or(Presence::Absent))
     }
 
@@ -237,7 +248,7 @@ impl Replica {
     /// [`ErrorKind::Registry`] when the type is not registered, [`ErrorKind::Closed`] once the
     /// replica is closed.
     pub fn watch<A: Aggregate>(&self, id: &Id<A>) -> Result<Watch<A>, Error> {
-        let aggregate = self.aggregate_id(id)?;
+        let aggregate = self.held_id(id)?;
         let closed = || Error::new("watch an aggregate", ErrorKind::Closed);
         let changes = self.running.watchers.subscribe(&aggregate).ok_or_else(closed)?;
         Ok(Watch { replica: self.clone(), id: id.clone(), changes })

@@ -44,6 +44,7 @@ pub(crate) use once::OnceProgress;
 pub(crate) use states::Unsaved;
 
 use crate::branch::Branches;
+use crate::filter::Filter;
 use crate::id::{AggregateId, Position, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{LogBlock, Page};
@@ -91,6 +92,17 @@ pub(crate) struct ReplicaCore {
     effects: VecDeque<Effect>,
 }
 
+/// Everything that an author's states are opened with.
+#[derive(Debug)]
+pub(crate) struct CoreParts {
+    /// The types that are known.
+    pub(crate) registry: Registry,
+    /// The aggregates that are folded; all when there is none.
+    pub(crate) filter: Option<Filter>,
+    /// The part of the log that the stored states reflect, if they can be used.
+    pub(crate) stored: Option<Stored>,
+}
+
 /// The part of a log that stored states reflect.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
@@ -125,15 +137,9 @@ enum Phase {
 }
 
 impl ReplicaCore {
-    /// Opens an author's states over a log. `nonce` is drawn at random for each opening. `stored`
-    /// says what the stored states reflect, if they can be used.
-    pub(crate) fn new(
-        space: SpaceId,
-        key: ReplicaKey,
-        nonce: u64,
-        registry: Registry,
-        stored: Option<Stored>,
-    ) -> Self {
+    /// Opens an author's states over a log. `nonce` is drawn at random for each opening.
+    pub(crate) fn new(space: SpaceId, key: ReplicaKey, nonce: u64, parts: CoreParts) -> Self {
+        let CoreParts { registry, filter, stored } = parts;
         let ruled = stored.as_ref().map_or(Position::START, |stored| stored.ruled);
         let (forks, rulings) = stored
             .as_ref()
@@ -142,7 +148,7 @@ impl ReplicaCore {
         let stored = stored.map(|stored| stored.position);
         let mut core = Self {
             edits: Edits::new(space, key, nonce),
-            states: States::new(registry, reflected),
+            states: States::new(registry, filter, reflected),
             branches: None,
             forks,
             rulings,

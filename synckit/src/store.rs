@@ -22,8 +22,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::failure::{Failure, failure};
+use crate::filter::Filter;
 use crate::id::{AggregateId, Position, ReplicaId, SpaceId};
-use crate::log::{Cap, Cursor, LogBlock, Refusal};
+use crate::log::{Bridge, Cap, Cursor, LogBlock, Refusal};
 
 mod acks;
 mod cursors;
@@ -82,6 +83,10 @@ pub struct Batch {
     pub cursor: Option<(ReplicaId, Cursor)>,
     /// Materialized states.
     pub checkpoint: Option<Checkpoint>,
+    /// Bridges over commits that the store's filter hides, which the blocks follow or refer to.
+    pub bridges: Vec<Bridge>,
+    /// The filter by which the space is held from here on.
+    pub(crate) filter: Option<Filter>,
     /// The bound to the branches of one author, at a hub that closes keys.
     pub(crate) cap: Option<Cap>,
 }
@@ -89,7 +94,15 @@ pub struct Batch {
 impl Batch {
     /// A batch that writes nothing yet.
     pub const fn new(space: SpaceId) -> Self {
-        Self { space, append: Vec::new(), cursor: None, checkpoint: None, cap: None }
+        Self {
+            space,
+            append: Vec::new(),
+            bridges: Vec::new(),
+            cursor: None,
+            checkpoint: None,
+            filter: None,
+            cap: None,
+        }
     }
 }
 

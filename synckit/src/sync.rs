@@ -22,6 +22,7 @@
 //!   length of a log or on the number of replicas.
 
 pub mod backoff;
+mod bridges;
 mod flow;
 pub mod frame;
 pub mod limits;
@@ -31,8 +32,9 @@ pub mod session;
 mod violation;
 
 pub use backoff::Backoff;
+pub use bridges::LineEnd;
 pub use frame::Frame;
 pub use session::{
-    Config, Direction, Effect, Input, Now, Progress, Recollection, Role, Session, Until,
+    Config, Direction, Effect, HeldPart, Input, Now, Progress, Recollection, Role, Session, Until,
 };
 pub use violation::{Denial, SessionError, Violation};

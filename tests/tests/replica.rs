@@ -5,6 +5,7 @@ mod replica {
     mod admission;
     mod edits;
     mod files;
+    mod filters;
     mod links;
     mod live;
     mod once;

@@ -75,7 +75,7 @@ const EVENT: usize = INDEX + 2 * VARINT;
 
 /// Bytes of an anchor and of a run.
 const ANCHOR: usize = ReplicaId::LEN + VARINT + Chain::LEN;
-const RUN: usize = ANCHOR + size_of::<u64>() + SIGNATURE_LEN;
+const RUN: usize = ANCHOR + size_of::<u64>() + 1 + SIGNATURE_LEN;
 
 /// The table rows that a commit adds to a block.
 #[derive(Default)]
@@ -326,7 +326,7 @@ impl BlockPacker {
     }
 
     /// The block; `None` when nothing was packed. `sign` gives the author's signature over the last
-    /// commit of each run.
+    /// commit of each run; zeros when there is none: a filter hides the commit that is signed.
     pub fn finish(
         mut self,
         mut sign: impl FnMut(&CommitId) -> [u8; SIGNATURE_LEN],
@@ -342,7 +342,7 @@ impl BlockPacker {
             body.varint(before.seq + 1);
             body.raw(before.chain.as_bytes());
             body.raw(&nonce.to_le_bytes());
-            body.raw(&sign(end));
+            body.bytes(Run::written(&sign(end)));
         }
         table(&mut body, &self.anchors, |out, anchor| {
             out.raw(anchor.author.as_bytes());

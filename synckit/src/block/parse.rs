@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::pack::flag;
 use super::{
     BLOCK_ANCHORS_MAX, BLOCK_BYTES_MAX, BLOCK_CHECKSUM_LEN, BLOCK_EVENTS_MAX, BLOCK_MAGIC, Block,
-    BlockError, CODEC_PLAIN, Header, Inner, Run, Span, checksum,
+    BlockError, CODEC_PLAIN, Header, Inner, Run, SIGNATURE_LEN, Span, checksum,
 };
 use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
@@ -155,7 +155,16 @@ fn read_run(input: &mut Reader<'_>) -> Result<Run, BlockError> {
     let first_seq = read_seq(input)?;
     let chain_before = Chain::from_bytes(input.array()?);
     let nonce = u64::from_le_bytes(input.array()?);
-    Ok(Run { replica, first_seq, count: 0, chain_before, nonce, signature: input.array()? })
+    let signature = read_signature(input.bytes()?)?;
+    Ok(Run { replica, first_seq, count: 0, chain_before, nonce, signature })
+}
+
+fn read_signature(written: &[u8]) -> Result<[u8; SIGNATURE_LEN], BlockError> {
+    if written.is_empty() {
+        return Ok(Run::UNSIGNED);
+    }
+    let signature = written.try_into().ok().filter(|signature| *signature != Run::UNSIGNED);
+    signature.ok_or(inconsistent("a signature is none"))
 }
 
 fn read_anchor(input: &mut Reader<'_>) -> Result<CommitId, BlockError> {

@@ -142,7 +142,15 @@ impl Held {
         let append = [Append { block: seal(&[commit]), source: Source::Peer }];
         let (space, own) = (space(), ReplicaId::from_bytes([0; 32]));
         let (branches, end) = (&self.branches, Cursor::START);
-        let admission = Admission { space: &space, branches, end, own, append: &append, cap: None };
+        let admission = Admission {
+            space: &space,
+            branches,
+            end,
+            own,
+            append: &append,
+            cap: None,
+            bridges: None,
+        };
         let mut answers = Answers::default();
         let admitted = loop {
             match admission.decide(&answers).unwrap() {

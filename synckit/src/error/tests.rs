@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::chain::{Chain, CommitId};
+use crate::filter::Filter;
 use crate::id::{Dot, Name, ReplicaId};
 use crate::log::Refusal;
 use crate::sync::frame::GoodbyeCode;
@@ -101,6 +102,10 @@ fn every_kind() -> Vec<ErrorKind> {
         ErrorKind::Closed,
         ErrorKind::DeadlinePassed { limit: Duration::from_secs(1) },
         ErrorKind::Unguarded,
+        ErrorKind::FilterParts { found: 65 },
+        ErrorKind::FilterWider { held: photos() },
+        ErrorKind::OutsideFilter { filter: photos() },
+        ErrorKind::Unsynced { events: 3, held: photos() },
         ErrorKind::Session(SessionError::Denied(Denial::Forbidden)),
         ErrorKind::Session(SessionError::PeerEnded {
             code: GoodbyeCode::Unauthenticated,
@@ -182,4 +187,8 @@ fn transports() -> impl Iterator<Item = TransportErrorKind> {
     ]
     .into_iter()
     .chain(TlsProblem::ALL.map(TransportErrorKind::Tls))
+}
+
+fn photos() -> Filter {
+    Filter::new().keys(Name::new("photo").unwrap(), b"store-7/")
 }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Append, BRANCHES_MAX, Begin, Branch, BranchNo, Branches, Chain, CommitId, Cursor, LogBlock,
-    LogRun, Refusal, ReplicaId, Source, SpaceId, repack,
+    Append, BRANCHES_MAX, Begin, Branch, BranchNo, Branches, Bridge, Chain, CommitId, Cursor,
+    LogBlock, LogRun, Refusal, ReplicaId, Source, SpaceId, repack,
 };
-use crate::block::{Block, Commit};
+use crate::block::{Block, Commit, Run};
 use crate::ruling::Rulings;
 
 /// Question to a store about its log.
@@ -55,10 +55,24 @@ pub(crate) struct Admitted {
     pub(crate) branches: BTreeMap<BranchNo, Branch>,
     /// The end of the log after it.
     pub(crate) end: Cursor,
+    /// Runs of commits that the store's filter hides.
+    pub(crate) gaps: Vec<Gap>,
     /// True if a peer sent commits under this store's own key that this store does not hold (the
     /// store is a copy, has been copied, or was restored from a copy), or a hub's event that closes
     /// the key. The store writes on under another key.
     pub(crate) own_key_is_spent: bool,
+}
+
+/// Hidden commits between two of a branch, or before its first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Gap {
+    pub(crate) branch: BranchNo,
+    /// The number of the first event that they can have.
+    pub(crate) first_seq: u64,
+    /// The number of their last event.
+    pub(crate) last_seq: u64,
+    /// The chain there.
+    pub(crate) end: Chain,
 }
 
 /// A batch that is to be appended.
@@ -76,6 +90,8 @@ pub(crate) struct Admission<'a> {
     pub(crate) append: &'a [Append],
     /// The bound that a hub sets to the branches of one author.
     pub(crate) cap: Option<&'a Cap>,
+    /// Bridges over hidden commits, if the store holds a part of the space.
+    pub(crate) bridges: Option<&'a [Bridge]>,
 }
 
 /// A bound to the branches of one author, set by a hub that can close keys.
@@ -116,12 +132,33 @@ enum Lookup {
     Asked,
 }
 
+/// The place of what follows hidden commits.
+enum Across {
+    /// Behind the end of a branch, at a number.
+    End(BranchNo, u64),
+    /// Behind an event of a branch that others follow.
+    Inside(BranchNo, u64),
+    /// Somewhere along a branch, or beside it.
+    Along(BranchNo),
+    /// Behind nothing of its author.
+    Nothing,
+    /// It has been asked for.
+    Asked,
+    Unknown,
+}
+
+/// The branch of a commit that a context refers to and of whose author nothing is held: what is hidden
+/// has no effect here.
+const HIDDEN: BranchNo = BranchNo(u32::MAX);
+
 /// The branch that takes the fresh commits of a run.
 enum Target {
     /// All are held.
     Nowhere,
     /// After the end of a branch.
     Extend(BranchNo),
+    /// After the end of a branch and hidden commits, of which the number of the first event is given.
+    Skip(BranchNo, u64),
     /// Begins the first branch of its author.
     Begin,
     /// Leaves a branch after an event.
@@ -140,6 +177,7 @@ struct Staging<'a> {
     staged: BTreeMap<BranchNo, Vec<(u64, Chain)>>,
     questions: BTreeSet<Question>,
     blocks: Vec<LogBlock>,
+    gaps: Vec<Gap>,
     end: Cursor,
     own_key_is_spent: bool,
 }
@@ -154,6 +192,7 @@ impl<'a> Staging<'a> {
             staged: BTreeMap::new(),
             questions: BTreeSet::new(),
             blocks: Vec::new(),
+            gaps: Vec::new(),
             end: batch.end,
             own_key_is_spent: false,
         }
@@ -167,6 +206,7 @@ impl<'a> Staging<'a> {
             blocks: self.blocks,
             branches: self.changed,
             end: self.end,
+            gaps: self.gaps,
             own_key_is_spent: self.own_key_is_spent,
         })
     }
@@ -183,7 +223,11 @@ impl<'a> Staging<'a> {
             let commits: Vec<_> = block.commits_of(run).collect();
             let (place, held) = self.place(block, run, &commits)?;
             held_through.push(commits.get(held).map_or(u64::MAX, |first| first.id.seq - 1));
-            runs.push(self.stage(&place, &commits[held..])?);
+            let place_of_run = self.stage(&place, &commits[held..])?;
+            if held == 0 {
+                self.note_gap(&place, place_of_run.branch, &block.runs()[run]);
+            }
+            runs.push(place_of_run);
             let fresh = !matches!(place, Target::Nowhere | Target::Asked);
             self.own_key_is_spent |= fresh
                 && append.source == Source::Peer
@@ -222,9 +266,15 @@ impl<'a> Staging<'a> {
             Lookup::Held(branch) => branch,
             Lookup::Asked => return Ok((Target::Asked, commits.len())),
             Lookup::Absent if before.seq == 0 => return Ok((Target::Begin, 0)),
-            Lookup::Absent => {
-                return Err(Refusal::Missing { after: commits[0].id.dot(), missing: before });
-            }
+            Lookup::Absent => match self.across(&before) {
+                Across::Nothing => return Ok((Target::Begin, 0)),
+                Across::End(branch, seq) => return Ok((Target::Skip(branch, seq + 1), 0)),
+                Across::Inside(branch, seq) => return Ok((Target::Leave(branch, seq), 0)),
+                Across::Asked => return Ok((Target::Asked, commits.len())),
+                Across::Along(_) | Across::Unknown => {
+                    return Err(Refusal::Missing { after: commits[0].id.dot(), missing: before });
+                }
+            },
         };
         // The run leaves what is held: before its first commit, or after one of its commits.
         let (mut held, mut branch, mut not_held) = (0, root, commits.len());
@@ -250,7 +300,7 @@ impl<'a> Staging<'a> {
         let begin = |leaves| Branch { head, first, leaves, forks: Vec::new() };
         let (branch, begins) = match place {
             Target::Nowhere | Target::Asked => return Ok(nowhere),
-            Target::Extend(no) => {
+            Target::Extend(no) | Target::Skip(no, _) => {
                 if let Some(mut branch) = self.branch(*no).cloned() {
                     branch.head = head;
                     self.changed.insert(*no, branch);
@@ -268,6 +318,46 @@ impl<'a> Staging<'a> {
         let staged = self.staged.entry(branch).or_default();
         staged.extend(fresh.iter().map(|commit| (commit.id.seq, commit.id.chain)));
         Ok(LogRun { branch, end: head.chain, begins })
+    }
+
+    /// The place across hidden commits, the last of which is given.
+    fn across(&mut self, hidden: &CommitId) -> Across {
+        let Some(bridges) = self.batch.bridges else { return Across::Unknown };
+        if let Some(bridge) = bridges.iter().find(|bridge| bridge.hidden == *hidden) {
+            let shown = bridge.shown();
+            if let Some(no) = self.ending_with(&shown) {
+                return Across::End(no, shown.seq);
+            }
+            return match self.lookup(&shown) {
+                Lookup::Held(no) => Across::Inside(no, shown.seq),
+                Lookup::Asked => Across::Asked,
+                Lookup::Absent if shown.seq == 0 => Across::Nothing,
+                Lookup::Absent => Across::Unknown,
+            };
+        }
+        let mut lines = self.of(&hidden.author);
+        match (lines.next(), lines.next()) {
+            (None, _) => Across::Nothing,
+            (Some((no, branch)), None) if branch.head.seq < hidden.seq => {
+                Across::End(no, branch.head.seq)
+            }
+            (Some((no, _)), None) => Across::Along(no),
+            (Some(_), Some(_)) => Across::Unknown,
+        }
+    }
+
+    /// Notes the hidden commits before a run.
+    fn note_gap(&mut self, place: &Target, branch: BranchNo, run: &Run) {
+        let first_seq = match place {
+            Target::Skip(_, first_seq) => *first_seq,
+            Target::Begin => 1,
+            Target::Leave(_, after) => after + 1,
+            Target::Nowhere | Target::Asked | Target::Extend(_) => return,
+        };
+        if first_seq < run.first_seq {
+            let (last_seq, end) = (run.first_seq - 1, run.chain_before);
+            self.gaps.push(Gap { branch, first_seq, last_seq, end });
+        }
     }
 
     fn begin(&mut self, branch: Branch) -> Result<BranchNo, Refusal> {
@@ -347,6 +437,10 @@ impl<'a> Staging<'a> {
             anchors.push(match self.lookup(anchor) {
                 Lookup::Held(branch) => branch,
                 Lookup::Asked => BranchNo(0),
+                Lookup::Absent if self.batch.bridges.is_some() => match self.across(anchor) {
+                    Across::End(no, _) | Across::Inside(no, _) | Across::Along(no) => no,
+                    Across::Nothing | Across::Asked | Across::Unknown => HIDDEN,
+                },
                 Lookup::Absent => {
                     let fresh = block.commits().iter().zip(fresh).find(|(_, fresh)| **fresh);
                     let after = fresh.map_or(anchor.dot(), |(commit, _)| commit.id.dot());

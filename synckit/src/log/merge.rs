@@ -7,7 +7,7 @@
 use bytes::Bytes;
 
 use super::LogBlock;
-use crate::block::{BlockPacker, SIGNATURE_LEN};
+use crate::block::{BlockPacker, Run};
 use crate::chain::CommitId;
 
 /// Most bytes of a block that is merged with others.
@@ -63,7 +63,7 @@ fn merge(mut group: &[LogBlock], merged: &mut Vec<Bytes>) {
         let (parts, rest) = group.split_at(taken.max(1));
         let signature = |end: &CommitId| {
             let of_end = signed.iter().rev().find(|(id, _)| id == end);
-            of_end.map_or([0; SIGNATURE_LEN], |(_, signature)| *signature)
+            of_end.map_or(Run::UNSIGNED, |(_, signature)| *signature)
         };
         let whole = packer.finish(signature).map(|block| block.bytes().clone());
         let bytes = parts.iter().map(|log| log.block.bytes());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Replica;
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::id::SpaceId;
 use crate::lease::OpenedBy;
 use crate::platform::WallClock;
@@ -13,9 +14,11 @@ use crate::store::EventStore;
 /// Says what a replica is to be: which types, which space, which store.
 #[derive(Clone, Debug, Default)]
 pub struct ReplicaBuilder {
-    registry: Registry,
-    space: SpaceId,
-    clock: WallClock,
+    pub(super) registry: Registry,
+    pub(super) space: SpaceId,
+    pub(super) clock: WallClock,
+    pub(super) filter: Option<Filter>,
+    pub(super) refetch: bool,
     salvage: bool,
 }
 
@@ -31,6 +34,31 @@ impl ReplicaBuilder {
     #[must_use]
     pub fn space(mut self, space: SpaceId) -> Self {
         self.space = space;
+        self
+    }
+
+    /// Holds a part of the space only: the aggregates that a filter names, and what was written here.
+    /// Peers send no more than that, and commits that changed such an aggregate beside others.
+    ///
+    /// Opened with a narrower filter, the replica shows less, and its log keeps what it holds. A wider
+    /// one, or none, is refused: see [`refetch`](Self::refetch).
+    ///
+    /// A replica with a filter gives peers only what was written in it, and takes events of others from
+    /// its peer on trust where their signatures are hidden with what follows: connect it to hubs that
+    /// you trust.
+    #[must_use]
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
+        self
+    }
+
+    /// Has opening with a wider filter, or with none, forget what the store holds of the space, so that
+    /// the next sync fetches it from the beginning; until then the replica shows nothing. Refused while changes made
+    /// here are unsynced ([`ErrorKind::Unsynced`](crate::ErrorKind::Unsynced)). Nothing is forgotten
+    /// when the filter is no wider. To be used while no hub serves the store.
+    #[must_use]
+    pub const fn refetch(mut self, refetch: bool) -> Self {
+        self.refetch = refetch;
         self
     }
 
@@ -96,6 +124,6 @@ impl ReplicaBuilder {
     }
 
     async fn with(self, store: Arc<EventStore>, by: OpenedBy) -> Result<Replica, Error> {
-        Replica::open(store, by, self.space, self.registry, self.clock).await
+        Replica::open(store, by, self).await
     }
 }

@@ -117,7 +117,7 @@ impl Replica {
     pub async fn conflicts_of<A: Aggregate>(&self, id: &Id<A>) -> Result<Vec<Conflict<A>>, Error> {
         self.check_open("list conflicts")?;
         self.replayed().await?;
-        let aggregate = self.aggregate_id(id)?;
+        let aggregate = self.held_id(id)?;
         let open = |state: &dyn State| state.conflicts(&aggregate);
         let open = self.read_state(&aggregate, open).await?.unwrap_or_default();
         self.told_conflicts(open).await

@@ -151,7 +151,7 @@ impl Replica {
     /// Reads an aggregate's past, caught up with the log.
     pub(super) async fn past<A: Aggregate>(&self, id: &Id<A>) -> Result<AggregatePast<'_>, Error> {
         self.catch_up().await?;
-        let aggregate = self.aggregate_id(id)?;
+        let aggregate = self.held_id(id)?;
         let (store, space) = (&self.running.store, &self.running.space);
         let head = store.head(space).await?;
         // Read after the head, so they reach as far.

@@ -5,8 +5,8 @@ use tokio::sync::watch;
 use super::Replica;
 use super::watchers::ReplicaEnd;
 use crate::error::{Error, ErrorKind};
-use crate::id::{Position, ReplicaId};
-use crate::store::Acknowledged;
+use crate::id::{Position, ReplicaId, SpaceId};
+use crate::store::{Acknowledged, EventStore};
 
 /// A peer's knowledge of this replica's log, as far as it has told.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,9 +57,7 @@ impl Replica {
     pub async fn pending(&self) -> Result<u64, Error> {
         self.check_open("count what is not synced")?;
         let (store, space) = (self.store(), self.space());
-        let acks = store.acks(space).await?;
-        let most = acks.values().map(|ack| ack.through).max().unwrap_or_default();
-        Ok(store.written_after(space, &[most]).await?.iter().sum())
+        unsynced(store, space).await
     }
 
     /// The peers that have acknowledged something of this replica's log, now or before, ascending by
@@ -117,6 +115,13 @@ impl Replica {
             }
         }
     }
+}
+
+/// The number of a store's own events that no peer has acknowledged.
+pub(super) async fn unsynced(store: &EventStore, space: &SpaceId) -> Result<u64, Error> {
+    let acks = store.acks(space).await?;
+    let most = acks.values().map(|ack| ack.through).max().unwrap_or_default();
+    Ok(store.written_after(space, &[most]).await?.iter().sum())
 }
 
 impl PendingWatch {

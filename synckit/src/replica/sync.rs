@@ -196,6 +196,7 @@ impl Replica {
             direction,
             has_door: false,
             fingerprint: Some(self.registry.fingerprint()),
+            filter: self.filter.as_deref().cloned(),
         };
         let driver = Driver {
             gate: Arc::new(Gate::open(Arc::clone(&store))),

@@ -13,6 +13,7 @@ use crate::block::Block;
 use crate::branch::Branches;
 use crate::conflict::AnyConflict;
 use crate::event::DecodeError;
+use crate::filter::Filter;
 use crate::id::{AggregateId, Key, Name, Position};
 use crate::log::{LogBlock, Stamped};
 use crate::registry::{Outcome, RecordedEvent, Registry, State};
@@ -35,6 +36,8 @@ const CACHE_BYTES_KEPT: usize = CACHE_BYTES_MAX / 4 * 3;
 #[derive(Debug)]
 pub(super) struct States {
     registry: Registry,
+    /// The aggregates that are folded; all when there is none.
+    filter: Option<Filter>,
     cache: Cache,
     folded: Position,
     /// The position that the stored states reflect, and bytes of the log folded since.
@@ -107,10 +110,15 @@ impl Unsaved {
 impl States {
     /// Nothing in memory. `stored` is the position that the stored states reflect, and what they
     /// hold, if they can be used.
-    pub(super) fn new(registry: Registry, stored: Option<(Position, Census)>) -> Self {
+    pub(super) fn new(
+        registry: Registry,
+        filter: Option<Filter>,
+        stored: Option<(Position, Census)>,
+    ) -> Self {
         let (position, census) = stored.unwrap_or_default();
         Self {
             registry,
+            filter,
             cache: Cache::default(),
             folded: position,
             stored: position,
@@ -176,7 +184,8 @@ impl States {
 
     /// Aggregates of `block` whose states must be put into memory before it is folded.
     pub(super) fn absent(&self, block: &Block) -> Vec<AggregateId> {
-        let folded = block.aggregates().iter().filter(|id| !is_control(id));
+        let named = |id: &AggregateId| self.filter.as_ref().is_none_or(|filter| filter.names(id));
+        let folded = block.aggregates().iter().filter(|id| !is_control(id) && named(id));
         folded.filter(|id| !self.contains(id)).cloned().collect()
     }
 
@@ -344,10 +353,10 @@ impl States {
 
     /// Stored states cannot be read: all are folded from the log again.
     pub(super) fn start_over(&mut self) {
-        let registry = std::mem::take(&mut self.registry);
+        let (registry, filter) = (std::mem::take(&mut self.registry), self.filter.take());
         let evictions = self.evictions + 1;
         let tally = Tally { disputes: self.tally.disputes + 1, ..Tally::default() };
-        *self = Self { evictions, tally, ..Self::new(registry, None) };
+        *self = Self { evictions, tally, ..Self::new(registry, filter, None) };
     }
 
     /// The states in memory of a type's aggregates after a key.

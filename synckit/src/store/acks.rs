@@ -93,6 +93,11 @@ impl Acks {
         of_space.for_each(|(_, held)| held.is_written = false);
     }
 
+    /// The space is forgotten, and with it what was acknowledged of it.
+    pub(super) fn forget(&self, space: &SpaceId) {
+        self.lock().remove(space);
+    }
+
     /// Counts the acknowledgements that were noted.
     pub(super) fn moves(&self) -> watch::Receiver<u64> {
         self.moves.subscribe()

@@ -305,7 +305,7 @@ pub(super) fn write_branch(branch: &Branch) -> Vec<u8> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RunRow {
     pub(super) last_seq: u64,
-    /// Begin of the block that holds it, or [`RunRow::PRUNED`].
+    /// Begin of the block that holds it, [`RunRow::PRUNED`] or [`RunRow::HIDDEN`].
     pub(super) start: u64,
     /// The chain after its last commit.
     pub(super) end: Chain,
@@ -314,6 +314,13 @@ pub(super) struct RunRow {
 impl RunRow {
     /// No block holds it any more: it is one commit, of which the name is kept.
     pub(super) const PRUNED: u64 = u64::MAX;
+    /// It is hidden by the store's filter, and no block holds it.
+    pub(super) const HIDDEN: u64 = u64::MAX - 1;
+
+    /// True when a block holds it.
+    pub(super) const fn is_held(&self) -> bool {
+        self.start < Self::HIDDEN
+    }
 
     pub(super) fn read(content: &Bytes) -> Result<Self, Damage> {
         fixed(content, |input| {

@@ -1,6 +1,7 @@
 //! The open store: what replicas, hubs and sessions hold.
 
 mod acks;
+mod filters;
 mod history;
 mod rulings;
 

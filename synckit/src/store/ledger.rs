@@ -4,6 +4,8 @@
 //! behind. Admission builds on what is remembered of the space; the row of
 //! the space guards the write, so another process that wrote in the meantime is noticed.
 
+mod forget;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,7 +29,7 @@ use super::{
 use crate::branch::{Branch, BranchNo, Branches};
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
-use crate::log::{Admission, Admitted, Answers, Cursor, Decision, LogBlock, Refusal};
+use crate::log::{Admission, Admitted, Answers, Cursor, Decision, Gap, LogBlock, Refusal};
 use crate::platform;
 use crate::ruling::Rulings;
 
@@ -194,7 +196,9 @@ impl Ledger {
     /// that it may stand behind is durable.
     fn keep_cursor(&self, batch: &Batch) -> Option<Committed> {
         let place = batch.cursor.as_ref()?;
-        if !batch.append.is_empty() || batch.checkpoint.is_some() || self.rows().is_shared() {
+        let writes =
+            !batch.append.is_empty() || batch.checkpoint.is_some() || batch.filter.is_some();
+        if writes || self.rows().is_shared() {
             return None;
         }
         let space = self.spaces.get(&batch.space)?;
@@ -242,6 +246,7 @@ impl Ledger {
             self.change_key(&key.before, &key.row);
         }
         known.row = draft.row;
+        known.filter = batch.filter.clone().or(known.filter.take());
         for (no, branch) in draft.branches {
             let many = |_| Damage::new("a space has too many branches");
             known.branches.set(no, branch).map_err(many)?;
@@ -257,18 +262,20 @@ impl Ledger {
         let found = self.rows().read(view::space_reads(id).into()).await?;
         let Some(row) = view::space_row(&found)? else {
             let row = SpaceRow::empty(SpaceNumber(0));
-            return Ok(Known { row, stored: None, branches: Branches::new(), generation });
+            let (branches, filter) = (Branches::new(), None);
+            return Ok(Known { row, stored: None, branches, filter, generation });
         };
         let mut reads: Vec<_> = view::space_reads(id).into();
-        reads.push(view::branches_read(row.number));
+        reads.extend([view::branches_read(row.number), view::filter_read(row.number)]);
         let found = self.rows().read(reads).await?;
         let missing = || Damage::new("a space's row is missing");
         let row = view::space_row(&found)?.ok_or_else(missing)?;
         let branches = view::branches(&row, answer(&found, 2))?;
+        let filter = view::filter(answer(&found, 3))?;
         let stored = answer(&found, 0).first().map(|row| row.value.clone());
         space.has_number(row.number);
         self.spaces.trim();
-        Ok(Known { row, stored, branches, generation })
+        Ok(Known { row, stored, branches, filter, generation })
     }
 
     /// The number of the next space.
@@ -299,6 +306,10 @@ impl Ledger {
             }
         };
         draft.append(&admitted.blocks, admitted.end);
+        draft.note_gaps(&admitted.gaps);
+        if let Some(filter) = &batch.filter {
+            draft.put(Table::Filters, draft.row.number.prefix().to_vec(), &[&filter.write()]);
+        }
         draft.set_branches(known, admitted.branches);
         if admitted.own_key_is_spent {
             self.new_key(own, &mut draft).await?;
@@ -355,6 +366,7 @@ impl Ledger {
             own,
             append: &batch.append,
             cap: batch.cap.as_ref(),
+            bridges: known.filter.as_ref().map(|_| batch.bridges.as_slice()),
         };
         let mut answers = Answers::default();
         loop {
@@ -456,6 +468,14 @@ impl Changes {
             }
         }
         (self.row.ends, self.row.digest) = (end.position.0, end.digest);
+    }
+
+    fn note_gaps(&mut self, gaps: &[Gap]) {
+        for gap in gaps {
+            let row = RunRow { last_seq: gap.last_seq, start: RunRow::HIDDEN, end: gap.end };
+            let key = self.row.number.run(gap.branch, gap.first_seq);
+            self.put(Table::Runs, key, &[&row.write()]);
+        }
     }
 
     fn set_branches(&mut self, known: &Known, branches: BTreeMap<BranchNo, Branch>) {

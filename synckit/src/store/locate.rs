@@ -10,7 +10,8 @@ use crate::block::{Block, Commit};
 use crate::branch::{Branch, BranchNo, Branches};
 use crate::chain::{Chain, CommitId};
 use crate::id::{Dot, Position};
-use crate::log::{Answers, LogBlock, Question};
+use crate::log::{Answers, LogBlock, LogRun, Question, View};
+use crate::sync::LineEnd;
 
 /// Most blocks that are read to name commits in the middle of their runs.
 const INSIDE_BLOCKS_MAX: usize = 16;
@@ -65,7 +66,7 @@ pub(super) async fn locate(
             let run = view::run(number, *no, commit.seq, run)?;
             if (run.last_seq, run.end) == (commit.seq, commit.chain) {
                 located[*index] = Some(*no);
-            } else if run.last_seq != commit.seq && run.start != RunRow::PRUNED {
+            } else if run.last_seq != commit.seq && run.is_held() {
                 inside.push((run.start, *index, *no));
             }
         }
@@ -111,6 +112,45 @@ pub(super) async fn written_through(
     Ok(blocks)
 }
 
+/// The last commit that a view shows of a branch up to a number, as far as the branch can be followed.
+pub(super) async fn lineage(
+    rows: &dyn Rows,
+    number: SpaceNumber,
+    branches: &Branches,
+    view: &View,
+    (no, seq): (BranchNo, u64),
+) -> Result<LineEnd, StoreError> {
+    let Some(branch) = branches.get(no) else { return Ok(LineEnd::Unknown) };
+    let author = branch.head.author;
+    if branches.of(&author).len() == 1 {
+        return Ok(LineEnd::Single);
+    }
+    let (mut at, mut seq) = (Some((no, branch)), seq.min(branch.head.seq));
+    while let Some((no, branch)) = at {
+        if !branch.spans(seq) {
+            let parent = branch.leaves.and_then(|(no, _)| Some((no, branches.get(no)?)));
+            (at, seq) = (parent, seq.min(branch.base()));
+            continue;
+        }
+        let found = rows.read(vec![view::run_read(number, no, seq)]).await?;
+        let begins = answer_of(&found).first().map_or(Ok(0), |row| last_number(&row.key))?;
+        let run = view::run(number, no, seq, answer_of(&found))?;
+        if run.start == RunRow::PRUNED {
+            return Ok(LineEnd::Unknown);
+        }
+        if run.is_held() {
+            let found = rows.read(vec![view::block_read(number, run.start)]).await?;
+            let log = view::block(answer_of(&found))?;
+            let before = |(place, end): &(LogRun, CommitId)| place.branch == no && end.seq <= seq;
+            if let Some((_, end)) = view.commits(&log).into_iter().rev().find(before) {
+                return Ok(LineEnd::After(end.seq, end.chain));
+            }
+        }
+        seq = begins.saturating_sub(1);
+    }
+    Ok(LineEnd::After(0, Chain::from_bytes([0; Chain::LEN])))
+}
+
 /// The number of a branch's events that stand behind a position of the log. Takes time in the
 /// logarithm of the branch's length.
 pub(super) async fn written_after(
@@ -128,7 +168,7 @@ pub(super) async fn written_after(
         let found = rows.read(vec![view::run_read(number, no, asked)]).await?;
         let begins = answer_of(&found).first().map_or(Ok(0), |row| last_number(&row.key))?;
         let run = view::run(number, no, asked, answer_of(&found))?;
-        if run.start == RunRow::PRUNED || run.start < after.0 {
+        if !run.is_held() || run.start < after.0 {
             before = run.last_seq;
         } else {
             behind = begins;
@@ -152,9 +192,9 @@ pub(super) async fn holding(
     let runs = places.iter().map(|(no, seq)| view::run_read(number, *no, *seq)).collect();
     let mut starts = BTreeSet::new();
     for ((no, seq), run) in places.iter().zip(&rows.read(runs).await?) {
-        starts.insert(view::run(number, *no, *seq, run)?.start);
+        let run = view::run(number, *no, *seq, run)?;
+        starts.extend(run.is_held().then_some(run.start));
     }
-    starts.remove(&RunRow::PRUNED);
     let blocks = starts.iter().map(|start| view::block_read(number, *start)).collect();
     let found = rows.read(blocks).await?;
     let held = found.iter().filter(|rows| !rows.is_empty());
@@ -242,7 +282,7 @@ impl Inside<'_> {
         seq: u64,
         run: &RunRow,
     ) -> Result<Option<CommitId>, StoreError> {
-        if run.start == RunRow::PRUNED {
+        if !run.is_held() {
             return Ok(None);
         }
         if !self.blocks.contains_key(&run.start) {
@@ -278,6 +318,9 @@ async fn next(
 ) -> Result<Chain, StoreError> {
     let found = rows.read(vec![view::run_read(number, no, seq + 1)]).await?;
     let run = view::run(number, no, seq + 1, answer_of(&found))?;
+    if run.start == RunRow::HIDDEN {
+        return Box::pin(next(rows, number, no, run.last_seq)).await;
+    }
     if run.start == RunRow::PRUNED {
         return Ok(run.end);
     }

@@ -137,11 +137,13 @@ pub enum Table {
     Once,
     /// Events that the stored states are folded without.
     Parked,
+    /// The filters of spaces that are held in part.
+    Filters,
 }
 
 impl Table {
     /// All tables, by number.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Meta,
         Self::Spaces,
         Self::Log,
@@ -157,6 +159,7 @@ impl Table {
         Self::History,
         Self::Once,
         Self::Parked,
+        Self::Filters,
     ];
 
     /// The table's name: `a-z` and `_`.
@@ -177,6 +180,7 @@ impl Table {
             Self::History => "history",
             Self::Once => "once",
             Self::Parked => "parked",
+            Self::Filters => "filters",
         }
     }
 

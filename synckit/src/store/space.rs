@@ -8,6 +8,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use super::encoding::{SpaceNumber, SpaceRow};
 use crate::branch::Branches;
+use crate::filter::Filter;
 use crate::id::SpaceId;
 use crate::log::Cursor;
 
@@ -34,6 +35,8 @@ pub(super) struct Known {
     /// The row as it stands or is staged; `None` when the space is not there yet.
     pub(super) stored: Option<Bytes>,
     pub(super) branches: Branches,
+    /// The part of the space that the store holds; `None` for all of it.
+    pub(super) filter: Option<Filter>,
     /// The number of failed writes when it was read.
     pub(super) generation: u64,
 }

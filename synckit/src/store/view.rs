@@ -18,6 +18,7 @@ use super::rows::{KeyRange, Read, Row, Table};
 use super::seal::Damage;
 use crate::block::BLOCK_BYTES_MAX;
 use crate::branch::{BRANCHES_MAX, BranchNo, Branches};
+use crate::filter::Filter;
 use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId};
 use crate::log::{Cursor, LogBlock, Page, READ_BYTES_MAX};
 
@@ -215,6 +216,17 @@ pub(super) fn run(
     };
     let run = RunRow::read(&content(Table::Runs, row)?)?;
     if row.key <= number.run(no, seq) && seq <= run.last_seq { Ok(run) } else { Err(missing) }
+}
+
+/// The read of the filter by which a space is held.
+pub(super) fn filter_read(number: SpaceNumber) -> Read {
+    Read::get(Table::Filters, &number.prefix())
+}
+
+/// The filter by which a space is held; `None` when all of it is.
+pub(super) fn filter(rows: &[Row]) -> Result<Option<Filter>, Damage> {
+    let content = only(Table::Filters, rows)?;
+    Ok(content.map(|content| Filter::read(&content)).transpose()?)
 }
 
 /// Acknowledgements of a log, by peer.

@@ -16,8 +16,9 @@ use bytes::Bytes;
 use super::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, PROTOCOL_VERSION};
 use crate::chain::CommitId;
 use crate::clock::UnixMillis;
+use crate::filter::Filter;
 use crate::id::{Position, ReplicaId, SpaceId};
-use crate::log::Cursor;
+use crate::log::{Bridge, Cursor};
 use crate::wire::Writer;
 
 mod column;
@@ -143,9 +144,13 @@ impl Frame {
     pub fn size(&self) -> usize {
         const FIXED: usize = 512;
         const COMMIT_BYTES: usize = 84;
+        const BRIDGE_BYTES: usize = 132;
         let variable = match self {
             Self::Hello(greeting) => greeting.bytes.len(),
-            Self::Events(events) => events.blocks.iter().map(|block| block.len() + 8).sum(),
+            Self::Events(Events { blocks, bridges, .. }) => {
+                let blocks: usize = blocks.iter().map(|block| block.len() + 8).sum();
+                blocks + bridges.len() * BRIDGE_BYTES
+            }
             Self::Start(Start { resume: Resume::Frontier(commits), .. })
             | Self::Holds(Holds { commits }) => commits.len() * COMMIT_BYTES,
             Self::Goodbye(goodbye) => goodbye.message.len(),
@@ -182,6 +187,8 @@ message! {
         7 fingerprint: Option<[u8; 32]>,
         /// The speaker's wall clock.
         8 wall: UnixMillis,
+        /// The aggregates that the speaker holds, and of which it is sent events; `None` for all.
+        9 filter: Option<Filter>,
     }
 }
 
@@ -202,6 +209,7 @@ impl Hello {
             receives: true,
             fingerprint: None,
             wall,
+            filter: None,
         }
     }
 }
@@ -319,13 +327,16 @@ message! {
         2 head: Position,
         /// Blocks in log order.
         3 blocks: Vec<Bytes>,
+        /// Bridges over commits that the other's filter hides, of authors that have written on several
+        /// lines.
+        4 bridges: Vec<Bridge>,
     }
 }
 
 impl Events {
     /// A frame of blocks that reaches `through` in a log of `head` events.
     pub const fn new(through: Cursor, head: Position, blocks: Vec<Bytes>) -> Self {
-        Self { through, head, blocks }
+        Self { through, head, blocks, bridges: Vec::new() }
     }
 }
 

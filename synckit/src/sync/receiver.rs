@@ -2,16 +2,20 @@
 
 use super::frame::{Ack, Events};
 use super::limits::{CURSOR_BEHIND_MAX, FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
+use super::session::Effect;
 use super::violation::Violation;
 use crate::block::Block;
 use crate::id::{Position, SpaceId};
-use crate::log::Cursor;
+use crate::log::{Bridge, Cursor};
 
 /// The receiving half: what has been received, and what of it is committed.
 #[derive(Debug)]
 pub(super) struct Receiver {
     space: SpaceId,
+    /// A part of the peer's log is received: its filter hides the rest.
+    is_partial: bool,
     pending: Vec<Block>,
+    bridges: Vec<Bridge>,
     pending_bytes: usize,
     pending_memory: usize,
     received: Cursor,
@@ -35,10 +39,17 @@ struct Committing {
 }
 
 impl Receiver {
-    pub(super) const fn new(space: SpaceId, from: Cursor, peer_head: Position) -> Self {
+    pub(super) const fn new(
+        space: SpaceId,
+        is_partial: bool,
+        from: Cursor,
+        peer_head: Position,
+    ) -> Self {
         Self {
             space,
+            is_partial,
             pending: Vec::new(),
+            bridges: Vec::new(),
             pending_bytes: 0,
             pending_memory: 0,
             received: from,
@@ -112,9 +123,14 @@ impl Receiver {
             if *block.space() != self.space {
                 return Err(Violation::SpaceChanged);
             }
-            block.check_authors().map_err(Violation::BadBlock)?;
+            let checked =
+                if self.is_partial { block.check_authors_of_part() } else { block.check_authors() };
+            checked.map_err(Violation::BadBlock)?;
             self.pending_memory += block.memory();
             self.pending.push(block);
+        }
+        if self.is_partial {
+            self.bridges.extend(events.bridges);
         }
         self.pending_bytes += bytes;
         self.bytes += bytes as u64;
@@ -123,9 +139,9 @@ impl Receiver {
         Ok(())
     }
 
-    /// The next commit, if one is due and none is under way: blocks, and the cursor that stands
-    /// behind them.
-    pub(super) fn next_commit(&mut self) -> Option<(Vec<Block>, Cursor)> {
+    /// The next commit, if one is due and none is under way: blocks with their bridges, and the cursor
+    /// that stands behind them.
+    pub(super) fn next_commit(&mut self) -> Option<Effect> {
         if self.committing.is_some() {
             return None;
         }
@@ -141,16 +157,18 @@ impl Receiver {
 
     /// A commit of nothing but the cursor, if it stands behind what was received and nothing else
     /// is due.
-    pub(super) fn last_commit(&mut self) -> Option<(Vec<Block>, Cursor)> {
+    pub(super) fn last_commit(&mut self) -> Option<Effect> {
         let behind = self.stored.position < self.received.position;
         (self.is_settled() && behind).then(|| self.begin_commit(false))
     }
 
-    fn begin_commit(&mut self, acknowledge: bool) -> (Vec<Block>, Cursor) {
+    fn begin_commit(&mut self, acknowledge: bool) -> Effect {
         let bytes = std::mem::take(&mut self.pending_bytes);
         let memory = std::mem::take(&mut self.pending_memory);
         self.committing = Some(Committing { through: self.received, bytes, memory, acknowledge });
-        (std::mem::take(&mut self.pending), self.received)
+        let blocks = std::mem::take(&mut self.pending);
+        let bridges = std::mem::take(&mut self.bridges);
+        Effect::Commit { blocks, bridges, cursor: self.received }
     }
 
     /// The place in the peer's log up to which everything is durable.

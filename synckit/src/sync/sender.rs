@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::bridges::{Bridges, LineEnd};
 use super::flow::Flow;
 use super::frame::{Ack, Events};
 use super::limits::{
-    ACK_WITHIN, ARRIVED_STRETCHES_MAX, CURSOR_BEHIND_MAX, FRAME_BLOCKS_MAX,
+    ACK_WITHIN, ARRIVED_STRETCHES_MAX, CURSOR_BEHIND_MAX, FRAME_BLOCKS_MAX, FRAME_BRIDGES_MAX,
     SLOWEST_BYTES_PER_SECOND,
 };
 use super::violation::Violation;
-use crate::branch::Coverage;
+use crate::branch::{BranchNo, Coverage};
 use crate::id::Position;
-use crate::log::{self, Cursor, LogBlock, Page};
+use crate::log::{self, Bridge, Cursor, LogBlock, Page, View};
 
 /// The sending half: what is sent, and what of it is acknowledged.
 #[derive(Debug)]
@@ -27,6 +28,11 @@ pub(super) struct Sender {
     /// The peer's holdings, when it resumes by frontier.
     peer_holds: Coverage,
     arrived: Arrived,
+    /// The part of the log that the peer is sent.
+    view: View,
+    bridges: Bridges,
+    /// Lines of authors that have to be looked up before the page goes on.
+    tracing: Tracing,
     sent: Cursor,
     /// The place up to which the peer knows this side to have come.
     told: Position,
@@ -52,8 +58,21 @@ pub(super) struct Sender {
 pub(super) enum Want {
     /// The log after this position.
     Load(Position),
+    /// The lines of authors: of each branch, the last commit up to a number that the view shows.
+    Trace(Vec<(BranchNo, u64)>),
     /// Word when the log holds more than this.
     Watch(Position),
+}
+
+/// A look-up of lines.
+#[derive(Debug, Default)]
+enum Tracing {
+    #[default]
+    Not,
+    /// To be asked.
+    Due(Vec<(BranchNo, u64)>),
+    /// Asked.
+    Asked(Vec<(BranchNo, u64)>),
 }
 
 /// Stretches of this side's log that came from the peer in this very session.
@@ -84,14 +103,42 @@ impl Arrived {
     }
 }
 
+/// A frame in the making.
+#[derive(Debug, Default)]
+struct FrameDraft {
+    blocks: Vec<LogBlock>,
+    bridges: Vec<Bridge>,
+    bytes: usize,
+}
+
+impl FrameDraft {
+    /// Takes a block with its bridges, unless the frame is full.
+    fn takes(&mut self, log: &LogBlock, bridges: &[Bridge], full_at: usize) -> bool {
+        let next = log::added_bytes(self.blocks.last(), log);
+        let full = self.bytes + next > full_at
+            || self.blocks.len() == FRAME_BLOCKS_MAX
+            || self.bridges.len() + bridges.len() > FRAME_BRIDGES_MAX;
+        if full && !self.blocks.is_empty() {
+            return false;
+        }
+        self.bytes += next;
+        self.blocks.push(log.clone());
+        self.bridges.extend_from_slice(bridges);
+        true
+    }
+}
+
 impl Sender {
     /// A sender that does not know yet where to begin.
-    pub(super) fn new(head: Position) -> Self {
+    pub(super) fn new(head: Position, view: View) -> Self {
         Self {
             ready: false,
             asked: false,
             peer_holds: Coverage::new(),
             arrived: Arrived::default(),
+            view,
+            bridges: Bridges::default(),
+            tracing: Tracing::Not,
             sent: Cursor::START,
             told: Position::START,
             acked: Position::START,
@@ -115,7 +162,7 @@ impl Sender {
         self.held = cursor.position;
         self.ready = true;
         self.head = self.head.max(cursor.position);
-        let told = Events { through: cursor, head: self.head, blocks: Vec::new() };
+        let told = Events::new(cursor, self.head, Vec::new());
         (self.sent() >= self.head).then_some(told)
     }
 
@@ -191,6 +238,11 @@ impl Sender {
 
     /// The next thing to ask for, at most one at a time.
     pub(super) fn want(&mut self) -> Option<Want> {
+        if let Tracing::Due(lines) = &mut self.tracing {
+            let lines = std::mem::take(lines);
+            self.tracing = Tracing::Asked(lines.clone());
+            return Some(Want::Trace(lines));
+        }
         if self.loading || !self.ready || self.page.is_some() {
             return None;
         }
@@ -229,34 +281,82 @@ impl Sender {
     }
 
     fn next_frame(&mut self, now: Duration) -> Option<Events> {
-        let (mut blocks, mut bytes) = (Vec::new(), 0);
-        let page = self.page.as_mut()?;
-        while let Some(log) = page.pop_front() {
-            if !self.arrived.covers(&log) && !log.is_covered(&self.peer_holds) {
-                let next = log::added_bytes(blocks.last(), &log);
-                let full = bytes + next > self.flow.frame_bytes && !blocks.is_empty();
-                if full || blocks.len() == FRAME_BLOCKS_MAX {
-                    page.push_front(log);
-                    return Some(self.frame(now, &blocks));
+        let mut frame = FrameDraft::default();
+        while matches!(self.tracing, Tracing::Not)
+            && let Some(log) = self.page.as_mut()?.pop_front()
+        {
+            let through = log.cursor();
+            let held = self.arrived.covers(&log) || log.is_covered(&self.peer_holds);
+            if held || self.view.is_whole() {
+                if held {
+                    self.bridges.pass(&log, Some(&log));
+                } else if !frame.takes(&log, &[], self.flow.frame_bytes) {
+                    self.put_back(log);
+                    return Some(self.frame(now, frame));
                 }
-                self.events += log.block.len() as u64;
-                bytes += next;
-                self.sent = log.cursor();
-                blocks.push(log);
-            } else {
-                self.sent = log.cursor();
+                self.sent = through;
+                continue;
             }
+            let Some(shown) = self.view.of(&log) else {
+                self.bridges.pass(&log, None);
+                self.sent = through;
+                continue;
+            };
+            let unknown = self.unknown(&shown);
+            let bridges = if unknown.is_empty() { self.bridges_of(&shown) } else { Vec::new() };
+            if !unknown.is_empty() || !frame.takes(&shown, &bridges, self.flow.frame_bytes) {
+                self.put_back(log);
+                if !unknown.is_empty() {
+                    self.tracing = Tracing::Due(unknown);
+                }
+                return (!frame.blocks.is_empty()).then(|| self.frame(now, frame));
+            }
+            self.bridges.pass(&log, Some(&shown));
+            self.sent = through;
+        }
+        if !matches!(self.tracing, Tracing::Not) {
+            return None;
         }
         self.page = None;
         let passed_over = self.sent().0 - self.told.0;
         let more_follows = self.sent() < self.head && passed_over < CURSOR_BEHIND_MAX;
-        let tells = !blocks.is_empty() || (!more_follows && passed_over > 0);
-        tells.then(|| self.frame(now, &blocks))
+        let tells = !frame.blocks.is_empty() || (!more_follows && passed_over > 0);
+        tells.then(|| self.frame(now, frame))
+    }
+
+    /// The first block of the page is to be looked at again.
+    fn put_back(&mut self, log: LogBlock) {
+        self.page.get_or_insert_default().push_front(log);
+    }
+
+    /// Lines that have to be known before a block is sent: none if the peer holds everything.
+    fn unknown(&self, shown: &LogBlock) -> Vec<(BranchNo, u64)> {
+        match self.view.filter {
+            Some(_) => self.bridges.unknown(shown),
+            None => Vec::new(),
+        }
+    }
+
+    fn bridges_of(&self, shown: &LogBlock) -> Vec<Bridge> {
+        match self.view.filter {
+            Some(_) => self.bridges.of(shown),
+            None => Vec::new(),
+        }
+    }
+
+    /// Takes the answer to [`Want::Trace`].
+    pub(super) fn traced(&mut self, found: &[LineEnd]) {
+        let Tracing::Asked(asked) = std::mem::take(&mut self.tracing) else { return };
+        let first = self.page.as_ref().and_then(|page| page.front());
+        if let Some(shown) = first.and_then(|log| self.view.of(log)) {
+            self.bridges.learn(&shown, &asked, found);
+        }
     }
 
     /// The frame that reaches what is sent.
-    fn frame(&mut self, now: Duration, blocks: &[LogBlock]) -> Events {
-        let blocks = log::merged(blocks);
+    fn frame(&mut self, now: Duration, draft: FrameDraft) -> Events {
+        self.events += draft.blocks.iter().map(|log| log.block.len() as u64).sum::<u64>();
+        let blocks = log::merged(&draft.blocks);
         let bytes: usize = blocks.iter().map(Bytes::len).sum();
         self.bytes += bytes as u64;
         self.told = self.sent();
@@ -267,7 +367,7 @@ impl Sender {
             self.in_flight.push_back((self.sent(), bytes));
             self.in_flight_bytes += bytes;
         }
-        Events { through: self.sent, head: self.head, blocks }
+        Events { through: self.sent, head: self.head, blocks, bridges: draft.bridges }
     }
 
     /// The peer committed up to a position; whether that is news.

@@ -20,9 +20,9 @@ use crate::chain::CommitId;
 use crate::clock::UnixMillis;
 use crate::id::{Position, SpaceId};
 use crate::key;
-use crate::log::{Cursor, Page, Refusal};
+use crate::log::{Cursor, Page, Refusal, View};
 pub use config::{Config, Direction, Now, Role, Until};
-pub use exchange::{Effect, Input, Progress, Recollection};
+pub use exchange::{Effect, HeldPart, Input, Progress, Recollection};
 use streams::{Stopping, Streams};
 
 /// One conversation about one space with one peer.
@@ -84,8 +84,8 @@ impl Session {
         if let Err(error) = self.step(now, input) {
             if matches!(error, SessionError::Refused(Refusal::Missing { .. })) {
                 // The cursor led to a place before which something was missed.
-                let (blocks, cursor) = (Vec::new(), Cursor::START);
-                self.effects.push_back(Effect::Commit { blocks, cursor });
+                let (blocks, bridges) = (Vec::new(), Vec::new());
+                self.effects.push_back(Effect::Commit { blocks, bridges, cursor: Cursor::START });
             }
             self.effects.extend(error.goodbye().map(Effect::Send));
             self.end(Err(error));
@@ -157,6 +157,11 @@ impl Session {
             Input::Covered(held) => self.covered(held),
             Input::Frontier(commits) => self.send(Frame::Holds(Holds { commits: cut(commits) })),
             Input::Loaded(page) => self.loaded(page),
+            Input::Traced(lineages) => {
+                if let Some(sender) = self.sender() {
+                    sender.traced(&lineages);
+                }
+            }
             Input::LogMoved(head) => {
                 if let Some(sender) = self.sender() {
                     sender.log_moved(head);
@@ -228,6 +233,9 @@ impl Session {
     fn recalled(&mut self, now: Now, known: Recollection) -> Result<(), SessionError> {
         let Phase::Recalling { peer, early } = &mut self.phase else { return Ok(()) };
         let (peer, early) = (peer.clone(), early.take());
+        if self.config.role == Role::Acceptor {
+            self.config.filter = known.part.as_ref().map(|part| part.filter.clone());
+        }
         let own = self.hello(peer.space.clone());
         let resume = match known.cursor {
             Some(cursor) if cursor.position > Position::START => Resume::After(cursor),
@@ -262,9 +270,16 @@ impl Session {
         }
         let from = known.cursor.unwrap_or(Cursor::START);
         let receives = self.config.direction.receives() && peer.sends;
-        let receiver = receives.then(|| Receiver::new(peer.space.clone(), from, start.head));
+        let is_partial = self.config.filter.is_some();
+        let receiver =
+            receives.then(|| Receiver::new(peer.space.clone(), is_partial, from, start.head));
+        let view = View {
+            filter: peer.filter.clone(),
+            reader: Some(peer.replica),
+            writers: known.part.as_ref().map(|part| part.writers.clone()),
+        };
         let sender =
-            (self.config.direction.sends() && peer.receives).then(|| Sender::new(known.head));
+            (self.config.direction.sends() && peer.receives).then(|| Sender::new(known.head, view));
         let (peer_cursor, ask) = match start.resume {
             Resume::After(cursor) => (cursor, Effect::Check(cursor)),
             Resume::Frontier(commits) => (Cursor::START, Effect::Cover(commits)),
@@ -450,7 +465,7 @@ impl Session {
         self.send_events(now);
         let Phase::Streaming(streams) = &mut self.phase else { return };
         let commit = streams.receiver.as_mut().and_then(Receiver::next_commit);
-        self.effects.extend(commit.map(|(blocks, cursor)| Effect::Commit { blocks, cursor }));
+        self.effects.extend(commit);
         let caught_up = streams.is_caught_up();
         self.caught_up |= caught_up;
         if caught_up && streams.has_told() && self.config.until == Until::CaughtUp {
@@ -458,16 +473,21 @@ impl Session {
         }
         let Some(stopping) = streams.stopping else {
             let want = streams.sender.as_mut().and_then(Sender::want);
-            self.effects.extend(want.map(|want| match want {
-                Want::Load(after) => Effect::Load(after),
-                Want::Watch(past) => Effect::Watch(past),
+            let filter = self.peer.as_ref().and_then(|peer| peer.filter.clone());
+            let reader = self.peer.as_ref().map(|peer| peer.replica);
+            self.effects.extend(want.and_then(|want| match want {
+                Want::Load(after) => Some(Effect::Load(after)),
+                Want::Trace(lines) => filter.zip(reader).map(|(filter, reader)| Effect::Trace {
+                    filter,
+                    reader,
+                    lines,
+                }),
+                Want::Watch(past) => Some(Effect::Watch(past)),
             }));
             return;
         };
         if let Some(receiver) = &mut streams.receiver {
-            if let Some((blocks, cursor)) = receiver.last_commit() {
-                self.effects.push_back(Effect::Commit { blocks, cursor });
-            }
+            self.effects.extend(receiver.last_commit());
             if !receiver.is_settled() {
                 return;
             }
@@ -496,10 +516,11 @@ impl Session {
     }
 
     fn hello(&self, space: SpaceId) -> Greeting {
-        let Config { key, nonce, wall, direction, fingerprint, .. } = &self.config;
+        let Config { key, nonce, wall, direction, fingerprint, filter, .. } = &self.config;
         let (sends, receives) = (direction.sends(), direction.receives());
         let hello = Hello::new(key.id(), space, *nonce, *wall);
-        Hello { sends, receives, fingerprint: *fingerprint, ..hello }.into()
+        let (fingerprint, filter) = (*fingerprint, filter.clone());
+        Hello { sends, receives, fingerprint, filter, ..hello }.into()
     }
 
     /// The text that this side signs (`ours`), or that the peer has signed.

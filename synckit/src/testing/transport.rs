@@ -341,5 +341,5 @@ fn numbered(number: u64) -> Frame {
 fn events(number: u64, blocks: Vec<Bytes>) -> Frame {
     let digest = Digest::from_bytes([number.to_le_bytes()[0]; Digest::LEN]);
     let through = Cursor { position: Position(number), digest };
-    Frame::Events(Events { through, head: Position(number), blocks })
+    Frame::Events(Events::new(through, Position(number), blocks))
 }

@@ -7,10 +7,11 @@ use std::path::Path;
 use bytes::Bytes;
 use prost_reflect::prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions, Value as Reflected};
-use synckit::id::Position;
+use synckit::filter::Filter;
+use synckit::id::{Name, Position};
 use synckit::log::{Cursor, Digest};
 use synckit::sync::Frame;
-use synckit::sync::frame::{Events, GoodbyeCode, Greeting, Holds, Resume, Start};
+use synckit::sync::frame::{Events, GoodbyeCode, Greeting, Hello, Holds, Resume, Start};
 use synckit::testing::transport::every_kind;
 
 use crate::assert_golden;
@@ -99,7 +100,7 @@ fn reference() -> DescriptorPool {
 /// The smallest and the largest frame of every kind, as far as they fit on a line, and some between.
 fn golden() -> Vec<Frame> {
     let blocks = vec![Bytes::from_static(b"block"), Bytes::from_static(b"another")];
-    let mut frames: Vec<_> = every_kind().into_iter().map(with_a_short_frontier).collect();
+    let mut frames: Vec<_> = every_kind().into_iter().map(with_short_lists).collect();
     frames.retain(|frame| frame.encode().unwrap().len() <= GOLDEN_BYTES_MAX);
     let through = Cursor { position: Position(1), digest: Digest::START };
     frames.push(Frame::Events(Events::new(through, Position(1_000), blocks)));
@@ -107,10 +108,20 @@ fn golden() -> Vec<Frame> {
     frames
 }
 
-fn with_a_short_frontier(mut frame: Frame) -> Frame {
+fn with_short_lists(mut frame: Frame) -> Frame {
     match &mut frame {
         Frame::Start(Start { resume: Resume::Frontier(commits), .. })
         | Frame::Holds(Holds { commits, .. }) => commits.truncate(2),
+        Frame::Events(Events { blocks, bridges, .. }) if !bridges.is_empty() => {
+            blocks.truncate(2);
+            bridges.truncate(1);
+        }
+        Frame::Hello(greeting) if greeting.filter.is_some() => {
+            let mut hello = Hello::clone(greeting);
+            let photos = Filter::new().keys(Name::new("photo").unwrap(), b"store-7/");
+            hello.filter = Some(photos.kind(Name::new("note").unwrap()));
+            *greeting = hello.into();
+        }
         _ => {}
     }
     frame

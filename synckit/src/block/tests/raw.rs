@@ -279,7 +279,8 @@ impl Raw {
         rows(&mut out, &self.runs, |out, (author, first_seq)| {
             out.raw(replica(*author).as_bytes());
             out.varint(*first_seq);
-            out.raw(&[0; Chain::LEN + size_of::<u64>() + SIGNATURE_LEN]);
+            out.raw(&[0; Chain::LEN + size_of::<u64>()]);
+            out.bytes(&[7; SIGNATURE_LEN]);
         });
         rows(&mut out, &self.anchors, |out, (author, seq)| {
             out.raw(replica(*author).as_bytes());

@@ -197,7 +197,7 @@ fn tightly_packed(commits: &[Written]) -> Block {
     body.varint(first.dot.seq);
     body.raw(commits[0].before.chain.as_bytes());
     body.raw(&1_u64.to_le_bytes());
-    body.raw(&[0; SIGNATURE_LEN]);
+    body.varint(0);
     body.varint(0);
     body.varint(2);
     body.bytes(first.aggregate.kind.as_str().as_bytes());

@@ -7,9 +7,12 @@ use super::table::{Column, FrameMessage, MessageFields, message, write_nested};
 use super::{GoodbyeCode, Holds, Resume};
 use crate::chain::{Chain, CommitId};
 use crate::clock::UnixMillis;
-use crate::id::{Position, ReplicaId, SpaceId};
-use crate::log::{Cursor, Digest};
-use crate::sync::limits::{FRAME_BLOCKS_MAX, FRONTIER_COMMITS_MAX, GOODBYE_BYTES_MAX};
+use crate::filter::{FILTER_PARTS_MAX, Filter};
+use crate::id::{Name, Position, ReplicaId, SpaceId};
+use crate::log::{Bridge, Cursor, Digest};
+use crate::sync::limits::{
+    FRAME_BLOCKS_MAX, FRAME_BRIDGES_MAX, FRONTIER_COMMITS_MAX, GOODBYE_BYTES_MAX,
+};
 use crate::wire::{Field, WireType, Writer};
 
 macro_rules! scalars {
@@ -250,6 +253,103 @@ impl Column for Vec<CommitId> {
             CommitId { author, seq: u64::MAX, chain }
         });
         [Self::new(), commits.collect()]
+    }
+}
+
+message! {
+    /// A hidden commit, and the one before it on its chain that is not hidden.
+    #[derive(Debug)]
+    struct BridgeFields {
+        1 author: ReplicaId,
+        2 seq: u64,
+        3 chain: Chain,
+        4 after_seq: u64,
+        5 after_chain: Chain,
+    }
+}
+
+/// Bridges over hidden commits.
+impl Column for Vec<Bridge> {
+    fn write(&self, number: u32, out: &mut Writer) {
+        for Bridge { hidden, after: (after_seq, after_chain) } in self.iter().copied() {
+            let CommitId { author, seq, chain } = hidden;
+            BridgeFields { author, seq, chain, after_seq, after_chain }.write(number, out);
+        }
+    }
+
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
+        let entries = input.entries(number, "bridges", FRAME_BRIDGES_MAX)?;
+        let bridges = entries.iter().map(|entry| {
+            let BridgeFields { author, seq, chain, after_seq, after_chain } =
+                BridgeFields::read_fields(entry).map_err(FrameError::into_reason)?;
+            let hidden = CommitId { author, seq, chain };
+            let bridge = Bridge { hidden, after: (after_seq, after_chain) };
+            if after_seq < seq { Ok(bridge) } else { Err(Unsound::SeqZero) }
+        });
+        bridges.collect()
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    fn extremes() -> [Self; 2] {
+        let (author, chain) = (ReplicaId::from_bytes([255; 32]), Chain::from_bytes([255; 32]));
+        let hidden = CommitId { author, seq: u64::MAX, chain };
+        let bridge = Bridge { hidden, after: (u64::MAX - 1, chain) };
+        [Self::new(), vec![bridge; FRAME_BRIDGES_MAX]]
+    }
+}
+
+message! {
+    /// A part of a filter.
+    #[derive(Debug)]
+    struct FilterFields {
+        1 kind: String,
+        2 prefix: Vec<u8>,
+    }
+}
+
+/// A part after the other; none for no filter.
+impl Column for Option<Filter> {
+    fn write(&self, number: u32, out: &mut Writer) {
+        for part in self.iter().flat_map(Filter::parts) {
+            let kind = part.kind.as_str().to_owned();
+            FilterFields { kind, prefix: part.prefix.clone() }.write(number, out);
+        }
+    }
+
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
+        let entries = input.entries(number, "parts of a filter", FILTER_PARTS_MAX)?;
+        let mut filter = Filter::new();
+        for entry in &entries {
+            let FilterFields { kind, prefix } =
+                FilterFields::read_fields(entry).map_err(FrameError::into_reason)?;
+            filter = filter.keys(Name::new(&kind)?, &prefix);
+        }
+        Ok((!filter.is_empty()).then_some(filter))
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    fn extremes() -> [Self; 2] {
+        let part = |filter: Filter, number: usize| {
+            let name = format!("{number:0>128}");
+            Name::new(&name).map_or(filter.clone(), |kind| filter.keys(kind, &[255; 512]))
+        };
+        [None, Some((0..FILTER_PARTS_MAX).fold(Filter::new(), part))]
+    }
+}
+
+impl Column for Vec<u8> {
+    fn write(&self, number: u32, out: &mut Writer) {
+        out.tag(number, WireType::Len);
+        out.bytes(self);
+    }
+
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
+        Ok(input.bytes(number)?.unwrap_or_default().to_vec())
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    fn extremes() -> [Self; 2] {
+        [Self::new(), vec![255; 512]]
     }
 }
 

@@ -207,7 +207,7 @@ fn greeting(name: u8) -> Greeting {
 }
 
 fn events(blocks: Vec<Bytes>) -> Frame {
-    Frame::Events(Events { through: place(1, [3; 32]), head: Position(2), blocks })
+    Frame::Events(Events::new(place(1, [3; 32]), Position(2), blocks))
 }
 
 fn place(position: u64, digest: [u8; 32]) -> Cursor {
@@ -237,7 +237,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
     let events = (any::<u64>(), id(), any::<u64>(), vec(block, 0..20));
     let events = events.prop_map(|(through, digest, head, blocks)| {
         let through = place(through, digest);
-        Frame::Events(Events { through, head: Position(head), blocks })
+        Frame::Events(Events::new(through, Position(head), blocks))
     });
     let goodbye = any::<String>().prop_map(|text| Frame::goodbye(GoodbyeCode::Refused, &text));
     prop_oneof![extreme, start, holds, events, goodbye]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::UnixMillis;
+use crate::filter::Filter;
 use crate::id::SpaceId;
 use crate::key::ReplicaKey;
 
@@ -83,14 +84,17 @@ pub struct Config {
     pub has_door: bool,
     /// The fingerprint of this side's schemas, if it has any.
     pub fingerprint: Option<[u8; 32]>,
+    /// The part of the space that this side's store holds; `None` for all of it. The side that was
+    /// connected to finds it with what is known of the peer.
+    pub filter: Option<Filter>,
 }
 
 impl Config {
     /// A session that sends and receives until both sides are caught up.
     pub const fn new(role: Role, key: ReplicaKey, wall: UnixMillis, nonce: [u8; 32]) -> Self {
         let (until, direction) = (Until::CaughtUp, Direction::Both);
-        let (has_door, fingerprint) = (false, None);
-        Self { role, key, wall, nonce, until, direction, has_door, fingerprint }
+        let (has_door, fingerprint, filter) = (false, None, None);
+        Self { role, key, wall, nonce, until, direction, has_door, fingerprint, filter }
     }
 }
 

@@ -1,11 +1,15 @@
 //! Inputs and effects of a session.
 
+use std::collections::BTreeSet;
+
 use super::config::Direction;
 use crate::block::Block;
-use crate::branch::Coverage;
+use crate::branch::{BranchNo, Coverage};
 use crate::chain::CommitId;
+use crate::filter::Filter;
 use crate::id::{Position, ReplicaId, SpaceId};
-use crate::log::{Cursor, Page, Refusal};
+use crate::log::{Bridge, Cursor, Page, Refusal};
+use crate::sync::bridges::LineEnd;
 use crate::sync::frame::Frame;
 use crate::sync::violation::{Denial, SessionError};
 
@@ -30,6 +34,8 @@ pub enum Input {
     Frontier(Vec<CommitId>),
     /// The answer to [`Effect::Load`].
     Loaded(Page),
+    /// The answer to [`Effect::Trace`], in its order.
+    Traced(Vec<LineEnd>),
     /// The log holds this many events: the answer to [`Effect::Watch`].
     LogMoved(Position),
     /// [`Effect::Commit`] is durable; what was new stands in the log between these places.
@@ -85,6 +91,17 @@ pub enum Effect {
     /// Read the log after a position, and answer with [`Input::Loaded`]. Begin once the frames before
     /// it are on their way: a peer that does not read then costs no more than a page.
     Load(Position),
+    /// Answer with [`Input::Traced`], for each branch and number, which commit up to there is the last
+    /// one of which an event is about an aggregate that the filter names, or that was written under the
+    /// reader's key: [`LineEnd::Single`] where the author has one branch.
+    Trace {
+        /// The filter of the peer.
+        filter: Filter,
+        /// The peer.
+        reader: ReplicaId,
+        /// Branches of this store's log, and numbers of events on them or before them.
+        lines: Vec<(BranchNo, u64)>,
+    },
     /// Wait until the log holds more than this many events, and answer with [`Input::LogMoved`].
     Watch(Position),
     /// Commit blocks from the peer together with the cursor, and answer with [`Input::Committed`]
@@ -92,6 +109,8 @@ pub enum Effect {
     Commit {
         /// Blocks in the order in which they came. May be empty.
         blocks: Vec<Block>,
+        /// Bridges over what this side's filter hides.
+        bridges: Vec<Bridge>,
         /// The place in the peer's log that is then reached.
         cursor: Cursor,
     },
@@ -110,6 +129,19 @@ pub struct Recollection {
     pub frontier: Vec<CommitId>,
     /// The number of events in the log.
     pub head: Position,
+    /// The part of the space that the store holds; `None` for all of it.
+    pub part: Option<HeldPart>,
+}
+
+/// A part of a space, as a store holds it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "a session needs all of it")]
+pub struct HeldPart {
+    /// The aggregates that are held.
+    pub filter: Filter,
+    /// The keys that the store has written under. It sends nothing else: it cannot vouch for what others
+    /// wrote.
+    pub writers: BTreeSet<ReplicaId>,
 }
 
 /// Progress of a session.

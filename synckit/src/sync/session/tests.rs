@@ -1,6 +1,7 @@
 //! The session, told as stories of two peers, and as a simulated world of many.
 
 mod ending;
+mod filters;
 mod flow;
 mod handshake;
 pub(crate) mod ledger;

@@ -10,14 +10,15 @@ use crate::chain::{Chain, CommitId};
 use crate::clock::{HybridClock, UnixMillis};
 use crate::envelope::{Context, Envelope, Metadata, Seen};
 use crate::event::EventRef;
+use crate::filter::Filter;
 use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{
-    Admission, Admitted, Answers, Append, Cap, Cursor, Decision, LogBlock, LogRun, Page, Question,
-    READ_BYTES_MAX, Refusal, Source,
+    Admission, Admitted, Answers, Append, Bridge, Cap, Cursor, Decision, LogBlock, LogRun, Page,
+    Question, READ_BYTES_MAX, Refusal, Source, View,
 };
 use crate::ruling::{Closing, Control, Rulings};
-use crate::sync::Recollection;
+use crate::sync::{HeldPart, LineEnd, Recollection};
 
 /// A mistake that a store could make.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,6 +54,10 @@ pub(super) struct Ledger {
     /// The peer that each block came from, by its position. No correct store needs to know.
     pub(super) sources: BTreeMap<u64, ReplicaId>,
     pub(super) mistake: Option<Mistake>,
+    /// The part of the space that it holds.
+    pub(super) filter: Option<Filter>,
+    /// The keys that it has had.
+    had: BTreeSet<ReplicaId>,
     /// The branch of each commit held.
     commits: BTreeMap<CommitId, BranchNo>,
     clock: HybridClock,
@@ -75,6 +80,8 @@ impl Ledger {
             page_blocks_max: usize::MAX,
             sources: BTreeMap::new(),
             mistake: None,
+            filter: None,
+            had: BTreeSet::new(),
             commits: BTreeMap::new(),
             clock: HybridClock::default(),
         }
@@ -83,6 +90,7 @@ impl Ledger {
     /// Writes on under another key.
     pub(super) fn take_new_key(&mut self) {
         self.keys += 1;
+        self.had.insert(self.key.id());
         let seed = blake3::hash(format!("{} {} {}", self.name, self.keys, self.nonce).as_bytes());
         self.key = ReplicaKey::from_seed(seed.as_bytes());
     }
@@ -138,6 +146,27 @@ impl Ledger {
         Context::of(heads.map(|on| Seen { on, seq: on.seq }))
     }
 
+    /// The context of an author that has seen all events of an aggregate that are held.
+    pub(super) fn seen_of(&self, aggregate: &AggregateId) -> Context {
+        let own = self.own_head();
+        let mut last = BTreeMap::new();
+        for log in &self.blocks {
+            for entry in log.block.entries().filter(|entry| entry.aggregate() == aggregate) {
+                last.insert(log.runs[entry.run()].branch, entry.dot().seq);
+            }
+        }
+        let seen = last.into_iter().filter_map(|(no, seq)| {
+            let on = self.branches.get(no)?.head;
+            (on != own).then_some(Seen { on, seq })
+        });
+        Context::of(seen)
+    }
+
+    /// The keys that it has had, and the one that it has.
+    pub(super) fn own_keys(&self) -> BTreeSet<ReplicaId> {
+        self.had.iter().copied().chain([self.replica()]).collect()
+    }
+
     /// Commits events of this replica whose author had seen `context`.
     pub(super) fn write(
         &mut self,
@@ -145,9 +174,19 @@ impl Ledger {
         context: &Context,
         payloads: &[Bytes],
     ) -> CommitId {
-        let block = self.pack(wall, context, payloads);
+        let events = payloads.iter().map(|payload| (note(), context.clone(), payload.clone()));
+        self.write_events(wall, events.collect())
+    }
+
+    /// Commits events about aggregates, of which their author had seen so much.
+    pub(super) fn write_events(
+        &mut self,
+        wall: UnixMillis,
+        events: Vec<(AggregateId, Context, Bytes)>,
+    ) -> CommitId {
+        let block = self.pack(wall, events);
         let commit = block.ends()[0];
-        self.append(&[block], Source::Local).unwrap();
+        self.append(&[block], &[], Source::Local).unwrap();
         commit
     }
 
@@ -159,24 +198,25 @@ impl Ledger {
         }
     }
 
-    fn pack(&mut self, wall: UnixMillis, context: &Context, payloads: &[Bytes]) -> Block {
+    fn pack(&mut self, wall: UnixMillis, events: Vec<(AggregateId, Context, Bytes)>) -> Block {
         let before = self.own_head();
+        let count = events.len() as u64;
         let commit: Vec<_> = (1..)
-            .zip(payloads)
-            .map(|(nth, payload)| Envelope {
+            .zip(events)
+            .map(|(nth, (aggregate, context, payload))| Envelope {
                 dot: Dot { replica: self.replica(), seq: before.seq + nth },
-                aggregate: note(),
+                aggregate,
                 event: EventRef {
                     name: Name::new("note.written").unwrap(),
                     version: 1,
                     min_reader: 1,
                 },
                 hlc: self.clock.tick(wall),
-                context: context.clone(),
-                last: nth == payloads.len() as u64,
+                context,
+                last: nth == count,
                 metadata: Metadata::new(),
                 extensions: Bytes::new(),
-                payload: payload.clone(),
+                payload,
             })
             .collect();
         let mut packer = BlockPacker::new(self.space.clone());
@@ -191,8 +231,19 @@ impl Ledger {
         peer: ReplicaId,
         cursor: Cursor,
     ) -> Result<(Position, Position), Refusal> {
+        self.commit_part(blocks, &[], peer, cursor)
+    }
+
+    /// Commits what a peer sent of a part of its log.
+    pub(super) fn commit_part(
+        &mut self,
+        blocks: &[Block],
+        bridges: &[Bridge],
+        peer: ReplicaId,
+        cursor: Cursor,
+    ) -> Result<(Position, Position), Refusal> {
         let start = self.head();
-        self.append(blocks, Source::Peer)?;
+        self.append(blocks, bridges, Source::Peer)?;
         self.cursors.insert(peer, cursor);
         let fresh = self.blocks.iter().filter(|log| log.start >= start);
         self.sources.extend(fresh.map(|log| (log.start.0, peer)));
@@ -202,7 +253,7 @@ impl Ledger {
     /// The author of whom blocks would begin one branch too many.
     pub(super) fn crowded(&self, blocks: &[Block], most: usize) -> Option<ReplicaId> {
         let crowded = |closed| {
-            let admitted = self.admit(blocks, Source::Peer, Some(&Cap { most, closed }));
+            let admitted = self.admit(blocks, &[], Source::Peer, Some(&Cap { most, closed }));
             match admitted.err()? {
                 Refusal::Crowded { author } => Some(author),
                 _ => None,
@@ -231,6 +282,7 @@ impl Ledger {
     fn admit(
         &self,
         blocks: &[Block],
+        bridges: &[Bridge],
         source: Source,
         cap: Option<&Cap>,
     ) -> Result<Admitted, Refusal> {
@@ -243,6 +295,7 @@ impl Ledger {
             own: self.replica(),
             append: &append,
             cap,
+            bridges: self.filter.as_ref().map(|_| bridges),
         };
         let mut answers = Answers::default();
         loop {
@@ -253,8 +306,13 @@ impl Ledger {
         }
     }
 
-    fn append(&mut self, blocks: &[Block], source: Source) -> Result<(), Refusal> {
-        let admitted = self.admit(blocks, source, None)?;
+    fn append(
+        &mut self,
+        blocks: &[Block],
+        bridges: &[Bridge],
+        source: Source,
+    ) -> Result<(), Refusal> {
+        let admitted = self.admit(blocks, bridges, source, None)?;
         for log in admitted.blocks {
             log.extend(&mut self.branches).unwrap();
             self.push(log);
@@ -270,13 +328,13 @@ impl Ledger {
 
     /// Commits what a peer has sent, and no cursor.
     pub(super) fn commit_first(&mut self, blocks: &[Block]) -> Result<(), Refusal> {
-        self.append(blocks, Source::Peer)
+        self.append(blocks, &[], Source::Peer)
     }
 
     /// Commits what this replica wrote; what of it was new.
     pub(super) fn commit_own(&mut self, blocks: &[Block]) -> Result<Vec<LogBlock>, Refusal> {
         let first = self.blocks.len();
-        self.append(blocks, Source::Local)?;
+        self.append(blocks, &[], Source::Local)?;
         Ok(self.blocks[first..].to_vec())
     }
 
@@ -348,7 +406,8 @@ impl Ledger {
     pub(super) fn recall(&self, peer: &ReplicaId) -> Recollection {
         let cursor = self.cursor(peer);
         let frontier = if cursor.is_some() { Vec::new() } else { self.frontier() };
-        Recollection { cursor, frontier, head: self.head() }
+        let part = self.filter.clone().map(|filter| HeldPart { filter, writers: self.own_keys() });
+        Recollection { cursor, frontier, head: self.head(), part }
     }
 
     /// The heads of all branches, and the commits 1, 2, 4 … before each.
@@ -385,6 +444,25 @@ impl Ledger {
             }
         }
         coverage
+    }
+
+    /// The last commit that a view shows of each branch up to a number.
+    pub(super) fn lineages(&self, view: &View, lines: &[(BranchNo, u64)]) -> Vec<LineEnd> {
+        let shown: Vec<_> = self.blocks.iter().flat_map(|log| view.commits(log)).collect();
+        let lineage = |(no, seq): &(BranchNo, u64)| {
+            let Some(branch) = self.branches.get(*no) else { return LineEnd::Unknown };
+            if self.branches.of(&branch.head.author).len() == 1 {
+                return LineEnd::Single;
+            }
+            let mut path = Coverage::new();
+            path.add(&self.branches, *no, *seq);
+            let before = shown.iter().filter(|(place, id)| path.covers(place.branch, id.seq));
+            let last = before.map(|(_, id)| id).max_by_key(|id| id.seq);
+            last.map_or(LineEnd::After(0, Chain::from_bytes([0; 32])), |last| {
+                LineEnd::After(last.seq, last.chain)
+            })
+        };
+        lines.iter().map(lineage).collect()
     }
 
     /// The branch of a commit; with a mistake, of any that has its author and number.

@@ -12,7 +12,7 @@ use crate::chain::CommitId;
 use crate::clock::UnixMillis;
 use crate::envelope::Context;
 use crate::id::Position;
-use crate::log::{Cursor, Digest};
+use crate::log::{Cursor, Digest, View};
 use crate::sync::frame::{Ack, Events, Frame, FrameKind, GoodbyeCode, Resume};
 use crate::sync::{
     Config, Direction, Effect, Input, Now, Role, Session, SessionError, Until, Violation,
@@ -80,9 +80,13 @@ impl Seat {
                 self.loads.push(after);
                 Input::Loaded(self.ledger.read_after(after))
             }
-            Effect::Commit { blocks, cursor } => {
+            Effect::Trace { filter, reader, lines } => {
+                let view = View { filter: Some(filter), reader: Some(reader), writers: None };
+                Input::Traced(self.ledger.lineages(&view, &lines))
+            }
+            Effect::Commit { blocks, bridges, cursor } => {
                 let peer = self.session.peer().unwrap().replica;
-                match self.ledger.commit(&blocks, peer, cursor) {
+                match self.ledger.commit_part(&blocks, &bridges, peer, cursor) {
                     Ok((start, end)) => Input::Committed { start, end, ruled: false },
                     Err(refusal) => Input::Refused(refusal),
                 }
@@ -127,7 +131,7 @@ impl Seat {
     pub(super) fn whole_log(&self) -> Events {
         let page = self.ledger.read_after(Position::START);
         let blocks = page.blocks.iter().map(|log| log.block.bytes().clone()).collect();
-        Events { through: self.ledger.end(), head: page.head, blocks }
+        Events::new(self.ledger.end(), page.head, blocks)
     }
 
     /// The session is over, and nothing that happens makes it do anything.
@@ -274,11 +278,11 @@ pub(super) fn with_notes(name: &str, count: usize) -> Ledger {
 pub(super) fn part(of: &Seat, commits: Range<usize>) -> Frame {
     let through = of.ledger.blocks[commits.end - 1].cursor();
     let blocks = of.ledger.blocks[commits].iter().map(|log| log.block.bytes().clone()).collect();
-    Frame::Events(Events { through, head: of.ledger.head(), blocks })
+    Frame::Events(Events::new(through, of.ledger.head(), blocks))
 }
 
 pub(super) fn empty(through: u64, head: u64) -> Frame {
-    Frame::Events(Events { through: cursor(through), head: Position(head), blocks: Vec::new() })
+    Frame::Events(Events::new(cursor(through), Position(head), Vec::new()))
 }
 
 /// A place of no log that anybody has.
@@ -309,6 +313,7 @@ fn config(ledger: &Ledger, role: Role) -> Config {
         direction: Direction::Both,
         has_door: false,
         fingerprint: None,
+        filter: ledger.filter.clone(),
     }
 }
 
@@ -321,7 +326,7 @@ fn tell(effect: &Effect) -> String {
         },
         Effect::Send(Frame::Rewind(_)) => "says that it does not know the cursor".into(),
         Effect::Send(Frame::Holds(holds)) => format!("says that it holds {}", holds.commits.len()),
-        Effect::Send(Frame::Events(Events { through, head, blocks })) => {
+        Effect::Send(Frame::Events(Events { through, head, blocks, .. })) => {
             let count = |bytes: &Bytes| Block::parse(bytes.clone()).unwrap().len();
             let events: usize = blocks.iter().map(count).sum();
             format!("sends {events} events through {} of {head}", through.position)
@@ -335,7 +340,8 @@ fn tell(effect: &Effect) -> String {
         Effect::Frontier => "asks what it holds".into(),
         Effect::Load(after) => format!("loads after {after}"),
         Effect::Watch(past) => format!("watches past {past}"),
-        Effect::Commit { blocks, cursor } => {
+        Effect::Trace { lines, .. } => format!("follows {} lines", lines.len()),
+        Effect::Commit { blocks, cursor, .. } => {
             let events: usize = blocks.iter().map(Block::len).sum();
             format!("commits {events} events with cursor {}", cursor.position)
         }

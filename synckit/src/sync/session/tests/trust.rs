@@ -172,7 +172,7 @@ fn events_of_another_space_are_refused() {
 }
 
 fn events(through: u64, blocks: Vec<Bytes>) -> Frame {
-    Frame::Events(Events { through: cursor(through), head: Position(through), blocks })
+    Frame::Events(Events::new(cursor(through), Position(through), blocks))
 }
 
 fn events_of(frame: &Frame) -> &Events {

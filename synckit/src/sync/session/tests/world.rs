@@ -15,7 +15,7 @@ mod happening;
 mod lie;
 mod notebook;
 mod plan;
-mod rng;
+pub(super) mod rng;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -440,6 +440,7 @@ impl World {
             direction,
             has_door: side == 1 && self.rng.per_mille(500),
             fingerprint: None,
+            filter: None,
         };
         End {
             node,

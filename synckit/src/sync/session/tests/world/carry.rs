@@ -6,6 +6,7 @@ use super::happening::{Happening, Persist};
 use super::{Bug, Place, World};
 use crate::chain::CommitId;
 use crate::id::{Position, ReplicaId};
+use crate::log::View;
 use crate::log::{Cursor, Page};
 use crate::sync::frame::{Events, Frame};
 use crate::sync::{Denial, Direction, Effect, Input, Recollection, SessionError};
@@ -56,7 +57,12 @@ impl World {
                     self.end(place).watching = Some(past);
                     self.wake(place);
                 }
-                Effect::Commit { blocks, cursor } => {
+                Effect::Trace { filter, reader, lines } => {
+                    let view = View { filter: Some(filter), reader: Some(reader), writers: None };
+                    let lineages = self.ledger_of(place).lineages(&view, &lines);
+                    self.answer(place, Input::Traced(lineages));
+                }
+                Effect::Commit { blocks, cursor, .. } => {
                     let node = self.end(place).node;
                     let incarnation = self.nodes[node].incarnation;
                     let peer = self.peer_of(place);

@@ -15,8 +15,8 @@ use crate::chain::CommitId;
 use crate::envelope::Metadata;
 use crate::id::{AggregateId, Dot, Position};
 use crate::replica_core::{
-    Census, Effect, EncodedEdit, Input, LogHead, Reading, ReplicaCore, Settlement, Stored, Ticket,
-    Turn, Unsaved,
+    Census, CoreParts, Effect, EncodedEdit, Input, LogHead, Reading, ReplicaCore, Settlement,
+    Stored, Ticket, Turn, Unsaved,
 };
 use crate::ruling::Rulings;
 use crate::sync::session::tests::ledger::{Ledger, Mistake};
@@ -61,7 +61,12 @@ impl Desk {
             Stored { position, forks, ruled, rulings, census: Census::default() }
         });
         Self {
-            core: ReplicaCore::new(space, key, ledger.nonce, registry, stored),
+            core: ReplicaCore::new(
+                space,
+                key,
+                ledger.nonce,
+                CoreParts { registry, filter: None, stored },
+            ),
             began: now,
             tickets: 0,
             turns: BTreeMap::new(),

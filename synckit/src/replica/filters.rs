@@ -1,0 +1,65 @@
+//! Replicas that hold a part of a space.
+
+use super::{Replica, pending};
+use crate::aggregate::{Aggregate, Id};
+use crate::error::{Error, ErrorKind};
+use crate::filter::{FILTER_PARTS_MAX, Filter};
+use crate::id::{AggregateId, SpaceId};
+use crate::registry::Registry;
+use crate::store::EventStore;
+
+impl Replica {
+    /// The aggregate with an id, if it is among those that the replica holds.
+    pub(super) fn held_id<A: Aggregate>(&self, id: &Id<A>) -> Result<AggregateId, Error> {
+        let aggregate = self.aggregate_id(id)?;
+        match &self.filter {
+            Some(filter) if !filter.names(&aggregate) => {
+                let kind = ErrorKind::OutsideFilter { filter: Filter::clone(filter) };
+                Err(Error::new(format!("use {aggregate}"), kind))
+            }
+            _ => Ok(aggregate),
+        }
+    }
+}
+
+/// Has a store hold what a filter names of a space. If it holds less, it forgets that, or is left alone.
+pub(super) async fn hold(
+    store: &EventStore,
+    space: &SpaceId,
+    filter: Option<&Filter>,
+    refetch: bool,
+) -> Result<(), Error> {
+    let refused = |kind| Error::new(format!("open a replica of space `{space}`"), kind);
+    if let Some(filter) = filter
+        && !(1..=FILTER_PARTS_MAX).contains(&filter.parts().len())
+    {
+        return Err(refused(ErrorKind::FilterParts { found: filter.parts().len() }));
+    }
+    let held = store.filter(space).await?;
+    if held.as_ref() == filter {
+        return Ok(());
+    }
+    if let Some(held) = held
+        && !filter.is_some_and(|filter| held.contains(filter))
+    {
+        if !refetch {
+            return Err(refused(ErrorKind::FilterWider { held }));
+        }
+        let events = pending::unsynced(store, space).await?;
+        if events > 0 {
+            return Err(refused(ErrorKind::Unsynced { events, held }));
+        }
+        store.forget_space(space).await?;
+    }
+    match filter {
+        Some(filter) => Ok(store.narrow(space, filter.clone()).await?),
+        None => Ok(()),
+    }
+}
+
+/// The fingerprint of the states that types and a filter make of a log.
+pub(super) fn fingerprint(registry: &Registry, filter: Option<&Filter>) -> [u8; 32] {
+    let of_types = registry.fingerprint();
+    let Some(filter) = filter else { return of_types };
+    *blake3::keyed_hash(&of_types, &filter.write()).as_bytes()
+}

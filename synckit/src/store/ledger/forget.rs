@@ -1,0 +1,55 @@
+//! Forgetting a space, so that it is fetched from the beginning.
+
+use super::{Changes, Ledger, NewKey};
+use crate::id::SpaceId;
+use crate::store::StoreError;
+use crate::store::encoding::{SpaceRow, space_key};
+use crate::store::rows::{Change, Guard, Table, WriteSet};
+use crate::store::seal::sealed;
+
+/// The tables whose keys begin with the number of a space.
+const OF_SPACES: [Table; 12] = [
+    Table::Log,
+    Table::Heads,
+    Table::Runs,
+    Table::Cursors,
+    Table::States,
+    Table::Acks,
+    Table::Control,
+    Table::Conflicted,
+    Table::History,
+    Table::Once,
+    Table::Parked,
+    Table::Filters,
+];
+
+impl Ledger {
+    /// Removes all rows of a space, and writes on under another key, in one write.
+    pub(in crate::store) async fn forget(&self, id: &SpaceId) -> Result<(), StoreError> {
+        self.settle().await;
+        let space = self.spaces.of(id);
+        let mut place = space.known.lock().await;
+        let known = self.load(id, &space).await?;
+        let (number, key) = (known.row.number, space_key(id).to_vec());
+        let Some(stored) = known.stored.clone() else { return Ok(()) };
+        let mut draft = Changes::on(&known);
+        self.new_key(self.key().id(), &mut draft).await?;
+        let of_space = |table| Change::Remove { table, range: number.range() };
+        let mut changes: Vec<_> = OF_SPACES.into_iter().map(of_space).collect();
+        let value = sealed(Table::Spaces, &key, &[&SpaceRow::empty(number).write()]);
+        changes.push(Change::Put { table: Table::Spaces, key: key.clone(), value });
+        changes.append(&mut draft.changes);
+        let mut guards = vec![Guard { table: Table::Spaces, key, expected: Some(stored) }];
+        guards.append(&mut draft.guards);
+        self.write_beside(WriteSet { guards, changes }).await?;
+        if let Some(NewKey { row, before }) = &draft.key {
+            self.change_key(before, row);
+        }
+        *place = None;
+        space.forget_end();
+        self.queue.tails().forget(id);
+        self.queue.cursors().forget();
+        self.acks.forget(id);
+        Ok(())
+    }
+}

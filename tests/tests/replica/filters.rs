@@ -1,0 +1,335 @@
+//! Replicas that hold a part of a space.
+
+use std::sync::Arc;
+
+use synckit::filter::Filter;
+use synckit::store::EventStore;
+use synckit::{ErrorKind, Hub, Id, Replica, registry, sync_aggregate};
+
+use super::support::{Note, hub, note, read, replica, replica_in, way_to};
+
+#[sync_aggregate(name = "photo")]
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Photo {
+    #[merge(lww)]
+    caption: String,
+}
+
+fn photo(name: &str) -> Id<Photo> {
+    Id::named(name).unwrap()
+}
+
+async fn both() -> Replica {
+    Replica::builder().registry(registry![Note, Photo]).in_memory().await.unwrap()
+}
+
+async fn with(filter: Filter, store: Arc<EventStore>) -> Result<Replica, synckit::Error> {
+    Replica::builder().registry(registry![Note, Photo]).filter(filter).over(store).await
+}
+
+fn store() -> Arc<EventStore> {
+    Arc::new(EventStore::in_memory().unwrap())
+}
+
+#[tokio::test]
+async fn a_replica_with_a_filter_is_sent_what_it_names_and_edits_it() {
+    let (hub, way) = hub();
+    let office = both().await;
+    for number in 0..50 {
+        office.edit(&note(&format!("7/{number}")), |it| it.title.set("seven")).await.unwrap();
+        office.edit(&note(&format!("8/{number}")), |it| it.title.set("eight")).await.unwrap();
+        office.edit(&photo(&format!("{number}")), |it| it.caption.set("door")).await.unwrap();
+    }
+    office.sync_once(way.clone()).await.unwrap();
+    let phone = with(Filter::new().keyed::<Note>("7/"), store()).await.unwrap();
+    let report = phone.sync_once(way.clone()).await.unwrap();
+    assert_eq!(report.pulled, 50);
+    assert_eq!(phone.list::<Note>(None, 100).await.unwrap().len(), 50);
+    assert_eq!(phone.list::<Photo>(None, 100).await.unwrap(), []);
+    assert_eq!(phone.status().await.unwrap().events.0, 50);
+
+    phone.edit(&note("7/1"), |it| it.title.set("from the phone")).await.unwrap();
+    assert_eq!(phone.pending().await.unwrap(), 1);
+    let report = phone.sync_once(way.clone()).await.unwrap();
+    assert_eq!((report.pushed, report.pulled, phone.pending().await.unwrap()), (1, 0, 0));
+    office.sync_once(way.clone()).await.unwrap();
+    assert_eq!(read(&office, &note("7/1")).await.title, "from the phone");
+    assert_eq!(
+        office.conflicts::<Note>(&[], None, 10).await.unwrap().len(),
+        0,
+        "it saw the title before"
+    );
+    let report = phone.sync_once(way_to(&hub)).await.unwrap();
+    assert_eq!((report.pushed, report.pulled), (0, 0));
+}
+
+#[tokio::test]
+async fn what_two_parts_write_of_one_aggregate_conflicts_as_it_does_between_wholes() {
+    let (_hub, way) = hub();
+    let office = both().await;
+    office.edit(&note("7/1"), |it| it.title.set("first")).await.unwrap();
+    office.edit(&note("8/1"), |it| it.title.set("hidden")).await.unwrap();
+    office.sync_once(way.clone()).await.unwrap();
+    let seven = || Filter::new().keyed::<Note>("7/");
+    let phones = [with(seven(), store()).await.unwrap(), with(seven(), store()).await.unwrap()];
+    for phone in &phones {
+        phone.sync_once(way.clone()).await.unwrap();
+    }
+    for (phone, title) in phones.iter().zip(["ann's", "bob's"]) {
+        phone.edit(&note("7/1"), |it| it.title.set(title)).await.unwrap();
+    }
+    for phone in phones.iter().chain([&office]).chain(&phones) {
+        phone.sync_once(way.clone()).await.unwrap();
+    }
+    office.sync_once(way.clone()).await.unwrap();
+    let shown = read(&office, &note("7/1")).await;
+    for replica in phones.iter().chain([&office]) {
+        assert_eq!(read(replica, &note("7/1")).await, shown);
+        assert_eq!(replica.conflicts::<Note>(&[], None, 10).await.unwrap().len(), 1);
+    }
+    assert_eq!(phones[0].state_hash().await.unwrap(), phones[1].state_hash().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_transaction_across_the_border_of_a_part_is_folded_on_this_side_of_it() {
+    let (_hub, way) = hub();
+    let office = both().await;
+    let renamed = office.transaction(|tx| {
+        tx.edit(&note("7/1"), |it| it.title.set("moved"))?;
+        tx.edit(&photo("1"), |it| it.caption.set("moved"))
+    });
+    renamed.await.unwrap();
+    office.sync_once(way.clone()).await.unwrap();
+    let phone = with(Filter::new().all::<Photo>(), store()).await.unwrap();
+    phone.sync_once(way.clone()).await.unwrap();
+    assert_eq!(phone.get(&photo("1")).await.unwrap().unwrap().caption, "moved");
+    assert_eq!(phone.list::<Note>(None, 9).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_a_filter_leaves_out_is_refused_by_name_and_not_shown_as_absent() {
+    let phone = with(Filter::new().all::<Photo>(), store()).await.unwrap();
+    let edited = phone.edit(&note("7/1"), |it| it.title.set("mine")).await.unwrap_err();
+    let read = phone.get(&note("7/1")).await.unwrap_err();
+    let watched = phone.watch(&note("7/1")).unwrap_err();
+    for error in [edited, read, watched] {
+        assert_eq!(
+            error.to_string(),
+            "use note/7/1: this replica holds only photo/*; open one with a filter that names it, or none"
+        );
+    }
+    let nothing = with(Filter::new(), store()).await.unwrap_err();
+    assert!(matches!(nothing.kind(), ErrorKind::FilterParts { found: 0 }));
+    let many = (0..65).fold(Filter::new(), |filter, n| filter.keyed::<Note>(format!("{n:02}")));
+    let many = with(many, store()).await.unwrap_err();
+    assert_eq!(
+        many.to_string(),
+        "open a replica of space `default`: a filter has 1 to 64 parts, not 65"
+    );
+}
+
+#[tokio::test]
+async fn a_filter_can_be_narrowed_and_a_wider_one_is_refused() {
+    let (_hub, way) = hub();
+    let office = both().await;
+    for name in ["7/1", "7/2", "8/1"] {
+        office.edit(&note(name), |it| it.title.set(name)).await.unwrap();
+    }
+    office.sync_once(way.clone()).await.unwrap();
+    let store = store();
+    let open = async |filter| with(filter, Arc::clone(&store)).await;
+    let whole =
+        Replica::builder().registry(registry![Note]).over(Arc::clone(&store)).await.unwrap();
+    whole.sync_once(way.clone()).await.unwrap();
+    whole.close().await.unwrap();
+    let seven = open(Filter::new().keyed::<Note>("7/")).await.unwrap();
+    assert_eq!(seven.list::<Note>(None, 9).await.unwrap().len(), 2);
+    office.edit(&note("7/1"), |it| it.title.set("news")).await.unwrap();
+    office.edit(&note("8/1"), |it| it.title.set("hidden")).await.unwrap();
+    office.sync_once(way.clone()).await.unwrap();
+    assert_eq!(seven.sync_once(way.clone()).await.unwrap().pulled, 1);
+    assert_eq!(read(&seven, &note("7/1")).await.title, "news");
+    seven.close().await.unwrap();
+    let one = open(Filter::new().keyed::<Note>("7/1")).await.unwrap();
+    assert_eq!(one.list::<Note>(None, 9).await.unwrap().len(), 1);
+    one.close().await.unwrap();
+    let wider = open(Filter::new().keyed::<Note>("7/")).await.unwrap_err();
+    let ErrorKind::FilterWider { held } = wider.kind() else { panic!("{wider}") };
+    assert_eq!(*held, Filter::new().keyed::<Note>("7/1"));
+    let whole = Replica::builder().registry(registry![Note]).over(store).await.unwrap_err();
+    assert!(matches!(whole.kind(), ErrorKind::FilterWider { .. }), "{whole}");
+}
+
+#[tokio::test]
+async fn a_wider_part_is_fetched_anew_once_what_was_written_here_is_synced() {
+    let (_hub, way) = hub();
+    let office = both().await;
+    for name in ["7/1", "8/1"] {
+        office.edit(&note(name), |it| it.title.set(name)).await.unwrap();
+    }
+    office.sync_once(way.clone()).await.unwrap();
+    let store = store();
+    let open = async |prefix: &str| {
+        let part = Replica::builder().registry(registry![Note]).refetch(true);
+        part.filter(Filter::new().keyed::<Note>(prefix)).over(Arc::clone(&store)).await
+    };
+    let seven = open("7/").await.unwrap();
+    seven.sync_once(way.clone()).await.unwrap();
+    seven.edit(&note("7/1"), |it| it.visits.add(1)).await.unwrap();
+    seven.close().await.unwrap();
+    let unsynced = open("").await.unwrap_err();
+    assert!(matches!(unsynced.kind(), ErrorKind::Unsynced { events: 1, .. }), "{unsynced}");
+    let seven = open("7/").await.unwrap();
+    assert_eq!(seven.list::<Note>(None, 9).await.unwrap().len(), 1);
+    seven.sync_once(way.clone()).await.unwrap();
+    let before = seven.id();
+    seven.close().await.unwrap();
+
+    let all = open("").await.unwrap();
+    assert_ne!(all.id(), before, "what it wrote before is not held any more");
+    assert_eq!(all.list::<Note>(None, 9).await.unwrap(), []);
+    all.edit(&note("7/1"), |it| it.visits.add(10)).await.unwrap();
+    all.sync_once(way.clone()).await.unwrap();
+    office.sync_once(way.clone()).await.unwrap();
+    for replica in [&all, &office] {
+        assert_eq!(read(replica, &note("7/1")).await.visits, 11);
+        assert_eq!(read(replica, &note("8/1")).await.title, "8/1");
+    }
+    assert_eq!(office.status().await.unwrap().forks, []);
+}
+
+/// Two stores write under one key, some of it inside the filter and some outside: a part makes of it
+/// what a whole replica does.
+#[tokio::test]
+async fn authors_that_fork_in_what_is_hidden_are_merged_as_they_are_elsewhere() {
+    let mut forked = 0;
+    for seed in 0..12u64 {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(format!("{name}.redb"));
+        let (hub, way) = hub();
+        let mut turn = seed;
+        let mut draw = |of: u64| {
+            turn = turn
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (turn >> 33) % of
+        };
+        let phone = Replica::builder().registry(registry![Note]);
+        let phone = phone.filter(Filter::new().keyed::<Note>("7/")).in_memory().await.unwrap();
+        let work = async |replica: &Replica, times: u64, draw: &mut dyn FnMut(u64) -> u64| {
+            for _ in 0..times {
+                let name = ["7/1", "8/1", "8/2", "7/2"][usize::try_from(draw(4)).unwrap()];
+                let title = format!("{}", draw(1_000));
+                replica
+                    .edit(&note(name), |it| {
+                        it.title.set(title);
+                        it.visits.add(1);
+                    })
+                    .await
+                    .unwrap();
+            }
+        };
+        let ann = replica_in(folder.path(), "ann").await;
+        work(&ann, 1 + draw(6), &mut draw).await;
+        ann.sync_once(way.clone()).await.unwrap();
+        phone.sync_once(way.clone()).await.unwrap();
+        work(&ann, draw(4), &mut draw).await;
+        ann.close().await.unwrap();
+        let beside = folder.path().join(".ann.redb.opening");
+        let files = [(at("ann"), at("copy")), (beside, at("copy-beside"))];
+        for (file, copy) in &files {
+            std::fs::copy(file, copy).unwrap();
+        }
+        let mut latest = replica_in(folder.path(), "ann").await;
+        for round in 0..5 {
+            work(&latest, 1 + draw(4), &mut draw).await;
+            latest.sync_once(way.clone()).await.unwrap();
+            if draw(2) == 0 {
+                phone.sync_once(way.clone()).await.unwrap();
+                phone.edit(&note("7/1"), |it| it.visits.add(1)).await.unwrap();
+            }
+            if round % 2 == 0 {
+                latest.close().await.unwrap();
+                for (file, copy) in &files {
+                    std::fs::copy(copy, file).unwrap();
+                }
+                latest = replica_in(folder.path(), "ann").await;
+            }
+        }
+        for replica in [&latest, &phone, &latest, &phone] {
+            replica.sync_once(way.clone()).await.unwrap();
+        }
+        for name in ["7/1", "7/2"] {
+            let [part, whole] = [&phone, &latest].map(|of| async {
+                let shown = of.get(&note(name)).await.unwrap();
+                (shown, of.conflicts_of(&note(name)).await.unwrap().len())
+            });
+            assert_eq!(part.await, whole.await, "seed {seed}, {name}");
+        }
+        forked += usize::from(!latest.status().await.unwrap().forks.is_empty());
+        drop(hub);
+    }
+    assert!(forked > 3, "only {forked} of 12 stories have a fork");
+}
+
+#[tokio::test]
+async fn a_hub_over_a_part_gives_on_what_was_written_there_and_takes_no_more_than_its_part() {
+    let (_hub, way) = hub();
+    let office = both().await;
+    office.edit(&photo("1"), |it| it.caption.set("office")).await.unwrap();
+    office.edit(&note("1"), |it| it.title.set("office")).await.unwrap();
+    office.sync_once(way.clone()).await.unwrap();
+    let part = store();
+    let phone = with(Filter::new().all::<Photo>(), Arc::clone(&part)).await.unwrap();
+    phone.edit(&photo("2"), |it| it.caption.set("phone")).await.unwrap();
+    phone.sync_once(way.clone()).await.unwrap();
+    let beside = way_to(&Hub::builder().over(part));
+    let friend = both().await;
+    friend.edit(&photo("3"), |it| it.caption.set("friend")).await.unwrap();
+    friend.edit(&note("3"), |it| it.title.set("friend")).await.unwrap();
+    friend.sync_once(beside.clone()).await.unwrap();
+    let names =
+        |list: Vec<(Id<Photo>, Photo)>| list.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+    assert_eq!(names(friend.list(None, 9).await.unwrap()), [photo("2"), photo("3")]);
+    phone.sync_once(way.clone()).await.unwrap();
+    assert_eq!(names(phone.list(None, 9).await.unwrap()), [photo("1"), photo("2"), photo("3")]);
+    assert_eq!(phone.status().await.unwrap().events.0, 3, "the friend's note stayed there");
+}
+
+#[tokio::test]
+async fn a_part_in_a_file_goes_on_after_it_was_restored_from_an_old_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_hub, way) = hub();
+    let office = replica().await;
+    let path = folder.path().join("phone.redb");
+    let open = async || {
+        let part = Replica::builder().registry(registry![Note]);
+        part.filter(Filter::new().keyed::<Note>("7/")).open(&path).await.unwrap()
+    };
+    let mut phone = open().await;
+    for round in 0..6 {
+        for name in ["7/1", "8/1", "7/2"] {
+            office.edit(&note(name), |it| it.visits.add(1)).await.unwrap();
+        }
+        office.sync_once(way.clone()).await.unwrap();
+        phone.edit(&note("7/1"), |it| it.visits.add(1)).await.unwrap();
+        phone.sync_once(way.clone()).await.unwrap();
+        phone.close().await.unwrap();
+        match round {
+            2 => drop(std::fs::copy(&path, folder.path().join("copy")).unwrap()),
+            4 => drop(std::fs::copy(folder.path().join("copy"), &path).unwrap()),
+            _ => {}
+        }
+        phone = open().await;
+    }
+    for replica in [&phone, &office, &phone] {
+        replica.sync_once(way.clone()).await.unwrap();
+    }
+    for name in ["7/1", "7/2"] {
+        assert_eq!(read(&phone, &note(name)).await, read(&office, &note(name)).await);
+    }
+    assert_eq!(read(&phone, &note("7/1")).await.visits, 12);
+    let whole = replica_in(folder.path(), "whole").await;
+    whole.sync_once(way.clone()).await.unwrap();
+    assert_eq!(read(&whole, &note("7/1")).await.visits, 12);
+}
