@@ -10,6 +10,8 @@ mod kept;
 mod known_peers;
 #[path = "transport/limits.rs"]
 mod limits;
+#[path = "transport/operations.rs"]
+mod operations;
 #[path = "transport/over_a_toy.rs"]
 mod over_a_toy;
 #[path = "transport/server.rs"]

@@ -108,7 +108,13 @@ pub(crate) async fn hub(folder: &Path) -> String {
     let limits = ServerLimits::with(|limits| {
         (limits.connections_max, limits.connections_per_peer_max) = (2_048, 2_048);
     });
-    tokio::spawn(grpc::serve(listener, Arc::new(hub), limits, None, std::future::pending()));
+    tokio::spawn(grpc::serve(
+        listener,
+        grpc::service(Arc::new(hub)),
+        limits,
+        None,
+        std::future::pending(),
+    ));
     url
 }
 

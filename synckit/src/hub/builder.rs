@@ -121,6 +121,17 @@ impl HubBuilder {
         self
     }
 
+    /// Answers calls of those who operate the hub on the port of [`Hub::serve`], beside sessions and
+    /// within the same limits: see [`Operations`](crate::transport::grpc::Operations).
+    #[cfg(feature = "service")]
+    #[must_use]
+    pub fn operations(mut self) -> Self {
+        use crate::transport::grpc::{Operations, SideCalls};
+        self.listening.operations =
+            Some(|| Box::pin(async { Arc::new(Operations::new().await) as Arc<dyn SideCalls> }));
+        self
+    }
+
     /// Says whether a file that is found damaged, by [`open`](Self::open) or while the hub runs, is
     /// salvaged: the damaged file is kept beside it under a name that ends with `.damaged-1` (2, 3
     /// …), and a fresh one with everything that could be read takes its place. The replicas then

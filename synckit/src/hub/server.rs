@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -11,7 +12,7 @@ use super::{Hub, HubBuilder};
 use crate::error::{Error, ErrorKind};
 use crate::platform::{self, Task};
 use crate::transport::TransportError;
-use crate::transport::grpc::{self, ServerLimits};
+use crate::transport::grpc::{self, ServerLimits, SideCalls};
 use crate::transport::tls::ServerTls;
 
 /// Settings of a port.
@@ -20,7 +21,12 @@ pub(super) struct Listening {
     limits: ServerLimits,
     tls: Option<ServerTls>,
     plain_text: bool,
+    /// Makes what is answered beside sessions.
+    pub(super) operations: Option<fn() -> MakeSideCalls>,
 }
+
+/// Gives what is answered beside sessions.
+pub(super) type MakeSideCalls = Pin<Box<dyn Future<Output = Arc<dyn SideCalls>> + Send>>;
 
 impl HubBuilder {
     /// Serves with TLS: [`Hub::serve`] shows this certificate, and takes no plain text. Keep a clone
@@ -51,6 +57,7 @@ impl HubBuilder {
 pub struct RunningHub {
     hub: Hub,
     address: SocketAddr,
+    side: Option<Arc<dyn SideCalls>>,
     stop: watch::Sender<bool>,
     server: Task<Result<(), TransportError>>,
 }
@@ -83,11 +90,18 @@ impl Hub {
         let shutdown = async move {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
-        let acceptor = Arc::new(self.clone());
+        let mut service = grpc::service(Arc::new(self.clone()));
+        let side = match listening.operations {
+            Some(make) => Some(make().await),
+            None => None,
+        };
+        if let Some(side) = &side {
+            service = service.beside(Arc::clone(side));
+        }
         let (limits, tls) = (listening.limits.clone(), listening.tls.clone());
-        let server = grpc::serve(listener, acceptor, limits, tls, shutdown);
+        let server = grpc::serve(listener, service, limits, tls, shutdown);
         let server = platform::spawn(server);
-        Ok(RunningHub { hub: self, address, stop, server })
+        Ok(RunningHub { hub: self, address, side, stop, server })
     }
 }
 
@@ -115,6 +129,9 @@ impl RunningHub {
     /// # Errors
     /// When the store could not be closed; everything acknowledged is safe all the same.
     pub async fn shut_down(self) -> Result<(), Error> {
+        if let Some(side) = &self.side {
+            let Ok(()) = side.drain().await;
+        }
         self.stop.send_replace(true);
         self.hub.end_sessions().await;
         let served = self.server.await;

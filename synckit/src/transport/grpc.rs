@@ -23,6 +23,9 @@ mod connector;
 mod guard;
 mod handshake;
 mod kept;
+#[cfg(feature = "service")]
+mod operations;
+mod probe;
 mod security;
 mod server;
 mod service;
@@ -32,7 +35,10 @@ mod wire;
 
 pub(super) use address::open;
 pub use client::GrpcTransport;
+#[cfg(feature = "service")]
+pub use operations::{DESCRIPTORS, Operations};
 pub use server::{ServerLimits, hardened, serve, service};
+pub(crate) use service::SideCalls;
 pub use service::SyncService;
 
 /// Frames that one direction holds before the sender waits. Full ones are 1 MiB each, and a hub has

@@ -35,8 +35,10 @@ pub use server::{ClientCertificates, ServerTls};
 /// system's whole list of authorities.
 pub const PEM_BYTES_MAX: usize = 1024 * 1024;
 
-/// HTTP/2 inside TLS (RFC 7301, RFC 9113), the only protocol that is offered.
+/// HTTP/2 inside TLS (RFC 7301, RFC 9113).
 const HTTP2: &[u8] = b"h2";
+/// HTTP/1.1, which a server may offer as well, for probes.
+pub(super) const HTTP1: &[u8] = b"http/1.1";
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())

@@ -1,5 +1,8 @@
 //! A hub that replicas sync with.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use synckit::hub::Tokens;
 use synckit::transport::GrpcTransport;
 
@@ -15,6 +18,20 @@ async fn one_command_serves_a_store_and_the_next_one_serves_it_again() {
     assert_eq!(hub.end(), Some(0));
     let hub = place.serve(&[]);
     assert!(bob.sync_once(&hub.url).await.unwrap().pulled > 0);
+    assert_eq!(hub.end(), Some(0));
+}
+
+#[test]
+fn it_tells_probes_that_it_is_there() {
+    let place = Place::new();
+    let hub = place.serve(&[]);
+    for path in ["/healthz", "/readyz"] {
+        let mut stream = TcpStream::connect(hub.url.strip_prefix("http://").unwrap()).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: hub\r\n\r\n").unwrap();
+        let mut told = String::new();
+        stream.read_to_string(&mut told).unwrap();
+        assert!(told.starts_with("HTTP/1.1 200 OK\r\n"), "{told}");
+    }
     assert_eq!(hub.end(), Some(0));
 }
 

@@ -97,6 +97,20 @@ fn reference() -> DescriptorPool {
     compiler.descriptor_pool()
 }
 
+/// Reflection shows the file; it is compiled into the library.
+#[test]
+fn the_compiled_reference_is_that_of_the_text() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../synckit/proto");
+    let mut compiler = protox::Compiler::new([&root]).unwrap();
+    compiler.open_file("synckit/v1/sync.proto").unwrap_or_else(|error| panic!("{error:?}"));
+    let compiled = compiler.encode_file_descriptor_set();
+    let file = root.join("synckit/v1/sync.fds");
+    if std::env::var_os("SYNCKIT_BLESS").is_some() {
+        std::fs::write(&file, &compiled).unwrap();
+    }
+    assert!(std::fs::read(file).unwrap() == compiled, "SYNCKIT_BLESS=1 writes it again");
+}
+
 /// The smallest and the largest frame of every kind, as far as they fit on a line, and some between.
 fn golden() -> Vec<Frame> {
     let blocks = vec![Bytes::from_static(b"block"), Bytes::from_static(b"another")];

@@ -1,5 +1,6 @@
 //! Hubs and replicas with TLS between them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use synckit::hub::{AllowAll, Rights, TokenEntry, TokenList, Tokens};
@@ -8,7 +9,16 @@ use synckit::transport::tls::{ClientCertificates, ServerTls};
 use synckit::transport::{Credentials, GrpcTransport};
 use synckit::{ErrorKind, Hub, Replica, registry, sync_aggregate};
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
 use super::authority::{Authority, expired};
+use super::server::soon;
 
 #[sync_aggregate(name = "till")]
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -133,6 +143,33 @@ async fn a_link_goes_on_once_the_certificate_is_renewed_and_asks_with_pauses_unt
     tls.replace(&ours.hub().server());
     live(&mut link).await;
     assert_eq!(link.status().trouble, None);
+    running.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn probes_are_answered_inside_tls() {
+    let ours = Authority::new("ours");
+    let hub = Hub::builder().tls(ours.hub().server()).operations().in_memory().unwrap();
+    let running = hub.serve("127.0.0.1:0").await.unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ours.pem().as_bytes()).unwrap()).unwrap();
+    let mut config = ClientConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let stream = TcpStream::connect(running.address()).await.unwrap();
+    let name = "127.0.0.1".try_into().unwrap();
+    let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
+    let mut stream = soon("a handshake", connecting).await.unwrap();
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: hub\r\n\r\n").await.unwrap();
+    let mut told = String::new();
+    soon("an answer", stream.read_to_string(&mut told)).await.unwrap();
+    assert!(told.starts_with("HTTP/1.1 200 OK\r\n"), "{told}");
+    // Sessions have the port as well.
+    let way = GrpcTransport::new(running.url()).unwrap().roots(ours.roots());
+    replica().await.sync_once(way).await.unwrap();
     running.shut_down().await.unwrap();
 }
 

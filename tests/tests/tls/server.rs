@@ -29,7 +29,7 @@ impl Server {
     pub(crate) async fn with(tls: Option<ServerTls>, limits: ServerLimits) -> Self {
         let (listener, address) = listen().await;
         let (acceptor, accepted) = queue();
-        tokio::spawn(grpc::serve(listener, acceptor, limits, tls, pending()));
+        tokio::spawn(grpc::serve(listener, grpc::service(acceptor), limits, tls, pending()));
         Self { address, accepted }
     }
 

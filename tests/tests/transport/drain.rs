@@ -15,8 +15,13 @@ async fn sessions_may_end_in_peace_and_nobody_is_let_in() {
     let (acceptor, mut accepted) = queue();
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async { drop(stopped.await) };
-    let server =
-        tokio::spawn(grpc::serve(listener, acceptor, ServerLimits::default(), None, shutdown));
+    let server = tokio::spawn(grpc::serve(
+        listener,
+        grpc::service(acceptor),
+        ServerLimits::default(),
+        None,
+        shutdown,
+    ));
     let mut ours = transport(address).connect().await.unwrap();
     let mut theirs = accepted.next().await;
 
@@ -47,7 +52,8 @@ async fn sessions_that_do_not_end_are_cut_off() {
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async { drop(stopped.await) };
     let limits = ServerLimits::with(|limits| limits.drain_within = Duration::from_millis(100));
-    let server = tokio::spawn(grpc::serve(listener, acceptor, limits, None, shutdown));
+    let server =
+        tokio::spawn(grpc::serve(listener, grpc::service(acceptor), limits, None, shutdown));
     let mut ours = transport(address).connect().await.unwrap();
     let _theirs = accepted.next().await;
 

@@ -37,7 +37,7 @@ impl Server {
     ) -> Self {
         let (listener, address) = listen().await;
         let (acceptor, accepted) = queue();
-        tokio::spawn(grpc::serve(listener, acceptor, limits, None, shutdown));
+        tokio::spawn(grpc::serve(listener, grpc::service(acceptor), limits, None, shutdown));
         Self { address, accepted }
     }
 

@@ -55,7 +55,8 @@ async fn serve(configuration: &Configuration, admission: &Guards) -> Result<(), 
     let mut hub = Hub::builder()
         .sessions_max(configuration.sessions_max)
         .uncommitted_bytes_max(configuration.uncommitted_bytes_max)
-        .limits(configuration.limits.clone());
+        .limits(configuration.limits.clone())
+        .operations();
     if configuration.plain_text {
         hub = hub.plain_text();
     }

@@ -15,7 +15,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::ServerLimits;
 use super::guard::{Ending, Guarded};
-use super::handshake::Handshakes;
+use super::handshake::Greetings;
+use super::service::SideCalls;
 use super::wire::Wire;
 use crate::platform;
 use crate::transport::TlsIdentity;
@@ -39,12 +40,12 @@ const NO_ROOM: [u8; 26] = [
 pub(super) async fn accept(
     listener: TcpListener,
     limits: ServerLimits,
-    tls: Option<ServerTls>,
+    (tls, probes): (Option<ServerTls>, Option<Arc<dyn SideCalls>>),
     stopped: watch::Receiver<bool>,
     accepted: mpsc::Sender<Result<Guarded, Infallible>>,
 ) {
     let greeting_within = limits.greeting_within;
-    let mut handshakes = tls.map(|tls| Handshakes::new(tls, greeting_within, accepted.clone()));
+    let mut greetings = Greetings::new(tls, probes, greeting_within, accepted.clone());
     let slots = Arc::new(Slots::new(&limits));
     let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
     loop {
@@ -58,7 +59,7 @@ pub(super) async fn accept(
         let Some(slot) = Slots::take(&slots, peer.ip()) else {
             tracing::warn!(%peer, "no room for a connection");
             if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
-                let acceptor = handshakes.as_ref().map(Handshakes::acceptor);
+                let acceptor = greetings.as_ref().and_then(Greetings::acceptor);
                 platform::spawn(async move {
                     let telling = refuse(stream, acceptor);
                     let _told = platform::within(REFUSE_WITHIN, telling).await;
@@ -76,8 +77,8 @@ pub(super) async fn accept(
         let guard = move |wire: Wire, identity: Option<TlsIdentity>| {
             Guarded::new(wire, (peer, identity), greeting_within, ending, slot)
         };
-        if let Some(handshakes) = &mut handshakes {
-            handshakes.begin(stream, peer, guard);
+        if let Some(greetings) = &mut greetings {
+            greetings.begin(stream, peer, guard);
         } else if accepted.send(Ok(guard(Wire::Plain(stream), None))).await.is_err() {
             return;
         }

@@ -97,7 +97,7 @@ impl Default for ServerLimits {
     }
 }
 
-/// Serves `acceptor` on `listener` until `shutdown` resolves, with TLS, or else in plain text.
+/// Serves a [`service`] on `listener` until `shutdown` resolves, with TLS, or else in plain text.
 ///
 /// Plain text is for listeners that only this machine reaches, and for networks on which something
 /// else encrypts.
@@ -110,7 +110,7 @@ impl Default for ServerLimits {
 /// [`TransportErrorKind::Lost`] when the server ends by itself.
 pub async fn serve(
     listener: TcpListener,
-    acceptor: Arc<dyn Acceptor>,
+    service: SyncService,
     limits: ServerLimits,
     tls: Option<ServerTls>,
     shutdown: impl Future<Output = ()>,
@@ -119,8 +119,9 @@ pub async fn serve(
     // tonic asks for the next connection as soon as it has taken one up.
     let (accepted, connections) = mpsc::channel(1);
     let server = hardened(&limits);
+    let probes = service.side().cloned();
     let serving = server.serve_with_incoming_shutdown(
-        service(acceptor),
+        service,
         ReceiverStream::new(connections),
         // It stops when no connections can come any more.
         std::future::pending(),
@@ -129,7 +130,7 @@ pub async fn serve(
     let drain_within = limits.drain_within;
     tokio::select! {
         served = &mut serving => return served.map_err(failed),
-        () = accept(listener, limits, tls, stopped, accepted) => {}
+        () = accept(listener, limits, (tls, probes), stopped, accepted) => {}
         () = shutdown => {}
     }
     // Nobody listens here: the acceptor was dropped with the `select!`.

@@ -1,4 +1,5 @@
-//! The gRPC service of `sync.proto`: one call, whose messages are frames.
+//! The gRPC service of `sync.proto`: one call, whose messages are frames. Other calls may be answered
+//! beside it.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -32,11 +33,38 @@ const SYNC: &str = "/synckit.v1.SyncService/Sync";
 #[derive(Clone)]
 pub struct SyncService {
     acceptor: Arc<dyn Acceptor>,
+    side: Option<Arc<dyn SideCalls>>,
+}
+
+/// Calls that are answered beside sessions.
+pub(crate) trait SideCalls: fmt::Debug + Send + Sync {
+    /// True when there is something at this path.
+    fn answers(&self, path: &str) -> bool;
+
+    /// Answers a request.
+    fn answer(&self, request: http::Request<Body>) -> BoxFuture<http::Response<Body>, Infallible>;
+
+    /// True while sessions are taken.
+    fn is_ready(&self) -> bool;
+
+    /// Says from here on that none are.
+    fn drain(&self) -> BoxFuture<(), Infallible>;
 }
 
 impl SyncService {
     pub(super) fn new(acceptor: Arc<dyn Acceptor>) -> Self {
-        Self { acceptor }
+        Self { acceptor, side: None }
+    }
+
+    /// The same with other calls beside it.
+    pub(crate) fn beside(mut self, side: Arc<dyn SideCalls>) -> Self {
+        self.side = Some(side);
+        self
+    }
+
+    /// The other calls.
+    pub(super) const fn side(&self) -> Option<&Arc<dyn SideCalls>> {
+        self.side.as_ref()
     }
 }
 
@@ -52,7 +80,7 @@ impl fmt::Debug for SyncService {
 
 impl<B> Service<http::Request<B>> for SyncService
 where
-    B: HttpBody + Send + 'static,
+    B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<StdError> + Send + 'static,
 {
     type Response = http::Response<Body>;
@@ -64,17 +92,35 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let path = request.uri().path();
+        if path != SYNC {
+            let side = self.side.clone().filter(|side| side.answers(path));
+            return Box::pin(beside(side, request));
+        }
         let sessions = Sessions(Arc::clone(&self.acceptor));
         Box::pin(async move {
-            if request.uri().path() != SYNC {
-                return Ok(Status::unimplemented("no such call").into_http());
-            }
             let mut grpc = GrpcServer::new(FrameBytes)
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(MESSAGE_BYTES_MAX);
             Ok(grpc.streaming(sessions, request).await)
         })
     }
+}
+
+/// Answers another call. While it is answered its connection counts as one in session.
+async fn beside<B>(
+    side: Option<Arc<dyn SideCalls>>,
+    request: http::Request<B>,
+) -> Result<http::Response<Body>, Infallible>
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<StdError> + Send + 'static,
+{
+    let Some(side) = side else {
+        return Ok(Status::unimplemented("no such call").into_http());
+    };
+    let _in_session = request.extensions().get::<Caller>().map(Caller::called);
+    side.answer(request.map(Body::new)).await
 }
 
 /// Makes a session of each call.

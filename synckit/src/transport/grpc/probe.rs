@@ -1,0 +1,114 @@
+//! Answers to probes by HTTP: `/healthz` and `/readyz`.
+//!
+//! Whoever probes by HTTP/1.1 gets one answer, and the connection is closed. Nothing but the first
+//! line of the request counts, and no more is read than [`REQUEST_BYTES_MAX`].
+
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+
+use super::accept::farewell;
+
+/// Largest head of a request that is read.
+const REQUEST_BYTES_MAX: usize = 4 * 1024;
+
+/// A connection with whoever probes.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// An answer: a status, and a text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) text: &'static str,
+}
+
+/// The answer to a path; `None` where nothing is to be found.
+pub(super) fn reply(path: &str, is_ready: bool) -> Option<Reply> {
+    match path {
+        "/healthz" => Some(Reply { status: 200, text: "ok\n" }),
+        "/readyz" if is_ready => Some(Reply { status: 200, text: "ok\n" }),
+        "/readyz" => Some(Reply { status: 503, text: "ending\n" }),
+        _ => None,
+    }
+}
+
+/// Tells that `GET` or `HEAD` may begin here. HTTP/2 begins with `PRI`.
+pub(super) const fn begins(byte: u8) -> bool {
+    matches!(byte, b'G' | b'H')
+}
+
+/// Answers a request, and closes the connection.
+pub(super) async fn answer(mut stream: impl Stream, is_ready: bool) -> io::Result<()> {
+    let mut head = Vec::new();
+    let mut part = [0; 512];
+    while !is_whole(&head) {
+        let read = stream.read(&mut part).await?;
+        if read == 0 || head.len() + read > REQUEST_BYTES_MAX {
+            return farewell(stream, words("GET", None).as_bytes()).await;
+        }
+        head.extend(&part[..read]);
+    }
+    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let mut parts = std::str::from_utf8(line).unwrap_or_default().split(' ');
+    let (method, path) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let found = reply(path, is_ready).filter(|_| ["GET", "HEAD"].contains(&method));
+    farewell(stream, words(method, found).as_bytes()).await
+}
+
+fn is_whole(head: &[u8]) -> bool {
+    head.windows(4).any(|end| end == b"\r\n\r\n")
+}
+
+fn words(method: &str, found: Option<Reply>) -> String {
+    let nothing = Reply { status: 404, text: "a synckit hub: it speaks gRPC\n" };
+    let Reply { status, text } = found.unwrap_or(nothing);
+    let reason = match status {
+        200 => "OK",
+        404 => "Not Found",
+        _ => "Service Unavailable",
+    };
+    let (length, body) = (text.len(), if method == "HEAD" { "" } else { text });
+    format!(
+        "HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\
+         Connection: close\r\n\r\n{body}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    async fn said(request: &[u8], is_ready: bool) -> String {
+        let (mut ours, theirs) = tokio::io::duplex(16 * 1024);
+        ours.write_all(request).await.unwrap();
+        ours.shutdown().await.unwrap();
+        answer(theirs, is_ready).await.unwrap();
+        let mut text = String::new();
+        ours.read_to_string(&mut text).await.unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn a_probe_gets_one_answer() {
+        let health = said(b"GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n", false).await;
+        assert!(health.starts_with("HTTP/1.1 200 OK\r\n"), "{health}");
+        assert!(health.ends_with("Connection: close\r\n\r\nok\n"), "{health}");
+        let ready = |is_ready| said(b"HEAD /readyz HTTP/1.0\r\n\r\n", is_ready);
+        let told = ready(true).await;
+        assert!(told.starts_with("HTTP/1.1 200") && told.ends_with("\r\n\r\n"), "{told}");
+        assert!(ready(false).await.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+    }
+
+    #[tokio::test]
+    async fn other_requests_are_told_what_is_here() {
+        let long = [b"GET /healthz HTTP/1.1\r\n".as_slice(), &b"a".repeat(5_000)].concat();
+        let half = b"GET /healthz HTTP/1.1\r\n";
+        for request in [b"GET / HTTP/1.1\r\n\r\n", &long[..], half, b"GET\xff\r\n\r\n"] {
+            let told = said(request, true).await;
+            assert!(told.starts_with("HTTP/1.1 404") && told.contains("gRPC"), "{told}");
+        }
+    }
+}
