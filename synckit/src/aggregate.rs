@@ -29,7 +29,7 @@ pub use crate::merge::{Creation, Taken};
 pub use fold::Fold;
 
 use crate::event::SyncEvent;
-use crate::filter::Filter;
+use crate::filter::{Filter, FilterPart};
 use crate::id::Name;
 use crate::merge::{AnyField, Root};
 use crate::wire::Lineage;
@@ -103,7 +103,7 @@ impl Filter {
     #[must_use]
     pub fn keyed<A: Aggregate>(self, prefix: impl AsRef<[u8]>) -> Self {
         match Name::new(A::NAME) {
-            Ok(kind) => self.keys(kind, prefix.as_ref()),
+            Ok(kind) => self.part(FilterPart::new().kind(kind).keyed(prefix)),
             // The macro takes no such name.
             Err(_) => self,
         }

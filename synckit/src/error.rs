@@ -107,6 +107,15 @@ pub enum ErrorKind {
         /// The replica's filter.
         filter: Filter,
     },
+    /// The replica holds some events of the aggregate only, and cannot edit what it has not seen.
+    #[error(
+        "this replica holds only some of its events ({filter}), and cannot edit what it has not seen; edit \
+         it where all of it is held"
+    )]
+    PartOfAggregate {
+        /// The replica's filter.
+        filter: Filter,
+    },
     /// Changes made here are not synced, and would be lost: open the replica with the filter that it has,
     /// and sync.
     #[error(
@@ -146,6 +155,7 @@ impl ErrorKind {
             Self::NotLoaded => "transaction.not_loaded",
             Self::PlainText => "hub.plain_text",
             Self::OutsideFilter { .. } => "filter.outside",
+            Self::PartOfAggregate { .. } => "filter.part",
             Self::Randomness => "randomness",
             Self::Registry(_) => "registry.invalid",
             Self::Session(error) => error.code(),
@@ -176,6 +186,7 @@ impl ErrorKind {
             | Self::Invalid(_)
             | Self::PlainText
             | Self::OutsideFilter { .. }
+            | Self::PartOfAggregate { .. }
             | Self::Registry(_)
             | Self::Unguarded
             | Self::Unsynced { .. } => false,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::chain::{Chain, CommitId};
-use crate::filter::Filter;
+use crate::filter::{Filter, FilterPart};
 use crate::id::{Dot, Name, ReplicaId};
 use crate::log::Refusal;
 use crate::sync::frame::GoodbyeCode;
@@ -105,6 +105,7 @@ fn every_kind() -> Vec<ErrorKind> {
         ErrorKind::FilterParts { found: 65 },
         ErrorKind::FilterWider { held: photos() },
         ErrorKind::OutsideFilter { filter: photos() },
+        ErrorKind::PartOfAggregate { filter: photos() },
         ErrorKind::Unsynced { events: 3, held: photos() },
         ErrorKind::Session(SessionError::Denied(Denial::Forbidden)),
         ErrorKind::Session(SessionError::PeerEnded {
@@ -190,5 +191,5 @@ fn transports() -> impl Iterator<Item = TransportErrorKind> {
 }
 
 fn photos() -> Filter {
-    Filter::new().keys(Name::new("photo").unwrap(), b"store-7/")
+    Filter::new().part(FilterPart::new().kind(Name::new("photo").unwrap()).keyed("store-7/"))
 }

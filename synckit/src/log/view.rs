@@ -28,11 +28,10 @@ impl View {
     /// is hidden. A part that is too large for a block of its own is sent with the rest.
     pub(crate) fn of(&self, log: &LogBlock) -> Option<LogBlock> {
         let block = &log.block;
-        let names =
-            |filter: &Filter| block.aggregates().iter().map(|id| filter.names(id)).collect();
-        let named: Option<Vec<bool>> = self.filter.as_ref().map(names);
-        let all_named = named.as_ref().is_none_or(|named| !named.contains(&false));
-        let none_named = named.as_ref().is_some_and(|named| !named.contains(&true));
+        let (aggregates, filter) = (block.aggregates(), self.filter.as_ref());
+        let all_named =
+            filter.is_none_or(|filter| aggregates.iter().all(|id| filter.names_whole(id)));
+        let none_named = filter.is_some_and(|filter| !aggregates.iter().any(|id| filter.names(id)));
         let by_reader = block.runs().iter().any(|run| Some(run.replica) == self.reader);
         if none_named && !by_reader {
             return None;
@@ -40,7 +39,7 @@ impl View {
         if all_named && self.writers.is_none() {
             return Some(log.clone());
         }
-        let shows = |commit: &Commit| self.shows(block, commit, named.as_deref());
+        let shows = |commit: &Commit| self.shows(block, commit);
         let shown: Vec<_> = block.commits().iter().map(shows).collect();
         if !shown.contains(&false) {
             return Some(log.clone());
@@ -60,12 +59,12 @@ impl View {
         commits.collect()
     }
 
-    fn shows(&self, block: &Block, commit: &Commit, named: Option<&[bool]>) -> bool {
+    fn shows(&self, block: &Block, commit: &Commit) -> bool {
         let author = &commit.id.author;
         let writes = self.writers.as_ref().is_none_or(|writers| writers.contains(author));
         let mut entries = commit.entries.clone().filter_map(|index| block.entry(index));
-        let is_named = named.is_none_or(|named| {
-            Some(*author) == self.reader || entries.any(|entry| named[entry.aggregate_index()])
+        let is_named = self.filter.as_ref().is_none_or(|filter| {
+            Some(*author) == self.reader || entries.any(|entry| filter.shows(&entry))
         });
         writes && is_named
     }

@@ -289,7 +289,7 @@ impl Replica {
         make: impl FnOnce(&ReplicaCore, &dyn State) -> Result<Recorded<T>, E>,
     ) -> Result<Result<Edited<T>, E>, Error> {
         self.check_open("edit an aggregate")?;
-        let aggregate = self.held_id(id)?;
+        let aggregate = self.whole_id(id)?;
         let mut make = Some(make);
         let made = |core: &ReplicaCore| {
             let (Some(state), Some(make)) = (core.newest(&aggregate), make.take()) else {

@@ -20,6 +20,18 @@ impl Replica {
             _ => Ok(aggregate),
         }
     }
+
+    /// The aggregate with an id, if it can be edited here: all of its events are held.
+    pub(super) fn whole_id<A: Aggregate>(&self, id: &Id<A>) -> Result<AggregateId, Error> {
+        let aggregate = self.held_id(id)?;
+        match &self.filter {
+            Some(filter) if !filter.names_whole(&aggregate) => {
+                let kind = ErrorKind::PartOfAggregate { filter: Filter::clone(filter) };
+                Err(Error::new(format!("edit {aggregate}"), kind))
+            }
+            _ => Ok(aggregate),
+        }
+    }
 }
 
 /// Has a store hold what a filter names of a space. If it holds less, it forgets that, or is left alone.

@@ -126,7 +126,7 @@ impl<'t> Transaction<'t> {
     /// [`NotLoaded`](ErrorKind::NotLoaded): return it; [`Registry`](ErrorKind::Registry) when the type is
     /// not registered.
     pub fn get<A: Aggregate>(&mut self, id: &Id<A>) -> Result<Option<A>, Error> {
-        let aggregate = self.replica.held_id(id)?;
+        let aggregate = self.replica.whole_id(id)?;
         Ok(Presence::of(self.state(&aggregate)?).there())
     }
 
@@ -191,7 +191,7 @@ impl<'t> Transaction<'t> {
         id: &Id<A>,
         change: impl FnOnce(bool, &mut Edit<'_, A>) -> T,
     ) -> Result<T, Error> {
-        let aggregate = self.replica.held_id(id)?;
+        let aggregate = self.replica.whole_id(id)?;
         let next = self.next_event();
         let state = self.state(&aggregate)?;
         let change = |it: &mut Edit<'_, A>| Ok::<_, Infallible>(change(state.is_fresh(), it));

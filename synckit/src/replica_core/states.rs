@@ -248,6 +248,9 @@ impl States {
         for (position, stamped) in log.stamped(branches, rulings, after) {
             let index = stamped.entry.aggregate_index();
             let Some(place) = places[index] else { continue };
+            if self.filter.as_ref().is_some_and(|filter| !filter.shows(&stamped.entry)) {
+                continue;
+            }
             let Some(cached) = self.cache.at_mut(place) else { continue };
             let fold = folds[index].get_or_insert_with(|| BlockFold::of(cached, place));
             let event = RecordedEvent::of(&stamped.entry);
@@ -262,7 +265,11 @@ impl States {
                     self.parked.insert(position);
                     self.panicked.insert(position, reason);
                     let events = log.stamped(branches, rulings, after);
-                    let of_it = events.filter(|(_, event)| event.entry.aggregate_index() == index);
+                    let filter = self.filter.as_ref();
+                    let of_it = events.filter(|(_, event)| {
+                        event.entry.aggregate_index() == index
+                            && filter.is_none_or(|filter| filter.shows(&event.entry))
+                    });
                     let until = of_it.take_while(|(at, _)| *at <= position);
                     cached.state = again(fold.before.as_ref(), until, &self.panicked);
                 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use bytes::Bytes;
 use prost_reflect::prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions, Value as Reflected};
-use synckit::filter::Filter;
+use synckit::filter::{Filter, FilterPart};
 use synckit::id::{Name, Position};
 use synckit::log::{Cursor, Digest};
 use synckit::sync::Frame;
@@ -132,8 +132,10 @@ fn with_short_lists(mut frame: Frame) -> Frame {
         }
         Frame::Hello(greeting) if greeting.filter.is_some() => {
             let mut hello = Hello::clone(greeting);
-            let photos = Filter::new().keys(Name::new("photo").unwrap(), b"store-7/");
-            hello.filter = Some(photos.kind(Name::new("note").unwrap()));
+            let photos = FilterPart::new().kind(Name::new("photo").unwrap()).keyed("store-7/");
+            let signed = FilterPart::new().event(Name::new("note.signed").unwrap());
+            let signed = signed.metadata("actor", "ann");
+            hello.filter = Some(Filter::new().part(photos).part(signed));
             *greeting = hello.into();
         }
         _ => {}

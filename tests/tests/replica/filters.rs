@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use synckit::filter::Filter;
+use synckit::envelope::Metadata;
+use synckit::filter::{Filter, FilterPart};
+use synckit::id::Name;
 use synckit::store::EventStore;
-use synckit::{ErrorKind, Hub, Id, Replica, registry, sync_aggregate};
+use synckit::{Edit, ErrorKind, Hub, Id, Replica, registry, sync_aggregate};
 
 use super::support::{Note, hub, note, read, replica, replica_in, way_to};
 
@@ -104,6 +106,34 @@ async fn a_transaction_across_the_border_of_a_part_is_folded_on_this_side_of_it(
     phone.sync_once(way.clone()).await.unwrap();
     assert_eq!(phone.get(&photo("1")).await.unwrap().unwrap().caption, "moved");
     assert_eq!(phone.list::<Note>(None, 9).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn some_events_of_an_aggregate_are_shown_and_not_edited() {
+    let (_hub, way) = hub();
+    let office = both().await;
+    for actor in ["ann", "bob", "ann"] {
+        let mut metadata = Metadata::new();
+        metadata.insert("actor", actor).unwrap();
+        let visit = |it: &mut Edit<'_, Note>| {
+            it.visits.add(1);
+            it.title.set(actor);
+        };
+        office.edit_with(&note("1"), &metadata, visit).await.unwrap();
+    }
+    office.sync_once(way.clone()).await.unwrap();
+    let title = FilterPart::new().event(Name::new("note.title_set").unwrap());
+    let of_bob = FilterPart::new().kind(Name::new("note").unwrap()).metadata("actor", "bob");
+    for (part, pulled, visits, title) in [(title, 6, 0, "ann"), (of_bob, 2, 1, "bob")] {
+        let reader = with(Filter::new().part(part), store()).await.unwrap();
+        let report = reader.sync_once(way.clone()).await.unwrap();
+        assert_eq!(report.pulled, pulled);
+        let shown = read(&reader, &note("1")).await;
+        assert_eq!((shown.visits, shown.title.as_str()), (visits, title));
+        let edited = reader.edit(&note("1"), |it| it.visits.add(1)).await.unwrap_err();
+        assert!(matches!(edited.kind(), ErrorKind::PartOfAggregate { .. }), "{edited}");
+        assert_eq!(edited.code(), "filter.part");
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use super::table::{Column, FrameMessage, MessageFields, message, write_nested};
 use super::{GoodbyeCode, Holds, Resume};
 use crate::chain::{Chain, CommitId};
 use crate::clock::UnixMillis;
-use crate::filter::{FILTER_PARTS_MAX, Filter};
+use crate::filter::{FILTER_PARTS_MAX, Filter, FilterPart};
 use crate::id::{Name, Position, ReplicaId, SpaceId};
 use crate::log::{Bridge, Cursor, Digest};
 use crate::sync::limits::{
@@ -304,6 +304,9 @@ message! {
     struct FilterFields {
         1 kind: String,
         2 prefix: Vec<u8>,
+        3 event: String,
+        4 key: String,
+        5 value: String,
     }
 }
 
@@ -311,8 +314,11 @@ message! {
 impl Column for Option<Filter> {
     fn write(&self, number: u32, out: &mut Writer) {
         for part in self.iter().flat_map(Filter::parts) {
-            let kind = part.kind.as_str().to_owned();
-            FilterFields { kind, prefix: part.prefix.clone() }.write(number, out);
+            let name = |name: &Option<Name>| name.as_ref().map_or("", Name::as_str).to_owned();
+            let (kind, event) = (name(&part.kind), name(&part.event));
+            let (key, value) = part.metadata.clone().unwrap_or_default();
+            let prefix = part.prefix.clone();
+            FilterFields { kind, prefix, event, key, value }.write(number, out);
         }
     }
 
@@ -320,9 +326,10 @@ impl Column for Option<Filter> {
         let entries = input.entries(number, "parts of a filter", FILTER_PARTS_MAX)?;
         let mut filter = Filter::new();
         for entry in &entries {
-            let FilterFields { kind, prefix } =
+            let FilterFields { kind, prefix, event, key, value } =
                 FilterFields::read_fields(entry).map_err(FrameError::into_reason)?;
-            filter = filter.keys(Name::new(&kind)?, &prefix);
+            let part = FilterPart::of_texts([&kind, &event, &key, &value], &prefix);
+            filter = filter.part(part.ok_or(Unsound::Filter)?);
         }
         Ok((!filter.is_empty()).then_some(filter))
     }
@@ -330,8 +337,10 @@ impl Column for Option<Filter> {
     #[cfg(any(test, feature = "testing"))]
     fn extremes() -> [Self; 2] {
         let part = |filter: Filter, number: usize| {
-            let name = format!("{number:0>128}");
-            Name::new(&name).map_or(filter.clone(), |kind| filter.keys(kind, &[255; 512]))
+            let name = Name::new(&format!("{number:0>128}")).ok();
+            let long = || "x".repeat(GOODBYE_BYTES_MAX);
+            let part = FilterPart::new().keyed([255; 512]).metadata(long(), long());
+            filter.part(FilterPart { kind: name.clone(), event: name, ..part })
         };
         [None, Some((0..FILTER_PARTS_MAX).fold(Filter::new(), part))]
     }

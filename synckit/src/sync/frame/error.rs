@@ -48,6 +48,9 @@ pub enum Unsound {
     /// Not protobuf in the form that this protocol uses.
     #[error("{0}")]
     Encoding(#[from] WireError),
+    /// A filter that names what cannot be.
+    #[error("a filter names what cannot be")]
+    Filter,
     /// An identifier that cannot be one.
     #[error("{0}")]
     Id(#[from] IdError),

@@ -14,7 +14,7 @@ use super::seat::{Seat, meet_with, noon, settle};
 use super::world::rng::Rng;
 use crate::block::Block;
 use crate::chain::CommitId;
-use crate::filter::Filter;
+use crate::filter::{Filter, FilterPart};
 use crate::id::{AggregateId, Key, Name, Position};
 use crate::ruling::Rulings;
 use crate::sync::Until;
@@ -23,6 +23,10 @@ const KINDS: [&str; 3] = ["a", "b", "c"];
 
 fn name(kind: &str) -> Name {
     Name::new(kind).unwrap()
+}
+
+fn kinds(kind: &str) -> FilterPart {
+    FilterPart::new().kind(name(kind))
 }
 
 fn aggregate(kind: &str, key: &str) -> AggregateId {
@@ -58,7 +62,7 @@ fn a_replica_is_sent_what_its_filter_names_and_nothing_twice() {
     }
     let (ann, hub) = sync(ann, hub);
     let mut bob = Ledger::named("bob");
-    bob.filter = Some(Filter::new().kind(name("b")));
+    bob.filter = Some(Filter::new().part(kinds("b")));
     write(&mut bob, &[aggregate("b", "2")]);
     let (bob, hub) = sync(bob, hub.ledger);
     assert_eq!((count(&bob.ledger, "a"), count(&bob.ledger, "b")), (0, 21));
@@ -81,7 +85,7 @@ fn a_part_never_passes_for_the_whole() {
     write(&mut ann, &[aggregate("b", "1")]);
     let (_, hub) = sync(ann, hub);
     let mut bob = Ledger::named("bob");
-    bob.filter = Some(Filter::new().kind(name("b")));
+    bob.filter = Some(Filter::new().part(kinds("b")));
     let (mut bob, _) = sync(bob, hub.ledger);
     write(&mut bob.ledger, &[aggregate("b", "1")]);
     // The hub was lost. The part gives what was written in it, as soon as the rest is there.
@@ -135,7 +139,7 @@ impl Story {
                     continue;
                 }
                 let part = rng.per_mille(500);
-                filter = filter.keys(self::name(kind), if part { b"1" } else { b"" });
+                filter = filter.part(kinds(kind).keyed(if part { "1" } else { "" }));
             }
             ledger.filter = (!filter.is_empty() && rng.per_mille(700)).then_some(filter);
             ledger.page_blocks_max = 1 + rng.index(5);
