@@ -23,7 +23,7 @@ use crate::log::{Bridge, Cursor, Source, View};
 use crate::platform::{self, Stopwatch, Tasks, WallClock};
 use crate::store::{Acknowledged, Append, Batch, EventStore, StoreError, StoreErrorKind};
 use crate::sync::{
-    Config, Denial, Direction, Effect, Frame, HeldPart, Input, Now, Progress, Recollection,
+    Admittance, Config, Denial, Effect, Frame, HeldPart, Input, Now, Progress, Recollection,
     Session, SessionError,
 };
 use crate::transport::{Connection, FrameReceiver, FrameSender};
@@ -34,8 +34,13 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// Lets a session's peer in, or not.
 #[async_trait]
 pub(crate) trait Doorkeeper: fmt::Debug + Send + Sync {
-    /// The direction in which logs may be exchanged with a peer.
-    async fn admit(&self, replica: ReplicaId, space: SpaceId) -> Result<Direction, Denial>;
+    /// What a peer may do that asks for a space, or for a part of it.
+    async fn admit(
+        &self,
+        replica: ReplicaId,
+        space: SpaceId,
+        filter: Option<Filter>,
+    ) -> Result<Admittance, Denial>;
 
     /// Returns when a peer that was let in may not stay.
     async fn until_denied(&self) -> Denial;
@@ -176,7 +181,7 @@ impl Conversation {
         while let Some(effect) = self.session.poll() {
             match effect {
                 Effect::Send(frame) => self.queue(frame),
-                Effect::Admit { space, peer } => self.admit(space, peer),
+                Effect::Admit { space, peer, filter } => self.admit(space, peer, filter),
                 Effect::Recall { space, peer } => self.recall(space, peer),
                 Effect::Check(cursor) => self.check(cursor),
                 Effect::Cover(commits) => self.cover(commits),
@@ -275,11 +280,11 @@ impl Conversation {
         }
     }
 
-    fn admit(&mut self, space: SpaceId, peer: ReplicaId) {
+    fn admit(&mut self, space: SpaceId, peer: ReplicaId, filter: Option<Filter>) {
         let door = self.driver.door.clone();
         self.reads.spawn(async move {
             let Some(door) = door else { return Ok(Input::Admitted(Err(Denial::Unavailable))) };
-            Ok(Input::Admitted(door.admit(peer, space).await))
+            Ok(Input::Admitted(door.admit(peer, space, filter).await))
         });
     }
 

@@ -35,6 +35,7 @@ pub use backoff::Backoff;
 pub use bridges::LineEnd;
 pub use frame::Frame;
 pub use session::{
-    Config, Direction, Effect, HeldPart, Input, Now, Progress, Recollection, Role, Session, Until,
+    Admittance, Config, Direction, Effect, HeldPart, Input, Now, Progress, Recollection, Role,
+    Session, Until,
 };
 pub use violation::{Denial, SessionError, Violation};

@@ -5,6 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 use crate::clock::UnixMillis;
+use crate::filter::Filter;
 use crate::id::{ReplicaId, SpaceId};
 use crate::sync::{Denial, Direction};
 use crate::transport::PeerInfo;
@@ -20,6 +21,15 @@ pub struct AccessRequest {
     pub replica: ReplicaId,
     /// The space that it asks for.
     pub space: SpaceId,
+    /// The part of the space that it asks for; `None` for all of it.
+    pub filter: Option<Filter>,
+}
+
+impl AccessRequest {
+    /// True if it asks for no more than a part of the space.
+    pub fn is_within(&self, part: &Filter) -> bool {
+        self.filter.as_ref().is_some_and(|filter| part.contains(filter))
+    }
 }
 
 /// Rights of a peer.
@@ -71,12 +81,23 @@ pub struct Access {
     pub rights: Rights,
     /// The time at which they end; `None` when they do not end by themselves.
     pub until: Option<UnixMillis>,
+    /// The only part of the space that they are about; `None` for all of it.
+    pub only: Option<Filter>,
 }
 
 impl Access {
     /// Rights without an end.
     pub fn new(who: impl Into<String>, rights: Rights) -> Self {
-        Self { who: who.into(), rights, until: None }
+        Self { who: who.into(), rights, until: None, only: None }
+    }
+
+    /// The same for a part of the space. A replica that holds more, or writes beside it, is sent away
+    /// with word of what it may hold ([`Denial::Part`]): the replica is to have a
+    /// [filter](crate::replica::ReplicaBuilder::filter) within it. It may write whole aggregates of it.
+    #[must_use]
+    pub fn only(mut self, part: Filter) -> Self {
+        self.only = Some(part);
+        self
     }
 
     /// The same with an end.

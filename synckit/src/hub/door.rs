@@ -8,9 +8,10 @@ use tokio::sync::watch;
 
 use super::authorizer::{Access, AccessRequest, Authorizer};
 use crate::driver::Doorkeeper;
+use crate::filter::Filter;
 use crate::id::{ReplicaId, SpaceId};
 use crate::platform::{self, Tasks, WallClock};
-use crate::sync::{Denial, Direction};
+use crate::sync::{Admittance, Denial};
 use crate::transport::PeerInfo;
 
 /// An authorizer is asked again after so long.
@@ -33,16 +34,22 @@ impl Door {
     /// The authorizer's answer. One that panics tells nothing, and access that has ended is none: to
     /// ask about it again and again would be of no use.
     async fn ask(&self, request: &AccessRequest) -> Result<Access, Denial> {
-        let (authorizer, request) = (Arc::clone(&self.authorizer), request.clone());
+        let (authorizer, asked) = (Arc::clone(&self.authorizer), request.clone());
         // Dropped with this future.
         let mut asking = Tasks::new();
-        asking.spawn(async move { authorizer.authorize(&request).await });
+        asking.spawn(async move { authorizer.authorize(&asked).await });
         let Some(Ok(answer)) = asking.join_next().await else {
             tracing::error!("an authorizer panicked");
             return Err(Denial::Unavailable);
         };
         answer.and_then(|access| {
-            if self.is_over(&access) { Err(Denial::Unauthenticated) } else { Ok(access) }
+            if self.is_over(&access) {
+                return Err(Denial::Unauthenticated);
+            }
+            match &access.only {
+                Some(only) if !request.is_within(only) => Err(Denial::Part(only.clone())),
+                _ => Ok(access),
+            }
         })
     }
 
@@ -53,13 +60,18 @@ impl Door {
 
 #[async_trait]
 impl Doorkeeper for Door {
-    async fn admit(&self, replica: ReplicaId, space: SpaceId) -> Result<Direction, Denial> {
-        let request = AccessRequest { peer: self.peer.clone(), replica, space };
+    async fn admit(
+        &self,
+        replica: ReplicaId,
+        space: SpaceId,
+        filter: Option<Filter>,
+    ) -> Result<Admittance, Denial> {
+        let request = AccessRequest { peer: self.peer.clone(), replica, space, filter };
         let access = self.ask(&request).await?;
         tracing::debug!(peer = %self.peer, who = access.who, rights = ?access.rights, "let in");
-        let direction = access.rights.direction();
+        let (direction, writes) = (access.rights.direction(), access.only.clone());
         *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some((request, access));
-        Ok(direction)
+        Ok(Admittance { direction, writes })
     }
 
     async fn until_denied(&self) -> Denial {
@@ -75,7 +87,7 @@ impl Doorkeeper for Door {
             }
             let answer = platform::within(RECHECK_WITHIN, self.ask(&request)).await;
             match answer.unwrap_or(Err(Denial::Unavailable)) {
-                Ok(now) if now.rights == access.rights => access = now,
+                Ok(now) if (now.rights, &now.only) == (access.rights, &access.only) => access = now,
                 Ok(_) => return Denial::Changed,
                 // Whoever was let in stays while nobody can tell, but no longer than that was for.
                 Err(Denial::Unavailable) if !self.is_over(&access) => {}

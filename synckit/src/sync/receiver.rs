@@ -5,7 +5,8 @@ use super::limits::{CURSOR_BEHIND_MAX, FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, WINDOW
 use super::session::Effect;
 use super::violation::Violation;
 use crate::block::Block;
-use crate::id::{Position, SpaceId};
+use crate::filter::Filter;
+use crate::id::{AggregateId, Position, SpaceId};
 use crate::log::{Bridge, Cursor};
 
 /// The receiving half: what has been received, and what of it is committed.
@@ -106,8 +107,13 @@ impl Receiver {
         may
     }
 
-    /// Checks and takes a frame.
-    pub(super) fn receive(&mut self, events: Events) -> Result<(), Violation> {
+    /// Checks and takes a frame, of which nothing is kept when something in it is about other aggregates
+    /// than the peer may write. True when there is.
+    pub(super) fn receive(
+        &mut self,
+        events: Events,
+        writes: Option<&Filter>,
+    ) -> Result<bool, Violation> {
         self.untouched = false;
         let (found, from, to) = (events.through.position, self.received(), events.head);
         if !(from..=to).contains(&found) {
@@ -126,6 +132,10 @@ impl Receiver {
             let checked =
                 if self.is_partial { block.check_authors_of_part() } else { block.check_authors() };
             checked.map_err(Violation::BadBlock)?;
+            let may = |id: &AggregateId| writes.is_none_or(|writes| writes.names_whole(id));
+            if !block.aggregates().iter().all(may) {
+                return Ok(true);
+            }
             self.pending_memory += block.memory();
             self.pending.push(block);
         }
@@ -136,7 +146,7 @@ impl Receiver {
         self.bytes += bytes as u64;
         self.received = events.through;
         self.peer_head = self.peer_head.max(events.head);
-        Ok(())
+        Ok(false)
     }
 
     /// The next commit, if one is due and none is under way: blocks with their bridges, and the cursor

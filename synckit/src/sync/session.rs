@@ -18,11 +18,12 @@ use super::violation::{Denial, SessionError, Violation};
 use crate::branch::Coverage;
 use crate::chain::CommitId;
 use crate::clock::UnixMillis;
+use crate::filter::Filter;
 use crate::id::{Position, SpaceId};
 use crate::key;
 use crate::log::{Cursor, Page, Refusal, View};
 pub use config::{Config, Direction, Now, Role, Until};
-pub use exchange::{Effect, HeldPart, Input, Progress, Recollection};
+pub use exchange::{Admittance, Effect, HeldPart, Input, Progress, Recollection};
 use streams::{Stopping, Streams};
 
 /// One conversation about one space with one peer.
@@ -32,6 +33,8 @@ pub struct Session {
     phase: Phase,
     effects: VecDeque<Effect>,
     peer: Option<Greeting>,
+    /// The only aggregates that the peer may write; none for all.
+    peer_writes: Option<Filter>,
     /// Milliseconds by which the peer's clock is ahead.
     peer_clock_ahead: Option<i64>,
     last_progress: Duration,
@@ -63,6 +66,7 @@ impl Session {
             phase: Phase::Greeting,
             effects: VecDeque::new(),
             peer: None,
+            peer_writes: None,
             peer_clock_ahead: None,
             last_progress: Duration::ZERO,
             caught_up: false,
@@ -204,7 +208,7 @@ impl Session {
         self.peer_clock_ahead = Some(ahead(hello.wall, now.wall));
         if self.config.has_door {
             let (space, peer) = (hello.space.clone(), hello.replica);
-            self.effects.push_back(Effect::Admit { space, peer });
+            self.effects.push_back(Effect::Admit { space, peer, filter: hello.filter.clone() });
             self.phase = Phase::AtTheDoor { early: None };
         } else {
             self.recall(hello.clone(), None);
@@ -213,12 +217,13 @@ impl Session {
         Ok(())
     }
 
-    fn admitted(&mut self, answer: Result<Direction, Denial>) -> Result<(), SessionError> {
-        let allowed = answer.map_err(SessionError::Denied)?;
+    fn admitted(&mut self, answer: Result<Admittance, Denial>) -> Result<(), SessionError> {
+        let Admittance { direction: allowed, writes } = answer.map_err(SessionError::Denied)?;
         if let (Phase::AtTheDoor { early }, Some(peer)) = (&mut self.phase, &self.peer) {
             let (peer, early) = (peer.clone(), early.take());
             let denied = SessionError::Denied(Denial::Forbidden);
             self.config.direction = self.config.direction.limited_to(allowed).ok_or(denied)?;
+            self.peer_writes = writes;
             self.recall(peer, early);
         }
         Ok(())
@@ -355,7 +360,10 @@ impl Session {
             // Whoever is about to end takes no more: it would never come to an end with a peer that
             // has much.
             if streams.stopping.is_none() {
-                receiver.receive(events)?;
+                let outside = receiver.receive(events, self.peer_writes.as_ref())?;
+                if let (true, Some(part)) = (outside, &self.peer_writes) {
+                    return Err(SessionError::Denied(Denial::Part(part.clone())));
+                }
                 streams.heard = now.elapsed;
             }
             return Ok(());

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::frame::{Frame, FrameKind, GoodbyeCode};
 use super::limits::{PROTOCOL_VERSION, WINDOW_BYTES_MAX};
 use crate::block::BlockError;
+use crate::filter::Filter;
 use crate::id::{Position, ReplicaId};
 use crate::log::Refusal;
 
@@ -56,7 +57,7 @@ pub enum Violation {
 }
 
 /// The reason why a peer is not let in, or may not stay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Denial {
     /// It has shown nothing that is known here.
@@ -65,6 +66,9 @@ pub enum Denial {
     /// Its credentials do not allow what it asks for.
     #[error("its credentials do not open this space")]
     Forbidden,
+    /// Its credentials open a part of the space, and it asks for more, or writes beside that.
+    #[error("its credentials open only {0} of this space")]
+    Part(Filter),
     /// Its rights are others than when it came. It may come again with those.
     #[error("its rights have changed")]
     Changed,
@@ -115,15 +119,22 @@ pub enum SessionError {
 
 impl Denial {
     /// The same for the peer. Says nothing of the space, not even whether there is one.
-    const fn advice(self) -> &'static str {
-        match self {
+    fn advice(&self) -> String {
+        let advice = match self {
             Self::Unauthenticated => {
                 "credentials are missing, not known, or have expired; show others"
             }
             Self::Forbidden => "the credentials do not open this space; ask whoever runs the hub",
+            Self::Part(filter) => {
+                return format!(
+                    "the credentials open only {filter} of this space: hold that part, or ask whoever \
+                     runs the hub"
+                );
+            }
             Self::Changed => "the rights have changed; connect again",
             Self::Unavailable => "nobody can tell at the moment who may come in; try again later",
-        }
+        };
+        advice.to_owned()
     }
 }
 
@@ -156,7 +167,7 @@ impl SessionError {
             Self::PeerMisbehaved(Violation::Protocol { .. }) => GoodbyeCode::Unsupported,
             Self::PeerMisbehaved(_) => GoodbyeCode::Violation,
             Self::Denied(Denial::Unauthenticated) => GoodbyeCode::Unauthenticated,
-            Self::Denied(Denial::Forbidden) => GoodbyeCode::Forbidden,
+            Self::Denied(Denial::Forbidden | Denial::Part(_)) => GoodbyeCode::Forbidden,
             Self::Denied(Denial::Changed | Denial::Unavailable) => GoodbyeCode::Unavailable,
             // The next session resumes by frontier.
             Self::Refused(Refusal::Missing { .. }) => GoodbyeCode::Unavailable,
@@ -165,7 +176,7 @@ impl SessionError {
             Self::Store { .. } | Self::TimedOut { .. } => GoodbyeCode::Unavailable,
         };
         let said = match self {
-            Self::Denied(denial) => denial.advice().to_owned(),
+            Self::Denied(denial) => denial.advice(),
             Self::PeerMisbehaved(violation) => violation.to_string(),
             Self::Refused(refusal) => refusal.to_string(),
             Self::Store { damaged: true } => {

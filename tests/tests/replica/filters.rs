@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use synckit::envelope::Metadata;
 use synckit::filter::{Filter, FilterPart};
+use synckit::hub::{Access, AccessRequest, Authorizer, Rights};
 use synckit::id::Name;
 use synckit::store::EventStore;
+use synckit::sync::Denial;
+use synckit::transport::Credentials;
 use synckit::{Edit, ErrorKind, Hub, Id, Replica, registry, sync_aggregate};
 
 use super::support::{Note, hub, note, read, replica, replica_in, way_to};
@@ -362,4 +366,45 @@ async fn a_part_in_a_file_goes_on_after_it_was_restored_from_an_old_copy() {
     let whole = replica_in(folder.path(), "whole").await;
     whole.sync_once(way.clone()).await.unwrap();
     assert_eq!(read(&whole, &note("7/1")).await.visits, 12);
+}
+
+/// Whoever shows a store's name may hold and write what belongs to that store.
+#[derive(Debug)]
+struct ByStore;
+
+#[async_trait]
+impl Authorizer for ByStore {
+    async fn authorize(&self, request: &AccessRequest) -> Result<Access, Denial> {
+        let shown = request.peer.credentials.as_ref().ok_or(Denial::Unauthenticated)?;
+        let store = shown.reveal().trim_start_matches("Bearer ");
+        let of_store = Filter::new().keyed::<Note>(format!("{store}/"));
+        Ok(Access::new(store, Rights::ReadWrite).only(of_store))
+    }
+}
+
+#[tokio::test]
+async fn a_hub_gives_a_peer_no_more_than_its_part_and_takes_no_more_from_it() {
+    let hub = Hub::builder().authorizer(ByStore).in_memory().unwrap();
+    let way = || way_to(&hub).credentials(Credentials::bearer("7"));
+    let seven = with(Filter::new().keyed::<Note>("7/"), store()).await.unwrap();
+    seven.edit(&note("7/1"), |it| it.title.set("seven")).await.unwrap();
+    assert_eq!(seven.sync_once(way()).await.unwrap().pushed, 1);
+    let narrower = with(Filter::new().keyed::<Note>("7/1"), store()).await.unwrap();
+    assert_eq!(narrower.sync_once(way()).await.unwrap().pulled, 1);
+
+    let eight = with(Filter::new().keyed::<Note>("8/"), store()).await.unwrap();
+    for asks_for_more in [both().await, eight] {
+        let told = asks_for_more.sync_once(way()).await.unwrap_err();
+        assert_eq!(told.code(), "session.forbidden");
+        assert!(told.to_string().contains("open only note/7/* of this space: hold that"), "{told}");
+    }
+    // It wrote more than its part before it became one.
+    let part = store();
+    let whole = Replica::builder().registry(registry![Note]).over(Arc::clone(&part)).await.unwrap();
+    whole.edit(&note("8/1"), |it| it.title.set("eight")).await.unwrap();
+    whole.close().await.unwrap();
+    let part = with(Filter::new().keyed::<Note>("7/"), part).await.unwrap();
+    let told = part.sync_once(way()).await.unwrap_err();
+    assert_eq!(told.code(), "session.forbidden");
+    assert_eq!(hub.store().head(part.space()).await.unwrap().0, 1);
 }

@@ -21,9 +21,8 @@ pub enum Input {
     Received(Frame),
     /// The peer closed the connection.
     Disconnected,
-    /// The answer to [`Effect::Admit`]: the direction in which logs may be exchanged. Given again, with
-    /// a denial, when a peer may not stay.
-    Admitted(Result<Direction, Denial>),
+    /// The answer to [`Effect::Admit`]. Given again, with a denial, when a peer may not stay.
+    Admitted(Result<Admittance, Denial>),
     /// The answer to [`Effect::Recall`].
     Recalled(Box<Recollection>),
     /// The answer to [`Effect::Check`].
@@ -60,6 +59,16 @@ pub enum Input {
     Stop,
 }
 
+/// What a peer may do that was let in.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "a session needs all of it")]
+pub struct Admittance {
+    /// The direction in which logs may be exchanged with it.
+    pub direction: Direction,
+    /// The only aggregates that it may write; `None` for all.
+    pub writes: Option<Filter>,
+}
+
 /// Effect of a session, to be carried out in order.
 #[derive(Clone, Debug)]
 #[allow(clippy::exhaustive_enums, reason = "a driver must carry out each")]
@@ -72,6 +81,8 @@ pub enum Effect {
         space: SpaceId,
         /// The replica that it says it is. It has not proved that yet.
         peer: ReplicaId,
+        /// The part of the space that it holds; `None` for all of it.
+        filter: Option<Filter>,
     },
     /// Look up what is known of the peer, and answer with [`Input::Recalled`]. Read the cursor first
     /// and the log's head last: what is committed in between is then sent and never passed over.

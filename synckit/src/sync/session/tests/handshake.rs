@@ -10,7 +10,7 @@ use super::seat::{
 use crate::id::{Position, SpaceId};
 use crate::sync::frame::{Frame, FrameKind, GoodbyeCode, Hello, Holds, Rewind, Start};
 use crate::sync::limits::{HANDSHAKE_WITHIN, PROTOCOL_VERSION};
-use crate::sync::{Denial, Direction, Input, SessionError, Violation};
+use crate::sync::{Admittance, Denial, Direction, Input, SessionError, Violation};
 
 #[test]
 fn the_initiator_greets_and_the_acceptor_answers_with_greeting_and_proof_at_once() {
@@ -150,7 +150,7 @@ fn nobody_is_told_anything_before_being_let_in() {
     ] {
         let (mut ann, mut bob) = at_the_door();
         assert_eq!(
-            bob.told(Input::Admitted(Err(denial))),
+            bob.told(Input::Admitted(Err(denial.clone()))),
             [format!("says goodbye: {code:?}"), "fails".into()]
         );
         assert_eq!(bob.ended, Some(Err(SessionError::Denied(denial))));
@@ -170,7 +170,10 @@ fn whoever_is_let_in_syncs_in_the_directions_that_are_allowed() {
     {
         let (mut ann, mut bob) = at_the_door();
         bob.asked.clear();
-        assert_eq!(bob.told(Input::Admitted(Ok(allowed))), ["recalls"]);
+        assert_eq!(
+            bob.told(Input::Admitted(Ok(Admittance { direction: allowed, writes: None }))),
+            ["recalls"]
+        );
         settle(&mut ann, &mut bob);
         let progress = (ann.session.progress(), bob.session.progress());
         assert_eq!((progress.0.events_sent, progress.1.events_sent), sent, "{allowed:?}");

@@ -15,7 +15,8 @@ use crate::id::Position;
 use crate::log::{Cursor, Digest, View};
 use crate::sync::frame::{Ack, Events, Frame, FrameKind, GoodbyeCode, Resume};
 use crate::sync::{
-    Config, Direction, Effect, Input, Now, Role, Session, SessionError, Until, Violation,
+    Admittance, Config, Direction, Effect, Input, Now, Role, Session, SessionError, Until,
+    Violation,
 };
 
 /// A store and its session.
@@ -71,7 +72,7 @@ impl Seat {
     /// asked.
     pub(super) fn answers(&mut self) -> Option<Vec<String>> {
         let input = match self.asked.pop_front()? {
-            Effect::Admit { .. } => Input::Admitted(Ok(Direction::Both)),
+            Effect::Admit { .. } => Input::Admitted(Ok(Admittance::default())),
             Effect::Recall { peer, .. } => Input::Recalled(Box::new(self.ledger.recall(&peer))),
             Effect::Check(cursor) => Input::Checked(self.ledger.check(cursor)),
             Effect::Cover(commits) => Input::Covered(self.ledger.cover(&commits)),

@@ -9,7 +9,7 @@ use crate::id::{Position, ReplicaId};
 use crate::log::View;
 use crate::log::{Cursor, Page};
 use crate::sync::frame::{Events, Frame};
-use crate::sync::{Denial, Direction, Effect, Input, Recollection, SessionError};
+use crate::sync::{Admittance, Denial, Effect, Input, Recollection, SessionError};
 
 impl World {
     /// Tells a session what happened, if it is there still, and does what it then asks for.
@@ -158,7 +158,7 @@ impl World {
         let answer = match self.rng.up_to(9) {
             0 if !self.healed => Err(Denial::Forbidden),
             1 if !self.healed => Err(Denial::Unavailable),
-            _ => Ok(Direction::Both),
+            _ => Ok(Admittance::default()),
         };
         if answer.is_ok() && !self.healed && self.rng.per_mille(100) {
             let delay = self.rng.up_to(5_000);
