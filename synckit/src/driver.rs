@@ -34,7 +34,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// Lets a session's peer in, or not.
 #[async_trait]
 pub(crate) trait Doorkeeper: fmt::Debug + Send + Sync {
-    /// What a peer may do that asks for a space, or for a part of it.
+    /// The rights of a peer that asks for a space, or for a part of it.
     async fn admit(
         &self,
         replica: ReplicaId,

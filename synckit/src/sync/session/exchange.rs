@@ -59,7 +59,7 @@ pub enum Input {
     Stop,
 }
 
-/// What a peer may do that was let in.
+/// Rights of a peer that was let in.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a session needs all of it")]
 pub struct Admittance {
