@@ -15,14 +15,14 @@ async fn one_command_serves_a_store_and_the_next_one_serves_it_again() {
     sell(&ann, "bread").await;
     let hub = place.serve(&[]);
     ann.sync_once(&hub.url).await.unwrap();
-    assert_eq!(hub.end(), Some(0));
+    assert_eq!(hub.end().await, Some(0));
     let hub = place.serve(&[]);
     assert!(bob.sync_once(&hub.url).await.unwrap().pulled > 0);
-    assert_eq!(hub.end(), Some(0));
+    assert_eq!(hub.end().await, Some(0));
 }
 
-#[test]
-fn it_tells_probes_that_it_is_there() {
+#[tokio::test]
+async fn it_tells_probes_that_it_is_there() {
     let place = Place::new();
     let hub = place.serve(&[]);
     for path in ["/healthz", "/readyz"] {
@@ -32,7 +32,7 @@ fn it_tells_probes_that_it_is_there() {
         stream.read_to_string(&mut told).unwrap();
         assert!(told.starts_with("HTTP/1.1 200 OK\r\n"), "{told}");
     }
-    assert_eq!(hub.end(), Some(0));
+    assert_eq!(hub.end().await, Some(0));
 }
 
 #[tokio::test]
@@ -61,5 +61,5 @@ async fn a_replica_syncs_over_tls_with_a_token_and_nothing_secret_is_logged() {
         assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
     }
     assert!(log.contains("\"level\":\"DEBUG\""), "{log}");
-    assert_eq!(hub.end(), Some(0));
+    assert_eq!(hub.end().await, Some(0));
 }

@@ -37,8 +37,7 @@ async fn told_to_end_while_a_replica_syncs_it_keeps_what_it_acknowledged() {
         sell(&ann, "bread").await;
         ann.flush(Reach::Hub).await.unwrap();
         hub.signal(signal);
-        let waiting = tokio::task::spawn_blocking(move || hub.ended());
-        assert_eq!(waiting.await.unwrap(), Some(0), "{signal}");
+        assert_eq!(hub.ended().await, Some(0), "{signal}");
         writing.await.unwrap();
         let waiting = ann.pending().await.unwrap();
         drop(link);
@@ -101,11 +100,11 @@ async fn told_to_reload_it_takes_tokens_and_certificates_and_ends_no_session_tha
     hub.signal("HUP");
     let trouble = link.wait_for(|status| status.trouble.is_some()).await.trouble.unwrap();
     assert_eq!(trouble.code, "session.unauthenticated");
-    assert_eq!(hub.end(), Some(0));
+    assert_eq!(hub.end().await, Some(0));
 }
 
-#[test]
-fn the_service_manager_is_told_when_it_serves_and_when_it_ends() {
+#[tokio::test]
+async fn the_service_manager_is_told_when_it_serves_and_when_it_ends() {
     let place = Place::new();
     let path = place.path().join("notify");
     let name = format!("synckit-test-{}", std::process::id());
@@ -124,7 +123,7 @@ fn the_service_manager_is_told_when_it_serves_and_when_it_ends() {
         command.env("NOTIFY_SOCKET", &socket);
         let hub = Running::start(command, place.path().join("log"));
         assert!(told().contains("READY=1"), "{socket}");
-        assert_eq!(hub.end(), Some(0));
+        assert_eq!(hub.end().await, Some(0));
         assert!(told().contains("STOPPING=1"), "{socket}");
     }
 }

@@ -126,14 +126,15 @@ impl Running {
     }
 
     /// Tells it to end, and waits until it has.
-    pub(crate) fn end(self) -> Option<i32> {
+    pub(crate) async fn end(self) -> Option<i32> {
         self.signal("TERM");
-        self.ended()
+        self.ended().await
     }
 
-    /// Waits until it has ended.
-    pub(crate) fn ended(mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
+    /// Waits until it has ended. Replicas go on meanwhile: the hub has something to tell them.
+    pub(crate) async fn ended(mut self) -> Option<i32> {
+        let waiting = tokio::task::spawn_blocking(move || self.child.wait().unwrap().code());
+        waiting.await.unwrap()
     }
 
     pub(crate) fn log(&self) -> String {
