@@ -33,6 +33,7 @@ const TOKEN_BYTES: usize = 32;
 ///
 /// A name on a certificate stands in the place of a hash: it lets in whoever proves by TLS to be
 /// that, and shows no token ([`TlsIdentity::names`]; one with white space in it cannot be written).
+/// It ends with the certificate, if not before.
 ///
 /// Rights are `read`, `write` or `read-write`. A space that ends in `*` stands for all whose names
 /// begin so. The end is in seconds since 1970, or `-` where there is none. Empty lines, and those
@@ -266,7 +267,15 @@ impl Authorizer for Tokens {
         let opens_it =
             |entry: &&TokenEntry| entry.spaces.iter().any(|pattern| opens(pattern, &request.space));
         let entry = entries.find(opens_it).ok_or(Denial::Forbidden)?;
-        Ok(Access { until: entry.until, ..Access::new(entry.who.clone(), entry.rights) })
+        let until = match shown.first() {
+            // No longer than the certificate that proves the name.
+            Some(Shown::Name(_)) => {
+                let of_certificate = request.peer.tls.as_ref().and_then(TlsIdentity::until);
+                entry.until.into_iter().chain(of_certificate).min()
+            }
+            _ => entry.until,
+        };
+        Ok(Access { until, ..Access::new(entry.who.clone(), entry.rights) })
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::certificate;
+use crate::clock::UnixMillis;
 
 /// A peer before it has said anything, for whoever admits it.
 ///
@@ -73,6 +74,11 @@ impl TlsIdentity {
     /// The identity that a chain of certificates proves.
     pub const fn new(certificates: Vec<Bytes>) -> Self {
         Self { certificates }
+    }
+
+    /// The time at which the peer's certificate ends, as far as it can be read.
+    pub fn until(&self) -> Option<UnixMillis> {
+        self.certificates.first().and_then(|own| certificate::end(own))
     }
 
     /// The names of the peer in its certificate: `cn:` is before a common name of the subject, `dns:`,

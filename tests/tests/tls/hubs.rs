@@ -1,13 +1,15 @@
 //! Hubs and replicas with TLS between them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use synckit::clock::UnixMillis;
 use synckit::hub::{AllowAll, Rights, TokenEntry, TokenList, Tokens};
 use synckit::replica::{Link, LinkOptions, LinkState};
 use synckit::transport::tls::{ClientCertificates, ServerTls};
 use synckit::transport::{Credentials, GrpcTransport};
-use synckit::{ErrorKind, Hub, Replica, registry, sync_aggregate};
+use synckit::{ErrorKind, Hub, Replica, WallClock, registry, sync_aggregate};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -209,6 +211,42 @@ async fn a_name_on_a_certificate_lets_in_whoever_shows_no_token() {
     ] {
         assert_eq!(ann.sync_once(way).await.unwrap_err().code(), code);
     }
+    running.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_ends_with_the_certificate_that_let_it_in() {
+    let ours = Authority::new("ours");
+    let entry = TokenEntry {
+        shown: "dns:till-3.example".to_owned(),
+        rights: Rights::ReadWrite,
+        spaces: vec!["*".to_owned()],
+        until: None,
+        who: "till 3".to_owned(),
+    };
+    // The hub's clock, which comes to the end of the certificate before the world's does.
+    let end = UnixMillis::new(4_000_000_000_000);
+    let now = Arc::new(AtomicU64::new(end.get() - 1));
+    let clock = WallClock::new({
+        let now = Arc::clone(&now);
+        move || UnixMillis::new(now.load(Ordering::Relaxed))
+    });
+    let tokens = Tokens::new(TokenList(vec![entry])).unwrap().wall_clock(clock.clone());
+    let required = ClientCertificates::Required(ours.roots());
+    let tls = ServerTls::new(&ours.hub().certified(), required).unwrap();
+    let hub = Hub::builder().authorizer(tokens).tls(tls).wall_clock(clock).in_memory().unwrap();
+    let running = hub.serve("127.0.0.1:0").await.unwrap();
+    let till = ours.issue("till-3.example", |params| {
+        params.not_after = time::OffsetDateTime::from_unix_timestamp(4_000_000_000).unwrap();
+    });
+    let way = GrpcTransport::new(running.url()).unwrap().roots(ours.roots());
+    let ann = replica().await;
+    let mut link = ann.connect_with(way.identity(till.certified()), quickly()).unwrap();
+    live(&mut link).await;
+    now.store(end.get(), Ordering::Relaxed);
+    running.hub().recheck();
+    let trouble = link.wait_for(|status| status.trouble.is_some()).await.trouble.unwrap();
+    assert_eq!(trouble.code, "session.unauthenticated");
     running.shut_down().await.unwrap();
 }
 
