@@ -108,7 +108,8 @@ fn the_compiled_reference_is_that_of_the_text() {
     if std::env::var_os("SYNCKIT_BLESS").is_some() {
         std::fs::write(&file, &compiled).unwrap();
     }
-    assert!(std::fs::read(file).unwrap() == compiled, "SYNCKIT_BLESS=1 writes it again");
+    let is_current = std::fs::read(file).unwrap() == compiled;
+    assert!(is_current, "SYNCKIT_BLESS=1 cargo test -p synckit-tests --test proto writes it");
 }
 
 /// The smallest and the largest frame of every kind, as far as they fit on a line, and some between.
