@@ -8,6 +8,9 @@
 //! ones. First both are synced for the first time; then, 21 times, after 1,000 more edits, of which
 //! the part is sent 10. Figures of those are medians. The ratio is the part's figure over the
 //! whole's: it is what to quote.
+//!
+//! Last, another replica fetches the whole log for the first time, and is edited every 5 ms meanwhile:
+//! the time of such an edit until it is durable, and that of a read of the same aggregate.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -16,6 +19,7 @@
 )]
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use synckit::filter::Filter;
 use synckit::hub::RunningHub;
@@ -67,7 +71,16 @@ async fn main() {
     row("then, events", figure(&|report| report.pulled as f64));
     row("then, bytes", figure(&|report| report.bytes_pulled as f64));
     row("then, us", figure(&|report| report.took.as_secs_f64() * 1e6));
-    for replica in [writer, whole, part] {
+    let busy = replica(folder.path(), "busy", None).await;
+    let [edits, reads] = beside_a_catch_up(&busy, &hub).await;
+    println!("{:>14} {:>12} {:>12} {:>12}", "meanwhile, us", "median", "p99", "most");
+    for (name, mut times) in [("edits", edits), ("reads", reads)] {
+        times.sort_unstable_by(f64::total_cmp);
+        let at = |share: usize| times[(times.len() - 1) * share / 100];
+        let (median, p99, most) = (at(50), at(99), at(100));
+        println!("{name:>14} {median:>12.0} {p99:>12.0} {most:>12.0}   of {}", times.len());
+    }
+    for replica in [writer, whole, part, busy] {
         replica.close().await.unwrap();
     }
     hub.shut_down().await.unwrap();
@@ -88,6 +101,25 @@ async fn replica(folder: &Path, name: &str, filter: Option<Filter>) -> Replica {
         None => builder,
     };
     builder.open(folder.join(format!("{name}.redb"))).await.unwrap()
+}
+
+/// The times, in microseconds, of edits and of reads while a replica fetches a log.
+async fn beside_a_catch_up(replica: &Replica, hub: &RunningHub) -> [Vec<f64>; 2] {
+    let (syncing, address) = (replica.clone(), hub.url());
+    let fetching = tokio::spawn(async move { syncing.sync_once(address).await.unwrap() });
+    let id = Id::<Meter>::named("busy").unwrap();
+    let [mut edits, mut reads] = [Vec::new(), Vec::new()];
+    while !fetching.is_finished() {
+        let begun = Instant::now();
+        replica.edit(&id, |it| it.label.set("meanwhile")).await.unwrap();
+        edits.push(begun.elapsed().as_secs_f64() * 1e6);
+        let begun = Instant::now();
+        assert!(replica.get(&id).await.unwrap().is_some(), "an acknowledged edit is read");
+        reads.push(begun.elapsed().as_secs_f64() * 1e6);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    fetching.await.unwrap();
+    [edits, reads]
 }
 
 /// Makes so many edits, many at a time.
