@@ -46,12 +46,21 @@ pub(crate) trait Doorkeeper: fmt::Debug + Send + Sync {
     async fn until_denied(&self) -> Denial;
 }
 
+/// Follows the log that a session adds to.
+#[async_trait]
+pub(crate) trait Follower: fmt::Debug + Send + Sync {
+    /// Returns when it has come to a position, or cannot.
+    async fn reaches(&self, position: Position);
+}
+
 /// Everything that a session is driven with.
 #[derive(Debug)]
 pub(crate) struct Driver {
     pub(crate) store: Arc<EventStore>,
     /// Decides what passes into the log.
     pub(crate) gate: Arc<Gate>,
+    /// Whoever follows the log: no more is committed while it is two commits behind.
+    pub(crate) follower: Option<Arc<dyn Follower>>,
     /// Memory for what is received and not committed.
     pub(crate) budget: Budget,
     pub(crate) clock: WallClock,
@@ -92,6 +101,7 @@ impl Driver {
             load: None,
             arrived: None,
             share: Share::default(),
+            committed: [Position::START; 2],
             stopping: false,
             failure: None,
         };
@@ -129,6 +139,8 @@ struct Conversation {
     arrived: Option<(Frame, Room)>,
     /// Memory of what is received and not committed.
     share: Share,
+    /// The ends of the last two commits of what the peer sent.
+    committed: [Position; 2],
     stopping: bool,
     failure: Option<Error>,
 }
@@ -155,6 +167,9 @@ impl Conversation {
             if let Some(input) = input {
                 if matches!(input, Input::Admitted(Ok(_))) {
                     self.watch_door();
+                }
+                if let Input::Committed { end, .. } = &input {
+                    self.committed = [self.committed[1], *end];
                 }
                 self.session.handle(self.now(), input);
                 self.share.shrink_to(self.session.uncommitted_memory());
@@ -360,7 +375,11 @@ impl Conversation {
             ..Batch::new(peer.space.clone())
         };
         let (gate, peer) = (Arc::clone(&self.driver.gate), peer.replica);
+        let (follower, before) = (self.driver.follower.clone(), self.committed[0]);
         self.commits.spawn(async move {
+            if let Some(follower) = follower.filter(|_| before > Position::START) {
+                follower.reaches(before).await;
+            }
             let Passed { start, end, ruled } = gate.commit(peer, batch).await?;
             Ok(Input::Committed { start, end, ruled })
         });

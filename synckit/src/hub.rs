@@ -191,6 +191,7 @@ impl Served {
             store: Arc::clone(&service.store),
             gate: Arc::clone(&service.gate),
             door: self.door(&connection),
+            follower: None,
             budget: self.budget.clone(),
             clock: self.clock.clone(),
             peer: connection.peer.to_string(),
@@ -235,6 +236,7 @@ impl Served {
             has_door: self.authorizer.is_some(),
             fingerprint: None,
             filter: None,
+            commit_events_max: usize::MAX,
         })
     }
 }

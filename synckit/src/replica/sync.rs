@@ -4,16 +4,19 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::Replica;
 use super::events::{Announcer, ReplicaEvent, Vitals};
 use super::options::SyncOptions;
+use super::{Replica, Running};
 use crate::clock::UnixMillis;
-use crate::driver::{Driven, Driver, stopped};
+use crate::driver::{Driven, Driver, Follower, stopped};
 use crate::error::{Error, ErrorKind};
 use crate::gate::Gate;
+use crate::id::Position;
 use crate::platform::{self, Stopwatch};
+use crate::replica_core::Input;
 use crate::sync::frame::GoodbyeCode;
 use crate::sync::{Config, Direction, Progress, Role, SessionError, Until};
 use crate::transport::{IntoTransport, Transport};
@@ -197,10 +200,12 @@ impl Replica {
             has_door: false,
             fingerprint: Some(self.registry.fingerprint()),
             filter: self.filter.as_deref().cloned(),
+            commit_events_max: FOLDED_EVENTS_MAX,
         };
         let driver = Driver {
             gate: Arc::new(Gate::open(Arc::clone(&store))),
             store,
+            follower: Some(Arc::new(Folding { running: Arc::clone(&self.running) })),
             door: None,
             budget: self.running.budget.clone(),
             clock: self.running.clock.clone(),
@@ -210,6 +215,25 @@ impl Replica {
             stop,
         };
         Ok(driver.run(config, connection).await)
+    }
+}
+
+/// Events that a session commits at once, roughly. It commits no more while those of the commit before
+/// the last are not folded: an edit is folded behind them.
+const FOLDED_EVENTS_MAX: usize = 4_096;
+
+/// A replica that folds what sessions commit.
+#[derive(Debug)]
+struct Folding {
+    running: Arc<Running>,
+}
+
+#[async_trait]
+impl Follower for Folding {
+    async fn reaches(&self, position: Position) {
+        // Where the log cannot be folded, it is held all the same.
+        let fold = |ticket| Input::CatchUp(ticket, position);
+        let _ = self.running.ask("fold what a peer sent", fold).await;
     }
 }
 

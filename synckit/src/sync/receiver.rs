@@ -1,5 +1,7 @@
 //! The receiving half of a session: persist, then acknowledge.
 
+use std::collections::VecDeque;
+
 use super::frame::{Ack, Events};
 use super::limits::{CURSOR_BEHIND_MAX, FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
 use super::session::Effect;
@@ -15,10 +17,9 @@ pub(super) struct Receiver {
     space: SpaceId,
     /// A part of the peer's log is received: its filter hides the rest.
     is_partial: bool,
-    pending: Vec<Block>,
-    bridges: Vec<Bridge>,
-    pending_bytes: usize,
-    pending_memory: usize,
+    /// Events after which a commit takes no further frame.
+    commit_events_max: usize,
+    pending: VecDeque<ArrivedFrame>,
     received: Cursor,
     committing: Option<Committing>,
     stored: Cursor,
@@ -29,6 +30,16 @@ pub(super) struct Receiver {
     pub(super) events: u64,
     /// Bytes of blocks received in this session.
     pub(super) bytes: u64,
+}
+
+/// A frame's blocks, and the place in the peer's log that they reach.
+#[derive(Debug)]
+struct ArrivedFrame {
+    through: Cursor,
+    blocks: Vec<Block>,
+    bridges: Vec<Bridge>,
+    bytes: usize,
+    memory: usize,
 }
 
 #[derive(Debug)]
@@ -43,16 +54,14 @@ impl Receiver {
     pub(super) const fn new(
         space: SpaceId,
         is_partial: bool,
-        from: Cursor,
-        peer_head: Position,
+        commit_events_max: usize,
+        (from, peer_head): (Cursor, Position),
     ) -> Self {
         Self {
             space,
             is_partial,
-            pending: Vec::new(),
-            bridges: Vec::new(),
-            pending_bytes: 0,
-            pending_memory: 0,
+            commit_events_max,
+            pending: VecDeque::new(),
             received: from,
             committing: None,
             stored: from,
@@ -72,13 +81,14 @@ impl Receiver {
     }
 
     /// True if everything received has been committed.
-    pub(super) const fn is_settled(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         self.committing.is_none() && self.pending.is_empty()
     }
 
     /// Bytes of memory, roughly, of what is not committed.
     pub(super) fn memory(&self) -> usize {
-        self.pending_memory + self.committing.as_ref().map_or(0, |committing| committing.memory)
+        let pending: usize = self.pending.iter().map(|arrived| arrived.memory).sum();
+        pending + self.committing.as_ref().map_or(0, |committing| committing.memory)
     }
 
     pub(super) const fn is_committing(&self) -> bool {
@@ -120,10 +130,12 @@ impl Receiver {
             return Err(Violation::ImpossiblePosition { found, from, to });
         }
         let bytes: usize = events.blocks.iter().map(bytes::Bytes::len).sum();
-        let unacked = bytes + self.pending_bytes + self.committing.as_ref().map_or(0, |c| c.bytes);
+        let pending: usize = self.pending.iter().map(|arrived| arrived.bytes).sum();
+        let unacked = bytes + pending + self.committing.as_ref().map_or(0, |c| c.bytes);
         if unacked > WINDOW_BYTES_MAX + FRAME_BYTES_MAX || events.blocks.len() > FRAME_BLOCKS_MAX {
             return Err(Violation::WindowExceeded);
         }
+        let (mut blocks, mut memory) = (Vec::with_capacity(events.blocks.len()), 0);
         for block in events.blocks {
             let block = Block::parse(block).map_err(Violation::BadBlock)?;
             if *block.space() != self.space {
@@ -136,13 +148,13 @@ impl Receiver {
             if !block.aggregates().iter().all(may) {
                 return Ok(true);
             }
-            self.pending_memory += block.memory();
-            self.pending.push(block);
+            memory += block.memory();
+            blocks.push(block);
         }
-        if self.is_partial {
-            self.bridges.extend(events.bridges);
+        if !blocks.is_empty() {
+            let (through, bridges) = (events.through, events.bridges);
+            self.pending.push_back(ArrivedFrame { through, blocks, bridges, bytes, memory });
         }
-        self.pending_bytes += bytes;
         self.bytes += bytes as u64;
         self.received = events.through;
         self.peer_head = self.peer_head.max(events.head);
@@ -172,13 +184,24 @@ impl Receiver {
         (self.is_settled() && behind).then(|| self.begin_commit(false))
     }
 
+    /// Begins a commit of the frames that have arrived, or of as many as one takes. The cursor behind the
+    /// last of them stands behind what was passed over since.
     fn begin_commit(&mut self, acknowledge: bool) -> Effect {
-        let bytes = std::mem::take(&mut self.pending_bytes);
-        let memory = std::mem::take(&mut self.pending_memory);
-        self.committing = Some(Committing { through: self.received, bytes, memory, acknowledge });
-        let blocks = std::mem::take(&mut self.pending);
-        let bridges = std::mem::take(&mut self.bridges);
-        Effect::Commit { blocks, bridges, cursor: self.received }
+        let (mut blocks, mut bridges) = (Vec::new(), Vec::new());
+        let (mut events, mut bytes, mut memory) = (0, 0, 0);
+        let mut through = self.received;
+        while let Some(arrived) = self.pending.pop_front() {
+            events += arrived.blocks.iter().map(Block::len).sum::<usize>();
+            (bytes, memory) = (bytes + arrived.bytes, memory + arrived.memory);
+            blocks.extend(arrived.blocks);
+            bridges.extend(arrived.bridges);
+            if events >= self.commit_events_max && !self.pending.is_empty() {
+                through = arrived.through;
+                break;
+            }
+        }
+        self.committing = Some(Committing { through, bytes, memory, acknowledge });
+        Effect::Commit { blocks, bridges, cursor: through }
     }
 
     /// The place in the peer's log up to which everything is durable.

@@ -87,6 +87,9 @@ pub struct Config {
     /// The part of the space that this side's store holds; `None` for all of it. The side that was
     /// connected to finds it with what is known of the peer.
     pub filter: Option<Filter>,
+    /// Events after which a commit of what was received takes no further frame. Whoever folds what is
+    /// committed keeps a commit short, so that edits need not wait for long.
+    pub commit_events_max: usize,
 }
 
 impl Config {
@@ -94,7 +97,19 @@ impl Config {
     pub const fn new(role: Role, key: ReplicaKey, wall: UnixMillis, nonce: [u8; 32]) -> Self {
         let (until, direction) = (Until::CaughtUp, Direction::Both);
         let (has_door, fingerprint, filter) = (false, None, None);
-        Self { role, key, wall, nonce, until, direction, has_door, fingerprint, filter }
+        let commit_events_max = usize::MAX;
+        Self {
+            role,
+            key,
+            wall,
+            nonce,
+            until,
+            direction,
+            has_door,
+            fingerprint,
+            filter,
+            commit_events_max,
+        }
     }
 }
 

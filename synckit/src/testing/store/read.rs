@@ -29,7 +29,7 @@ pub async fn reading_after_any_position_gives_exactly_the_rest(store: Store) {
 /// A block of many runs takes more room beside its bytes than others: a page that ends before it is
 /// whole.
 pub async fn a_page_ends_before_a_block_of_many_runs(store: Store) {
-    const RUNS: u16 = 3_000;
+    const RUNS: u16 = 2_900;
     let mut authors: Vec<_> = (0..RUNS)
         .map(|n| {
             let mut seed = [0xaa; ReplicaKey::SEED_LEN];

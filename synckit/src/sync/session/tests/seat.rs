@@ -315,6 +315,7 @@ fn config(ledger: &Ledger, role: Role) -> Config {
         has_door: false,
         fingerprint: None,
         filter: ledger.filter.clone(),
+        commit_events_max: usize::MAX,
     }
 }
 

@@ -441,6 +441,11 @@ impl World {
             has_door: side == 1 && self.rng.per_mille(500),
             fingerprint: None,
             filter: None,
+            commit_events_max: if self.rng.per_mille(500) {
+                1 + self.rng.index(4)
+            } else {
+                usize::MAX
+            },
         };
         End {
             node,
