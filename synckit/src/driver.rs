@@ -49,8 +49,12 @@ pub(crate) trait Doorkeeper: fmt::Debug + Send + Sync {
 /// Follows the log that a session adds to.
 #[async_trait]
 pub(crate) trait Follower: fmt::Debug + Send + Sync {
-    /// Returns when it has come to a position, or cannot.
-    async fn reaches(&self, position: Position);
+    /// Events after which a commit takes no further frame.
+    fn commit_events_max(&self) -> usize;
+
+    /// Returns when it is near enough to the end of the commit before the last one, or cannot come
+    /// nearer.
+    async fn follows(&self, position: Position);
 }
 
 /// Everything that a session is driven with.
@@ -59,7 +63,7 @@ pub(crate) struct Driver {
     pub(crate) store: Arc<EventStore>,
     /// Decides what passes into the log.
     pub(crate) gate: Arc<Gate>,
-    /// Whoever follows the log: no more is committed while it is two commits behind.
+    /// Whoever follows the log: no more is committed while it is far behind.
     pub(crate) follower: Option<Arc<dyn Follower>>,
     /// Memory for what is received and not committed.
     pub(crate) budget: Budget,
@@ -170,6 +174,9 @@ impl Conversation {
                 }
                 if let Input::Committed { end, .. } = &input {
                     self.committed = [self.committed[1], *end];
+                }
+                if let Some(follower) = &self.driver.follower {
+                    self.session.commit_at_most(follower.commit_events_max());
                 }
                 self.session.handle(self.now(), input);
                 self.share.shrink_to(self.session.uncommitted_memory());
@@ -378,7 +385,7 @@ impl Conversation {
         let (follower, before) = (self.driver.follower.clone(), self.committed[0]);
         self.commits.spawn(async move {
             if let Some(follower) = follower.filter(|_| before > Position::START) {
-                follower.reaches(before).await;
+                follower.follows(before).await;
             }
             let Passed { start, end, ruled } = gate.commit(peer, batch).await?;
             Ok(Input::Committed { start, end, ruled })

@@ -41,6 +41,8 @@ pub(super) struct Shared {
     pub(super) announcer: Announcer,
     core: RwLock<ReplicaCore>,
     begun: Stopwatch,
+    /// When an edit was last asked for, in milliseconds since then, and 1; 0 when none was.
+    edited: AtomicU64,
     /// Those who wait for the core.
     waiting: Mutex<BTreeMap<Ticket, oneshot::Sender<Answer>>>,
     tickets: AtomicU64,
@@ -92,10 +94,24 @@ impl Shared {
             announcer: Announcer::default(),
             core: RwLock::new(core),
             begun: Stopwatch::start(),
+            edited: AtomicU64::new(0),
             waiting: Mutex::default(),
             tickets: AtomicU64::default(),
             work: Notify::new(),
         }
+    }
+
+    /// The time since the last edit was asked for; `None` when there was none.
+    pub(super) fn since_edit(&self) -> Option<Duration> {
+        let asked = self.edited.load(Ordering::Relaxed).checked_sub(1)?;
+        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Some(Duration::from_millis(now.saturating_sub(asked)))
+    }
+
+    /// Somebody edits.
+    fn note_edit(&self) {
+        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.edited.store(now.saturating_add(1), Ordering::Relaxed);
     }
 
     pub(super) fn core(&self) -> RwLockReadGuard<'_, ReplicaCore> {
@@ -119,6 +135,7 @@ impl Shared {
         metadata: &Metadata,
         mut make: impl FnMut(&ReplicaCore) -> Result<EditMade<T>, Error>,
     ) -> Result<(Option<Dot>, T), Error> {
+        self.note_edit();
         let about = aggregates.first().cloned();
         let attempted =
             || about.as_ref().map_or_else(|| "run a transaction".into(), |of| format!("edit {of}"));

@@ -200,7 +200,7 @@ impl Replica {
             has_door: false,
             fingerprint: Some(self.registry.fingerprint()),
             filter: self.filter.as_deref().cloned(),
-            commit_events_max: FOLDED_EVENTS_MAX,
+            commit_events_max: usize::MAX,
         };
         let driver = Driver {
             gate: Arc::new(Gate::open(Arc::clone(&store))),
@@ -218,9 +218,14 @@ impl Replica {
     }
 }
 
-/// Events that a session commits at once, roughly. It commits no more while those of the commit before
-/// the last are not folded: an edit is folded behind them.
-const FOLDED_EVENTS_MAX: usize = 4_096;
+/// Events, roughly, that a session commits at once while somebody edits: an edit becomes durable behind
+/// them, and is folded behind those of the commit before.
+const COMMIT_EVENTS_BESIDE_EDITS: usize = 1_024;
+/// Somebody edits who has done so within this time.
+const EDITS_WITHIN: Duration = Duration::from_secs(10);
+/// Events, roughly, that are committed and not folded while nobody edits: the first edit waits for
+/// them.
+const UNFOLDED_EVENTS_MAX: u64 = 65_536;
 
 /// A replica that folds what sessions commit.
 #[derive(Debug)]
@@ -228,9 +233,24 @@ struct Folding {
     running: Arc<Running>,
 }
 
+impl Folding {
+    fn is_edited(&self) -> bool {
+        self.running.since_edit().is_some_and(|since| since < EDITS_WITHIN)
+    }
+}
+
 #[async_trait]
 impl Follower for Folding {
-    async fn reaches(&self, position: Position) {
+    fn commit_events_max(&self) -> usize {
+        if self.is_edited() { COMMIT_EVENTS_BESIDE_EDITS } else { usize::MAX }
+    }
+
+    async fn follows(&self, position: Position) {
+        let behind = if self.is_edited() { 0 } else { UNFOLDED_EVENTS_MAX };
+        let position = Position(position.0.saturating_sub(behind));
+        if position == Position::START {
+            return;
+        }
         // Where the log cannot be folded, it is held all the same.
         let fold = |ticket| Input::CatchUp(ticket, position);
         let _ = self.running.ask("fold what a peer sent", fold).await;

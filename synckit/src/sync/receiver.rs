@@ -18,7 +18,7 @@ pub(super) struct Receiver {
     /// A part of the peer's log is received: its filter hides the rest.
     is_partial: bool,
     /// Events after which a commit takes no further frame.
-    commit_events_max: usize,
+    pub(super) commit_events_max: usize,
     pending: VecDeque<ArrivedFrame>,
     received: Cursor,
     committing: Option<Committing>,

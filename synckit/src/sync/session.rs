@@ -96,6 +96,16 @@ impl Session {
         }
     }
 
+    /// Sets [`Config::commit_events_max`] from here on.
+    pub const fn commit_at_most(&mut self, events: usize) {
+        self.config.commit_events_max = events;
+        if let Phase::Streaming(streams) = &mut self.phase
+            && let Some(receiver) = &mut streams.receiver
+        {
+            receiver.commit_events_max = events;
+        }
+    }
+
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Effect> {
         self.effects.pop_front()
