@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::limits::FRAME_BRIDGES_MAX;
 use crate::branch::BranchNo;
 use crate::chain::{Chain, CommitId};
-use crate::log::{Bridge, LogBlock};
+use crate::log::{Bridge, LogBlock, LogRun};
 
 /// Most places of anchors that are remembered.
 const ANCHORS_MAX: usize = 4_096;
@@ -38,7 +38,7 @@ pub(super) struct Bridges {
 
 impl Bridges {
     /// Notes a block of the log, of which the peer holds `held`.
-    pub(super) fn pass(&mut self, log: &LogBlock, held: Option<&LogBlock>) {
+    pub(super) fn pass(&mut self, log: &LogBlock, held: &[LogBlock]) {
         for place in &log.runs {
             if let Some((parent, ..)) = place.begins.and_then(|begin| begin.leaves)
                 && self.lines.get(&parent) == Some(&LineEnd::Single)
@@ -46,8 +46,7 @@ impl Bridges {
                 self.lines.remove(&parent);
             }
         }
-        let ends = held.iter().flat_map(|held| held.runs.iter().zip(held.ends()));
-        for (place, end) in ends {
+        for (place, end) in ends(held) {
             if let Some(line @ LineEnd::After(..)) = self.lines.get_mut(&place.branch) {
                 *line = LineEnd::After(end.seq, end.chain);
             }
@@ -55,7 +54,7 @@ impl Bridges {
     }
 
     /// The places that have to be looked up before a block is sent.
-    pub(super) fn unknown(&self, shown: &LogBlock) -> Vec<(BranchNo, u64)> {
+    pub(super) fn unknown(&self, shown: &[LogBlock]) -> Vec<(BranchNo, u64)> {
         let lines = runs(shown).filter(|(no, _)| !self.lines.contains_key(no));
         let anchors = anchors(shown).filter(|(no, id)| self.before(shown, *no, id.seq).is_none());
         let mut unknown: Vec<_> = lines.chain(anchors).map(|(no, id)| (no, id.seq)).collect();
@@ -65,7 +64,12 @@ impl Bridges {
     }
 
     /// Takes the answers to what was asked before a block is sent.
-    pub(super) fn learn(&mut self, shown: &LogBlock, asked: &[(BranchNo, u64)], found: &[LineEnd]) {
+    pub(super) fn learn(
+        &mut self,
+        shown: &[LogBlock],
+        asked: &[(BranchNo, u64)],
+        found: &[LineEnd],
+    ) {
         if self.anchors.len() > ANCHORS_MAX {
             self.anchors.clear();
         }
@@ -80,7 +84,7 @@ impl Bridges {
     }
 
     /// The bridges that a block needs.
-    pub(super) fn of(&self, shown: &LogBlock) -> Vec<Bridge> {
+    pub(super) fn of(&self, shown: &[LogBlock]) -> Vec<Bridge> {
         let bridge = |(no, hidden): (BranchNo, CommitId)| match self.before(shown, no, hidden.seq) {
             Some(LineEnd::After(seq, chain)) if seq < hidden.seq => {
                 Some(Bridge { hidden, after: (seq, chain) })
@@ -92,11 +96,10 @@ impl Bridges {
 
     /// The last commit of a branch up to a number that the peer holds once it has been sent the block up
     /// to there. `None` when that has to be looked up.
-    fn before(&self, shown: &LogBlock, no: BranchNo, seq: u64) -> Option<LineEnd> {
+    fn before(&self, shown: &[LogBlock], no: BranchNo, seq: u64) -> Option<LineEnd> {
         let line = match self.lines.get(&no) {
             Some(LineEnd::After(last, chain)) => {
-                let of_block = shown.runs.iter().zip(shown.ends());
-                let of_block = of_block.filter(|(place, _)| place.branch == no);
+                let of_block = ends(shown).filter(|(place, _)| place.branch == no);
                 let ends = of_block.map(|(_, end)| (end.seq, end.chain)).chain([(*last, *chain)]);
                 let last = ends.filter(|(last, _)| *last <= seq).max_by_key(|(last, _)| *last);
                 last.map(|(last, chain)| LineEnd::After(last, chain))
@@ -108,12 +111,21 @@ impl Bridges {
 }
 
 /// The branch of each run, and the commit that the run follows.
-fn runs(shown: &LogBlock) -> impl Iterator<Item = (BranchNo, CommitId)> {
-    let runs = shown.block.runs().iter().zip(&shown.runs);
+fn runs(shown: &[LogBlock]) -> impl Iterator<Item = (BranchNo, CommitId)> {
+    let runs = shown.iter().flat_map(|log| log.block.runs().iter().zip(&log.runs));
     runs.map(|(run, place)| (place.branch, run.before())).filter(|(_, before)| before.seq > 0)
 }
 
 /// The branch of each commit that contexts refer to, and the commit.
-fn anchors(shown: &LogBlock) -> impl Iterator<Item = (BranchNo, CommitId)> {
-    shown.anchors.iter().copied().zip(shown.block.anchors().iter().copied())
+fn anchors(shown: &[LogBlock]) -> impl Iterator<Item = (BranchNo, CommitId)> {
+    let anchors = |log: &LogBlock| {
+        let of_log = log.anchors.iter().copied().zip(log.block.anchors().iter().copied());
+        of_log.collect::<Vec<_>>()
+    };
+    shown.iter().flat_map(anchors)
+}
+
+/// The last commit of each run, with the run's place.
+fn ends(shown: &[LogBlock]) -> impl Iterator<Item = (LogRun, CommitId)> {
+    shown.iter().flat_map(|log| log.runs.iter().copied().zip(log.ends()))
 }

@@ -112,17 +112,18 @@ struct FrameDraft {
 }
 
 impl FrameDraft {
-    /// Takes a block with its bridges, unless the frame is full.
-    fn takes(&mut self, log: &LogBlock, bridges: &[Bridge], full_at: usize) -> bool {
-        let next = log::added_bytes(self.blocks.last(), log);
+    /// Takes a block, or the parts of one, with their bridges, unless the frame is full.
+    fn takes(&mut self, parts: &[LogBlock], bridges: &[Bridge], full_at: usize) -> bool {
+        let added = |log: &LogBlock| log::added_bytes(self.blocks.last(), log);
+        let next: usize = parts.iter().map(added).sum();
         let full = self.bytes + next > full_at
-            || self.blocks.len() == FRAME_BLOCKS_MAX
+            || self.blocks.len() + parts.len() > FRAME_BLOCKS_MAX
             || self.bridges.len() + bridges.len() > FRAME_BRIDGES_MAX;
         if full && !self.blocks.is_empty() {
             return false;
         }
         self.bytes += next;
-        self.blocks.push(log.clone());
+        self.blocks.extend_from_slice(parts);
         self.bridges.extend_from_slice(bridges);
         true
     }
@@ -288,20 +289,22 @@ impl Sender {
             let through = log.cursor();
             let held = self.arrived.covers(&log) || log.is_covered(&self.peer_holds);
             if held || self.view.is_whole() {
+                let whole = std::slice::from_ref(&log);
                 if held {
-                    self.bridges.pass(&log, Some(&log));
-                } else if !frame.takes(&log, &[], self.flow.frame_bytes) {
+                    self.bridges.pass(&log, whole);
+                } else if !frame.takes(whole, &[], self.flow.frame_bytes) {
                     self.put_back(log);
                     return Some(self.frame(now, frame));
                 }
                 self.sent = through;
                 continue;
             }
-            let Some(shown) = self.view.of(&log) else {
-                self.bridges.pass(&log, None);
+            let shown = self.view.of(&log);
+            if shown.is_empty() {
+                self.bridges.pass(&log, &[]);
                 self.sent = through;
                 continue;
-            };
+            }
             let unknown = self.unknown(&shown);
             let bridges = if unknown.is_empty() { self.bridges_of(&shown) } else { Vec::new() };
             if !unknown.is_empty() || !frame.takes(&shown, &bridges, self.flow.frame_bytes) {
@@ -311,7 +314,7 @@ impl Sender {
                 }
                 return (!frame.blocks.is_empty()).then(|| self.frame(now, frame));
             }
-            self.bridges.pass(&log, Some(&shown));
+            self.bridges.pass(&log, &shown);
             self.sent = through;
         }
         if !matches!(self.tracing, Tracing::Not) {
@@ -330,14 +333,14 @@ impl Sender {
     }
 
     /// Lines that have to be known before a block is sent: none if the peer holds everything.
-    fn unknown(&self, shown: &LogBlock) -> Vec<(BranchNo, u64)> {
+    fn unknown(&self, shown: &[LogBlock]) -> Vec<(BranchNo, u64)> {
         match self.view.filter {
             Some(_) => self.bridges.unknown(shown),
             None => Vec::new(),
         }
     }
 
-    fn bridges_of(&self, shown: &LogBlock) -> Vec<Bridge> {
+    fn bridges_of(&self, shown: &[LogBlock]) -> Vec<Bridge> {
         match self.view.filter {
             Some(_) => self.bridges.of(shown),
             None => Vec::new(),
@@ -348,9 +351,8 @@ impl Sender {
     pub(super) fn traced(&mut self, found: &[LineEnd]) {
         let Tracing::Asked(asked) = std::mem::take(&mut self.tracing) else { return };
         let first = self.page.as_ref().and_then(|page| page.front());
-        if let Some(shown) = first.and_then(|log| self.view.of(log)) {
-            self.bridges.learn(&shown, &asked, found);
-        }
+        let shown = first.map(|log| self.view.of(log)).unwrap_or_default();
+        self.bridges.learn(&shown, &asked, found);
     }
 
     /// The frame that reaches what is sent.
