@@ -9,7 +9,7 @@ use crate::filter::Filter;
 /// Says which commits of a log a peer is sent.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(crate) struct View {
-    /// The aggregates that the peer holds; all when there is none.
+    /// The part of the space that the peer holds; all of it when there is none.
     pub(crate) filter: Option<Filter>,
     /// The peer, which is sent all that was written under its key.
     pub(crate) reader: Option<ReplicaId>,

@@ -187,7 +187,7 @@ message! {
         7 fingerprint: Option<[u8; 32]>,
         /// The speaker's wall clock.
         8 wall: UnixMillis,
-        /// The aggregates that the speaker holds, and of which it is sent events; `None` for all.
+        /// The part of the space that the speaker holds, and is sent; `None` for all of it.
         9 filter: Option<Filter>,
     }
 }

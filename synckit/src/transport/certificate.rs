@@ -1,6 +1,6 @@
 //! The names in a certificate and its end (RFC 5280), read from its DER.
 //!
-//! Whether the certificate is good was decided before: this reads one that was found so, for those
+//! The certificate was found to be good before: this reads one that was, for those
 //! who admit its owner. What is not understood is passed over, and nothing is a reason to fail.
 
 use crate::clock::UnixMillis;

@@ -284,7 +284,7 @@ impl Column for Vec<Bridge> {
                 BridgeFields::read_fields(entry).map_err(FrameError::into_reason)?;
             let hidden = CommitId { author, seq, chain };
             let bridge = Bridge { hidden, after: (after_seq, after_chain) };
-            if after_seq < seq { Ok(bridge) } else { Err(Unsound::SeqZero) }
+            if after_seq < seq { Ok(bridge) } else { Err(Unsound::Bridge) }
         });
         bridges.collect()
     }

@@ -48,6 +48,9 @@ pub enum Unsound {
     /// Not protobuf in the form that this protocol uses.
     #[error("{0}")]
     Encoding(#[from] WireError),
+    /// A bridge that leads to a commit which is not before the hidden one.
+    #[error("a bridge does not lead back")]
+    Bridge,
     /// A filter that names what cannot be.
     #[error("a filter names what cannot be")]
     Filter,
