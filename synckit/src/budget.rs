@@ -36,6 +36,12 @@ impl Budget {
         Arc::clone(&self.free).try_acquire_many_owned(units).ok().map(|held| Share(Some(held)))
     }
 
+    /// Bytes that are taken.
+    pub(crate) fn taken(&self) -> u64 {
+        let free = u32::try_from(self.free.available_permits()).unwrap_or(u32::MAX);
+        u64::from(self.units.saturating_sub(free)) * UNIT as u64
+    }
+
     fn units(&self, bytes: usize) -> u32 {
         u32::try_from(bytes.div_ceil(UNIT)).map_or(self.units, |units| units.min(self.units))
     }

@@ -32,6 +32,10 @@ pub mod protocol {}
 #[doc = include_str!("../docs/syncing.md")]
 pub mod syncing {}
 
+/// Numbers for dashboards and alerts.
+#[doc = include_str!("../docs/metrics.md")]
+pub mod metrics {}
+
 /// Measures after accidents; backup, restoring, moving, cloning and retiring of stores.
 #[doc = include_str!("../docs/operations.md")]
 pub mod operations {}

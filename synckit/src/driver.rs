@@ -20,6 +20,7 @@ use crate::filter::Filter;
 use crate::gate::{Gate, Passed};
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Bridge, Cursor, Source, View};
+use crate::metrics::{MeteredSession, SessionsMeter};
 use crate::platform::{self, Stopwatch, Tasks, WallClock};
 use crate::store::{Acknowledged, Append, Batch, EventStore, StoreError, StoreErrorKind};
 use crate::sync::{
@@ -74,6 +75,8 @@ pub(crate) struct Driver {
     pub(crate) peer: String,
     /// True when a damaged file is mended without anyone's help.
     pub(crate) mends: bool,
+    /// Counts what it does.
+    pub(crate) meter: Arc<SessionsMeter>,
     /// Told how far the session has come after every step.
     pub(crate) progress: watch::Sender<Progress>,
     /// Ends the session when it becomes true, or when its sender is dropped.
@@ -95,7 +98,9 @@ impl Driver {
         let mut writing = Tasks::new();
         writing.spawn(write(sender, to_send));
         let peer = self.peer.clone();
+        let meter = Arc::clone(&self.meter);
         let mut running = Conversation {
+            metered: SessionsMeter::begin(&meter),
             session: Session::new(config),
             driver: self,
             begun: Stopwatch::start(),
@@ -114,13 +119,14 @@ impl Driver {
         let progress = running.session.progress();
         running.flush(frames).await;
         drain(receiver.as_mut(), writing).await;
-        let result = match (result, running.failure) {
+        let result = match (result, running.failure.take()) {
             (Ok(()), _) => Ok(()),
             (Err(SessionError::Store { .. } | SessionError::Disconnected), Some(failure)) => {
                 Err(failure)
             }
             (Err(error), _) => Err(Error::session(&peer, error)),
         };
+        meter.ended(result.as_ref().err().map(Error::code));
         Driven { progress, result }
     }
 }
@@ -131,6 +137,7 @@ type Room = Pin<Box<dyn Future<Output = Share> + Send>>;
 struct Conversation {
     session: Session,
     driver: Driver,
+    metered: MeteredSession,
     begun: Stopwatch,
     reads: Tasks<Result<Input, StoreError>>,
     commits: Tasks<Result<Input, StoreError>>,
@@ -190,7 +197,12 @@ impl Conversation {
         self.driver.progress.send_if_modified(|progress| {
             let before = std::mem::replace(progress, self.session.progress());
             acknowledged = progress.acknowledged.filter(|now| before.acknowledged != Some(*now));
-            before != *progress
+            let is_farther = before != *progress;
+            if is_farther {
+                let peer = self.session.peer().map(|peer| (&peer.space, peer.replica));
+                self.metered.note(*progress, peer);
+            }
+            is_farther
         });
         if let (Some(through), Some(peer)) = (acknowledged, self.session.peer()) {
             let ack = Acknowledged { through, is_hub: peer.fingerprint.is_none() };

@@ -17,6 +17,7 @@ use crate::clock::UnixMillis;
 use crate::envelope::Envelope;
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Cap, Refusal, Source};
+use crate::metrics::SessionsMeter;
 use crate::platform::{self, WallClock};
 use crate::ruling::{
     AUTHOR_BRANCHES_MAX, Closing, Control, Governor, Grounds, Past, Rejection, Rulings, Suspect,
@@ -57,6 +58,7 @@ pub(crate) struct Gate {
     clock: WallClock,
     governor: Option<Governor>,
     policy: Option<Policy>,
+    meter: Arc<SessionsMeter>,
     /// Held while a ruling is made and committed: the hub's own commits follow one another.
     spaces: Mutex<BTreeMap<SpaceId, Governed>>,
 }
@@ -96,7 +98,14 @@ impl Gate {
         governor: Option<Governor>,
         policy: Option<Policy>,
     ) -> Self {
-        Self { store, clock, governor, policy, spaces: Mutex::default() }
+        let (meter, spaces) = (Arc::default(), Mutex::default());
+        Self { store, clock, governor, policy, meter, spaces }
+    }
+
+    /// The same with its rulings counted.
+    pub(crate) fn metered(mut self, meter: Arc<SessionsMeter>) -> Self {
+        self.meter = meter;
+        self
     }
 
     /// Commits what a peer has sent, with the rulings that it calls for.
@@ -182,6 +191,7 @@ impl Gate {
         let append = blocks.into_iter().map(|block| Append { block, source: Source::Local });
         let append = append.collect();
         self.store.commit(Batch { append, ..Batch::new(space.clone()) }).await?;
+        self.meter.ruled("closed", 1);
         self.follow(space, governed).await
     }
 
@@ -208,7 +218,7 @@ impl Gate {
         }
         let elsewhere = ruled_elsewhere(&blocks, &suspects);
         let mut spaces = self.spaces.lock().await;
-        let ruled =
+        let (ruled, kinds) =
             self.rule(governor, &mut spaces, &batch.space, (&blocks, suspects), wall).await?;
         let count = ruled.iter().map(|block| block.len() as u64).sum();
         let mut append = batch.append;
@@ -222,7 +232,11 @@ impl Gate {
         }
         let local = ruled.into_iter().map(|block| Append { block, source: Source::Local });
         let append = local.chain(append).collect();
-        self.pass(Batch { append, ..batch }, count).await
+        let passed = self.pass(Batch { append, ..batch }, count).await?;
+        for (kind, count) in ["refused", "redated"].into_iter().zip(kinds).filter(|(_, n)| *n > 0) {
+            self.meter.ruled(kind, count);
+        }
+        Ok(passed)
     }
 
     /// The commits of which the policy need not be asked, as the log holds them.
@@ -247,7 +261,8 @@ impl Gate {
         Ok(Passed { start: Position(start), end: head, ruled: ruled > 0 })
     }
 
-    /// The blocks with the rulings that suspects call for.
+    /// The blocks with the rulings that suspects call for, and the numbers of commits that they refuse and
+    /// re-date.
     async fn rule(
         &self,
         governor: &Governor,
@@ -255,17 +270,24 @@ impl Gate {
         space: &SpaceId,
         (blocks, suspects): (&[Block], Vec<Suspicion>),
         wall: UnixMillis,
-    ) -> Result<Vec<Block>, StoreError> {
+    ) -> Result<(Vec<Block>, [u64; 2]), StoreError> {
         let governed = self.known(spaces, space).await?;
         let mut rulings = governed.rulings.clone();
         blocks.iter().for_each(|block| drop(rulings.note(block)));
         let suspects = self.fresh(space, (blocks, suspects), &rulings).await?;
         let ruled = Governor::rule(&rulings, &suspects, wall);
         if ruled.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), [0; 2]));
         }
         let nonce = governed.nonce;
-        self.write(governor, space, nonce, &ruled, wall).await
+        let refused =
+            ruled.iter().filter(|ruled| matches!(ruled, Control::Refused(_))).count() as u64;
+        let redated = ruled.iter().map(|ruled| match ruled {
+            Control::Redated(commits) => commits.len() as u64,
+            _ => 0,
+        });
+        let kinds = [refused, redated.sum()];
+        Ok((self.write(governor, space, nonce, &ruled, wall).await?, kinds))
     }
 
     /// Blocks in which this hub writes rulings down, on top of what it wrote before.

@@ -24,6 +24,7 @@ use crate::driver::{Doorkeeper, Driven, Driver};
 use crate::error::Error;
 use crate::gate::{Gate, Policy};
 use crate::lease::OpenedBy;
+use crate::metrics::SessionsMeter;
 use crate::platform::{self, WallClock};
 use crate::ruling::Governor;
 use crate::store::EventStore;
@@ -33,6 +34,7 @@ use crate::transport::{Acceptor, ChannelListener, Connection, TransportError, Tr
 mod authorizer;
 mod builder;
 mod door;
+mod measure;
 mod mend;
 #[cfg(feature = "grpc")]
 mod server;
@@ -75,6 +77,7 @@ struct Served {
     clock: WallClock,
     places: Arc<Semaphore>,
     budget: Budget,
+    meter: Arc<SessionsMeter>,
     closed: AtomicBool,
 }
 
@@ -144,7 +147,10 @@ impl Hub {
 
 impl Acceptor for Hub {
     fn accept(&self, connection: Connection) -> Result<(), TransportError> {
-        let busy = || TransportError::new("take a connection", TransportErrorKind::Busy);
+        let busy = || {
+            self.core.meter.refused(TransportErrorKind::Busy.code());
+            TransportError::new("take a connection", TransportErrorKind::Busy)
+        };
         let service = self.core.service();
         if self.core.is_closed() || service.is_stopped() {
             return Err(busy());
@@ -172,6 +178,7 @@ impl Served {
     async fn go_on_with(&self, store: Arc<EventStore>) {
         let (clock, governor) = (self.clock.clone(), self.governor.clone());
         let gate = Gate::governed(Arc::clone(&store), clock, governor, self.policy.clone());
+        let gate = gate.metered(Arc::clone(&self.meter));
         let service = Service::new(store, gate, OpenedBy::Builder);
         *self.service.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&service);
         if self.is_closed() {
@@ -196,6 +203,7 @@ impl Served {
             clock: self.clock.clone(),
             peer: connection.peer.to_string(),
             mends: self.mending.is_possible(),
+            meter: Arc::clone(&self.meter),
             progress: watch::Sender::new(Progress::default()),
             stop: service.stop(),
         };
@@ -219,6 +227,7 @@ impl Served {
             peer: connection.peer.clone(),
             clock: self.clock.clone(),
             recheck: self.recheck.subscribe(),
+            meter: Arc::clone(&self.meter),
             given: Mutex::default(),
         }))
     }

@@ -47,6 +47,8 @@ mod platform;
 #[cfg(feature = "runtime")]
 mod failure;
 #[cfg(feature = "runtime")]
+pub mod metrics;
+#[cfg(feature = "runtime")]
 pub mod store;
 #[cfg(feature = "runtime")]
 pub mod transport;

@@ -9,6 +9,7 @@ mod explain;
 mod filters;
 mod history;
 mod link;
+mod measure;
 mod once;
 mod options;
 mod parked;

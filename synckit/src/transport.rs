@@ -21,6 +21,7 @@ mod channel;
 mod error;
 #[cfg(feature = "grpc")]
 pub mod grpc;
+mod metrics_token;
 mod peer;
 #[cfg(feature = "grpc")]
 pub mod tls;
@@ -30,6 +31,7 @@ pub use channel::{ChannelListener, ChannelTransport, channel};
 pub use error::{Answer, TransportError, TransportErrorKind};
 #[cfg(feature = "grpc")]
 pub use grpc::GrpcTransport;
+pub use metrics_token::{MetricsToken, MetricsTokenError};
 pub use peer::{Credentials, PeerInfo, TlsIdentity};
 pub use tls_problem::TlsProblem;
 

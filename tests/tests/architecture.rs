@@ -10,7 +10,7 @@ mod derive;
 mod names;
 
 /// The modules in the order in which `lib.rs` declares them: each uses only those above it.
-const FLOW: [&str; 35] = [
+const FLOW: [&str; 36] = [
     "id",
     "key",
     "chain",
@@ -35,6 +35,7 @@ const FLOW: [&str; 35] = [
     "locks",
     "platform",
     "failure",
+    "metrics",
     "store",
     "transport",
     "error",

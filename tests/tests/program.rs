@@ -4,6 +4,8 @@
 mod configuration;
 #[path = "program/failures.rs"]
 mod failures;
+#[path = "program/metrics.rs"]
+mod metrics;
 #[path = "program/serving.rs"]
 mod serving;
 #[path = "program/signals.rs"]

@@ -14,6 +14,7 @@ use crate::budget::Budget;
 use crate::error::Error;
 use crate::gate::{Gate, Policy};
 use crate::lease::OpenedBy;
+use crate::metrics::SessionsMeter;
 use crate::platform::WallClock;
 use crate::ruling::Governor;
 use crate::store::EventStore;
@@ -127,8 +128,13 @@ impl HubBuilder {
     #[must_use]
     pub fn operations(mut self) -> Self {
         use crate::transport::grpc::{Operations, SideCalls};
-        self.listening.operations =
-            Some(|| Box::pin(async { Arc::new(Operations::new().await) as Arc<dyn SideCalls> }));
+        self.listening.operations = Some(|hub, token| {
+            Box::pin(async move {
+                let read = move || hub.metrics();
+                let operations = Operations::new().await.with_metrics(read, token);
+                Arc::new(operations) as Arc<dyn SideCalls>
+            })
+        });
         self
     }
 
@@ -181,7 +187,9 @@ impl HubBuilder {
     fn with(self, store: Arc<EventStore>, opened_by: OpenedBy, reopen: Option<Reopen>) -> Hub {
         let governor = self.authority.map(Governor::new);
         let (clock, policy) = (self.clock.clone(), self.policy.clone());
+        let meter = Arc::<SessionsMeter>::default();
         let gate = Gate::governed(Arc::clone(&store), clock, governor.clone(), policy);
+        let gate = gate.metered(Arc::clone(&meter));
         let core = Served {
             service: Mutex::new(Service::new(store, gate, opened_by)),
             mending: Mending::new(reopen),
@@ -191,6 +199,7 @@ impl HubBuilder {
             #[cfg(feature = "grpc")]
             listening: self.listening,
             recheck: watch::Sender::default(),
+            meter,
             clock: self.clock,
             budget: Budget::new(self.uncommitted_bytes_max),
             places: Arc::new(Semaphore::new(self.sessions_max)),

@@ -10,6 +10,7 @@ use super::authorizer::{Access, AccessRequest, Authorizer};
 use crate::driver::Doorkeeper;
 use crate::filter::Filter;
 use crate::id::{ReplicaId, SpaceId};
+use crate::metrics::SessionsMeter;
 use crate::platform::{self, Tasks, WallClock};
 use crate::sync::{Admittance, Denial};
 use crate::transport::PeerInfo;
@@ -27,6 +28,7 @@ pub(super) struct Door {
     pub(super) clock: WallClock,
     /// Changes when all are to be asked again.
     pub(super) recheck: watch::Receiver<u64>,
+    pub(super) meter: Arc<SessionsMeter>,
     pub(super) given: Mutex<Option<(AccessRequest, Access)>>,
 }
 
@@ -67,7 +69,8 @@ impl Doorkeeper for Door {
         filter: Option<Filter>,
     ) -> Result<Admittance, Denial> {
         let request = AccessRequest { peer: self.peer.clone(), replica, space, filter };
-        let access = self.ask(&request).await?;
+        let answer = self.ask(&request).await;
+        let access = answer.inspect_err(|denial| self.meter.refused(denial.code()))?;
         tracing::debug!(peer = %self.peer, who = access.who, rights = ?access.rights, "let in");
         let (direction, writes) = (access.rights.direction(), access.only.clone());
         *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some((request, access));
@@ -75,6 +78,15 @@ impl Doorkeeper for Door {
     }
 
     async fn until_denied(&self) -> Denial {
+        let denial = self.watch().await;
+        self.meter.refused(denial.code());
+        denial
+    }
+}
+
+impl Door {
+    /// Returns when the peer may not stay.
+    async fn watch(&self) -> Denial {
         let given = self.given.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some((request, mut access)) = given else { return Denial::Unauthenticated };
         let mut recheck = self.recheck.clone();

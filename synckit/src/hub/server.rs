@@ -11,9 +11,9 @@ use tokio::sync::watch;
 use super::{Hub, HubBuilder};
 use crate::error::{Error, ErrorKind};
 use crate::platform::{self, Task};
-use crate::transport::TransportError;
 use crate::transport::grpc::{self, ServerLimits, SideCalls};
 use crate::transport::tls::ServerTls;
+use crate::transport::{MetricsToken, TransportError};
 
 /// Settings of a port.
 #[derive(Clone, Default, Debug)]
@@ -21,8 +21,10 @@ pub(super) struct Listening {
     limits: ServerLimits,
     tls: Option<ServerTls>,
     plain_text: bool,
+    /// Opens `/metrics` to whoever shows it.
+    metrics_token: Option<MetricsToken>,
     /// Makes what is answered beside sessions.
-    pub(super) operations: Option<fn() -> MakeSideCalls>,
+    pub(super) operations: Option<fn(Hub, Option<MetricsToken>) -> MakeSideCalls>,
 }
 
 /// Gives what is answered beside sessions.
@@ -42,6 +44,15 @@ impl HubBuilder {
     #[must_use]
     pub const fn plain_text(mut self) -> Self {
         self.listening.plain_text = true;
+        self
+    }
+
+    /// Shows `/metrics` to whoever shows a token, from wherever; without one it is for this machine only.
+    /// Keep a clone to [replace](MetricsToken::replace) it. The page is there with
+    /// `HubBuilder::operations`.
+    #[must_use]
+    pub fn metrics_token(mut self, token: MetricsToken) -> Self {
+        self.listening.metrics_token = Some(token);
         self
     }
 
@@ -92,7 +103,7 @@ impl Hub {
         };
         let mut service = grpc::service(Arc::new(self.clone()));
         let side = match listening.operations {
-            Some(make) => Some(make().await),
+            Some(make) => Some(make(self.clone(), listening.metrics_token.clone()).await),
             None => None,
         };
         if let Some(side) = &side {

@@ -19,6 +19,7 @@ use crate::event::EncodedEvent;
 use crate::id::{AggregateId, Dot, Position, SpaceId};
 use crate::lease::Lease;
 use crate::log::Source;
+use crate::metrics::SessionsMeter;
 use crate::platform::{self, Stopwatch, Tasks, WallClock};
 use crate::replica_core::{
     EditRefusal, Effect, EncodedEdit, Input, LogHead, OnceProgress, Reading, ReplicaCore,
@@ -37,6 +38,8 @@ pub(super) struct Shared {
     pub(super) clock: WallClock,
     /// Memory for what its sessions receive.
     pub(super) budget: Budget,
+    /// Counts what its sessions do.
+    pub(super) meter: Arc<SessionsMeter>,
     pub(super) watchers: Watchers,
     pub(super) announcer: Announcer,
     core: RwLock<ReplicaCore>,
@@ -90,6 +93,7 @@ impl Shared {
             space,
             clock,
             budget: Budget::new(UNCOMMITTED_BYTES_MAX),
+            meter: Arc::default(),
             watchers: Watchers::default(),
             announcer: Announcer::default(),
             core: RwLock::new(core),

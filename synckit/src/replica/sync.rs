@@ -211,6 +211,7 @@ impl Replica {
             clock: self.running.clock.clone(),
             peer: transport.address().to_owned(),
             mends: false,
+            meter: Arc::clone(&self.running.meter),
             progress,
             stop,
         };

@@ -3,6 +3,7 @@
 mod acks;
 mod filters;
 mod history;
+mod measure;
 mod rulings;
 
 use std::fmt;
@@ -189,7 +190,10 @@ impl EventStore {
     /// When the store cannot be read or what it holds is damaged. Damage is never returned as data.
     pub async fn read_after(&self, space: &SpaceId, after: Position) -> Result<Page, StoreError> {
         self.check_open("read the log")?;
-        if let Some(page) = self.core.ledger.queue.tails().page(space, after) {
+        let queue = &self.core.ledger.queue;
+        let held = queue.tails().page(space, after);
+        queue.meter().read_page(held.is_some());
+        if let Some(page) = held {
             return Ok(page);
         }
         let read = |number| vec![view::log_read(number, after)];

@@ -18,7 +18,8 @@ use super::watch::LogWatch;
 use super::{StoreError, StoreErrorKind};
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Cursor, LogBlock};
-use crate::platform;
+use crate::metrics::StoreMeter;
+use crate::platform::{self, Stopwatch};
 
 /// Most bytes that wait to be written; further callers wait for room.
 const QUEUE_BYTES_MAX: u32 = 64 * 1024 * 1024;
@@ -36,6 +37,7 @@ pub(super) struct Queue {
     watch: LogWatch,
     tails: Tails,
     cursors: Cursors,
+    meter: StoreMeter,
     room: Arc<Semaphore>,
     state: Mutex<QueueState>,
 }
@@ -97,6 +99,7 @@ impl Queue {
             watch: LogWatch::new(),
             tails: Tails::default(),
             cursors: Cursors::default(),
+            meter: StoreMeter::default(),
             room,
             state: Mutex::default(),
         }
@@ -116,6 +119,17 @@ impl Queue {
 
     pub(super) const fn cursors(&self) -> &Cursors {
         &self.cursors
+    }
+
+    pub(super) const fn meter(&self) -> &StoreMeter {
+        &self.meter
+    }
+
+    /// The number of batches that wait, and their bytes.
+    pub(super) fn depth(&self) -> (u64, u64) {
+        let state = self.lock();
+        let bytes: usize = state.waiting.iter().map(|waiting| waiting.bytes).sum();
+        (state.waiting.len() as u64, bytes as u64)
     }
 
     /// True when everything staged is durable.
@@ -188,17 +202,26 @@ impl Queue {
     async fn write(&self, group: Vec<QueuedBatch>) {
         let sets = group.iter().map(|waiting| &waiting.staged.write);
         let merged = merge(sets);
+        let begun = Stopwatch::start();
         let written =
             if merged.changes.is_empty() { Ok(()) } else { self.rows.write(merged).await };
         match written {
-            Ok(()) => group.into_iter().for_each(|waiting| self.succeed(waiting)),
+            Ok(()) => {
+                let blocks = group.iter().flat_map(|waiting| &waiting.staged.appended);
+                let events = blocks.map(|log| log.block.len() as u64).sum();
+                self.meter.committed(group.len(), events, begun.elapsed());
+                group.into_iter().for_each(|waiting| self.succeed(waiting));
+            }
             // Damage that one batch met must not keep the others from being written.
             Err(error) if group.len() > 1 && *error.kind() == StoreErrorKind::Corrupt => {
                 for waiting in group {
                     Box::pin(self.write(vec![waiting])).await;
                 }
             }
-            Err(error) => self.fail(group, error),
+            Err(error) => {
+                self.meter.failed(error.code());
+                self.fail(group, error);
+            }
         }
     }
 

@@ -31,6 +31,7 @@ use self::reopening::ReopeningDb;
 use super::rows::{Read, Row, Rows, WriteSet};
 use super::{EventStore, StoreError, StoreErrorKind};
 use crate::key::ReplicaKey;
+use crate::metrics::StoreUsage;
 use crate::platform;
 
 #[cfg_attr(not(feature = "testing"), allow(unused_imports, reason = "a seam for tests"))]
@@ -188,6 +189,10 @@ impl Rows for RedbRows {
 
     async fn write(&self, write: WriteSet) -> Result<(), StoreError> {
         self.run("write rows", move |file| file.write(&write)).await
+    }
+
+    fn usage(&self) -> StoreUsage {
+        self.0.usage()
     }
 
     async fn close(&self) -> Result<(), StoreError> {

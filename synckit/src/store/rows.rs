@@ -59,6 +59,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{StoreError, StoreErrorKind};
+use crate::metrics::StoreUsage;
 
 /// A back end: tables of rows, ordered by the bytes of their keys.
 ///
@@ -89,6 +90,11 @@ pub trait Rows: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// When the end could not be written; everything written before is durable all the same.
     async fn close(&self) -> Result<(), StoreError>;
+
+    /// The use of what is below: zeros where nobody counts.
+    fn usage(&self) -> StoreUsage {
+        StoreUsage::default()
+    }
 
     /// True when other processes write these rows while they are open here. If they do, nothing that
     /// they may have changed is answered from memory, and [`Rows::changed`] is to be implemented.

@@ -118,6 +118,15 @@ pub enum SessionError {
 }
 
 impl Denial {
+    /// The code under which it is counted: that of the error which the peer meets.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "session.unauthenticated",
+            Self::Forbidden | Self::Part(_) => "session.forbidden",
+            Self::Changed | Self::Unavailable => "session.peer_ended",
+        }
+    }
+
     /// The same for the peer. Says nothing of the space, not even whether there is one.
     fn advice(&self) -> String {
         let advice = match self {

@@ -28,6 +28,7 @@ pub(crate) struct AdmissionFiles {
     pub(crate) tokens: Option<PathBuf>,
     pub(crate) allow_all: bool,
     pub(crate) tls: Option<TlsFiles>,
+    pub(crate) metrics_token: Option<PathBuf>,
 }
 
 /// Files of certificates.
@@ -84,7 +85,8 @@ impl Typed<'_> {
                 "tokens and allow-all contradict each other; set one of them",
             ));
         }
-        Ok(AdmissionFiles { tokens, allow_all, tls: self.tls()? })
+        let metrics_token = self.path("metrics-token");
+        Ok(AdmissionFiles { tokens, allow_all, tls: self.tls()?, metrics_token })
     }
 
     fn tls(&self) -> Result<Option<TlsFiles>, Exit> {

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use synckit::hub::{AllowAll, HubBuilder, TokenList, Tokens};
+use synckit::transport::MetricsToken;
 use synckit::transport::tls::{CertifiedKey, ClientCertificates, ServerTls, TrustRoots};
 
 use crate::configuration::{AdmissionFiles, TlsFiles};
@@ -13,12 +14,16 @@ use crate::exit::Exit;
 /// Largest file of tokens: a hundred thousand of them with 300 bytes each.
 const TOKENS_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
+/// Largest file of a token for metrics.
+const METRICS_TOKEN_BYTES_MAX: u64 = 4 * 1024;
+
 /// Those who say who may come in. Clones of both are with the hub.
 #[derive(Debug)]
 pub(crate) struct Guards {
     tokens: Option<Tokens>,
     allow_all: bool,
     pub(crate) tls: Option<ServerTls>,
+    metrics: Option<MetricsToken>,
 }
 
 impl Guards {
@@ -28,13 +33,17 @@ impl Guards {
             None => None,
         };
         let tls = files.tls.as_ref().map(certificates).transpose()?;
-        Ok(Self { tokens, allow_all: files.allow_all, tls })
+        let metrics = files.metrics_token.as_deref().map(metrics_token).transpose()?;
+        Ok(Self { tokens, allow_all: files.allow_all, tls, metrics })
     }
 
     /// Gives a hub what was read.
     pub(crate) fn guard(&self, mut hub: HubBuilder) -> HubBuilder {
         if let Some(tls) = &self.tls {
             hub = hub.tls(tls.clone());
+        }
+        if let Some(metrics) = &self.metrics {
+            hub = hub.metrics_token(metrics.clone());
         }
         match &self.tokens {
             Some(tokens) => hub.authorizer(tokens.clone()),
@@ -52,10 +61,14 @@ impl Guards {
     /// were.
     pub(crate) fn reload(&self, files: &AdmissionFiles) -> Result<(), Exit> {
         let tls = files.tls.as_ref().map(certificates).transpose()?;
+        let metrics = files.metrics_token.as_deref().map(metrics_token).transpose()?;
         if let (Some(tokens), Some(path)) = (&self.tokens, &files.tokens) {
             tokens.replace(list(path)?).map_err(|error| unread(path, &error))?;
         }
         if let (Some(old), Some(new)) = (&self.tls, tls) {
+            old.replace(&new);
+        }
+        if let (Some(old), Some(new)) = (&self.metrics, metrics) {
             old.replace(&new);
         }
         Ok(())
@@ -77,11 +90,22 @@ fn certificates(files: &TlsFiles) -> Result<ServerTls, Exit> {
 }
 
 fn list(path: &Path) -> Result<TokenList, Exit> {
+    let text = read(path, TOKENS_BYTES_MAX)?;
+    text.parse().map_err(|error| unread(path, &error))
+}
+
+fn metrics_token(path: &Path) -> Result<MetricsToken, Exit> {
+    let text = read(path, METRICS_TOKEN_BYTES_MAX)?;
+    let unread = |error| format!("read a token from {}: {error}", path.display());
+    MetricsToken::new(&text).map_err(|error| Exit::settings(unread(error)))
+}
+
+fn read(path: &Path, bytes_max: u64) -> Result<String, Exit> {
     let mut text = String::new();
     File::open(path)
-        .and_then(|file| file.take(TOKENS_BYTES_MAX).read_to_string(&mut text))
+        .and_then(|file| file.take(bytes_max).read_to_string(&mut text))
         .map_err(|error| unread(path, &error))?;
-    text.parse().map_err(|error| unread(path, &error))
+    Ok(text)
 }
 
 fn unread(path: &Path, error: &impl std::fmt::Display) -> Exit {

@@ -48,7 +48,7 @@ const fn setting(
 pub(crate) const STORE: &str = "store";
 
 /// All of them, in the order in which they are shown.
-pub(crate) const SETTINGS: [Setting; 21] = [
+pub(crate) const SETTINGS: [Setting; 22] = [
     setting(STORE, "FILE", "", "The store; made when it is not there"),
     setting("listen", "ADDRESS", "127.0.0.1:7700", "Address and port to listen on"),
     setting("tokens", "FILE", "", "List of tokens that say who may sync what"),
@@ -57,6 +57,7 @@ pub(crate) const SETTINGS: [Setting; 21] = [
     setting("tls-key", "FILE", "", "Private key of the certificate, PEM"),
     setting("tls-client-roots", "FILE", "", "Authorities of clients' certificates, PEM"),
     setting("tls-clients", "WORD", "required", "Certificates of clients: asked or required"),
+    setting("metrics-token", "FILE", "", "Token that opens /metrics; without, this machine only"),
     setting("plain-text", "BOOL", "false", "Serve other machines without TLS"),
     setting("sessions-max", "NUMBER", "1024", "Sessions at the same time"),
     setting("uncommitted-bytes-max", "BYTES", "50331648", "Bytes received and not committed"),

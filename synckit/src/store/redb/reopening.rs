@@ -4,8 +4,8 @@
 //! unreadable sector); the file itself stays sound. The handle is dropped then, and the
 //! file opened again when the next read or write arrives. What was acknowledged before is in the file.
 
-use std::ops::Bound;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ops::{Bound, Deref};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::{BackendError, Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend};
@@ -16,6 +16,7 @@ use super::fault::{Fault, guarded};
 use super::medium::Medium;
 use super::table;
 use crate::key::ReplicaKey;
+use crate::metrics::StoreUsage;
 use crate::store::encoding::{FILE_ID_LEN, IdentityRow, only};
 use crate::store::identity;
 use crate::store::rows::{Change, Read, Row, Table, WriteSet};
@@ -28,7 +29,7 @@ const REDB_MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1a, 0x0a, 0xa9, 0x0d, 0x0
 #[derive(Debug)]
 pub(super) struct ReopeningDb {
     medium: Arc<dyn Medium>,
-    options: RedbOptions,
+    options: FileOptions,
     file: [u8; FILE_ID_LEN],
     /// Transactions hold it shared; opening again and closing hold it alone.
     slot: RwLock<OpenFile>,
@@ -50,6 +51,7 @@ impl ReopeningDb {
         medium: Arc<dyn Medium>,
         options: RedbOptions,
     ) -> Result<(Self, IdentityRow), Fault> {
+        let options = FileOptions { options, used: Arc::default() };
         let opened = match open_existing(&*medium, &options)? {
             Some(opened) => opened,
             None => match create(&*medium, &options)? {
@@ -89,6 +91,12 @@ impl ReopeningDb {
             self.gone.store(true, Ordering::Release);
         }
         verified.map_err(Fault::Gone)
+    }
+
+    /// The use of the file since it was opened.
+    pub(super) fn usage(&self) -> StoreUsage {
+        let FileUse { syncs, bytes } = &*self.options.used;
+        StoreUsage { syncs: syncs.load(Ordering::Relaxed), bytes: bytes.load(Ordering::Relaxed) }
     }
 
     /// The file's name in messages.
@@ -186,7 +194,7 @@ fn vanished() -> Fault {
 /// that was opened last. Refuses nothing: what cannot be written stays as it was.
 fn go_on(
     medium: &dyn Medium,
-    options: &RedbOptions,
+    options: &FileOptions,
     (handle, found): (Database, IdentityRow),
 ) -> Result<(Database, IdentityRow), Fault> {
     let Some(place) = medium.place() else { return Ok((handle, found)) };
@@ -207,7 +215,7 @@ fn go_on(
 
 fn record(
     medium: &dyn Medium,
-    options: &RedbOptions,
+    options: &FileOptions,
     handle: &Database,
     found: &IdentityRow,
     place: FileMarks,
@@ -245,13 +253,13 @@ fn record(
 
 fn open_existing(
     medium: &dyn Medium,
-    options: &RedbOptions,
+    options: &FileOptions,
 ) -> Result<Option<(Database, IdentityRow)>, Fault> {
     let opened = medium.open().map_err(|error| Fault::System("open the file", error))?;
     let Some(backend) = opened else {
         return Ok(None);
     };
-    let backend = Backend(backend);
+    let backend = Backend::new(backend, Arc::clone(&options.used));
     check_magic(&backend)?;
     guarded(|| {
         let database = options.builder().create_with_backend(backend)?;
@@ -264,7 +272,7 @@ fn open_existing(
 /// read through may be written to.
 pub(super) fn key_in(file: Box<dyn StorageBackend>) -> Option<ReplicaKey> {
     let found = guarded(|| {
-        let database = Builder::new().create_with_backend(Backend(file))?;
+        let database = Builder::new().create_with_backend(Backend::new(file, Arc::default()))?;
         read_identity(&database.begin_read()?)
     });
     found.ok().map(|identity| ReplicaKey::from_seed(&identity.seed))
@@ -304,11 +312,11 @@ fn read_identity(txn: &ReadTransaction) -> Result<IdentityRow, Fault> {
 /// then. The file stays open, and so locked, all the time.
 fn create(
     medium: &dyn Medium,
-    options: &RedbOptions,
+    options: &FileOptions,
 ) -> Result<Option<(Database, IdentityRow)>, Fault> {
     let system = |error| Fault::System("create the file", error);
     let made = identity::from_entropy(&medium.entropy().map_err(Fault::Randomness)?);
-    let backend = Backend(medium.create().map_err(system)?);
+    let backend = Backend::new(medium.create().map_err(system)?, Arc::clone(&options.used));
     let database = guarded(|| {
         let database = options.builder().create_with_backend(backend)?;
         let mut txn = database.begin_write()?;
@@ -325,6 +333,27 @@ fn create(
     }
 }
 
+/// Options of a file, and how much it is used. Handles that follow one another count together.
+#[derive(Debug)]
+struct FileOptions {
+    options: RedbOptions,
+    used: Arc<FileUse>,
+}
+
+#[derive(Default, Debug)]
+struct FileUse {
+    syncs: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Deref for FileOptions {
+    type Target = RedbOptions;
+
+    fn deref(&self) -> &RedbOptions {
+        &self.options
+    }
+}
+
 impl RedbOptions {
     fn builder(&self) -> Builder {
         let mut builder = Builder::new();
@@ -336,7 +365,14 @@ impl RedbOptions {
 
 /// redb takes a back end by value; a medium gives one in a box.
 #[derive(Debug)]
-struct Backend(Box<dyn StorageBackend>);
+struct Backend(Box<dyn StorageBackend>, Arc<FileUse>);
+
+impl Backend {
+    fn new(file: Box<dyn StorageBackend>, used: Arc<FileUse>) -> Self {
+        used.bytes.store(file.len().unwrap_or_default(), Ordering::Relaxed);
+        Self(file, used)
+    }
+}
 
 type Edge = Bound<u64>;
 
@@ -350,10 +386,13 @@ impl StorageBackend for Backend {
     }
 
     fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
-        self.0.set_len(len)
+        self.0.set_len(len)?;
+        self.1.bytes.store(len, Ordering::Relaxed);
+        Ok(())
     }
 
     fn sync_data(&self) -> Result<(), std::io::Error> {
+        self.1.syncs.fetch_add(1, Ordering::Relaxed);
         self.0.sync_data()
     }
 

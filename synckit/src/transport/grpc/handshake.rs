@@ -92,12 +92,12 @@ impl Steps {
 
     async fn greet(self, stream: TcpStream, peer: SocketAddr) -> Greeted {
         let Some(acceptor) = self.acceptor() else {
-            return self.look(stream).await.map(|stream| (Wire::Plain(stream), None));
+            return self.look(stream, peer).await.map(|stream| (Wire::Plain(stream), None));
         };
         let accepting = acceptor.accept(stream).into_fallible();
         match platform::within(self.within, accepting).await {
             Some(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(HTTP1) => {
-                self.probe(stream).await;
+                self.probe(stream, peer).await;
                 None
             }
             Some(Ok(stream)) => {
@@ -118,7 +118,7 @@ impl Steps {
     }
 
     /// Answers what begins like a request of HTTP/1, and gives everything else back.
-    async fn look(&self, stream: TcpStream) -> Option<TcpStream> {
+    async fn look(&self, stream: TcpStream, peer: SocketAddr) -> Option<TcpStream> {
         if self.probes.is_none() {
             return Some(stream);
         }
@@ -126,7 +126,7 @@ impl Steps {
         let looked = platform::within(self.within, stream.peek(&mut first)).await;
         match looked {
             Some(Ok(1)) if probe::begins(first[0]) => {
-                self.probe(stream).await;
+                self.probe(stream, peer).await;
                 None
             }
             Some(Ok(1)) => Some(stream),
@@ -134,9 +134,10 @@ impl Steps {
         }
     }
 
-    async fn probe(&self, stream: impl probe::Stream) {
-        let is_ready = self.probes.as_ref().is_some_and(|probes| probes.is_ready());
-        let _told = platform::within(self.within, probe::answer(stream, is_ready)).await;
+    async fn probe(&self, stream: impl probe::Stream, peer: SocketAddr) {
+        let replies = |asked: &probe::Asked<'_>| self.probes.as_ref()?.reply(asked);
+        let answering = probe::answer(stream, Some(peer), replies);
+        let _told = platform::within(self.within, answering).await;
     }
 }
 

@@ -1,13 +1,16 @@
-//! Answers to probes by HTTP: `/healthz` and `/readyz`.
+//! Answers to probes by HTTP: `/healthz`, `/readyz` and `/metrics`.
 //!
 //! Whoever probes by HTTP/1.1 gets one answer, and the connection is closed. Nothing but the first
-//! line of the request counts, and no more is read than [`REQUEST_BYTES_MAX`].
+//! line of the request and the credentials count, and no more is read than [`REQUEST_BYTES_MAX`].
 
+use std::borrow::Cow;
 use std::io;
+use std::net::SocketAddr;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::accept::farewell;
+use crate::transport::Credentials;
 
 /// Largest head of a request that is read.
 const REQUEST_BYTES_MAX: usize = 4 * 1024;
@@ -17,18 +20,34 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// An answer: a status, and a text.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Reply {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Reply {
     pub(super) status: u16,
-    pub(super) text: &'static str,
+    pub(super) content_type: &'static str,
+    pub(super) text: Cow<'static, str>,
 }
 
-/// The answer to a path; `None` where nothing is to be found.
+impl Reply {
+    pub(super) const fn plain(status: u16, text: &'static str) -> Self {
+        Self { status, content_type: "text/plain", text: Cow::Borrowed(text) }
+    }
+}
+
+/// A request, as far as it counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(super) path: &'a str,
+    /// The address of whoever asks, if it is known.
+    pub(super) from: Option<SocketAddr>,
+    pub(super) credentials: Option<Credentials>,
+}
+
+/// The answer to a path, of what everybody may know; `None` where nothing is to be found.
 pub(super) fn reply(path: &str, is_ready: bool) -> Option<Reply> {
     match path {
-        "/healthz" => Some(Reply { status: 200, text: "ok\n" }),
-        "/readyz" if is_ready => Some(Reply { status: 200, text: "ok\n" }),
-        "/readyz" => Some(Reply { status: 503, text: "ending\n" }),
+        "/healthz" => Some(Reply::plain(200, "ok\n")),
+        "/readyz" if is_ready => Some(Reply::plain(200, "ok\n")),
+        "/readyz" => Some(Reply::plain(503, "ending\n")),
         _ => None,
     }
 }
@@ -39,7 +58,11 @@ pub(super) const fn begins(byte: u8) -> bool {
 }
 
 /// Answers a request, and closes the connection.
-pub(super) async fn answer(mut stream: impl Stream, is_ready: bool) -> io::Result<()> {
+pub(super) async fn answer(
+    mut stream: impl Stream,
+    from: Option<SocketAddr>,
+    replies: impl FnOnce(&Asked<'_>) -> Option<Reply>,
+) -> io::Result<()> {
     let mut head = Vec::new();
     let mut part = [0; 512];
     while !is_whole(&head) {
@@ -49,11 +72,24 @@ pub(super) async fn answer(mut stream: impl Stream, is_ready: bool) -> io::Resul
         }
         head.extend(&part[..read]);
     }
-    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let mut parts = std::str::from_utf8(line).unwrap_or_default().split(' ');
+    let head = std::str::from_utf8(&head).unwrap_or_default();
+    let (line, headers) = head.split_once("\r\n").unwrap_or_default();
+    let mut parts = line.split(' ');
     let (method, path) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    let found = reply(path, is_ready).filter(|_| ["GET", "HEAD"].contains(&method));
+    let asked = Asked { path, from, credentials: credentials(headers) };
+    let found = if ["GET", "HEAD"].contains(&method) { replies(&asked) } else { None };
     farewell(stream, words(method, found).as_bytes()).await
+}
+
+/// The credentials among the lines of a head. Several are none.
+fn credentials(headers: &str) -> Option<Credentials> {
+    let named = |line: &'_ str| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("authorization").then(|| Credentials::new(value.trim()))
+    };
+    let mut shown = headers.lines().filter_map(named);
+    let first = shown.next()?;
+    shown.next().is_none().then_some(first)
 }
 
 fn is_whole(head: &[u8]) -> bool {
@@ -61,16 +97,17 @@ fn is_whole(head: &[u8]) -> bool {
 }
 
 fn words(method: &str, found: Option<Reply>) -> String {
-    let nothing = Reply { status: 404, text: "a synckit hub: it speaks gRPC\n" };
-    let Reply { status, text } = found.unwrap_or(nothing);
+    let nothing = Reply::plain(404, "a synckit hub: it speaks gRPC\n");
+    let Reply { status, content_type, text } = found.unwrap_or(nothing);
     let reason = match status {
         200 => "OK",
+        403 => "Forbidden",
         404 => "Not Found",
         _ => "Service Unavailable",
     };
-    let (length, body) = (text.len(), if method == "HEAD" { "" } else { text });
+    let (length, body) = (text.len(), if method == "HEAD" { "" } else { &text });
     format!(
-        "HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\
+        "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\
          Connection: close\r\n\r\n{body}"
     )
 }
@@ -85,7 +122,7 @@ mod tests {
         let (mut ours, theirs) = tokio::io::duplex(16 * 1024);
         ours.write_all(request).await.unwrap();
         ours.shutdown().await.unwrap();
-        answer(theirs, is_ready).await.unwrap();
+        answer(theirs, None, |asked| reply(asked.path, is_ready)).await.unwrap();
         let mut text = String::new();
         ours.read_to_string(&mut text).await.unwrap();
         text
@@ -110,5 +147,14 @@ mod tests {
             let told = said(request, true).await;
             assert!(told.starts_with("HTTP/1.1 404") && told.contains("gRPC"), "{told}");
         }
+    }
+
+    #[test]
+    fn credentials_are_found_among_headers_unless_there_are_two() {
+        let found = |headers| credentials(headers).map(|found| found.reveal().to_owned());
+        let one = "Host: hub\r\nAUTHORIZATION:  Bearer abc \r\nAccept: */*\r\n\r\n";
+        assert_eq!(found(one).as_deref(), Some("Bearer abc"));
+        assert_eq!(found("Authorization: a\r\nauthorization: b\r\n\r\n"), None);
+        assert_eq!(found("Host: authorization\r\n\r\n"), None);
     }
 }

@@ -21,6 +21,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::codec::FrameBytes;
 use super::guard::Caller;
+use super::probe::{Asked, Reply};
 use super::streams::{self, Outgoing};
 use super::{MESSAGE_BYTES_MAX, status};
 use crate::transport::{Acceptor, Credentials, PeerInfo};
@@ -44,8 +45,8 @@ pub(crate) trait SideCalls: fmt::Debug + Send + Sync {
     /// Answers a request.
     fn answer(&self, request: http::Request<Body>) -> BoxFuture<http::Response<Body>, Infallible>;
 
-    /// True while sessions are taken.
-    fn is_ready(&self) -> bool;
+    /// The answer to somebody who asks by plain HTTP; `None` where nothing is to be found.
+    fn reply(&self, asked: &Asked<'_>) -> Option<Reply>;
 
     /// Says from here on that none are.
     fn drain(&self) -> BoxFuture<(), Infallible>;
