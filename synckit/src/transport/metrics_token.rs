@@ -43,7 +43,7 @@ impl MetricsToken {
     }
 
     /// True if credentials show this token. Hashes are compared, in a time that tells nothing.
-    pub(crate) fn is_shown_by(&self, credentials: &Credentials) -> bool {
+    pub fn is_shown_by(&self, credentials: &Credentials) -> bool {
         let shown = credentials.token().map(|token| blake3::hash(token.as_bytes()));
         shown.is_some_and(|shown| shown == self.hash())
     }

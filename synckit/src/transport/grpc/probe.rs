@@ -35,6 +35,7 @@ impl Reply {
 
 /// A request, as far as it counts.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "service"), allow(dead_code, reason = "only operations reply"))]
 pub(crate) struct Asked<'a> {
     pub(super) path: &'a str,
     /// The address of whoever asks, if it is known.
@@ -43,6 +44,7 @@ pub(crate) struct Asked<'a> {
 }
 
 /// The answer to a path, of what everybody may know; `None` where nothing is to be found.
+#[cfg_attr(not(feature = "service"), allow(dead_code, reason = "only operations reply"))]
 pub(super) fn reply(path: &str, is_ready: bool) -> Option<Reply> {
     match path {
         "/healthz" => Some(Reply::plain(200, "ok\n")),
