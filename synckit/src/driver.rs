@@ -43,8 +43,23 @@ pub(crate) trait Doorkeeper: fmt::Debug + Send + Sync {
         filter: Option<Filter>,
     ) -> Result<Admittance, Denial>;
 
+    /// Says whether a replica that has proved its key may go on.
+    fn proved(&self, replica: ReplicaId) -> Result<(), Denial>;
+
+    /// Says whether so many events and bytes of a replica may be committed, and counts them.
+    fn take(&self, incoming: &Incoming<'_>) -> Result<(), Denial>;
+
     /// Returns when a peer that was let in may not stay.
     async fn until_denied(&self) -> Denial;
+}
+
+/// Events that a session is about to commit.
+#[derive(Debug)]
+pub(crate) struct Incoming<'a> {
+    pub(crate) space: &'a SpaceId,
+    pub(crate) replica: ReplicaId,
+    pub(crate) events: u64,
+    pub(crate) bytes: u64,
 }
 
 /// Follows the log that a session adds to.
@@ -193,9 +208,10 @@ impl Conversation {
 
     /// Tells how far the session has come, and the store what the peer holds of its log.
     fn tell_progress(&mut self) {
-        let mut acknowledged = None;
+        let (mut acknowledged, mut proved) = (None, None);
         self.driver.progress.send_if_modified(|progress| {
             let before = std::mem::replace(progress, self.session.progress());
+            proved = progress.peer.filter(|_| before.peer.is_none());
             acknowledged = progress.acknowledged.filter(|now| before.acknowledged != Some(*now));
             let is_farther = before != *progress;
             if is_farther {
@@ -204,6 +220,11 @@ impl Conversation {
             }
             is_farther
         });
+        if let (Some(replica), Some(door)) = (proved, &self.driver.door)
+            && let Err(denial) = door.proved(replica)
+        {
+            self.send_away(denial);
+        }
         if let (Some(through), Some(peer)) = (acknowledged, self.session.peer()) {
             let ack = Acknowledged { through, is_hub: peer.fingerprint.is_none() };
             self.driver.store.acknowledged(&peer.space, peer.replica, ack);
@@ -329,6 +350,11 @@ impl Conversation {
         }
     }
 
+    /// Ends the session with a denial. What was received and is not committed is resent another time.
+    fn send_away(&mut self, denial: Denial) {
+        self.reads.spawn(async move { Ok(Input::Admitted(Err(denial))) });
+    }
+
     fn recall(&mut self, space: SpaceId, peer: ReplicaId) {
         let store = Arc::clone(&self.driver.store);
         self.reads.spawn(async move {
@@ -386,6 +412,16 @@ impl Conversation {
 
     fn commit(&mut self, blocks: Vec<Block>, bridges: Vec<Bridge>, cursor: Cursor) {
         let Some(peer) = self.session.peer() else { return };
+        if let Some(door) = &self.driver.door {
+            let count = |of: fn(&Block) -> usize| blocks.iter().map(|block| of(block) as u64).sum();
+            let events = count(Block::len);
+            let bytes = count(|block| block.bytes().len());
+            let incoming = Incoming { space: &peer.space, replica: peer.replica, events, bytes };
+            if let Err(denial) = door.take(&incoming) {
+                self.send_away(denial);
+                return;
+            }
+        }
         let source = Source::Peer;
         let batch = Batch {
             append: blocks.into_iter().map(|block| Append { block, source }).collect(),

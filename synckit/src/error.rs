@@ -240,6 +240,15 @@ pub enum Invalid {
 }
 
 impl Error {
+    /// The time that the peer asks to be left alone for, where it has said so. Links wait for so long by
+    /// themselves.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self.kind() {
+            ErrorKind::Session(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn invalid(attempted: impl Into<String>, error: impl Into<Invalid>) -> Self {
         Self::new(attempted, ErrorKind::Invalid(error.into()))
     }

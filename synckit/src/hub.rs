@@ -36,6 +36,7 @@ mod builder;
 mod door;
 mod measure;
 mod mend;
+mod quotas;
 #[cfg(feature = "grpc")]
 mod server;
 mod service;
@@ -43,12 +44,14 @@ mod tokens;
 
 use self::door::Door;
 use self::mend::Mending;
+use self::quotas::Limiter;
 use self::service::Service;
 
 pub use crate::gate::Proposal;
 pub use crate::ruling::{Authority, Rejection};
 pub use authorizer::{Access, AccessRequest, AllowAll, Authorizer, Rights};
 pub use builder::HubBuilder;
+pub use quotas::Quotas;
 #[cfg(feature = "grpc")]
 pub use server::RunningHub;
 pub use tokens::{NewToken, TOKENS_MAX, TokenEntry, TokenList, TokenListError, Tokens};
@@ -70,6 +73,7 @@ struct Served {
     governor: Option<Governor>,
     policy: Option<Policy>,
     authorizer: Option<Arc<dyn Authorizer>>,
+    limiter: Option<Arc<Limiter>>,
     #[cfg(feature = "grpc")]
     listening: server::Listening,
     /// Counts the calls of [`Hub::recheck`].
@@ -197,7 +201,7 @@ impl Served {
         let driver = Driver {
             store: Arc::clone(&service.store),
             gate: Arc::clone(&service.gate),
-            door: self.door(&connection),
+            door: self.door(&service, &connection),
             follower: None,
             budget: self.budget.clone(),
             clock: self.clock.clone(),
@@ -220,15 +224,25 @@ impl Served {
         }
     }
 
-    fn door(&self, connection: &Connection) -> Option<Arc<dyn Doorkeeper>> {
-        let authorizer = Arc::clone(self.authorizer.as_ref()?);
+    fn has_door(&self) -> bool {
+        self.authorizer.is_some() || self.limiter.is_some()
+    }
+
+    fn door(&self, service: &Service, connection: &Connection) -> Option<Arc<dyn Doorkeeper>> {
+        let authorizer = self.authorizer.clone();
+        if !self.has_door() {
+            return None;
+        }
         Some(Arc::new(Door {
             authorizer,
+            limiter: self.limiter.clone(),
+            store: Arc::clone(&service.store),
             peer: connection.peer.clone(),
             clock: self.clock.clone(),
             recheck: self.recheck.subscribe(),
             meter: Arc::clone(&self.meter),
             given: Mutex::default(),
+            place: Mutex::default(),
         }))
     }
 
@@ -242,7 +256,7 @@ impl Served {
             nonce,
             until: Until::Stopped,
             direction: Direction::Both,
-            has_door: self.authorizer.is_some(),
+            has_door: self.has_door(),
             fingerprint: None,
             filter: None,
             commit_events_max: usize::MAX,

@@ -38,4 +38,4 @@ pub use session::{
     Admittance, Config, Direction, Effect, HeldPart, Input, Now, Progress, Recollection, Role,
     Session, Until,
 };
-pub use violation::{Denial, SessionError, Violation};
+pub use violation::{Denial, PeerLimit, SessionError, Violation};

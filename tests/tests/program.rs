@@ -6,6 +6,8 @@ mod configuration;
 mod failures;
 #[path = "program/metrics.rs"]
 mod metrics;
+#[path = "program/quotas.rs"]
+mod quotas;
 #[path = "program/serving.rs"]
 mod serving;
 #[path = "program/signals.rs"]

@@ -12,6 +12,7 @@ mod replica {
     mod panics;
     mod pending;
     mod pruned;
+    mod quotas;
     mod support;
     mod sync;
 }

@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::authorizer::Authorizer;
 use super::mend::{Mending, Reopen};
+use super::quotas::{Limiter, Quotas};
 use super::service::Service;
 use super::{Authority, HUB_SESSIONS_MAX, Hub, Proposal, Rejection, Served};
 use crate::budget::Budget;
@@ -29,6 +30,7 @@ pub struct HubBuilder {
     authority: Option<Authority>,
     policy: Option<Policy>,
     authorizer: Option<Arc<dyn Authorizer>>,
+    quotas: Quotas,
     salvage: bool,
     #[cfg(feature = "grpc")]
     pub(super) listening: super::server::Listening,
@@ -43,6 +45,7 @@ impl Default for HubBuilder {
             authority: None,
             policy: None,
             authorizer: None,
+            quotas: Quotas::default(),
             salvage: true,
             #[cfg(feature = "grpc")]
             listening: super::server::Listening::default(),
@@ -59,6 +62,7 @@ impl fmt::Debug for HubBuilder {
             .field("authority", &self.authority)
             .field("policy", &self.policy.is_some())
             .field("authorizer", &self.authorizer)
+            .field("quotas", &self.quotas)
             .field("salvage", &self.salvage)
             .finish()
     }
@@ -119,6 +123,13 @@ impl HubBuilder {
     #[must_use]
     pub fn authorizer(mut self, authorizer: impl Authorizer) -> Self {
         self.authorizer = Some(Arc::new(authorizer));
+        self
+    }
+
+    /// Bounds the share of the hub that one replica, one holder of credentials and one space may use.
+    #[must_use]
+    pub const fn quotas(mut self, quotas: Quotas) -> Self {
+        self.quotas = quotas;
         self
     }
 
@@ -196,6 +207,7 @@ impl HubBuilder {
             governor,
             policy: self.policy,
             authorizer: self.authorizer,
+            limiter: Limiter::new(self.quotas),
             #[cfg(feature = "grpc")]
             listening: self.listening,
             recheck: watch::Sender::default(),

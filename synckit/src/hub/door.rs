@@ -6,12 +6,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::authorizer::{Access, AccessRequest, Authorizer};
-use crate::driver::Doorkeeper;
+use super::authorizer::{Access, AccessRequest, AllowAll, Authorizer};
+use super::quotas::{Limiter, SessionPlace};
+use crate::driver::{Doorkeeper, Incoming};
 use crate::filter::Filter;
 use crate::id::{ReplicaId, SpaceId};
 use crate::metrics::SessionsMeter;
 use crate::platform::{self, Tasks, WallClock};
+use crate::store::EventStore;
 use crate::sync::{Admittance, Denial};
 use crate::transport::PeerInfo;
 
@@ -23,20 +25,27 @@ const RECHECK_WITHIN: Duration = Duration::from_secs(30);
 /// The door for one session.
 #[derive(Debug)]
 pub(super) struct Door {
-    pub(super) authorizer: Arc<dyn Authorizer>,
+    /// Everybody may come in where there is none.
+    pub(super) authorizer: Option<Arc<dyn Authorizer>>,
+    pub(super) limiter: Option<Arc<Limiter>>,
+    pub(super) store: Arc<EventStore>,
     pub(super) peer: PeerInfo,
     pub(super) clock: WallClock,
     /// Changes when all are to be asked again.
     pub(super) recheck: watch::Receiver<u64>,
     pub(super) meter: Arc<SessionsMeter>,
     pub(super) given: Mutex<Option<(AccessRequest, Access)>>,
+    pub(super) place: Mutex<Option<SessionPlace>>,
 }
 
 impl Door {
     /// The authorizer's answer. One that panics tells nothing, and access that has ended is none: to
     /// ask about it again and again would be of no use.
     async fn ask(&self, request: &AccessRequest) -> Result<Access, Denial> {
-        let (authorizer, asked) = (Arc::clone(&self.authorizer), request.clone());
+        let Some(authorizer) = self.authorizer.clone() else {
+            return AllowAll.authorize(request).await;
+        };
+        let asked = request.clone();
         // Dropped with this future.
         let mut asking = Tasks::new();
         asking.spawn(async move { authorizer.authorize(&asked).await });
@@ -69,12 +78,28 @@ impl Doorkeeper for Door {
         filter: Option<Filter>,
     ) -> Result<Admittance, Denial> {
         let request = AccessRequest { peer: self.peer.clone(), replica, space, filter };
-        let answer = self.ask(&request).await;
-        let access = answer.inspect_err(|denial| self.meter.refused(denial.code()))?;
+        let access = self.counted(self.ask(&request).await)?;
         tracing::debug!(peer = %self.peer, who = access.who, rights = ?access.rights, "let in");
-        let (direction, writes) = (access.rights.direction(), access.only.clone());
+        let (mut direction, writes) = (access.rights.direction(), access.only.clone());
+        if let Some(limiter) = &self.limiter {
+            let asked = (&request.space, replica);
+            let left = limiter.admit(&self.store, &access.who, asked, direction).await;
+            direction = self.counted(left)?;
+        }
         *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some((request, access));
         Ok(Admittance { direction, writes })
+    }
+
+    fn proved(&self, replica: ReplicaId) -> Result<(), Denial> {
+        let Some(limiter) = &self.limiter else { return Ok(()) };
+        let place = self.counted(Limiter::proved(limiter, replica))?;
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+        Ok(())
+    }
+
+    fn take(&self, incoming: &Incoming<'_>) -> Result<(), Denial> {
+        let Some(limiter) = &self.limiter else { return Ok(()) };
+        self.counted(limiter.take(incoming, self.store.known_end(incoming.space)))
     }
 
     async fn until_denied(&self) -> Denial {
@@ -85,6 +110,11 @@ impl Doorkeeper for Door {
 }
 
 impl Door {
+    /// The same answer, counted if it is a denial.
+    fn counted<T>(&self, answer: Result<T, Denial>) -> Result<T, Denial> {
+        answer.inspect_err(|denial| self.meter.refused(denial.code()))
+    }
+
     /// Returns when the peer may not stay.
     async fn watch(&self) -> Denial {
         let given = self.given.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -10,10 +10,13 @@
 //! message is one table, which both writes and reads it.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::limits::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, PROTOCOL_VERSION};
+use super::limits::{
+    FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, PROTOCOL_VERSION, RETRY_AFTER_MAX,
+};
 use crate::chain::CommitId;
 use crate::clock::UnixMillis;
 use crate::filter::Filter;
@@ -161,7 +164,15 @@ impl Frame {
 
     /// A goodbye whose message is cut to what fits.
     pub fn goodbye(code: GoodbyeCode, message: &str) -> Self {
-        Self::Goodbye(Goodbye { code, message: column::cut(message).to_owned() })
+        let message = column::cut(message).to_owned();
+        Self::Goodbye(Goodbye { code, message, retry_after_ms: None })
+    }
+
+    /// The same with word of when the other may come again.
+    pub(super) fn goodbye_until(code: GoodbyeCode, message: &str, retry_after: Duration) -> Self {
+        let millis = retry_after.min(RETRY_AFTER_MAX).as_millis();
+        let retry_after_ms = u64::try_from(millis).ok().filter(|millis| *millis > 0);
+        Self::Goodbye(Goodbye { code, message: column::cut(message).to_owned(), retry_after_ms })
     }
 }
 
@@ -369,6 +380,8 @@ message! {
         1 code: GoodbyeCode,
         /// For people; at most 1,024 bytes, and cut where it is longer.
         2 message: String,
+        /// When the other may come again, in milliseconds from now; `None` where nothing is known of that.
+        3 retry_after_ms: Option<u64>,
     }
 }
 
@@ -392,13 +405,15 @@ pub enum GoodbyeCode {
     Unauthenticated = 7,
     /// The other side's credentials do not allow what it asks for.
     Forbidden = 8,
+    /// The other side has used up what it may use for now. Come again later, after `retry_after_ms`.
+    Limited = 9,
     /// A reason that this version does not know.
     Other = 0,
 }
 
 impl GoodbyeCode {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Other,
         Self::Done,
         Self::Refused,
@@ -408,6 +423,7 @@ impl GoodbyeCode {
         Self::Damaged,
         Self::Unauthenticated,
         Self::Forbidden,
+        Self::Limited,
     ];
 }
 

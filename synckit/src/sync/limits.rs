@@ -19,6 +19,8 @@ pub const WINDOW_BYTES_LEAST: usize = 32 * 1024;
 /// Bytes of memory, roughly, for what the sessions of one hub or one replica have received and not
 /// committed, all of them together. A session that would pass it receives nothing meanwhile.
 pub const UNCOMMITTED_BYTES_MAX: usize = 48 * 1024 * 1024;
+/// Longest pause that a peer can ask for. A hub never asks for more, and no link waits for longer.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 /// Longest text of a goodbye, in bytes; longer ones are cut.
 pub const GOODBYE_BYTES_MAX: usize = 1_024;
 /// Bytes of blocks after which a frame is full on a fast way, and another one takes what follows.

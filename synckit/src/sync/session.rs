@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::frame::{
     Ack, Events, Frame, Goodbye, GoodbyeCode, Greeting, Hello, Holds, Resume, Rewind, Start,
 };
-use super::limits::{FRONTIER_COMMITS_MAX, HANDSHAKE_WITHIN, PROTOCOL_VERSION};
+use super::limits::{FRONTIER_COMMITS_MAX, HANDSHAKE_WITHIN, PROTOCOL_VERSION, RETRY_AFTER_MAX};
 use super::receiver::Receiver;
 use super::sender::{Sender, Want};
 use super::violation::{Denial, SessionError, Violation};
@@ -447,6 +447,11 @@ impl Session {
             (GoodbyeCode::Done, Phase::Streaming(streams)) => {
                 streams.stopping = Some(Stopping::Theirs);
                 Ok(())
+            }
+            (GoodbyeCode::Limited, _) => {
+                let retry_after = Duration::from_millis(goodbye.retry_after_ms.unwrap_or_default());
+                let (message, retry_after) = (goodbye.message, retry_after.min(RETRY_AFTER_MAX));
+                Err(SessionError::Limited { message, retry_after })
             }
             (code, _) => Err(SessionError::PeerEnded { code, message: goodbye.message }),
         }

@@ -72,9 +72,41 @@ pub enum Denial {
     /// Its rights are others than when it came. It may come again with those.
     #[error("its rights have changed")]
     Changed,
+    /// It has used up what it may use for now. It may come again after a while.
+    #[error("it is over the limit of {limit}; it may come again in {} s", retry_after.as_secs())]
+    Limited {
+        /// The limit.
+        limit: PeerLimit,
+        /// The time until it may come again.
+        retry_after: Duration,
+    },
     /// Nobody can tell at the moment.
     #[error("nobody can tell at the moment who may come in")]
     Unavailable,
+}
+
+/// A limit that a hub sets a peer, or a space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeerLimit {
+    /// Bytes of events that a replica sends in a minute.
+    #[error("{0} bytes a minute of one replica")]
+    BytesAMinute(u64),
+    /// Events that a replica sends in a minute.
+    #[error("{0} events a minute of one replica")]
+    EventsAMinute(u64),
+    /// Replicas that one holder of credentials brings for the first time, in a minute.
+    #[error("{0} new replicas a minute")]
+    NewReplicasAMinute(u64),
+    /// Sessions of one replica at the same time.
+    #[error("{0} sessions of one replica")]
+    Sessions(u64),
+    /// Events of a space.
+    #[error("{0} events in this space")]
+    SpaceEvents(u64),
+    /// Replicas that have written in a space.
+    #[error("{0} replicas in this space")]
+    SpaceReplicas(u64),
 }
 
 /// Reason why a session ended without being finished.
@@ -87,6 +119,15 @@ pub enum SessionError {
     /// The peer is not let in, or may not stay.
     #[error("the peer may not sync: {0}")]
     Denied(Denial),
+    /// The peer lets this side come again later: it is over a limit. Nothing is lost, and links wait for
+    /// so long by themselves.
+    #[error("the peer asks to come again in {} s: {message}", retry_after.as_secs())]
+    Limited {
+        /// Its explanation.
+        message: String,
+        /// The time until this side may come again.
+        retry_after: Duration,
+    },
     /// The peer ended the session. What it says tells whose move it is.
     #[error("the peer ended the session ({code:?}): {message}")]
     PeerEnded {
@@ -123,6 +164,7 @@ impl Denial {
         match self {
             Self::Unauthenticated => "session.unauthenticated",
             Self::Forbidden | Self::Part(_) => "session.forbidden",
+            Self::Limited { .. } => "session.limited",
             Self::Changed | Self::Unavailable => "session.peer_ended",
         }
     }
@@ -140,6 +182,9 @@ impl Denial {
                      runs the hub"
                 );
             }
+            Self::Limited { limit, .. } => {
+                return format!("over the limit of {limit}: nothing is lost, come again later");
+            }
             Self::Changed => "the rights have changed; connect again",
             Self::Unavailable => "nobody can tell at the moment who may come in; try again later",
         };
@@ -153,6 +198,7 @@ impl SessionError {
         match self {
             Self::Disconnected => "session.disconnected",
             Self::Denied(_) => "session.denied",
+            Self::Limited { .. } => "session.limited",
             Self::PeerEnded { code: GoodbyeCode::Unauthenticated, .. } => "session.unauthenticated",
             Self::PeerEnded { code: GoodbyeCode::Forbidden, .. } => "session.forbidden",
             Self::PeerEnded { .. } => "session.peer_ended",
@@ -169,12 +215,24 @@ impl SessionError {
         true
     }
 
+    /// The time until the peer lets this side come again, where it has said so.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Limited { retry_after, .. } => Some(*retry_after),
+            _ => None,
+        }
+    }
+
     /// The last frame to the peer, if it is to be told.
     pub(super) fn goodbye(&self) -> Option<Frame> {
         let code = match self {
-            Self::Disconnected | Self::PeerEnded { .. } => return None,
+            Self::Disconnected | Self::Limited { .. } | Self::PeerEnded { .. } => return None,
             Self::PeerMisbehaved(Violation::Protocol { .. }) => GoodbyeCode::Unsupported,
             Self::PeerMisbehaved(_) => GoodbyeCode::Violation,
+            Self::Denied(denial @ Denial::Limited { retry_after, .. }) => {
+                let (code, said) = (GoodbyeCode::Limited, denial.advice());
+                return Some(Frame::goodbye_until(code, &said, *retry_after));
+            }
             Self::Denied(Denial::Unauthenticated) => GoodbyeCode::Unauthenticated,
             Self::Denied(Denial::Forbidden | Denial::Part(_)) => GoodbyeCode::Forbidden,
             Self::Denied(Denial::Changed | Denial::Unavailable) => GoodbyeCode::Unavailable,

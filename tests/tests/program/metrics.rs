@@ -12,7 +12,7 @@ use super::support::{Place, replica, sell};
 const TOKEN: &str = "a-token-for-prometheus";
 
 /// Asks by HTTP/1.1, with headers.
-fn get(url: &str, path: &str, headers: &str) -> String {
+pub(crate) fn get(url: &str, path: &str, headers: &str) -> String {
     let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: hub\r\n{headers}\r\n").unwrap();
     let mut told = String::new();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use synckit::hub::Quotas;
 use synckit::transport::grpc::ServerLimits;
 
 use crate::exit::Exit;
@@ -19,6 +20,7 @@ pub(crate) struct Configuration {
     pub(crate) sessions_max: usize,
     pub(crate) uncommitted_bytes_max: usize,
     pub(crate) limits: ServerLimits,
+    pub(crate) quotas: Quotas,
     pub(crate) log: (Level, Format),
 }
 
@@ -55,6 +57,7 @@ impl Configuration {
             sessions_max: of.count("sessions-max")?,
             uncommitted_bytes_max: of.count("uncommitted-bytes-max")?,
             limits,
+            quotas: of.quotas()?,
             log: (of.word("log-level", &LEVELS)?, of.word("log-format", &FORMATS)?),
         })
     }
@@ -75,6 +78,22 @@ impl Typed<'_> {
         limits.connection_age_max = self.time("connection-age-max")?;
         limits.drain_within = self.time("drain-within")?;
         Ok(limits)
+    }
+
+    fn quotas(&self) -> Result<Quotas, Exit> {
+        let mut quotas = Quotas::default();
+        quotas.bytes_per_minute_max = self.quota("bytes-per-minute-max")?;
+        quotas.events_per_minute_max = self.quota("events-per-minute-max")?;
+        quotas.new_replicas_per_minute_max = self.quota("new-replicas-per-minute-max")?;
+        quotas.sessions_per_replica_max = self.quota("sessions-per-replica-max")?;
+        quotas.space_events_max = self.quota("space-events-max")?;
+        quotas.space_replicas_max = self.quota("space-replicas-max")?;
+        Ok(quotas)
+    }
+
+    /// A number above zero, if there is one.
+    fn quota(&self, name: &str) -> Result<Option<u64>, Exit> {
+        self.0.get(name).map(|_| self.count(name)).transpose()
     }
 
     fn admission(&self) -> Result<AdmissionFiles, Exit> {

@@ -56,6 +56,7 @@ async fn serve(configuration: &Configuration, admission: &Guards) -> Result<(), 
         .sessions_max(configuration.sessions_max)
         .uncommitted_bytes_max(configuration.uncommitted_bytes_max)
         .limits(configuration.limits.clone())
+        .quotas(configuration.quotas.clone())
         .operations();
     if configuration.plain_text {
         hub = hub.plain_text();

@@ -48,7 +48,7 @@ const fn setting(
 pub(crate) const STORE: &str = "store";
 
 /// All of them, in the order in which they are shown.
-pub(crate) const SETTINGS: [Setting; 22] = [
+pub(crate) const SETTINGS: [Setting; 28] = [
     setting(STORE, "FILE", "", "The store; made when it is not there"),
     setting("listen", "ADDRESS", "127.0.0.1:7700", "Address and port to listen on"),
     setting("tokens", "FILE", "", "List of tokens that say who may sync what"),
@@ -61,6 +61,12 @@ pub(crate) const SETTINGS: [Setting; 22] = [
     setting("plain-text", "BOOL", "false", "Serve other machines without TLS"),
     setting("sessions-max", "NUMBER", "1024", "Sessions at the same time"),
     setting("uncommitted-bytes-max", "BYTES", "50331648", "Bytes received and not committed"),
+    setting("events-per-minute-max", "NUMBER", "", "Events that one replica sends in a minute"),
+    setting("bytes-per-minute-max", "BYTES", "", "Bytes that one replica sends in a minute"),
+    setting("new-replicas-per-minute-max", "NUMBER", "", "New replicas with the same credentials"),
+    setting("sessions-per-replica-max", "NUMBER", "", "Sessions of one replica"),
+    setting("space-events-max", "NUMBER", "", "Events of a space; a full one can be read"),
+    setting("space-replicas-max", "NUMBER", "", "Replicas that have written in a space"),
     setting("connections-max", "NUMBER", "768", "Connections at the same time"),
     setting("connections-per-peer-max", "NUMBER", "128", "Connections of one address"),
     setting("streams-per-connection-max", "NUMBER", "32", "Sessions on one connection"),

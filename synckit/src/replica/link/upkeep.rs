@@ -154,12 +154,15 @@ impl Upkeep {
     }
 
     fn failed(&mut self, error: Option<Error>, at: UnixMillis) -> Due {
+        let asked = error.as_ref().and_then(Error::retry_after);
         let pause = self.backoff.failed(random());
+        // Spread, so that those who were told the same do not come back together.
+        let pause = asked.map_or(pause, |asked| pause.max(asked) + pause / 2);
         let (state, due) = match self.options.rhythm {
             Rhythm::OnDemand => (LinkState::Idle { pause: None }, Due::WhenAsked),
             Rhythm::Live => (self.waiting(pause), Due::After(pause)),
             Rhythm::Every(interval) => {
-                let pause = pause.min(interval.max(INTERVAL_LEAST));
+                let pause = pause.min(interval.max(INTERVAL_LEAST)).max(asked.unwrap_or_default());
                 (self.waiting(pause), Due::After(pause))
             }
         };

@@ -93,6 +93,24 @@ impl<const N: usize> Column for [u8; N] {
     }
 }
 
+/// Zero is none.
+impl Column for Option<u64> {
+    fn write(&self, number: u32, out: &mut Writer) {
+        if let Some(value) = self {
+            value.write(number, out);
+        }
+    }
+
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
+        Ok(Some(u64::read(number, input)?).filter(|value| *value > 0))
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    fn extremes() -> [Self; 2] {
+        [None, Some(u64::MAX)]
+    }
+}
+
 impl<const N: usize> Column for Option<[u8; N]> {
     fn write(&self, number: u32, out: &mut Writer) {
         self.write_field(number, out);

@@ -10,7 +10,7 @@ use super::seat::{
 use crate::id::{Position, SpaceId};
 use crate::sync::frame::{Frame, FrameKind, GoodbyeCode, Hello, Holds, Rewind, Start};
 use crate::sync::limits::{HANDSHAKE_WITHIN, PROTOCOL_VERSION};
-use crate::sync::{Admittance, Denial, Direction, Input, SessionError, Violation};
+use crate::sync::{Admittance, Denial, Direction, Input, PeerLimit, SessionError, Violation};
 
 #[test]
 fn the_initiator_greets_and_the_acceptor_answers_with_greeting_and_proof_at_once() {
@@ -160,6 +160,19 @@ fn nobody_is_told_anything_before_being_let_in() {
             panic!("{:?}", ann.ended)
         };
         assert_eq!(told, code);
+    }
+}
+
+#[test]
+fn whoever_is_over_a_limit_is_told_when_to_come_again_but_not_for_longer_than_an_hour() {
+    for (asked, told) in [(90, 90), (7_200, 3_600)] {
+        let (mut ann, mut bob) = at_the_door();
+        let (limit, retry_after) = (PeerLimit::Sessions(2), Duration::from_secs(asked));
+        bob.told(Input::Admitted(Err(Denial::Limited { limit, retry_after })));
+        ann.hears(bob.next(FrameKind::Goodbye));
+        let Some(Err(error)) = &ann.ended else { panic!("{:?}", ann.ended) };
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(told)));
+        assert_eq!((error.code(), error.is_retryable()), ("session.limited", true));
     }
 }
 
