@@ -34,6 +34,8 @@ use crate::transport::{Acceptor, ChannelListener, Connection, TransportError, Tr
 mod authorizer;
 mod builder;
 mod door;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod measure;
 mod mend;
 mod quotas;
@@ -51,6 +53,8 @@ pub use crate::gate::Proposal;
 pub use crate::ruling::{Authority, Rejection};
 pub use authorizer::{Access, AccessRequest, AllowAll, Authorizer, Rights};
 pub use builder::HubBuilder;
+#[cfg(feature = "jwt")]
+pub use jwt::{JWT_KEYS_MAX, JwtKeys, JwtKeysError, JwtTokens};
 pub use quotas::Quotas;
 #[cfg(feature = "grpc")]
 pub use server::RunningHub;

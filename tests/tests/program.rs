@@ -4,6 +4,8 @@
 mod configuration;
 #[path = "program/failures.rs"]
 mod failures;
+#[path = "program/jwt.rs"]
+mod jwt;
 #[path = "program/metrics.rs"]
 mod metrics;
 #[path = "program/quotas.rs"]

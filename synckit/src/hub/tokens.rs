@@ -301,7 +301,7 @@ fn by_what_is_shown(list: TokenList) -> Result<BTreeMap<Shown, TokenEntry>, Toke
 }
 
 /// True when a pattern stands for a space.
-fn opens(pattern: &str, space: &SpaceId) -> bool {
+pub(super) fn opens(pattern: &str, space: &SpaceId) -> bool {
     match pattern.strip_suffix('*') {
         Some(beginning) => space.as_str().starts_with(beginning),
         None => space.as_str() == pattern,

@@ -28,9 +28,18 @@ pub(crate) struct Configuration {
 #[derive(Debug)]
 pub(crate) struct AdmissionFiles {
     pub(crate) tokens: Option<PathBuf>,
+    pub(crate) jwt: Option<JwtFile>,
     pub(crate) allow_all: bool,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) metrics_token: Option<PathBuf>,
+}
+
+/// A file of keys that sign tokens, and whose tokens count.
+#[derive(Debug)]
+pub(crate) struct JwtFile {
+    pub(crate) keys: PathBuf,
+    pub(crate) audience: String,
+    pub(crate) issuer: Option<String>,
 }
 
 /// Files of certificates.
@@ -99,13 +108,18 @@ impl Typed<'_> {
     fn admission(&self) -> Result<AdmissionFiles, Exit> {
         let tokens = self.path("tokens");
         let allow_all = self.parsed("allow-all", "true or false")?;
-        if tokens.is_some() && allow_all {
+        let jwt = self.path("jwt-keys").map(|keys| {
+            let audience = self.0.get("jwt-audience").unwrap_or_default().to_owned();
+            let issuer = self.0.get("jwt-issuer").filter(|issuer| !issuer.is_empty());
+            JwtFile { keys, audience, issuer: issuer.map(str::to_owned) }
+        });
+        if [tokens.is_some(), jwt.is_some(), allow_all].iter().filter(|set| **set).count() > 1 {
             return Err(Exit::settings(
-                "tokens and allow-all contradict each other; set one of them",
+                "tokens, jwt-keys and allow-all contradict each other; set one of them",
             ));
         }
         let metrics_token = self.path("metrics-token");
-        Ok(AdmissionFiles { tokens, allow_all, tls: self.tls()?, metrics_token })
+        Ok(AdmissionFiles { tokens, jwt, allow_all, tls: self.tls()?, metrics_token })
     }
 
     fn tls(&self) -> Result<Option<TlsFiles>, Exit> {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use synckit::hub::{AllowAll, HubBuilder, TokenList, Tokens};
+use synckit::hub::{AllowAll, HubBuilder, JwtKeys, JwtTokens, TokenList, Tokens};
 use synckit::transport::MetricsToken;
 use synckit::transport::tls::{CertifiedKey, ClientCertificates, ServerTls, TrustRoots};
 
@@ -14,6 +14,8 @@ use crate::exit::Exit;
 /// Largest file of tokens: a hundred thousand of them with 300 bytes each.
 const TOKENS_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
+/// Largest file of keys that sign tokens.
+const KEYS_BYTES_MAX: u64 = 256 * 1024;
 /// Largest file of a token for metrics.
 const METRICS_TOKEN_BYTES_MAX: u64 = 4 * 1024;
 
@@ -21,6 +23,7 @@ const METRICS_TOKEN_BYTES_MAX: u64 = 4 * 1024;
 #[derive(Debug)]
 pub(crate) struct Guards {
     tokens: Option<Tokens>,
+    jwt: Option<JwtTokens>,
     allow_all: bool,
     pub(crate) tls: Option<ServerTls>,
     metrics: Option<MetricsToken>,
@@ -29,12 +32,22 @@ pub(crate) struct Guards {
 impl Guards {
     pub(crate) fn read(files: &AdmissionFiles) -> Result<Self, Exit> {
         let tokens = match &files.tokens {
-            Some(path) => Some(Tokens::new(list(path)?).map_err(|error| unread(path, &error))?),
+            Some(path) => {
+                Some(Tokens::new(list(path)?).map_err(|error| unread("tokens", path, &error))?)
+            }
             None => None,
         };
+        let jwt = files.jwt.as_ref().map(|file| {
+            let tokens = JwtTokens::new(keys(&file.keys)?, &file.audience);
+            Ok::<_, Exit>(match &file.issuer {
+                Some(issuer) => tokens.issuer(issuer),
+                None => tokens,
+            })
+        });
+        let jwt = jwt.transpose()?;
         let tls = files.tls.as_ref().map(certificates).transpose()?;
         let metrics = files.metrics_token.as_deref().map(metrics_token).transpose()?;
-        Ok(Self { tokens, allow_all: files.allow_all, tls, metrics })
+        Ok(Self { tokens, jwt, allow_all: files.allow_all, tls, metrics })
     }
 
     /// Gives a hub what was read.
@@ -45,16 +58,17 @@ impl Guards {
         if let Some(metrics) = &self.metrics {
             hub = hub.metrics_token(metrics.clone());
         }
-        match &self.tokens {
-            Some(tokens) => hub.authorizer(tokens.clone()),
-            None if self.allow_all => hub.authorizer(AllowAll),
-            None => hub,
+        match (&self.tokens, &self.jwt) {
+            (Some(tokens), _) => hub.authorizer(tokens.clone()),
+            (None, Some(tokens)) => hub.authorizer(tokens.clone()),
+            (None, None) if self.allow_all => hub.authorizer(AllowAll),
+            (None, None) => hub,
         }
     }
 
     /// True when everybody may come in who reaches the hub, and nobody said so.
     pub(crate) const fn is_open(&self) -> bool {
-        self.tokens.is_none() && !self.allow_all
+        self.tokens.is_none() && self.jwt.is_none() && !self.allow_all
     }
 
     /// Reads the files again, all of them before any counts: where one is not good, all stay as they
@@ -62,11 +76,15 @@ impl Guards {
     pub(crate) fn reload(&self, files: &AdmissionFiles) -> Result<(), Exit> {
         let tls = files.tls.as_ref().map(certificates).transpose()?;
         let metrics = files.metrics_token.as_deref().map(metrics_token).transpose()?;
+        let keys = files.jwt.as_ref().map(|file| keys(&file.keys)).transpose()?;
         if let (Some(tokens), Some(path)) = (&self.tokens, &files.tokens) {
-            tokens.replace(list(path)?).map_err(|error| unread(path, &error))?;
+            tokens.replace(list(path)?).map_err(|error| unread("tokens", path, &error))?;
         }
         if let (Some(old), Some(new)) = (&self.tls, tls) {
             old.replace(&new);
+        }
+        if let (Some(old), Some(new)) = (&self.jwt, keys) {
+            old.replace(new);
         }
         if let (Some(old), Some(new)) = (&self.metrics, metrics) {
             old.replace(&new);
@@ -90,24 +108,28 @@ fn certificates(files: &TlsFiles) -> Result<ServerTls, Exit> {
 }
 
 fn list(path: &Path) -> Result<TokenList, Exit> {
-    let text = read(path, TOKENS_BYTES_MAX)?;
-    text.parse().map_err(|error| unread(path, &error))
+    let text = read("tokens", path, TOKENS_BYTES_MAX)?;
+    text.parse().map_err(|error| unread("tokens", path, &error))
+}
+
+fn keys(path: &Path) -> Result<JwtKeys, Exit> {
+    let text = read("keys", path, KEYS_BYTES_MAX)?;
+    JwtKeys::from_jwks(&text).map_err(|error| unread("keys", path, &error))
 }
 
 fn metrics_token(path: &Path) -> Result<MetricsToken, Exit> {
-    let text = read(path, METRICS_TOKEN_BYTES_MAX)?;
-    let unread = |error| format!("read a token from {}: {error}", path.display());
-    MetricsToken::new(&text).map_err(|error| Exit::settings(unread(error)))
+    let text = read("a token", path, METRICS_TOKEN_BYTES_MAX)?;
+    MetricsToken::new(&text).map_err(|error| unread("a token", path, &error))
 }
 
-fn read(path: &Path, bytes_max: u64) -> Result<String, Exit> {
+fn read(what: &str, path: &Path, bytes_max: u64) -> Result<String, Exit> {
     let mut text = String::new();
     File::open(path)
         .and_then(|file| file.take(bytes_max).read_to_string(&mut text))
-        .map_err(|error| unread(path, &error))?;
+        .map_err(|error| unread(what, path, &error))?;
     Ok(text)
 }
 
-fn unread(path: &Path, error: &impl std::fmt::Display) -> Exit {
-    Exit::settings(format!("read tokens from {}: {error}", path.display()))
+fn unread(what: &str, path: &Path, error: &impl std::fmt::Display) -> Exit {
+    Exit::settings(format!("read {what} from {}: {error}", path.display()))
 }

@@ -48,10 +48,13 @@ const fn setting(
 pub(crate) const STORE: &str = "store";
 
 /// All of them, in the order in which they are shown.
-pub(crate) const SETTINGS: [Setting; 28] = [
+pub(crate) const SETTINGS: [Setting; 31] = [
     setting(STORE, "FILE", "", "The store; made when it is not there"),
     setting("listen", "ADDRESS", "127.0.0.1:7700", "Address and port to listen on"),
     setting("tokens", "FILE", "", "List of tokens that say who may sync what"),
+    setting("jwt-keys", "FILE", "", "Keys (JWKS) that sign the tokens which say who may sync what"),
+    setting("jwt-audience", "TEXT", "synckit", "Audience that such a token names"),
+    setting("jwt-issuer", "TEXT", "", "Issuer that such a token names"),
     setting("allow-all", "BOOL", "false", "Let everybody in who reaches the hub"),
     setting("tls-certificate", "FILE", "", "Certificate to show, PEM, with those of its issuers"),
     setting("tls-key", "FILE", "", "Private key of the certificate, PEM"),
