@@ -39,3 +39,7 @@ pub mod metrics {}
 /// Measures after accidents; backup, restoring, moving, cloning and retiring of stores.
 #[doc = include_str!("../docs/operations.md")]
 pub mod operations {}
+
+/// The program `synckit`: its commands, their output, and exit codes.
+#[doc = include_str!("../docs/program.md")]
+pub mod program {}

@@ -230,8 +230,12 @@ impl Metadata {
         self.get(ONCE)
     }
 
-    /// Adds or replaces an entry, whosever it is.
-    pub(crate) fn set(&mut self, key: &str, value: &str) -> Result<(), MetadataError> {
+    /// Adds or replaces an entry, also one of synckit's own: for events that are read back as they were
+    /// written.
+    ///
+    /// # Errors
+    /// When a limit would be passed.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), MetadataError> {
         if !(1..=METADATA_BYTES_MAX).contains(&key.len()) || value.len() > METADATA_BYTES_MAX {
             return Err(MetadataError::Length);
         }

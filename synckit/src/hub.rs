@@ -42,6 +42,7 @@ mod quotas;
 #[cfg(feature = "grpc")]
 mod server;
 mod service;
+mod sync;
 mod tokens;
 
 use self::door::Door;
@@ -202,19 +203,8 @@ impl Served {
                 return;
             }
         };
-        let driver = Driver {
-            store: Arc::clone(&service.store),
-            gate: Arc::clone(&service.gate),
-            door: self.door(&service, &connection),
-            follower: None,
-            budget: self.budget.clone(),
-            clock: self.clock.clone(),
-            peer: connection.peer.to_string(),
-            mends: self.mending.is_possible(),
-            meter: Arc::clone(&self.meter),
-            progress: watch::Sender::new(Progress::default()),
-            stop: service.stop(),
-        };
+        let (door, peer) = (self.door(&service, &connection), connection.peer.to_string());
+        let driver = Driver { door, ..self.driver(&service, peer) };
         let Driven { progress, result } = driver.run(config, connection).await;
         match result {
             Ok(()) => tracing::debug!(?progress, "a session ended"),
@@ -222,9 +212,25 @@ impl Served {
                 tracing::info!(?progress, %error, "a session failed");
                 if mend::concerns_the_file(&error) {
                     // Not here: mending waits until the sessions have ended.
-                    platform::spawn(self.mend(service, error));
+                    platform::spawn(async move { self.mend(service, &error).await });
                 }
             }
+        }
+    }
+
+    fn driver(&self, service: &Service, peer: String) -> Driver {
+        Driver {
+            store: Arc::clone(&service.store),
+            gate: Arc::clone(&service.gate),
+            door: None,
+            follower: None,
+            budget: self.budget.clone(),
+            clock: self.clock.clone(),
+            peer,
+            mends: self.mending.is_possible(),
+            meter: Arc::clone(&self.meter),
+            progress: watch::Sender::new(Progress::default()),
+            stop: service.stop(),
         }
     }
 

@@ -68,6 +68,8 @@ mod driver;
 pub mod replica;
 #[cfg(feature = "runtime")]
 pub mod hub;
+#[cfg(feature = "runtime")]
+pub mod backup;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -50,8 +50,8 @@ mod view;
 mod watch;
 
 pub use crate::log::Append;
-pub(crate) use acks::Acknowledged;
-pub use event_store::{Claim, EventStore};
+pub use acks::Acknowledged;
+pub use event_store::{Claim, EventStore, StoredSpace};
 #[cfg(feature = "testing")]
 pub use identity::ENTROPY_LEN;
 pub use memory::MemoryRows;
@@ -259,6 +259,9 @@ pub enum StoreErrorKind {
     /// This process has the store open already. Share that one.
     #[error("this process has it open already; share that store with `EventStore::share`")]
     OpenHere,
+    /// The store is open for reading only. Open it with [`EventStore::open`] to write.
+    #[error("it is open for reading only; open it with `EventStore::open` to write")]
+    ReadOnly,
     /// The system gives no random numbers, which a store's key needs. Try again once it does.
     #[error("the system gives no random numbers; try again once it does")]
     Randomness,
@@ -288,6 +291,7 @@ impl StoreErrorKind {
             Self::NotAStore => "store.not_a_store",
             Self::OpenHere => "store.open_here",
             Self::Randomness => "store.randomness",
+            Self::ReadOnly => "store.read_only",
             Self::Refused(Refusal::Missing { .. }) => "store.missing",
             Self::Refused(_) => "store.refused",
             Self::Unencodable => "store.unencodable",
@@ -313,6 +317,7 @@ impl StoreErrorKind {
             | Self::Gone
             | Self::NewerFormat { .. }
             | Self::NotAStore
+            | Self::ReadOnly
             | Self::Unencodable => false,
         }
     }

@@ -4,8 +4,14 @@
 mod configuration;
 #[path = "program/failures.rs"]
 mod failures;
+#[path = "program/helping.rs"]
+mod helping;
 #[path = "program/jwt.rs"]
 mod jwt;
+#[path = "program/keeping.rs"]
+mod keeping;
+#[path = "program/looking.rs"]
+mod looking;
 #[path = "program/metrics.rs"]
 mod metrics;
 #[path = "program/quotas.rs"]

@@ -3,6 +3,7 @@
 mod replica {
     mod accidents;
     mod admission;
+    mod backup;
     mod edits;
     mod files;
     mod filters;

@@ -1,5 +1,7 @@
 //! Stores: the contract that each keeps, and what befalls a file on a disk.
 
+#[path = "store/beside.rs"]
+mod beside;
 #[path = "store/continuity.rs"]
 mod continuity;
 #[path = "store/contract.rs"]

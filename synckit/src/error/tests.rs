@@ -169,6 +169,7 @@ fn stores() -> impl Iterator<Item = StoreErrorKind> {
         StoreErrorKind::Locked,
         StoreErrorKind::NewerFormat { found: 9, known: 1 },
         StoreErrorKind::NotAStore,
+        StoreErrorKind::ReadOnly,
         StoreErrorKind::OpenHere,
         StoreErrorKind::Refused(Refusal::Missing { after, missing }),
         StoreErrorKind::Refused(Refusal::TooManyReplicas),

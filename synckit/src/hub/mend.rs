@@ -77,7 +77,7 @@ impl Mending {
 impl Served {
     /// Ends the sessions over a store that a session found damaged, mends the file, and serves on;
     /// unless that has been done by now.
-    pub(super) async fn mend(self: Arc<Self>, damaged: Arc<Service>, error: Error) {
+    pub(super) async fn mend(self: Arc<Self>, damaged: Arc<Service>, error: &Error) {
         let mut mends = self.mending.mends.lock().await;
         if self.is_closed() || !Arc::ptr_eq(&damaged, &self.service()) || damaged.is_stopped() {
             return;
@@ -87,7 +87,7 @@ impl Served {
         let may = |_: &Reopen| is_damaged && *mends < MENDS_MAX;
         let Some(reopen) = self.mending.reopen.clone().filter(may) else {
             // Whatever does not concern what is damaged goes on.
-            self.mending.fail(&error);
+            self.mending.fail(error);
             return;
         };
         tracing::error!(error = format!("{error:#}"), "the hub's file is damaged; mending it");

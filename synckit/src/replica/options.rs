@@ -7,8 +7,8 @@ use crate::sync::{Backoff, Direction};
 /// Settings of one sync: see [`Replica::sync_once_with`](super::Replica::sync_once_with).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SyncOptions {
-    pub(super) direction: Direction,
-    pub(super) within: Option<Duration>,
+    pub(crate) direction: Direction,
+    pub(crate) within: Option<Duration>,
 }
 
 impl SyncOptions {

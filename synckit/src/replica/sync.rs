@@ -290,7 +290,7 @@ impl Milestones<'_> {
 }
 
 impl SyncReport {
-    fn of(progress: &Progress, took: Duration) -> Self {
+    pub(crate) fn of(progress: &Progress, took: Duration) -> Self {
         Self {
             pushed: progress.events_sent,
             pulled: progress.events_received,

@@ -19,11 +19,12 @@ const ACKS_MAX: usize = 8_192;
 
 /// A peer's acknowledgement of this store's log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Acknowledged {
+#[non_exhaustive]
+pub struct Acknowledged {
     /// Everything up to here is durable there.
-    pub(crate) through: Position,
+    pub through: Position,
     /// The peer has no schemas: it is a hub.
-    pub(crate) is_hub: bool,
+    pub is_hub: bool,
 }
 
 /// The acknowledgements of one store that are in memory.

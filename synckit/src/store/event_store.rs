@@ -5,6 +5,9 @@ mod filters;
 mod history;
 mod measure;
 mod rulings;
+mod spaces;
+
+pub use self::spaces::StoredSpace;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -6,6 +6,7 @@ use super::encoding::{EARLIER_KEYS_MAX, FILE_ID_LEN, IdentityRow, meta, only, re
 use super::rows::{Change, Guard, Read, Row, Table, WriteSet};
 use super::seal::{Damage, sealed};
 use super::{StoreError, StoreErrorKind};
+use crate::id::ReplicaId;
 use crate::key::ReplicaKey;
 
 /// The highest format number that this version reads, and the one it writes.
@@ -41,10 +42,16 @@ pub(super) fn founding(identity: &IdentityRow) -> WriteSet {
 impl IdentityRow {
     /// The same store with another key.
     pub(super) fn with_key(&self, seed: [u8; ReplicaKey::SEED_LEN]) -> Self {
-        let own = ReplicaKey::from_seed(&self.seed).id();
-        let mut before: Vec<_> = self.before.iter().copied().chain([own]).collect();
-        before.drain(..before.len().saturating_sub(EARLIER_KEYS_MAX));
-        Self { file: self.file, seed, earlier: self.earlier.saturating_add(1), before }
+        let mut next = Self { seed, ..self.clone() };
+        next.wrote_under(ReplicaKey::from_seed(&self.seed).id());
+        next
+    }
+
+    /// Adds to the keys that the store wrote under before.
+    pub(super) fn wrote_under(&mut self, key: ReplicaId) {
+        self.before.push(key);
+        self.before.drain(..self.before.len().saturating_sub(EARLIER_KEYS_MAX));
+        self.earlier = self.earlier.saturating_add(1);
     }
 }
 

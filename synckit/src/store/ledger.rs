@@ -5,6 +5,7 @@
 //! the space guards the write, so another process that wrote in the meantime is noticed.
 
 mod forget;
+mod inherit;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -3,6 +3,7 @@
 //! The file's tables and bytes are described in `docs/storage.md`. In here:
 //! - `medium`: where the file is, and how it comes to be there in one piece;
 //! - `reopening`: the open file, opened again by itself after the system refused an operation;
+//! - `read_only`: a file that is only read, also while another process has it open;
 //! - `file`: the open file, and which files this process has open;
 //! - `table`: reading and writing rows in a transaction;
 //! - `continuity`: telling the file from a copy of it;
@@ -13,6 +14,7 @@
 //! microseconds, but one that does not waits for the disk.
 
 mod continuity;
+mod read_only;
 mod reopening;
 mod fault;
 mod file;
@@ -54,19 +56,26 @@ pub struct RedbOptions {
     pub verify_on_open: bool,
     /// Memory for pages of the file, in bytes.
     pub cache_bytes: usize,
+    /// Let other processes read the file while it is open: see [`EventStore::open_read_only`].
+    /// Commits then have two phases, and a read takes some microseconds more. On Linux, on Apple's
+    /// systems and on Windows; elsewhere nobody reads beside.
+    pub readable_beside: bool,
 }
 
 impl RedbOptions {
-    /// Options for a hub: two phases, no verification while nobody is served, and a larger cache.
+    /// Options for a hub: two phases, no verification while nobody is served, a larger cache, and
+    /// others may read beside.
     pub const fn hub() -> Self {
-        Self { two_phase: true, verify_on_open: false, cache_bytes: 256 * 1024 * 1024 }
+        let cache_bytes = 256 * 1024 * 1024;
+        Self { two_phase: true, verify_on_open: false, cache_bytes, readable_beside: true }
     }
 }
 
 /// Options for a replica.
 impl Default for RedbOptions {
     fn default() -> Self {
-        Self { two_phase: false, verify_on_open: true, cache_bytes: 64 * 1024 * 1024 }
+        let cache_bytes = 64 * 1024 * 1024;
+        Self { two_phase: false, verify_on_open: true, cache_bytes, readable_beside: false }
     }
 }
 
@@ -173,11 +182,19 @@ impl RedbRows {
         operation: impl FnOnce(&ReopeningDb) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
         let file = Arc::clone(&self.0);
-        match platform::spawn_blocking(move || operation(&file)).await {
-            Ok(result) => result.map_err(|fault| fault.into_store_error(attempted)),
-            // The runtime is shutting down.
-            Err(ended) => Err(StoreError::new(attempted, StoreErrorKind::Closed).caused_by(ended)),
-        }
+        blocking(attempted, move || operation(&file)).await
+    }
+}
+
+/// Runs an operation on a file where it keeps nobody waiting.
+async fn blocking<T: Send + 'static>(
+    attempted: &'static str,
+    operation: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, StoreError> {
+    match platform::spawn_blocking(operation).await {
+        Ok(result) => result.map_err(|fault| fault.into_store_error(attempted)),
+        // The runtime is shutting down.
+        Err(ended) => Err(StoreError::new(attempted, StoreErrorKind::Closed).caused_by(ended)),
     }
 }
 

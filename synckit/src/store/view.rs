@@ -238,6 +238,17 @@ pub(super) fn acks(rows: &[Row]) -> Result<BTreeMap<ReplicaId, Acknowledged>, Da
     rows.iter().map(ack).collect()
 }
 
+/// Spaces with their rows.
+pub(super) fn spaces(rows: &[Row]) -> Result<Vec<(SpaceId, SpaceRow)>, Damage> {
+    let unnamed = || Damage::new("a key names no space");
+    let space = |row: &Row| {
+        let name = std::str::from_utf8(&row.key).map_err(|_| unnamed())?;
+        let id = SpaceId::new(name).map_err(|_| unnamed())?;
+        Ok((id, SpaceRow::read(&content(Table::Spaces, row)?)?))
+    };
+    rows.iter().map(space).collect()
+}
+
 /// The read of all branches of a space.
 pub(super) fn branches_read(number: SpaceNumber) -> Read {
     Read { rows_max: BRANCHES_MAX + 1, ..Read::range(Table::Heads, number.range()) }

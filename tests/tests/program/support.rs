@@ -9,7 +9,11 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use synckit::transport::tls::TrustRoots;
 use synckit::{Replica, registry, sync_aggregate};
+use synckit_tests::built_synckit;
 use tempfile::TempDir;
+
+/// The page about the program.
+pub(crate) const PAGE: &str = include_str!("../../../synckit/docs/program.md");
 
 #[sync_aggregate(name = "till")]
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,23 +54,33 @@ impl Place {
         TrustRoots::from_pem(made.cert.pem().as_bytes()).unwrap()
     }
 
-    /// The program in this folder, ready to start, without settings from outside.
+    /// `synckit hub` in this folder, ready to start.
     pub(crate) fn hub(&self, args: &[&str]) -> Command {
+        self.program(&[&["hub"], args].concat())
+    }
+
+    /// The program in this folder, ready to start, without settings from outside.
+    pub(crate) fn program(&self, args: &[&str]) -> Command {
         static BUILT: OnceLock<PathBuf> = OnceLock::new();
-        let mut command = Command::new(BUILT.get_or_init(build));
+        let mut command = Command::new(BUILT.get_or_init(built_synckit));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("SYNCKIT_HUB_") {
                 command.env_remove(name);
             }
         }
         command.current_dir(self.path()).stdin(Stdio::null()).env_remove("NOTIFY_SOCKET");
-        command.arg("hub").args(args);
+        command.args(args);
         command
     }
 
-    /// Runs it to its end.
+    /// Runs `synckit hub` to its end.
     pub(crate) fn run(&self, args: &[&str]) -> Said {
         said(self.hub(args).output().unwrap())
+    }
+
+    /// Runs another command to its end.
+    pub(crate) fn does(&self, args: &[&str]) -> Said {
+        said(self.program(args).output().unwrap())
     }
 
     /// Serves `hub.redb` on a free port.
@@ -93,7 +107,35 @@ impl Said {
     }
 }
 
-fn said(output: Output) -> Said {
+impl Said {
+    /// Checks that all went well, and returns the lines.
+    pub(crate) fn lines(&self) -> Vec<&str> {
+        assert_eq!((self.code, self.err.as_str()), (Some(0), ""), "{self:?}");
+        self.out.lines().collect()
+    }
+
+    /// The same lines as JSON.
+    pub(crate) fn json(&self) -> Vec<Value> {
+        assert_eq!((self.code, self.err.as_str()), (Some(0), ""), "{self:?}");
+        self.values()
+    }
+
+    /// The lines as JSON, whatever the exit code. The page about the program names their members.
+    pub(crate) fn values(&self) -> Vec<Value> {
+        let lines = self.out.lines();
+        let read = |line| -> Value {
+            let value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+            for member in Value::as_object(&value).into_iter().flat_map(|object| object.keys()) {
+                let told = [format!("`{member}`"), format!("\"{member}\"")];
+                assert!(told.iter().any(|told| PAGE.contains(told)), "{member} is not documented");
+            }
+            value
+        };
+        lines.map(read).collect()
+    }
+}
+
+pub(crate) fn said(output: Output) -> Said {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
@@ -159,22 +201,4 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Builds the program as this test was built, and returns where it is.
-fn build() -> PathBuf {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--message-format", "json"]);
-    cargo.args(["--package", "synckit", "--bin", "synckit", "--features", "cli"]);
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output();
-    let messages = said(output.unwrap());
-    let messages = messages.out.lines().map(|line| serde_json::from_str(line).unwrap());
-    let mut built = messages.filter_map(|message: Value| {
-        let named = message["target"]["name"] == "synckit";
-        message["executable"].as_str().filter(|_| named).map(PathBuf::from)
-    });
-    built.next_back().expect("the program was built")
 }

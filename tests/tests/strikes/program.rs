@@ -5,6 +5,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::Value;
+use synckit_tests::built;
 
 /// The reports that come with the example.
 pub(crate) const REPORTS: &str =
@@ -41,7 +42,9 @@ pub(crate) fn run(args: &[&str]) -> Said {
 /// The program with arguments, ready to start.
 pub(crate) fn strikes(args: &[&str]) -> Command {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let mut command = Command::new(BUILT.get_or_init(build));
+    let mut command = Command::new(BUILT.get_or_init(|| {
+        built("strikes", &["--package", "synckit-examples", "--example", "strikes"])
+    }));
     command.args(args);
     command
 }
@@ -62,22 +65,4 @@ pub(crate) fn write(dir: &Path, reports: impl AsRef<[u8]>) -> String {
 fn said(output: Output) -> Said {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
-}
-
-/// Builds the example as this test was built, and returns where it is.
-fn build() -> PathBuf {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--message-format", "json"]);
-    cargo.args(["--package", "synckit-examples", "--example", "strikes"]);
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output();
-    let messages = said(output.unwrap());
-    let messages = messages.out.lines().map(|line| serde_json::from_str(line).unwrap());
-    let mut built = messages.filter_map(|message: Value| {
-        let named = message["target"]["name"] == "strikes";
-        message["executable"].as_str().filter(|_| named).map(PathBuf::from)
-    });
-    built.next().expect("cargo built the example")
 }

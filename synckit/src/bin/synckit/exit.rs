@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use synckit::store::{StoreError, StoreErrorKind};
 use synckit::{Error, ErrorKind};
 
 /// A failure of the program.
@@ -19,10 +20,14 @@ pub(crate) enum Cause {
     Running,
     /// Settings, tokens or certificates. To start again is of no use.
     Settings,
-    /// The address cannot be listened on.
+    /// The address cannot be listened on, or nobody answers there.
     Address,
     /// The store cannot be opened.
     Store,
+    /// Found something: a difference, damage, a thing that does not work.
+    Found,
+    /// Whoever read the output has gone. There is nothing to tell.
+    Unread,
 }
 
 impl Exit {
@@ -55,6 +60,35 @@ impl Exit {
         }
     }
 
+    /// Of a store that a command was given.
+    pub(crate) fn of_store(error: &StoreError) -> Self {
+        use StoreErrorKind::{Corrupt, Locked};
+        let attempted = error.attempted();
+        let text = match error.kind() {
+            Locked => format!(
+                "{attempted}: another program has it open, and lets nobody read beside it; end that \
+                 program, or look at a backup"
+            ),
+            Corrupt => format!("{error:#}; `synckit repair` saves what can be read"),
+            _ => format!("{error:#}"),
+        };
+        Self::new(Cause::Store, text)
+    }
+
+    /// Of talking to a peer.
+    pub(crate) fn of_sync(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::Store(_) => Self::new(Cause::Store, format!("{error:#}")),
+            ErrorKind::Transport(_) => Self::new(Cause::Address, format!("{error:#}")),
+            _ => Self::new(Cause::Running, format!("{error:#}")),
+        }
+    }
+
+    /// True when there is nobody to tell it to.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.cause == Cause::Unread || self.text.is_empty()
+    }
+
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(match self.cause {
             Cause::Running => 1,
@@ -62,6 +96,8 @@ impl Exit {
             Cause::Settings => 2,
             Cause::Address => 3,
             Cause::Store => 4,
+            Cause::Found => 5,
+            Cause::Unread => 0,
         })
     }
 }

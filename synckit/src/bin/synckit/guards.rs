@@ -107,7 +107,7 @@ fn certificates(files: &TlsFiles) -> Result<ServerTls, Exit> {
     read().map_err(|error| Exit::settings(format!("{error:#}")))
 }
 
-fn list(path: &Path) -> Result<TokenList, Exit> {
+pub(crate) fn list(path: &Path) -> Result<TokenList, Exit> {
     let text = read("tokens", path, TOKENS_BYTES_MAX)?;
     text.parse().map_err(|error| unread("tokens", path, &error))
 }
@@ -130,6 +130,6 @@ fn read(what: &str, path: &Path, bytes_max: u64) -> Result<String, Exit> {
     Ok(text)
 }
 
-fn unread(what: &str, path: &Path, error: &impl std::fmt::Display) -> Exit {
+pub(crate) fn unread(what: &str, path: &Path, error: &impl std::fmt::Display) -> Exit {
     Exit::settings(format!("read {what} from {}: {error}", path.display()))
 }

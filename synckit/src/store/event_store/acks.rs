@@ -38,12 +38,12 @@ impl EventStore {
         written
     }
 
-    /// Acknowledgements of a space's log: of the first [`LIST_ROWS_MAX`] of them, and of
-    /// those met of late.
+    /// The acknowledgements of peers, which say how far each durably holds the log of a space: of the
+    /// first [`LIST_ROWS_MAX`] peers, and of those met of late.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(crate) async fn acks(
+    pub async fn acks(
         &self,
         space: &SpaceId,
     ) -> Result<BTreeMap<ReplicaId, Acknowledged>, StoreError> {
@@ -87,6 +87,15 @@ impl EventStore {
             }
         }
         Ok(written)
+    }
+
+    /// Goes on for another store: what that one wrote counts as written by this one.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub(crate) async fn inherit(&self, keys: &[ReplicaId]) -> Result<(), StoreError> {
+        self.check_open("go on for another store")?;
+        self.core.ledger.inherit(keys).await
     }
 
     /// The key that the store writes under, and those that it wrote under before, as far as it

@@ -43,7 +43,11 @@ impl EventStore {
         let Some(number) = self.core.number_of(space).await? else {
             return Ok(Page::empty(after));
         };
-        self.index(space, number, head).await?;
+        match self.index(space, number, head).await {
+            // What is not indexed is looked through.
+            Err(error) if *error.kind() == StoreErrorKind::ReadOnly => {}
+            indexed => indexed?,
+        }
         let indexed = match self.indexed(space, aggregate, after).await {
             Err(error) if *error.kind() == StoreErrorKind::Corrupt => {
                 self.core.forget_index(number).await?;
@@ -196,10 +200,13 @@ impl IndexPart {
 }
 
 impl Core {
-    /// Drops a damaged index: it is made again.
+    /// Drops a damaged index: it is made again. One that is only read stays.
     async fn forget_index(&self, number: SpaceNumber) -> Result<(), StoreError> {
         let remove = Change::Remove { table: Table::History, range: number.range() };
         let write = WriteSet { changes: vec![remove], ..WriteSet::default() };
-        self.ledger.write_beside(write).await
+        match self.ledger.write_beside(write).await {
+            Err(error) if *error.kind() == StoreErrorKind::ReadOnly => Ok(()),
+            forgotten => forgotten,
+        }
     }
 }

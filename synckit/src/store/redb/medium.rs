@@ -20,6 +20,10 @@ use crate::store::identity::ENTROPY_LEN;
 /// The beginning of an opening's word.
 const WORD: &str = "synckit store, last opened as ";
 
+/// True where the system locks parts of files, so that a file can be read while it is written.
+pub(super) const READABLE_BESIDE: bool =
+    cfg!(any(target_os = "linux", target_vendor = "apple", windows));
+
 /// Medium of a store's file.
 ///
 /// A store is made under a temporary name and published under its own when it is whole, so a crash
@@ -58,6 +62,12 @@ pub trait Medium: fmt::Debug + Send + Sync + 'static {
 
     /// True when this process has the file open.
     fn is_open_here(&self) -> bool {
+        false
+    }
+
+    /// True when other processes can read the file while it is open here, because the system locks
+    /// parts of it.
+    fn is_readable_beside(&self) -> bool {
         false
     }
 
@@ -235,6 +245,10 @@ impl Medium for FileMedium {
 
     fn is_open_here(&self) -> bool {
         is_path_open_here(&self.path)
+    }
+
+    fn is_readable_beside(&self) -> bool {
+        READABLE_BESIDE
     }
 
     fn entropy(&self) -> io::Result<[u8; ENTROPY_LEN]> {

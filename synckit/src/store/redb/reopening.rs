@@ -8,7 +8,10 @@ use std::ops::{Bound, Deref};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use redb::{BackendError, Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend};
+use redb::{
+    BackendError, Builder, ConcurrencyMode, Database, ReadTransaction, ReadableDatabase,
+    StorageBackend,
+};
 
 use super::RedbOptions;
 use super::continuity::{FileMarks, OPENING, Opening};
@@ -262,7 +265,7 @@ fn open_existing(
     let backend = Backend::new(backend, Arc::clone(&options.used));
     check_magic(&backend)?;
     guarded(|| {
-        let database = options.builder().create_with_backend(backend)?;
+        let database = builder(medium, options).create_with_backend(backend)?;
         let identity = read_identity(&database.begin_read()?)?;
         Ok(Some((database, identity)))
     })
@@ -280,7 +283,7 @@ pub(super) fn key_in(file: Box<dyn StorageBackend>) -> Option<ReplicaKey> {
 
 /// redb would take an empty file for one to be made, and would say of any other only that it is not
 /// valid.
-fn check_magic(backend: &Backend) -> Result<(), Fault> {
+pub(super) fn check_magic(backend: &Backend) -> Result<(), Fault> {
     let system = |error: BackendError| Fault::System("read the file", error.into());
     let mut magic = [0; REDB_MAGIC.len()];
     let length = backend.len().map_err(|error| system(error.into()))?;
@@ -294,7 +297,7 @@ fn check_magic(backend: &Backend) -> Result<(), Fault> {
     }
 }
 
-fn read_identity(txn: &ReadTransaction) -> Result<IdentityRow, Fault> {
+pub(super) fn read_identity(txn: &ReadTransaction) -> Result<IdentityRow, Fault> {
     let foreign = Fault::NotAStore("it is a redb file, but not one of synckit's");
     let found = match table::read(txn, &identity::reads()) {
         Err(Fault::Redb(
@@ -318,7 +321,7 @@ fn create(
     let made = identity::from_entropy(&medium.entropy().map_err(Fault::Randomness)?);
     let backend = Backend::new(medium.create().map_err(system)?, Arc::clone(&options.used));
     let database = guarded(|| {
-        let database = options.builder().create_with_backend(backend)?;
+        let database = builder(medium, options).create_with_backend(backend)?;
         let mut txn = database.begin_write()?;
         txn.set_two_phase_commit(true);
         table::create_all(&txn)?;
@@ -354,20 +357,26 @@ impl Deref for FileOptions {
     }
 }
 
-impl RedbOptions {
-    fn builder(&self) -> Builder {
-        let mut builder = Builder::new();
-        builder.set_cache_size(self.cache_bytes);
-        builder.set_check_integrity_on_open(self.verify_on_open);
-        builder
+fn builder(medium: &dyn Medium, options: &RedbOptions) -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(options.cache_bytes);
+    builder.set_check_integrity_on_open(options.verify_on_open);
+    if options.readable_beside && medium.is_readable_beside() {
+        builder.set_concurrency_mode(ConcurrencyMode::SingleWriter);
     }
+    builder
 }
 
 /// redb takes a back end by value; a medium gives one in a box.
 #[derive(Debug)]
-struct Backend(Box<dyn StorageBackend>, Arc<FileUse>);
+pub(super) struct Backend(Box<dyn StorageBackend>, Arc<FileUse>);
 
 impl Backend {
+    /// A file whose use nobody counts.
+    pub(super) fn uncounted(file: Box<dyn StorageBackend>) -> Self {
+        Self::new(file, Arc::default())
+    }
+
     fn new(file: Box<dyn StorageBackend>, used: Arc<FileUse>) -> Self {
         used.bytes.store(file.len().unwrap_or_default(), Ordering::Relaxed);
         Self(file, used)
