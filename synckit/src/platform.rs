@@ -82,6 +82,11 @@ where
 pub(crate) fn spawn_blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Task<T> {
+    #[cfg(feature = "testing")]
+    if repeatable::is_on() {
+        // Threads do not go the same way twice.
+        return tokio::spawn(async { work() });
+    }
     tokio::task::spawn_blocking(work)
 }
 
@@ -122,6 +127,76 @@ pub(crate) const fn machine() -> Option<[u8; 32]> {
 /// When the system has none.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     let mut bytes = [0; N];
+    #[cfg(feature = "testing")]
+    if repeatable::fill(&mut bytes) {
+        return Ok(bytes);
+    }
     getrandom::fill(&mut bytes)?;
     Ok(bytes)
+}
+
+/// A UUID of version 7 that nobody has.
+pub(crate) fn fresh_uuid() -> [u8; 16] {
+    #[cfg(feature = "testing")]
+    if let Some(uuid) = repeatable::uuid() {
+        return uuid;
+    }
+    uuid::Uuid::now_v7().into_bytes()
+}
+
+/// Bytes that a seed repeats, on threads that ask for them: for simulated worlds, which are to be the
+/// same ones twice.
+#[cfg(feature = "testing")]
+pub(crate) mod repeatable {
+    use std::cell::RefCell;
+
+    thread_local! {
+        static DRAWN: RefCell<Option<(u64, blake3::OutputReader)>> = const { RefCell::new(None) };
+    }
+
+    /// Has this thread repeat what it draws from a seed until this is dropped.
+    #[derive(Debug)]
+    pub(crate) struct Repeats(());
+
+    impl Repeats {
+        pub(crate) fn from_seed(seed: u64) -> Self {
+            let reader = blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof();
+            DRAWN.with(|drawn| *drawn.borrow_mut() = Some((0, reader)));
+            Self(())
+        }
+    }
+
+    impl Drop for Repeats {
+        fn drop(&mut self) {
+            DRAWN.with(|drawn| *drawn.borrow_mut() = None);
+        }
+    }
+
+    /// True if the thread repeats what it draws.
+    pub(super) fn is_on() -> bool {
+        DRAWN.with(|drawn| drawn.borrow().is_some())
+    }
+
+    /// Draws bytes, if the thread repeats what it draws; true then.
+    pub(super) fn fill(bytes: &mut [u8]) -> bool {
+        DRAWN.with(|drawn| {
+            let mut drawn = drawn.borrow_mut();
+            let Some((_, reader)) = drawn.as_mut() else { return false };
+            reader.fill(bytes);
+            true
+        })
+    }
+
+    /// UUIDs that ascend.
+    pub(super) fn uuid() -> Option<[u8; 16]> {
+        let nth = DRAWN.with(|drawn| {
+            let mut drawn = drawn.borrow_mut();
+            let (drawn, _) = drawn.as_mut()?;
+            *drawn += 1;
+            Some(*drawn)
+        })?;
+        let mut random = [0; 10];
+        fill(&mut random);
+        Some(uuid::Builder::from_unix_timestamp_millis(nth, &random).into_uuid().into_bytes())
+    }
 }

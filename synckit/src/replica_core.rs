@@ -499,7 +499,10 @@ impl ReplicaCore {
         if self.retry_at.is_some() {
             return;
         }
-        let lacks = self.incoming.is_empty() && self.states.folded() < self.log_head;
+        // Replayed before the heads have been read, which waits for a commit under way, the log would
+        // show the same fork again and again.
+        let waits = self.doubt == Doubt::Open && !self.is_at_rest();
+        let lacks = self.incoming.is_empty() && !waits && self.states.folded() < self.log_head;
         if lacks && !self.under_way.log && !self.states.is_overfull() {
             self.under_way.log = true;
             self.effects.push_back(Effect::ReadLog(self.states.folded()));

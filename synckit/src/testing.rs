@@ -5,6 +5,8 @@
 //!   [`EventStore`](crate::store::EventStore) promises.
 //! - [`transport_contract!`] does the same for a [`Transport`](crate::transport::Transport).
 //! - [`laws!`](crate::laws!) holds aggregates of your own against the laws of merging.
+//! - [`World`] runs replicas and hubs of your own types in a simulated world of accidents, and holds
+//!   them to what you say must hold.
 //! - [`faults`] puts a disk under a [store](crate::store::EventStore) that fails when it is
 //!   told to.
 //!
@@ -19,13 +21,18 @@
 )]
 
 mod author;
+mod dice;
 #[cfg(feature = "redb")]
 pub mod faults;
 pub mod laws;
 pub mod store;
 pub mod transport;
+pub mod world;
 
 #[doc(inline)]
 pub use crate::__store_contract as store_contract;
 pub use crate::__transport_contract as transport_contract;
 pub use author::{Author, batch, pack};
+pub use dice::Dice;
+#[doc(inline)]
+pub use world::World;

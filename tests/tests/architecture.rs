@@ -197,8 +197,15 @@ fn channels_are_bounded() {
 #[test]
 fn features_are_switched_only_where_back_ends_are_declared() {
     let types = ["wire/foreign.rs", "wire/json.rs", "docs/types.rs"];
-    let declaring =
-        ["lib.rs", "store.rs", "transport.rs", "transport/grpc.rs", "hub.rs", "testing.rs"];
+    let declaring = [
+        "lib.rs",
+        "store.rs",
+        "transport.rs",
+        "transport/grpc.rs",
+        "hub.rs",
+        "testing.rs",
+        "platform.rs",
+    ];
     let declaring = [declaring.as_slice(), &types].concat();
     let within_replica = "replica/builder.rs";
     let within_hub = "hub/builder.rs";

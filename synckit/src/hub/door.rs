@@ -124,6 +124,7 @@ impl Door {
             let left = access.until.map(|until| until.since(self.clock.now()));
             let pause = left.map_or(RECHECK_EVERY, |left| left.min(RECHECK_EVERY));
             tokio::select! {
+                biased;
                 () = platform::sleep(pause) => {}
                 Ok(()) = recheck.changed() => {}
             }

@@ -8,6 +8,7 @@ use crate::aggregate::{self, Aggregate, Edit, EventOf, Id, Recorded};
 use crate::envelope::Metadata;
 use crate::error::Error;
 use crate::id::{Dot, Key};
+use crate::platform;
 use crate::registry::State;
 use crate::replica_core::ReplicaCore;
 
@@ -317,6 +318,6 @@ impl Replica {
 
 /// An id that nobody has: a UUID of version 7, which sorts by time of creation.
 pub(super) fn fresh<A: Aggregate>() -> Result<Id<A>, Error> {
-    let key = Key::new(uuid::Uuid::now_v7().as_bytes());
+    let key = Key::new(&platform::fresh_uuid());
     key.map(Id::new).map_err(|error| Error::invalid("create an aggregate", error))
 }

@@ -322,6 +322,7 @@ impl Engine {
             }
             let deadline = self.announce();
             tokio::select! {
+                biased;
                 Some(done) = self.tasks.join_next() => match done {
                     Ok(Ok(input)) => shared.tell(input),
                     Ok(Err((input, error))) => self.failed(input, &error),
@@ -330,8 +331,8 @@ impl Engine {
                         return shared.end();
                     }
                 },
-                () = shared.work.notified() => {}
                 () = shared.begun.reaches(deadline) => shared.tell(Input::DeadlinePassed),
+                () = shared.work.notified() => {}
             }
         }
     }

@@ -110,6 +110,7 @@ impl Replica {
                 return Ok(());
             }
             tokio::select! {
+                biased;
                 _ = acks.changed() => {}
                 () = closing.wait() => return Err(Error::new("flush", ErrorKind::Closed)),
             }
@@ -141,6 +142,7 @@ impl PendingWatch {
                 return Ok(pending);
             }
             tokio::select! {
+                biased;
                 _ = self.acks.changed() => {}
                 moved = store.moved(space, head) => drop(moved?),
                 () = self.closing.wait() => {}

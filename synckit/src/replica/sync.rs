@@ -145,6 +145,7 @@ impl Replica {
             Milestones { announcer, address: &address, connected: false, caught_up: false };
         let steps = progress.subscribe();
         let driven = tokio::select! {
+            biased;
             driven = self.drive(transport, plan, progress, stop) => driven,
             never = milestones.watch(steps) => match never {},
         };
@@ -183,11 +184,12 @@ impl Replica {
         mut stop: watch::Receiver<bool>,
     ) -> Result<Driven, Error> {
         let connection = tokio::select! {
-            connection = transport.connect() => connection?,
+            biased;
             () = stopped(&mut stop) => {
                 let attempted = format!("connect to {}", transport.address());
                 return Err(Error::new(attempted, ErrorKind::Closed));
             }
+            connection = transport.connect() => connection?,
         };
         let store = Arc::clone(&self.running.store);
         let config = Config {

@@ -234,7 +234,8 @@ impl EventStore {
                 return Ok(head);
             }
             tokio::select! {
-                _ = moves.changed() => {}
+                biased;
+                () = moves.changed() => {}
                 () = queue.rows().changed() => {}
                 _ = closed.changed() => {}
             }

@@ -30,6 +30,12 @@ impl MemoryRows {
         Self(Mutex::new(tables))
     }
 
+    /// Other tables with the same rows.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self(Mutex::new(self.lock().clone()))
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Table, Held>> {
         // Nothing panics between two changes of a write.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

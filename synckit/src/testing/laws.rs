@@ -107,26 +107,3 @@ pub fn check<A: Aggregate>(seed: u64) -> Result<(), BrokenLaw> {
     let report = format!("{}{broken}", script.history::<A>());
     Err(BrokenLaw { seed, report })
 }
-
-/// SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
-#[derive(Clone, Debug)]
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((word ^ (word >> 31)) % end.max(1) as u64).unwrap()
-    }
-
-    fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.below(of.len())]
-    }
-
-    /// True in one of so many cases.
-    fn one_in(&mut self, cases: usize) -> bool {
-        self.below(cases) == 0
-    }
-}

@@ -81,7 +81,7 @@ async fn a_backup_goes_on_beside_many_writers_and_is_a_sound_log() {
             for day in 0..5 {
                 let id = note(&format!("{}", (office + day) % 7));
                 replica.edit(&id, |it| it.visits.add(1)).await.unwrap();
-                replica.edit(&id, |it| it.title.set(&format!("{office} on {day}"))).await.unwrap();
+                replica.edit(&id, |it| it.title.set(format!("{office} on {day}"))).await.unwrap();
                 replica.sync_once(way.clone()).await.unwrap();
             }
         });

@@ -111,6 +111,7 @@ impl Upkeep {
                 }
             };
             tokio::select! {
+                biased;
                 () = rest(left) => {}
                 () = stopped(&mut self.stopped) => {}
                 Ok(()) = self.wishes.changed() => {}
@@ -200,12 +201,8 @@ impl Upkeep {
         let mut meter = Meter::default();
         loop {
             tokio::select! {
+                biased;
                 ended = &mut session => return ended,
-                Ok(()) = steps.changed() => {
-                    let progress = *steps.borrow_and_update();
-                    let pace = meter.note(begun.elapsed(), &progress);
-                    self.advance(progress, until, pace);
-                }
                 () = stopped(&mut self.stopped), if !*stop.borrow() => {
                     stop.send_replace(true);
                 }
@@ -219,6 +216,11 @@ impl Upkeep {
                             status.answered = wishes.asked;
                         }
                     });
+                }
+                Ok(()) = steps.changed() => {
+                    let progress = *steps.borrow_and_update();
+                    let pace = meter.note(begun.elapsed(), &progress);
+                    self.advance(progress, until, pace);
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::Dice;
+use super::super::Dice;
 use super::script::{Script, ScriptEvent};
 use crate::aggregate::Aggregate;
 use crate::conflict::AnyConflict;
@@ -31,7 +31,7 @@ pub(super) fn broken<A: Aggregate>(script: &Script, seed: u64) -> Option<Differe
     let history = script.play::<A>(&registry);
     let mut first: Option<Delivered> = None;
     for way in 0..DELIVERIES {
-        let dice = &mut Dice(seed ^ (way << 32));
+        let dice = &mut Dice::new(seed ^ (way << 32));
         let arrived = match deliver::<A>(&registry, &history, dice, way == 0) {
             Ok(arrived) => arrived,
             Err(said) => return Some(Difference { said }),

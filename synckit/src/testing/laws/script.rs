@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
-use super::Dice;
+use super::super::Dice;
 use crate::aggregate::{self, Aggregate};
 use crate::clock::Hlc;
 use crate::event::{self, DependsOn, EncodedEvent, EventRef, SyncEvent};
@@ -98,7 +98,7 @@ impl fmt::Display for ScriptEvent {
 
 impl Script {
     pub(super) fn draw(pool: &Pool, seed: u64) -> Self {
-        let dice = &mut Dice(seed);
+        let dice = &mut Dice::new(seed);
         let people = 2 + dice.below(PEOPLE.len() - 1);
         let deletes = dice.one_in(2);
         // Few kinds at a time meet each other more often.

@@ -1,0 +1,212 @@
+//! Scripts: who there is in a seed, and what happens to them.
+
+use std::fmt;
+
+use super::super::Dice;
+
+/// The names of nodes.
+pub(super) const CAST: [&str; 6] = ["ann", "bob", "carol", "dave", "erin", "frank"];
+/// Troubles come within this time, in milliseconds.
+pub(super) const TROUBLE_ENDS: u64 = 30_000;
+/// A year in milliseconds.
+const YEAR: u64 = 365 * 24 * 60 * 60 * 1_000;
+
+/// The name of a node.
+pub(super) const fn name_of(node: usize) -> &'static str {
+    CAST[node]
+}
+
+/// Everything that a seed decides.
+#[derive(Clone, Debug)]
+pub(super) struct WorldScript {
+    pub(super) nodes: Vec<WorldRole>,
+    /// From whom connections are made, to whom.
+    pub(super) edges: Vec<(usize, usize)>,
+    pub(super) latency_max: u64,
+    pub(super) loses_one_in: usize,
+    pub(super) write_max: u64,
+    pub(super) steps: Vec<WorldStep>,
+}
+
+/// The part of a node in the world.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum WorldRole {
+    Hub,
+    /// A replica, and the number of its filter.
+    Replica(Option<usize>),
+}
+
+/// Something that happens at a time, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WorldStep {
+    pub(super) at: u64,
+    pub(super) what: Happens,
+}
+
+/// Something that happens.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Happens {
+    Edits { node: usize, seed: u64 },
+    Checkpoints { node: usize },
+    Crashes { node: usize, down: u64 },
+    Cut { edge: usize, ends: (usize, usize) },
+    Partitioned { edge: usize, ends: (usize, usize), lasts: u64 },
+    DiskFull { node: usize, lasts: u64 },
+    DiskFails { node: usize },
+    Steps { node: usize, ahead: i64 },
+    BacksUp { node: usize },
+    Restores { node: usize },
+    Copied { from: usize, to: usize },
+}
+
+impl WorldScript {
+    /// Draws a script. `filters` is how many the user gave.
+    pub(super) fn draw(seed: u64, edits: u64, filters: usize, faults: bool) -> Self {
+        let mut dice = Dice::new(seed);
+        let (hubs, nodes, edges) = topology(&mut dice);
+        let mut role = |node: usize| match node {
+            node if node < hubs => WorldRole::Hub,
+            _ if hubs > 0 && filters > 0 && node > hubs && dice.one_in(3) => {
+                WorldRole::Replica(Some(dice.below(filters)))
+            }
+            _ => WorldRole::Replica(None),
+        };
+        let nodes: Vec<_> = (0..nodes).map(&mut role).collect();
+        let mut script = Self {
+            latency_max: *dice.one(&[5, 50, 500]),
+            loses_one_in: if faults { *dice.one(&[0, 200, 50]) } else { 0 },
+            write_max: *dice.one(&[0, 20, 200]),
+            steps: Vec::new(),
+            nodes,
+            edges,
+        };
+        let writers: Vec<_> = (hubs..script.nodes.len()).collect();
+        for _ in 0..edits {
+            let (node, seed) = (*dice.one(&writers), dice.word());
+            script.add(&mut dice, Happens::Edits { node, seed });
+        }
+        let troubles = if faults { dice.between(0, 14) } else { 0 };
+        for _ in 0..troubles {
+            let what = script.trouble(&mut dice);
+            script.add(&mut dice, what);
+        }
+        script.steps.sort_by_key(|step| step.at);
+        script
+    }
+
+    fn add(&mut self, dice: &mut Dice, what: Happens) {
+        self.steps.push(WorldStep { at: dice.between(0, TROUBLE_ENDS), what });
+    }
+
+    fn trouble(&self, dice: &mut Dice) -> Happens {
+        let node = dice.below(self.nodes.len());
+        let edge = dice.below(self.edges.len());
+        let ends = self.edges[edge];
+        match dice.below(10) {
+            0 => Happens::Checkpoints { node },
+            1 | 2 => Happens::Crashes { node, down: dice.between(1, 5_000) },
+            3 => Happens::Cut { edge, ends },
+            4 => Happens::Partitioned { edge, ends, lasts: dice.between(1, TROUBLE_ENDS / 2) },
+            5 => Happens::DiskFull { node, lasts: dice.between(1, 5_000) },
+            6 => Happens::DiskFails { node },
+            7 => Happens::Steps { node, ahead: step(dice) },
+            8 if dice.one_in(2) => Happens::BacksUp { node },
+            8 => Happens::Restores { node },
+            _ => {
+                let to = dice.below(self.nodes.len());
+                // The file of a hub, or of a part, is no replica's of the whole.
+                if to != node && self.nodes[to] == self.nodes[node] {
+                    Happens::Copied { from: node, to }
+                } else {
+                    Happens::Restores { node }
+                }
+            }
+        }
+    }
+
+    /// The shortest script found that still goes wrong, and how it does.
+    pub(super) fn shrunk<T>(
+        mut self,
+        mut broken: T,
+        runs_max: usize,
+        goes_wrong: impl Fn(&Self) -> Option<T>,
+    ) -> (Self, T) {
+        let mut runs = 0;
+        let mut size = self.steps.len().div_ceil(2);
+        while size > 0 {
+            let (mut from, mut shorter) = (0, false);
+            while from < self.steps.len() && runs < runs_max {
+                let mut fewer = self.clone();
+                fewer.steps.drain(from..(from + size).min(fewer.steps.len()));
+                runs += 1;
+                if let Some(how) = goes_wrong(&fewer) {
+                    (self, broken, shorter) = (fewer, how, true);
+                } else {
+                    from += size;
+                }
+            }
+            if runs >= runs_max {
+                break;
+            }
+            // Until no step can be left out by itself.
+            size = if size == 1 && shorter { 1 } else { size / 2 };
+        }
+        (self, broken)
+    }
+}
+
+/// Hubs, nodes, and edges.
+fn topology(dice: &mut Dice) -> (usize, usize, Vec<(usize, usize)>) {
+    let mesh = |nodes: usize| {
+        let pairs = (0..nodes).flat_map(|to| (to + 1..nodes).map(move |from| (from, to)));
+        (0, nodes, pairs.collect())
+    };
+    match dice.below(4) {
+        0 => mesh(2),
+        1 => mesh(3),
+        // A replica between two hubs.
+        2 => (2, 5, vec![(2, 0), (2, 1), (3, 0), (4, 1)]),
+        _ => {
+            let nodes = 3 + dice.below(3);
+            (1, nodes, (1..nodes).map(|replica| (replica, 0)).collect())
+        }
+    }
+}
+
+/// Distance that a clock is set to: a minute or a year before or after the right time.
+fn step(dice: &mut Dice) -> i64 {
+    let most = *dice.one(&[60_000, YEAR]);
+    let ahead = dice.between(0, most).cast_signed();
+    if dice.one_in(2) { ahead } else { -ahead }
+}
+
+impl fmt::Display for Happens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |node: &usize| CAST[*node];
+        match self {
+            Self::Edits { node, .. } => write!(f, "{} edits", name(node)),
+            Self::Checkpoints { node } => write!(f, "{} stores its states", name(node)),
+            Self::Crashes { node, down } => {
+                write!(f, "{} crashes and is down for {down} ms", name(node))
+            }
+            Self::Cut { ends: (from, to), .. } => {
+                write!(f, "connections from {} to {} are lost", name(from), name(to))
+            }
+            Self::Partitioned { ends: (from, to), lasts, .. } => {
+                write!(f, "{} does not reach {} for {lasts} ms", name(from), name(to))
+            }
+            Self::DiskFull { node, lasts } => {
+                write!(f, "{}'s disk is full for {lasts} ms", name(node))
+            }
+            Self::DiskFails { node } => write!(f, "{}'s disk fails a write", name(node)),
+            Self::Steps { node, ahead } => {
+                write!(f, "{}'s clock is set {ahead} ms ahead of the right time", name(node))
+            }
+            Self::BacksUp { node } => write!(f, "{} makes a backup", name(node)),
+            Self::Restores { node } => write!(f, "{} is restored from its backup", name(node)),
+            Self::Copied { from, to } => {
+                write!(f, "{}'s file is put in the place of {}'s", name(from), name(to))
+            }
+        }
+    }
+}

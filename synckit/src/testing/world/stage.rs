@@ -1,0 +1,479 @@
+//! Plays a script: real replicas and hubs, on simulated disks, clocks and a network, in virtual
+//! time.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::super::Dice;
+use super::audit::WorldAudit;
+use super::disk::WorldDisk;
+use super::network::WorldNetwork;
+use super::script::{CAST, Happens, WorldRole, WorldScript, name_of};
+use super::{World, WorldReport};
+use crate::clock::UnixMillis;
+use crate::id::Position;
+use crate::platform::Tasks;
+use crate::replica::{Link, LinkOptions, Rhythm};
+use crate::store::{EventStore, MemoryRows};
+use crate::{Hub, Replica, WallClock};
+
+/// Noon of a day, in milliseconds.
+const NOON: u64 = 1_780_000_000_000;
+/// After troubles have ended, all stores are equal within this time.
+const CONVERGES_WITHIN: Duration = Duration::from_secs(600);
+/// A store that could not be opened is opened again after this time, in milliseconds.
+const REOPENS_AFTER: u64 = 500;
+/// Most lines of a story.
+const STORY_LINES_MAX: usize = 2_000;
+
+/// Promises hold, or this is which does not.
+pub(super) type Sound<T = ()> = Result<T, String>;
+
+/// A script on the stage.
+pub(super) struct Stage<'a> {
+    world: &'a World,
+    script: &'a WorldScript,
+    pub(super) nodes: Vec<Actor>,
+    network: WorldNetwork,
+    pub(super) audit: WorldAudit,
+    begun: Instant,
+    /// Happenings to come, at times in milliseconds.
+    due: BTreeMap<(u64, u64), Upcoming>,
+    queued: u64,
+    story: Arc<Story>,
+}
+
+/// A replica or a hub, with its disk and its clock.
+pub(super) struct Actor {
+    pub(super) role: WorldRole,
+    pub(super) disk: WorldDisk,
+    pub(super) store: Option<Arc<EventStore>>,
+    pub(super) replica: Option<Replica>,
+    links: Vec<Link>,
+    edits: Tasks<Sound>,
+    backup: Option<MemoryRows>,
+    /// Milliseconds that its clock is ahead of the right time.
+    ahead: Arc<AtomicI64>,
+    /// Something is, or was a moment ago, wrong with its disk.
+    pub(super) troubled: bool,
+    crashes: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Upcoming {
+    Step(usize),
+    Opens(usize),
+    HasSpace(usize),
+}
+
+/// Lines that tell the happenings.
+#[derive(Default)]
+pub(super) struct Story {
+    lines: Mutex<Vec<String>>,
+}
+
+impl Story {
+    fn tell(&self, begun: Instant, line: &str) {
+        let mut lines = self.lock();
+        if lines.len() < STORY_LINES_MAX {
+            lines.push(format!("{:>9} ms  {line}", begun.elapsed().as_millis()));
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        self.lock().join("\n")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn set(
+        world: &'a World,
+        script: &'a WorldScript,
+        seed: u64,
+        story: Arc<Story>,
+    ) -> Self {
+        let mut dice = Dice::new(seed ^ 0x5eed);
+        let of_edges = script.edges.iter().map(|_| dice.fork()).collect();
+        let count = script.nodes.len();
+        let network = WorldNetwork::new(count, of_edges, script.latency_max, script.loses_one_in);
+        let nodes = script.nodes.iter().map(|role| Actor {
+            role: *role,
+            disk: WorldDisk::new(dice.fork(), script.write_max),
+            store: None,
+            replica: None,
+            links: Vec::new(),
+            edits: Tasks::new(),
+            backup: None,
+            ahead: Arc::new(AtomicI64::new(dice.between(0, 60_000).cast_signed())),
+            troubled: false,
+            crashes: 0,
+        });
+        Self {
+            world,
+            script,
+            nodes: nodes.collect(),
+            network,
+            audit: WorldAudit::default(),
+            begun: Instant::now(),
+            due: BTreeMap::new(),
+            queued: 0,
+            story,
+        }
+    }
+
+    /// Plays everything, and lets all stores become equal.
+    pub(super) async fn play(&mut self) -> Sound<WorldReport> {
+        for (nth, step) in self.script.steps.iter().enumerate() {
+            self.queue(step.at, Upcoming::Step(nth));
+        }
+        for node in 0..self.nodes.len() {
+            self.open(node).await?;
+        }
+        while let Some(((at, _), due)) = self.due.pop_first() {
+            self.rest_until(at).await;
+            match due {
+                Upcoming::Step(nth) => self.happens(self.script.steps[nth].what).await?,
+                Upcoming::Opens(node) => self.open(node).await?,
+                Upcoming::HasSpace(node) => {
+                    self.nodes[node].disk.set_full(false);
+                    self.nodes[node].troubled = false;
+                }
+            }
+            self.check().await?;
+        }
+        self.converge().await?;
+        self.newcomer().await?;
+        Ok(self.report())
+    }
+
+    /// The invariants that hold at every moment.
+    async fn check(&mut self) -> Sound {
+        for node in 0..self.nodes.len() {
+            self.collect(node)?;
+            let Some(replica) = self.nodes[node].replica.clone() else { continue };
+            if self.nodes[node].troubled {
+                continue;
+            }
+            let name = name_of(node);
+            let whole = self.nodes[node].role == WorldRole::Replica(None)
+                && !self.nodes[node].disk.is_writing();
+            self.audit.note(&replica, whole).await.map_err(|how| format!("{name} {how}"))?;
+            (self.world.holds)(replica).await.map_err(|how| format!("at {name}: {how}"))?;
+        }
+        Ok(())
+    }
+
+    /// Collects the outcomes of edits.
+    fn collect(&mut self, node: usize) -> Sound {
+        while let Some(done) = self.nodes[node].edits.try_join_next() {
+            match done {
+                Ok(outcome) => outcome.map_err(|how| format!("at {}: {how}", CAST[node]))?,
+                Err(error) if error.is_panic() => {
+                    let panic = error.into_panic();
+                    return Err(format!("an edit at {} panicked: {}", CAST[node], said(&*panic)));
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn happens(&mut self, what: Happens) -> Sound {
+        match what {
+            Happens::Edits { node, seed } => {
+                self.edit(node, seed);
+                return Ok(());
+            }
+            what => self.tell(&what.to_string()),
+        }
+        match what {
+            Happens::Edits { .. } => {}
+            Happens::Checkpoints { node } => {
+                if let Some(replica) = self.nodes[node].replica.clone() {
+                    let stored = replica.checkpoint().await;
+                    if let (Err(error), false) = (stored, self.nodes[node].troubled) {
+                        return Err(format!("{} could not store states: {error:#}", CAST[node]));
+                    }
+                }
+            }
+            Happens::Crashes { node, down } => {
+                self.crash(node);
+                self.queue_in(down, Upcoming::Opens(node));
+            }
+            Happens::Cut { edge, .. } => self.network.cut_edge(edge),
+            Happens::Partitioned { edge, lasts, .. } => {
+                self.network.partition(edge, Duration::from_millis(lasts));
+            }
+            Happens::DiskFull { node, lasts } => {
+                self.nodes[node].disk.set_full(true);
+                self.nodes[node].troubled = true;
+                self.queue_in(lasts, Upcoming::HasSpace(node));
+            }
+            Happens::DiskFails { node } => {
+                self.nodes[node].disk.fail_next();
+                self.nodes[node].troubled = true;
+                self.queue_in(REOPENS_AFTER, Upcoming::HasSpace(node));
+            }
+            Happens::Steps { node, ahead } => {
+                self.nodes[node].ahead.store(ahead, Ordering::SeqCst);
+            }
+            Happens::BacksUp { node } => {
+                let copy = self.nodes[node].disk.copy();
+                self.nodes[node].backup = Some(copy);
+            }
+            Happens::Restores { node } => {
+                if let Some(backup) = self.nodes[node].backup.take() {
+                    self.replace(node, &backup).await?;
+                    self.nodes[node].backup = Some(backup);
+                }
+            }
+            Happens::Copied { from, to } => {
+                let copy = self.nodes[from].disk.copy();
+                self.replace(to, &copy).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts another file in the place of a node's. What only the lost one held is lost.
+    async fn replace(&mut self, node: usize, file: &MemoryRows) -> Sound {
+        self.crash(node);
+        let others = self.nodes.iter().enumerate().filter(|(other, _)| *other != node);
+        let stores: Vec<_> =
+            others.filter_map(|(_, other)| other.whole_store()).map(Arc::clone).collect();
+        self.audit.survives(&stores).await?;
+        self.nodes[node].disk.put_back(file);
+        self.open(node).await
+    }
+
+    fn crash(&mut self, node: usize) {
+        self.network.listen(node, None);
+        self.network.cut_node(node);
+        let actor = &mut self.nodes[node];
+        actor.disk.lose_power();
+        actor.edits = Tasks::new();
+        actor.links.clear();
+        (actor.replica, actor.store) = (None, None);
+        actor.crashes += 1;
+    }
+
+    /// Opens a node's store, and connects it, unless that has been done.
+    async fn open(&mut self, node: usize) -> Sound {
+        if self.nodes[node].store.is_some() {
+            return Ok(());
+        }
+        match self.try_open(node).await {
+            Ok(()) => Ok(()),
+            Err(_) if self.nodes[node].troubled => {
+                self.crash(node);
+                self.queue_in(REOPENS_AFTER, Upcoming::Opens(node));
+                Ok(())
+            }
+            Err(error) => Err(format!("{} cannot be opened: {error:#}", CAST[node])),
+        }
+    }
+
+    async fn try_open(&mut self, node: usize) -> Result<(), crate::Error> {
+        let (role, clock) = (self.nodes[node].role, self.clock(node));
+        let store = Arc::new(EventStore::over(self.nodes[node].disk.open()).await?);
+        let hub = Hub::builder().wall_clock(clock.clone()).over(Arc::clone(&store));
+        if let WorldRole::Replica(filter) = role {
+            let builder = Replica::builder().registry(self.world.registry.clone());
+            let mut builder = builder.wall_clock(clock);
+            if let Some(nth) = filter {
+                builder = builder.filter(self.world.filters[nth].clone());
+            }
+            let replica = builder.over(Arc::clone(&store)).await?;
+            for (edge, (from, to)) in self.script.edges.iter().enumerate() {
+                if *from == node {
+                    let way = self.network.way(edge, *from, *to);
+                    let rhythm = match edge % 3 {
+                        2 => Rhythm::Every(Duration::from_secs(3)),
+                        _ => Rhythm::Live,
+                    };
+                    let link = replica.connect_with(way, LinkOptions::new().rhythm(rhythm))?;
+                    self.nodes[node].links.push(link);
+                }
+            }
+            self.nodes[node].replica = Some(replica);
+        }
+        self.nodes[node].store = Some(store);
+        self.network.listen(node, Some(hub));
+        Ok(())
+    }
+
+    /// Has the user's closure edit, beside everything else.
+    fn edit(&mut self, node: usize, seed: u64) {
+        let Some(replica) = self.nodes[node].replica.clone() else { return };
+        let edit = (self.world.edits)(replica.clone(), Dice::new(seed));
+        let (story, begun, name) = (Arc::clone(&self.story), self.begun, CAST[node]);
+        let promises = self.audit.promises();
+        let forgives =
+            self.nodes[node].troubled || self.nodes[node].role != WorldRole::Replica(None);
+        let disk_troubled = self.script.steps.iter().any(|step| {
+            matches!(step.what, Happens::DiskFails { node: of } | Happens::DiskFull { node: of, .. }
+                if of == node)
+        });
+        self.nodes[node].edits.spawn(async move {
+            let store = Arc::clone(replica.store());
+            let before = store.head(replica.space()).await.unwrap_or(Position::START);
+            match edit.await {
+                Ok(()) => {
+                    promises.made(&replica).await;
+                    let events = own_events(&replica, before).await;
+                    story.tell(begun, &format!("{name} edits: {events}"));
+                    Ok(())
+                }
+                Err(error) => {
+                    story.tell(begun, &format!("{name} cannot edit: {error:#}"));
+                    if forgives || disk_troubled { Ok(()) } else { Err(format!("{error:#}")) }
+                }
+            }
+        });
+    }
+
+    /// Troubles end; in time all stores hold the same, and nothing acknowledged is missing.
+    async fn converge(&mut self) -> Sound {
+        self.network.heal();
+        self.tell("troubles end");
+        for node in 0..self.nodes.len() {
+            self.nodes[node].disk.repair();
+            self.nodes[node].troubled = false;
+        }
+        for node in 0..self.nodes.len() {
+            self.open(node).await?;
+        }
+        let healed = Instant::now();
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.check().await?;
+            let edits = self.nodes.iter().all(|actor| actor.edits.is_empty());
+            let apart = self.audit.apart(self.world, &self.nodes).await?;
+            match apart {
+                None if edits => break,
+                apart if healed.elapsed() > CONVERGES_WITHIN => {
+                    let apart = apart.unwrap_or_else(|| "an edit has not ended".to_owned());
+                    let within = CONVERGES_WITHIN.as_secs();
+                    return Err(format!("not converged within {within} s: {apart}"));
+                }
+                _ => {}
+            }
+        }
+        self.tell("all stores are equal");
+        for actor in &self.nodes {
+            if let Some(store) = actor.whole_store() {
+                self.audit.kept(store).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Somebody new who gets everything from one of them folds it to the same.
+    async fn newcomer(&self) -> Sound {
+        let failed = |error: crate::Error| format!("a newcomer fails: {error:#}");
+        let Some(old) = self.nodes.iter().rev().find(|actor| actor.whole_store().is_some()) else {
+            return Ok(());
+        };
+        let Some(replica) = self.nodes.iter().find_map(|actor| match actor.role {
+            WorldRole::Replica(None) => actor.replica.as_ref(),
+            _ => None,
+        }) else {
+            return Ok(());
+        };
+        let Some(store) = &old.store else { return Ok(()) };
+        let (transport, listener) = crate::transport::channel();
+        let hub = Hub::builder().wall_clock(self.clock(0)).over(Arc::clone(store));
+        let mut serving = Tasks::new();
+        serving.spawn(async move { hub.serve_channel(listener).await });
+        let builder = Replica::builder().registry(self.world.registry.clone());
+        let new = builder.wall_clock(self.clock(0)).in_memory().await.map_err(failed)?;
+        new.sync_once(transport).await.map_err(failed)?;
+        let hashes = (new.state_hash().await, replica.state_hash().await);
+        let (Ok(new_hash), Ok(hash)) = hashes else {
+            return Err("states cannot be read".to_owned());
+        };
+        if new_hash != hash {
+            return Err("a newcomer folds the same events to other states".to_owned());
+        }
+        (self.world.holds)(new).await.map_err(|how| format!("at a newcomer: {how}"))
+    }
+
+    fn report(&self) -> WorldReport {
+        let (frames, network) = self.network.trace();
+        let mut trace = blake3::Hasher::new();
+        trace.update(network.as_bytes()).update(self.story.text().as_bytes());
+        self.audit.hash(&mut trace);
+        WorldReport {
+            trace: trace.finalize().into(),
+            frames,
+            promises: self.audit.promises().count(),
+            crashes: self.nodes.iter().map(|actor| actor.crashes).sum(),
+            virtual_time: self.begun.elapsed(),
+        }
+    }
+
+    fn clock(&self, node: usize) -> WallClock {
+        let (begun, ahead) = (self.begun, Arc::clone(&self.nodes[node].ahead));
+        WallClock::new(move || {
+            let right = UnixMillis::new(NOON).plus(begun.elapsed()).get();
+            UnixMillis::new(right.saturating_add_signed(ahead.load(Ordering::SeqCst)))
+        })
+    }
+
+    fn tell(&self, line: &str) {
+        self.story.tell(self.begun, line);
+    }
+
+    async fn rest_until(&self, at: u64) {
+        tokio::time::sleep_until(self.begun + Duration::from_millis(at)).await;
+    }
+
+    fn queue_in(&mut self, delay: u64, due: Upcoming) {
+        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.queue(now.saturating_add(delay), due);
+    }
+
+    fn queue(&mut self, at: u64, due: Upcoming) {
+        self.queued += 1;
+        self.due.insert((at, self.queued), due);
+    }
+}
+
+impl Actor {
+    /// The store, if it is open and is to hold everything.
+    pub(super) fn whole_store(&self) -> Option<&Arc<EventStore>> {
+        let whole = !matches!(self.role, WorldRole::Replica(Some(_)));
+        self.store.as_ref().filter(|_| whole)
+    }
+}
+
+/// The events that a replica has written after a place in its log.
+async fn own_events(replica: &Replica, before: Position) -> String {
+    let Ok(page) = replica.store().read_after(replica.space(), before).await else {
+        return "nobody can tell what".to_owned();
+    };
+    let own = replica.id();
+    let mut events = Vec::new();
+    for log in &page.blocks {
+        let written = log.block.entries().filter(|entry| entry.dot().replica == own);
+        events.extend(written.map(|entry| {
+            let key = String::from_utf8_lossy(entry.aggregate().key.as_bytes()).into_owned();
+            format!("{} of {}", entry.event().name, if key.is_ascii() { key } else { "…".into() })
+        }));
+    }
+    if events.is_empty() { "nothing".to_owned() } else { events.join(", ") }
+}
+
+/// The message of a panic.
+pub(super) fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "…".to_owned())
+}
