@@ -22,8 +22,9 @@
 //! }
 //!
 //! async fn deposit(replica: Replica, mut dice: Dice) -> Result<(), synckit::Error> {
-//!     let account = Id::<Account>::named(*dice.one(&["ann", "bob"]))?;
-//!     replica.upsert(&account, |it| it.deposits.add(dice.between(1, 9))).await?;
+//!     let name = *dice.one(&["ann", "bob"]);
+//!     let account = Id::<Account>::named(name)?;
+//!     replica.upsert(&account, |it| it.deposits.add(1)).await?;
 //!     Ok(())
 //! }
 //!
