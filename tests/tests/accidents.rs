@@ -11,6 +11,7 @@ mod accidents {
     mod each_row;
     mod forgers;
     mod hubs;
+    mod killed;
     mod many;
     mod noticed;
     mod pasts;
@@ -19,4 +20,5 @@ mod accidents {
     mod rulings;
     mod station;
     mod support;
+    mod writer;
 }
