@@ -459,7 +459,7 @@ pub enum BlockError {
     Wire(#[from] WireError),
 }
 
-fn checksum(body: &[u8]) -> [u8; BLOCK_CHECKSUM_LEN] {
+pub(crate) fn checksum(body: &[u8]) -> [u8; BLOCK_CHECKSUM_LEN] {
     let mut short = [0; BLOCK_CHECKSUM_LEN];
     short.copy_from_slice(&blake3::hash(body).as_bytes()[..BLOCK_CHECKSUM_LEN]);
     short

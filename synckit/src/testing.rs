@@ -7,6 +7,7 @@
 //! - [`laws!`](crate::laws!) holds aggregates of your own against the laws of merging.
 //! - [`World`] runs replicas and hubs of your own types in a simulated world of accidents, and holds
 //!   them to what you say must hold.
+//! - [`fuzz`] takes any bytes for the formats of this crate, and for events and aggregates of your own.
 //! - [`faults`] puts a disk under a [store](crate::store::EventStore) that fails when it is
 //!   told to.
 //!
@@ -24,6 +25,7 @@ mod author;
 mod dice;
 #[cfg(feature = "redb")]
 pub mod faults;
+pub mod fuzz;
 pub mod laws;
 pub mod store;
 pub mod transport;

@@ -271,6 +271,7 @@ fn the_root_holds_what_the_layout_names() {
         "clippy.toml",
         "deny.toml",
         "examples",
+        "fuzz",
         "rust-toolchain.toml",
         "rustfmt.toml",
         "synckit",

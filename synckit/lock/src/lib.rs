@@ -62,12 +62,15 @@ pub mod identity;
 mod append;
 mod changes;
 mod index;
+mod examples;
 
 pub use append::{AppendRefusal, append};
 pub use changes::{VersionChanges, page};
+#[doc(hidden)]
+pub use examples::examples;
 pub use fingerprint::Identity;
 #[doc(hidden)]
-pub use fingerprint::completed;
+pub use fingerprint::{completed, sealed};
 pub use identity::{Identities, identities};
 pub use index::{INDEX, Index};
 pub use model::{

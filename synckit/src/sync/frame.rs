@@ -205,7 +205,7 @@ message! {
 
 impl Hello {
     /// A greeting in the protocol version of this program.
-    pub(super) const fn new(
+    pub(crate) const fn new(
         replica: ReplicaId,
         space: SpaceId,
         nonce: [u8; 32],

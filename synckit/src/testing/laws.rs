@@ -9,7 +9,7 @@
 //! carries nothing.
 
 mod delivery;
-mod script;
+pub(super) mod script;
 
 use std::fmt;
 

@@ -19,10 +19,10 @@ const PAYLOAD_TRIES: u64 = 256;
 const STEPS_MAX: usize = 24;
 
 /// Events that people can make.
-pub(super) struct Pool(Vec<EncodedEvent>);
+pub(in crate::testing) struct Pool(Vec<EncodedEvent>);
 
 impl Pool {
-    pub(super) fn of<A: Aggregate>() -> Self {
+    pub(in crate::testing) fn of<A: Aggregate>() -> Self {
         let [created, deleted] = of_life::<A>().map(|event| event.event.name);
         let mut events = Vec::new();
         for kind in A::Event::KINDS {
@@ -54,7 +54,7 @@ fn of_life<A: Aggregate>() -> [EncodedEvent; 2] {
 
 /// Steps in the order in which they are made.
 #[derive(Clone, Debug)]
-pub(super) struct Script {
+pub(in crate::testing) struct Script {
     people: usize,
     steps: Vec<ScriptStep>,
 }
@@ -70,7 +70,7 @@ struct ScriptStep {
 
 /// An event, and all that its author had seen.
 #[derive(Clone, Debug)]
-pub(super) struct ScriptEvent {
+pub(in crate::testing) struct ScriptEvent {
     event: EncodedEvent,
     dot: Dot,
     hlc: Hlc,
@@ -80,11 +80,11 @@ pub(super) struct ScriptEvent {
 }
 
 impl ScriptEvent {
-    pub(super) fn stamp(&self) -> Stamp<'_> {
+    pub(in crate::testing) fn stamp(&self) -> Stamp<'_> {
         Stamp::new(self.dot, self.hlc, &self.context)
     }
 
-    pub(super) fn recorded(&self) -> RecordedEvent<'_> {
+    pub(in crate::testing) fn recorded(&self) -> RecordedEvent<'_> {
         RecordedEvent { event: &self.event.event, payload: &self.event.payload }
     }
 }
@@ -97,7 +97,7 @@ impl fmt::Display for ScriptEvent {
 }
 
 impl Script {
-    pub(super) fn draw(pool: &Pool, seed: u64) -> Self {
+    pub(in crate::testing) fn draw(pool: &Pool, seed: u64) -> Self {
         let dice = &mut Dice::new(seed);
         let people = 2 + dice.below(PEOPLE.len() - 1);
         let deletes = dice.one_in(2);
@@ -143,7 +143,7 @@ impl Script {
     }
 
     /// The events.
-    pub(super) fn play<A: Aggregate>(&self, registry: &Registry) -> Vec<ScriptEvent> {
+    pub(in crate::testing) fn play<A: Aggregate>(&self, registry: &Registry) -> Vec<ScriptEvent> {
         let kind = Name::new(A::NAME).unwrap();
         let mut made: Vec<ScriptEvent> = Vec::new();
         let mut desks: Vec<_> = (0..self.people)

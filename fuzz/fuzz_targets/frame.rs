@@ -1,0 +1,5 @@
+#![no_main]
+
+use synckit::testing::fuzz;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::frame(bytes));
