@@ -10,6 +10,7 @@ mod replica {
     mod links;
     mod live;
     mod once;
+    mod part;
     mod panics;
     mod pending;
     mod pruned;
