@@ -95,6 +95,17 @@ impl Ledger {
         self.key = ReplicaKey::from_seed(seed.as_bytes());
     }
 
+    /// Forgets everything but who it is.
+    pub(super) fn forget(&mut self) {
+        self.blocks.clear();
+        self.branches = Branches::new();
+        self.cursors.clear();
+        self.states.clear();
+        self.mark = None;
+        self.sources.clear();
+        self.commits.clear();
+    }
+
     pub(super) fn replica(&self) -> ReplicaId {
         self.key.id()
     }

@@ -132,6 +132,26 @@ fn a_hub_that_leaves_out_a_branch_instead_of_closing_its_key_is_found() {
     assert_found(Bug::LeavesOutCrowds, "has cursor");
 }
 
+#[test]
+fn a_replica_that_does_not_tell_its_filter_is_found() {
+    assert_found(Bug::TellsNoFilter, "which its filter hides");
+}
+
+#[test]
+fn a_part_that_passes_for_the_whole_is_found() {
+    assert_found(Bug::PassesForWhole, "");
+}
+
+#[test]
+fn widening_without_fetching_again_is_found() {
+    assert_found(Bug::WidensInPlace, "");
+}
+
+#[test]
+fn widening_that_forgets_what_nobody_else_holds_is_found() {
+    assert_found(Bug::ForgetsUnsynced, "which nobody else holds");
+}
+
 /// The bug breaks a promise, and this is what is said of it.
 fn assert_found(bug: Bug, how: &str) {
     let broken = (0..SEEDS).find_map(|seed| {

@@ -14,6 +14,7 @@ mod govern;
 mod happening;
 mod lie;
 mod notebook;
+mod part;
 mod plan;
 pub(super) mod rng;
 
@@ -69,6 +70,9 @@ pub(super) struct Report {
     pub(super) forks: u64,
     /// Keys that hubs have closed.
     pub(super) closings: u64,
+    /// Replicas that were opened with a narrower filter, and with a wider one.
+    pub(super) narrowings: u64,
+    pub(super) widenings: u64,
 }
 
 impl AddAssign for Report {
@@ -81,6 +85,8 @@ impl AddAssign for Report {
         self.accidents += other.accidents;
         self.forks += other.forks;
         self.closings += other.closings;
+        self.narrowings += other.narrowings;
+        self.widenings += other.widenings;
     }
 }
 
@@ -183,7 +189,8 @@ impl World {
         let mut rng = Rng::new(mix(seed));
         let plan = Plan::draw(&mut rng, bug);
         let nodes = (0..plan.nodes).map(|nth| {
-            let ledger = plan.empty(NAMES[nth]);
+            let mut ledger = plan.empty(NAMES[nth]);
+            ledger.filter.clone_from(&plan.filters[nth]);
             let desk = plan.writers.contains(&nth).then(|| Desk::over(&ledger, 0, false));
             let (copies, skew) = (Vec::new(), rng.up_to(60_000).cast_signed());
             Node { ledger, desk, copies, up: true, incarnation: 0, skew }
@@ -196,7 +203,7 @@ impl World {
             blocked_until: vec![0; plan.edges.len()],
             queue: BTreeMap::new(),
             queued: 0,
-            audit: Audit::of(plan.nodes),
+            audit: Audit::of(&plan.filters),
             report: Report { trace: seed, ..Report::default() },
             work: 0,
             plan,
@@ -244,6 +251,10 @@ impl World {
         for _ in 0..self.plan.accidents {
             let nodes = self.plan.nodes;
             self.trouble(|rng| Happening::Accident(Accident::draw(rng, nodes)));
+        }
+        for _ in 0..self.plan.refilters {
+            let writer = self.plan.writers[self.rng.index(self.plan.writers.len())];
+            self.trouble(|rng| Happening::Refilters(writer, rng.next()));
         }
         for _ in 0..self.plan.steps {
             let nodes = self.plan.nodes;
@@ -358,6 +369,7 @@ impl World {
             Happening::Recalls(place, peer, cursor, frontier) => {
                 self.recalled(place, peer, cursor, frontier)?;
             }
+            Happening::Refilters(node, choice) => self.refilter(node, choice)?,
             Happening::Restarts(node) => self.restart(node)?,
             Happening::Runs(node, incarnation, errand) => {
                 self.runs(node, incarnation, errand)?;
@@ -440,7 +452,7 @@ impl World {
             direction,
             has_door: side == 1 && self.rng.per_mille(500),
             fingerprint: None,
-            filter: None,
+            filter: ledger.filter.clone().filter(|_| !self.has(Bug::TellsNoFilter)),
             commit_events_max: if self.rng.per_mille(500) {
                 1 + self.rng.index(4)
             } else {

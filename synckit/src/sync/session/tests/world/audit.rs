@@ -6,7 +6,8 @@ use super::super::ledger::Ledger;
 use crate::block::Run;
 use crate::chain::CommitId;
 use crate::clock::Hlc;
-use crate::id::{Dot, Position};
+use crate::filter::Filter;
+use crate::id::{AggregateId, Dot, Position};
 use crate::log::{Cursor, Digest};
 use crate::ruling::{Rulings, is_control};
 use crate::sync::SessionError;
@@ -19,6 +20,8 @@ pub(super) type Sound = Result<(), String>;
 pub(super) struct Audit {
     /// Every commit ever written, and everything that its author had seen.
     written: BTreeMap<CommitId, BTreeSet<CommitId>>,
+    /// The aggregates of every commit that stands in a log.
+    about: BTreeMap<CommitId, BTreeSet<AggregateId>>,
     /// The commits before each place of any log there ever was, by digest.
     prefixes: BTreeMap<[u8; 32], BTreeSet<CommitId>>,
     logs: Vec<Log>,
@@ -34,14 +37,21 @@ struct Log {
     held: BTreeSet<CommitId>,
     /// Commits of which others were told that they are held here.
     promised: BTreeSet<CommitId>,
+    /// The filters by which its file has held a part; none when it has held everything.
+    filters: Option<Vec<Filter>>,
 }
 
 impl Audit {
-    pub(super) fn of(nodes: usize) -> Self {
+    pub(super) fn of(filters: &[Option<Filter>]) -> Self {
+        let of = |filter: &Option<Filter>| Log {
+            filters: filter.clone().map(|filter| vec![filter]),
+            ..Log::default()
+        };
         Self {
             written: BTreeMap::new(),
+            about: BTreeMap::new(),
             prefixes: BTreeMap::from([(*Digest::START.as_bytes(), BTreeSet::new())]),
-            logs: vec![Log::default(); nodes],
+            logs: filters.iter().map(of).collect(),
             must: None,
         }
     }
@@ -60,7 +70,9 @@ impl Audit {
     /// A node's file has been replaced by another: what the old one promised went with it.
     pub(super) fn replaced(&mut self, node: usize, ledger: &Ledger) {
         let held = ledger.commits().copied().collect();
-        self.logs[node] = Log { blocks: ledger.blocks.len(), held, promised: BTreeSet::new() };
+        let filters = ledger.filter.clone().map(|filter| vec![filter]);
+        let (blocks, promised) = (ledger.blocks.len(), BTreeSet::new());
+        self.logs[node] = Log { blocks, held, promised, filters };
     }
 
     /// A node's log may have grown: every commit is there once, is one that was written, follows the
@@ -74,24 +86,43 @@ impl Audit {
                 let entries = commit.entries.clone().filter_map(|index| block.entry(index));
                 let seen = entries.flat_map(|entry| entry.context_rows());
                 let mut seen = seen.map(|(anchor, _)| block.anchors()[*anchor]);
-                if let Some(cause) = seen.find(|cause| !log.held.contains(cause)) {
+                // A part lacks causes that its filter hides; which are seen is judged in the end.
+                let is_part = ledger.filter.is_some();
+                if let Some(cause) = seen.find(|cause| !is_part && !log.held.contains(cause)) {
                     return Err(format!(
                         "node {node} holds {:?} before its cause {cause:?}",
                         commit.id
                     ));
                 }
                 let before = std::mem::replace(&mut before[commit.run], commit.id);
-                if before.seq > 0 && !log.held.contains(&before) {
+                if before.seq > 0 && !is_part && !log.held.contains(&before) {
                     return Err(format!("node {node} lacks {before:?}, which others follow"));
                 }
                 if !self.written.contains_key(&commit.id) {
                     return Err(format!("node {node} holds {:?}, which nobody wrote", commit.id));
                 }
+                let entries = commit.entries.clone().filter_map(|index| block.entry(index));
+                let about: BTreeSet<_> = entries.map(|entry| entry.aggregate().clone()).collect();
+                let is_own = ledger.own_keys().contains(&commit.id.author);
+                let named = |filter: &Filter| about.iter().any(|id| filter.names(id));
+                if log.filters.as_ref().is_some_and(|it| !is_own && !it.iter().any(named)) {
+                    return Err(format!(
+                        "node {node} holds {:?}, which its filter hides",
+                        commit.id
+                    ));
+                }
+                self.about.insert(commit.id, about);
                 if !log.held.insert(commit.id) {
                     return Err(format!("node {node} holds {:?} twice", commit.id));
                 }
             }
-            self.prefixes.insert(*held.digest.as_bytes(), log.held.clone());
+            // A part gives others only what was written in it.
+            let own = ledger.own_keys();
+            let gives = |id: &&CommitId| ledger.filter.is_none() || own.contains(&id.author);
+            let given: BTreeSet<_> = log.held.iter().filter(gives).copied().collect();
+            let prefix = self.prefixes.entry(*held.digest.as_bytes());
+            let prefix = prefix.or_insert_with(|| given.clone());
+            prefix.retain(|commit| given.contains(commit));
         }
         log.blocks = ledger.blocks.len();
         Ok(())
@@ -108,10 +139,12 @@ impl Audit {
         // Another log has taken the place of the one that is acknowledged: nobody hears of it.
         let Some(log) = of.blocks.iter().find(|log| log.end() == through) else { return Ok(()) };
         let prefix = self.prefixes.get(log.digest.as_bytes()).ok_or("no such place")?;
-        if let Some(missing) = prefix.iter().find(|commit| !holder.holds(commit)) {
+        let named: Vec<_> = prefix.iter().filter(|commit| self.is_named(holder, commit)).collect();
+        if let Some(missing) = named.iter().find(|commit| !holder.holds(commit)) {
             return Err(format!("node {node} acknowledged {through} without {missing:?}"));
         }
-        self.logs[node].promised.extend(prefix);
+        let named = named.into_iter().copied().collect::<Vec<_>>();
+        self.logs[node].promised.extend(named);
         Ok(())
     }
 
@@ -119,12 +152,43 @@ impl Audit {
     pub(super) fn cursor(&self, holder: &Ledger, cursor: Cursor) -> Sound {
         let prefix = self.prefixes.get(cursor.digest.as_bytes());
         let prefix = prefix.ok_or("a cursor is no place of any log")?;
-        match prefix.iter().find(|commit| !holder.holds(commit)) {
+        let mut named = prefix.iter().filter(|commit| self.is_named(holder, commit));
+        match named.find(|commit| !holder.holds(commit)) {
             Some(missing) => {
                 Err(format!("{} has cursor {} without {missing:?}", holder.name, cursor.position))
             }
             None => Ok(()),
         }
+    }
+
+    /// A node's file holds, from here on, what a filter names.
+    pub(super) fn holds_by(&mut self, node: usize, filter: Option<&Filter>) {
+        let filters = &mut self.logs[node].filters;
+        match (filters, filter) {
+            (Some(filters), Some(filter)) => filters.push(filter.clone()),
+            (filters, None) => *filters = None,
+            // What it held before it may hold on.
+            (None, Some(_)) => {}
+        }
+    }
+
+    /// A node is about to forget what it holds: others hold it.
+    pub(super) fn forgets<'a>(
+        &self,
+        node: usize,
+        others: impl Iterator<Item = &'a Ledger> + Clone,
+    ) -> Sound {
+        let mut held = self.logs[node].held.iter();
+        match held.find(|commit| !others.clone().any(|other| other.holds(commit))) {
+            Some(lost) => Err(format!("node {node} forgets {lost:?}, which nobody else holds")),
+            None => Ok(()),
+        }
+    }
+
+    /// True when a store is to hold a commit.
+    fn is_named(&self, holder: &Ledger, commit: &CommitId) -> bool {
+        let about = self.about.get(commit).into_iter().flatten();
+        holder.filter.as_ref().is_none_or(|filter| about.into_iter().any(|id| filter.names(id)))
     }
 
     /// Troubles have ended: what somebody holds now will be everywhere.
@@ -147,7 +211,13 @@ impl Audit {
     pub(super) fn converged<'a>(&self, mut ledgers: impl Iterator<Item = &'a Ledger>) -> bool {
         let Some(first) = ledgers.next() else { return true };
         self.must.iter().flatten().all(|commit| first.holds(commit))
-            && ledgers.all(|ledger| ledger.commits().eq(first.commits()))
+            && ledgers.all(|ledger| match ledger.filter {
+                None => ledger.commits().eq(first.commits()),
+                Some(_) => {
+                    let mut named = first.commits().filter(|id| self.is_named(ledger, id));
+                    named.all(|id| ledger.holds(id)) && ledger.commits().all(|id| first.holds(id))
+                }
+            })
     }
 
     /// No write holds over one whose author had seen it.
@@ -207,7 +277,9 @@ impl Audit {
                 let behind = ledger.behind(id);
                 for (other, (dot, aggregate)) in dots.iter().filter(|(other, _)| *other != id) {
                     // Nobody sees what was refused by then.
+                    let filter = ledger.filter.as_ref();
                     if aggregate != event.entry.aggregate()
+                        || filter.is_some_and(|filter| !filter.names(aggregate))
                         || rulings.refuses(other)
                         || void.contains(other)
                     {
@@ -219,6 +291,9 @@ impl Audit {
                         return Err(format!("{id:?} {did} {other:?}"));
                     }
                 }
+            }
+            if ledger.filter.is_some() {
+                continue;
             }
             let told = (ledger.branches.forks(), dots);
             if first.get_or_insert_with(|| told.clone()) != &told {

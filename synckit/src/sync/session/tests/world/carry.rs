@@ -62,11 +62,11 @@ impl World {
                     let lineages = self.ledger_of(place).lineages(&view, &lines);
                     self.answer(place, Input::Traced(lineages));
                 }
-                Effect::Commit { blocks, cursor, .. } => {
+                Effect::Commit { blocks, bridges, cursor } => {
                     let node = self.end(place).node;
                     let incarnation = self.nodes[node].incarnation;
                     let peer = self.peer_of(place);
-                    self.commit(place, Persist { incarnation, peer, blocks, cursor })?;
+                    self.commit(place, Persist { incarnation, peer, blocks, bridges, cursor })?;
                 }
                 Effect::End(result) => return self.ended(place, &result),
             }
@@ -184,7 +184,10 @@ impl World {
         cursor: Option<Cursor>,
         frontier: Vec<CommitId>,
     ) -> Sound {
-        let later = self.ledger_of(place).recall(&peer);
+        let mut later = self.ledger_of(place).recall(&peer);
+        if self.has(Bug::PassesForWhole) {
+            later.part = None;
+        }
         let known = Recollection { cursor, frontier, ..later };
         self.answer(place, Input::Recalled(Box::new(known)));
         Ok(())
@@ -269,7 +272,12 @@ impl World {
         if forgetful {
             ledger.push_again(&persist.blocks);
         }
-        let input = match ledger.commit(&persist.blocks[before..], peer, persist.cursor) {
+        let input = match ledger.commit_part(
+            &persist.blocks[before..],
+            &persist.bridges,
+            peer,
+            persist.cursor,
+        ) {
             Ok((_, end)) if keeps => Input::Committed { start: begin, end, ruled: false },
             Ok(_) if fails => Input::StoreFailed { damaged: false },
             Ok((start, end)) => Input::Committed { start, end, ruled },

@@ -55,6 +55,7 @@ pub(super) enum Errand {
 impl Desk {
     pub(super) fn over(ledger: &Ledger, now: u64, forgets: bool) -> Self {
         let (space, key) = (ledger.space.clone(), ledger.key.clone());
+        let filter = ledger.filter.clone();
         let registry = Notebook::registry();
         let stored = ledger.mark.map(|(position, forks, ruled)| {
             let rulings = if forgets { Rulings::new() } else { ledger.rulings(ruled) };
@@ -65,7 +66,7 @@ impl Desk {
                 space,
                 key,
                 ledger.nonce,
-                CoreParts { registry, filter: None, stored },
+                CoreParts { registry, filter, stored },
             ),
             began: now,
             tickets: 0,
@@ -113,7 +114,10 @@ impl World {
             let twins = self.plan.mistake() == Some(Mistake::RepeatsNonce);
             let number = |rng: &mut Rng| if twins { 7 } else { rng.next() };
             let added = (0..events).map(|_| number(&mut self.rng)).collect();
-            self.wish(node, Wish { aggregate: notebook(own), added })?;
+            let aggregate = self.nodes[node].ledger.names_of(own);
+            if let Some(aggregate) = aggregate {
+                self.wish(node, Wish { aggregate, added })?;
+            }
         }
         self.work_at(node)
     }

@@ -6,7 +6,7 @@ use super::desk::Errand;
 use crate::block::Block;
 use crate::chain::CommitId;
 use crate::id::ReplicaId;
-use crate::log::Cursor;
+use crate::log::{Bridge, Cursor};
 use crate::sync::{Frame, Input};
 
 /// Something that happens at some moment.
@@ -29,6 +29,8 @@ pub(super) enum Happening {
     },
     Persists(Place, Persist),
     Recalls(Place, ReplicaId, Option<Cursor>, Vec<CommitId>),
+    /// A node is opened with another filter.
+    Refilters(usize, u64),
     Restarts(usize),
     Runs(usize, u64, Errand),
     /// A node's clock is set, so many milliseconds from the world's.
@@ -44,6 +46,7 @@ pub(super) struct Persist {
     pub(super) incarnation: u64,
     pub(super) peer: ReplicaId,
     pub(super) blocks: Vec<Block>,
+    pub(super) bridges: Vec<Bridge>,
     pub(super) cursor: Cursor,
 }
 
@@ -68,6 +71,7 @@ impl Happening {
             Self::DeskTold(node, incarnation, _) => [14, *node as u64, *incarnation],
             Self::Runs(node, incarnation, _) => [15, *node as u64, *incarnation],
             Self::Accident(accident) => [16, accident.number(), 0],
+            Self::Refilters(node, choice) => [18, *node as u64, *choice],
             Self::Steps(node, skew) => [17, *node as u64, skew.unsigned_abs()],
         }
     }

@@ -154,7 +154,8 @@ pub(super) fn reference(
         blocks.flat_map(|log: &LogBlock| log.stamped(&ledger.branches, rulings, Position::START));
     for (_, event) in events.take_while(|(position, _)| *position <= through) {
         let id = event.entry.aggregate();
-        if is_control(id) {
+        let is_shown = ledger.filter.as_ref().is_none_or(|filter| filter.shows(&event.entry));
+        if is_control(id) || !is_shown {
             continue;
         }
         let state = states.entry(id.clone()).or_insert_with(|| registry.fresh(&id.kind));

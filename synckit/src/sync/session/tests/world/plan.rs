@@ -3,7 +3,9 @@
 
 use super::super::ledger::{Ledger, Mistake};
 use super::govern::governed;
-use super::rng::Rng;
+use super::part::draw_filters;
+use super::rng::{Rng, mix};
+use crate::filter::Filter;
 
 /// Troubles end at this time, in milliseconds.
 pub(super) const TROUBLE_ENDS: u64 = 20_000;
@@ -31,6 +33,8 @@ pub(in super::super) enum Bug {
     ForgetsDoubt,
     /// Appends again what is held already.
     ForgetsDedupe,
+    /// A replica that is opened with a wider filter forgets what nobody else holds.
+    ForgetsUnsynced,
     /// A hub takes what it rules for something that its peer has.
     KeepsRulings,
     /// A hub leaves out the branches of a key that are too many, and closes nothing.
@@ -43,6 +47,8 @@ pub(in super::super) enum Bug {
     LosesWakeUps,
     /// A checkpoint claims to reflect the log up to its head.
     MarkRunsAhead,
+    /// A store that holds a part takes itself for one that holds everything.
+    PassesForWhole,
     /// Sends nothing back to a peer that came from it in an earlier session.
     RemembersSources,
     /// Frames of one connection overtake each other.
@@ -55,6 +61,10 @@ pub(in super::super) enum Bug {
     Store(Mistake),
     /// A part of the log is sent by author instead of in log order.
     SendsByAuthor,
+    /// A replica does not tell its peer which part it holds.
+    TellsNoFilter,
+    /// A replica that is opened with a wider filter keeps its log and its cursors.
+    WidensInPlace,
 }
 
 /// A connection that one node keeps opening to another.
@@ -72,6 +82,10 @@ pub(super) struct Plan {
     pub(super) writers: Vec<usize>,
     pub(super) nodes: usize,
     pub(super) edges: Vec<Edge>,
+    /// The part that each node holds at first.
+    pub(super) filters: Vec<Option<Filter>>,
+    /// Times that a replica is opened with another filter.
+    pub(super) refilters: u64,
     pub(super) store_delay_max: u64,
     pub(super) page_blocks_max: usize,
     pub(super) writes: u64,
@@ -110,12 +124,18 @@ impl Plan {
             _ => two_stars(),
         };
         edges.iter_mut().for_each(|edge| edge.live = rng.per_mille(500));
+        let mut parts = Rng::new(mix(rng.clone().next()));
+        let filters = draw_filters(&mut parts, hubs, nodes);
+        let has_parts = filters.iter().any(Option::is_some);
+        let refilters = if has_parts { [0, 2, 6][parts.index(3)] } else { 0 };
         let trouble = rng.up_to(2);
         Self {
             bug,
             writers: (hubs..nodes).collect(),
             nodes,
             edges,
+            filters,
+            refilters,
             store_delay_max: [2, 20, 200][rng.index(3)],
             page_blocks_max: [1, 3, 50][rng.index(3)],
             writes: rng.between(5, 40),
@@ -126,7 +146,9 @@ impl Plan {
             stops: rng.up_to(3 * trouble),
             governed: rng.per_mille(400),
             branches_of_key_max: [1, 1, 2, 9][rng.clone().index(4)],
-            accidents: [0, 6, 20][rng.index(3)],
+            // What a part has of others' commits nobody can fetch from it: accidents to files have a
+            // story of their own.
+            accidents: [0, 6, 20][rng.index(3)] * u64::from(!has_parts),
             steps: [0, 2, 8][rng.index(3)],
             lies_per_mille: [0, 0, 200][rng.index(3)],
             crash_per_mille: [0, 1, 5][rng.index(3)] * trouble / 2,
