@@ -396,7 +396,8 @@ impl<'a> Entry<'a> {
         }
     }
 
-    fn seen(&self) -> impl ExactSizeIterator<Item = Seen> + use<'a> {
+    /// Events of the aggregate that its author had seen, by branch.
+    pub fn seen(&self) -> impl ExactSizeIterator<Item = Seen> + use<'a> {
         let block = self.block;
         self.context_rows()
             .iter()

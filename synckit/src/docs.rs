@@ -36,6 +36,10 @@ pub mod syncing {}
 #[doc = include_str!("../docs/metrics.md")]
 pub mod metrics {}
 
+/// A hub in a browser.
+#[doc = include_str!("../docs/page.md")]
+pub mod page {}
+
 /// Measures after accidents; backup, restoring, moving, cloning and retiring of stores.
 #[doc = include_str!("../docs/operations.md")]
 pub mod operations {}

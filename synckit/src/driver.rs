@@ -113,9 +113,9 @@ impl Driver {
         let mut writing = Tasks::new();
         writing.spawn(write(sender, to_send));
         let peer = self.peer.clone();
-        let meter = Arc::clone(&self.meter);
+        let clock = self.clock.clone();
         let mut running = Conversation {
-            metered: SessionsMeter::begin(&meter),
+            metered: SessionsMeter::begin(&self.meter, &peer, clock.now()),
             session: Session::new(config),
             driver: self,
             begun: Stopwatch::start(),
@@ -141,7 +141,7 @@ impl Driver {
             }
             (Err(error), _) => Err(Error::session(&peer, error)),
         };
-        meter.ended(result.as_ref().err().map(Error::code));
+        running.metered.ended(clock.now(), result.as_ref().err().map(Error::code));
         Driven { progress, result }
     }
 }

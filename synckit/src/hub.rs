@@ -51,6 +51,7 @@ use self::quotas::Limiter;
 use self::service::Service;
 
 pub use crate::gate::Proposal;
+pub use crate::metrics::{EndedSession, OpenSession};
 pub use crate::ruling::{Authority, Rejection};
 pub use authorizer::{Access, AccessRequest, AllowAll, Authorizer, Rights};
 pub use builder::HubBuilder;
@@ -113,6 +114,42 @@ impl Hub {
     /// Asks the authorizer again about every open session, now: call it when a token was withdrawn.
     pub fn recheck(&self) {
         self.core.recheck.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// The access that a peer is given to a space under the hub's own name: to look at it.
+    #[cfg(feature = "page")]
+    pub(crate) async fn access(
+        &self,
+        peer: &crate::transport::PeerInfo,
+        space: &crate::id::SpaceId,
+    ) -> Result<Access, crate::sync::Denial> {
+        let (peer, replica) = (peer.clone(), self.store().key().id());
+        let request = AccessRequest { peer, replica, space: space.clone(), filter: None };
+        door::ask(self.core.authorizer.as_ref(), &self.core.clock, &request).await
+    }
+
+    /// True if an authorizer says who may come in.
+    #[cfg(feature = "page")]
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.core.authorizer.is_some()
+    }
+
+    /// The certificates that it shows.
+    #[cfg(feature = "page")]
+    pub(crate) fn tls(&self) -> Option<&crate::transport::tls::ServerTls> {
+        self.core.listening.tls.as_ref()
+    }
+
+    /// Counts the calls of [`Hub::recheck`].
+    #[cfg(feature = "page")]
+    pub(crate) fn rechecks(&self) -> watch::Receiver<u64> {
+        self.core.recheck.subscribe()
+    }
+
+    /// The source of the time of day.
+    #[cfg(feature = "page")]
+    pub(crate) fn clock(&self) -> &WallClock {
+        &self.core.clock
     }
 
     /// The number of open sessions.

@@ -70,6 +70,10 @@ pub mod replica;
 pub mod hub;
 #[cfg(feature = "runtime")]
 pub mod backup;
+#[cfg(feature = "page")]
+pub mod show;
+#[cfg(feature = "page")]
+pub mod page;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -16,7 +16,7 @@ use std::fmt;
 
 mod meter;
 
-pub use meter::StoreUsage;
+pub use meter::{EndedSession, OpenSession, StoreUsage};
 pub(crate) use meter::{MeteredSession, SessionsMeter, StoreMeter};
 
 /// Most peers whose lag is shown one by one: those that are farthest behind.

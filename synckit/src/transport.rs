@@ -21,6 +21,8 @@ mod channel;
 mod error;
 #[cfg(feature = "grpc")]
 pub mod grpc;
+#[cfg(feature = "page")]
+pub(crate) mod http;
 mod metrics_token;
 mod peer;
 #[cfg(feature = "grpc")]

@@ -14,6 +14,8 @@ mod keeping;
 mod looking;
 #[path = "program/metrics.rs"]
 mod metrics;
+#[path = "program/page.rs"]
+mod page;
 #[path = "program/quotas.rs"]
 mod quotas;
 #[path = "program/serving.rs"]

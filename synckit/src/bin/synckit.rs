@@ -23,8 +23,6 @@ mod configuration;
 mod diff;
 #[path = "synckit/doctor.rs"]
 mod doctor;
-#[path = "synckit/events.rs"]
-mod events;
 #[path = "synckit/exchange.rs"]
 mod exchange;
 #[path = "synckit/exit.rs"]
@@ -53,8 +51,6 @@ mod ls;
 mod notify;
 #[path = "synckit/output.rs"]
 mod output;
-#[path = "synckit/payload.rs"]
-mod payload;
 #[path = "synckit/schema.rs"]
 mod schema;
 #[path = "synckit/settings.rs"]

@@ -38,34 +38,39 @@ pub(super) struct Door {
     pub(super) place: Mutex<Option<SessionPlace>>,
 }
 
-impl Door {
-    /// The authorizer's answer. One that panics tells nothing, and access that has ended is none: to
-    /// ask about it again and again would be of no use.
-    async fn ask(&self, request: &AccessRequest) -> Result<Access, Denial> {
-        let Some(authorizer) = self.authorizer.clone() else {
-            return AllowAll.authorize(request).await;
-        };
-        let asked = request.clone();
-        // Dropped with this future.
-        let mut asking = Tasks::new();
-        asking.spawn(async move { authorizer.authorize(&asked).await });
-        let Some(Ok(answer)) = asking.join_next().await else {
-            tracing::error!("an authorizer panicked");
-            return Err(Denial::Unavailable);
-        };
-        answer.and_then(|access| {
-            if self.is_over(&access) {
-                return Err(Denial::Unauthenticated);
-            }
-            match &access.only {
-                Some(only) if !request.is_within(only) => Err(Denial::Part(only.clone())),
-                _ => Ok(access),
-            }
-        })
-    }
+/// An authorizer's answer. One that panics tells nothing, and access that has ended is none: to ask about
+/// it again and again would be of no use.
+pub(super) async fn ask(
+    authorizer: Option<&Arc<dyn Authorizer>>,
+    clock: &WallClock,
+    request: &AccessRequest,
+) -> Result<Access, Denial> {
+    let Some(authorizer) = authorizer.cloned() else {
+        return AllowAll.authorize(request).await;
+    };
+    let asked = request.clone();
+    // Dropped with this future.
+    let mut asking = Tasks::new();
+    asking.spawn(async move { authorizer.authorize(&asked).await });
+    let Some(Ok(answer)) = asking.join_next().await else {
+        tracing::error!("an authorizer panicked");
+        return Err(Denial::Unavailable);
+    };
+    let access = answer?;
+    if is_over(&access, clock) { Err(Denial::Unauthenticated) } else { Ok(access) }
+}
 
-    fn is_over(&self, access: &Access) -> bool {
-        access.until.is_some_and(|until| until <= self.clock.now())
+fn is_over(access: &Access, clock: &WallClock) -> bool {
+    access.until.is_some_and(|until| until <= clock.now())
+}
+
+impl Door {
+    async fn ask(&self, request: &AccessRequest) -> Result<Access, Denial> {
+        let access = ask(self.authorizer.as_ref(), &self.clock, request).await?;
+        match &access.only {
+            Some(only) if !request.is_within(only) => Err(Denial::Part(only.clone())),
+            _ => Ok(access),
+        }
     }
 }
 
@@ -133,7 +138,7 @@ impl Door {
                 Ok(now) if (now.rights, &now.only) == (access.rights, &access.only) => access = now,
                 Ok(_) => return Denial::Changed,
                 // Whoever was let in stays while nobody can tell, but no longer than that was for.
-                Err(Denial::Unavailable) if !self.is_over(&access) => {}
+                Err(Denial::Unavailable) if !is_over(&access, &self.clock) => {}
                 Err(Denial::Unavailable) => return Denial::Unauthenticated,
                 Err(denial) => return denial,
             }

@@ -19,7 +19,7 @@ use crate::transport::{MetricsToken, TransportError};
 #[derive(Clone, Default, Debug)]
 pub(super) struct Listening {
     limits: ServerLimits,
-    tls: Option<ServerTls>,
+    pub(super) tls: Option<ServerTls>,
     plain_text: bool,
     /// Opens `/metrics` to whoever shows it.
     metrics_token: Option<MetricsToken>,
@@ -81,21 +81,8 @@ impl Hub {
     /// [`ErrorKind::Unguarded`] when there is no [authorizer](super::HubBuilder::authorizer), and
     /// [`ErrorKind::PlainText`] when there is no [certificate](super::HubBuilder::tls).
     pub async fn serve(self, address: &str) -> Result<RunningHub, Error> {
-        let failed = |error: std::io::Error| {
-            Error::new(format!("listen on {address}"), ErrorKind::Listen).caused_by(error)
-        };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        let (listener, address) = self.listen(address).await?;
         let listening = &self.core.listening;
-        if !address.ip().to_canonical().is_loopback() {
-            let refused = |kind| Err(Error::new(format!("listen on {address}"), kind));
-            if self.core.authorizer.is_none() {
-                return refused(ErrorKind::Unguarded);
-            }
-            if listening.tls.is_none() && !listening.plain_text {
-                return refused(ErrorKind::PlainText);
-            }
-        }
         let stop = watch::Sender::new(false);
         let mut stopped = stop.subscribe();
         let shutdown = async move {
@@ -113,6 +100,29 @@ impl Hub {
         let server = grpc::serve(listener, service, limits, tls, shutdown);
         let server = platform::spawn(server);
         Ok(RunningHub { hub: self, address, side, stop, server })
+    }
+}
+
+impl Hub {
+    /// Listens on an address, unless other machines reach it and nobody guards what they would get, or
+    /// nothing encrypts it.
+    pub(crate) async fn listen(&self, address: &str) -> Result<(TcpListener, SocketAddr), Error> {
+        let failed = |error: std::io::Error| {
+            Error::new(format!("listen on {address}"), ErrorKind::Listen).caused_by(error)
+        };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        if !address.ip().to_canonical().is_loopback() {
+            let refused = |kind| Err(Error::new(format!("listen on {address}"), kind));
+            if self.core.authorizer.is_none() {
+                return refused(ErrorKind::Unguarded);
+            }
+            let Listening { tls, plain_text, .. } = &self.core.listening;
+            if tls.is_none() && !plain_text {
+                return refused(ErrorKind::PlainText);
+            }
+        }
+        Ok((listener, address))
     }
 }
 

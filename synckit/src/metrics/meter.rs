@@ -1,6 +1,6 @@
 //! Meters: counted where things happen, read when somebody asks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,8 +10,12 @@ use super::{
     Measurement, MetricFamily, Metrics, PAGE_READS, PEER_LAG, PEER_LAG_MAX, REFUSALS, RULINGS,
     SESSIONS, SESSIONS_BEGUN, SESSIONS_ENDED, STORED_EVENTS, SYNCS,
 };
+use crate::clock::UnixMillis;
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::sync::Progress;
+
+/// Ended sessions that are remembered.
+const ENDED_SESSIONS_MAX: usize = 256;
 
 /// The code of a session that ended as it should.
 const DONE: &str = "done";
@@ -139,7 +143,8 @@ impl StoreMeter {
 /// Counts what the sessions of a hub or a replica do.
 #[derive(Default, Debug)]
 pub(crate) struct SessionsMeter {
-    open: Mutex<BTreeMap<u64, Arc<Mutex<Seat>>>>,
+    open: Mutex<BTreeMap<u64, Arc<Mutex<OpenSession>>>>,
+    past: Mutex<VecDeque<EndedSession>>,
     begun: Total,
     ended: ByCode,
     refusals: ByCode,
@@ -148,11 +153,48 @@ pub(crate) struct SessionsMeter {
     bytes: [Total; 2],
 }
 
-/// A session as it was last seen.
-#[derive(Default, Debug)]
-struct Seat {
-    peer: Option<(SpaceId, ReplicaId)>,
-    progress: Progress,
+/// A session that is open.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct OpenSession {
+    /// The peer as the transport knows it, such as `a peer at 192.0.2.7:5000`.
+    pub peer: String,
+    /// The time at which it began.
+    pub begun: UnixMillis,
+    /// The space and the replica, once that has proved its key.
+    pub with: Option<(SpaceId, ReplicaId)>,
+    /// Its progress.
+    pub progress: Progress,
+}
+
+impl OpenSession {
+    /// The word for its state, as in the [metrics](crate::metrics): `greeting`, `catching_up` or `live`.
+    pub const fn state(&self) -> &'static str {
+        STATES[self.state_no()]
+    }
+
+    const fn state_no(&self) -> usize {
+        match (self.progress.peer, self.progress.caught_up) {
+            (None, _) => 0,
+            (Some(_), false) => 1,
+            (Some(_), true) => 2,
+        }
+    }
+}
+
+/// The states of sessions.
+const STATES: [&str; 3] = ["greeting", "catching_up", "live"];
+
+/// A session that has ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct EndedSession {
+    /// The session at its end.
+    pub session: OpenSession,
+    /// The time at which it ended.
+    pub ended: UnixMillis,
+    /// The code of the error that ended it; `None` when it was done.
+    pub code: Option<&'static str>,
 }
 
 /// An open session, until it is dropped.
@@ -160,21 +202,28 @@ struct Seat {
 pub(crate) struct MeteredSession {
     meter: Arc<SessionsMeter>,
     number: u64,
-    seat: Arc<Mutex<Seat>>,
+    seat: Arc<Mutex<OpenSession>>,
 }
 
 impl SessionsMeter {
-    /// A session begins.
-    pub(crate) fn begin(meter: &Arc<Self>) -> MeteredSession {
+    /// A session with a peer begins.
+    pub(crate) fn begin(meter: &Arc<Self>, peer: &str, begun: UnixMillis) -> MeteredSession {
         let number = meter.begun.0.fetch_add(1, Ordering::Relaxed);
-        let seat = Arc::<Mutex<Seat>>::default();
+        let (peer, progress) = (peer.to_owned(), Progress::default());
+        let seat = Arc::new(Mutex::new(OpenSession { peer, begun, with: None, progress }));
         lock(&meter.open).insert(number, Arc::clone(&seat));
         MeteredSession { meter: Arc::clone(meter), number, seat }
     }
 
-    /// A session ended, with the code of an error if it failed.
-    pub(crate) fn ended(&self, code: Option<&'static str>) {
-        self.ended.add(code.unwrap_or(DONE), 1);
+    /// The open sessions, the first begun first.
+    pub(crate) fn open(&self) -> Vec<OpenSession> {
+        let seats: Vec<_> = lock(&self.open).values().cloned().collect();
+        seats.iter().map(|seat| lock(seat).clone()).collect()
+    }
+
+    /// The last sessions that ended, the last one first.
+    pub(crate) fn past(&self) -> Vec<EndedSession> {
+        lock(&self.past).iter().rev().cloned().collect()
     }
 
     /// A peer was not let in, or was sent away.
@@ -189,23 +238,17 @@ impl SessionsMeter {
 
     /// Adds the numbers; `end` gives the end of the log of a space, if it is known.
     pub(crate) fn read(&self, metrics: &mut Metrics, end: impl Fn(&SpaceId) -> Option<Position>) {
-        let seats: Vec<_> = lock(&self.open).values().cloned().collect();
         let (mut states, mut lags) = ([0; 3], Vec::new());
-        for seat in seats {
-            let Seat { peer, progress } = &*lock(&seat);
-            let state = match (progress.peer, progress.caught_up) {
-                (None, _) => 0,
-                (Some(_), false) => 1,
-                (Some(_), true) => 2,
-            };
-            states[state] += 1;
-            if let (Some((space, replica)), Some(through)) = (peer, progress.acknowledged) {
+        for session in self.open() {
+            states[session.state_no()] += 1;
+            let OpenSession { with, progress, .. } = session;
+            if let (Some((space, replica)), Some(through)) = (with, progress.acknowledged) {
                 let lag =
-                    end(space).map_or(progress.to_send, |end| end.0.saturating_sub(through.0));
-                lags.push((lag, space.clone(), *replica));
+                    end(&space).map_or(progress.to_send, |end| end.0.saturating_sub(through.0));
+                lags.push((lag, space, replica));
             }
         }
-        for (state, number) in ["greeting", "catching_up", "live"].iter().zip(states) {
+        for (state, number) in STATES.iter().zip(states) {
             metrics.add(&SESSIONS, &[state], number);
         }
         metrics.add(&SESSIONS_BEGUN, &[], self.begun.get());
@@ -233,14 +276,25 @@ impl MeteredSession {
     pub(crate) fn note(&self, progress: Progress, peer: Option<(&SpaceId, ReplicaId)>) {
         let mut seat = lock(&self.seat);
         let before = std::mem::replace(&mut seat.progress, progress);
-        if seat.peer.is_none() && progress.peer.is_some() {
-            seat.peer = peer.map(|(space, replica)| (space.clone(), replica));
+        if seat.with.is_none() && progress.peer.is_some() {
+            seat.with = peer.map(|(space, replica)| (space.clone(), replica));
         }
         let meter = &self.meter;
         meter.events[0].add(progress.events_received.saturating_sub(before.events_received));
         meter.events[1].add(progress.events_sent.saturating_sub(before.events_sent));
         meter.bytes[0].add(progress.bytes_received.saturating_sub(before.bytes_received));
         meter.bytes[1].add(progress.bytes_sent.saturating_sub(before.bytes_sent));
+    }
+
+    /// The session ended, with the code of an error if it failed.
+    pub(crate) fn ended(self, ended: UnixMillis, code: Option<&'static str>) {
+        self.meter.ended.add(code.unwrap_or(DONE), 1);
+        let session = lock(&self.seat).clone();
+        let mut past = lock(&self.meter.past);
+        if past.len() >= ENDED_SESSIONS_MAX {
+            past.pop_front();
+        }
+        past.push_back(EndedSession { session, ended, code });
     }
 }
 
@@ -280,7 +334,7 @@ mod tests {
         let space = SpaceId::new("team").unwrap();
         let sessions: Vec<_> = (0..250u8)
             .map(|number| {
-                let session = SessionsMeter::begin(&meter);
+                let session = SessionsMeter::begin(&meter, "a peer", UnixMillis::new(0));
                 let peer = ReplicaId::from_bytes([number; 32]);
                 let acknowledged = Some(Position(u64::from(number)));
                 let progress = Progress { peer: Some(peer), acknowledged, ..Progress::default() };

@@ -73,6 +73,7 @@ fn a_value_that_is_not_understood_is_refused_with_what_it_may_be() {
         ("--drain-within=10", "it must be a time such as 500ms, 10s, 5m or 1h"),
         ("--log-level=loud", "it must be one of error, warn, info, debug, trace"),
         ("--plain-text=perhaps", "it must be true or false"),
+        ("--page-proto=events.proto", "page-proto is for a page; set page as well"),
         ("--tls-key=hub.key", "TLS needs both tls-certificate and tls-key; set the one that is"),
     ] {
         let said = place.run(&["hub.redb", flag]);

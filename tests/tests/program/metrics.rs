@@ -13,8 +13,13 @@ const TOKEN: &str = "a-token-for-prometheus";
 
 /// Asks by HTTP/1.1, with headers.
 pub(crate) fn get(url: &str, path: &str, headers: &str) -> String {
+    get_as("hub", url, path, headers)
+}
+
+/// The same of a host of this name.
+pub(crate) fn get_as(host: &str, url: &str, path: &str, headers: &str) -> String {
     let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: hub\r\n{headers}\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n").unwrap();
     let mut told = String::new();
     stream.read_to_string(&mut told).unwrap();
     told

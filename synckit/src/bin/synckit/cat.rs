@@ -12,11 +12,12 @@ use synckit::log::LogBlock;
 use synckit::store::EventStore;
 use tokio::task::JoinSet;
 
-use crate::events::Placed;
 use crate::exit::{Cause, Exit};
 use crate::files::{Blocks, FileSource};
 use crate::output::Output;
-use crate::types::{Types, TypesFile};
+use crate::types::TypesFile;
+use synckit::show::EventTypes;
+use synckit::show::ShownEvent;
 
 /// Most lines that `tail` begins with.
 const TAIL_LINES_MAX: usize = 10_000;
@@ -290,13 +291,13 @@ fn entries(
 /// Prints events, with the names of their fields where their types are known.
 struct Printer<'a> {
     out: &'a mut Output,
-    types: Types,
+    types: EventTypes,
 }
 
 impl Printer<'_> {
     fn event(&mut self, space: &SpaceId, position: Position, entry: Entry<'_>) -> Result<(), Exit> {
-        let event = Placed { space, position, entry, types: &self.types };
-        self.out.tell(|| event.json(), || event.text())
+        let event = ShownEvent { space, position, entry, types: &self.types };
+        self.out.tell(|| event.json(), || event.to_string())
     }
 
     /// Prints an event, and which events of others its author had seen.
@@ -306,8 +307,8 @@ impl Printer<'_> {
         position: Position,
         entry: Entry<'_>,
     ) -> Result<(), Exit> {
-        let seen = seen(log, &entry);
-        let event = Placed { space: log.block.space(), position, entry, types: &self.types };
+        let seen: Vec<_> = entry.seen().collect();
+        let event = ShownEvent { space: log.block.space(), position, entry, types: &self.types };
         let json = || {
             let mut json = event.json();
             let row = |row: &Seen| json!({ "author": row.on.author.to_string(), "seq": row.seq });
@@ -320,15 +321,8 @@ impl Printer<'_> {
             let rows = seen.iter().map(|row| format!("{:.8} {}", row.on.author, row.seq));
             let rows = rows.collect::<Vec<_>>().join(", ");
             let seen = if rows.is_empty() { rows } else { format!("  having seen {rows}") };
-            format!("{}{seen}", event.text())
+            format!("{event}{seen}")
         };
         self.out.tell(json, text)
     }
-}
-
-/// The rows of an event's context.
-pub(crate) fn seen(log: &LogBlock, entry: &Entry<'_>) -> Vec<Seen> {
-    let anchors = log.block.anchors();
-    let rows = entry.context_rows().iter();
-    rows.filter_map(|(anchor, seq)| Some(Seen { on: *anchors.get(*anchor)?, seq: *seq })).collect()
 }

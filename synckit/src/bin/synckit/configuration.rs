@@ -4,17 +4,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use synckit::hub::Quotas;
+use synckit::show::EventTypes;
 use synckit::transport::grpc::ServerLimits;
 
 use crate::exit::Exit;
 use crate::log::{FORMATS, Format, LEVELS, Level};
 use crate::settings::{STORE, Settings};
+use crate::types;
 
 /// Everything that the program is told.
 #[derive(Debug)]
 pub(crate) struct Configuration {
     pub(crate) store: PathBuf,
     pub(crate) listen: String,
+    pub(crate) page: Option<PageSettings>,
     pub(crate) admission: AdmissionFiles,
     pub(crate) plain_text: bool,
     pub(crate) sessions_max: usize,
@@ -22,6 +25,13 @@ pub(crate) struct Configuration {
     pub(crate) limits: ServerLimits,
     pub(crate) quotas: Quotas,
     pub(crate) log: (Level, Format),
+}
+
+/// A page for browsers.
+#[derive(Debug)]
+pub(crate) struct PageSettings {
+    pub(crate) address: String,
+    pub(crate) types: EventTypes,
 }
 
 /// Files that say who may come in, and what this hub shows.
@@ -61,6 +71,7 @@ impl Configuration {
         Ok(Self {
             store,
             listen: settings.get("listen").unwrap_or_default().to_owned(),
+            page: of.page()?,
             admission: of.admission()?,
             plain_text: of.parsed("plain-text", "true or false")?,
             sessions_max: of.count("sessions-max")?,
@@ -103,6 +114,19 @@ impl Typed<'_> {
     /// A number above zero, if there is one.
     fn quota(&self, name: &str) -> Result<Option<u64>, Exit> {
         self.0.get(name).map(|_| self.count(name)).transpose()
+    }
+
+    fn page(&self) -> Result<Option<PageSettings>, Exit> {
+        let address = self.0.get("page").filter(|address| !address.is_empty());
+        let proto = self.path("page-proto");
+        match (address, proto) {
+            (Some(address), proto) => {
+                let types = proto.as_deref().map(types::read).transpose()?.unwrap_or_default();
+                Ok(Some(PageSettings { address: address.to_owned(), types }))
+            }
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(Exit::settings("page-proto is for a page; set page as well")),
+        }
     }
 
     fn admission(&self) -> Result<AdmissionFiles, Exit> {

@@ -43,16 +43,20 @@ impl Exit {
 
     /// Of opening or serving a hub: the texts name what this program's user can change.
     pub(crate) fn of_hub(error: &Error) -> Self {
+        Self::of_port(error, "--listen 127.0.0.1:7700")
+    }
+
+    /// Of a hub or its page, which has this setting for this machine only.
+    pub(crate) fn of_port(error: &Error, alone: &str) -> Self {
         let attempted = error.attempted();
         match error.kind() {
             ErrorKind::Unguarded => Self::settings(format!(
                 "{attempted}: other machines could reach it, and nobody says who may come in: give \
-                 --tokens FILE, --allow-all if everybody may, or --listen 127.0.0.1:7700"
+                 --tokens FILE, --allow-all if everybody may, or {alone}"
             )),
             ErrorKind::PlainText => Self::settings(format!(
                 "{attempted}: other machines could reach it in plain text: give --tls-certificate \
-                 FILE and --tls-key FILE, --plain-text if something else encrypts, or --listen \
-                 127.0.0.1:7700"
+                 FILE and --tls-key FILE, --plain-text if something else encrypts, or {alone}"
             )),
             ErrorKind::Listen => Self::new(Cause::Address, format!("{error:#}")),
             ErrorKind::Store(_) => Self::new(Cause::Store, format!("{error:#}")),

@@ -8,12 +8,11 @@ use synckit::envelope::Seen;
 use synckit::id::{AggregateId, Dot, Key, Name, Position};
 use synckit::log::LogBlock;
 
-use crate::cat::seen;
-use crate::events::Placed;
 use crate::exit::{Cause, Exit};
 use crate::files::FileSource;
 use crate::output::Output;
 use crate::types::TypesFile;
+use synckit::show::ShownEvent;
 
 /// Show of each kind of event of an aggregate those that no later one had seen: what a field shows comes of
 /// these
@@ -57,7 +56,12 @@ impl Explain {
                         let wanted = self.event.as_ref().is_none_or(|event| event == name);
                         if wanted && *entry.aggregate() == aggregate {
                             let of_name = all.entry(name.clone()).or_default();
-                            of_name.add(log, position, entry.dot(), &seen(log, &entry));
+                            of_name.add(
+                                log,
+                                position,
+                                entry.dot(),
+                                &entry.seen().collect::<Vec<_>>(),
+                            );
                         }
                     }
                 }
@@ -71,8 +75,8 @@ impl Explain {
                 let shown = last.iter().filter_map(|(log, position, _)| {
                     let (_, entry) = log.after(Position(position.0 - 1)).next()?;
                     let event =
-                        Placed { space: &space.id, position: *position, entry, types: &types };
-                    Some(if out.is_json() { event.json() } else { event.text().into() })
+                        ShownEvent { space: &space.id, position: *position, entry, types: &types };
+                    Some(if out.is_json() { event.json() } else { event.to_string().into() })
                 });
                 let shown: Vec<_> = shown.collect();
                 if out.is_json() {

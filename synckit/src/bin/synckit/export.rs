@@ -17,13 +17,12 @@ use synckit::block::Entry;
 use synckit::id::Position;
 use synckit::log::LogBlock;
 
-use crate::cat::seen;
-use crate::events::Placed;
 use crate::exit::{Cause, Exit};
 use crate::files::{Blocks, FileSource};
 use crate::hex;
 use crate::output::Output;
-use crate::types::Types;
+use synckit::show::EventTypes;
+use synckit::show::ShownEvent;
 
 /// The member of the first line, and its value.
 pub(crate) const FORM: (&str, u64) = ("synckit_export", 1);
@@ -92,10 +91,10 @@ impl Export {
 }
 
 fn lines(log: &LogBlock, write: &mut impl FnMut(Value) -> Result<(), Exit>) -> Result<(), Exit> {
-    let (mut begun, types) = (BTreeSet::new(), &Types::default());
+    let (mut begun, types) = (BTreeSet::new(), &EventTypes::default());
     for (position, entry) in log.after(log.start) {
         let space = log.block.space();
-        let mut line = Placed { space, position, entry, types }.json();
+        let mut line = ShownEvent { space, position, entry, types }.json();
         if let Value::Object(line) = &mut line {
             complete(line, log, &entry, begun.insert(entry.run()));
         }
@@ -107,8 +106,8 @@ fn lines(log: &LogBlock, write: &mut impl FnMut(Value) -> Result<(), Exit>) -> R
 fn complete(line: &mut Map<String, Value>, log: &LogBlock, entry: &Entry<'_>, begins: bool) {
     let mut put = |name: &str, value: Value| line.insert(name.to_owned(), value);
     put("clock", json!(entry.hlc().to_bits()));
-    let context: Vec<_> = seen(log, entry)
-        .iter()
+    let context: Vec<_> = entry
+        .seen()
         .map(|row| {
             json!({
                 "author": row.on.author.to_string(),

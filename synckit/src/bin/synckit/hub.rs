@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use synckit::Hub;
 use synckit::hub::RunningHub;
+use synckit::page::{HubPage, RunningPage};
 use tokio::runtime;
 
 use crate::configuration::Configuration;
@@ -71,14 +72,25 @@ async fn serve(configuration: &Configuration, admission: &Guards) -> Result<(), 
             return Err(exit);
         }
     };
+    let page = match show(configuration, running.hub()).await {
+        Ok(page) => page,
+        Err(exit) => {
+            let _ended = running.shut_down().await;
+            return Err(exit);
+        }
+    };
     if admission.is_open() {
         tracing::info!("everybody on this machine may sync, and nobody else: no tokens are set");
     }
     tracing::info!(address = running.url(), "listening");
     say(&format!("listening on {}\n", running.url()))?;
+    if let Some(page) = &page {
+        say(&format!("look at {}\n", page.url()))?;
+    }
     notify::tell(notify::READY);
     until_told_to_end(configuration, admission, &running, &mut signals).await;
     notify::tell(notify::STOPPING);
+    drop(page);
     tokio::select! {
         ended = running.shut_down() => ended.map_err(|error| Exit::of_hub(&error))?,
         () = signals.end() => {
@@ -88,6 +100,13 @@ async fn serve(configuration: &Configuration, admission: &Guards) -> Result<(), 
     }
     tracing::info!("ended");
     Ok(())
+}
+
+/// Serves the page, if there is to be one.
+async fn show(configuration: &Configuration, hub: &Hub) -> Result<Option<RunningPage>, Exit> {
+    let Some(page) = &configuration.page else { return Ok(None) };
+    let served = HubPage::of(hub).types(page.types.clone()).serve(&page.address).await;
+    served.map(Some).map_err(|error| Exit::of_port(&error, "--page 127.0.0.1:7701"))
 }
 
 async fn until_told_to_end(

@@ -9,10 +9,11 @@ use synckit::id::{Name, Position, SpaceId};
 use synckit::log::LogBlock;
 use synckit::store::{EventStore, LIST_ROWS_MAX, StoredSpace};
 
-use crate::events::time_of;
 use crate::exit::{Cause, Exit};
 use crate::files::{Blocks, FileSource};
-use crate::output::{Columns, Output, plain};
+use crate::output::{Columns, Output};
+use synckit::show::plain;
+use synckit::show::time_of;
 
 /// Show what a store holds: spaces, authors, peers, types, sizes
 #[derive(Args, Debug)]

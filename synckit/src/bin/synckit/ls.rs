@@ -7,10 +7,10 @@ use serde_json::json;
 use synckit::clock::Hlc;
 use synckit::id::{AggregateId, Name, Position};
 
-use crate::events::time_of;
 use crate::exit::Exit;
 use crate::files::{Blocks, FileSource};
 use crate::output::{Columns, Output};
+use synckit::show::time_of;
 
 /// List the aggregates that a log has events of
 #[derive(Args, Debug)]

@@ -79,10 +79,3 @@ impl Columns {
         })
     }
 }
-
-/// Text out of a store as people may see it on a terminal: control characters are shown as such.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
-        .collect()
-}

@@ -48,7 +48,7 @@ const fn setting(
 pub(crate) const STORE: &str = "store";
 
 /// All of them, in the order in which they are shown.
-pub(crate) const SETTINGS: [Setting; 31] = [
+pub(crate) const SETTINGS: [Setting; 33] = [
     setting(STORE, "FILE", "", "The store; made when it is not there"),
     setting("listen", "ADDRESS", "127.0.0.1:7700", "Address and port to listen on"),
     setting("tokens", "FILE", "", "List of tokens that say who may sync what"),
@@ -60,6 +60,8 @@ pub(crate) const SETTINGS: [Setting; 31] = [
     setting("tls-key", "FILE", "", "Private key of the certificate, PEM"),
     setting("tls-client-roots", "FILE", "", "Authorities of clients' certificates, PEM"),
     setting("tls-clients", "WORD", "required", "Certificates of clients: asked or required"),
+    setting("page", "ADDRESS", "", "Address and port of a page for browsers; none without"),
+    setting("page-proto", "FILE", "", "Events as `Registry::proto` tells them, for that page"),
     setting("metrics-token", "FILE", "", "Token that opens /metrics; without, this machine only"),
     setting("plain-text", "BOOL", "false", "Serve other machines without TLS"),
     setting("sessions-max", "NUMBER", "1024", "Sessions at the same time"),

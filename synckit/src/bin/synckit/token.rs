@@ -81,7 +81,7 @@ impl Check {
         for entry in list.0 {
             let TokenEntry { shown, rights, spaces, until, who } = entry;
             let (rights, spaces) = (rights.name(), spaces.join(","));
-            let until = until.map(|until| crate::events::time_at(until.get()));
+            let until = until.map(synckit::show::time_at);
             out.tell(
                 || json!({ "who": who, "rights": rights, "spaces": spaces, "until": until, "shown": shown }),
                 || {

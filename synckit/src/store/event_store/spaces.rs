@@ -4,7 +4,7 @@ use super::EventStore;
 use crate::id::{Position, SpaceId};
 use crate::log::Cursor;
 use crate::store::encoding::SpaceRow;
-use crate::store::rows::{KeyRange, Read, Table};
+use crate::store::rows::{KeyRange, Read, Row, Table};
 use crate::store::{CheckpointMark, LIST_ROWS_MAX, StoreError, view};
 
 /// A space as its store has it.
@@ -44,18 +44,27 @@ impl EventStore {
         let found = found.map_err(|error| error.attempting(attempted))?;
         let spaces = view::spaces(super::first(&found)).map_err(StoreError::from);
         let spaces = spaces.map_err(|error| error.attempting(attempted))?;
-        Ok(spaces.into_iter().map(|(id, row)| StoredSpace::of(id, row)).collect())
+        Ok(spaces.into_iter().map(|(id, row)| StoredSpace::of(id, &row)).collect())
+    }
+
+    /// A space; `None` when there is no log of it.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the space's row is damaged.
+    pub async fn space(&self, id: &SpaceId) -> Result<Option<StoredSpace>, StoreError> {
+        let stored = |row: &SpaceRow, _: &[Vec<Row>]| Ok(Some(StoredSpace::of(id.clone(), row)));
+        self.read("read a space", id, |_| Vec::new(), stored).await
     }
 }
 
 impl StoredSpace {
-    fn of(id: SpaceId, row: SpaceRow) -> Self {
+    fn of(id: SpaceId, row: &SpaceRow) -> Self {
         Self {
             id,
             begins: Position(row.begins),
             end: row.end(),
             branches: row.branches,
-            states: row.mark,
+            states: row.mark.clone(),
         }
     }
 }

@@ -1,18 +1,16 @@
-//! Payloads as text, without the types that they were made of.
-//!
-//! A payload is a protobuf message. Without its schema a field is a number and a value; bytes that could
-//! be a text are shown as one, others as a message where they can be one.
+//! Payloads as text.
 
-use synckit::wire::{Reader, Unknown, WireError};
+use std::fmt::Write;
 
-use crate::hex;
-use crate::output::plain;
+use super::plain;
+use crate::wire::{Reader, Unknown, WireError};
 
 /// Deepest nesting that is shown.
 const DEPTH_MAX: usize = 8;
 
-/// The fields of a message, such as `1: "ann", 2: 7`.
-pub(crate) fn text(payload: &[u8]) -> String {
+/// The fields of a payload by their numbers, such as `1: "ann", 2: 7`. Bytes that could be a text are
+/// shown as one, others as a message where they can be one.
+pub fn payload_text(payload: &[u8]) -> String {
     fields(payload, DEPTH_MAX).unwrap_or_else(|| digits(payload))
 }
 
@@ -58,7 +56,11 @@ fn float(value: f64) -> String {
 }
 
 fn digits(bytes: &[u8]) -> String {
-    format!("0x{}", hex::of(bytes))
+    bytes.iter().fold("0x".to_owned(), |mut text, byte| {
+        // A string takes everything.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
@@ -67,13 +69,13 @@ mod tests {
 
     #[test]
     fn fields_are_shown_by_their_numbers() {
-        assert_eq!(text(b""), "");
-        assert_eq!(text(b"\x0a\x03ann\x10\x07"), "1: \"ann\", 2: 7");
-        assert_eq!(text(b"\x0a\x03\x0a\x01a"), "1: {1: \"a\"}");
-        assert_eq!(text(b"\x09\0\0\0\0\0\0\xf0\x3f"), "1: 1.0");
-        assert_eq!(text(b"\x0a\x02\x00\x01"), "1: 0x0001");
-        assert_eq!(text(b"\xff"), "0xff");
-        assert_eq!(text(b"\x00\x01"), "0x0001");
+        assert_eq!(payload_text(b""), "");
+        assert_eq!(payload_text(b"\x0a\x03ann\x10\x07"), "1: \"ann\", 2: 7");
+        assert_eq!(payload_text(b"\x0a\x03\x0a\x01a"), "1: {1: \"a\"}");
+        assert_eq!(payload_text(b"\x09\0\0\0\0\0\0\xf0\x3f"), "1: 1.0");
+        assert_eq!(payload_text(b"\x0a\x02\x00\x01"), "1: 0x0001");
+        assert_eq!(payload_text(b"\xff"), "0xff");
+        assert_eq!(payload_text(b"\x00\x01"), "0x0001");
     }
 
     #[test]
@@ -83,6 +85,6 @@ mod tests {
             let length = u8::try_from(message.len()).unwrap_or(127).min(127);
             message = [&[0x0a, length], &message[..]].concat();
         }
-        assert!(text(&message).len() < 2_000);
+        assert!(payload_text(&message).len() < 2_000);
     }
 }
