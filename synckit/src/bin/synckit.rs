@@ -9,6 +9,8 @@ use std::process::ExitCode;
 
 use clap::Command;
 
+#[path = "synckit/bar.rs"]
+mod bar;
 #[path = "synckit/bench.rs"]
 mod bench;
 #[path = "synckit/cat.rs"]

@@ -17,6 +17,7 @@ use crate::id::{Position, SpaceId};
 const PAYLOAD_LETTERS_MAX: usize = 120;
 
 /// An event in its place in a log. Prints itself as one line, for people; the form of that may change.
+/// `{:#}` colours it for a terminal (ECMA-48).
 #[derive(Clone, Copy)]
 #[allow(clippy::exhaustive_structs, reason = "made by whoever shows it")]
 pub struct ShownEvent<'a> {
@@ -77,17 +78,13 @@ impl fmt::Display for ShownEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let entry = &self.entry;
         let (dot, aggregate, event) = (entry.dot(), entry.aggregate(), entry.event());
-        write!(
-            f,
-            "{:>8}  {}  {:.8} {:<5}  {}/{}  {}",
-            self.position.0,
-            time_of(entry.hlc()),
-            dot.replica,
-            dot.seq,
-            plain(aggregate.kind.as_str()),
-            aggregate.key,
-            plain(event.name.as_str()),
-        )?;
+        let [dim, author, name, end] =
+            if f.alternate() { ["\x1b[2m", "\x1b[36m", "\x1b[1m", "\x1b[0m"] } else { [""; 4] };
+        let (position, time) = (self.position.0, time_of(entry.hlc()));
+        write!(f, "{dim}{position:>8}  {time}{end}  ")?;
+        write!(f, "{author}{:.8}{end} {:<5}  ", dot.replica, dot.seq)?;
+        write!(f, "{}/{}  ", plain(aggregate.kind.as_str()), aggregate.key)?;
+        write!(f, "{name}{}{end}", plain(event.name.as_str()))?;
         if event.version > 1 {
             write!(f, " v{}", event.version)?;
         }
@@ -96,7 +93,7 @@ impl fmt::Display for ShownEvent<'_> {
             write!(f, "  {payload}")?;
         }
         for (key, value) in entry.metadata().iter() {
-            write!(f, "  {}={}", plain(key), plain(value))?;
+            write!(f, "  {dim}{}={}{end}", plain(key), plain(value))?;
         }
         Ok(())
     }

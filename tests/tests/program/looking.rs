@@ -38,7 +38,7 @@ async fn events_are_printed_as_json_and_as_lines() {
         let milli = position - 1;
         json!({
             "space": "default", "position": position, "author": author, "seq": position,
-            "time": "2023-11-14T22:13:20Z", "type": "till", "key": key,
+            "time": "2023-11-14T22:13:20.000Z", "type": "till", "key": key,
             "event": "till.title_set", "version": 1, "min_version": 1, "ends_commit": true,
             "payload": payload, "metadata": { "actor": "ann" }, "milli": milli,
         })
@@ -60,7 +60,7 @@ async fn events_are_printed_as_json_and_as_lines() {
     assert_eq!(
         lines.lines()[0],
         format!(
-            "       1  2023-11-14T22:13:20Z  {short} 1      till/a  till.title_set  {{1: \"first\"}}  actor=ann"
+            "       1  2023-11-14T22:13:20.000Z  {short} 1      till/a  till.title_set  {{1: \"first\"}}  actor=ann"
         )
     );
     assert!(!lines.out.contains('\u{1b}'), "a terminal is told nothing: {}", lines.out);
@@ -120,7 +120,7 @@ async fn aggregates_their_history_and_the_whole_are_shown() {
     two.close().await.unwrap();
 
     let listed = place.does(&["ls", "two.redb", "--json"]).json();
-    let last = "2023-11-14T22:13:20Z";
+    let last = "2023-11-14T22:13:20.000Z";
     let expected =
         json!({ "space": "default", "type": "till", "key": "a", "events": 2, "last": last });
     assert_eq!(listed, [expected]);
@@ -254,4 +254,43 @@ async fn what_one_file_holds_and_another_lacks_is_told() {
     assert_eq!((served.code, served.values()), (Some(5), vec![range("one.redb", &author, 3, 3)]));
     assert_eq!(place.does(&["diff", "hub.redb", &hub.url]).lines(), [""; 0]);
     assert_eq!(hub.end().await, Some(0));
+}
+
+/// Runs a command with a terminal as its output, by util-linux's `script`; `None` where there is none.
+fn on_a_terminal(place: &Place, args: &[&str], no_colour: bool) -> Option<String> {
+    use std::process::Command;
+    let known = Command::new("script").arg("--version").output();
+    if !known.is_ok_and(|known| String::from_utf8_lossy(&known.stdout).contains("util-linux")) {
+        let required = std::env::var_os("SYNCKIT_REQUIRE_SERVICES").is_some_and(|set| set == "1");
+        assert!(!required, "SYNCKIT_REQUIRE_SERVICES=1, but there is no `script` of util-linux");
+        return None;
+    }
+    let program = place.program(args);
+    let line: Vec<_> = std::iter::once(program.get_program()).chain(program.get_args()).collect();
+    let line: Vec<_> = line.iter().map(|word| word.to_str().unwrap()).collect();
+    let mut script = Command::new("script");
+    script.args(["-qec", &line.join(" "), "/dev/null"]).current_dir(place.path());
+    script.env("NO_COLOR", if no_colour { "1" } else { "" });
+    let output = script.stdin(std::process::Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+#[tokio::test]
+async fn events_have_colours_on_a_terminal_only_and_there_not_against_peoples_will() {
+    let place = Place::new();
+    let file = place.path().join("till.redb");
+    let till = synckit::Replica::builder().registry(synckit::registry![super::support::Till]);
+    let till = till.open(&file).await.unwrap();
+    super::support::sell(&till, "bread").await;
+    till.close().await.unwrap();
+    let cat = ["cat", "till.redb"];
+    let plain = place.does(&cat).out;
+    assert!(plain.contains("till.title_set") && !plain.contains('\x1b'), "{plain:?}");
+    let Some(coloured) = on_a_terminal(&place, &cat, false) else { return };
+    assert!(coloured.contains("\x1b[1mtill.title_set\x1b[0m"), "{coloured:?}");
+    let without = on_a_terminal(&place, &cat, true).unwrap();
+    assert_eq!(without.replace("\r\n", "\n"), plain);
+    let bar = on_a_terminal(&place, &["verify", "till.redb"], true).unwrap();
+    assert!(bar.contains("verifying") && bar.contains("are sound"), "{bar:?}");
 }

@@ -297,7 +297,9 @@ struct Printer<'a> {
 impl Printer<'_> {
     fn event(&mut self, space: &SpaceId, position: Position, entry: Entry<'_>) -> Result<(), Exit> {
         let event = ShownEvent { space, position, entry, types: &self.types };
-        self.out.tell(|| event.json(), || event.to_string())
+        let line =
+            if self.out.is_json() { event.json().to_string() } else { self.out.event(&event) };
+        self.out.line(line)
     }
 
     /// Prints an event, and which events of others its author had seen.
@@ -309,20 +311,18 @@ impl Printer<'_> {
     ) -> Result<(), Exit> {
         let seen: Vec<_> = entry.seen().collect();
         let event = ShownEvent { space: log.block.space(), position, entry, types: &self.types };
-        let json = || {
+        if self.out.is_json() {
             let mut json = event.json();
             let row = |row: &Seen| json!({ "author": row.on.author.to_string(), "seq": row.seq });
             if let Value::Object(object) = &mut json {
                 object.insert("seen".to_owned(), seen.iter().map(row).collect());
             }
-            json
-        };
-        let text = || {
-            let rows = seen.iter().map(|row| format!("{:.8} {}", row.on.author, row.seq));
-            let rows = rows.collect::<Vec<_>>().join(", ");
-            let seen = if rows.is_empty() { rows } else { format!("  having seen {rows}") };
-            format!("{event}{seen}")
-        };
-        self.out.tell(json, text)
+            return self.out.line(json);
+        }
+        let rows = seen.iter().map(|row| format!("{:.8} {}", row.on.author, row.seq));
+        let rows = rows.collect::<Vec<_>>().join(", ");
+        let seen = if rows.is_empty() { rows } else { format!("  having seen {rows}") };
+        let line = self.out.event(&event);
+        self.out.line(format_args!("{line}{seen}"))
     }
 }

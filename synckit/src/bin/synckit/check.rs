@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use indicatif::ProgressBar;
 use serde_json::json;
 use synckit::Hub;
 use synckit::branch::Branches;
@@ -12,6 +13,7 @@ use synckit::id::{Name, Position};
 use synckit::replica::SyncOptions;
 use synckit::store::{EventStore, LIST_ROWS_MAX, StoreErrorKind, StoredSpace};
 
+use crate::bar;
 use crate::exchange::{PeerAccess, put_in_place};
 use crate::exit::{Cause, Exit};
 use crate::files::{Blocks, read, spaces_of, write};
@@ -34,7 +36,7 @@ struct Sound {
 
 impl Verify {
     pub(crate) async fn run(&self, out: &mut Output) -> Result<(), Exit> {
-        let (sound, damages) = verify(&self.file).await?;
+        let (sound, damages) = verify(&self.file, out).await?;
         for damage in &damages {
             out.tell(|| json!({ "damaged": damage }), || format!("damaged: {damage}"))?;
         }
@@ -56,7 +58,7 @@ impl Verify {
 }
 
 /// Reads everything; returns what is sound, and texts that say what is not.
-async fn verify(file: &Path) -> Result<(Sound, Vec<String>), Exit> {
+async fn verify(file: &Path, out: &Output) -> Result<(Sound, Vec<String>), Exit> {
     let (mut sound, mut damages) = (Sound::default(), Vec::new());
     let store = match EventStore::open_read_only(file).await {
         Ok(store) => store,
@@ -73,9 +75,11 @@ async fn verify(file: &Path) -> Result<(Sound, Vec<String>), Exit> {
             Vec::new()
         }
     };
+    let events = spaces.iter().map(|space| space.end.position.0 - space.begins.0).sum();
+    let bar = bar::of_events(out, "verifying", events);
     for space in spaces {
         sound.spaces += 1;
-        if let Err(damage) = space_of(&store, &space, &mut sound).await {
+        if let Err(damage) = space_of(&store, &space, &mut sound, &bar).await {
             damages.push(format!("space `{}`: {damage}", space.id));
         }
     }
@@ -86,6 +90,7 @@ async fn space_of(
     store: &EventStore,
     space: &StoredSpace,
     sound: &mut Sound,
+    bar: &ProgressBar,
 ) -> Result<(), String> {
     let in_part = store.filter(&space.id).await.map_err(|error| format!("{error:#}"))?.is_some();
     let mut kinds: BTreeSet<Name> = BTreeSet::new();
@@ -107,6 +112,7 @@ async fn space_of(
             kinds.extend(log.block.aggregates().iter().map(|aggregate| aggregate.kind.clone()));
             end = log.end();
             sound.events += log.block.len() as u64;
+            bar.inc(log.block.len() as u64);
         }
     }
     // The last commits say everything about what stands before them.
@@ -143,7 +149,7 @@ pub(crate) struct Repair {
 
 impl Repair {
     pub(crate) async fn run(&self, out: &mut Output) -> Result<(), Exit> {
-        let (sound, damages) = verify(&self.file).await?;
+        let (sound, damages) = verify(&self.file, out).await?;
         if damages.is_empty() {
             out.tell(
                 || json!({ "sound": true, "events": sound.events }),

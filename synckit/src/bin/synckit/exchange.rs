@@ -15,6 +15,7 @@ use synckit::sync::Direction;
 use synckit::transport::tls::{CertifiedKey, TrustRoots};
 use synckit::transport::{Credentials, GrpcTransport};
 
+use crate::bar;
 use crate::exit::{Cause, Exit};
 use crate::files::{make, read, spaces_of, write};
 use crate::output::Output;
@@ -129,7 +130,9 @@ impl Sync {
         }
         let mut failed = None;
         for space in &spaces {
-            match hub.sync_once(space, transport.clone(), options).await {
+            let bar = bar::of_events(out, "syncing", 0);
+            let syncing = hub.sync_once(space, transport.clone(), options);
+            match bar::watching(&bar, syncing, async || done(&hub)).await {
                 Ok(report) => tell(out, space, &report)?,
                 // The other spaces need not wait for this one.
                 Err(error) => failed = Some(Exit::of_sync(&error)),
@@ -142,6 +145,13 @@ impl Sync {
             None => closed,
         }
     }
+}
+
+/// The events that were exchanged, of those that are known.
+fn done(hub: &Hub) -> Option<(u64, u64)> {
+    let progress = hub.open_sessions().first()?.progress;
+    let done = progress.events_sent + progress.events_received;
+    Some((done, done + progress.to_send + progress.to_receive))
 }
 
 fn tell(out: &mut Output, space: &SpaceId, report: &SyncReport) -> Result<(), Exit> {
@@ -180,7 +190,13 @@ impl Backup {
     pub(crate) async fn run(&self, out: &mut Output) -> Result<(), Exit> {
         let from = read(&self.file).await?;
         let to = make(&self.backup)?;
-        let report = from.back_up(&to).await;
+        let ends = async |store: &EventStore| {
+            let spaces = spaces_of(store).await.ok()?;
+            Some(spaces.iter().map(|space| space.end.position.0).sum::<u64>())
+        };
+        let look = async || Some((ends(&to).await?, ends(&from).await?));
+        let bar = bar::of_events(out, "backing up", 0);
+        let report = bar::watching(&bar, from.back_up(&to), look).await;
         let closed = to.close().await.map_err(|error| Exit::of_store(&error));
         let report = report.map_err(|error| Exit::of_sync(&error))?;
         closed?;

@@ -76,7 +76,7 @@ impl Explain {
                     let (_, entry) = log.after(Position(position.0 - 1)).next()?;
                     let event =
                         ShownEvent { space: &space.id, position: *position, entry, types: &types };
-                    Some(if out.is_json() { event.json() } else { event.to_string().into() })
+                    Some(if out.is_json() { event.json() } else { out.event(&event).into() })
                 });
                 let shown: Vec<_> = shown.collect();
                 if out.is_json() {

@@ -17,6 +17,7 @@ use synckit::block::Entry;
 use synckit::id::Position;
 use synckit::log::LogBlock;
 
+use crate::bar;
 use crate::exit::{Cause, Exit};
 use crate::files::{Blocks, FileSource};
 use crate::hex;
@@ -62,6 +63,10 @@ impl Export {
             )),
             None => None,
         };
+        let events = spaces.iter().map(|space| space.end.position.0).sum();
+        // Lines on a terminal are progress enough.
+        let shown = if file.is_some() { events } else { 0 };
+        let bar = bar::of_events(out, "exporting", shown);
         let mut write = |line: Value| match &mut file {
             None => out.line(line),
             Some((path, file)) => writeln!(file, "{line}").map_err(|error| {
@@ -78,9 +83,11 @@ impl Export {
                 }
                 for log in &page {
                     lines(log, &mut write)?;
+                    bar.inc(log.block.len() as u64);
                 }
             }
         }
+        bar.finish_and_clear();
         if let Some((path, file)) = &file {
             file.sync_all().map_err(|error| {
                 Exit::new(Cause::Running, format!("write {}: {error}", path.display()))

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use clap::Args;
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use synckit::block::{Block, BlockPacker, SIGNATURE_LEN};
 use synckit::chain::{Chain, CommitId};
@@ -19,6 +20,7 @@ use synckit::id::{AggregateId, Dot, Name, ReplicaId, SpaceId};
 use synckit::log::Source;
 use synckit::store::{Append, BATCH_BYTES_MAX, Batch, EventStore, StoreErrorKind};
 
+use crate::bar;
 use crate::exit::{Cause, Exit};
 use crate::export::FORM;
 use crate::files::make;
@@ -60,7 +62,9 @@ impl Import {
             )));
         }
         let store = make(&self.file)?;
-        let done = take(&store, &mut lines).await;
+        let bar = bar::of_events(out, "importing", 0);
+        let done = take(&store, &mut lines, &bar).await;
+        bar.finish_and_clear();
         let closed = store.close().await.map_err(|error| Exit::of_store(&error));
         let (read, new) = done?;
         closed?;
@@ -72,7 +76,11 @@ impl Import {
 }
 
 /// Admits all events, and returns how many there were, and how many were new.
-async fn take(store: &EventStore, lines: &mut Lines) -> Result<(u64, u64), Exit> {
+async fn take(
+    store: &EventStore,
+    lines: &mut Lines,
+    bar: &ProgressBar,
+) -> Result<(u64, u64), Exit> {
     let (mut read, mut new) = (0, 0);
     let mut waiting: Vec<Block> = Vec::new();
     let mut open: Option<Building> = None;
@@ -87,6 +95,8 @@ async fn take(store: &EventStore, lines: &mut Lines) -> Result<(u64, u64), Exit>
         let mut building = open.take().unwrap_or_else(|| Building::new(space));
         let is_whole = building.add(&line).map_err(|what| lines.wrong(what))?;
         read += 1;
+        bar.inc_length(1);
+        bar.inc(1);
         if !is_whole {
             open = Some(building);
             continue;

@@ -1,21 +1,31 @@
 //! Standard output: text for people, or JSON, a line for each thing, for programs.
 
 use std::fmt;
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use serde_json::Value;
+
+use synckit::show::ShownEvent;
 
 use crate::exit::{Cause, Exit};
 
 /// Standard output, in the form that was asked for.
 pub(crate) struct Output {
     is_json: bool,
+    has_colours: bool,
     out: BufWriter<Stdout>,
 }
 
 impl Output {
     pub(crate) fn new(is_json: bool) -> Self {
-        Self { is_json, out: BufWriter::new(io::stdout()) }
+        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
+        let has_colours = io::stdout().is_terminal() && !no_colour;
+        Self { is_json, has_colours, out: BufWriter::new(io::stdout()) }
+    }
+
+    /// An event as a line for people, in colours on a terminal (unless NO_COLOR is set).
+    pub(crate) fn event(&self, event: &ShownEvent<'_>) -> String {
+        if self.has_colours { format!("{event:#}") } else { event.to_string() }
     }
 
     pub(crate) const fn is_json(&self) -> bool {
