@@ -6,8 +6,8 @@ use std::iter::Peekable;
 use crate::fingerprint::Fingerprint;
 use crate::name::Family;
 use crate::{
-    DomainEvent, Identity, Item, Lock, NotASample, NotASlot, Reserved, Slot, Upcast, Version, What,
-    shape,
+    DomainEvent, FieldReading, Identity, Item, Lock, NotASample, NotASlot, Reserved, Sample, Slot,
+    Upcast, Version, What, shape,
 };
 
 /// The format that is understood.
@@ -226,17 +226,25 @@ impl Line<'_> {
                 version.upcast = Some(Upcast { from, by: (*by).to_owned(), revision });
             }
             ["sample", words @ ..] if what == What::Event => {
-                let sample = words.join(" ").parse().map_err(|NotASample| {
+                let sample: Sample = words.join(" ").parse().map_err(|NotASample| {
                     self.corrupt("a sample is a version and bytes, as in `sample 1 0a01 is 0802`")
                 })?;
+                let mut held = version.samples.iter();
+                if held.any(|held| held.contradicts(&sample)) {
+                    return Err(self.corrupt("another result of this sample is there already"));
+                }
                 version.samples.push(sample);
             }
             ["reading", words @ ..] if what != What::Aggregate => {
-                let reading = words.join(" ").parse().map_err(|NotASample| {
+                let reading: FieldReading = words.join(" ").parse().map_err(|NotASample| {
                     self.corrupt(
                         "a reading is a number, bytes and a hash, as in `reading 1 0802 refused`",
                     )
                 })?;
+                let mut held = version.readings.iter();
+                if held.any(|held| held.contradicts(&reading)) {
+                    return Err(self.corrupt("another result of this reading is there already"));
+                }
                 version.readings.push(reading);
             }
             [word @ ("event" | "retired"), name] if what == What::Aggregate => {

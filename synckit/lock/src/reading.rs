@@ -31,6 +31,11 @@ impl FieldReading {
         };
         Self { slot, payload, read: shown.map(hash) }
     }
+
+    /// True if it is of the same value as another one, with another result.
+    pub(crate) fn contradicts(&self, other: &Self) -> bool {
+        (self.slot, &self.payload) == (other.slot, &other.payload) && self.read != other.read
+    }
 }
 
 /// The first reading of a locked version that another has with another result, for the same revision of the

@@ -22,6 +22,14 @@ pub struct Sample {
     pub converted: Option<Vec<u8>>,
 }
 
+impl Sample {
+    /// True if it is of the same event as another one, with another result.
+    pub(crate) fn contradicts(&self, other: &Self) -> bool {
+        (self.version, &self.payload) == (other.version, &other.payload)
+            && self.converted != other.converted
+    }
+}
+
 /// A text is no sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotASample;

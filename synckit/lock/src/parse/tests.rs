@@ -33,6 +33,24 @@ fn a_lock_is_read() {
 }
 
 #[test]
+fn two_results_of_one_value_contradict_each_other() {
+    let event = "synckit lock 2\nevent e\nversion 2\nmin_reader 2\nupcast 1 f\nsample 1 00 is 00\n\
+                 sample 1 00 is 01\nfingerprint ?\n";
+    let corrupt = parse(&completed(event)).unwrap_err();
+    assert_eq!(
+        (corrupt.line, &*corrupt.problem),
+        (7, "another result of this sample is there already")
+    );
+    let value = "synckit lock 2\nevent e\nversion 1\nmin_reader 1\n1 at u64 with m\nreading 1 0802 refused\n\
+                 reading 1 0802 as 00000000000000ff\nfingerprint ?\n";
+    let corrupt = parse(&completed(value)).unwrap_err();
+    assert_eq!(
+        (corrupt.line, &*corrupt.problem),
+        (7, "another result of this reading is there already")
+    );
+}
+
+#[test]
 fn variants_and_rules_are_read() {
     let text = "synckit lock 2\noneof Outline\nversion 3\nmin_reader 2\nvariant 1 Dot\n\
                 variant 2 Circle default\n2.1 radius u32\nidentity 00000000000000ff\nfingerprint ?\n";
