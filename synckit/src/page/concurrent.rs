@@ -9,9 +9,9 @@ use crate::block::Entry;
 use crate::envelope::Seen;
 use crate::filter::Filter;
 use crate::id::{AggregateId, Dot, Name, Position, SpaceId};
-use crate::log::LogBlock;
+use crate::log::{Cursor, LogBlock};
 use crate::show::{EventTypes, ShownEvent};
-use crate::store::{EventStore, StoreError};
+use crate::store::{EventStore, StoreError, StoredSpace};
 
 /// Events before the log's end that are looked at first.
 const WINDOW_EVENTS: u64 = 20_000;
@@ -62,6 +62,8 @@ impl<T> LastUnseen<T> {
 pub(super) struct ConcurrentEdits {
     pub(super) begun: Position,
     through: Position,
+    /// The place in the log up to which it was looked at; `None` before there is one.
+    place: Option<Cursor>,
     fields: BTreeMap<(AggregateId, Name), LastUnseen<UnseenEdit>>,
 }
 
@@ -75,12 +77,21 @@ impl ConcurrentEdits {
     /// Of the last part of a log, which ends at a position.
     pub(super) fn until(head: Position) -> Self {
         let begun = Position(head.0.saturating_sub(WINDOW_EVENTS));
-        Self { begun, through: begun, fields: BTreeMap::new() }
+        Self { begun, through: begun, place: None, fields: BTreeMap::new() }
     }
 
-    /// True if the log has become another one, or has left it too far behind.
-    pub(super) fn is_behind(&self, head: Position) -> bool {
-        head < self.through || head.0 - self.through.0 > WINDOW_EVENTS
+    /// True if that is a part of a space's log, and near its end.
+    pub(super) async fn is_of(
+        &self,
+        store: &EventStore,
+        space: &StoredSpace,
+    ) -> Result<bool, StoreError> {
+        let behind = space.end.position.0.checked_sub(self.through.0);
+        let is_near = behind.is_some_and(|behind| behind <= WINDOW_EVENTS);
+        match self.place {
+            Some(place) if is_near => store.check(&space.id, place).await,
+            _ => Ok(false),
+        }
     }
 
     /// Looks at what was added to the log.
@@ -94,6 +105,7 @@ impl ConcurrentEdits {
             let page = store.read_after(space, self.through).await?;
             for log in &page.blocks {
                 self.take(space, types, log);
+                self.place = Some(log.cursor());
             }
             if page.through >= page.head || page.through == self.through {
                 self.through = page.through;
@@ -157,8 +169,11 @@ impl ConcurrentEdits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block::tests::{Author, seal, space};
     use crate::chain::CommitId;
     use crate::id::ReplicaId;
+    use crate::log::{Append, Source};
+    use crate::store::Batch;
 
     fn dot(author: u8, seq: u64) -> Dot {
         Dot { replica: ReplicaId::from_bytes([author; 32]), seq }
@@ -179,5 +194,26 @@ mod tests {
         let last = heads.add(dot(3, 1), &[seen(1, 2), seen(2, 1)], "d");
         assert_eq!(last, [(dot(2, 1), "b"), (dot(1, 2), "c")]);
         assert_eq!(heads.iter().collect::<Vec<_>>(), [&"d"]);
+    }
+
+    /// A store with an edit by each of these authors.
+    async fn store_of(authors: &[&'static str]) -> EventStore {
+        let (store, mut batch) = (EventStore::in_memory_as(&[1; 32]), Batch::new(space()));
+        let write = |name: &'static str| seal(&[&Author::named(name).write(&["milk"], &[])]);
+        let append = |name: &&'static str| Append { block: write(name), source: Source::Peer };
+        batch.append = authors.iter().map(append).collect();
+        store.commit(batch).await.unwrap();
+        store
+    }
+
+    #[tokio::test]
+    async fn edits_of_a_log_that_was_replaced_are_not_taken_for_those_of_another_one() {
+        let (old, new) = (store_of(&["ann"]).await, store_of(&["bob", "cleo"]).await);
+        let stored = async |store: &EventStore| store.space(&space()).await.unwrap().unwrap();
+        let mut edits = ConcurrentEdits::until(stored(&old).await.end.position);
+        assert!(!edits.is_of(&old, &stored(&old).await).await.unwrap(), "nothing was looked at");
+        edits.advance(&old, &space(), &EventTypes::default()).await.unwrap();
+        assert!(edits.is_of(&old, &stored(&old).await).await.unwrap());
+        assert!(!edits.is_of(&new, &stored(&new).await).await.unwrap());
     }
 }

@@ -136,10 +136,13 @@ impl Site {
 
     /// The concurrent edits in the last part of a space's log, and the position where that begins.
     async fn concurrent(&self, open: &OpenSpace) -> Result<(Value, u64), Unanswered> {
-        let (space, head) = (&open.space.id, open.space.end.position);
-        let known = self.watched().remove(space).filter(|known| !known.is_behind(head));
-        let mut edits = known.unwrap_or_else(|| ConcurrentEdits::until(head));
-        edits.advance(&self.hub.store(), space, &self.types).await?;
+        let (store, space) = (self.hub.store(), &open.space.id);
+        let known = self.watched().remove(space);
+        let mut edits = match known {
+            Some(known) if known.is_of(&store, &open.space).await? => known,
+            _ => ConcurrentEdits::until(open.space.end.position),
+        };
+        edits.advance(&store, space, &self.types).await?;
         let shown = (edits.list(open.only.as_ref()), edits.begun.0);
         let mut watched = self.watched();
         if watched.len() >= WATCHED_SPACES_MAX {
