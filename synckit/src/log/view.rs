@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{BranchNo, Chain, CommitId, LogBlock, LogRun, Position, ReplicaId, repack};
-use crate::block::{Block, Commit};
+use crate::block::{Block, Commit, Run};
 use crate::filter::Filter;
 
 /// Says which commits of a log a peer is sent.
@@ -14,7 +14,8 @@ pub(crate) struct View {
     /// The peer, which is sent all that was written under its key.
     pub(crate) reader: Option<ReplicaId>,
     /// The keys of which commits are sent; all when there are none. A store that does not hold all of a
-    /// space sends only what was written in it: it can vouch for nothing else.
+    /// space sends only what was written in it: it can vouch for nothing else. What it wrote, forgot and
+    /// was sent again by a hub may have lost its signatures; that is not sent either.
     pub(crate) writers: Option<BTreeSet<ReplicaId>>,
 }
 
@@ -65,7 +66,9 @@ impl View {
 
     fn shows(&self, block: &Block, commit: &Commit) -> bool {
         let author = &commit.id.author;
-        let writes = self.writers.as_ref().is_none_or(|writers| writers.contains(author));
+        let is_signed = block.runs()[commit.run].signature != Run::UNSIGNED;
+        let mut writers = self.writers.iter();
+        let writes = writers.all(|writers| is_signed && writers.contains(author));
         let mut entries = commit.entries.clone().filter_map(|index| block.entry(index));
         let is_named = self.filter.as_ref().is_none_or(|filter| {
             Some(*author) == self.reader || entries.any(|entry| filter.shows(&entry))

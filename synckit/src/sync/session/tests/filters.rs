@@ -117,6 +117,35 @@ fn signatures_that_a_filter_hides_are_taken_on_trust_by_parts_only() {
     assert!(block.check_authors_of_part().is_ok());
 }
 
+#[test]
+fn what_a_part_got_back_without_its_signature_is_not_passed_on() {
+    let mut bob = Ledger::named("bob");
+    write(&mut bob, &[aggregate("b", "1")]);
+    write(&mut bob, &[aggregate("a", "1")]);
+    let (bob, hub) = sync(bob, Ledger::named("hub"));
+    assert_eq!(hub.ledger.blocks.len(), 1, "both commits have come as one signed run");
+    // It forgets what it holds for another filter, under a new key, and fetches it again.
+    let mut bob = bob.ledger;
+    bob.forget();
+    bob.take_new_key();
+    bob.filter = Some(Filter::new().part(kinds("b")));
+    let (bob, hub) = sync(bob, hub.ledger);
+    assert!(
+        bob.ledger.blocks[0].block.check_authors().is_err(),
+        "its signature is behind what is hidden"
+    );
+    let (other, _) = sync(hub.ledger, Ledger::named("other hub"));
+    assert_eq!(other.ledger.head(), Position(2));
+    for hub in [other.ledger, Ledger::named("empty hub")] {
+        let mut bob = bob.ledger.clone();
+        write(&mut bob, &[aggregate("b", "2")]);
+        let before = hub.head();
+        let (_, hub) = sync(bob, hub);
+        assert_eq!(hub.ended, Some(Ok(())));
+        assert_eq!(hub.ledger.head(), Position(before.0 + 1), "what it writes goes up");
+    }
+}
+
 /// Everything ever written: its aggregates, and what its author held.
 type Written = BTreeMap<CommitId, (BTreeSet<AggregateId>, BTreeSet<CommitId>)>;
 
