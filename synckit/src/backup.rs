@@ -83,7 +83,7 @@ async fn fill_space(
     }
     let (transport, listener) = transport::channel();
     let (serving, pulling) =
-        (Hub::builder().over(Arc::clone(from)), Hub::builder().over(Arc::clone(to)));
+        (Hub::builder().unlisted().over(Arc::clone(from)), Hub::builder().over(Arc::clone(to)));
     let served = serving.clone();
     let accepting = platform::spawn(async move { served.serve_channel(listener).await });
     let options = SyncOptions::new().direction(Direction::Pull);

@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::gate::{Gate, Policy};
 use crate::lease::OpenedBy;
 use crate::metrics::SessionsMeter;
-use crate::platform::{self, WallClock};
+use crate::platform::{self, Tasks, WallClock};
 use crate::ruling::Governor;
 use crate::store::EventStore;
 use crate::sync::{Config, Direction, Progress, Role, Until};
@@ -34,6 +34,7 @@ use crate::transport::{Acceptor, ChannelListener, Connection, TransportError, Tr
 mod authorizer;
 mod builder;
 mod door;
+mod enrolment;
 #[cfg(feature = "jwt")]
 mod jwt;
 mod measure;
@@ -46,15 +47,18 @@ mod sync;
 mod tokens;
 
 use self::door::Door;
-use self::mend::Mending;
+use self::enrolment::Roll;
+use self::mend::{MendHook, Mending};
 use self::quotas::Limiter;
 use self::service::Service;
 
 pub use crate::gate::Proposal;
 pub use crate::metrics::{EndedSession, OpenSession};
 pub use crate::ruling::{Authority, Rejection};
+pub use crate::store::{EnrolledReplica, Enrolment};
 pub use authorizer::{Access, AccessRequest, AllowAll, Authorizer, Rights};
 pub use builder::HubBuilder;
+pub use enrolment::REPLICAS_MAX;
 #[cfg(feature = "jwt")]
 pub use jwt::{JWT_KEYS_MAX, JwtKeys, JwtKeysError, JwtTokens};
 pub use quotas::Quotas;
@@ -84,6 +88,10 @@ struct Served {
     listening: server::Listening,
     /// Counts the calls of [`Hub::recheck`].
     recheck: watch::Sender<u64>,
+    /// Counts retirements.
+    retirements: watch::Sender<u64>,
+    /// `None` where nobody is written down.
+    roll: Option<Arc<Roll>>,
     clock: WallClock,
     places: Arc<Semaphore>,
     budget: Budget,
@@ -241,16 +249,18 @@ impl Served {
             }
         };
         let (door, peer) = (self.door(&service, &connection), connection.peer.to_string());
-        let driver = Driver { door, ..self.driver(&service, peer) };
+        let doorkeeper = door.clone().map(|door| door as Arc<dyn Doorkeeper>);
+        let driver = Driver { door: doorkeeper, ..self.driver(&service, peer) };
         let Driven { progress, result } = driver.run(config, connection).await;
+        if let Some(door) = door {
+            door.settle().await;
+        }
         match result {
             Ok(()) => tracing::debug!(?progress, "a session ended"),
             Err(error) => {
                 tracing::info!(?progress, %error, "a session failed");
-                if mend::concerns_the_file(&error) {
-                    // Not here: mending waits until the sessions have ended.
-                    platform::spawn(async move { self.mend(service, &error).await });
-                }
+                // Not here: mending waits until the sessions have ended.
+                MendHook { core: self, service }.found(error);
             }
         }
     }
@@ -272,10 +282,14 @@ impl Served {
     }
 
     fn has_door(&self) -> bool {
-        self.authorizer.is_some() || self.limiter.is_some()
+        self.authorizer.is_some() || self.limiter.is_some() || self.roll.is_some()
     }
 
-    fn door(&self, service: &Service, connection: &Connection) -> Option<Arc<dyn Doorkeeper>> {
+    fn door(
+        self: &Arc<Self>,
+        service: &Arc<Service>,
+        connection: &Connection,
+    ) -> Option<Arc<Door>> {
         let authorizer = self.authorizer.clone();
         if !self.has_door() {
             return None;
@@ -287,9 +301,15 @@ impl Served {
             peer: connection.peer.clone(),
             clock: self.clock.clone(),
             recheck: self.recheck.subscribe(),
+            retirements: self.retirements.subscribe(),
+            roll: self.roll.clone(),
+            mend: MendHook { core: Arc::clone(self), service: Arc::clone(service) },
             meter: Arc::clone(&self.meter),
             given: Mutex::default(),
             place: Mutex::default(),
+            roll_place: Mutex::default(),
+            noting: Mutex::new(Tasks::new()),
+            has_proved: AtomicBool::new(false),
         }))
     }
 

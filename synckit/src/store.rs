@@ -8,7 +8,7 @@
 //! [`EventStore`] is the same for every back end, which only keeps [`Rows`]: sorted tables of byte
 //! strings. In here:
 //! - `rows`: the seam that a back end implements;
-//! - `encoding`, `seal`, `identity`: what stands in rows, byte for byte;
+//! - `encoding`, `enrolled`, `seal`, `identity`: what stands in rows, byte for byte;
 //! - `view`: which rows answer a question, and what they say;
 //! - `ledger`, `locate`, `space`: admission, and what is remembered of spaces;
 //! - `queue`, `watch`, `tail`, `cursors`, `acks`: group commit, waking readers, and what is known
@@ -29,6 +29,7 @@ use crate::log::{Bridge, Cap, Cursor, LogBlock, Refusal};
 mod acks;
 mod cursors;
 mod encoding;
+mod enrolled;
 mod event_store;
 mod identity;
 mod ledger;
@@ -51,6 +52,9 @@ mod watch;
 
 pub use crate::log::Append;
 pub use acks::Acknowledged;
+pub(crate) use enrolled::cut;
+pub use enrolled::{EnrolledReplica, Enrolment, WHO_BYTES_MAX};
+pub(crate) use event_store::KnownReplica;
 pub use event_store::{Claim, EventStore, StoredSpace};
 #[cfg(feature = "testing")]
 pub use identity::ENTROPY_LEN;

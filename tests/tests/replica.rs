@@ -5,6 +5,7 @@ mod replica {
     mod admission;
     mod backup;
     mod edits;
+    mod enrolment;
     mod files;
     mod filters;
     mod links;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, watch};
 
 use super::authorizer::Authorizer;
+use super::enrolment::Roll;
 use super::mend::{Mending, Reopen};
 use super::quotas::{Limiter, Quotas};
 use super::service::Service;
@@ -32,6 +33,7 @@ pub struct HubBuilder {
     authorizer: Option<Arc<dyn Authorizer>>,
     quotas: Quotas,
     salvage: bool,
+    is_unlisted: bool,
     #[cfg(feature = "grpc")]
     pub(super) listening: super::server::Listening,
 }
@@ -47,6 +49,7 @@ impl Default for HubBuilder {
             authorizer: None,
             quotas: Quotas::default(),
             salvage: true,
+            is_unlisted: false,
             #[cfg(feature = "grpc")]
             listening: super::server::Listening::default(),
         }
@@ -195,6 +198,13 @@ impl HubBuilder {
         self.with(store, OpenedBy::Caller, None)
     }
 
+    /// Writes nobody down and turns nobody away: for a hub that lives for one sync inside of this process.
+    #[must_use]
+    pub(crate) const fn unlisted(mut self) -> Self {
+        self.is_unlisted = true;
+        self
+    }
+
     fn with(self, store: Arc<EventStore>, opened_by: OpenedBy, reopen: Option<Reopen>) -> Hub {
         let governor = self.authority.map(Governor::new);
         let (clock, policy) = (self.clock.clone(), self.policy.clone());
@@ -207,10 +217,12 @@ impl HubBuilder {
             governor,
             policy: self.policy,
             authorizer: self.authorizer,
+            roll: (!self.is_unlisted).then(|| Roll::new(self.quotas.replicas_per_name_max)),
             limiter: Limiter::new(self.quotas),
             #[cfg(feature = "grpc")]
             listening: self.listening,
             recheck: watch::Sender::default(),
+            retirements: watch::Sender::default(),
             meter,
             clock: self.clock,
             budget: Budget::new(self.uncommitted_bytes_max),

@@ -1,5 +1,6 @@
 //! The door of a hub: lets a session's peer in, and sees it out when it may not stay.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,13 +8,15 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::authorizer::{Access, AccessRequest, AllowAll, Authorizer};
+use super::enrolment::{NoPlace, Roll, RollPlace, is_to_note, note_seen};
+use super::mend::MendHook;
 use super::quotas::{Limiter, SessionPlace};
 use crate::driver::{Doorkeeper, Incoming};
 use crate::filter::Filter;
 use crate::id::{ReplicaId, SpaceId};
 use crate::metrics::SessionsMeter;
 use crate::platform::{self, Tasks, WallClock};
-use crate::store::EventStore;
+use crate::store::{EventStore, KnownReplica, StoreError};
 use crate::sync::{Admittance, Denial};
 use crate::transport::PeerInfo;
 
@@ -33,9 +36,19 @@ pub(super) struct Door {
     pub(super) clock: WallClock,
     /// Changes when all are to be asked again.
     pub(super) recheck: watch::Receiver<u64>,
+    /// Changes when replicas are retired.
+    pub(super) retirements: watch::Receiver<u64>,
+    /// `None` where nobody is written down.
+    pub(super) roll: Option<Arc<Roll>>,
+    pub(super) mend: MendHook,
     pub(super) meter: Arc<SessionsMeter>,
     pub(super) given: Mutex<Option<(AccessRequest, Access)>>,
     pub(super) place: Mutex<Option<SessionPlace>>,
+    /// Of a replica that is not on the list yet.
+    pub(super) roll_place: Mutex<Option<RollPlace>>,
+    /// Writing down that the replica is there.
+    pub(super) noting: Mutex<Tasks<()>>,
+    pub(super) has_proved: AtomicBool,
 }
 
 /// An authorizer's answer. One that panics tells nothing, and access that has ended is none: to ask about
@@ -72,6 +85,61 @@ impl Door {
             _ => Ok(access),
         }
     }
+
+    /// Looks the replica up, and denies one that is retired.
+    async fn standing(&self, request: &AccessRequest) -> Result<Option<KnownReplica>, Denial> {
+        if self.roll.is_none() {
+            return Ok(None);
+        }
+        let standing = self.store.standing(&request.space, &request.replica).await;
+        let standing = standing.map_err(|error| self.unknown(error))?;
+        if standing.is_retired { Err(Denial::Retired) } else { Ok(Some(standing)) }
+    }
+
+    /// Takes a place on the list for a replica that comes for the first time.
+    async fn enrol(&self, request: &AccessRequest, who: &str) -> Result<(), Denial> {
+        let standing = self.standing(request).await?;
+        let is_known = standing.is_none_or(|standing| standing.enrolment.is_some());
+        let Some(roll) = self.roll.as_ref().filter(|_| !is_known) else { return Ok(()) };
+        let asked = (&request.space, request.replica);
+        let place = Roll::take_place(roll, &self.store, who, asked).await;
+        let place = place.map_err(|no_place| match no_place {
+            NoPlace::Denied(denial) => denial,
+            NoPlace::Unknown(error) => self.unknown(error),
+        })?;
+        *self.roll_place.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+        Ok(())
+    }
+
+    /// Writes down that the replica is there, beside the session.
+    fn note_seen(&self) {
+        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (Some((request, access)), Some(_)) = (given, &self.roll) else { return };
+        let (store, now) = (Arc::clone(&self.store), self.clock.now());
+        let mut noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
+        while noting.try_join_next().is_some() {}
+        noting.spawn(async move {
+            let seen = (&request.space, request.replica);
+            if let Err(error) = note_seen(&store, &access.who, seen, now).await {
+                tracing::warn!(%error, "it could not be written down that a replica came");
+            }
+        });
+    }
+
+    /// Waits until it is written down that the replica was there.
+    pub(super) async fn settle(&self) {
+        let mut noting = {
+            let mut noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *noting)
+        };
+        while noting.join_next().await.is_some() {}
+    }
+
+    fn unknown(&self, error: StoreError) -> Denial {
+        tracing::warn!(%error, "nobody can tell whether a replica may come in");
+        self.mend.found(error.into());
+        Denial::Unavailable
+    }
 }
 
 #[async_trait]
@@ -85,6 +153,7 @@ impl Doorkeeper for Door {
         let request = AccessRequest { peer: self.peer.clone(), replica, space, filter };
         let access = self.counted(self.ask(&request).await)?;
         tracing::debug!(peer = %self.peer, who = access.who, rights = ?access.rights, "let in");
+        self.counted(self.enrol(&request, &access.who).await)?;
         let (mut direction, writes) = (access.rights.direction(), access.only.clone());
         if let Some(limiter) = &self.limiter {
             let asked = (&request.space, replica);
@@ -96,6 +165,8 @@ impl Doorkeeper for Door {
     }
 
     fn proved(&self, replica: ReplicaId) -> Result<(), Denial> {
+        self.has_proved.store(true, Ordering::Release);
+        self.note_seen();
         let Some(limiter) = &self.limiter else { return Ok(()) };
         let place = self.counted(Limiter::proved(limiter, replica))?;
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
@@ -124,16 +195,28 @@ impl Door {
     async fn watch(&self) -> Denial {
         let given = self.given.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some((request, mut access)) = given else { return Denial::Unauthenticated };
-        let mut recheck = self.recheck.clone();
+        let (mut recheck, mut retirements) = (self.recheck.clone(), self.retirements.clone());
         loop {
             let left = access.until.map(|until| until.since(self.clock.now()));
             let pause = left.map_or(RECHECK_EVERY, |left| left.min(RECHECK_EVERY));
-            tokio::select! {
+            let is_about_all = tokio::select! {
                 biased;
-                () = platform::sleep(pause) => {}
-                Ok(()) = recheck.changed() => {}
-            }
-            let answer = platform::within(RECHECK_WITHIN, self.ask(&request)).await;
+                () = platform::sleep(pause) => true,
+                Ok(()) = recheck.changed() => true,
+                Ok(()) = retirements.changed() => false,
+            };
+            let asking = async {
+                let standing = self.standing(&request).await?;
+                if !is_about_all {
+                    return Ok(access.clone());
+                }
+                let known = standing.as_ref().and_then(|standing| standing.enrolment.as_ref());
+                if self.has_proved.load(Ordering::Acquire) && is_to_note(known, self.clock.now()) {
+                    self.note_seen();
+                }
+                self.ask(&request).await
+            };
+            let answer = platform::within(RECHECK_WITHIN, asking).await;
             match answer.unwrap_or(Err(Denial::Unavailable)) {
                 Ok(now) if (now.rights, &now.only) == (access.rights, &access.only) => access = now,
                 Ok(_) => return Denial::Changed,

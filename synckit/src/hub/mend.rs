@@ -1,6 +1,7 @@
 //! Mending: a hub whose file is found damaged while it runs makes a fresh one of what can be read,
 //! and goes on with that. Its replicas give it back whatever is missing.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, watch};
 use super::Served;
 use super::service::Service;
 use crate::error::{Error, ErrorKind};
+use crate::platform;
 use crate::store::{EventStore, StoreError, StoreErrorKind};
 
 /// Most times that a running hub mends its file: a disk that damages more is to be replaced.
@@ -71,6 +73,29 @@ impl Mending {
             }
             None => Error::new("serve replicas", ErrorKind::Closed),
         }
+    }
+}
+
+/// Lets a session's door have its hub's file mended.
+#[derive(Clone)]
+pub(super) struct MendHook {
+    pub(super) core: Arc<Served>,
+    pub(super) service: Arc<Service>,
+}
+
+impl MendHook {
+    /// The door has met an error: mends the file if that is damaged.
+    pub(super) fn found(&self, error: Error) {
+        if concerns_the_file(&error) {
+            let (core, service) = (Arc::clone(&self.core), Arc::clone(&self.service));
+            platform::spawn(async move { core.mend(service, &error).await });
+        }
+    }
+}
+
+impl fmt::Debug for MendHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MendHook").finish_non_exhaustive()
     }
 }
 

@@ -19,7 +19,7 @@ const SESSIONS_RETRY: Duration = Duration::from_secs(10);
 /// The time after which a replica may come again when a space is full: then it may read.
 const FULL_RETRY: Duration = Duration::from_secs(1);
 /// The time after which a new replica may come again to a space that has its replicas.
-const CROWDED_RETRY: Duration = Duration::from_secs(300);
+pub(super) const CROWDED_RETRY: Duration = Duration::from_secs(300);
 const MINUTE_MS: u64 = 60_000;
 
 /// Bounds of one peer's and one space's share of a hub; none of them holds unless it is set:
@@ -40,6 +40,10 @@ pub struct Quotas {
     /// [`Access::who`](super::Access::who)): of which nothing is held, and that did not come since the hub
     /// was started.
     pub new_replicas_per_minute_max: Option<u64>,
+    /// Replicas of a space that come for the first time with the same credentials (the same
+    /// [`Access::who`](super::Access::who)), ever. Those that were [retired](super::Hub::retire) keep
+    /// their places: a stolen device that takes another key finds none.
+    pub replicas_per_name_max: Option<u64>,
     /// Sessions of one replica at the same time. Leave room for those that a lost network left behind.
     pub sessions_per_replica_max: Option<u64>,
     /// Events of a space. One that is full can be read, and its replicas keep what they write.
@@ -140,7 +144,8 @@ impl Drop for SessionPlace {
 impl Limiter {
     /// `None` where nothing is limited.
     pub(super) fn new(quotas: Quotas) -> Option<Arc<Self>> {
-        let limits = quotas != Quotas::default();
+        let elsewhere = Quotas { replicas_per_name_max: None, ..quotas.clone() };
+        let limits = elsewhere != Quotas::default();
         let limiter = || Self { quotas, begun: Stopwatch::start(), used: Mutex::default() };
         limits.then(|| Arc::new(limiter()))
     }

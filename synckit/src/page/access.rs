@@ -65,7 +65,9 @@ impl From<Denial> for Unanswered {
         match denial {
             Denial::Unauthenticated => Self::Unauthenticated,
             Denial::Unavailable | Denial::Limited { .. } => Self::Unavailable,
-            Denial::Changed | Denial::Forbidden | Denial::Part(_) => Self::NotOpen,
+            Denial::Changed | Denial::Forbidden | Denial::Part(_) | Denial::Retired => {
+                Self::NotOpen
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! its peer needs. So they are kept here, and written when a replica's session ends and when the
 //! store is closed. Should one be lost, more seems to be unsynced than is, until the peer is met.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -16,6 +16,8 @@ use crate::id::{Position, ReplicaId, SpaceId};
 
 /// Most acknowledgements of one space in memory.
 const ACKS_MAX: usize = 8_192;
+/// Most retired replicas whose last words are passed over.
+const RETIRED_MAX: usize = 8_192;
 
 /// A peer's acknowledgement of this store's log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +34,9 @@ pub struct Acknowledged {
 pub(super) struct Acks {
     held: Mutex<BTreeMap<SpaceId, BTreeMap<ReplicaId, HeldAck>>>,
     moves: watch::Sender<u64>,
+    /// Retired since the store was opened, each from a space or from all: their sessions are about to
+    /// end.
+    retired: Mutex<BTreeSet<(Option<SpaceId>, ReplicaId)>>,
 }
 
 #[derive(Debug)]
@@ -51,6 +56,9 @@ impl Acks {
         (number, ack): (SpaceNumber, Acknowledged),
     ) {
         let mut held = self.lock();
+        if self.is_retired(space, peer) {
+            return;
+        }
         let of_space = match held.get_mut(space) {
             Some(of_space) => of_space,
             None => held.entry(space.clone()).or_default(),
@@ -97,6 +105,33 @@ impl Acks {
     /// The space is forgotten, and with it what was acknowledged of it.
     pub(super) fn forget(&self, space: &SpaceId) {
         self.lock().remove(space);
+    }
+
+    /// A replica is retired from a space, or from all: nobody waits for it any more.
+    pub(super) fn retire(&self, space: Option<&SpaceId>, peer: &ReplicaId) {
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        if retired.len() >= RETIRED_MAX {
+            retired.clear();
+        }
+        retired.insert((space.cloned(), *peer));
+        drop(retired);
+        let mut held = self.lock();
+        let spaces = held.iter_mut().filter(|(of, _)| space.is_none_or(|space| *of == space));
+        for (_, acks) in spaces {
+            acks.remove(peer);
+        }
+    }
+
+    /// A replica is readmitted.
+    pub(super) fn readmit(&self, space: Option<&SpaceId>, peer: &ReplicaId) {
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        retired.remove(&(space.cloned(), *peer));
+    }
+
+    fn is_retired(&self, space: &SpaceId, peer: ReplicaId) -> bool {
+        let retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = |space| retired.contains(&(space, peer));
+        !retired.is_empty() && (from(None) || from(Some(space.clone())))
     }
 
     /// Counts the acknowledgements that were noted.

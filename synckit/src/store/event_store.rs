@@ -1,12 +1,14 @@
 //! The open store: what replicas, hubs and sessions hold.
 
 mod acks;
+mod enrolled;
 mod filters;
 mod history;
 mod measure;
 mod rulings;
 mod spaces;
 
+pub(crate) use self::enrolled::KnownReplica;
 pub use self::spaces::StoredSpace;
 
 use std::fmt;

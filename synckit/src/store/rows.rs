@@ -145,11 +145,13 @@ pub enum Table {
     Parked,
     /// The filters of spaces that are held in part.
     Filters,
+    /// Replicas that hubs have met, and those that they have retired. Number 17 is not used.
+    Replicas = 18,
 }
 
 impl Table {
     /// All tables, by number.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Meta,
         Self::Spaces,
         Self::Log,
@@ -166,6 +168,7 @@ impl Table {
         Self::Once,
         Self::Parked,
         Self::Filters,
+        Self::Replicas,
     ];
 
     /// The table's name: `a-z` and `_`.
@@ -187,6 +190,7 @@ impl Table {
             Self::Once => "once",
             Self::Parked => "parked",
             Self::Filters => "filters",
+            Self::Replicas => "replicas",
         }
     }
 

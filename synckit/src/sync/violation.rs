@@ -72,6 +72,9 @@ pub enum Denial {
     /// Its rights are others than when it came. It may come again with those.
     #[error("its rights have changed")]
     Changed,
+    /// Whoever runs the hub has retired its key: a device that was lost, for example.
+    #[error("its key was retired")]
+    Retired,
     /// It has used up what it may use for now. It may come again after a while.
     #[error("it is over the limit of {limit}; it may come again in {} s", retry_after.as_secs())]
     Limited {
@@ -98,6 +101,9 @@ pub enum PeerLimit {
     /// Replicas that one holder of credentials brings for the first time, in a minute.
     #[error("{0} new replicas a minute")]
     NewReplicasAMinute(u64),
+    /// Replicas of a space that came for the first time with the same credentials.
+    #[error("{0} replicas with the same credentials in this space")]
+    ReplicasOfName(u64),
     /// Sessions of one replica at the same time.
     #[error("{0} sessions of one replica")]
     Sessions(u64),
@@ -163,7 +169,7 @@ impl Denial {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Unauthenticated => "session.unauthenticated",
-            Self::Forbidden | Self::Part(_) => "session.forbidden",
+            Self::Forbidden | Self::Part(_) | Self::Retired => "session.forbidden",
             Self::Limited { .. } => "session.limited",
             Self::Changed | Self::Unavailable => "session.peer_ended",
         }
@@ -176,6 +182,7 @@ impl Denial {
                 "credentials are missing, not known, or have expired; show others"
             }
             Self::Forbidden => "the credentials do not open this space; ask whoever runs the hub",
+            Self::Retired => "this replica's key was retired here; ask whoever runs the hub",
             Self::Part(filter) => {
                 return format!(
                     "the credentials open only {filter} of this space: hold that part, or ask whoever \
@@ -234,7 +241,9 @@ impl SessionError {
                 return Some(Frame::goodbye_until(code, &said, *retry_after));
             }
             Self::Denied(Denial::Unauthenticated) => GoodbyeCode::Unauthenticated,
-            Self::Denied(Denial::Forbidden | Denial::Part(_)) => GoodbyeCode::Forbidden,
+            Self::Denied(Denial::Forbidden | Denial::Part(_) | Denial::Retired) => {
+                GoodbyeCode::Forbidden
+            }
             Self::Denied(Denial::Changed | Denial::Unavailable) => GoodbyeCode::Unavailable,
             // The next session resumes by frontier.
             Self::Refused(Refusal::Missing { .. }) => GoodbyeCode::Unavailable,

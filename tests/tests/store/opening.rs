@@ -204,6 +204,21 @@ fn a_missing_folder_and_a_folder_in_the_files_place_are_named() {
     }
 }
 
+/// Files of before there was a table get it when they are opened.
+#[tokio::test]
+async fn a_file_that_is_older_than_a_table_gets_it() {
+    let folder = Folder::new();
+    folder.open().unwrap().close().await.unwrap();
+    let database = Database::open(folder.path()).unwrap();
+    let txn = database.begin_write().unwrap();
+    let table = TableDefinition::<&[u8], &[u8]>::new(synckit::store::Table::Replicas.name());
+    assert!(txn.delete_table(table).unwrap());
+    txn.commit().unwrap();
+    drop(database);
+    let store = folder.open().unwrap();
+    assert_eq!(store.enrolled(None, None, 1).await.unwrap(), []);
+}
+
 /// A folder with room for one store.
 struct Folder(TempDir);
 

@@ -267,6 +267,7 @@ fn open_existing(
     guarded(|| {
         let database = builder(medium, options).create_with_backend(backend)?;
         let identity = read_identity(&database.begin_read()?)?;
+        table::add_younger(&database)?;
         Ok(Some((database, identity)))
     })
 }

@@ -11,7 +11,7 @@
 //! - `files`: how the fresh store takes the damaged file's place.
 //!
 //! States and conflicts are folded from the log again, and cursors are not needed: sessions resume
-//! by frontier. A block that no row leads to may come from a write that was never finished, or from
+//! by frontier. The replicas that a hub has met or retired are taken over. A block that no row leads to may come from a write that was never finished, or from
 //! bytes that an event carries; it is what its author signed in any case.
 
 use std::collections::BTreeMap;
@@ -207,6 +207,7 @@ impl Plan {
         damaged: &Path,
     ) -> Result<SalvageReport, StoreError> {
         let mut fill = Fill { image: &self.image, store, left: 0 };
+        fill.replicas(&self.found.replicas).await?;
         let mut spaces = Vec::new();
         for (space, (places, whole)) in &self.spaces {
             let strays = self.strays.get(space).map_or(&[][..], Vec::as_slice);

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use bytes::Bytes;
-use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError,
+    WriteTransaction,
+};
 
 use super::fault::Fault;
 use crate::store::rows::{Change, Guard, Read, Row, Table, WriteSet};
@@ -22,6 +25,18 @@ pub(super) fn create_all(txn: &WriteTransaction) -> Result<(), Fault> {
         txn.open_table(definition(table))?;
     }
     Ok(())
+}
+
+/// Makes the tables that a file lacks because it is older than they are.
+pub(super) fn add_younger(database: &Database) -> Result<(), Fault> {
+    let table = definition(Table::Replicas);
+    match database.begin_read()?.open_table(table) {
+        Err(TableError::TableDoesNotExist(_)) => {}
+        opened => return Ok(opened.map(drop)?),
+    }
+    let txn = database.begin_write()?;
+    txn.open_table(table)?;
+    Ok(txn.commit()?)
 }
 
 /// Answers reads from a transaction's state.

@@ -1,6 +1,8 @@
 //! Filling a fresh store with the blocks that were found, by the log's rules.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
 
 use super::blocking;
 use super::image::Image;
@@ -11,11 +13,13 @@ use crate::chain::CommitId;
 use crate::id::SpaceId;
 use crate::log::{Append, READ_BYTES_MAX, Refusal, Source};
 use crate::store::left::{self, merged, ranges_of};
-use crate::store::rows::WriteSet;
+use crate::store::rows::{Change, Table, WriteSet};
 use crate::store::{Batch, EventRange, EventStore, StoreError, StoreErrorKind};
 
 /// Most blocks of one batch.
 const BATCH_BLOCKS_MAX: usize = 256;
+/// Most rows about replicas that are written at once.
+const REPLICAS_ROWS_MAX: usize = 4_096;
 /// Most times that blocks in no known order are tried; the store goes on trying when it is used.
 const ROUNDS_MAX: usize = 8;
 
@@ -85,6 +89,20 @@ impl Fill<'_> {
         let wanted: Vec<_> = wanted.into_iter().filter(|commit| !kept.contains(commit)).collect();
         let lost = self.lost(space, &wanted, &left).await?;
         Ok(Filled { events, left, lost })
+    }
+
+    /// Takes over which replicas a hub has met, and which it has retired.
+    pub(super) async fn replicas(&self, rows: &BTreeMap<Vec<u8>, Bytes>) -> Result<(), StoreError> {
+        let rows: Vec<_> = rows.iter().collect();
+        for rows in rows.chunks(REPLICAS_ROWS_MAX) {
+            let put = |(key, value): &(&Vec<u8>, &Bytes)| {
+                let (key, value) = ((*key).clone(), (*value).clone());
+                Change::Put { table: Table::Replicas, key, value }
+            };
+            let changes = rows.iter().map(put).collect();
+            self.store.ledger().write_beside(WriteSet { guards: Vec::new(), changes }).await?;
+        }
+        Ok(())
     }
 
     /// Reads blocks, in batches that a store takes; those that others have signed for their authors

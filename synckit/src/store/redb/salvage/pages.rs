@@ -19,7 +19,9 @@ use crate::log::{Cursor, Digest};
 use crate::store::encoding::{
     BLOCK_HEADER_LEN, SpaceRow, content, last_number, meta, read_branch, read_log, read_number,
 };
+use crate::store::enrolled;
 use crate::store::rows::{Row, Table};
+use crate::store::seal::SEAL_LEN;
 
 const LEAF: u8 = 1;
 /// Most bytes of a leaf page's values that are looked at: the longest row and then some.
@@ -53,6 +55,8 @@ pub(super) struct Found {
     pub(super) count: Option<u32>,
     /// Everybody who is named as an author.
     pub(super) authors: BTreeSet<ReplicaId>,
+    /// Rows about replicas that a hub has met or retired, by their keys: of each the newest one.
+    pub(super) replicas: BTreeMap<Vec<u8>, Bytes>,
 }
 
 /// The rows of a space that were found.
@@ -154,7 +158,21 @@ impl Found {
             12 => self.take_block(row, at),
             _ => row.key == meta::SPACES && self.take_count(row),
         };
-        taken || self.take_space(row)
+        taken || self.take_space(row) || self.take_replica(row)
+    }
+
+    /// A retirement that was taken back may be among them: to turn somebody away who may come in is put
+    /// right by a word.
+    fn take_replica(&mut self, row: &Row) -> bool {
+        let is_sound = enrolled::is_sound(row);
+        if is_sound {
+            let held = self.replicas.entry(row.key.clone()).or_default();
+            // Behind the seal stands when the replica came, then when it was seen last.
+            if held.get(SEAL_LEN..) < row.value.get(SEAL_LEN..) {
+                *held = row.value.clone();
+            }
+        }
+        is_sound
     }
 
     fn take_count(&mut self, row: &Row) -> bool {
