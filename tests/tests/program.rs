@@ -18,6 +18,8 @@ mod metrics;
 mod page;
 #[path = "program/quotas.rs"]
 mod quotas;
+#[path = "program/retiring.rs"]
+mod retiring;
 #[path = "program/serving.rs"]
 mod serving;
 #[path = "program/signals.rs"]

@@ -53,6 +53,8 @@ mod ls;
 mod notify;
 #[path = "synckit/output.rs"]
 mod output;
+#[path = "synckit/replicas.rs"]
+mod replicas;
 #[path = "synckit/schema.rs"]
 mod schema;
 #[path = "synckit/settings.rs"]

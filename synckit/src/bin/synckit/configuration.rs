@@ -40,6 +40,7 @@ pub(crate) struct AdmissionFiles {
     pub(crate) tokens: Option<PathBuf>,
     pub(crate) jwt: Option<JwtFile>,
     pub(crate) allow_all: bool,
+    pub(crate) retired: Option<PathBuf>,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) metrics_token: Option<PathBuf>,
 }
@@ -105,6 +106,7 @@ impl Typed<'_> {
         quotas.bytes_per_minute_max = self.quota("bytes-per-minute-max")?;
         quotas.events_per_minute_max = self.quota("events-per-minute-max")?;
         quotas.new_replicas_per_minute_max = self.quota("new-replicas-per-minute-max")?;
+        quotas.replicas_per_name_max = self.quota("replicas-per-name-max")?;
         quotas.sessions_per_replica_max = self.quota("sessions-per-replica-max")?;
         quotas.space_events_max = self.quota("space-events-max")?;
         quotas.space_replicas_max = self.quota("space-replicas-max")?;
@@ -143,7 +145,8 @@ impl Typed<'_> {
             ));
         }
         let metrics_token = self.path("metrics-token");
-        Ok(AdmissionFiles { tokens, jwt, allow_all, tls: self.tls()?, metrics_token })
+        let retired = self.path("retired");
+        Ok(AdmissionFiles { tokens, jwt, allow_all, retired, tls: self.tls()?, metrics_token })
     }
 
     fn tls(&self) -> Result<Option<TlsFiles>, Exit> {

@@ -1,15 +1,19 @@
 //! The files of tokens and certificates, read at the start and whenever the program is told to.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use synckit::Hub;
 use synckit::hub::{AllowAll, HubBuilder, JwtKeys, JwtTokens, TokenList, Tokens};
+use synckit::id::ReplicaId;
 use synckit::transport::MetricsToken;
 use synckit::transport::tls::{CertifiedKey, ClientCertificates, ServerTls, TrustRoots};
 
 use crate::configuration::{AdmissionFiles, TlsFiles};
 use crate::exit::Exit;
+use crate::replicas::{read_retired, retire};
 
 /// Largest file of tokens: a hundred thousand of them with 300 bytes each.
 const TOKENS_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -25,6 +29,7 @@ pub(crate) struct Guards {
     tokens: Option<Tokens>,
     jwt: Option<JwtTokens>,
     allow_all: bool,
+    retired: Option<BTreeSet<ReplicaId>>,
     pub(crate) tls: Option<ServerTls>,
     metrics: Option<MetricsToken>,
 }
@@ -47,7 +52,8 @@ impl Guards {
         let jwt = jwt.transpose()?;
         let tls = files.tls.as_ref().map(certificates).transpose()?;
         let metrics = files.metrics_token.as_deref().map(metrics_token).transpose()?;
-        Ok(Self { tokens, jwt, allow_all: files.allow_all, tls, metrics })
+        let retired = files.retired.as_deref().map(read_retired).transpose()?;
+        Ok(Self { tokens, jwt, allow_all: files.allow_all, retired, tls, metrics })
     }
 
     /// Gives a hub what was read.
@@ -66,6 +72,14 @@ impl Guards {
         }
     }
 
+    /// Has a hub turn away whoever is retired, before it serves anybody.
+    pub(crate) async fn retire(&self, hub: &Hub) -> Result<(), Exit> {
+        match &self.retired {
+            Some(retired) => retire(hub, retired).await.map_err(|error| Exit::of_hub(&error)),
+            None => Ok(()),
+        }
+    }
+
     /// True when everybody may come in who reaches the hub, and nobody said so.
     pub(crate) const fn is_open(&self) -> bool {
         self.tokens.is_none() && self.jwt.is_none() && !self.allow_all
@@ -73,7 +87,8 @@ impl Guards {
 
     /// Reads the files again, all of them before any counts: where one is not good, all stay as they
     /// were.
-    pub(crate) fn reload(&self, files: &AdmissionFiles) -> Result<(), Exit> {
+    pub(crate) async fn reload(&self, files: &AdmissionFiles, hub: &Hub) -> Result<(), Exit> {
+        let retired = files.retired.as_deref().map(read_retired).transpose()?;
         let tls = files.tls.as_ref().map(certificates).transpose()?;
         let metrics = files.metrics_token.as_deref().map(metrics_token).transpose()?;
         let keys = files.jwt.as_ref().map(|file| keys(&file.keys)).transpose()?;
@@ -89,7 +104,10 @@ impl Guards {
         if let (Some(old), Some(new)) = (&self.metrics, metrics) {
             old.replace(&new);
         }
-        Ok(())
+        match retired {
+            Some(retired) => retire(hub, &retired).await.map_err(|error| Exit::of_hub(&error)),
+            None => Ok(()),
+        }
     }
 }
 

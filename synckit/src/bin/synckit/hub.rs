@@ -64,6 +64,10 @@ async fn serve(configuration: &Configuration, admission: &Guards) -> Result<(), 
     }
     let hub = admission.guard(hub).open(&configuration.store).await;
     let hub = hub.map_err(|error| Exit::of_hub(&error))?;
+    if let Err(exit) = admission.retire(&hub).await {
+        let _closed = hub.close().await;
+        return Err(exit);
+    }
     let running = match hub.clone().serve(&configuration.listen).await {
         Ok(running) => running,
         Err(error) => {
@@ -128,13 +132,15 @@ async fn until_told_to_end(
             () = &mut failing => continue,
         };
         match told {
-            Instruction::Reload => match admission.reload(&configuration.admission) {
-                Ok(()) => {
-                    running.hub().recheck();
-                    tracing::info!("tokens and certificates were read again");
+            Instruction::Reload => {
+                match admission.reload(&configuration.admission, running.hub()).await {
+                    Ok(()) => {
+                        running.hub().recheck();
+                        tracing::info!("tokens, certificates and retired replicas were read again");
+                    }
+                    Err(exit) => tracing::error!(reason = %exit, "nothing was changed"),
                 }
-                Err(exit) => tracing::error!(reason = %exit, "nothing was changed"),
-            },
+            }
             Instruction::End(signal) => {
                 tracing::info!(signal, sessions = running.hub().sessions(), "ending");
                 return;

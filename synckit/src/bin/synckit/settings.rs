@@ -48,7 +48,7 @@ const fn setting(
 pub(crate) const STORE: &str = "store";
 
 /// All of them, in the order in which they are shown.
-pub(crate) const SETTINGS: [Setting; 33] = [
+pub(crate) const SETTINGS: [Setting; 35] = [
     setting(STORE, "FILE", "", "The store; made when it is not there"),
     setting("listen", "ADDRESS", "127.0.0.1:7700", "Address and port to listen on"),
     setting("tokens", "FILE", "", "List of tokens that say who may sync what"),
@@ -56,6 +56,7 @@ pub(crate) const SETTINGS: [Setting; 33] = [
     setting("jwt-audience", "TEXT", "synckit", "Audience that such a token names"),
     setting("jwt-issuer", "TEXT", "", "Issuer that such a token names"),
     setting("allow-all", "BOOL", "false", "Let everybody in who reaches the hub"),
+    setting("retired", "FILE", "", "List of replicas that are not let in any more, by their keys"),
     setting("tls-certificate", "FILE", "", "Certificate to show, PEM, with those of its issuers"),
     setting("tls-key", "FILE", "", "Private key of the certificate, PEM"),
     setting("tls-client-roots", "FILE", "", "Authorities of clients' certificates, PEM"),
@@ -69,6 +70,7 @@ pub(crate) const SETTINGS: [Setting; 33] = [
     setting("events-per-minute-max", "NUMBER", "", "Events that one replica sends in a minute"),
     setting("bytes-per-minute-max", "BYTES", "", "Bytes that one replica sends in a minute"),
     setting("new-replicas-per-minute-max", "NUMBER", "", "New replicas with the same credentials"),
+    setting("replicas-per-name-max", "NUMBER", "", "Replicas of a space, same credentials"),
     setting("sessions-per-replica-max", "NUMBER", "", "Sessions of one replica"),
     setting("space-events-max", "NUMBER", "", "Events of a space; a full one can be read"),
     setting("space-replicas-max", "NUMBER", "", "Replicas that have written in a space"),

@@ -6,9 +6,9 @@ use tokio::runtime;
 use crate::exit::{Cause, Exit};
 use crate::output::Output;
 use crate::{
-    bench, cat, cert, check, diff, doctor, exchange, explain, export, import, inspect, ls, schema,
+    bench, cat, cert, check, diff, doctor, exchange, explain, export, import, inspect, ls, replicas,
 };
-use crate::{shell, token};
+use crate::{schema, shell, token};
 
 /// The flag for programs that read the output.
 const JSON: &str = "json";
@@ -17,6 +17,7 @@ const JSON: &str = "json";
 enum Task {
     Inspect(inspect::Inspect),
     Ls(ls::Ls),
+    Replicas(replicas::Replicas),
     Cat(cat::Cat),
     Tail(cat::TailLog),
     History(cat::History),
@@ -63,6 +64,7 @@ impl Task {
         match self {
             Self::Inspect(task) => task.run(out).await,
             Self::Ls(task) => task.run(out).await,
+            Self::Replicas(task) => task.run(out).await,
             Self::Cat(task) => task.run(out).await,
             Self::Tail(task) => task.run(out).await,
             Self::History(task) => task.run(out).await,
