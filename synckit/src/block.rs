@@ -21,7 +21,7 @@ use bytes::Bytes;
 
 use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
-use crate::envelope::{Context, Covered, Envelope, LeafHasher, Metadata, Seen};
+use crate::envelope::{Context, Covered, Envelope, LeafHasher, Metadata, Seen, TraceParent};
 use crate::event::EventRef;
 use crate::id::{AggregateId, Dot, IdError, ReplicaId, SpaceId};
 use crate::wire::WireError;
@@ -252,6 +252,11 @@ impl Block {
     /// The idempotency keys of the edits in it.
     pub fn once(&self) -> impl Iterator<Item = &str> {
         self.0.metadata.iter().filter_map(Metadata::once)
+    }
+
+    /// The traces that its events belong to.
+    pub(crate) fn trace_parents(&self) -> impl Iterator<Item = TraceParent> {
+        self.0.metadata.iter().filter_map(Metadata::trace_parent)
     }
 
     /// The aggregates that the events are about, each once, in the order of their first events.

@@ -27,6 +27,7 @@ use crate::sync::{
     Admittance, Config, Denial, Effect, Frame, HeldPart, Input, Now, Progress, Recollection,
     Session, SessionError,
 };
+use crate::traces::Traces;
 use crate::transport::{Connection, FrameReceiver, FrameSender};
 
 /// The peer may take this long to read the last frames and close its side.
@@ -92,6 +93,8 @@ pub(crate) struct Driver {
     pub(crate) mends: bool,
     /// Counts what it does.
     pub(crate) meter: Arc<SessionsMeter>,
+    /// Traces that events belong to.
+    pub(crate) traces: Traces,
     /// Told how far the session has come after every step.
     pub(crate) progress: watch::Sender<Progress>,
     /// Ends the session when it becomes true, or when its sender is dropped.
@@ -425,6 +428,7 @@ impl Conversation {
                 return;
             }
         }
+        let spans = self.driver.traces.commit(&peer.space, &self.driver.peer, &blocks);
         let source = Source::Peer;
         let batch = Batch {
             append: blocks.into_iter().map(|block| Append { block, source }).collect(),
@@ -439,6 +443,7 @@ impl Conversation {
                 follower.follows(before).await;
             }
             let Passed { start, end, ruled } = gate.commit(peer, batch).await?;
+            drop(spans);
             Ok(Input::Committed { start, end, ruled })
         });
     }

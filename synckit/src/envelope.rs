@@ -7,6 +7,10 @@
 
 use bytes::Bytes;
 
+mod trace_parent;
+
+pub use trace_parent::{TraceParent, TraceParentError};
+
 use crate::chain::{CommitId, Leaf};
 use crate::clock::Hlc;
 use crate::event::EventRef;

@@ -29,6 +29,7 @@ use crate::platform::{self, Tasks, WallClock};
 use crate::ruling::Governor;
 use crate::store::EventStore;
 use crate::sync::{Config, Direction, Progress, Role, Until};
+use crate::traces::Traces;
 use crate::transport::{Acceptor, ChannelListener, Connection, TransportError, TransportErrorKind};
 
 mod authorizer;
@@ -92,6 +93,7 @@ struct Served {
     retirements: watch::Sender<u64>,
     /// `None` where nobody is written down.
     roll: Option<Arc<Roll>>,
+    traces: Traces,
     clock: WallClock,
     places: Arc<Semaphore>,
     budget: Budget,
@@ -276,6 +278,7 @@ impl Served {
             peer,
             mends: self.mending.is_possible(),
             meter: Arc::clone(&self.meter),
+            traces: self.traces.clone(),
             progress: watch::Sender::new(Progress::default()),
             stop: service.stop(),
         }

@@ -128,7 +128,7 @@ impl Replica {
         opened_by: OpenedBy,
         asked: ReplicaBuilder,
     ) -> Result<Self, Error> {
-        let ReplicaBuilder { registry, space, clock, filter, refetch, .. } = asked;
+        let ReplicaBuilder { registry, space, clock, filter, refetch, traces, .. } = asked;
         let attempted = format!("open a replica of space `{space}`");
         let invalid = |error| Error::new(attempted.clone(), ErrorKind::Registry(error));
         registry.check().map_err(invalid)?;
@@ -153,7 +153,7 @@ impl Replica {
         let (key, known) = (store.key(), registry.clone());
         let parts = CoreParts { registry: known, filter: filter.clone(), stored };
         let core = ReplicaCore::new(space.clone(), key, nonce, parts);
-        let shared = Arc::new(Shared::new(store, space, clock, core));
+        let shared = Arc::new(Shared::new(store, space, (clock, traces), core));
         platform::spawn(Engine::new(Arc::clone(&shared), fingerprint).run(lease));
         let running = Arc::new(Running(shared));
         let (registry, filter) = (Arc::new(registry), filter.map(Arc::new));

@@ -10,7 +10,7 @@ mod derive;
 mod names;
 
 /// The modules in the order in which `lib.rs` declares them: each uses only those above it.
-const FLOW: [&str; 39] = [
+const FLOW: [&str; 40] = [
     "id",
     "key",
     "chain",
@@ -36,6 +36,7 @@ const FLOW: [&str; 39] = [
     "platform",
     "failure",
     "metrics",
+    "traces",
     "store",
     "transport",
     "error",

@@ -18,4 +18,5 @@ mod replica {
     mod quotas;
     mod support;
     mod sync;
+    mod tracing_through;
 }

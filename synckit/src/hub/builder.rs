@@ -21,6 +21,7 @@ use crate::platform::WallClock;
 use crate::ruling::Governor;
 use crate::store::EventStore;
 use crate::sync::limits::UNCOMMITTED_BYTES_MAX;
+use crate::traces::{TraceContext, Traces};
 
 /// Says what a hub is to be.
 #[derive(Clone)]
@@ -32,6 +33,7 @@ pub struct HubBuilder {
     policy: Option<Policy>,
     authorizer: Option<Arc<dyn Authorizer>>,
     quotas: Quotas,
+    traces: Traces,
     salvage: bool,
     is_unlisted: bool,
     #[cfg(feature = "grpc")]
@@ -48,6 +50,7 @@ impl Default for HubBuilder {
             policy: None,
             authorizer: None,
             quotas: Quotas::default(),
+            traces: Traces::default(),
             salvage: true,
             is_unlisted: false,
             #[cfg(feature = "grpc")]
@@ -66,6 +69,7 @@ impl fmt::Debug for HubBuilder {
             .field("policy", &self.policy.is_some())
             .field("authorizer", &self.authorizer)
             .field("quotas", &self.quotas)
+            .field("traces", &self.traces)
             .field("salvage", &self.salvage)
             .finish()
     }
@@ -198,6 +202,13 @@ impl HubBuilder {
         self.with(store, OpenedBy::Caller, None)
     }
 
+    /// Connects what the hub commits to the traces of the program: see [`traces`](crate::traces).
+    #[must_use]
+    pub fn traces(mut self, context: impl TraceContext) -> Self {
+        self.traces = Traces::of(context);
+        self
+    }
+
     /// Writes nobody down and turns nobody away: for a hub that lives for one sync inside of this process.
     #[must_use]
     pub(crate) const fn unlisted(mut self) -> Self {
@@ -222,6 +233,7 @@ impl HubBuilder {
             #[cfg(feature = "grpc")]
             listening: self.listening,
             recheck: watch::Sender::default(),
+            traces: self.traces,
             retirements: watch::Sender::default(),
             meter,
             clock: self.clock,

@@ -10,6 +10,7 @@ use crate::lease::OpenedBy;
 use crate::platform::WallClock;
 use crate::registry::Registry;
 use crate::store::EventStore;
+use crate::traces::{TraceContext, Traces};
 
 /// Says what a replica is to be: which types, which space, which store.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,7 @@ pub struct ReplicaBuilder {
     pub(super) clock: WallClock,
     pub(super) filter: Option<Filter>,
     pub(super) refetch: bool,
+    pub(super) traces: Traces,
     salvage: bool,
 }
 
@@ -66,6 +68,13 @@ impl ReplicaBuilder {
     #[must_use]
     pub fn wall_clock(mut self, clock: WallClock) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Connects edits, and what is received, to the traces of the program: see [`traces`](crate::traces).
+    #[must_use]
+    pub fn traces(mut self, context: impl TraceContext) -> Self {
+        self.traces = Traces::of(context);
         self
     }
 

@@ -29,6 +29,7 @@ use crate::store::{
     Append, Batch, Checkpoint, CheckpointMark, EventStore, StoreError, StoreErrorKind,
 };
 use crate::sync::limits::UNCOMMITTED_BYTES_MAX;
+use crate::traces::Traces;
 
 /// State that the handles of a replica share with its engine.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(super) struct Shared {
     pub(super) store: Arc<EventStore>,
     pub(super) space: SpaceId,
     pub(super) clock: WallClock,
+    /// Traces of the program, in which edits are made.
+    pub(super) traces: Traces,
     /// Memory for what its sessions receive.
     pub(super) budget: Budget,
     /// Counts what its sessions do.
@@ -85,13 +88,14 @@ impl Shared {
     pub(super) fn new(
         store: Arc<EventStore>,
         space: SpaceId,
-        clock: WallClock,
+        (clock, traces): (WallClock, Traces),
         core: ReplicaCore,
     ) -> Self {
         Self {
             store,
             space,
             clock,
+            traces,
             budget: Budget::new(UNCOMMITTED_BYTES_MAX),
             meter: Arc::default(),
             watchers: Watchers::default(),
@@ -140,6 +144,7 @@ impl Shared {
         mut make: impl FnMut(&ReplicaCore) -> Result<EditMade<T>, Error>,
     ) -> Result<(Option<Dot>, T), Error> {
         self.note_edit();
+        let metadata = metadata.traced(self.traces.current());
         let about = aggregates.first().cloned();
         let attempted =
             || about.as_ref().map_or_else(|| "run a transaction".into(), |of| format!("edit {of}"));

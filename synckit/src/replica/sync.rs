@@ -214,6 +214,7 @@ impl Replica {
             peer: transport.address().to_owned(),
             mends: false,
             meter: Arc::clone(&self.running.meter),
+            traces: self.running.traces.clone(),
             progress,
             stop,
         };
