@@ -7,12 +7,10 @@
 //! Open the address that it prints in a browser. Now and then the tablets lose their network for some seconds; what
 //! they edit meanwhile stands under "Concurrent edits" when they are back.
 //!
-//! With `--hub hub.redb --proto events.proto` the same can be seen in a terminal:
-//! `synckit tail hub.redb --proto events.proto`.
+//! With `--hub hub.redb` the same can be seen in a terminal afterwards: `synckit tail hub.redb`.
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,8 +18,7 @@ use clap::Parser;
 use synckit::envelope::Metadata;
 use synckit::page::HubPage;
 use synckit::replica::Link;
-use synckit::show::EventTypes;
-use synckit::{Hub, Id, Registry, Replica, registry, sync_aggregate};
+use synckit::{Hub, Id, Replica, registry, sync_aggregate};
 use tokio::time::{Instant, interval};
 
 /// Edits of a tablet between two losses of its network, and while it has none.
@@ -53,9 +50,6 @@ struct Args {
     /// The hub's file, which is made when it is not there; in memory otherwise
     #[arg(long, value_name = "FILE")]
     hub: Option<PathBuf>,
-    /// Writes the events' types there, for `synckit tail --proto`
-    #[arg(long, value_name = "FILE")]
-    proto: Option<PathBuf>,
     /// Edits a second, of all tablets together
     #[arg(long, default_value_t = 3.0)]
     rate: f64,
@@ -79,16 +73,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if !(args.rate.is_finite() && args.rate > 0.0) {
         return Err("--rate is a number above 0".into());
     }
-    let types: Registry = registry![Order];
     let hub = match args.hub {
         Some(file) => Hub::builder().open(file).await?,
         None => Hub::builder().in_memory()?,
     };
-    if let Some(file) = args.proto {
-        fs::write(file, types.proto())?;
-    }
-    let page = HubPage::of(&hub).types(EventTypes::from_proto(&types.proto())?);
-    let page = page.serve(&args.page).await?;
+    let page = HubPage::of(&hub).serve(&args.page).await?;
     let running = hub.serve("127.0.0.1:0").await?;
 
     let mut tablets = Vec::new();

@@ -81,6 +81,9 @@ async fn fill_space(
     {
         to.narrow(space, filter).await?;
     }
+    for types in from.types(space).await? {
+        to.keep_types(space, &types).await?;
+    }
     let (transport, listener) = transport::channel();
     let (serving, pulling) =
         (Hub::builder().unlisted().over(Arc::clone(from)), Hub::builder().over(Arc::clone(to)));

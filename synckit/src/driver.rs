@@ -22,6 +22,7 @@ use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Bridge, Cursor, Source, View};
 use crate::metrics::{MeteredSession, SessionsMeter};
 use crate::platform::{self, Stopwatch, Tasks, WallClock};
+use crate::schema::TypesText;
 use crate::store::{Acknowledged, Append, Batch, EventStore, StoreError, StoreErrorKind};
 use crate::sync::{
     Admittance, Config, Denial, Effect, Frame, HeldPart, Input, Now, Progress, Recollection,
@@ -240,7 +241,7 @@ impl Conversation {
             match effect {
                 Effect::Send(frame) => self.queue(frame),
                 Effect::Admit { space, peer, filter } => self.admit(space, peer, filter),
-                Effect::Recall { space, peer } => self.recall(space, peer),
+                Effect::Recall { space, peer, types } => self.recall(space, peer, types),
                 Effect::Check(cursor) => self.check(cursor),
                 Effect::Cover(commits) => self.cover(commits),
                 Effect::Frontier => self.frontier(),
@@ -248,6 +249,7 @@ impl Conversation {
                 Effect::Trace { filter, reader, lines } => self.trace(filter, reader, lines),
                 Effect::Watch(past) => self.watch(past),
                 Effect::Commit { blocks, bridges, cursor } => self.commit(blocks, bridges, cursor),
+                Effect::Keep(types) => self.keep(types),
                 Effect::End(result) => return Some(result),
             }
         }
@@ -361,7 +363,7 @@ impl Conversation {
         self.reads.spawn(async move { Ok(Input::Admitted(Err(denial))) });
     }
 
-    fn recall(&mut self, space: SpaceId, peer: ReplicaId) {
+    fn recall(&mut self, space: SpaceId, peer: ReplicaId, types: Option<[u8; 32]>) {
         let store = Arc::clone(&self.driver.store);
         self.reads.spawn(async move {
             let cursor = store.cursor(&space, &peer).await?;
@@ -374,7 +376,24 @@ impl Conversation {
             let filter = store.filter(&space).await?;
             let writers = || store.own_keys().into_iter().collect();
             let part = filter.map(|filter| HeldPart { filter, writers: writers() });
-            Ok(Input::Recalled(Box::new(Recollection { cursor, frontier, head, part })))
+            let lacks_types = match types {
+                Some(hash) => !store.names_of_types(&space).await?.contains(&hash),
+                None => false,
+            };
+            let known = Recollection { cursor, frontier, head, part, lacks_types };
+            Ok(Input::Recalled(Box::new(known)))
+        });
+    }
+
+    /// Keeps types of events beside the commits: the end of the session waits for them.
+    fn keep(&mut self, types: TypesText) {
+        let Some(space) = self.space() else { return };
+        let store = Arc::clone(&self.driver.store);
+        self.commits.spawn(async move {
+            if let Err(error) = store.keep_types(&space, &types).await {
+                tracing::warn!(%error, "types of events could not be kept; they are asked for again");
+            }
+            Ok(Input::Kept)
         });
     }
 

@@ -328,6 +328,7 @@ impl Served {
             direction: Direction::Both,
             has_door: self.has_door(),
             fingerprint: None,
+            types: None,
             filter: None,
             commit_events_max: usize::MAX,
         })

@@ -6,8 +6,7 @@
 //! browser's dialog, and sees the spaces that the token may read, their sessions, and totals of the hub
 //! that name nobody. [The page about it](crate::docs::page) says what it shows, and its limits.
 //!
-//! It knows no types: payloads are shown by the numbers of their fields, or by their names with
-//! [`HubPage::types`]. Text out of events is never taken for a part of the page, and the page loads
+//! Payloads are shown with the names of their fields, as the replicas tell them that the hub serves. Text out of events is never taken for a part of the page, and the page loads
 //! nothing from anywhere else.
 
 use std::fmt;
@@ -19,7 +18,7 @@ use tokio::sync::watch;
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::platform::{self, Task};
-use crate::show::EventTypes;
+use crate::show::{EventTypes, SpaceTypes};
 use crate::transport::http;
 
 mod access;
@@ -38,12 +37,10 @@ pub const PAGE_PATH: &str = "/ui/";
 /// ```no_run
 /// use synckit::Hub;
 /// use synckit::page::HubPage;
-/// use synckit::show::EventTypes;
 ///
-/// # async fn run(proto: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let hub = Hub::builder().open("hub.redb").await?;
-/// let page = HubPage::of(&hub).types(EventTypes::from_proto(proto)?);
-/// let page = page.serve("127.0.0.1:7701").await?;
+/// let page = HubPage::of(&hub).serve("127.0.0.1:7701").await?;
 /// println!("look at {}", page.url());
 /// # Ok(())
 /// # }
@@ -60,7 +57,7 @@ impl HubPage {
         Self { hub: hub.clone(), types: EventTypes::default() }
     }
 
-    /// Shows payloads with the names of their fields.
+    /// Shows payloads by these types, of which no replica need tell; they count before those that are told.
     #[must_use]
     pub fn types(mut self, types: EventTypes) -> Self {
         self.types = self.types.join(types);
@@ -78,7 +75,7 @@ impl HubPage {
         let (stop, stopped) = watch::channel(false);
         let tls = self.hub.tls().cloned();
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let site = Arc::new(site::Site::new(self.hub, self.types));
+        let site = Arc::new(site::Site::new(self.hub, SpaceTypes::new(self.types)));
         let server = platform::spawn(http::serve(listener, tls, site, stopped));
         Ok(RunningPage { address, scheme, stop, server })
     }

@@ -31,7 +31,7 @@ use crate::envelope::CONTEXT_ROWS_MAX;
 use crate::event::{self, DecodeError, DependsOn, EventKind, EventRef, SyncEvent, message_of};
 use crate::id::{AggregateId, Dot, IdError, Name, ReplicaId};
 use crate::merge::{AnyField, read_dot, write_dot};
-use crate::schema::{Draft, Published, Reread, Schemas, proto, reread};
+use crate::schema::{Draft, Published, Reread, Schemas, TypesText, proto, reread};
 use crate::vector::{Stamp, VectorClock};
 use crate::wire::{Field, Lineage, Reader, Unknown, WireError, WireType, Writer};
 
@@ -157,6 +157,12 @@ impl Registry {
     /// ```
     pub fn proto(&self) -> String {
         proto(self.aggregates.values().flat_map(|kind| kind.events))
+    }
+
+    /// The types as a replica tells them others; `None` when there are none, and when the text is too long
+    /// for that.
+    pub(crate) fn types(&self) -> Option<TypesText> {
+        TypesText::new(&self.proto()).filter(|_| !self.aggregates.is_empty())
     }
 
     /// Schemas of the types for lock files: aggregates, their events, and the values in them.

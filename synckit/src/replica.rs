@@ -148,6 +148,9 @@ impl Replica {
             }
             None => None,
         };
+        if let Some(types) = registry.types() {
+            store.keep_types(&space, &types).await?;
+        }
         let nonce = platform::random().map(u64::from_le_bytes);
         let nonce = nonce.map_err(|error| Error::randomness(&attempted, error))?;
         let (key, known) = (store.key(), registry.clone());

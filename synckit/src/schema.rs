@@ -14,6 +14,7 @@ mod published;
 pub(crate) mod samples;
 mod readings;
 mod schemas;
+mod types_text;
 
 #[doc(hidden)]
 pub use check::{
@@ -25,3 +26,4 @@ pub(crate) use published::Published;
 pub(crate) use samples::Unconverted;
 pub(crate) use samples::{Reread, reread};
 pub use schemas::{Draft, Schemas};
+pub use types_text::{TYPES_BYTES_MAX, TypesText};

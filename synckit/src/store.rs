@@ -72,6 +72,8 @@ pub use rows::{Change, Guard, KeyRange, Read, Row, Rows, Table, WriteSet};
 pub const LIST_ROWS_MAX: usize = 4_096;
 /// Most blocks that are read to find what an author wrote before a commit.
 pub const LOOK_BACK_BLOCKS_MAX: usize = 64;
+/// Most texts that tell types of events, of one space.
+pub const TYPES_MAX: usize = 64;
 /// Most bytes of new blocks that one batch carries.
 pub const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 

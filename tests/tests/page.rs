@@ -2,9 +2,8 @@
 
 use synckit::hub::{TokenList, Tokens};
 use synckit::page::{HubPage, RunningPage};
-use synckit::show::EventTypes;
 use synckit::transport::channel;
-use synckit::{Hub, Id, Registry, Replica, registry, sync_aggregate};
+use synckit::{Hub, Id, Replica, registry, sync_aggregate};
 
 #[path = "page/access.rs"]
 mod access;
@@ -24,11 +23,6 @@ struct Till {
     sold: i64,
 }
 
-fn types() -> EventTypes {
-    let registry: Registry = registry![Till];
-    EventTypes::from_proto(&registry.proto()).unwrap()
-}
-
 /// A hub that asks for tokens: the secrets of these lines of its list, such as `read-write * - ann`.
 fn guarded<const N: usize>(lines: [&str; N]) -> (Hub, Tokens, [String; N]) {
     let made = lines.map(|_| Tokens::generate().unwrap());
@@ -40,7 +34,7 @@ fn guarded<const N: usize>(lines: [&str; N]) -> (Hub, Tokens, [String; N]) {
 }
 
 async fn shown(hub: &Hub) -> RunningPage {
-    HubPage::of(hub).types(types()).serve("127.0.0.1:0").await.unwrap()
+    HubPage::of(hub).serve("127.0.0.1:0").await.unwrap()
 }
 
 async fn replica(space: &str) -> Replica {

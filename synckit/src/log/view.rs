@@ -15,7 +15,7 @@ pub(crate) struct View {
     pub(crate) reader: Option<ReplicaId>,
     /// The keys of which commits are sent; all when there are none. A store that does not hold all of a
     /// space sends only what was written in it: it can vouch for nothing else. What it wrote, forgot and
-    /// was resent by a hub may have lost its signatures; that is not sent either.
+    /// fetched from a hub may have lost its signatures; that is not sent either.
     pub(crate) writers: Option<BTreeSet<ReplicaId>>,
 }
 

@@ -15,7 +15,7 @@ use super::row::{EventPlace, row};
 use crate::id::{Position, SpaceId};
 use crate::log::LogBlock;
 use crate::platform::{self, Stopwatch};
-use crate::show::{EventTypes, ShownEvent};
+use crate::show::{EventTypes, ShownEvent, SpaceTypes};
 use crate::store::EventStore;
 
 /// Events that a feed begins with.
@@ -36,7 +36,7 @@ const RETRY_MILLIS: u64 = 1_000;
 /// A feed of a space to a visitor.
 pub(super) struct Feed {
     pub(super) visitor: Visitor,
-    pub(super) types: Arc<EventTypes>,
+    pub(super) types: Arc<SpaceTypes>,
     pub(super) open: OpenSpace,
     /// The event after which it begins.
     pub(super) after: Option<EventPlace>,
@@ -92,7 +92,8 @@ impl Feed {
                 through = next;
                 continue;
             }
-            self.tell(&space, &page.blocks, through).await?;
+            let types = self.types.of(&store, &space).await.map_err(Unanswered::from)?;
+            self.tell((&space, &types), &page.blocks, through).await?;
             if page.through == through {
                 // The store says that there is more and gives none.
                 return Err(Over);
@@ -121,7 +122,7 @@ impl Feed {
 
     async fn tell(
         &self,
-        space: &SpaceId,
+        (space, types): (&SpaceId, &EventTypes),
         blocks: &[LogBlock],
         after: Position,
     ) -> Result<(), Over> {
@@ -131,7 +132,7 @@ impl Feed {
                 if self.open.only.as_ref().is_some_and(|only| !only.shows(&entry)) {
                     continue;
                 }
-                let event = ShownEvent { space, position, entry, types: &self.types };
+                let event = ShownEvent { space, position, entry, types };
                 let row = Value::Object(row(&event));
                 let place = EventPlace::of(position, entry.dot());
                 part += &format!("id: {place}\ndata: {row}\n\n");

@@ -15,7 +15,7 @@ use super::{PAGE_PATH, status, timeline};
 use crate::hub::Hub;
 use crate::id::SpaceId;
 use crate::platform::{self, Stopwatch};
-use crate::show::EventTypes;
+use crate::show::SpaceTypes;
 use crate::transport::PeerInfo;
 use crate::transport::http::{
     HttpRequest, HttpResponse, HttpService, Method, StatusCode, header, stream, whole,
@@ -48,7 +48,7 @@ const HEADERS: [(header::HeaderName, &str); 6] = [
 /// The page's content.
 pub(super) struct Site {
     hub: Hub,
-    types: Arc<EventTypes>,
+    types: Arc<SpaceTypes>,
     begun: Stopwatch,
     concurrent: Mutex<BTreeMap<SpaceId, ConcurrentEdits>>,
 }
@@ -79,7 +79,7 @@ impl HttpService for Site {
 }
 
 impl Site {
-    pub(super) fn new(hub: Hub, types: EventTypes) -> Self {
+    pub(super) fn new(hub: Hub, types: SpaceTypes) -> Self {
         let (types, concurrent) = (Arc::new(types), Mutex::default());
         Self { hub, types, begun: Stopwatch::start(), concurrent }
     }
@@ -142,7 +142,8 @@ impl Site {
             Some(known) if known.is_of(&store, &open.space).await? => known,
             _ => ConcurrentEdits::until(open.space.end.position),
         };
-        edits.advance(&store, space, &self.types).await?;
+        let types = self.types.of(&store, space).await?;
+        edits.advance(&store, space, &types).await?;
         let shown = (edits.list(open.only.as_ref()), edits.begun.0);
         let mut watched = self.watched();
         if watched.len() >= WATCHED_SPACES_MAX {
@@ -161,7 +162,9 @@ impl Site {
         let open = query.space(visitor).await?;
         let id = query.0.get("id").and_then(|id| id.parse().ok());
         let id = id.ok_or(Unanswered::Malformed("`id` names an aggregate: TYPE/KEY"))?;
-        timeline::timeline(&self.hub.store(), &open, &self.types, &id).await
+        let store = self.hub.store();
+        let types = self.types.of(&store, &open.space.id).await?;
+        timeline::timeline(&store, &open, &types, &id).await
     }
 
     async fn events(

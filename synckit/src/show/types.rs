@@ -12,6 +12,9 @@ use crate::event::EventRef;
 
 /// Longest text, in bytes.
 pub const PROTO_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Fields that are shown although they have their default, of all messages in a payload: what is shown
+/// stays in proportion to what is stored.
+const DEFAULTS_MAX: usize = 20_000;
 /// The beginning of the line before a message that is an event's.
 const EVENT: &str = "// The event `";
 /// The name under which the text is read.
@@ -96,13 +99,25 @@ impl EventTypes {
         self.0.is_empty()
     }
 
+    /// The names of the fields of an event.
+    #[cfg(test)]
+    pub(crate) fn fields(&self, name: &str, version: u32) -> Option<Vec<String>> {
+        let message = self.0.get(&(name.to_owned(), version))?;
+        Some(message.fields().map(|field| field.name().to_owned()).collect())
+    }
+
     /// The payload with the names of its fields; `None` where the version of the event is not known, or the
     /// payload is another message.
     pub fn value(&self, entry: &Entry<'_>) -> Option<Value> {
         let EventRef { name, version, .. } = entry.event();
         let message = self.0.get(&(name.as_str().to_owned(), *version))?.clone();
+        let pool = message.parent_pool().clone();
         let decoded = DynamicMessage::decode(message, entry.payload()).ok()?;
-        let options = prost_reflect::SerializeOptions::new().skip_default_fields(false);
+        // A message in a payload takes two bytes at least, and may have as many fields as any.
+        let fields = pool.all_messages().map(|message| message.fields().len()).max();
+        let defaults = fields.unwrap_or(0).saturating_mul(entry.payload().len() / 2 + 1);
+        let options = prost_reflect::SerializeOptions::new();
+        let options = options.skip_default_fields(defaults > DEFAULTS_MAX);
         decoded.serialize_with_options(serde_json::value::Serializer, &options).ok()
     }
 }

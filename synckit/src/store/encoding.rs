@@ -39,6 +39,17 @@ pub(super) fn space_key(space: &SpaceId) -> &[u8] {
     space.as_str().as_bytes()
 }
 
+/// The prefix of the keys of a space in the table `types`, and the key of the row that names the texts
+/// there: names of spaces hold no zero.
+pub(super) fn types_of(space: &SpaceId) -> Vec<u8> {
+    [space_key(space), &[0]].concat()
+}
+
+/// The key of a text that tells types of events.
+pub(super) fn types_key(space: &SpaceId, hash: &[u8; 32]) -> Vec<u8> {
+    [&types_of(space)[..], hash].concat()
+}
+
 /// A space's number in keys: shorter than its name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct SpaceNumber(pub(super) u32);

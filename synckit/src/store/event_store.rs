@@ -7,6 +7,7 @@ mod history;
 mod measure;
 mod rulings;
 mod spaces;
+mod types;
 
 pub(crate) use self::enrolled::KnownReplica;
 pub use self::spaces::StoredSpace;

@@ -145,13 +145,15 @@ pub enum Table {
     Parked,
     /// The filters of spaces that are held in part.
     Filters,
-    /// Replicas that hubs have met, and those that they have retired. Number 17 is not used.
-    Replicas = 18,
+    /// Types of events, as those who write in a space tell them.
+    Types,
+    /// Replicas that hubs have met, and those that they have retired.
+    Replicas,
 }
 
 impl Table {
     /// All tables, by number.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Meta,
         Self::Spaces,
         Self::Log,
@@ -168,6 +170,7 @@ impl Table {
         Self::Once,
         Self::Parked,
         Self::Filters,
+        Self::Types,
         Self::Replicas,
     ];
 
@@ -190,6 +193,7 @@ impl Table {
             Self::Once => "once",
             Self::Parked => "parked",
             Self::Filters => "filters",
+            Self::Types => "types",
             Self::Replicas => "replicas",
         }
     }

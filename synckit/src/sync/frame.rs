@@ -22,6 +22,7 @@ use crate::clock::UnixMillis;
 use crate::filter::Filter;
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Bridge, Cursor};
+use crate::schema::TypesText;
 use crate::wire::Writer;
 
 mod column;
@@ -98,6 +99,8 @@ frames! {
     6 Rewind(Rewind),
     /// Everything that the speaker holds: the answer to [`Frame::Rewind`].
     7 Holds(Holds),
+    /// The types of the speaker's events: the answer to [`Start::wants_types`].
+    8 Types(Types),
 }
 
 impl Frame {
@@ -157,6 +160,7 @@ impl Frame {
             Self::Start(Start { resume: Resume::Frontier(commits), .. })
             | Self::Holds(Holds { commits }) => commits.len() * COMMIT_BYTES,
             Self::Goodbye(goodbye) => goodbye.message.len(),
+            Self::Types(types) => types.text.as_str().len(),
             Self::Start(_) | Self::Ack(_) | Self::Rewind(_) => 0,
         };
         FIXED + variable
@@ -200,6 +204,8 @@ message! {
         8 wall: UnixMillis,
         /// The part of the space that the speaker holds, and is sent; `None` for all of it.
         9 filter: Option<Filter>,
+        /// The hash of the text that tells the types of the speaker's events; `None` if it tells none.
+        10 types: Option<[u8; 32]>,
     }
 }
 
@@ -221,6 +227,7 @@ impl Hello {
             fingerprint: None,
             wall,
             filter: None,
+            types: None,
         }
     }
 }
@@ -294,6 +301,8 @@ message! {
         2 resume: Resume,
         /// The number of events in the speaker's log.
         4 head: Position,
+        /// Asks for the types that the other's greeting names.
+        5 wants_types: bool,
     }
 }
 
@@ -323,6 +332,16 @@ message! {
     pub struct Holds {
         /// As in [`Resume::Frontier`].
         1 commits: Vec<CommitId>,
+    }
+}
+
+message! {
+    /// The types of the speaker's events.
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    #[non_exhaustive]
+    pub struct Types {
+        /// The text that [`Hello::types`] names.
+        1 text: TypesText,
     }
 }
 

@@ -3,13 +3,14 @@
 mod config;
 mod exchange;
 mod streams;
+mod told;
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
 use super::frame::{
-    Ack, Events, Frame, Goodbye, GoodbyeCode, Greeting, Hello, Holds, Resume, Rewind, Start,
+    Ack, Events, Frame, Goodbye, GoodbyeCode, Greeting, Hello, Holds, Resume, Rewind, Start, Types,
 };
 use super::limits::{FRONTIER_COMMITS_MAX, HANDSHAKE_WITHIN, PROTOCOL_VERSION, RETRY_AFTER_MAX};
 use super::receiver::Receiver;
@@ -39,6 +40,8 @@ pub struct Session {
     peer_clock_ahead: Option<i64>,
     last_progress: Duration,
     caught_up: bool,
+    /// The peer has been asked for the types of its events, and has not answered.
+    awaits_types: bool,
     final_progress: Progress,
 }
 
@@ -70,6 +73,7 @@ impl Session {
             peer_clock_ahead: None,
             last_progress: Duration::ZERO,
             caught_up: false,
+            awaits_types: false,
             final_progress: Progress::default(),
         };
         if let Role::Initiator(space) = &session.config.role {
@@ -182,6 +186,7 @@ impl Session {
                 }
             }
             Input::Committed { start, end, ruled } => self.committed(now, start..end, ruled),
+            Input::Kept => {}
             Input::Refused(refusal) => return Err(refusal.into()),
             Input::StoreFailed { damaged } => return Err(SessionError::Store { damaged }),
             Input::DeadlinePassed => return self.check_deadline(now),
@@ -198,6 +203,7 @@ impl Session {
             Frame::Start(start) => self.started(now, start),
             Frame::Rewind(_) => self.rewound(now),
             Frame::Holds(holds) => self.told_holdings(now, holds),
+            Frame::Types(types) => self.told_types(types),
             Frame::Events(events) => self.received_events(now, events),
             Frame::Ack(ack) => self.received_ack(now, ack),
         }
@@ -241,7 +247,8 @@ impl Session {
 
     fn recall(&mut self, peer: Greeting, early: Option<Start>) {
         let (space, replica) = (peer.space.clone(), peer.replica);
-        self.effects.push_back(Effect::Recall { space, peer: replica });
+        let types = peer.types;
+        self.effects.push_back(Effect::Recall { space, peer: replica, types });
         self.phase = Phase::Recalling { peer: Box::new(peer), early };
     }
 
@@ -260,7 +267,9 @@ impl Session {
             signature: self.config.key.sign(&self.transcript(&own, &peer, true)),
             resume,
             head: known.head,
+            wants_types: known.lacks_types && self.config.direction.receives() && peer.sends,
         };
+        self.awaits_types = start.wants_types;
         if self.config.role == Role::Acceptor {
             self.send(Frame::Hello(own));
         }
@@ -282,6 +291,9 @@ impl Session {
         let own = self.hello(peer.space.clone());
         if !key::verify(&peer.replica, &self.transcript(&own, &peer, false), &start.signature) {
             return Err(Violation::BadSignature { replica: peer.replica }.into());
+        }
+        if let (true, Some(text)) = (start.wants_types, self.config.types.clone()) {
+            self.send(Frame::Types(Types { text }));
         }
         let from = known.cursor.unwrap_or(Cursor::START);
         let receives = self.config.direction.receives() && peer.sends;
@@ -540,11 +552,12 @@ impl Session {
     }
 
     fn hello(&self, space: SpaceId) -> Greeting {
-        let Config { key, nonce, wall, direction, fingerprint, filter, .. } = &self.config;
+        let Config { key, nonce, wall, direction, fingerprint, types, filter, .. } = &self.config;
         let (sends, receives) = (direction.sends(), direction.receives());
         let hello = Hello::new(key.id(), space, *nonce, *wall);
         let (fingerprint, filter) = (*fingerprint, filter.clone());
-        Hello { sends, receives, fingerprint, filter, ..hello }.into()
+        let types = types.as_ref().map(|types| *types.hash());
+        Hello { sends, receives, fingerprint, filter, types, ..hello }.into()
     }
 
     /// The text that this side signs (`ours`), or that the peer has signed.

@@ -32,6 +32,9 @@ pub enum Violation {
         /// The most that it could be.
         to: Position,
     },
+    /// It told other types of events than its greeting names.
+    #[error("it told other types of events than its greeting names")]
+    OtherTypes,
     /// It sent a frame that does not fit the phase of the session.
     #[error("it sent {frame:?} {phase}")]
     OutOfTurn {

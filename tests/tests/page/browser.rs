@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use synckit::page::HubPage;
 use synckit::{Hub, Replica};
 
-use super::{fill, guarded, open_till, replica, shown, sync, types};
+use super::{fill, guarded, open_till, replica, shown, sync};
 
 /// Names of the browser.
 const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
@@ -214,7 +214,7 @@ async fn a_dropped_connection_leaves_no_gap() {
         ann.edit(&till, |it| it.sold.add(1)).await.unwrap();
     }
     sync(&ann, &hub).await;
-    let _page = HubPage::of(&hub).types(types()).serve(&address).await.unwrap();
+    let _page = HubPage::of(&hub).serve(&address).await.unwrap();
     let head = hub.store().head(&"north".parse().unwrap()).await.unwrap().0;
     browser.until(&format!("state.kept.length >= {head}"));
     let positions = browser.run("state.kept.map((event) => event.position)");

@@ -34,20 +34,20 @@ async fn events_are_printed_as_json_and_as_lines() {
     let author = till.id().to_string();
     till.close().await.unwrap();
 
-    let event = |position: u64, key: &str, payload: &str| {
+    let event = |position: u64, key: &str, title: &str, payload: &str| {
         let milli = position - 1;
         json!({
             "space": "default", "position": position, "author": author, "seq": position,
             "time": "2023-11-14T22:13:20.000Z", "type": "till", "key": key,
             "event": "till.title_set", "version": 1, "min_version": 1, "ends_commit": true,
-            "payload": payload, "metadata": { "actor": "ann" }, "milli": milli,
+            "payload": payload, "value": { "value": title }, "metadata": { "actor": "ann" }, "milli": milli,
         })
     };
     let all = place.does(&["cat", "till.redb", "--json"]).json();
     let expected = [
-        event(1, "a", "CgVmaXJzdA=="),
-        event(2, "b", "CggbWzMxbXJlZA=="),
-        event(3, "a", "CgZzZWNvbmQ="),
+        event(1, "a", "first", "CgVmaXJzdA=="),
+        event(2, "b", "\u{1b}[31mred", "CggbWzMxbXJlZA=="),
+        event(3, "a", "second", "CgZzZWNvbmQ="),
     ];
     let expected = expected.map(|mut event| {
         event.as_object_mut().unwrap().remove("milli");
@@ -60,7 +60,7 @@ async fn events_are_printed_as_json_and_as_lines() {
     assert_eq!(
         lines.lines()[0],
         format!(
-            "       1  2023-11-14T22:13:20.000Z  {short} 1      till/a  till.title_set  {{1: \"first\"}}  actor=ann"
+            "       1  2023-11-14T22:13:20.000Z  {short} 1      till/a  till.title_set  {{\"value\":\"first\"}}  actor=ann"
         )
     );
     assert!(!lines.out.contains('\u{1b}'), "a terminal is told nothing: {}", lines.out);
@@ -89,6 +89,12 @@ async fn payloads_have_names_where_their_types_are_known() {
     let till = till(&place, "till.redb").await;
     title(&till, "a", "first \u{1b}[31m").await;
     till.close().await.unwrap();
+    let event = &place.does(&["cat", "till.redb", "--json"]).json()[0];
+    assert_eq!(
+        event["value"],
+        json!({ "value": "first \u{1b}[31m" }),
+        "a replica tells its own file"
+    );
     place.write("till.proto", &registry![Till].proto());
     let event = &place.does(&["cat", "till.redb", "--json", "--proto", "till.proto"]).json()[0];
     assert_eq!(event["value"], json!({ "value": "first \u{1b}[31m" }));

@@ -3,18 +3,13 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use synckit::{Registry, registry};
-
 use super::metrics::get_as;
-use super::support::{Place, Till, replica, sell};
+use super::support::{Place, replica, sell};
 
 #[tokio::test]
-async fn a_hub_with_a_page_says_where_it_is_and_shows_payloads_by_name() {
+async fn a_hub_with_a_page_says_where_it_is_and_shows_who_has_come() {
     let place = Place::new();
-    let types: Registry = registry![Till];
-    place.write("events.proto", &types.proto());
-    let args =
-        ["hub.redb", "--listen=127.0.0.1:0", "--page=127.0.0.1:0", "--page-proto=events.proto"];
+    let args = ["hub.redb", "--listen=127.0.0.1:0", "--page=127.0.0.1:0"];
     let mut hub = place.hub(&args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(hub.stdout.take().unwrap()).lines();
     let mut said = |begin| {

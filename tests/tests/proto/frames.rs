@@ -10,6 +10,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions, Value as R
 use synckit::filter::{Filter, FilterPart};
 use synckit::id::{Name, Position};
 use synckit::log::{Cursor, Digest};
+use synckit::schema::TypesText;
 use synckit::sync::Frame;
 use synckit::sync::frame::{Events, GoodbyeCode, Greeting, Hello, Holds, Resume, Start};
 use synckit::testing::transport::every_kind;
@@ -127,6 +128,7 @@ fn with_short_lists(mut frame: Frame) -> Frame {
     match &mut frame {
         Frame::Start(Start { resume: Resume::Frontier(commits), .. })
         | Frame::Holds(Holds { commits, .. }) => commits.truncate(2),
+        Frame::Types(types) => types.text = TypesText::new("// The event `a`, version 1.").unwrap(),
         Frame::Events(Events { blocks, bridges, .. }) if !bridges.is_empty() => {
             blocks.truncate(2);
             bridges.truncate(1);

@@ -16,8 +16,7 @@ use crate::exit::{Cause, Exit};
 use crate::files::{Blocks, FileSource};
 use crate::output::Output;
 use crate::types::TypesFile;
-use synckit::show::EventTypes;
-use synckit::show::ShownEvent;
+use synckit::show::{EventTypes, ShownEvent, SpaceTypes};
 
 /// Most lines that `tail` begins with.
 const TAIL_LINES_MAX: usize = 10_000;
@@ -114,11 +113,12 @@ impl Only {
 
 impl Cat {
     pub(crate) async fn run(&self, out: &mut Output) -> Result<(), Exit> {
-        let mut print = Printer { out, types: self.types.read()? };
-        let store = self.source.open().await?;
+        let (told, store) = (self.types.read()?, self.source.open().await?);
+        let mut print = Printer { out, told, types: Arc::default() };
         let mut left = self.limit;
         for space in self.source.spaces(&store).await? {
             let after = Position(self.after);
+            print.begin(&store, &space.id).await?;
             let mut blocks = Blocks::of(&store, &space.id, after);
             loop {
                 let before = blocks.through();
@@ -148,8 +148,8 @@ impl TailLog {
                 "tail begins with at most {TAIL_LINES_MAX} events"
             )));
         }
-        let mut print = Printer { out, types: self.types.read()? };
-        let store = self.source.open().await?;
+        let (told, store) = (self.types.read()?, self.source.open().await?);
+        let mut print = Printer { out, told, types: Arc::default() };
         let spaces = self.source.spaces(&store).await?;
         let mut ends = Vec::new();
         for space in spaces {
@@ -199,6 +199,7 @@ impl TailLog {
                 distance = distance.saturating_mul(8);
                 continue;
             }
+            print.begin(store, space).await?;
             for (log, position) in &last {
                 let before = Position(position.0 - 1);
                 if let Some((_, entry)) = log.after(before).next() {
@@ -230,6 +231,7 @@ impl TailLog {
         while let Some(moved) = waiting.join_next().await {
             let (space, before, moved) = moved.map_err(|error| Exit::new(Cause::Running, error))?;
             moved.map_err(|error| Exit::of_store(&error))?;
+            print.begin(store, &space).await?;
             let mut blocks = Blocks::of(store, &space, before);
             let page = blocks.next().await?;
             for (_, position, entry) in entries(&page, before) {
@@ -247,11 +249,12 @@ impl TailLog {
 
 impl History {
     pub(crate) async fn run(&self, out: &mut Output) -> Result<(), Exit> {
-        let mut print = Printer { out, types: self.types.read()? };
-        let store = self.source.open().await?;
+        let (told, store) = (self.types.read()?, self.source.open().await?);
+        let mut print = Printer { out, told, types: Arc::default() };
         let aggregate = AggregateId { kind: self.kind.clone(), key: self.key.clone() };
         let mut found = false;
         for space in self.source.spaces(&store).await? {
+            print.begin(&store, &space.id).await?;
             let mut after = Position::START;
             loop {
                 let page = store.history(&space.id, &aggregate, after).await;
@@ -291,10 +294,18 @@ fn entries(
 /// Prints events, with the names of their fields where their types are known.
 struct Printer<'a> {
     out: &'a mut Output,
-    types: EventTypes,
+    told: SpaceTypes,
+    types: Arc<EventTypes>,
 }
 
 impl Printer<'_> {
+    /// Takes the types of a space for what follows.
+    async fn begin(&mut self, store: &EventStore, space: &SpaceId) -> Result<(), Exit> {
+        let types = self.told.of(store, space).await;
+        self.types = types.map_err(|error| Exit::of_store(&error))?;
+        Ok(())
+    }
+
     fn event(&mut self, space: &SpaceId, position: Position, entry: Entry<'_>) -> Result<(), Exit> {
         let event = ShownEvent { space, position, entry, types: &self.types };
         let line =

@@ -40,11 +40,13 @@ struct LastEvents {
 
 impl Explain {
     pub(crate) async fn run(&self, out: &mut Output) -> Result<(), Exit> {
-        let types = self.types.read()?;
+        let told = self.types.read()?;
         let store = self.source.open().await?;
         let aggregate = AggregateId { kind: self.kind.clone(), key: self.key.clone() };
         let mut found = false;
         for space in self.source.spaces(&store).await? {
+            let types = told.of(&store, &space.id).await;
+            let types = types.map_err(|error| Exit::of_store(&error))?;
             let mut all: BTreeMap<Name, LastEvents> = BTreeMap::new();
             let mut after = Position::START;
             loop {

@@ -12,6 +12,7 @@ use synckit::store::{EventStore, LIST_ROWS_MAX, StoredSpace};
 use crate::exit::{Cause, Exit};
 use crate::files::{Blocks, FileSource};
 use crate::output::{Columns, Output};
+use synckit::schema::TypesText;
 use synckit::show::plain;
 use synckit::show::time_of;
 
@@ -91,6 +92,7 @@ impl Inspect {
         let acks = store.acks(id).await.map_err(failed)?;
         let filter = store.filter(id).await.map_err(failed)?;
         let parked = parked(store, id).await?;
+        let told = store.types(id).await.map_err(failed)?;
         let (authors, forks) = (branches.authors().len(), branches.forks());
         if out.is_json() {
             let types: BTreeMap<_, BTreeMap<_, _>> = counts
@@ -127,6 +129,7 @@ impl Inspect {
                 "filter": filter.as_ref().map(ToString::to_string),
                 "peers": peers.collect::<Value>(),
                 "types": types,
+                "told_types": told.iter().map(TypesText::as_str).collect::<Value>(),
             }));
         }
         let mut rows = Columns::default();
@@ -163,6 +166,10 @@ impl Inspect {
         for (peer, ack) in &acks {
             let what = if ack.is_hub { "hub" } else { "replica" };
             row("peer", format!("{what} {peer:.8} holds up to {}", ack.through.0));
+        }
+        if !told.is_empty() {
+            let bytes_of = told.iter().map(|text| text.as_str().len() as u64).sum();
+            row("types", format!("told by replicas in {} texts, {}", told.len(), bytes(bytes_of)));
         }
         for (kind, events) in &counts.types {
             let total: u64 = events.values().sum();

@@ -1,25 +1,26 @@
-//! Types of events, from a file that a program wrote.
+//! Types of events: those that a store keeps, and those in a file that a program wrote.
 
 use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
-use synckit::show::{EventTypes, PROTO_BYTES_MAX};
+use synckit::show::{EventTypes, PROTO_BYTES_MAX, SpaceTypes};
 
 use crate::exit::Exit;
 
 /// Source of types.
 #[derive(Args, Debug)]
 pub(crate) struct TypesFile {
-    /// Protobuf text of the events, as `Registry::proto` gives it: payloads are shown with the names of
-    /// their fields
+    /// Protobuf text of the events, as `Registry::proto` gives it: payloads are shown by these types, and by
+    /// those that replicas have told the store
     #[arg(long, value_name = "FILE")]
     proto: Option<PathBuf>,
 }
 
 impl TypesFile {
-    pub(crate) fn read(&self) -> Result<EventTypes, Exit> {
-        self.proto.as_deref().map_or_else(|| Ok(EventTypes::default()), read)
+    pub(crate) fn read(&self) -> Result<SpaceTypes, Exit> {
+        let given = self.proto.as_deref().map_or_else(|| Ok(EventTypes::default()), read);
+        given.map(SpaceTypes::new)
     }
 }
 

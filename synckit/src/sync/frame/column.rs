@@ -10,6 +10,7 @@ use crate::clock::UnixMillis;
 use crate::filter::{FILTER_PARTS_MAX, Filter, FilterPart};
 use crate::id::{Name, Position, ReplicaId, SpaceId};
 use crate::log::{Bridge, Cursor, Digest};
+use crate::schema::{TYPES_BYTES_MAX, TypesText};
 use crate::sync::limits::{
     FRAME_BLOCKS_MAX, FRAME_BRIDGES_MAX, FRONTIER_COMMITS_MAX, GOODBYE_BYTES_MAX,
 };
@@ -162,6 +163,25 @@ impl Column for String {
     #[cfg(any(test, feature = "testing"))]
     fn extremes() -> [Self; 2] {
         [Self::new(), "ü".repeat(GOODBYE_BYTES_MAX / 2)]
+    }
+}
+
+impl Column for TypesText {
+    fn write(&self, number: u32, out: &mut Writer) {
+        out.tag(number, WireType::Len);
+        out.bytes(self.as_str().as_bytes());
+    }
+
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
+        let text: String = input.fields.field_or_default(number)?;
+        let (what, max, found) = ("bytes of types", TYPES_BYTES_MAX, text.len());
+        Self::new(&text).ok_or(Unsound::TooMany { what, max, found })
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    fn extremes() -> [Self; 2] {
+        let longest = "ü".repeat(TYPES_BYTES_MAX / 2);
+        ["", &longest].map(Self::of)
     }
 }
 

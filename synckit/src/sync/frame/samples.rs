@@ -1,7 +1,7 @@
 //! Frames of every kind, each as small and as large as its columns can be.
 
 use super::table::Column;
-use super::{Ack, Events, Frame, Goodbye, GoodbyeCode, Hello, Holds, Rewind, Start};
+use super::{Ack, Events, Frame, Goodbye, GoodbyeCode, Hello, Holds, Rewind, Start, Types};
 use crate::sync::limits::RETRY_AFTER_MAX;
 
 /// The smallest and the largest frame of every kind, and all goodbyes.
@@ -13,6 +13,7 @@ pub(crate) fn extremes() -> Vec<Frame> {
     frames.extend(Ack::extremes().map(Frame::Ack));
     frames.extend(Rewind::extremes().map(Frame::Rewind));
     frames.extend(Holds::extremes().map(Frame::Holds));
+    frames.extend(Types::extremes().map(Frame::Types));
     frames.extend(Goodbye::extremes().map(Frame::Goodbye));
     frames.push(Frame::goodbye_until(GoodbyeCode::Limited, "", RETRY_AFTER_MAX));
     for message in String::extremes() {

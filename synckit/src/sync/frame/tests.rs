@@ -231,7 +231,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
     let start = start.prop_map(|(half, resume, head)| {
         let mut signature = [0; 64];
         signature[32..].copy_from_slice(&half);
-        Frame::Start(Start { signature, resume, head: Position(head) })
+        Frame::Start(Start { signature, resume, head: Position(head), wants_types: false })
     });
     let block = vec(any::<u8>(), 0..50).prop_map(Bytes::from);
     let events = (any::<u64>(), id(), any::<u64>(), vec(block, 0..20));

@@ -6,6 +6,7 @@ use crate::clock::UnixMillis;
 use crate::filter::Filter;
 use crate::id::SpaceId;
 use crate::key::ReplicaKey;
+use crate::schema::TypesText;
 
 /// The side of a connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,6 +85,8 @@ pub struct Config {
     pub has_door: bool,
     /// The fingerprint of this side's schemas, if it has any.
     pub fingerprint: Option<[u8; 32]>,
+    /// The types of this side's events, if it tells them.
+    pub types: Option<TypesText>,
     /// The part of the space that this side's store holds; `None` for all of it. The side that was
     /// connected to finds it with what is known of the peer.
     pub filter: Option<Filter>,
@@ -96,7 +99,7 @@ impl Config {
     /// A session that sends and receives until both sides are caught up.
     pub const fn new(role: Role, key: ReplicaKey, wall: UnixMillis, nonce: [u8; 32]) -> Self {
         let (until, direction) = (Until::CaughtUp, Direction::Both);
-        let (has_door, fingerprint, filter) = (false, None, None);
+        let (has_door, fingerprint, types, filter) = (false, None, None, None);
         let commit_events_max = usize::MAX;
         Self {
             role,
@@ -107,6 +110,7 @@ impl Config {
             direction,
             has_door,
             fingerprint,
+            types,
             filter,
             commit_events_max,
         }

@@ -9,6 +9,7 @@ use crate::chain::CommitId;
 use crate::filter::Filter;
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Bridge, Cursor, Page, Refusal};
+use crate::schema::TypesText;
 use crate::sync::bridges::LineEnd;
 use crate::sync::frame::Frame;
 use crate::sync::violation::{Denial, SessionError};
@@ -46,6 +47,8 @@ pub enum Input {
         /// True when this side is a hub that has ruled on it.
         ruled: bool,
     },
+    /// The answer to [`Effect::Keep`], whatever became of that.
+    Kept,
     /// The log refused [`Effect::Commit`]; nothing of it was written.
     Refused(Refusal),
     /// The local store failed.
@@ -91,6 +94,8 @@ pub enum Effect {
         space: SpaceId,
         /// The key of the peer's store.
         peer: ReplicaId,
+        /// The hash of the text that tells the types of the peer's events, if it tells them.
+        types: Option<[u8; 32]>,
     },
     /// Answer with [`Input::Checked`] whether a cursor is a place of this store's log.
     Check(Cursor),
@@ -125,6 +130,9 @@ pub enum Effect {
         /// The place in the peer's log that is then reached.
         cursor: Cursor,
     },
+    /// Keep the types of the peer's events, and answer with [`Input::Kept`]. They serve whoever looks at
+    /// events: the session goes on without an answer, and when they cannot be kept.
+    Keep(TypesText),
     /// The session is over.
     End(Result<(), SessionError>),
 }
@@ -142,6 +150,8 @@ pub struct Recollection {
     pub head: Position,
     /// The part of the space that the store holds; `None` for all of it.
     pub part: Option<HeldPart>,
+    /// True when the peer tells the types of its events, and the store does not keep them yet.
+    pub lacks_types: bool,
 }
 
 /// A part of a space, as a store holds it.

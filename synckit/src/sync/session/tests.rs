@@ -10,4 +10,5 @@ mod resume;
 mod seat;
 mod simulation;
 mod trust;
+mod types;
 mod world;

@@ -112,7 +112,8 @@ impl Library {
             commits.any(|commit| covered.covers(log.runs[commit.run].branch, commit.id.seq))
         });
         assert_eq!(covers_any, holds_any, "{commits:?}");
-        let start = |resume| Start { signature: [7; 64], resume, head: position };
+        let start =
+            |resume| Start { signature: [7; 64], resume, head: position, wants_types: true };
         is_written_as_read(&Frame::Start(start(Resume::After(cursor))));
         let frontier = Frame::Start(start(Resume::Frontier(commits)));
         if frontier.check_size().is_ok() {

@@ -14,8 +14,9 @@ use crate::clock::UnixMillis;
 use crate::filter::{Filter, FilterPart};
 use crate::id::{Name, Position, ReplicaId, SpaceId};
 use crate::log::{Append, Cursor, Digest, Source, View};
+use crate::schema::TypesText;
 use crate::store::{Batch, EventStore, StoreError, StoreErrorKind};
-use crate::sync::frame::{Ack, Events, Frame, GoodbyeCode, Holds, Rewind};
+use crate::sync::frame::{Ack, Events, Frame, GoodbyeCode, Holds, Rewind, Types};
 use crate::sync::{
     Admittance, Config, Direction, Effect, HeldPart, Input, Now, Recollection, Role, Session, Until,
 };
@@ -145,6 +146,7 @@ impl<'r> FuzzTable<'r> {
         config.commit_events_max = if choice & 64 == 0 { usize::MAX } else { 1 };
         let mut peer = Config::new(peers, bob.key(), UnixMillis::new(NOON), [4; 32]);
         peer.until = Until::Stopped;
+        (config.types, peer.types) = (Some(types(ANN)), Some(types(BOB)));
         let desks = [(ann, config), (bob, peer)].map(|(store, config)| FuzzDesk {
             store,
             session: Session::new(config),
@@ -225,7 +227,7 @@ impl<'r> FuzzTable<'r> {
             255 => Position(u64::MAX),
             byte => Position(u64::from(byte)),
         };
-        let frame = match script.byte() % 4 {
+        let frame = match script.byte() % 5 {
             0 => Frame::Rewind(Rewind {}),
             1 => {
                 let all: Vec<_> = SIGNED.commits.iter().copied().collect();
@@ -236,6 +238,7 @@ impl<'r> FuzzTable<'r> {
                 let code = GoodbyeCode::ALL[script.index(GoodbyeCode::ALL.len())];
                 Frame::goodbye(code, "said by a script")
             }
+            3 => Frame::Types(Types { text: types(script.index(3)) }),
             _ => {
                 let (through, end) = (position(script.byte()), position(script.byte()));
                 Frame::Ack(Ack { end, ..Ack::new(through) })
@@ -408,12 +411,23 @@ impl<'r> FuzzTable<'r> {
     }
 }
 
+/// Types that somebody tells.
+fn types(side: usize) -> TypesText {
+    TypesText::new(&format!("// of {side}")).expect("a short text")
+}
+
 async fn answer(desk: &FuzzDesk, ask: Effect) -> Result<Input, StoreError> {
     let (store, space) = (&desk.store, SpaceId::default());
     Ok(match ask {
         Effect::Admit { .. } => Input::Admitted(Ok(Admittance::default())),
-        Effect::Recall { space, peer } => {
-            Input::Recalled(Box::new(recall(store, &space, &peer).await?))
+        Effect::Recall { space, peer, types } => {
+            let lacks_types = types.is_some();
+            let known = recall(store, &space, &peer).await?;
+            Input::Recalled(Box::new(Recollection { lacks_types, ..known }))
+        }
+        Effect::Keep(types) => {
+            store.keep_types(&space, &types).await?;
+            Input::Kept
         }
         Effect::Check(cursor) => Input::Checked(store.check(&space, cursor).await?),
         Effect::Cover(commits) => Input::Covered(store.cover(&space, &commits).await?),
@@ -448,7 +462,7 @@ async fn recall(
     let filter = store.filter(space).await?;
     let writers = store.own_keys().into_iter().collect();
     let part = filter.map(|filter| HeldPart { filter, writers });
-    Ok(Recollection { cursor, frontier, head, part })
+    Ok(Recollection { cursor, frontier, head, part, lacks_types: false })
 }
 
 /// Scripts of sound sessions, and of what may go wrong in them.

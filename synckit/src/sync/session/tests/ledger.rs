@@ -18,6 +18,7 @@ use crate::log::{
     Question, READ_BYTES_MAX, Refusal, Source, View,
 };
 use crate::ruling::{Closing, Control, Rulings};
+use crate::schema::TypesText;
 use crate::sync::{HeldPart, LineEnd, Recollection};
 
 /// A mistake that a store could make.
@@ -56,6 +57,8 @@ pub(super) struct Ledger {
     pub(super) mistake: Option<Mistake>,
     /// The part of the space that it holds.
     pub(super) filter: Option<Filter>,
+    /// Types of events that others told, by their names.
+    pub(super) types: BTreeMap<[u8; 32], TypesText>,
     /// The keys that it has had.
     had: BTreeSet<ReplicaId>,
     /// The branch of each commit held.
@@ -81,6 +84,7 @@ impl Ledger {
             sources: BTreeMap::new(),
             mistake: None,
             filter: None,
+            types: BTreeMap::new(),
             had: BTreeSet::new(),
             commits: BTreeMap::new(),
             clock: HybridClock::default(),
@@ -414,11 +418,12 @@ impl Ledger {
     }
 
     /// The ledger's knowledge of a peer.
-    pub(super) fn recall(&self, peer: &ReplicaId) -> Recollection {
+    pub(super) fn recall(&self, peer: &ReplicaId, types: Option<[u8; 32]>) -> Recollection {
         let cursor = self.cursor(peer);
         let frontier = if cursor.is_some() { Vec::new() } else { self.frontier() };
         let part = self.filter.clone().map(|filter| HeldPart { filter, writers: self.own_keys() });
-        Recollection { cursor, frontier, head: self.head(), part }
+        let lacks_types = types.is_some_and(|hash| !self.types.contains_key(&hash));
+        Recollection { cursor, frontier, head: self.head(), part, lacks_types }
     }
 
     /// The heads of all branches, and the commits 1, 2, 4 … before each.

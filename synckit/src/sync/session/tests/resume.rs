@@ -52,7 +52,7 @@ fn with_a_cursor_the_next_session_resumes_there() {
 fn a_cursor_at_the_beginning_says_less_than_the_frontier() {
     let (mut ann, mut bob) = meet(Ledger::named("ann"), with_notes("bob", 1));
     bob.hears(ann.next(FrameKind::Hello));
-    let mut known = bob.ledger.recall(&ann.ledger.replica());
+    let mut known = bob.ledger.recall(&ann.ledger.replica(), None);
     known.cursor = Some(Cursor::START);
     known.frontier = bob.ledger.frontier();
     let told = bob.told(Input::Recalled(Box::new(known)));

@@ -73,7 +73,13 @@ impl Seat {
     pub(super) fn answers(&mut self) -> Option<Vec<String>> {
         let input = match self.asked.pop_front()? {
             Effect::Admit { .. } => Input::Admitted(Ok(Admittance::default())),
-            Effect::Recall { peer, .. } => Input::Recalled(Box::new(self.ledger.recall(&peer))),
+            Effect::Recall { peer, types, .. } => {
+                Input::Recalled(Box::new(self.ledger.recall(&peer, types)))
+            }
+            Effect::Keep(types) => {
+                self.ledger.types.insert(*types.hash(), types);
+                Input::Kept
+            }
             Effect::Check(cursor) => Input::Checked(self.ledger.check(cursor)),
             Effect::Cover(commits) => Input::Covered(self.ledger.cover(&commits)),
             Effect::Frontier => Input::Frontier(self.ledger.frontier()),
@@ -314,6 +320,7 @@ fn config(ledger: &Ledger, role: Role) -> Config {
         direction: Direction::Both,
         has_door: false,
         fingerprint: None,
+        types: None,
         filter: ledger.filter.clone(),
         commit_events_max: usize::MAX,
     }
@@ -326,6 +333,8 @@ fn tell(effect: &Effect) -> String {
             Resume::After(cursor) => format!("says start after {}", cursor.position),
             Resume::Frontier(commits) => format!("says start by frontier of {}", commits.len()),
         },
+        Effect::Send(Frame::Types(_)) => "tells its types".into(),
+        Effect::Keep(_) => "keeps types".into(),
         Effect::Send(Frame::Rewind(_)) => "says that it does not know the cursor".into(),
         Effect::Send(Frame::Holds(holds)) => format!("says that it holds {}", holds.commits.len()),
         Effect::Send(Frame::Events(Events { through, head, blocks, .. })) => {

@@ -29,13 +29,14 @@ use self::audit::{Audit, Sound};
 use self::desk::Desk;
 use self::happening::Happening;
 use self::lie::Lie;
-use self::plan::{Plan, TROUBLE_ENDS};
+use self::plan::{Edge, Plan, TROUBLE_ENDS};
 use self::rng::{Rng, mix};
 use super::ledger::{Ledger, Mistake};
 use super::seat::noon;
 use crate::clock::UnixMillis;
 use crate::id::Position;
 use crate::key;
+use crate::schema::TypesText;
 use crate::sync::{Config, Direction, Input, Now, Role, Session, Until};
 
 pub(super) use self::plan::Bug;
@@ -222,6 +223,7 @@ impl World {
         self.fall_silent()?;
         self.shows_its_log()?;
         self.counts_what_is_in_force()?;
+        self.know_types()?;
         self.audit.kept_promises()
     }
 
@@ -328,6 +330,26 @@ impl World {
             _ if self.have_twins() => Ok(()),
             more => Err(format!("{more} frames, reads and commits without anything new")),
         }
+    }
+
+    /// The types that a node tells: those who write do.
+    fn types_of(&self, node: usize) -> Option<TypesText> {
+        let is_writer = self.plan.writers.contains(&node);
+        TypesText::new(NAMES[node]).filter(|_| is_writer)
+    }
+
+    /// Whoever syncs with a node keeps the types that it tells.
+    fn know_types(&self) -> Sound {
+        for Edge { from, to, .. } in &self.plan.edges {
+            for (node, other) in [(*from, *to), (*to, *from)] {
+                let told = self.types_of(other);
+                let known = &self.nodes[node].ledger.types;
+                if told.is_some_and(|types| !known.contains_key(types.hash())) {
+                    return Err(format!("node {node} does not know the types of node {other}"));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn have_twins(&self) -> bool {
@@ -452,6 +474,7 @@ impl World {
             direction,
             has_door: side == 1 && self.rng.per_mille(500),
             fingerprint: None,
+            types: self.types_of(node),
             filter: ledger.filter.clone().filter(|_| !self.has(Bug::TellsNoFilter)),
             commit_events_max: if self.rng.per_mille(500) {
                 1 + self.rng.index(4)

@@ -39,7 +39,12 @@ impl World {
             match effect {
                 Effect::Send(frame) => self.send(place, frame)?,
                 Effect::Admit { .. } => self.admit(place),
-                Effect::Recall { peer, .. } => self.recall(place, peer),
+                Effect::Recall { peer, types, .. } => self.recall(place, peer, types),
+                Effect::Keep(types) => {
+                    let node = self.end(place).node;
+                    self.nodes[node].ledger.types.insert(*types.hash(), types);
+                    self.answer(place, Input::Kept);
+                }
                 Effect::Check(cursor) => {
                     let known = self.ledger_of(place).check(cursor);
                     self.answer(place, Input::Checked(known));
@@ -168,23 +173,23 @@ impl World {
     }
 
     /// The store is asked twice, with time in between: what it says need not be of one moment.
-    fn recall(&mut self, place: Place, peer: ReplicaId) {
+    fn recall(&mut self, place: Place, peer: ReplicaId, types: Option<[u8; 32]>) {
         let node = self.end(place).node;
         let ledger = &self.nodes[node].ledger;
         let cursor = ledger.cursor(&peer);
         let frontier = if cursor.is_some() { Vec::new() } else { ledger.frontier() };
         let delay = self.store_delay();
-        self.queue_in(delay, Happening::Recalls(place, peer, cursor, frontier));
+        self.queue_in(delay, Happening::Recalls(place, (peer, types), cursor, frontier));
     }
 
     pub(super) fn recalled(
         &mut self,
         place: Place,
-        peer: ReplicaId,
+        (peer, types): (ReplicaId, Option<[u8; 32]>),
         cursor: Option<Cursor>,
         frontier: Vec<CommitId>,
     ) -> Sound {
-        let mut later = self.ledger_of(place).recall(&peer);
+        let mut later = self.ledger_of(place).recall(&peer, types);
         if self.has(Bug::PassesForWhole) {
             later.part = None;
         }

@@ -28,7 +28,7 @@ pub(super) enum Happening {
         until: u64,
     },
     Persists(Place, Persist),
-    Recalls(Place, ReplicaId, Option<Cursor>, Vec<CommitId>),
+    Recalls(Place, (ReplicaId, Option<[u8; 32]>), Option<Cursor>, Vec<CommitId>),
     /// A node is opened with another filter.
     Refilters(usize, u64),
     Restarts(usize),
