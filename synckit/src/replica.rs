@@ -148,8 +148,11 @@ impl Replica {
             }
             None => None,
         };
-        if let Some(types) = registry.types() {
-            store.keep_types(&space, &types).await?;
+        if let Some(types) = registry.types()
+            && let Err(error) = store.keep_types(&space, &types).await
+        {
+            // Such as a full disk: what is held can be read all the same.
+            tracing::warn!(%error, %space, "the types of events could not be kept with them");
         }
         let nonce = platform::random().map(u64::from_le_bytes);
         let nonce = nonce.map_err(|error| Error::randomness(&attempted, error))?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use synckit::event::DecodeError;
-use synckit::id::Position;
+use synckit::id::{Position, SpaceId};
 use synckit::store::{EventStore, RedbOptions, StoreErrorKind};
 use synckit::testing::faults::FaultyDisk;
 use synckit::{ErrorKind, Hub, Replica, registry, sync_aggregate};
@@ -116,6 +116,25 @@ async fn a_replica_whose_disk_is_full_says_so_and_goes_on_when_there_is_space() 
     ann.edit(&note("n"), |it| it.visits.add(100)).await.unwrap();
     assert_eq!(read(&ann, &note("n")).await.visits, 101);
     assert_eq!(ann.status().await.unwrap().own_events, 2);
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_nobody_from_opening_what_is_there() {
+    let disk = FaultyDisk::new();
+    let store = EventStore::open_on(Arc::new(disk.clone()), RedbOptions::default()).unwrap();
+    let space = SpaceId::default();
+    disk.full_at(0);
+    let ann = Replica::builder().registry(registry![Note]).over(Arc::new(store)).await.unwrap();
+    assert_eq!(ann.get(&note("n")).await.unwrap(), None);
+    assert_eq!(ann.store().types(&space).await.unwrap(), []);
+    disk.repair();
+    ann.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
+    ann.close().await.unwrap();
+    let store = EventStore::open_on(Arc::new(disk), RedbOptions::default()).unwrap();
+    let ann = Replica::builder().registry(registry![Note]).over(Arc::new(store)).await.unwrap();
+    let told = ann.store().types(&space).await.unwrap();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].as_str().contains("`note."));
 }
 
 #[tokio::test]
