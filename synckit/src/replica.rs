@@ -51,6 +51,7 @@ use crate::lease::{Lease, OpenedBy};
 use crate::platform;
 use crate::registry::{Registry, State, StateHasher};
 use crate::replica_core::{Census, CoreParts, Input, ReplicaCore, Stored};
+use crate::schema::TypesText;
 use crate::store::{CheckpointMark, EventStore, LIST_ROWS_MAX};
 use engine::{Engine, Shared};
 use peers::Peers;
@@ -66,6 +67,8 @@ use watchers::WatchedChanges;
 pub struct Replica {
     running: Arc<Running>,
     registry: Arc<Registry>,
+    /// The types that it tells its peers.
+    types: Option<TypesText>,
     /// The part of the space that it holds; none for all of it.
     filter: Option<Arc<Filter>>,
     peers: Peers,
@@ -148,8 +151,9 @@ impl Replica {
             }
             None => None,
         };
-        if let Some(types) = registry.types()
-            && let Err(error) = store.keep_types(&space, &types).await
+        let types = registry.types();
+        if let Some(types) = &types
+            && let Err(error) = store.keep_types(&space, types).await
         {
             // Such as a full disk: what is held can be read all the same.
             tracing::warn!(%error, %space, "the types of events could not be kept with them");
@@ -163,7 +167,7 @@ impl Replica {
         platform::spawn(Engine::new(Arc::clone(&shared), fingerprint).run(lease));
         let running = Arc::new(Running(shared));
         let (registry, filter) = (Arc::new(registry), filter.map(Arc::new));
-        let replica = Self { running, registry, filter, peers: Peers::default() };
+        let replica = Self { running, registry, types, filter, peers: Peers::default() };
         replica.catch_up().await?;
         Ok(replica)
     }

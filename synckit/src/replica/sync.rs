@@ -201,7 +201,7 @@ impl Replica {
             direction,
             has_door: false,
             fingerprint: Some(self.registry.fingerprint()),
-            types: self.registry.types(),
+            types: self.types.clone(),
             filter: self.filter.as_deref().cloned(),
             commit_events_max: usize::MAX,
         };

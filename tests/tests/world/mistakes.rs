@@ -80,7 +80,10 @@ fn an_edit_that_panics_is_told() {
 #[test]
 fn a_merge_that_depends_on_the_order_is_found() {
     let world = World::of(registry![Coin]).edits(flip).without_faults();
-    let broken = (0..20).find_map(|seed| world.run(seed).err()).expect("states that differ");
+    let mut found: Vec<_> = (0..20).filter_map(|seed| world.run(seed).err()).take(4).collect();
+    let edits = |story: &str| story.lines().filter(|line| line.contains(" edits: ")).count();
+    found.sort_by_key(|broken| edits(&broken.story));
+    let broken = found.first().expect("states that differ");
     assert!(broken.what.contains("other states"), "{broken}");
-    assert!(broken.story.lines().filter(|line| line.contains(" edits: ")).count() <= 8, "{broken}");
+    assert!(edits(&broken.story) <= 4, "{broken}");
 }

@@ -92,8 +92,14 @@ impl Guards {
         let tls = files.tls.as_ref().map(certificates).transpose()?;
         let metrics = files.metrics_token.as_deref().map(metrics_token).transpose()?;
         let keys = files.jwt.as_ref().map(|file| keys(&file.keys)).transpose()?;
-        if let (Some(tokens), Some(path)) = (&self.tokens, &files.tokens) {
-            tokens.replace(list(path)?).map_err(|error| unread("tokens", path, &error))?;
+        let lists = self.tokens.as_ref().zip(files.tokens.as_ref());
+        let lists = lists.map(|(tokens, path)| Ok((tokens, path, list(path)?))).transpose()?;
+        // What can fail comes first.
+        if let Some(retired) = retired {
+            retire(hub, &retired).await.map_err(|error| Exit::of_hub(&error))?;
+        }
+        if let Some((tokens, path, list)) = lists {
+            tokens.replace(list).map_err(|error| unread("tokens", path, &error))?;
         }
         if let (Some(old), Some(new)) = (&self.tls, tls) {
             old.replace(&new);
@@ -104,10 +110,7 @@ impl Guards {
         if let (Some(old), Some(new)) = (&self.metrics, metrics) {
             old.replace(&new);
         }
-        match retired {
-            Some(retired) => retire(hub, &retired).await.map_err(|error| Exit::of_hub(&error)),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 

@@ -29,13 +29,21 @@ pub(super) fn create_all(txn: &WriteTransaction) -> Result<(), Fault> {
 
 /// Makes the tables that a file lacks because it is older than they are.
 pub(super) fn add_younger(database: &Database) -> Result<(), Fault> {
-    let table = definition(Table::Replicas);
-    match database.begin_read()?.open_table(table) {
-        Err(TableError::TableDoesNotExist(_)) => {}
-        opened => return Ok(opened.map(drop)?),
+    let found = database.begin_read()?;
+    let mut missing = Vec::new();
+    for table in Table::ALL.map(definition) {
+        match found.open_table(table) {
+            Err(TableError::TableDoesNotExist(_)) => missing.push(table),
+            opened => drop(opened?),
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
     }
     let txn = database.begin_write()?;
-    txn.open_table(table)?;
+    for table in missing {
+        txn.open_table(table)?;
+    }
     Ok(txn.commit()?)
 }
 
