@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadableDatabase, TableDefinition};
-use synckit::id::Position;
-use synckit::store::{EventStore, RedbOptions, StoreError, StoreErrorKind};
+use synckit::id::{Position, SpaceId};
+use synckit::store::{EventStore, RedbOptions, StoreError, StoreErrorKind, Table};
 use synckit::testing::{Author, batch};
 use tempfile::TempDir;
 
@@ -211,12 +211,15 @@ async fn a_file_that_is_older_than_a_table_gets_it() {
     folder.open().unwrap().close().await.unwrap();
     let database = Database::open(folder.path()).unwrap();
     let txn = database.begin_write().unwrap();
-    let table = TableDefinition::<&[u8], &[u8]>::new(synckit::store::Table::Replicas.name());
-    assert!(txn.delete_table(table).unwrap());
+    for table in [Table::Replicas, Table::Types] {
+        let table = TableDefinition::<&[u8], &[u8]>::new(table.name());
+        assert!(txn.delete_table(table).unwrap());
+    }
     txn.commit().unwrap();
     drop(database);
     let store = folder.open().unwrap();
     assert_eq!(store.enrolled(None, None, 1).await.unwrap(), []);
+    assert_eq!(store.types(&SpaceId::default()).await.unwrap(), []);
 }
 
 /// A folder with room for one store.
