@@ -4,7 +4,7 @@
 use std::panic;
 use std::sync::Once;
 
-use synckit::store::{RedbOptions, StoreError, StoreErrorKind};
+use synckit::store::{RedbOptions, StoreError, StoreErrorKind, Table};
 use synckit::testing::faults::FaultyDisk;
 
 use crate::support::{Contents, Log, open_on, story};
@@ -49,6 +49,26 @@ async fn a_flipped_bit_in_a_hubs_log_is_refused_or_harmless_without_verifying_th
         outcomes.judge(contents, &expected, &format!("byte {byte}, bit {bit}"));
     }
     outcomes.assert_both_kinds();
+}
+
+/// A table that an older file lacks is made at opening; one whose name is damaged is not lacking.
+#[tokio::test]
+async fn a_table_whose_name_is_damaged_is_not_made_again_without_its_rows() {
+    let options = RedbOptions::hub();
+    let image = image(&options).await;
+    for table in Table::ALL {
+        let name = table.name().as_bytes();
+        let mut damaged = image.clone();
+        for place in 0..=image.len() - name.len() {
+            if image[place..].starts_with(name) {
+                damaged[place] ^= 1;
+            }
+        }
+        let error = open_on(&FaultyDisk::holding(damaged), &options).unwrap_err();
+        let kind = error.kind();
+        let typed = matches!(kind, StoreErrorKind::Corrupt | StoreErrorKind::NotAStore);
+        assert!(typed, "{table:?}: {error:?}");
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::collections::btree_map::Entry;
 use bytes::Bytes;
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError,
-    WriteTransaction,
+    TableHandle as _, WriteTransaction,
 };
 
 use super::fault::Fault;
@@ -27,7 +27,8 @@ pub(super) fn create_all(txn: &WriteTransaction) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Makes the tables that a file lacks because it is older than they are.
+/// Makes the tables that a file lacks because it is older than they are. One that is there under
+/// another name, as a damaged one is, is not made again without its rows.
 pub(super) fn add_younger(database: &Database) -> Result<(), Fault> {
     let found = database.begin_read()?;
     let mut missing = Vec::new();
@@ -39,6 +40,10 @@ pub(super) fn add_younger(database: &Database) -> Result<(), Fault> {
     }
     if missing.is_empty() {
         return Ok(());
+    }
+    let is_ours = |name: &str| Table::ALL.iter().any(|table| table.name() == name);
+    if found.list_tables()?.any(|table| !is_ours(table.name())) {
+        return Err(seal::Damage::new("a table is missing, and another has an unknown name").into());
     }
     let txn = database.begin_write()?;
     for table in missing {
