@@ -23,6 +23,30 @@ async fn a_store_is_made_where_there_is_none_and_found_again() {
     assert_eq!(folder.files(), [".store.opening", "store"]);
 }
 
+/// Damage that a hub has not noticed can end its process; the next one looks for it.
+#[tokio::test]
+async fn a_hub_verifies_a_file_that_was_left_in_use() {
+    let folder = Folder::new();
+    let open = || EventStore::open(folder.path(), RedbOptions::hub());
+    let store = open().unwrap();
+    let text = "a text to be found in the file";
+    store.commit(batch([&Author::new(1).write(text)])).await.unwrap();
+    store.close().await.unwrap();
+    let mut image = fs::read(folder.path()).unwrap();
+    let place = image.windows(text.len()).position(|bytes| bytes == text.as_bytes()).unwrap();
+    image[place] ^= 1;
+    fs::write(folder.path(), image).unwrap();
+
+    let store = open().unwrap();
+    assert_eq!(folder.files(), [".store.in-use", ".store.opening", "store"]);
+    let left = fs::read(folder.path()).unwrap();
+    store.close().await.unwrap();
+    assert_eq!(folder.files(), [".store.opening", "store"]);
+    fs::write(folder.path(), left).unwrap();
+    fs::write(folder.0.path().join(".store.in-use"), []).unwrap();
+    assert_eq!(open().unwrap_err().kind(), &StoreErrorKind::Corrupt);
+}
+
 #[test]
 fn two_stores_have_different_keys() {
     let (one, other) = (Folder::new(), Folder::new());

@@ -89,6 +89,14 @@ pub trait Medium: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// True when whoever opened the file last ended without closing it.
+    fn was_left_in_use(&self) -> bool {
+        false
+    }
+
+    /// Notes whether the file is in use. What cannot be noted is not.
+    fn set_in_use(&self, _: bool) {}
+
     /// Random bytes.
     ///
     /// # Errors
@@ -107,6 +115,8 @@ pub(super) struct FileMedium {
     temporary_prefix: String,
     /// The file that holds word of the last opening.
     beside: PathBuf,
+    /// The empty file that is there while the file is in use.
+    in_use: PathBuf,
     /// True when the system is asked for marks.
     notices_copies: bool,
     /// The file that was opened last.
@@ -126,8 +136,10 @@ impl FileMedium {
         let unique = hex(&[std::process::id().to_be_bytes(), low_half(count)].concat());
         let temporary = folder(path).join(format!("{temporary_prefix}{unique}"));
         let beside = folder(path).join(format!(".{name}.opening"));
+        let in_use = folder(path).join(format!(".{name}.in-use"));
         let (path, opened, key) = (path.to_owned(), Mutex::default(), None);
-        Self { path, temporary, temporary_prefix, beside, notices_copies: true, opened, key }
+        let notices_copies = true;
+        Self { path, temporary, temporary_prefix, beside, in_use, notices_copies, opened, key }
     }
 
     /// The same, as on a system that tells nothing of files.
@@ -241,6 +253,19 @@ impl Medium for FileMedium {
             let _ = fs::remove_file(&new);
         }
         written
+    }
+
+    fn was_left_in_use(&self) -> bool {
+        self.in_use.exists()
+    }
+
+    fn set_in_use(&self, in_use: bool) {
+        // It tells of processes that ended, which the folder outlives: it need not be durable.
+        let _ = if in_use {
+            File::create(&self.in_use).map(drop)
+        } else {
+            fs::remove_file(&self.in_use)
+        };
     }
 
     fn is_open_here(&self) -> bool {

@@ -55,12 +55,14 @@ impl ReopeningDb {
         options: RedbOptions,
     ) -> Result<(Self, IdentityRow), Fault> {
         let options = FileOptions { options, used: Arc::default() };
-        let opened = match open_existing(&*medium, &options)? {
+        // Damage may have ended whoever opened it last, and would end this process too.
+        let verified = options.verify_on_open || medium.was_left_in_use();
+        let opened = match open_existing(&*medium, &options, verified)? {
             Some(opened) => opened,
             None => match create(&*medium, &options)? {
                 Some(created) => created,
                 // Another process made it in the meantime: theirs it is.
-                None => open_existing(&*medium, &options)?.ok_or_else(vanished)?,
+                None => open_existing(&*medium, &options, verified)?.ok_or_else(vanished)?,
             },
         };
         let (handle, identity) = go_on(&*medium, &options, opened)?;
@@ -111,10 +113,11 @@ impl ReopeningDb {
     pub(super) fn close(&self) -> Result<(), Fault> {
         let mut slot = self.slot.write().unwrap_or_else(PoisonError::into_inner);
         slot.closed = true;
-        match slot.handle.take() {
-            Some(handle) => guarded(|| Ok(handle.close()?)),
-            None => Ok(()),
+        if let Some(handle) = slot.handle.take() {
+            guarded(|| Ok(handle.close()?))?;
+            self.medium.set_in_use(false);
         }
+        Ok(())
     }
 
     fn with_handle<T>(
@@ -167,11 +170,13 @@ impl ReopeningDb {
         if slot.generation != failed {
             return Ok(());
         }
+        // Without a handle, the last one was given up over damage.
+        let verified = self.options.verify_on_open || slot.handle.is_none();
         // The handle holds the file's lock: it has to go first.
         discard(slot.handle.take());
         tracing::warn!(store = self.medium.name(), "opening the file again after a failure");
         let (handle, identity) =
-            open_existing(&*self.medium, &self.options)?.ok_or_else(vanished)?;
+            open_existing(&*self.medium, &self.options, verified)?.ok_or_else(vanished)?;
         if identity.file != self.file {
             return Err(Fault::NotAStore("another store has taken the file's place"));
         }
@@ -207,7 +212,7 @@ fn go_on(
             tracing::warn!(store = medium.name(), %fault, "no word is left for the next opening");
             if let Fault::Panicked(_) = fault {
                 discard(Some(handle));
-                return open_existing(medium, options)?.ok_or_else(vanished);
+                return open_existing(medium, options, true)?.ok_or_else(vanished);
             }
             // It still serves reads. The first write opens the file again, and finds which key is
             // stored.
@@ -254,9 +259,11 @@ fn record(
     Ok(identity)
 }
 
+/// Opens the file, `verified` by redb if asked for.
 fn open_existing(
     medium: &dyn Medium,
     options: &FileOptions,
+    verified: bool,
 ) -> Result<Option<(Database, IdentityRow)>, Fault> {
     let opened = medium.open().map_err(|error| Fault::System("open the file", error))?;
     let Some(backend) = opened else {
@@ -265,7 +272,12 @@ fn open_existing(
     let backend = Backend::new(backend, Arc::clone(&options.used));
     check_magic(&backend)?;
     guarded(|| {
-        let database = builder(medium, options).create_with_backend(backend)?;
+        let mut builder = builder(medium, options);
+        builder.set_check_integrity_on_open(verified);
+        let database = builder.create_with_backend(backend)?;
+        if !options.verify_on_open {
+            medium.set_in_use(true);
+        }
         let identity = read_identity(&database.begin_read()?)?;
         table::add_younger(&database)?;
         Ok(Some((database, identity)))
@@ -361,7 +373,6 @@ impl Deref for FileOptions {
 fn builder(medium: &dyn Medium, options: &RedbOptions) -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(options.cache_bytes);
-    builder.set_check_integrity_on_open(options.verify_on_open);
     if options.readable_beside && medium.is_readable_beside() {
         builder.set_concurrency_mode(ConcurrencyMode::SingleWriter);
     }
