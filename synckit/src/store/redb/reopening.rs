@@ -284,12 +284,20 @@ fn open_existing(
     })
 }
 
-/// The key of the store in a file that may be damaged, if its structure leads to one. What it is
-/// read through may be written to.
-pub(super) fn key_in(file: Box<dyn StorageBackend>) -> Option<ReplicaKey> {
-    let found = guarded(|| {
-        let database = Builder::new().create_with_backend(Backend::new(file, Arc::default()))?;
-        read_identity(&database.begin_read()?)
+/// The key of the store in a file that may be damaged, if its structure leads to one. What `file`
+/// gives may be written to.
+pub(super) fn key_in(file: impl Fn() -> Box<dyn StorageBackend>) -> Option<ReplicaKey> {
+    let backend = || Backend::uncounted(file());
+    // Closing it for writing would commit, and what is damaged can end the process there.
+    let found = guarded(|| match Builder::new().open_read_only_with_backend(backend()) {
+        // It was not closed: one whose trees are sound is, once it is recovered.
+        Err(redb::DatabaseError::RepairAborted) => {
+            let mut builder = Builder::new();
+            let database =
+                builder.set_check_integrity_on_open(true).create_with_backend(backend())?;
+            read_identity(&database.begin_read()?)
+        }
+        database => read_identity(&database?.begin_read()?),
     });
     found.ok().map(|identity| ReplicaKey::from_seed(&identity.seed))
 }

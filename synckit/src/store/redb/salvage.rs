@@ -158,7 +158,7 @@ impl Plan {
     }
 
     fn made(image: Image) -> Option<Self> {
-        let (found, key) = (pages::scan(&image), key_in(Box::new(image.overlaid())));
+        let (found, key) = (pages::scan(&image), key_in(|| Box::new(image.overlaid())));
         let (mut spaces, mut known) = (BTreeMap::new(), BTreeMap::new());
         for (space, of_space) in &found.spaces {
             let ordered = order::ordered(of_space);
