@@ -69,6 +69,17 @@ impl SpaceTypes {
         Ok(types)
     }
 
+    /// The texts that were told in a space and have the form that synckit gives them, the last one at the
+    /// end. Nothing in them moves a terminal's cursor.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn told(store: &EventStore, space: &SpaceId) -> Result<Vec<TypesText>, StoreError> {
+        let mut texts = store.types(space).await?;
+        texts.retain(|text| is_plain(text.as_str()));
+        Ok(texts)
+    }
+
     fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<SpaceId, KnownTypes>> {
         // Nothing panics while it is locked.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
@@ -87,22 +98,24 @@ fn read(text: &TypesText) -> Option<EventTypes> {
 /// True if no line holds more than a name, numbers and a comment; so nothing nests but what shows.
 fn is_plain(text: &str) -> bool {
     let mut depth = 0usize;
-    text.lines().all(|line| {
-        let line = line.split_once("//").map_or(line, |(line, _)| line).trim();
-        let is_name = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
-        let names = line.split(|c| !is_name(c));
-        let short = names.map(str::len).all(|length| length <= NAME_BYTES_MAX);
-        let gone = line.strip_prefix("reserved").map(str::trim_start);
-        let gone = gone.and_then(|gone| gone.strip_prefix('"')?.strip_suffix("\";"));
-        let plain = match gone {
-            Some(name) => name.chars().all(is_name),
-            None if line == "syntax = \"proto3\";" => true,
-            None => line.chars().all(|c| is_name(c) || " =;,<>{}".contains(c)),
-        };
-        let count = |of: [char; 2]| line.chars().filter(|c| of.contains(c)).count();
-        depth = (depth + count(['{', '<'])).saturating_sub(count(['}', '>']));
-        short && plain && depth <= DEPTH_MAX && count(['<', '{']) <= 1
-    })
+    let moves = |c: char| c.is_control() && c != '\n';
+    !text.contains(moves)
+        && text.lines().all(|line| {
+            let line = line.split_once("//").map_or(line, |(line, _)| line).trim();
+            let is_name = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
+            let names = line.split(|c| !is_name(c));
+            let short = names.map(str::len).all(|length| length <= NAME_BYTES_MAX);
+            let gone = line.strip_prefix("reserved").map(str::trim_start);
+            let gone = gone.and_then(|gone| gone.strip_prefix('"')?.strip_suffix("\";"));
+            let plain = match gone {
+                Some(name) => name.chars().all(is_name),
+                None if line == "syntax = \"proto3\";" => true,
+                None => line.chars().all(|c| is_name(c) || " =;,<>{}".contains(c)),
+            };
+            let count = |of: [char; 2]| line.chars().filter(|c| of.contains(c)).count();
+            depth = (depth + count(['{', '<'])).saturating_sub(count(['}', '>']));
+            short && plain && depth <= DEPTH_MAX && count(['<', '{']) <= 1
+        })
 }
 
 #[cfg(test)]

@@ -1,11 +1,16 @@
 //! Commands that look at stores: what they print, for people and for programs.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 use synckit::clock::UnixMillis;
 use synckit::envelope::Metadata;
+use synckit::id::SpaceId;
+use synckit::schema::TypesText;
+use synckit::store::{EventStore, RedbOptions};
+use synckit::testing::{Author, batch};
 use synckit::{Id, Replica, WallClock, registry};
 
 use super::support::{Place, Till, replica, said, sell};
@@ -95,7 +100,8 @@ async fn payloads_have_names_where_their_types_are_known() {
         json!({ "value": "first \u{1b}[31m" }),
         "a replica tells its own file"
     );
-    place.write("till.proto", &registry![Till].proto());
+    let text = registry![Till].proto();
+    place.write("till.proto", &text);
     let event = &place.does(&["cat", "till.redb", "--json", "--proto", "till.proto"]).json()[0];
     assert_eq!(event["value"], json!({ "value": "first \u{1b}[31m" }));
     let lines = place.does(&["history", "till.redb", "till", "a", "--proto", "till.proto"]);
@@ -109,6 +115,51 @@ async fn payloads_have_names_where_their_types_are_known() {
     assert!(
         place.does(&["cat", "till.redb", "--proto", "no.proto"]).failed(2).contains("no.proto")
     );
+}
+
+#[tokio::test]
+async fn types_that_replicas_told_are_printed_for_other_languages() {
+    let place = Place::new();
+    let path = place.path().join("till.redb");
+    let empty = EventStore::open(&path, RedbOptions::default()).unwrap();
+    empty.close().await.unwrap();
+    let nothing = place.does(&["schema", "proto", "till.redb"]);
+    assert!(nothing.failed(5).contains("Registry::proto"), "{nothing:?}");
+    let told = till(&place, "till.redb").await;
+    title(&told, "a", "first").await;
+    told.close().await.unwrap();
+    let own = registry![Till].proto();
+    assert_eq!(place.does(&["schema", "proto", "till.redb"]).out, own);
+
+    let store = EventStore::open(&path, RedbOptions::default()).unwrap();
+    let (space, other) = (SpaceId::default(), SpaceId::new("other").unwrap());
+    let second = "syntax = \"proto3\";\n\npackage events;\n";
+    for text in [second, "syntax = \"proto3\";\n// \u{1b}[2J\n", "import \"secrets.proto\";\n"] {
+        store.keep_types(&space, &TypesText::new(text).unwrap()).await.unwrap();
+    }
+    store.close().await.unwrap();
+    assert_eq!(place.does(&["schema", "proto", "till.redb"]).out, second);
+    let all = place.does(&["schema", "proto", "till.redb", "--json"]).json();
+    assert_eq!(all.iter().map(|told| told["text"].clone()).collect::<Vec<_>>(), [&own, second]);
+    assert_eq!(all[0]["hash"].as_str().map(str::len), Some(64));
+    let written =
+        place.does(&["schema", "proto", "till.redb", "--into", "protos", "--json"]).json();
+    let file = |told: &Value| place.path().join(told["file"].as_str().unwrap());
+    let texts = written.iter().map(|told| fs::read_to_string(file(told)).unwrap());
+    assert_eq!(texts.collect::<Vec<_>>(), [&own, second]);
+
+    let store = EventStore::open(&path, RedbOptions::default()).unwrap();
+    store.keep_types(&other, &TypesText::new(second).unwrap()).await.unwrap();
+    let mut elsewhere = batch([&Author::new(1).in_space("other").write("one")]);
+    elsewhere.space = other;
+    store.commit(elsewhere).await.unwrap();
+    store.close().await.unwrap();
+    let several = place.does(&["schema", "proto", "till.redb"]);
+    assert!(several.failed(2).contains("--space"), "{several:?}");
+    let one = place.does(&["schema", "proto", "till.redb", "--space", "other"]);
+    assert_eq!(one.out, second);
+    let full = place.does(&["schema", "proto", "till.redb", "--into", "till.redb"]);
+    assert!(full.failed(2).contains("till.redb"), "{full:?}");
 }
 
 #[tokio::test]

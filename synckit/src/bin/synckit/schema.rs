@@ -1,4 +1,5 @@
-//! `synckit schema`: folders of lock files, without the programs that they belong to.
+//! `synckit schema`: folders of lock files, and the types that replicas have told a store, without the
+//! programs that they belong to.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,15 +7,20 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
+use synckit::id::SpaceId;
+use synckit::schema::TypesText;
+use synckit::show::SpaceTypes;
 use synckit_lock::{INDEX, Lock, VersionChanges, parse};
 
 use crate::exit::{Cause, Exit};
+use crate::files::FileSource;
+use crate::hex;
 use crate::output::Output;
 
 /// Largest lock file, in bytes.
 const LOCK_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// Look at folders of lock files
+/// Look at folders of lock files, and at the types that replicas have told a store
 #[derive(Args, Debug)]
 pub(crate) struct Schema {
     #[command(subcommand)]
@@ -26,6 +32,7 @@ enum SchemaTask {
     Lint(Lint),
     Diff(LockDiff),
     Page(LockPage),
+    Proto(ToldProto),
 }
 
 /// Read every lock file of a folder; the exit code is 5 when one is no good
@@ -51,11 +58,22 @@ struct LockPage {
     folder: PathBuf,
 }
 
+/// Print the types of a space's events, as a replica has told them: protobuf text, for other languages
+#[derive(Args, Debug)]
+struct ToldProto {
+    #[command(flatten)]
+    source: FileSource,
+    /// Writes every text into this folder, which is made, instead of printing the last one: those of programs
+    /// that were replaced, and of others that write in the space
+    #[arg(long, value_name = "FOLDER")]
+    into: Option<PathBuf>,
+}
+
 /// The locks of a folder by file, and what is wrong with those that cannot be read.
 type Read = (BTreeMap<String, Lock>, Vec<(String, String)>);
 
 impl Schema {
-    pub(crate) fn run(&self, out: &mut Output) -> Result<(), Exit> {
+    pub(crate) async fn run(&self, out: &mut Output) -> Result<(), Exit> {
         match &self.task {
             SchemaTask::Lint(lint) => lint.run(out),
             SchemaTask::Diff(diff) => diff.run(out),
@@ -64,6 +82,7 @@ impl Schema {
                 let locks: Vec<_> = locks.into_values().collect();
                 out.bytes(synckit_lock::page(&locks).as_bytes())
             }
+            SchemaTask::Proto(proto) => proto.run(out).await,
         }
     }
 }
@@ -119,6 +138,62 @@ impl LockDiff {
         }
         found(differ)
     }
+}
+
+impl ToldProto {
+    async fn run(&self, out: &mut Output) -> Result<(), Exit> {
+        let store = self.source.open().await?;
+        let mut all = Vec::new();
+        for space in self.source.spaces(&store).await? {
+            let texts = SpaceTypes::told(&store, &space.id).await;
+            let texts = texts.map_err(|error| Exit::of_store(&error))?;
+            all.extend(texts.into_iter().map(|text| (space.id.clone(), text)));
+        }
+        match &self.into {
+            Some(folder) => write_into(folder, &all, out),
+            None => print(&all, out),
+        }
+    }
+}
+
+/// Prints the text that was told last; in JSON, all of them.
+fn print(all: &[(SpaceId, TypesText)], out: &mut Output) -> Result<(), Exit> {
+    if out.is_json() {
+        return all.iter().try_for_each(|(space, text)| {
+            let hash = hex::of(text.hash());
+            out.line(json!({ "space": space.as_str(), "hash": hash, "text": text.as_str() }))
+        });
+    }
+    let Some((space, last)) = all.last() else {
+        return Err(Exit::new(
+            Cause::Found,
+            "no replica has told its types here; a program prints its own with `Registry::proto`",
+        ));
+    };
+    if all.iter().any(|(other, _)| other != space) {
+        return Err(Exit::settings(
+            "types of several spaces are here; name one with --space, or a folder with --into",
+        ));
+    }
+    out.bytes(last.as_str().as_bytes())
+}
+
+/// Writes each text into a file of its own, with the beginning of its hash for a name.
+fn write_into(folder: &Path, all: &[(SpaceId, TypesText)], out: &mut Output) -> Result<(), Exit> {
+    let failed = |path: &Path, error: std::io::Error| {
+        Exit::settings(format!("write {}: {error}", path.display()))
+    };
+    fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    for (space, text) in all {
+        let path = folder.join(format!("{:.16}.proto", hex::of(text.hash())));
+        fs::write(&path, text.as_str()).map_err(|error| failed(&path, error))?;
+        let file = path.display().to_string();
+        out.tell(
+            || json!({ "space": space.as_str(), "file": file }),
+            || format!("{file}: told in the space `{space}`"),
+        )?;
+    }
+    Ok(())
 }
 
 /// Fails without a word: everything has been told.

@@ -78,7 +78,7 @@ impl Task {
             Self::Verify(task) => task.run(out).await,
             Self::Repair(task) => task.run(out).await,
             Self::Doctor(task) => task.run(out).await,
-            Self::Schema(task) => task.run(out),
+            Self::Schema(task) => task.run(out).await,
             Self::Token(task) => task.run(out),
             Self::Cert(task) => task.run(out),
             Self::Bench(task) => task.run(out).await,
