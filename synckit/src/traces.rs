@@ -28,10 +28,10 @@ pub trait TraceContext: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Has the current `tracing` span go on with a trace: called within each span `synckit.commit`,
-    /// before anything else happens in it.
-    fn continues(&self, parent: &TraceParent) {
-        let _ = parent;
+    /// Has a span go on with a trace: called with each span `synckit.commit` before anybody enters it,
+    /// since exporters take a span's parent no later.
+    fn continues(&self, span: &Span, parent: &TraceParent) {
+        let _ = (span, parent);
     }
 }
 
@@ -74,7 +74,7 @@ impl Traces {
             peer,
         );
         if let Some(context) = &self.0 {
-            let continuing = || span.in_scope(|| context.continues(parent));
+            let continuing = || context.continues(&span, parent);
             if catch_unwind(AssertUnwindSafe(continuing)).is_err() {
                 tracing::error!("a trace context panicked");
             }

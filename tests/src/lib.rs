@@ -28,5 +28,5 @@ pub fn built(name: &str, args: &[&str]) -> PathBuf {
 
 /// Builds `synckit`, and returns where it is.
 pub fn built_synckit() -> PathBuf {
-    built("synckit", &["--package", "synckit", "--bin", "synckit", "--features", "cli"])
+    built("synckit", &["--package", "synckit", "--bin", "synckit", "--features", "otel"])
 }

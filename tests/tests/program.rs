@@ -26,3 +26,5 @@ mod serving;
 mod signals;
 #[path = "program/support.rs"]
 mod support;
+#[path = "program/tracing.rs"]
+mod tracing;

@@ -55,6 +55,8 @@ mod notify;
 mod output;
 #[path = "synckit/replicas.rs"]
 mod replicas;
+#[path = "synckit/otlp.rs"]
+mod otlp;
 #[path = "synckit/schema.rs"]
 mod schema;
 #[path = "synckit/settings.rs"]

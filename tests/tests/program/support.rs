@@ -64,8 +64,9 @@ impl Place {
         static BUILT: OnceLock<PathBuf> = OnceLock::new();
         let mut command = Command::new(BUILT.get_or_init(built_synckit));
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("SYNCKIT_HUB_") {
-                command.env_remove(name);
+            let name = name.to_string_lossy();
+            if ["SYNCKIT_HUB_", "OTEL_"].iter().any(|prefix| name.starts_with(prefix)) {
+                command.env_remove(&*name);
             }
         }
         command.current_dir(self.path()).stdin(Stdio::null()).env_remove("NOTIFY_SOCKET");

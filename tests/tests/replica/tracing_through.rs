@@ -11,7 +11,7 @@ use synckit::{Hub, Replica, registry};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, set_default};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Span, Subscriber};
 
 use super::support::{Note, note, read, way_to};
 
@@ -105,7 +105,7 @@ impl TraceContext for Program {
         *self.current.lock().unwrap()
     }
 
-    fn continues(&self, parent: &TraceParent) {
+    fn continues(&self, _: &Span, parent: &TraceParent) {
         self.continued.lock().unwrap().push(*parent);
     }
 }
@@ -193,7 +193,7 @@ impl TraceContext for Faulty {
         panic!("no trace")
     }
 
-    fn continues(&self, _: &TraceParent) {
+    fn continues(&self, _: &Span, _: &TraceParent) {
         panic!("no trace")
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Configuration {
     pub(crate) limits: ServerLimits,
     pub(crate) quotas: Quotas,
     pub(crate) log: (Level, Format),
+    /// The address of a collector of traces.
+    pub(crate) collector: Option<String>,
 }
 
 /// A page for browsers.
@@ -80,6 +82,7 @@ impl Configuration {
             limits,
             quotas: of.quotas()?,
             log: (of.word("log-level", &LEVELS)?, of.word("log-format", &FORMATS)?),
+            collector: of.collector()?,
         })
     }
 }
@@ -111,6 +114,15 @@ impl Typed<'_> {
         quotas.space_events_max = self.quota("space-events-max")?;
         quotas.space_replicas_max = self.quota("space-replicas-max")?;
         Ok(quotas)
+    }
+
+    fn collector(&self) -> Result<Option<String>, Exit> {
+        let Some(url) = self.0.get("otlp").filter(|url| !url.is_empty()) else { return Ok(None) };
+        let is_url = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
+        if !is_url {
+            return Err(self.refused("otlp", "an address such as http://127.0.0.1:4317"));
+        }
+        Ok(Some(url.to_owned()))
     }
 
     /// A number above zero, if there is one.

@@ -10,6 +10,7 @@ use tokio::runtime;
 use crate::configuration::Configuration;
 use crate::exit::{Cause, Exit};
 use crate::guards::Guards;
+use crate::otlp::{Continuing, Exporter};
 use crate::settings::{SETTINGS, Settings};
 use crate::signals::{Instruction, Signals};
 use crate::{log, notify};
@@ -41,13 +42,20 @@ fn quoted(value: &str) -> String {
 pub(crate) fn run(settings: &Settings) -> Result<(), Exit> {
     let configuration = Configuration::read(settings)?;
     let admission = Guards::read(&configuration.admission)?;
-    log::start(configuration.log);
-    for warning in &settings.warnings {
-        tracing::warn!("{warning}");
-    }
     let runtime = runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Exit::new(Cause::Running, error))?;
-    runtime.block_on(serve(&configuration, &admission))
+    runtime.block_on(async {
+        let exporter = configuration.collector.as_deref().map(Exporter::to).transpose()?;
+        log::start(configuration.log, exporter.as_ref());
+        for warning in &settings.warnings {
+            tracing::warn!("{warning}");
+        }
+        let served = serve(&configuration, &admission).await;
+        if let Some(exporter) = exporter {
+            exporter.end().await;
+        }
+        served
+    })
 }
 
 async fn serve(configuration: &Configuration, admission: &Guards) -> Result<(), Exit> {
@@ -61,6 +69,9 @@ async fn serve(configuration: &Configuration, admission: &Guards) -> Result<(), 
         .operations();
     if configuration.plain_text {
         hub = hub.plain_text();
+    }
+    if configuration.collector.is_some() {
+        hub = hub.traces(Continuing);
     }
     let hub = admission.guard(hub).open(&configuration.store).await;
     let hub = hub.map_err(|error| Exit::of_hub(&error))?;

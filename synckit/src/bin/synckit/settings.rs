@@ -48,7 +48,7 @@ const fn setting(
 pub(crate) const STORE: &str = "store";
 
 /// All of them, in the order in which they are shown.
-pub(crate) const SETTINGS: [Setting; 35] = [
+pub(crate) const SETTINGS: [Setting; 36] = [
     setting(STORE, "FILE", "", "The store; made when it is not there"),
     setting("listen", "ADDRESS", "127.0.0.1:7700", "Address and port to listen on"),
     setting("tokens", "FILE", "", "List of tokens that say who may sync what"),
@@ -84,6 +84,7 @@ pub(crate) const SETTINGS: [Setting; 35] = [
     setting("drain-within", "TIME", "10s", "Longest time for sessions to end at the end"),
     setting("log-level", "WORD", "info", "error, warn, info, debug or trace"),
     setting("log-format", "WORD", "text", "text or json"),
+    setting("otlp", "URL", "", "Collector of traces, such as http://127.0.0.1:4317"),
 ];
 
 /// The subcommand with a flag for each setting.
