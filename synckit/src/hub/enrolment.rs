@@ -20,6 +20,8 @@ use crate::sync::{Denial, PeerLimit};
 pub const REPLICAS_MAX: usize = 16_384;
 /// The part of them that is forgotten at once.
 const FORGOTTEN_PART: usize = 16;
+/// Most spaces whose replicas are counted in memory.
+const COUNTED_SPACES_MAX: usize = 1_024;
 /// A replica that comes back is written down when that was so long ago: reconnecting costs no write.
 const SEEN_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -73,8 +75,9 @@ impl Hub {
 pub(super) struct Roll {
     name_max: Option<u64>,
     replicas_max: usize,
-    /// Held while places are counted and one is taken.
-    counting: AsyncMutex<()>,
+    /// Held while places are counted and one is taken. As many replicas at most are on the list of a
+    /// space, for those of which it was read: a newcomer need not read it.
+    counting: AsyncMutex<BTreeMap<SpaceId, usize>>,
     places: Mutex<BTreeMap<PlaceKey, PlaceTaken>>,
 }
 
@@ -145,8 +148,15 @@ impl Roll {
         who: &str,
         (space, replica): (&SpaceId, ReplicaId),
     ) -> Result<RollPlace, NoPlace> {
-        let _counting = roll.counting.lock().await;
+        let mut counts = roll.counting.lock().await;
+        if roll.name_max.is_none()
+            && let Some(count) = counts.get_mut(space).filter(|count| **count < roll.replicas_max)
+        {
+            *count += 1;
+            return Ok(Self::place(roll, who, (space.clone(), replica)));
+        }
         let census = RollCount::of(store, space, cut(who)).await?;
+        let mut count = census.count;
         if census.count >= roll.replicas_max {
             let mut forgettable = census.forgettable;
             if roll.name_max.is_some() || forgettable.is_empty() {
@@ -157,10 +167,10 @@ impl Roll {
             let forgotten: Vec<_> = forgettable.into_iter().map(|(_, replica)| replica).collect();
             tracing::warn!(%space, count = forgotten.len(), "forgetting replicas not seen for long");
             store.enrol(space, &[], &forgotten).await?;
+            count -= forgotten.len();
         }
-        let key = (space.clone(), replica);
-        let mut places = roll.lock();
         if let Some(max) = roll.name_max {
+            let places = roll.lock();
             let waiting = places.iter().filter(|(_, taken)| taken.who == cut(who));
             let waiting = waiting.filter(|((of, _), _)| of == space).map(|((_, one), _)| *one);
             let of_name = census.of_name.into_iter().chain(waiting);
@@ -169,10 +179,17 @@ impl Roll {
                 return Err(crowded(PeerLimit::ReplicasOfName(max)));
             }
         }
+        if counts.len() >= COUNTED_SPACES_MAX {
+            counts.clear();
+        }
+        counts.insert(space.clone(), count + 1);
+        Ok(Self::place(roll, who, (space.clone(), replica)))
+    }
+
+    fn place(roll: &Arc<Self>, who: &str, key: PlaceKey) -> RollPlace {
         let fresh = || PlaceTaken { who: cut(who).to_owned(), sessions: 0 };
-        places.entry(key.clone()).or_insert_with(fresh).sessions += 1;
-        drop(places);
-        Ok(RollPlace { roll: Arc::clone(roll), key })
+        roll.lock().entry(key.clone()).or_insert_with(fresh).sessions += 1;
+        RollPlace { roll: Arc::clone(roll), key }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<PlaceKey, PlaceTaken>> {
@@ -275,6 +292,24 @@ mod tests {
         }
         let denied = Roll::take_place(&roll, &store, "ann", (&space, replica(6))).await;
         assert!(matches!(denied, Err(NoPlace::Denied(_))), "all of them are retired");
+    }
+
+    #[tokio::test]
+    async fn newcomers_are_counted_without_reading_the_list_until_it_may_be_full() {
+        let (store, space) = (EventStore::in_memory_as(&[1; 32]), SpaceId::default());
+        let roll = Roll::of(None, 4);
+        let arrive = async |number: u8| {
+            let (one, now) = ((&space, replica(number)), at(u64::from(number)));
+            let place = Roll::take_place(&roll, &store, "ann", one).await.unwrap();
+            note_seen(&store, "ann", one, now).await.unwrap();
+            drop(place);
+            roll.counting.lock().await[&space]
+        };
+        assert_eq!([arrive(1).await, arrive(2).await], [1, 2]);
+        // One that gave its place up was counted all the same: the list is read when it may be full.
+        drop(Roll::take_place(&roll, &store, "ann", (&space, replica(9))).await.unwrap());
+        assert_eq!([arrive(3).await, arrive(4).await, arrive(5).await], [4, 4, 4]);
+        assert_eq!(listed(&store).await, [2, 3, 4, 5], "the fifth had the place of the first");
     }
 
     #[tokio::test]
