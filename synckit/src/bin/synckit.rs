@@ -51,12 +51,12 @@ mod log;
 mod ls;
 #[path = "synckit/notify.rs"]
 mod notify;
+#[path = "synckit/otlp.rs"]
+mod otlp;
 #[path = "synckit/output.rs"]
 mod output;
 #[path = "synckit/replicas.rs"]
 mod replicas;
-#[path = "synckit/otlp.rs"]
-mod otlp;
 #[path = "synckit/schema.rs"]
 mod schema;
 #[path = "synckit/settings.rs"]

@@ -75,8 +75,8 @@ impl Hub {
 pub(super) struct Roll {
     name_max: Option<u64>,
     replicas_max: usize,
-    /// Held while places are counted and one is taken. As many replicas at most are on the list of a
-    /// space, for those of which it was read: a newcomer need not read it.
+    /// Held while places are counted and one is taken. The most replicas that can be on the list of a
+    /// space, where it was read once and names are not bounded: a newcomer need not read it then.
     counting: AsyncMutex<BTreeMap<SpaceId, usize>>,
     places: Mutex<BTreeMap<PlaceKey, PlaceTaken>>,
 }
@@ -149,9 +149,7 @@ impl Roll {
         (space, replica): (&SpaceId, ReplicaId),
     ) -> Result<RollPlace, NoPlace> {
         let mut counts = roll.counting.lock().await;
-        if roll.name_max.is_none()
-            && let Some(count) = counts.get_mut(space).filter(|count| **count < roll.replicas_max)
-        {
+        if let Some(count) = counts.get_mut(space).filter(|count| **count < roll.replicas_max) {
             *count += 1;
             return Ok(Self::place(roll, who, (space.clone(), replica)));
         }
@@ -178,11 +176,12 @@ impl Roll {
             if of_name.len() as u64 >= max {
                 return Err(crowded(PeerLimit::ReplicasOfName(max)));
             }
+        } else {
+            if counts.len() >= COUNTED_SPACES_MAX {
+                counts.clear();
+            }
+            counts.insert(space.clone(), count + 1);
         }
-        if counts.len() >= COUNTED_SPACES_MAX {
-            counts.clear();
-        }
-        counts.insert(space.clone(), count + 1);
         Ok(Self::place(roll, who, (space.clone(), replica)))
     }
 

@@ -95,11 +95,12 @@ fn read(text: &TypesText) -> Option<EventTypes> {
     types.inspect_err(|error| tracing::debug!(%error, "types that were told are none")).ok()
 }
 
-/// True if no line holds more than a name, numbers and a comment; so nothing nests but what shows.
+/// True if no line holds more than a name, numbers and a comment, and nothing is a control character; so
+/// nothing nests but what shows.
 fn is_plain(text: &str) -> bool {
     let mut depth = 0usize;
-    let moves = |c: char| c.is_control() && c != '\n';
-    !text.contains(moves)
+    let is_control = |c: char| c.is_control() && c != '\n';
+    !text.contains(is_control)
         && text.lines().all(|line| {
             let line = line.split_once("//").map_or(line, |(line, _)| line).trim();
             let is_name = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);

@@ -100,8 +100,7 @@ async fn payloads_have_names_where_their_types_are_known() {
         json!({ "value": "first \u{1b}[31m" }),
         "a replica tells its own file"
     );
-    let text = registry![Till].proto();
-    place.write("till.proto", &text);
+    place.write("till.proto", &registry![Till].proto());
     let event = &place.does(&["cat", "till.redb", "--json", "--proto", "till.proto"]).json()[0];
     assert_eq!(event["value"], json!({ "value": "first \u{1b}[31m" }));
     let lines = place.does(&["history", "till.redb", "till", "a", "--proto", "till.proto"]);
@@ -123,8 +122,10 @@ async fn types_that_replicas_told_are_printed_for_other_languages() {
     let path = place.path().join("till.redb");
     let empty = EventStore::open(&path, RedbOptions::default()).unwrap();
     empty.close().await.unwrap();
-    let nothing = place.does(&["schema", "proto", "till.redb"]);
-    assert!(nothing.failed(5).contains("Registry::proto"), "{nothing:?}");
+    for how in [&[][..], &["--json"], &["--into", "protos"]] {
+        let nothing = place.does(&[&["schema", "proto", "till.redb"], how].concat());
+        assert!(nothing.failed(5).contains("Registry::proto"), "{nothing:?}");
+    }
     let told = till(&place, "till.redb").await;
     title(&told, "a", "first").await;
     told.close().await.unwrap();

@@ -141,6 +141,7 @@ impl LockDiff {
 }
 
 impl ToldProto {
+    /// Prints the text that was told last; in JSON, all of them.
     async fn run(&self, out: &mut Output) -> Result<(), Exit> {
         let store = self.source.open().await?;
         let mut all = Vec::new();
@@ -149,33 +150,28 @@ impl ToldProto {
             let texts = texts.map_err(|error| Exit::of_store(&error))?;
             all.extend(texts.into_iter().map(|text| (space.id.clone(), text)));
         }
-        match &self.into {
-            Some(folder) => write_into(folder, &all, out),
-            None => print(&all, out),
+        let Some((space, last)) = all.last() else {
+            return Err(Exit::new(
+                Cause::Found,
+                "no replica has told its types here; a program prints its own with `Registry::proto`",
+            ));
+        };
+        if let Some(folder) = &self.into {
+            return write_into(folder, &all, out);
         }
+        if out.is_json() {
+            return all.iter().try_for_each(|(space, text)| {
+                let hash = hex::of(text.hash());
+                out.line(json!({ "space": space.as_str(), "hash": hash, "text": text.as_str() }))
+            });
+        }
+        if all.iter().any(|(other, _)| other != space) {
+            return Err(Exit::settings(
+                "types of several spaces are here; name one with --space, or a folder with --into",
+            ));
+        }
+        out.bytes(last.as_str().as_bytes())
     }
-}
-
-/// Prints the text that was told last; in JSON, all of them.
-fn print(all: &[(SpaceId, TypesText)], out: &mut Output) -> Result<(), Exit> {
-    if out.is_json() {
-        return all.iter().try_for_each(|(space, text)| {
-            let hash = hex::of(text.hash());
-            out.line(json!({ "space": space.as_str(), "hash": hash, "text": text.as_str() }))
-        });
-    }
-    let Some((space, last)) = all.last() else {
-        return Err(Exit::new(
-            Cause::Found,
-            "no replica has told its types here; a program prints its own with `Registry::proto`",
-        ));
-    };
-    if all.iter().any(|(other, _)| other != space) {
-        return Err(Exit::settings(
-            "types of several spaces are here; name one with --space, or a folder with --into",
-        ));
-    }
-    out.bytes(last.as_str().as_bytes())
 }
 
 /// Writes each text into a file of its own, with the beginning of its hash for a name.

@@ -170,7 +170,7 @@ impl ReopeningDb {
         if slot.generation != failed {
             return Ok(());
         }
-        // Without a handle, the last one was given up over damage.
+        // Without a handle, the last one was given up over damage, or none could be opened.
         let verified = self.options.verify_on_open || slot.handle.is_none();
         // The handle holds the file's lock: it has to go first.
         discard(slot.handle.take());
