@@ -37,8 +37,10 @@ pub use control::{
     Closing, Control, REJECTION_BYTES_MAX, Redating, Refused, Rejection, RejectionError,
 };
 pub use governor::{Governor, Suspect};
+#[cfg(feature = "runtime")]
+pub(crate) use suspects::Grounds;
 #[cfg(any(test, feature = "runtime"))]
-pub(crate) use suspects::{Grounds, Past, Suspicion, ruled_elsewhere, suspects};
+pub(crate) use suspects::{Past, Suspicion, ruled_elsewhere, suspects};
 
 /// Most branches of one author's key that a hub takes before it closes the key: far above what
 /// accidents make. It is reached by a file whose copies are used in many places at once, and not
