@@ -19,9 +19,10 @@ use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Cap, Refusal, Source};
 use crate::metrics::SessionsMeter;
 use crate::platform::{self, WallClock};
+use crate::ruling::suspects::Grounds;
 use crate::ruling::{
-    AUTHOR_BRANCHES_MAX, Closing, Control, Governor, Grounds, Past, Rejection, Rulings, Suspect,
-    Suspicion, ruled_elsewhere, suspects,
+    AUTHOR_BRANCHES_MAX, Closing, Control, Governor, Past, Rejection, Rulings, Suspect, Suspicion,
+    ruled_elsewhere, suspects,
 };
 use crate::store::{
     Append, Batch, Claim, Committed, EventStore, LOOK_BACK_BLOCKS_MAX, StoreError, StoreErrorKind,

@@ -31,14 +31,12 @@ use crate::key::{ReplicaKey, verify};
 mod control;
 mod governor;
 #[cfg(any(test, feature = "runtime"))]
-mod suspects;
+pub(crate) mod suspects;
 
 pub use control::{
     Closing, Control, REJECTION_BYTES_MAX, Redating, Refused, Rejection, RejectionError,
 };
 pub use governor::{Governor, Suspect};
-#[cfg(feature = "runtime")]
-pub(crate) use suspects::Grounds;
 #[cfg(any(test, feature = "runtime"))]
 pub(crate) use suspects::{Past, Suspicion, ruled_elsewhere, suspects};
 
