@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use crate::block::{Block, MEMORY_PER_BYTE_MAX};
 use crate::branch::BranchNo;
@@ -21,7 +23,7 @@ use crate::gate::{Gate, Passed};
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Bridge, Cursor, Source, View};
 use crate::metrics::{MeteredSession, SessionsMeter};
-use crate::platform::{self, Stopwatch, Tasks, WallClock};
+use crate::platform::{self, Alarm, Stopwatch, Tasks, WallClock};
 use crate::schema::TypesText;
 use crate::store::{Acknowledged, Append, Batch, EventStore, StoreError, StoreErrorKind};
 use crate::sync::{
@@ -29,7 +31,7 @@ use crate::sync::{
     Session, SessionError,
 };
 use crate::traces::Traces;
-use crate::transport::{Connection, FrameReceiver, FrameSender};
+use crate::transport::{Connection, FrameReceiver, FrameSender, TransportError};
 
 /// The peer may take this long to read the last frames and close its side.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
@@ -113,31 +115,31 @@ impl Driver {
     /// Runs a session to its end. Cancellation-safe: what was committed is committed.
     pub(crate) async fn run(self, config: Config, connection: Connection) -> Driven {
         let Connection { sender, receiver, .. } = connection;
-        let (frames, to_send) = mpsc::channel(1);
-        let mut writing = Tasks::new();
-        writing.spawn(write(sender, to_send));
         let peer = self.peer.clone();
         let clock = self.clock.clone();
+        let (stop, begun) = (self.stop.clone(), Stopwatch::start());
         let mut running = Conversation {
             metered: SessionsMeter::begin(&self.meter, &peer, clock.now()),
             session: Session::new(config),
             driver: self,
-            begun: Stopwatch::start(),
+            begun,
+            alarm: Alarm::of(begun),
+            done: VecDeque::new(),
+            watching: None,
             reads: Tasks::new(),
             commits: Tasks::new(),
             outbox: VecDeque::new(),
+            writer: Sending::Ready(sender),
             load: None,
             arrived: None,
             share: Share::default(),
             committed: [Position::START; 2],
-            stopping: false,
             failure: None,
         };
         let mut receiver = receiver;
-        let result = running.run(receiver.as_mut(), &frames).await;
+        let result = running.run(receiver.as_mut(), stop).await;
         let progress = running.session.progress();
-        running.flush(frames).await;
-        drain(receiver.as_mut(), writing).await;
+        running.close(receiver.as_mut()).await;
         let result = match (result, running.failure.take()) {
             (Ok(()), _) => Ok(()),
             (Err(SessionError::Store { .. } | SessionError::Disconnected), Some(failure)) => {
@@ -150,19 +152,67 @@ impl Driver {
     }
 }
 
+/// Something that the session waits for.
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// The direction to the peer.
+enum Sending {
+    Ready(Box<dyn FrameSender>),
+    Busy(BoxFuture<(Box<dyn FrameSender>, Result<(), TransportError>)>),
+    /// The connection is gone.
+    Lost,
+}
+
+impl Sending {
+    const fn is_ready(&self) -> bool {
+        matches!(self, Self::Ready(_))
+    }
+
+    /// Begins to send a frame.
+    fn begin(&mut self, frame: Frame) {
+        *self = match std::mem::replace(self, Self::Lost) {
+            Self::Ready(mut sender) => Self::Busy(Box::pin(async move {
+                let sent = sender.send(frame).await;
+                (sender, sent)
+            })),
+            other => other,
+        };
+    }
+
+    /// Returns when the frame has been handed over, and says whether it could be. Cancellation-safe.
+    async fn sent(&mut self) -> bool {
+        let Self::Busy(sending) = self else { return std::future::pending().await };
+        let (sender, sent) = sending.await;
+        *self = match &sent {
+            Ok(()) => Self::Ready(sender),
+            Err(error) => {
+                tracing::debug!(%error, "a frame could not be sent");
+                Self::Lost
+            }
+        };
+        sent.is_ok()
+    }
+}
+
 /// Waits for memory.
-type Room = Pin<Box<dyn Future<Output = Share> + Send>>;
+type Room = BoxFuture<Share>;
 
 struct Conversation {
     session: Session,
     driver: Driver,
     metered: MeteredSession,
     begun: Stopwatch,
+    alarm: Alarm,
+    /// Reads that needed not wait.
+    done: VecDeque<Option<Result<Input, StoreError>>>,
+    /// The wait for the log's growth: the session has one at a time.
+    watching: Option<BoxFuture<Result<Input, StoreError>>>,
     reads: Tasks<Result<Input, StoreError>>,
     commits: Tasks<Result<Input, StoreError>>,
     /// Frames to send. The session's window bounds them: events that are not acknowledged, and
     /// an acknowledgement for each commit of what the peer may have sent.
     outbox: VecDeque<Frame>,
+    writer: Sending,
     /// A [`Effect::Load`] that waits for the frames before it.
     load: Option<Position>,
     /// A frame that waits for memory; nothing is received behind it.
@@ -171,7 +221,6 @@ struct Conversation {
     share: Share,
     /// The ends of the last two commits of what the peer sent.
     committed: [Position; 2],
-    stopping: bool,
     failure: Option<Error>,
 }
 
@@ -179,8 +228,9 @@ impl Conversation {
     async fn run(
         &mut self,
         receiver: &mut dyn FrameReceiver,
-        frames: &mpsc::Sender<Frame>,
+        mut stop: watch::Receiver<bool>,
     ) -> Result<(), SessionError> {
+        let mut stop = Some(Box::pin(async move { stopped(&mut stop).await }));
         loop {
             if let Some(result) = self.carry_out() {
                 // A session may end with a commit of its cursor under way; reads are of no use any
@@ -189,11 +239,19 @@ impl Conversation {
                 self.tell_progress();
                 return result;
             }
+            if self.writer.is_ready()
+                && let Some(frame) = self.outbox.pop_front()
+            {
+                self.writer.begin(frame);
+            }
             if let Some(after) = self.load.take_if(|_| self.outbox.is_empty()) {
                 self.load(after);
             }
             self.tell_progress();
-            let input = self.next_input(receiver, frames).await;
+            let input = match self.done.pop_front() {
+                Some(done) => Some(self.task_done(done)),
+                None => self.next_input(receiver, &mut stop).await,
+            };
             if let Some(input) = input {
                 if matches!(input, Input::Admitted(Ok(_))) {
                     self.watch_door();
@@ -259,7 +317,7 @@ impl Conversation {
     async fn next_input(
         &mut self,
         receiver: &mut dyn FrameReceiver,
-        frames: &mpsc::Sender<Frame>,
+        stop: &mut Option<Pin<Box<impl Future<Output = ()>>>>,
     ) -> Option<Input> {
         // A peer whose frame waits for memory here is not the one that is late.
         let deadline = self.session.deadline().filter(|_| self.arrived.is_none());
@@ -267,22 +325,12 @@ impl Conversation {
         // before what is received ends by itself: it follows from what was received.
         tokio::select! {
             biased;
-            () = stopped(&mut self.driver.stop), if !self.stopping => {
-                self.stopping = true;
-                Some(Input::Stop)
-            }
+            () = ended(stop) => Some(Input::Stop),
             Some(done) = self.commits.join_next() => Some(self.task_done(done.ok())),
             Some(done) = self.reads.join_next() => Some(self.task_done(done.ok())),
-            () = self.begun.reaches(deadline) => Some(Input::DeadlinePassed),
-            permit = frames.reserve(), if !self.outbox.is_empty() => {
-                match (permit, self.outbox.pop_front()) {
-                    (Ok(permit), Some(frame)) => {
-                        permit.send(frame);
-                        None
-                    }
-                    _ => Some(Input::Disconnected),
-                }
-            }
+            moved = ended(&mut self.watching) => Some(self.task_done(Some(moved))),
+            () = self.alarm.reaches(deadline) => Some(Input::DeadlinePassed),
+            sent = self.writer.sent() => if sent { None } else { Some(Input::Disconnected) },
             more = room(&mut self.arrived) => {
                 self.share.add(more);
                 self.arrived.take().map(|(frame, _)| Input::Received(frame))
@@ -295,6 +343,18 @@ impl Conversation {
                     Some(Input::Disconnected)
                 }
             },
+        }
+    }
+
+    /// Begins a read, which is done at once where it need not wait.
+    fn read(&mut self, read: impl Future<Output = Result<Input, StoreError>> + Send + 'static) {
+        let mut read = Box::pin(read);
+        // Whoever polls it next says whom to wake. What panics tells nothing, as on a task of its own.
+        let mut poll = || read.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        match catch_unwind(AssertUnwindSafe(&mut poll)) {
+            Ok(Poll::Ready(done)) => self.done.push_back(Some(done)),
+            Ok(Poll::Pending) => drop(self.reads.spawn(read)),
+            Err(_) => self.done.push_back(None),
         }
     }
 
@@ -365,7 +425,7 @@ impl Conversation {
 
     fn recall(&mut self, space: SpaceId, peer: ReplicaId, types: Option<[u8; 32]>) {
         let store = Arc::clone(&self.driver.store);
-        self.reads.spawn(async move {
+        self.read(async move {
             let cursor = store.cursor(&space, &peer).await?;
             let cursor = cursor.filter(|cursor| cursor.position > Position::START);
             let frontier = match cursor {
@@ -400,39 +460,39 @@ impl Conversation {
     fn check(&mut self, cursor: Cursor) {
         let Some(space) = self.space() else { return };
         let store = Arc::clone(&self.driver.store);
-        self.reads.spawn(async move { Ok(Input::Checked(store.check(&space, cursor).await?)) });
+        self.read(async move { Ok(Input::Checked(store.check(&space, cursor).await?)) });
     }
 
     fn cover(&mut self, commits: Vec<CommitId>) {
         let Some(space) = self.space() else { return };
         let store = Arc::clone(&self.driver.store);
-        self.reads.spawn(async move { Ok(Input::Covered(store.cover(&space, &commits).await?)) });
+        self.read(async move { Ok(Input::Covered(store.cover(&space, &commits).await?)) });
     }
 
     fn frontier(&mut self) {
         let Some(space) = self.space() else { return };
         let store = Arc::clone(&self.driver.store);
-        self.reads.spawn(async move { Ok(Input::Frontier(store.frontier(&space).await?)) });
+        self.read(async move { Ok(Input::Frontier(store.frontier(&space).await?)) });
     }
 
     fn load(&mut self, after: Position) {
         let Some(space) = self.space() else { return };
         let store = Arc::clone(&self.driver.store);
-        self.reads.spawn(async move { Ok(Input::Loaded(store.read_after(&space, after).await?)) });
+        self.read(async move { Ok(Input::Loaded(store.read_after(&space, after).await?)) });
     }
 
     fn trace(&mut self, filter: Filter, reader: ReplicaId, lines: Vec<(BranchNo, u64)>) {
         let Some(space) = self.space() else { return };
         let store = Arc::clone(&self.driver.store);
         let view = View { filter: Some(filter), reader: Some(reader), writers: None };
-        self.reads
-            .spawn(async move { Ok(Input::Traced(store.lineages(&space, &view, &lines).await?)) });
+        self.read(async move { Ok(Input::Traced(store.lineages(&space, &view, &lines).await?)) });
     }
 
     fn watch(&mut self, past: Position) {
         let Some(space) = self.space() else { return };
         let store = Arc::clone(&self.driver.store);
-        self.reads.spawn(async move { Ok(Input::LogMoved(store.moved(&space, past).await?)) });
+        self.watching =
+            Some(Box::pin(async move { Ok(Input::LogMoved(store.moved(&space, past).await?)) }));
     }
 
     fn commit(&mut self, blocks: Vec<Block>, bridges: Vec<Bridge>, cursor: Cursor) {
@@ -475,16 +535,30 @@ impl Conversation {
         Now { elapsed: self.begun.elapsed(), wall: self.driver.clock.now() }
     }
 
-    /// Hands over what is left to be sent.
-    async fn flush(&mut self, frames: mpsc::Sender<Frame>) {
-        let send_all = async {
-            while let Some(frame) = self.outbox.pop_front() {
-                if frames.send(frame).await.is_err() {
-                    break;
-                }
+    /// Hands over what is left to be sent, closes this direction, and waits until the peer has closed its
+    /// own, but not for long.
+    async fn close(&mut self, receiver: &mut dyn FrameReceiver) {
+        let sending = async {
+            if matches!(self.writer, Sending::Busy(_)) {
+                self.writer.sent().await;
+            }
+            while self.writer.is_ready()
+                && let Some(frame) = self.outbox.pop_front()
+            {
+                self.writer.begin(frame);
+                self.writer.sent().await;
+            }
+            if let Sending::Ready(sender) = &mut self.writer
+                && let Err(error) = sender.finish().await
+            {
+                tracing::debug!(%error, "the connection could not be closed");
             }
         };
-        let _ = platform::within(CLOSE_WITHIN, send_all).await;
+        let _ = platform::within(CLOSE_WITHIN, sending).await;
+        // What was not handed over is not.
+        self.writer = Sending::Lost;
+        let closing = async { while let Ok(Some(_)) = receiver.receive().await {} };
+        let _ = platform::within(CLOSE_WITHIN, closing).await;
     }
 }
 
@@ -496,26 +570,16 @@ async fn room(arrived: &mut Option<(Frame, Room)>) -> Share {
     }
 }
 
-/// Writes frames until there are no more, then closes this direction.
-async fn write(mut sender: Box<dyn FrameSender>, mut frames: mpsc::Receiver<Frame>) {
-    while let Some(frame) = frames.recv().await {
-        if let Err(error) = sender.send(frame).await {
-            tracing::debug!(%error, "a frame could not be sent");
-            return;
+/// Waits for the end of something, once; without end where there is nothing. Cancellation-safe.
+async fn ended<F: Future + ?Sized>(waiting: &mut Option<Pin<Box<F>>>) -> F::Output {
+    match waiting {
+        Some(of) => {
+            let ended = of.await;
+            *waiting = None;
+            ended
         }
+        None => std::future::pending().await,
     }
-    if let Err(error) = sender.finish().await {
-        tracing::debug!(%error, "the connection could not be closed");
-    }
-}
-
-/// Waits until what was sent has been written and the peer has closed its side, but not for long.
-async fn drain(receiver: &mut dyn FrameReceiver, mut writing: Tasks<()>) {
-    let closing = async {
-        while writing.join_next().await.is_some() {}
-        while let Ok(Some(_)) = receiver.receive().await {}
-    };
-    let _ = platform::within(CLOSE_WITHIN, closing).await;
 }
 
 /// Waits until the session is to end, also because nobody is left who could say so.

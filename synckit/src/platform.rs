@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::future::{Future, pending};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -66,6 +67,37 @@ impl Stopwatch {
         match elapsed {
             Some(elapsed) => tokio::time::sleep_until(self.0 + elapsed).await,
             None => pending().await,
+        }
+    }
+}
+
+/// Waits for times of a stopwatch, one after another. A time that is put off again and again costs
+/// nothing: the timer that runs is kept, and set again when it is over too early.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    of: Stopwatch,
+    timer: Pin<Box<tokio::time::Sleep>>,
+    /// The time that the timer runs to; `None` when it is over.
+    runs_to: Option<Duration>,
+}
+
+impl Alarm {
+    pub(crate) fn of(of: Stopwatch) -> Self {
+        Self { of, timer: Box::pin(tokio::time::sleep_until(of.0)), runs_to: None }
+    }
+
+    /// As [`Stopwatch::reaches`].
+    pub(crate) async fn reaches(&mut self, elapsed: Option<Duration>) {
+        let Some(elapsed) = elapsed else { return pending().await };
+        loop {
+            if self.runs_to.is_none_or(|runs_to| runs_to > elapsed) {
+                self.timer.as_mut().reset(self.of.0 + elapsed);
+                self.runs_to = Some(elapsed);
+            }
+            self.timer.as_mut().await;
+            if self.runs_to.take() == Some(elapsed) {
+                return;
+            }
         }
     }
 }
