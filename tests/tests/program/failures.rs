@@ -1,6 +1,8 @@
-//! Each way not to start is one line and an exit code.
+//! Each way not to start is one line and an exit code, and a full disk ends nothing.
 
 use super::support::Place;
+#[cfg(target_os = "linux")]
+use super::support::{Running, replica, said, sell};
 
 #[test]
 fn an_address_that_is_taken() {
@@ -65,4 +67,54 @@ fn without_tokens_or_a_certificate_it_is_for_this_machine_only() {
     let running = place.serve(&[]);
     let log = running.log();
     assert!(log.contains("everybody on this machine may sync, and nobody else"), "{log}");
+}
+
+/// The program on a disk that takes no file of more than so many KiB: what is written beyond that fails.
+#[cfg(target_os = "linux")]
+fn on_a_disk_of(kib: u32, program: &std::process::Command) -> std::process::Command {
+    let mut command = std::process::Command::new("sh");
+    let limited = format!("trap '' XFSZ; ulimit -S -f {}; exec \"$@\"", 2 * kib);
+    command.args(["-c", &limited, "sh"]).arg(program.get_program()).args(program.get_args());
+    command.current_dir(program.get_current_dir().unwrap());
+    for (name, _) in program.get_envs().filter(|(_, value)| value.is_none()) {
+        command.env_remove(name);
+    }
+    command
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn no_room_for_the_store() {
+    let place = Place::new();
+    let hub = place.hub(&["hub.redb", "--listen", "127.0.0.1:0"]);
+    let said = said(on_a_disk_of(8, &hub).output().unwrap());
+    assert!(said.failed(4).contains("the disk is full; free some space"), "{said:?}");
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_disk_that_fills_up_refuses_what_comes_until_there_is_room_again() {
+    let place = Place::new();
+    let hub = place.hub(&["hub.redb", "--listen", "127.0.0.1:0"]);
+    let hub = Running::start(on_a_disk_of(4_096, &hub), place.path().join("log"));
+    let (ann, bob) = (replica().await, replica().await);
+    sell(&ann, "bread").await;
+    ann.sync_once(&hub.url).await.unwrap();
+    for _ in 0..100 {
+        sell(&ann, &"butter".repeat(10_000)).await;
+    }
+    let error = ann.sync_once(&hub.url).await.unwrap_err();
+    assert!(error.to_string().ends_with("its store failed; try again later"), "{error}");
+    hub.logs("the disk is full; free some space, nothing acknowledged is lost").await;
+    // Whatever needs no room goes on.
+    assert!(bob.sync_once(&hub.url).await.unwrap().pulled > 0);
+
+    let mut more = std::process::Command::new("prlimit");
+    more.arg("--pid").arg(hub.process().to_string()).arg("--fsize=unlimited:");
+    assert!(more.status().unwrap().success());
+    ann.sync_once(&hub.url).await.unwrap();
+    bob.sync_once(&hub.url).await.unwrap();
+    assert_eq!(ann.state_hash().await.unwrap(), bob.state_hash().await.unwrap());
+    assert!(!hub.log().contains("butter"));
+    assert_eq!(hub.end().await, Some(0));
 }

@@ -168,6 +168,11 @@ impl Running {
         assert!(kill.status().unwrap().success());
     }
 
+    /// The id of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Tells it to end, and waits until it has.
     pub(crate) async fn end(self) -> Option<i32> {
         self.signal("TERM");
