@@ -31,8 +31,9 @@ pub(crate) struct HubProcess {
 }
 
 impl HubProcess {
-    pub(crate) fn start(side: &str, folder: &str, tuned: &str) -> Self {
-        let mut command = command(&[side, "hub", folder, tuned]);
+    /// Starts it with an option: the reference's may be `tuned`, ours takes a port.
+    pub(crate) fn start(side: &str, folder: &str, option: &str) -> Self {
+        let mut command = command(&[side, "hub", folder, option]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let stdin = child.stdin.take().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -58,6 +59,12 @@ impl HubProcess {
         drop(stdin);
         child.wait().unwrap();
     }
+
+    /// Ends it as a crash does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
 }
 
 /// Runs in such a process: takes the side, the work, the folder and numbers.
@@ -82,7 +89,7 @@ async fn work(args: &[&str]) -> Vec<Figures> {
             vec![ours::append(folder, number(0), number(1), Edits::named(text(2))).await]
         }
         ("ours", "hub") => {
-            serve(&ours::hub(folder).await).await;
+            serve(&ours::hub(folder, text(0).parse().unwrap_or_default()).await).await;
             Vec::new()
         }
         ("ours", "push") => vec![ours::push(folder, text(0)).await],

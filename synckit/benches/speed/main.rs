@@ -10,6 +10,8 @@
 //!   index of ids; the *tuned* one by a frontier, with up to four batches in one commit.
 //! - The *raw file* takes the same events with one write and one fsync for each batch.
 //!
+//! `-- load` prints instead what a hub bears: see `load.rs`.
+//!
 //! Each work runs in processes of its own, the two sides in turn, round by round. Figures are
 //! medians. Quote the ratios: the absolute figures say as much about the machine.
 #![allow(
@@ -26,6 +28,8 @@
 
 mod child;
 mod event;
+mod light;
+mod load;
 mod measure;
 mod ours;
 mod raw;
@@ -43,5 +47,9 @@ fn main() {
     }
     let (options, names): (Vec<_>, Vec<_>) = args.into_iter().partition(|arg| arg == "--full");
     let size = if options.is_empty() { Size::QUICK } else { Size::FULL };
+    if names == ["load"] {
+        println!("{}", report::machine());
+        return load::run(size.rounds);
+    }
     report::print(&size, &works::run(&size, &names));
 }

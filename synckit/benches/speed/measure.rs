@@ -116,9 +116,18 @@ fn cpu(process: &str) -> Option<f64> {
     Some(tasks.filter_map(|task| of(task.ok()?)).sum::<f64>() / 1e9)
 }
 
-/// Peak resident memory in MB.
+/// Resident memory of a process in MiB.
+pub(crate) fn resident(process: &str) -> f64 {
+    memory(process, "VmRSS:").unwrap_or_default()
+}
+
+/// Peak resident memory in MiB.
 fn peak(process: &str) -> Option<f64> {
+    memory(process, "VmHWM:")
+}
+
+fn memory(process: &str, line: &str) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|of| of.strip_prefix(line))?;
     Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
 }

@@ -100,10 +100,10 @@ pub(crate) async fn append(
     Figures { bytes: std::fs::metadata(path).unwrap().len() as f64, ..figures }
 }
 
-/// Serves a hub to many from one address; its address.
-pub(crate) async fn hub(folder: &Path) -> String {
+/// Serves a hub to many from one address, at a port (any for 0); its address.
+pub(crate) async fn hub(folder: &Path, port: u16) -> String {
     let hub = Hub::builder().open(folder.join("hub.redb")).await.unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let limits = ServerLimits::with(|limits| {
         (limits.connections_max, limits.connections_per_peer_max) = (2_048, 2_048);

@@ -102,7 +102,7 @@ pub(crate) fn run(size: &Size, words: &[String]) -> Vec<Row> {
 }
 
 /// A folder for one run of a work.
-fn folder() -> tempfile::TempDir {
+pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 

@@ -1,0 +1,242 @@
+//! The load that a hub bears: many live subscribers, stalled ones, strangers, and all replicas coming
+//! back at once.
+//!
+//! Hub and clients are processes of their own on one machine, and share its cores. A delivery's time
+//! begins when the edit is due, so that waiting for the one before it counts.
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use synckit::{Edit, Id, Replica, registry};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+use crate::child::HubProcess;
+use crate::event::{Sheet, record};
+use crate::light::{LightPeer, Stranger};
+use crate::measure::{Figures, Usage, resident};
+use crate::report::median;
+use crate::works::folder;
+
+/// Subscribers of the pair that others are compared with.
+const FEW: usize = 10;
+const MANY: usize = 1_000;
+const RETURNING: usize = 500;
+/// Edits a second.
+const RATE: u32 = 200;
+/// Addresses that strangers come from.
+const ADDRESSES: u32 = 1_000;
+
+/// One round of a work.
+#[derive(Clone, Copy)]
+struct Load {
+    live: usize,
+    stalled: usize,
+    /// Edits a second.
+    rate: u32,
+    edits: usize,
+    /// Strangers that are turned away, a second.
+    strangers: u32,
+}
+
+/// Measures all of it, so many rounds, and prints a table.
+pub(crate) fn run(rounds: usize) {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let few = Load { live: FEW, stalled: 0, rate: RATE, edits: 1_000, strangers: 0 };
+        let pair = Load { live: 1, ..few };
+        let works = [
+            ("10 subscribers", few),
+            ("100 subscribers", Load { live: 100, ..few }),
+            ("1,000 subscribers", Load { live: MANY, ..few }),
+            ("10 subscribers beside 1,000 that are stalled", Load { stalled: MANY, ..few }),
+            ("a live pair", pair),
+            ("beside 10 strangers a second", Load { strangers: 10, ..pair }),
+            ("beside 1,000 strangers a second", Load { strangers: 1_000, ..pair }),
+        ];
+        println!("{RATE} edits a second, each durable at the hub before it goes on; medians of {rounds} rounds");
+        let mut all = vec![Vec::new(); works.len()];
+        for _ in 0..rounds {
+            for ((name, load), figures) in works.iter().zip(&mut all) {
+                eprintln!("{name}");
+                figures.push(load.measure().await);
+            }
+        }
+        println!("{:<46} {:>9} {:>9} {:>14} {:>8}", "delivery", "median", "p99", "hub's CPU", "memory");
+        for ((name, _), figures) in works.iter().zip(&all) {
+            let of = |value: fn(&Figures) -> f64| median(figures.iter().map(value));
+            println!(
+                "{name:<46} {:>6.2} ms {:>6.2} ms {:>11.0} µs/event {:>5.0} MB",
+                of(|it| it.seconds) * 1e3,
+                of(|it| it.p99) * 1e3,
+                of(|it| it.cpu * 1e6 / it.events),
+                of(|it| it.peak)
+            );
+        }
+        let mut returns = Vec::new();
+        for _ in 0..rounds {
+            returns.push(return_of_all().await);
+        }
+        println!("{RETURNING} replicas of one address, live after the hub was killed and started: {:.2} s", median(returns.into_iter()));
+        println!("memory of an idle session, of {MANY}: {:.1} KiB", idle().await);
+    });
+}
+
+impl Load {
+    async fn measure(self) -> Figures {
+        let folder = folder();
+        let hub = HubProcess::start("ours", folder.path().to_str().unwrap(), "");
+        let begun = Instant::now();
+        let due: Arc<Vec<Mutex<Option<Instant>>>> =
+            Arc::new((0..=self.edits).map(|_| Mutex::default()).collect());
+        let (arriving, mut arrived) = mpsc::channel(1_024);
+        let mut held = Vec::new();
+        for peer in connect(&hub.url, self.stalled).await {
+            held.push(peer);
+        }
+        let mut live = JoinSet::new();
+        for mut peer in connect_from(&hub.url, self.stalled, self.live).await {
+            let (due, arriving) = (Arc::clone(&due), arriving.clone());
+            live.spawn(async move {
+                let mut seen = 0;
+                while let Some(position) = peer.next().await {
+                    let now = Instant::now();
+                    let through = position.0 as usize;
+                    for due in &due[seen..through] {
+                        let due = due.lock().unwrap().unwrap();
+                        let _ = arriving.send(now - due).await;
+                    }
+                    seen = through;
+                }
+            });
+        }
+        let strangers = strangers(&hub.url, self.strangers).await;
+        let path = folder.path().join("writer.redb");
+        let writer = Replica::builder().registry(registry![Sheet]).open(path).await.unwrap();
+        let _link = writer.connect(&*hub.url).unwrap();
+        let id = Id::<Sheet>::named("live").unwrap();
+        // The first one waits until the writer is connected.
+        *due[0].lock().unwrap() = Some(begun);
+        writer.edit(&id, |sheet: &mut Edit<'_, Sheet>| record(sheet, 0)).await.unwrap();
+        for _ in 0..self.live {
+            arrived.recv().await.unwrap();
+        }
+        let before = Usage::of(&hub.id());
+        let edits = self.edits;
+        let editing = tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_secs(1) / self.rate);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+            for n in 1..=edits {
+                let tick = ticks.tick().await.into_std();
+                *due[n].lock().unwrap() = Some(tick);
+                writer.edit(&id, |sheet: &mut Edit<'_, Sheet>| record(sheet, n)).await.unwrap();
+            }
+            writer
+        });
+        let mut steps = Vec::with_capacity(self.live * edits);
+        for _ in 0..self.live * edits {
+            steps.push(arrived.recv().await.unwrap());
+        }
+        let usage = before.until(&Usage::of(&hub.id()));
+        drop(editing.await.unwrap());
+        drop(strangers);
+        hub.end();
+        Figures::of_deliveries(steps, edits, &usage)
+    }
+}
+
+async fn connect(url: &str, peers: usize) -> Vec<LightPeer> {
+    connect_from(url, 0, peers).await
+}
+
+/// Peers with numbers from here on, some at a time.
+async fn connect_from(url: &str, first: usize, peers: usize) -> Vec<LightPeer> {
+    let mut all = Vec::new();
+    for number in first..first + peers {
+        all.push(LightPeer::connect(url, number).await);
+    }
+    all
+}
+
+/// Lets so many strangers a second knock, until it is dropped.
+async fn strangers(url: &str, rate: u32) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    if rate == 0 {
+        return tasks;
+    }
+    let stranger = Arc::new(Stranger::overhearing(url).await);
+    let next = AtomicUsize::new(0);
+    tasks.spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate);
+        let mut knocking = JoinSet::new();
+        loop {
+            ticks.tick().await;
+            let n = next.fetch_add(1, Ordering::Relaxed) as u32 % ADDRESSES;
+            let stranger = Arc::clone(&stranger);
+            let from = Ipv4Addr::from_bits(Ipv4Addr::new(127, 1, 0, 1).to_bits() + n);
+            knocking.spawn(async move { stranger.knock(from).await });
+            while knocking.try_join_next().is_some() {}
+        }
+    });
+    tasks
+}
+
+/// Kills a hub that all are connected to, and starts it again: seconds until all are live.
+async fn return_of_all() -> f64 {
+    let folder = folder();
+    let path = folder.path().to_str().unwrap();
+    let hub = HubProcess::start("ours", path, "");
+    let url = hub.url.clone();
+    let id = Id::<Sheet>::named("live").unwrap();
+    let (arriving, mut arrived) = mpsc::channel(RETURNING);
+    let mut links = Vec::new();
+    for _ in 0..RETURNING {
+        let reader = Replica::builder().registry(registry![Sheet]).in_memory().await.unwrap();
+        let mut watch = reader.watch(&id).unwrap();
+        links.push(reader.connect(&*url).unwrap());
+        let arriving = arriving.clone();
+        tokio::spawn(async move {
+            while watch.next().await.is_ok() {
+                let _ = arriving.send(()).await;
+            }
+        });
+    }
+    let writer = folder.path().join("writer.redb");
+    let writer = Replica::builder().registry(registry![Sheet]).open(writer).await.unwrap();
+    links.push(writer.connect(&*url).unwrap());
+    let edit = async |n: usize| {
+        writer.edit(&id, |sheet: &mut Edit<'_, Sheet>| record(sheet, n)).await.unwrap();
+    };
+    edit(0).await;
+    for _ in 0..RETURNING {
+        arrived.recv().await.unwrap();
+    }
+    hub.kill();
+    let begun = Instant::now();
+    let hub = HubProcess::start("ours", path, url.rsplit(':').next().unwrap());
+    edit(1).await;
+    for _ in 0..RETURNING {
+        arrived.recv().await.unwrap();
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    hub.end();
+    seconds
+}
+
+/// Memory of the hub for each session with nothing to do, in KiB.
+async fn idle() -> f64 {
+    let folder = folder();
+    let hub = HubProcess::start("ours", folder.path().to_str().unwrap(), "");
+    let warm = connect(&hub.url, FEW).await;
+    let before = resident(&hub.id());
+    let peers = connect_from(&hub.url, FEW, MANY).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let more = resident(&hub.id()) - before;
+    drop((warm, peers));
+    hub.end();
+    more * 1024.0 / MANY as f64
+}
