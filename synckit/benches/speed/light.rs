@@ -103,11 +103,14 @@ impl Stranger {
     }
 
     /// Comes from an address, and returns when it has been turned away.
-    pub(crate) async fn knock(&self, from: Ipv4Addr) {
+    ///
+    /// # Errors
+    /// When the hub, which has many of them, cut it off instead.
+    pub(crate) async fn knock(&self, from: Ipv4Addr) -> Result<(), h2::Error> {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind((from, 0).into()).unwrap();
         let stream = socket.connect(self.hub).await.unwrap();
-        let (client, connection) = h2::client::handshake(stream).await.unwrap();
+        let (client, connection) = h2::client::handshake(stream).await?;
         let connection = tokio::spawn(connection);
         let request = Request::builder()
             .method("POST")
@@ -116,13 +119,14 @@ impl Stranger {
             .header("te", "trailers")
             .body(())
             .unwrap();
-        let mut client = client.ready().await.unwrap();
-        let (answer, mut body) = client.send_request(request, false).unwrap();
-        body.send_data(self.overheard.clone(), true).unwrap();
-        let mut answer = answer.await.unwrap().into_body();
+        let mut client = client.ready().await?;
+        let (answer, mut body) = client.send_request(request, false)?;
+        body.send_data(self.overheard.clone(), true)?;
+        let mut answer = answer.await?.into_body();
         while let Some(data) = answer.data().await {
-            let _ = answer.flow_control().release_capacity(data.unwrap().len());
+            let _ = answer.flow_control().release_capacity(data?.len());
         }
         connection.abort();
+        Ok(())
     }
 }

@@ -1,15 +1,14 @@
-//! The load that a hub bears: many live subscribers, stalled ones, strangers, and all replicas coming
-//! back at once.
+//! The load that a hub bears: many live subscribers, some that acknowledge nothing, strangers, and
+//! all replicas coming back at once.
 //!
 //! Hub and clients are processes of their own on one machine, and share its cores. A delivery's time
 //! begins when the edit is due, so that waiting for the one before it counts.
 
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use synckit::{Edit, Id, Replica, registry};
+use synckit::{Edit, Id};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -18,6 +17,7 @@ use crate::child::HubProcess;
 use crate::event::{Sheet, record};
 use crate::light::{LightPeer, Stranger};
 use crate::measure::{Figures, Usage, resident};
+use crate::ours::{replica, subscribe};
 use crate::report::median;
 use crate::works::folder;
 
@@ -34,9 +34,8 @@ const ADDRESSES: u32 = 1_000;
 #[derive(Clone, Copy)]
 struct Load {
     live: usize,
-    stalled: usize,
-    /// Edits a second.
-    rate: u32,
+    /// Peers that are sent events and acknowledge none.
+    silent: usize,
     edits: usize,
     /// Strangers that are turned away, a second.
     strangers: u32,
@@ -47,13 +46,13 @@ pub(crate) fn run(rounds: usize) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let few = Load { live: FEW, stalled: 0, rate: RATE, edits: 1_000, strangers: 0 };
+        let few = Load { live: FEW, silent: 0, edits: 1_000, strangers: 0 };
         let pair = Load { live: 1, ..few };
         let works = [
             ("10 subscribers", few),
             ("100 subscribers", Load { live: 100, ..few }),
             ("1,000 subscribers", Load { live: MANY, ..few }),
-            ("10 subscribers beside 1,000 that are stalled", Load { stalled: MANY, ..few }),
+            ("10 subscribers beside 1,000 that acknowledge nothing", Load { silent: MANY, ..few }),
             ("a live pair", pair),
             ("beside 10 strangers a second", Load { strangers: 10, ..pair }),
             ("beside 1,000 strangers a second", Load { strangers: 1_000, ..pair }),
@@ -66,11 +65,11 @@ pub(crate) fn run(rounds: usize) {
                 figures.push(load.measure().await);
             }
         }
-        println!("{:<46} {:>9} {:>9} {:>14} {:>8}", "delivery", "median", "p99", "hub's CPU", "memory");
+        println!("{:<50} {:>9} {:>9} {:>14} {:>8}", "delivery", "median", "p99", "hub's CPU", "memory");
         for ((name, _), figures) in works.iter().zip(&all) {
             let of = |value: fn(&Figures) -> f64| median(figures.iter().map(value));
             println!(
-                "{name:<46} {:>6.2} ms {:>6.2} ms {:>11.0} µs/event {:>5.0} MB",
+                "{name:<50} {:>6.2} ms {:>6.2} ms {:>11.0} µs/event {:>5.0} MB",
                 of(|it| it.seconds) * 1e3,
                 of(|it| it.p99) * 1e3,
                 of(|it| it.cpu * 1e6 / it.events),
@@ -94,12 +93,9 @@ impl Load {
         let due: Arc<Vec<Mutex<Option<Instant>>>> =
             Arc::new((0..=self.edits).map(|_| Mutex::default()).collect());
         let (arriving, mut arrived) = mpsc::channel(1_024);
-        let mut held = Vec::new();
-        for peer in connect(&hub.url, self.stalled).await {
-            held.push(peer);
-        }
+        let silent = connect(&hub.url, 0, self.silent).await;
         let mut live = JoinSet::new();
-        for mut peer in connect_from(&hub.url, self.stalled, self.live).await {
+        for mut peer in connect(&hub.url, self.silent, self.live).await {
             let (due, arriving) = (Arc::clone(&due), arriving.clone());
             live.spawn(async move {
                 let mut seen = 0;
@@ -114,9 +110,8 @@ impl Load {
                 }
             });
         }
-        let strangers = strangers(&hub.url, self.strangers).await;
-        let path = folder.path().join("writer.redb");
-        let writer = Replica::builder().registry(registry![Sheet]).open(path).await.unwrap();
+        let mut strangers = strangers(&hub.url, self.strangers).await;
+        let writer = replica(&folder.path().join("writer.redb")).await;
         let _link = writer.connect(&*hub.url).unwrap();
         let id = Id::<Sheet>::named("live").unwrap();
         // The first one waits until the writer is connected.
@@ -128,7 +123,7 @@ impl Load {
         let before = Usage::of(&hub.id());
         let edits = self.edits;
         let editing = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(Duration::from_secs(1) / self.rate);
+            let mut ticks = tokio::time::interval(Duration::from_secs(1) / RATE);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
             for n in 1..=edits {
                 let tick = ticks.tick().await.into_std();
@@ -143,18 +138,15 @@ impl Load {
         }
         let usage = before.until(&Usage::of(&hub.id()));
         drop(editing.await.unwrap());
-        drop(strangers);
+        assert!(strangers.try_join_next().is_none(), "the strangers came to grief");
+        drop((silent, strangers));
         hub.end();
         Figures::of_deliveries(steps, edits, &usage)
     }
 }
 
-async fn connect(url: &str, peers: usize) -> Vec<LightPeer> {
-    connect_from(url, 0, peers).await
-}
-
-/// Peers with numbers from here on, some at a time.
-async fn connect_from(url: &str, first: usize, peers: usize) -> Vec<LightPeer> {
+/// Peers with numbers from `first` on, connected one after another.
+async fn connect(url: &str, first: usize, peers: usize) -> Vec<LightPeer> {
     let mut all = Vec::new();
     for number in first..first + peers {
         all.push(LightPeer::connect(url, number).await);
@@ -169,17 +161,18 @@ async fn strangers(url: &str, rate: u32) -> JoinSet<()> {
         return tasks;
     }
     let stranger = Arc::new(Stranger::overhearing(url).await);
-    let next = AtomicUsize::new(0);
     tasks.spawn(async move {
         let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate);
         let mut knocking = JoinSet::new();
-        loop {
+        for n in (0..ADDRESSES).cycle() {
             ticks.tick().await;
-            let n = next.fetch_add(1, Ordering::Relaxed) as u32 % ADDRESSES;
             let stranger = Arc::clone(&stranger);
             let from = Ipv4Addr::from_bits(Ipv4Addr::new(127, 1, 0, 1).to_bits() + n);
             knocking.spawn(async move { stranger.knock(from).await });
-            while knocking.try_join_next().is_some() {}
+            while let Some(knocked) = knocking.try_join_next() {
+                // Cut off or answered, it is turned away.
+                let _: Result<(), h2::Error> = knocked.unwrap();
+            }
         }
     });
     tasks
@@ -192,21 +185,8 @@ async fn return_of_all() -> f64 {
     let hub = HubProcess::start("ours", path, "");
     let url = hub.url.clone();
     let id = Id::<Sheet>::named("live").unwrap();
-    let (arriving, mut arrived) = mpsc::channel(RETURNING);
-    let mut links = Vec::new();
-    for _ in 0..RETURNING {
-        let reader = Replica::builder().registry(registry![Sheet]).in_memory().await.unwrap();
-        let mut watch = reader.watch(&id).unwrap();
-        links.push(reader.connect(&*url).unwrap());
-        let arriving = arriving.clone();
-        tokio::spawn(async move {
-            while watch.next().await.is_ok() {
-                let _ = arriving.send(()).await;
-            }
-        });
-    }
-    let writer = folder.path().join("writer.redb");
-    let writer = Replica::builder().registry(registry![Sheet]).open(writer).await.unwrap();
+    let (mut links, mut arrived) = subscribe(&url, &id, RETURNING).await;
+    let writer = replica(&folder.path().join("writer.redb")).await;
     links.push(writer.connect(&*url).unwrap());
     let edit = async |n: usize| {
         writer.edit(&id, |sheet: &mut Edit<'_, Sheet>| record(sheet, n)).await.unwrap();
@@ -231,9 +211,9 @@ async fn return_of_all() -> f64 {
 async fn idle() -> f64 {
     let folder = folder();
     let hub = HubProcess::start("ours", folder.path().to_str().unwrap(), "");
-    let warm = connect(&hub.url, FEW).await;
+    let warm = connect(&hub.url, 0, FEW).await;
     let before = resident(&hub.id());
-    let peers = connect_from(&hub.url, FEW, MANY).await;
+    let peers = connect(&hub.url, FEW, MANY).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let more = resident(&hub.id()) - before;
     drop((warm, peers));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use synckit::hub::RunningHub;
+use synckit::replica::Link;
 use synckit::transport::grpc::{self, ServerLimits};
 use synckit::{Edit, Hub, Id, Replica, registry};
 use tokio::net::TcpListener;
@@ -17,7 +18,7 @@ use crate::measure::{Figures, Usage, Watch};
 /// Tasks that edit at the same time.
 const WRITERS: usize = 1_000;
 
-async fn replica(path: &Path) -> Replica {
+pub(crate) async fn replica(path: &Path) -> Replica {
     Replica::builder().registry(registry![Sheet]).open(path).await.unwrap()
 }
 
@@ -182,6 +183,28 @@ pub(crate) async fn fresh(folder: &Path, log: usize, rounds: usize) -> Figures {
     Figures::of_steps(steps, &usage.since())
 }
 
+/// Replicas in memory that watch an aggregate: their links, and the time whenever one sees an edit.
+pub(crate) async fn subscribe(
+    url: &str,
+    id: &Id<Sheet>,
+    subscribers: usize,
+) -> (Vec<Link>, mpsc::Receiver<Instant>) {
+    let (arriving, arrived) = mpsc::channel(subscribers);
+    let mut links = Vec::new();
+    for _ in 0..subscribers {
+        let reader = Replica::builder().registry(registry![Sheet]).in_memory().await.unwrap();
+        let mut watch = reader.watch(id).unwrap();
+        links.push(reader.connect(url).unwrap());
+        let arriving = arriving.clone();
+        tokio::spawn(async move {
+            while watch.next().await.is_ok() {
+                let _ = arriving.send(Instant::now()).await;
+            }
+        });
+    }
+    (links, arrived)
+}
+
 /// Edits one by one at one replica, each seen by watchers of many: the time to each of them, and what
 /// it takes of the hub.
 pub(crate) async fn fan(
@@ -191,19 +214,7 @@ pub(crate) async fn fan(
     events: usize,
 ) -> Figures {
     let id = Id::<Sheet>::named("live").unwrap();
-    let (arriving, mut arrived) = mpsc::channel(subscribers);
-    let mut links = Vec::new();
-    for _ in 0..subscribers {
-        let reader = Replica::builder().registry(registry![Sheet]).in_memory().await.unwrap();
-        let mut watch = reader.watch(&id).unwrap();
-        links.push(reader.connect(url).unwrap());
-        let arriving = arriving.clone();
-        tokio::spawn(async move {
-            while watch.next().await.is_ok() {
-                let _ = arriving.send(Instant::now()).await;
-            }
-        });
-    }
+    let (mut links, mut arrived) = subscribe(url, &id, subscribers).await;
     let writer = replica(&folder.join("writer.redb")).await;
     links.push(writer.connect(url).unwrap());
     let (mut steps, mut before) = (Vec::new(), Usage::default());
