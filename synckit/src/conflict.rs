@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use crate::clock::Hlc;
 use crate::id::{AggregateId, Dot};
+use crate::policy::KindPolicy;
 use crate::wire::{Field, Reader, Unknown, WireError, Writer};
 
 /// One side of a conflict.
@@ -37,10 +38,40 @@ pub struct AnyConflict {
     pub entry: String,
     /// The merge rule that decided, as in `#[merge(…)]`.
     pub rule: String,
+    /// The rule of the [policy](crate::policy) that chose, by its name; `None` where the field's own rule did.
+    pub chosen_by: Option<String>,
     /// The write that holds; `None` where the rule lets none hold.
     pub winner: Option<Write>,
     /// The concurrent writes of other values that do not hold, at most one for each author.
     pub losers: Vec<Write>,
+}
+
+/// A choice of a [policy](crate::policy) among concurrent writes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct PolicyChoice {
+    /// The writes, the one that holds now, and the policy's rule that says so.
+    pub conflict: AnyConflict,
+    /// The write that held by the policy's last choice in the same place, if there was one.
+    pub before: Option<Write>,
+}
+
+impl PolicyChoice {
+    /// Those among open conflicts that are not among earlier ones of the same aggregate.
+    pub(crate) fn since<'a>(
+        before: &'a [AnyConflict],
+        now: Vec<AnyConflict>,
+    ) -> impl Iterator<Item = Self> + 'a {
+        let chosen = now.into_iter().filter(|conflict| conflict.chosen_by.is_some());
+        chosen.filter(|conflict| !before.contains(conflict)).map(|conflict| {
+            let same = |earlier: &&AnyConflict| {
+                (earlier.field, &earlier.entry) == (conflict.field, &conflict.entry)
+                    && earlier.chosen_by.is_some()
+            };
+            let before = before.iter().find(same).and_then(|earlier| earlier.winner.clone());
+            Self { conflict, before }
+        })
+    }
 }
 
 /// Collects the open conflicts of an aggregate.
@@ -48,6 +79,7 @@ pub struct AnyConflict {
 pub struct Conflicts<'a> {
     /// `None` when they are only counted.
     aggregate: Option<&'a AggregateId>,
+    policy: Option<&'a KindPolicy>,
     count: u64,
     open: Vec<AnyConflict>,
 }
@@ -55,12 +87,17 @@ pub struct Conflicts<'a> {
 impl<'a> Conflicts<'a> {
     /// None yet.
     pub const fn new(aggregate: &'a AggregateId) -> Self {
-        Self { aggregate: Some(aggregate), count: 0, open: Vec::new() }
+        Self { aggregate: Some(aggregate), policy: None, count: 0, open: Vec::new() }
+    }
+
+    /// With the names of a policy's rules.
+    pub(crate) fn under(self, policy: Option<&'a KindPolicy>) -> Self {
+        Self { policy, ..self }
     }
 
     /// Counts them, and keeps none.
     pub(crate) const fn counting() -> Self {
-        Self { aggregate: None, count: 0, open: Vec::new() }
+        Self { aggregate: None, policy: None, count: 0, open: Vec::new() }
     }
 
     /// Notes that concurrent writes of a field do not hold.
@@ -71,10 +108,22 @@ impl<'a> Conflicts<'a> {
         winner: Option<Write>,
         losers: Vec<Write>,
     ) {
+        self.note_chosen((field, entry), (rule, None), winner, losers);
+    }
+
+    /// The same, where the rule at that place of a policy chose.
+    pub(crate) fn note_chosen(
+        &mut self,
+        (field, entry): (&'static str, impl fmt::Display),
+        (rule, by): (impl fmt::Display, Option<u16>),
+        winner: Option<Write>,
+        losers: Vec<Write>,
+    ) {
         self.count += 1;
         let Some(aggregate) = self.aggregate.cloned() else { return };
         let (entry, rule) = (entry.to_string(), rule.to_string());
-        self.open.push(AnyConflict { aggregate, field, entry, rule, winner, losers });
+        let chosen_by = self.policy.zip(by).map(|(policy, by)| policy.rule_name(by).to_owned());
+        self.open.push(AnyConflict { aggregate, field, entry, rule, chosen_by, winner, losers });
     }
 
     /// The number of conflicts noted.

@@ -24,6 +24,7 @@ use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Bridge, Cursor, Source, View};
 use crate::metrics::{MeteredSession, SessionsMeter};
 use crate::platform::{self, Alarm, Stopwatch, Tasks, WallClock};
+use crate::policy::PolicyId;
 use crate::schema::TypesText;
 use crate::store::{Acknowledged, Append, Batch, EventStore, StoreError, StoreErrorKind};
 use crate::sync::{
@@ -45,6 +46,7 @@ pub(crate) trait Doorkeeper: fmt::Debug + Send + Sync {
         replica: ReplicaId,
         space: SpaceId,
         filter: Option<Filter>,
+        policy: Option<PolicyId>,
     ) -> Result<Admittance, Denial>;
 
     /// Says whether a replica that has proved its key may go on.
@@ -298,7 +300,9 @@ impl Conversation {
         while let Some(effect) = self.session.poll() {
             match effect {
                 Effect::Send(frame) => self.queue(frame),
-                Effect::Admit { space, peer, filter } => self.admit(space, peer, filter),
+                Effect::Admit { space, peer, filter, policy } => {
+                    self.admit((space, peer), filter, policy);
+                }
                 Effect::Recall { space, peer, types } => self.recall(space, peer, types),
                 Effect::Check(cursor) => self.check(cursor),
                 Effect::Cover(commits) => self.cover(commits),
@@ -403,11 +407,16 @@ impl Conversation {
         }
     }
 
-    fn admit(&mut self, space: SpaceId, peer: ReplicaId, filter: Option<Filter>) {
+    fn admit(
+        &mut self,
+        (space, peer): (SpaceId, ReplicaId),
+        filter: Option<Filter>,
+        policy: Option<PolicyId>,
+    ) {
         let door = self.driver.door.clone();
         self.reads.spawn(async move {
             let Some(door) = door else { return Ok(Input::Admitted(Err(Denial::Unavailable))) };
-            Ok(Input::Admitted(door.admit(peer, space, filter).await))
+            Ok(Input::Admitted(door.admit(peer, space, filter, policy).await))
         });
     }
 

@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::block::Entry;
-use crate::envelope::METADATA_BYTES_MAX;
+use crate::envelope::{METADATA_BYTES_MAX, Metadata};
 use crate::id::{AggregateId, KEY_BYTES_MAX, Name};
 use crate::ruling::is_control;
 use crate::wire::{Reader, Unknown, WireError, Writer};
@@ -101,9 +101,14 @@ impl FilterPart {
     }
 
     fn shows(&self, entry: &Entry<'_>) -> bool {
-        let meets = |(key, value): &(String, String)| entry.metadata().get(key) == Some(value);
-        self.names(entry.aggregate())
-            && self.event.as_ref().is_none_or(|name| *name == entry.event().name)
+        self.meets(entry.aggregate(), &entry.event().name, entry.metadata())
+    }
+
+    /// True if an event of that name and metadata meets it.
+    pub(crate) fn meets(&self, of: &AggregateId, event: &Name, metadata: &Metadata) -> bool {
+        let meets = |(key, value): &(String, String)| metadata.get(key) == Some(value);
+        self.names(of)
+            && self.event.as_ref().is_none_or(|name| name == event)
             && self.metadata.as_ref().is_none_or(meets)
     }
 

@@ -89,8 +89,8 @@ struct Served {
     listening: server::Listening,
     /// Counts the calls of [`Hub::recheck`].
     recheck: watch::Sender<u64>,
-    /// Counts retirements.
-    retirements: watch::Sender<u64>,
+    /// Counts what may end sessions: retired replicas, and policies that became known.
+    changes: Arc<watch::Sender<u64>>,
     /// `None` where nobody is written down.
     roll: Option<Arc<Roll>>,
     traces: Traces,
@@ -251,12 +251,10 @@ impl Served {
             }
         };
         let (door, peer) = (self.door(&service, &connection), connection.peer.to_string());
-        let doorkeeper = door.clone().map(|door| door as Arc<dyn Doorkeeper>);
-        let driver = Driver { door: doorkeeper, ..self.driver(&service, peer) };
+        let doorkeeper: Arc<dyn Doorkeeper> = Arc::clone(&door) as _;
+        let driver = Driver { door: Some(doorkeeper), ..self.driver(&service, peer) };
         let Driven { progress, result } = driver.run(config, connection).await;
-        if let Some(door) = door {
-            door.settle().await;
-        }
+        door.settle().await;
         match result {
             Ok(()) => tracing::debug!(?progress, "a session ended"),
             Err(error) => {
@@ -284,27 +282,16 @@ impl Served {
         }
     }
 
-    fn has_door(&self) -> bool {
-        self.authorizer.is_some() || self.limiter.is_some() || self.roll.is_some()
-    }
-
-    fn door(
-        self: &Arc<Self>,
-        service: &Arc<Service>,
-        connection: &Connection,
-    ) -> Option<Arc<Door>> {
-        let authorizer = self.authorizer.clone();
-        if !self.has_door() {
-            return None;
-        }
-        Some(Arc::new(Door {
-            authorizer,
+    fn door(self: &Arc<Self>, service: &Arc<Service>, connection: &Connection) -> Arc<Door> {
+        Arc::new(Door {
+            authorizer: self.authorizer.clone(),
             limiter: self.limiter.clone(),
             store: Arc::clone(&service.store),
             peer: connection.peer.clone(),
             clock: self.clock.clone(),
             recheck: self.recheck.subscribe(),
-            retirements: self.retirements.subscribe(),
+            changes: self.changes.clone(),
+            changed: self.changes.subscribe(),
             roll: self.roll.clone(),
             mend: MendHook { core: Arc::clone(self), service: Arc::clone(service) },
             meter: Arc::clone(&self.meter),
@@ -313,7 +300,7 @@ impl Served {
             roll_place: Mutex::default(),
             noting: Mutex::new(Tasks::new()),
             has_proved: AtomicBool::new(false),
-        }))
+        })
     }
 
     fn config(&self, service: &Service) -> Result<Config, Error> {
@@ -326,9 +313,10 @@ impl Served {
             nonce,
             until: Until::Stopped,
             direction: Direction::Both,
-            has_door: self.has_door(),
+            has_door: true,
             fingerprint: None,
             types: None,
+            policy: None,
             filter: None,
             commit_events_max: usize::MAX,
         })

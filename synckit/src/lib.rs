@@ -23,6 +23,7 @@ pub mod block;
 pub mod branch;
 pub mod ruling;
 pub mod filter;
+pub mod policy;
 
 // Agreement.
 pub mod log;
@@ -30,7 +31,7 @@ pub mod conflict;
 pub mod merge;
 pub mod aggregate;
 #[cfg(feature = "json")]
-mod serde_ids;
+mod serde_forms;
 pub mod schema;
 pub mod registry;
 

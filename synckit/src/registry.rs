@@ -5,16 +5,17 @@
 //! which means stored and forwarded like any other, counted, and folded once a program that knows
 //! them opens the store.
 
+mod folded;
 mod hasher;
 #[cfg(test)]
 mod tests;
 mod typed;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use bytes::Bytes;
+use folded::Folded;
+pub(crate) use folded::{Outcome, State};
 #[cfg_attr(
     not(feature = "runtime"),
     allow(unused_imports, reason = "the runtime hashes states")
@@ -23,17 +24,17 @@ pub(crate) use hasher::StateHasher;
 use synckit_lock::Family;
 use synckit_lock::name::BadName;
 
-use crate::aggregate::{Aggregate, Fields, Life, OnDelete};
+use crate::aggregate::{Aggregate, Fields, OnDelete};
 use crate::block::Entry;
 use crate::clock::Hlc;
-use crate::conflict::{AnyConflict, Conflicts};
-use crate::envelope::CONTEXT_ROWS_MAX;
-use crate::event::{self, DecodeError, DependsOn, EventKind, EventRef, SyncEvent, message_of};
-use crate::id::{AggregateId, Dot, IdError, Name, ReplicaId};
-use crate::merge::{AnyField, read_dot, write_dot};
+use crate::envelope::{Envelope, Metadata};
+use crate::event::{self, DecodeError, EventKind, EventRef, SyncEvent};
+use crate::id::{AggregateId, IdError, Name, ReplicaId};
+use crate::merge::AnyField;
+use crate::policy::{Candidate, ChoosingField, KindPolicy, Marking, Policy, PolicyError, PolicyId};
 use crate::schema::{Draft, Published, Reread, Schemas, TypesText, proto, reread};
 use crate::vector::{Stamp, VectorClock};
-use crate::wire::{Field, Lineage, Reader, Unknown, WireError, WireType, Writer};
+use crate::wire::{Lineage, Reader, Unknown, WireError};
 
 #[cfg_attr(not(feature = "runtime"), allow(unused_imports, reason = "replicas replay"))]
 pub(crate) use typed::fold_or_park;
@@ -50,6 +51,9 @@ macro_rules! registry {
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     aggregates: BTreeMap<&'static str, ErasedType>,
+    policy: Option<Arc<Policy>>,
+    /// The policy, by the types that it concerns.
+    policies: BTreeMap<&'static str, Arc<KindPolicy>>,
     problems: Vec<RegistryError>,
 }
 
@@ -77,6 +81,12 @@ pub enum RegistryError {
         /// The reason.
         source: IdError,
     },
+    /// The policy cannot be used.
+    #[error("the policy cannot be used: {0}")]
+    Policy(#[from] PolicyError),
+    /// Two policies are given. Add the rules of one to the other.
+    #[error("two policies are given; a program has one")]
+    SecondPolicy,
     /// A name that only synckit's own events have. Take one that does not begin with `synckit.`.
     #[error(
         "`{name}` is reserved for synckit itself; take a name that does not begin with `synckit.`"
@@ -107,7 +117,39 @@ impl Registry {
         if self.aggregates.insert(A::NAME, ErasedType::of::<A>()).is_some() {
             self.problems.push(RegistryError::Duplicate { name: A::NAME });
         }
+        self.apply_policy();
         self
+    }
+
+    /// Sets the [policy](crate::policy) that chooses among concurrent writes of `resolve` and `manual`
+    /// fields. Mistakes in it are reported by [`Registry::check`].
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        if self.policy.replace(Arc::new(policy)).is_some() {
+            self.problems.push(RegistryError::SecondPolicy);
+        }
+        self.apply_policy();
+        self
+    }
+
+    /// The identity of the policy, which goes with every session; `None` where there is no field of which a
+    /// policy could choose the value.
+    pub fn policy_id(&self) -> Option<PolicyId> {
+        match &self.policy {
+            Some(policy) => Some(policy.id()),
+            None => {
+                let mut choosing = self.aggregates.values().flat_map(ErasedType::choosing);
+                choosing.next().map(|_| PolicyId::default())
+            }
+        }
+    }
+
+    fn apply_policy(&mut self) {
+        let Some(policy) = &self.policy else { return };
+        let of_kind = |kind: &ErasedType| {
+            Some((kind.name, KindPolicy::new(policy, &kind.choosing().collect::<Vec<_>>())?))
+        };
+        self.policies = self.aggregates.values().filter_map(of_kind).collect();
     }
 
     /// Checks that the registry can be used.
@@ -115,18 +157,25 @@ impl Registry {
     /// # Errors
     /// The first mistake found.
     pub fn check(&self) -> Result<(), RegistryError> {
-        self.problems.first().cloned().map_or(Ok(()), Err)
+        self.problems.first().cloned().map_or(Ok(()), Err)?;
+        let Some(policy) = &self.policy else { return Ok(()) };
+        let fields: Vec<_> = self.aggregates.values().flat_map(ErasedType::choosing).collect();
+        let kinds: Vec<_> = self.aggregates.keys().copied().collect();
+        Ok(policy.check(&fields, &kinds)?)
     }
 
     /// A hash over everything that lock files hold of the types, published or not: names, versions,
-    /// fields and their order, merge rules, conversions, and so on into the value types. States
-    /// folded under another fingerprint are replaced by replaying the log.
+    /// fields and their order, merge rules, conversions, and so on into the value types, and over the
+    /// policy. States folded under another fingerprint are replaced by replaying the log.
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_derive_key("synckit 2026 registry fingerprint 2");
         for kind in self.aggregates.values() {
             let description = kind.describe();
             hasher.update(&(description.len() as u64).to_le_bytes());
             hasher.update(description.as_bytes());
+        }
+        if let Some(policy) = &self.policy {
+            hasher.update(&policy.id().hash);
         }
         for published in self.schemas().all() {
             let description = published.describe();
@@ -216,8 +265,11 @@ impl Registry {
 
     fn folded(&self, name: &Name) -> Folded {
         match self.aggregates.get(name.as_str()) {
-            Some(kind) => Folded::new(Fields::new(kind.fields, kind.on_delete), kind.fold),
-            None => Folded::new(Fields::new(&[], OnDelete::default()), unknown),
+            Some(kind) => {
+                let policy = self.policies.get(kind.name).cloned();
+                Folded::new(Fields::new(kind.fields, kind.on_delete), kind.fold, policy)
+            }
+            None => Folded::new(Fields::new(&[], OnDelete::default()), unknown, None),
         }
     }
 }
@@ -253,12 +305,52 @@ struct ErasedType {
 pub(crate) struct RecordedEvent<'a> {
     pub(crate) event: &'a EventRef,
     pub(crate) payload: &'a [u8],
+    origin: Option<EventOrigin<'a>>,
+    marking: Option<&'a Marking<'a>>,
+}
+
+/// The origin of an event, as far as policies ask.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventOrigin<'a> {
+    pub(crate) aggregate: &'a AggregateId,
+    pub(crate) author: ReplicaId,
+    pub(crate) metadata: &'a Metadata,
 }
 
 impl<'a> RecordedEvent<'a> {
+    /// An event by itself: no policy is asked about it.
+    pub(crate) const fn new(event: &'a EventRef, payload: &'a [u8]) -> Self {
+        Self { event, payload, origin: None, marking: None }
+    }
+
     /// An event of a block.
     pub(crate) fn of(entry: &Entry<'a>) -> Self {
-        Self { event: entry.event(), payload: entry.payload_bytes() }
+        let (aggregate, metadata) = (entry.aggregate(), entry.metadata());
+        let origin = EventOrigin { aggregate, author: entry.dot().replica, metadata };
+        Self::new(entry.event(), entry.payload_bytes()).with_origin(origin)
+    }
+
+    /// An event that is not in a block yet.
+    pub(crate) fn of_envelope(envelope: &'a Envelope) -> Self {
+        let (aggregate, metadata) = (&envelope.aggregate, &envelope.metadata);
+        let origin = EventOrigin { aggregate, author: envelope.dot.replica, metadata };
+        Self::new(&envelope.event, &envelope.payload).with_origin(origin)
+    }
+
+    /// The same event, which comes from there.
+    pub(crate) const fn with_origin(self, origin: EventOrigin<'a>) -> Self {
+        Self { origin: Some(origin), ..self }
+    }
+
+    /// The policy that is asked about its writes.
+    const fn marking<'p>(&self, policy: &'p KindPolicy, hlc: Hlc) -> Option<Marking<'p>>
+    where
+        'a: 'p,
+    {
+        let Some(EventOrigin { aggregate, author, metadata }) = self.origin else { return None };
+        let (event, payload) = (self.event, self.payload);
+        let write = Candidate { aggregate, field: "", event, payload, author, hlc, metadata };
+        Some(Marking { policy, write })
     }
 }
 
@@ -279,6 +371,14 @@ impl ErasedType {
             fold: fold::<A>,
             reread: reread::<A::Event>,
         }
+    }
+
+    /// The fields of which a policy may choose the value.
+    fn choosing(&self) -> impl Iterator<Item = ChoosingField> {
+        let kind = self.name;
+        let fields = self.fields.iter().enumerate();
+        let takes = fields.filter(|(_, field)| field.law().takes_policies());
+        takes.map(move |(place, field)| ChoosingField { kind, name: field.schema().name, place })
     }
 
     /// Every part is delimited by its debug form, so no two descriptions are alike by accident.
@@ -304,7 +404,7 @@ fn fold<A: Aggregate>(
     recorded: RecordedEvent<'_>,
 ) -> Result<bool, DecodeError> {
     let event = event::decode::<A::Event>(recorded.event, recorded.payload)?;
-    Ok(fields.fold::<A>(event, at))
+    Ok(fields.fold_with(at, recorded.marking, |fold| A::apply(event, fold)))
 }
 
 /// The state of an aggregate whose type is not registered knows no event: all are parked.
@@ -314,251 +414,6 @@ fn unknown(
     recorded: RecordedEvent<'_>,
 ) -> Result<bool, DecodeError> {
     Err(DecodeError::Unknown { name: recorded.event.name.clone() })
-}
-
-/// The state of one aggregate without its type.
-pub(crate) trait State: fmt::Debug + Send + Sync {
-    /// Folds an event. Each is folded once: a state does not know which have been.
-    fn fold(&mut self, at: &Stamp<'_>, event: RecordedEvent<'_>) -> Outcome;
-
-    /// Counts an event as met without applying it.
-    fn park(&mut self, at: &Stamp<'_>) -> Outcome;
-
-    /// A copy, to try a fold on or to return to.
-    fn duplicate(&self) -> Box<dyn State>;
-
-    /// The context of an event whose author sees this state, bounded.
-    fn context(&self, author: &ReplicaId, depends_on: &DependsOn) -> VectorClock;
-
-    /// The greatest clock reading among the events folded.
-    fn latest(&self) -> Hlc;
-
-    /// True while no event has been met.
-    fn is_fresh(&self) -> bool {
-        self.latest() == Hlc::ZERO
-    }
-
-    /// The canonical bytes.
-    fn bytes(&self) -> Result<Bytes, WireError>;
-
-    /// The fields' states.
-    fn fields(&self) -> &Fields;
-
-    /// The open conflicts, if it is the state of this aggregate; none when the application's code, which
-    /// orders elements and names entries, panics.
-    fn conflicts(&self, aggregate: &AggregateId) -> Vec<AnyConflict> {
-        let collect = AssertUnwindSafe(|| {
-            let mut open = Conflicts::new(aggregate);
-            self.fields().conflicts(&mut open);
-            open.into_open()
-        });
-        catch_unwind(collect).unwrap_or_default()
-    }
-
-    /// The number of open conflicts, counted as [`State::conflicts`] lists them.
-    fn conflict_count(&self) -> u64 {
-        let count = AssertUnwindSafe(|| {
-            let mut open = Conflicts::counting();
-            self.fields().conflicts(&mut open);
-            open.count()
-        });
-        catch_unwind(count).unwrap_or_default()
-    }
-
-    /// The stamp of the event `dot`, which its author makes where it sees this state, for an edit to
-    /// build on.
-    fn next(&self, dot: Dot) -> Stamp<'_>;
-}
-
-/// Outcome of an event.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Outcome {
-    /// It is folded into the state.
-    Folded,
-    /// It is folded and changes nothing: the aggregate that it is about is deleted.
-    Outlived,
-    /// It cannot be folded by this program.
-    Parked(DecodeError),
-    /// The program's own code panicked. The state may be half changed: return to a copy of it as it
-    /// was, and park the event there.
-    Panicked(DecodeError),
-}
-
-/// The clock of a state that need not know who wrote it.
-static NOTHING: VectorClock = VectorClock::new();
-
-/// The fields of an aggregate together with what has been folded into them.
-#[derive(Clone, Debug)]
-pub(crate) struct Folded {
-    /// Everybody who wrote it, if a rule may name them all: see [`Fields::name_all`].
-    seen: Option<VectorClock>,
-    /// Of each replica, the first event that this program is too old for: contexts stop before it,
-    /// because whoever sees this state does not see that event.
-    parked_from: BTreeMap<ReplicaId, u64>,
-    parked: u64,
-    latest: Hlc,
-    fields: Fields,
-    folding: Folding,
-}
-
-impl State for Folded {
-    fn fold(&mut self, at: &Stamp<'_>, event: RecordedEvent<'_>) -> Outcome {
-        self.meet(at);
-        // The application's code runs in here and nowhere else: its upcasters, its lowering, its
-        // orders. What a panic leaves of the state is thrown away by whoever asked.
-        let fold = AssertUnwindSafe(|| (self.folding)(&mut self.fields, at, event));
-        match catch_unwind(fold) {
-            Ok(Ok(true)) => Outcome::Folded,
-            Ok(Ok(false)) => Outcome::Outlived,
-            Ok(Err(error)) => {
-                // What an upcaster refuses is no later event that this program is too old for: its
-                // users have seen all that there is to see.
-                self.count_parked(at.dot, !matches!(error, DecodeError::Upcast { .. }));
-                Outcome::Parked(error)
-            }
-            Err(panic) => {
-                let name = event.event.name.clone();
-                Outcome::Panicked(DecodeError::Panicked { name, message: message_of(&*panic) })
-            }
-        }
-    }
-
-    fn park(&mut self, at: &Stamp<'_>) -> Outcome {
-        self.meet(at);
-        self.count_parked(at.dot, true);
-        Outcome::Folded
-    }
-
-    fn duplicate(&self) -> Box<dyn State> {
-        Box::new(self.clone())
-    }
-
-    fn context(&self, author: &ReplicaId, depends_on: &DependsOn) -> VectorClock {
-        let mut context = VectorClock::new();
-        // What begins the aggregate's life comes first: an event that has seen none of it is about a
-        // life that is over.
-        let on: Vec<_> = match depends_on {
-            DependsOn::Nothing => return context,
-            DependsOn::Events(on) => on.clone(),
-            DependsOn::Everything => {
-                let seen = self.seen.as_ref().unwrap_or(&NOTHING);
-                let begun = self.fields.life().into_iter().flat_map(Life::begun);
-                let begun = begun.map(|dot| Dot { seq: seen.get(&dot.replica), ..dot });
-                begun.chain(seen.iter()).collect()
-            }
-        };
-        let others = on.into_iter().filter(|dot| dot.replica != *author);
-        for dot in others {
-            if context.len() == CONTEXT_ROWS_MAX {
-                break;
-            }
-            let seq = match self.parked_from.get(&dot.replica) {
-                Some(parked) => dot.seq.min(parked - 1),
-                None => dot.seq,
-            };
-            // A context has no more entries than the clock that it is made from.
-            let _ = context.advance(Dot { seq, ..dot });
-        }
-        context
-    }
-
-    fn latest(&self) -> Hlc {
-        self.latest
-    }
-
-    fn bytes(&self) -> Result<Bytes, WireError> {
-        let mut out = Writer::new();
-        self.write_fields(&mut out);
-        out.finish().map(Bytes::from)
-    }
-
-    fn fields(&self) -> &Fields {
-        &self.fields
-    }
-
-    fn next(&self, dot: Dot) -> Stamp<'_> {
-        let hlc = Hlc::from_bits(self.latest.to_bits().saturating_add(1));
-        Stamp { dot, hlc, context: self.seen.as_ref().unwrap_or(&NOTHING) }
-    }
-}
-
-impl Folded {
-    fn new(fields: Fields, folding: Folding) -> Self {
-        Self {
-            seen: fields.name_all().then(VectorClock::new),
-            parked_from: BTreeMap::new(),
-            parked: 0,
-            latest: Hlc::ZERO,
-            fields,
-            folding,
-        }
-    }
-
-    fn meet(&mut self, at: &Stamp<'_>) {
-        if let Some(seen) = &mut self.seen {
-            // A log has fewer branches than a clock has rows.
-            let _ = seen.advance(at.dot);
-        }
-        self.latest = self.latest.max(at.hlc);
-    }
-
-    fn count_parked(&mut self, dot: Dot, unseen: bool) {
-        self.parked += 1;
-        if unseen {
-            self.parked_from.entry(dot.replica).or_insert(dot.seq);
-        }
-    }
-}
-
-impl Folded {
-    fn write_fields(&self, out: &mut Writer) {
-        for dot in self.seen.iter().flat_map(VectorClock::iter) {
-            out.tag(1, WireType::Len);
-            out.nested(|out| write_dot(1, dot, out));
-        }
-        self.latest.to_bits().write_field(2, out);
-        for (replica, seq) in &self.parked_from {
-            out.tag(3, WireType::Len);
-            out.nested(|out| write_dot(1, Dot { replica: *replica, seq: *seq }, out));
-        }
-        self.parked.write_field(4, out);
-        out.tag(5, WireType::Len);
-        out.enclosed(|out| self.fields.write(out));
-        if let Some(life) = self.fields.life() {
-            life.write_field(6, out);
-        }
-    }
-
-    fn read_fields(&mut self, input: &mut Reader<'_>) -> Result<(), WireError> {
-        for dot in read_dots(1, input)? {
-            let advanced = self.seen.as_mut().and_then(|seen| seen.advance(dot).ok());
-            advanced.ok_or(WireError::Invalid { expected: "vector clock" })?;
-        }
-        self.latest = Hlc::from_bits(u64::read_field(2, input)?);
-        self.parked_from =
-            read_dots(3, input)?.into_iter().map(|dot| (dot.replica, dot.seq)).collect();
-        self.parked = u64::read_field(4, input)?;
-        if !input.take(5, WireType::Len)? {
-            return Err(WireError::Missing { number: 5 });
-        }
-        input.enclosed(|input| self.fields.read(input))?;
-        self.fields.set_life(Life::read_field(6, input)?);
-        Ok(())
-    }
-}
-
-fn read_dots(number: u32, input: &mut Reader<'_>) -> Result<Vec<Dot>, WireError> {
-    let mut dots = Vec::new();
-    let mut present = input.take(number, WireType::Len)?;
-    while present {
-        let dot = input.nested(|input| read_dot(1, input))?;
-        if dot.seq == 0 {
-            return Err(WireError::Invalid { expected: "sequence number" });
-        }
-        dots.push(dot);
-        present = input.take_again(WireType::Len)?;
-    }
-    Ok(dots)
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ use crate::filter::Filter;
 use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId};
 use crate::lease::{Lease, OpenedBy};
 use crate::platform;
+use crate::policy::PolicyId;
 use crate::registry::{Registry, State, StateHasher};
 use crate::replica_core::{Census, CoreParts, Input, ReplicaCore, Stored};
 use crate::schema::TypesText;
@@ -69,6 +70,7 @@ pub struct Replica {
     registry: Arc<Registry>,
     /// The types that it tells its peers.
     types: Option<TypesText>,
+    policy: Option<PolicyId>,
     /// The part of the space that it holds; none for all of it.
     filter: Option<Arc<Filter>>,
     peers: Peers,
@@ -151,12 +153,18 @@ impl Replica {
             }
             None => None,
         };
-        let types = registry.types();
+        let (types, policy) = (registry.types(), registry.policy_id());
         if let Some(types) = &types
             && let Err(error) = store.keep_types(&space, types).await
         {
             // Such as a full disk: what is held can be read all the same.
             tracing::warn!(%error, %space, "the types of events could not be kept with them");
+        }
+        if let Some(policy) = &policy {
+            let kept = store.keep_policy(&space, policy, store.key().id()).await;
+            if let Err(error) = kept {
+                tracing::warn!(%error, %space, "the policy could not be kept for hubs over this store");
+            }
         }
         let nonce = platform::random().map(u64::from_le_bytes);
         let nonce = nonce.map_err(|error| Error::randomness(&attempted, error))?;
@@ -167,7 +175,7 @@ impl Replica {
         platform::spawn(Engine::new(Arc::clone(&shared), fingerprint).run(lease));
         let running = Arc::new(Running(shared));
         let (registry, filter) = (Arc::new(registry), filter.map(Arc::new));
-        let replica = Self { running, registry, types, filter, peers: Peers::default() };
+        let replica = Self { running, registry, types, policy, filter, peers: Peers::default() };
         replica.catch_up().await?;
         Ok(replica)
     }

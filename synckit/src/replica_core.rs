@@ -430,12 +430,16 @@ impl ReplicaCore {
             let own = own || commits;
             self.states.begin(absent);
             let changed = self.states.fold(&log, branches, &self.rulings);
+            let choices = self.states.take_choices();
             if !own {
                 self.rebase(&changed);
             }
             if !changed.is_empty() {
                 self.idle_since = now;
                 self.effects.push_back(Effect::Changed(changed));
+            }
+            if !choices.is_empty() {
+                self.effects.push_back(Effect::Chosen(choices));
             }
         }
     }

@@ -55,7 +55,7 @@ pub use acks::Acknowledged;
 pub(crate) use enrolled::cut;
 pub use enrolled::{EnrolledReplica, Enrolment, WHO_BYTES_MAX};
 pub(crate) use event_store::KnownReplica;
-pub use event_store::{Claim, EventStore, StoredSpace};
+pub use event_store::{Claim, EventStore, SpacePolicy, StoredSpace};
 #[cfg(feature = "testing")]
 pub use identity::ENTROPY_LEN;
 pub use memory::MemoryRows;

@@ -16,6 +16,8 @@ mod looking;
 mod metrics;
 #[path = "program/page.rs"]
 mod page;
+#[path = "program/policy.rs"]
+mod policy;
 #[path = "program/quotas.rs"]
 mod quotas;
 #[path = "program/retiring.rs"]

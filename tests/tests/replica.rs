@@ -12,6 +12,7 @@ mod replica {
     mod live;
     mod once;
     mod part;
+    mod policies;
     mod panics;
     mod pending;
     mod pruned;

@@ -15,6 +15,7 @@ mod rules {
     mod pages;
     mod past;
     mod pending;
+    mod policy;
     mod support;
     mod text;
     mod transactions;

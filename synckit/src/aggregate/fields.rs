@@ -9,6 +9,7 @@ use crate::conflict::Conflicts;
 use crate::event::DependsOn;
 use crate::id::Dot;
 use crate::merge::{AnyField, At, Rule, Slot, shown};
+use crate::policy::Marking;
 use crate::vector::Stamp;
 use crate::wire::{Reader, WireError, Writer};
 
@@ -73,11 +74,17 @@ impl Fields {
     /// order, there is a result. Returns false when the event changes nothing, because it is about an
     /// aggregate that is deleted.
     pub fn fold<A: Aggregate>(&mut self, event: A::Event, at: &Stamp<'_>) -> bool {
-        self.fold_with(at, |fold| A::apply(event, fold))
+        self.fold_with(at, None, |fold| A::apply(event, fold))
     }
 
-    pub(crate) fn fold_with(&mut self, at: &Stamp<'_>, apply: impl FnOnce(&mut Fold<'_>)) -> bool {
-        let mut fold = Fold::of(self, at);
+    /// The same of the operations that `apply` hands out, with a policy that chooses among writes.
+    pub(crate) fn fold_with(
+        &mut self,
+        at: &Stamp<'_>,
+        marking: Option<&Marking<'_>>,
+        apply: impl FnOnce(&mut Fold<'_>),
+    ) -> bool {
+        let mut fold = Fold::of(self, at, marking);
         apply(&mut fold);
         fold.finish()
     }

@@ -7,6 +7,7 @@ use std::fmt;
 use super::{Aggregate, Fields, LifeNumber, Lower, OnDelete, Taken};
 use crate::event::SyncEvent;
 use crate::merge::{At, Root, Rule};
+use crate::policy::Marking;
 use crate::vector::Stamp;
 use crate::wire::Writer;
 
@@ -47,6 +48,7 @@ enum FoldTarget<'f> {
 struct EventFold<'f> {
     fields: &'f mut Fields,
     at: &'f Stamp<'f>,
+    marking: Option<&'f Marking<'f>>,
     index: u32,
     /// The event changes something.
     counts: bool,
@@ -54,9 +56,9 @@ struct EventFold<'f> {
 }
 
 impl<'f> EventFold<'f> {
-    fn new(fields: &'f mut Fields, at: &'f Stamp<'f>) -> Self {
+    fn new(fields: &'f mut Fields, at: &'f Stamp<'f>, marking: Option<&'f Marking<'f>>) -> Self {
         let counts = fields.has(&At::new(*at, 0)) && fields.takes_edits();
-        Self { fields, at, index: 0, counts, edits: true }
+        Self { fields, at, marking, index: 0, counts, edits: true }
     }
 
     fn finish(self) -> bool {
@@ -67,7 +69,8 @@ impl<'f> EventFold<'f> {
     }
 
     fn op(&mut self, field: usize, op: &mut dyn Any) {
-        if self.counts && self.fields.fold_op(field, op, &At::new(*self.at, self.index)) {
+        let at = At::new(*self.at, self.index).marked(self.marking, field);
+        if self.counts && self.fields.fold_op(field, op, &at) {
             self.index = self.index.saturating_add(1);
         }
     }
@@ -103,8 +106,12 @@ impl fmt::Debug for Fold<'_> {
 
 impl<'f> Fold<'f> {
     /// Folds into a state.
-    pub(super) fn of(fields: &'f mut Fields, at: &'f Stamp<'f>) -> Self {
-        Self { into: FoldTarget::State(EventFold::new(fields, at)) }
+    pub(super) fn of(
+        fields: &'f mut Fields,
+        at: &'f Stamp<'f>,
+        marking: Option<&'f Marking<'f>>,
+    ) -> Self {
+        Self { into: FoldTarget::State(EventFold::new(fields, at, marking)) }
     }
 
     /// Shows the operations.

@@ -55,6 +55,8 @@ mod notify;
 mod otlp;
 #[path = "synckit/output.rs"]
 mod output;
+#[path = "synckit/policy.rs"]
+mod policy;
 #[path = "synckit/replicas.rs"]
 mod replicas;
 #[path = "synckit/schema.rs"]

@@ -116,6 +116,10 @@ fn every_kind() -> Vec<ErrorKind> {
             code: GoodbyeCode::Forbidden,
             message: "ask whoever runs the hub".to_owned(),
         }),
+        ErrorKind::Session(SessionError::PeerEnded {
+            code: GoodbyeCode::Policy,
+            message: "update the older program".to_owned(),
+        }),
         ErrorKind::Session(SessionError::Limited {
             message: "over the limit of 600 events a minute of one replica".to_owned(),
             retry_after: FIVE_MINUTES,

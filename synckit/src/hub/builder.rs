@@ -234,7 +234,7 @@ impl HubBuilder {
             listening: self.listening,
             recheck: watch::Sender::default(),
             traces: self.traces,
-            retirements: watch::Sender::default(),
+            changes: Arc::default(),
             meter,
             clock: self.clock,
             budget: Budget::new(self.uncommitted_bytes_max),

@@ -16,6 +16,7 @@ use crate::filter::Filter;
 use crate::id::{ReplicaId, SpaceId};
 use crate::metrics::SessionsMeter;
 use crate::platform::{self, Tasks, WallClock};
+use crate::policy::{PolicyClash, PolicyId};
 use crate::store::{EventStore, KnownReplica, StoreError};
 use crate::sync::{Admittance, Denial};
 use crate::transport::PeerInfo;
@@ -36,19 +37,28 @@ pub(super) struct Door {
     pub(super) clock: WallClock,
     /// Changes when all are to be asked again.
     pub(super) recheck: watch::Receiver<u64>,
-    /// Changes when replicas are retired.
-    pub(super) retirements: watch::Receiver<u64>,
+    /// Changes when replicas are retired, or policies become known.
+    pub(super) changes: Arc<watch::Sender<u64>>,
+    pub(super) changed: watch::Receiver<u64>,
     /// `None` where nobody is written down.
     pub(super) roll: Option<Arc<Roll>>,
     pub(super) mend: MendHook,
     pub(super) meter: Arc<SessionsMeter>,
-    pub(super) given: Mutex<Option<(AccessRequest, Access)>>,
+    pub(super) given: Mutex<Option<LetIn>>,
     pub(super) place: Mutex<Option<SessionPlace>>,
     /// Of a replica that is not on the list yet.
     pub(super) roll_place: Mutex<Option<RollPlace>>,
     /// Writing down that the replica is there.
     pub(super) noting: Mutex<Tasks<()>>,
     pub(super) has_proved: AtomicBool,
+}
+
+/// A peer that was let in, and its rights.
+#[derive(Clone, Debug)]
+pub(super) struct LetIn {
+    request: AccessRequest,
+    access: Access,
+    policy: Option<PolicyId>,
 }
 
 /// An authorizer's answer. One that panics tells nothing, and access that has ended is none: to ask about
@@ -96,6 +106,49 @@ impl Door {
         if standing.is_retired { Err(Denial::Retired) } else { Ok(Some(standing)) }
     }
 
+    /// Denies a peer that goes by an older or another policy than the space.
+    async fn check_policy(&self, space: &SpaceId, policy: Option<&PolicyId>) -> Result<(), Denial> {
+        let Some(theirs) = policy else { return Ok(()) };
+        let kept = self.store.policy(space).await.map_err(|error| self.unknown(error))?;
+        let here = kept.map(|kept| kept.id).unwrap_or_default();
+        match PolicyClash::between(&here, theirs) {
+            Some(clash) if !theirs.replaces(&here) => Err(Denial::Policy(Box::new(clash))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps the policy of a replica that may write, if it is newer than the space's, and has sessions
+    /// of older ones end.
+    fn keep_policy(&self) {
+        let Some(LetIn { request, access, policy: Some(policy) }) = self.given() else { return };
+        if !access.rights.direction().receives() {
+            return;
+        }
+        let (store, changes) = (Arc::clone(&self.store), Arc::clone(&self.changes));
+        self.beside(async move {
+            let (space, replica) = (&request.space, request.replica);
+            match store.keep_policy(space, &policy, replica).await {
+                Ok(true) => {
+                    tracing::info!(space = space.as_str(), %policy, %replica, "a policy counts");
+                    changes.send_modify(|count| *count = count.wrapping_add(1));
+                }
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "a policy could not be written down"),
+            }
+        });
+    }
+
+    fn given(&self) -> Option<LetIn> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Writes something down beside the session, which waits for it at its end.
+    fn beside(&self, write: impl Future<Output = ()> + Send + 'static) {
+        let mut noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
+        while noting.try_join_next().is_some() {}
+        noting.spawn(write);
+    }
+
     /// Takes a place on the list for a replica that comes for the first time.
     async fn enrol(&self, request: &AccessRequest, who: &str) -> Result<(), Denial> {
         let standing = self.standing(request).await?;
@@ -113,12 +166,11 @@ impl Door {
 
     /// Writes down that the replica is there, beside the session.
     fn note_seen(&self) {
-        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (Some((request, access)), Some(_)) = (given, &self.roll) else { return };
+        let (Some(LetIn { request, access, .. }), Some(_)) = (self.given(), &self.roll) else {
+            return;
+        };
         let (store, now) = (Arc::clone(&self.store), self.clock.now());
-        let mut noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
-        while noting.try_join_next().is_some() {}
-        noting.spawn(async move {
+        self.beside(async move {
             let seen = (&request.space, request.replica);
             if let Err(error) = note_seen(&store, &access.who, seen, now).await {
                 tracing::warn!(%error, "it could not be written down that a replica came");
@@ -149,10 +201,12 @@ impl Doorkeeper for Door {
         replica: ReplicaId,
         space: SpaceId,
         filter: Option<Filter>,
+        policy: Option<PolicyId>,
     ) -> Result<Admittance, Denial> {
         let request = AccessRequest { peer: self.peer.clone(), replica, space, filter };
         let access = self.counted(self.ask(&request).await)?;
         tracing::debug!(peer = %self.peer, who = access.who, rights = ?access.rights, "let in");
+        self.counted(self.check_policy(&request.space, policy.as_ref()).await)?;
         self.counted(self.enrol(&request, &access.who).await)?;
         let (mut direction, writes) = (access.rights.direction(), access.only.clone());
         if let Some(limiter) = &self.limiter {
@@ -160,13 +214,15 @@ impl Doorkeeper for Door {
             let left = limiter.admit(&self.store, &access.who, asked, direction).await;
             direction = self.counted(left)?;
         }
-        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some((request, access));
+        let given = LetIn { request, access, policy };
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(given);
         Ok(Admittance { direction, writes })
     }
 
     fn proved(&self, replica: ReplicaId) -> Result<(), Denial> {
         self.has_proved.store(true, Ordering::Release);
         self.note_seen();
+        self.keep_policy();
         let Some(limiter) = &self.limiter else { return Ok(()) };
         let place = self.counted(Limiter::proved(limiter, replica))?;
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
@@ -193,9 +249,10 @@ impl Door {
 
     /// Returns when the peer may not stay.
     async fn watch(&self) -> Denial {
-        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some((request, mut access)) = given else { return Denial::Unauthenticated };
-        let (mut recheck, mut retirements) = (self.recheck.clone(), self.retirements.clone());
+        let Some(LetIn { request, mut access, policy }) = self.given() else {
+            return Denial::Unauthenticated;
+        };
+        let (mut recheck, mut changed) = (self.recheck.clone(), self.changed.clone());
         loop {
             let left = access.until.map(|until| until.since(self.clock.now()));
             let pause = left.map_or(RECHECK_EVERY, |left| left.min(RECHECK_EVERY));
@@ -203,10 +260,11 @@ impl Door {
                 biased;
                 () = platform::sleep(pause) => true,
                 Ok(()) = recheck.changed() => true,
-                Ok(()) = retirements.changed() => false,
+                Ok(()) = changed.changed() => false,
             };
             let asking = async {
                 let standing = self.standing(&request).await?;
+                self.check_policy(&request.space, policy.as_ref()).await?;
                 if !is_about_all {
                     return Ok(access.clone());
                 }

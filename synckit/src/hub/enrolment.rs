@@ -56,7 +56,7 @@ impl Hub {
     /// When the store cannot be written. It is open then whether the replica is retired.
     pub async fn retire(&self, replica: ReplicaId, space: Option<&SpaceId>) -> Result<(), Error> {
         self.store().retire(space, &replica, self.core.clock.now()).await?;
-        self.core.retirements.send_modify(|count| *count = count.wrapping_add(1));
+        self.core.changes.send_modify(|count| *count = count.wrapping_add(1));
         Ok(())
     }
 

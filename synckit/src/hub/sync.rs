@@ -55,6 +55,7 @@ impl Hub {
             until: Until::CaughtUp,
             direction: options.direction,
             has_door: false,
+            policy: None,
             filter: service.store.filter(space).await?,
             ..self.core.config(&service)?
         };

@@ -1,5 +1,6 @@
 //! Concurrent heads: the writes of a register that no other write's author had seen.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::clock::Hlc;
@@ -7,6 +8,7 @@ use crate::conflict::Write;
 use crate::id::Dot;
 use crate::merge::bytes::{encoded_field, read_id, write_id};
 use crate::merge::{At, MergeState, OpId, OpenConflicts};
+use crate::policy::Marks;
 use crate::wire::{Field, Reader, WireError, WireType, Writer};
 
 /// A write, and when and by whom it was made.
@@ -19,6 +21,8 @@ pub struct Head<T> {
     pub hlc: Hlc,
     /// The operation.
     pub id: OpId,
+    /// The verdicts of a policy's rules about it.
+    pub(super) marks: Marks,
 }
 
 /// The writes that no other operation's author had seen, the greatest in the total order first.
@@ -44,7 +48,7 @@ impl<T> Head<T> {
 }
 
 impl<T: Field> Head<T> {
-    fn to_write(&self) -> Write {
+    pub(super) fn to_write(&self) -> Write {
         Write::new(&self.value, self.hlc, self.id.dot)
     }
 }
@@ -67,10 +71,33 @@ impl<T> Heads<T> {
 
     /// Folds a write.
     pub fn write(&mut self, value: T, at: &At<'_>) {
+        self.put(value, at, Marks::default());
+    }
+
+    /// Folds a write of a field among whose writes a policy may choose.
+    pub(super) fn write_to_choose(&mut self, value: T, at: &At<'_>) {
+        self.put(value, at, at.marks());
+    }
+
+    fn put(&mut self, value: T, at: &At<'_>, marks: Marks) {
         self.forget(at);
-        let new = Head { value, hlc: at.hlc(), id: at.id() };
+        let new = Head { value, hlc: at.hlc(), id: at.id(), marks };
         let place = self.heads.partition_point(|head| head.order() > new.order());
         self.heads.insert(place, new);
+    }
+
+    /// The heads that a policy leaves to the field's own rule, the greatest first, and the rule of the
+    /// policy that took others away.
+    pub(super) fn standing(&self) -> (Cow<'_, [Head<T>]>, Option<u16>)
+    where
+        T: Clone,
+    {
+        if self.heads.len() < 2 || self.heads.iter().all(|head| head.marks.is_empty()) {
+            return (Cow::Borrowed(&self.heads), None);
+        }
+        let (left, by) = Marks::choose(self.heads.iter().map(|head| &head.marks));
+        let left = left.into_iter().filter_map(|place| self.heads.get(place).cloned());
+        (left.collect(), by)
     }
 
     /// The events that made them.
@@ -97,6 +124,23 @@ impl<T: Field> Heads<T> {
         }
     }
 
+    /// Notes all heads as in conflict, unless they hold the same value, with the one that a policy lets hold.
+    pub(super) fn unsettled_by_policy(
+        &self,
+        open: &mut OpenConflicts<'_, '_>,
+        value: impl Fn(&Head<T>) -> Write,
+    ) {
+        let all: Vec<_> = self.heads.iter().map(&value).collect();
+        if all.iter().all(|write| write.value == all[0].value) {
+            return;
+        }
+        let (standing, by) = self.standing();
+        let mut standing: Vec<_> = standing.iter().map(value).collect();
+        let holds = standing.iter().all(|write| write.value == standing[0].value);
+        let winner = holds.then(|| standing.swap_remove(0));
+        open.note_chosen(by, winner, all);
+    }
+
     /// Notes the heads that hold another value than `winner`, which is one of them.
     pub fn conflicts(&self, winner: Option<&Head<T>>, open: &mut OpenConflicts<'_, '_>) {
         if self.heads.len() > 1 {
@@ -121,6 +165,7 @@ impl<T: Field> MergeState for Heads<T> {
                 head.hlc.to_bits().write_field(1, out);
                 write_id(2, head.id, out);
                 head.value.write_field(5, out);
+                head.marks.write(6, out);
             });
         }
     }
@@ -131,7 +176,8 @@ impl<T: Field> MergeState for Heads<T> {
         while present {
             let head = input.enclosed(|input| {
                 let hlc = Hlc::from_bits(u64::read_field(1, input)?);
-                Ok(Head { hlc, id: read_id(2, input)?, value: T::read_field(5, input)? })
+                let (id, value) = (read_id(2, input)?, T::read_field(5, input)?);
+                Ok(Head { hlc, id, value, marks: Marks::read(6, input)? })
             })?;
             let same_author = |other: &Head<T>| other.id.dot.replica == head.id.dot.replica;
             if heads.last().is_some_and(|last| last.order() <= head.order())

@@ -138,17 +138,18 @@ fn implies(later: OpId, earlier: OpId) -> bool {
 }
 
 impl<T: wire::Field> Heads<Proposed<T>> {
-    /// The values of the heads, byte for byte different ones, the greatest head's first.
-    fn values(&self) -> Vec<&T> {
-        distinct(self.as_slice(), |proposed| &proposed.value)
+    /// The values of the heads that a policy leaves, byte for byte different ones, the greatest head's first.
+    fn values(&self) -> Vec<T> {
+        let (standing, _) = self.standing();
+        distinct(&standing, |proposed| &proposed.value).into_iter().cloned().collect()
     }
 
     /// The agreed value; `None` for the default.
-    fn agreed(&self) -> Option<&T> {
+    fn agreed(&self) -> Option<T> {
         match self.values().as_slice() {
             [] => None,
-            [only] => Some(only),
-            _ => self.carried().map(|agreed| &agreed.value),
+            [only] => Some(only.clone()),
+            _ => self.carried().map(|agreed| agreed.value.clone()),
         }
     }
 
@@ -169,10 +170,11 @@ impl<T: wire::Field> Heads<Proposed<T>> {
     /// The agreed value that a write carries whose author sees these heads. An author who goes on from
     /// a write of their own carries what that one does: nobody else need have seen it.
     pub(super) fn carried_by(&self, author: Option<ReplicaId>) -> Option<Agreed<T>> {
-        match (self.as_slice(), self.values().len()) {
-            ([own], _) if Some(own.id.dot.replica) == author => own.value.agreed.clone(),
-            ([last, ..], 1) => {
-                let Head { hlc, id, value: Proposed { value, .. } } = last.clone();
+        let (standing, _) = self.standing();
+        match (self.as_slice(), standing.first(), self.values().len()) {
+            ([own], ..) if Some(own.id.dot.replica) == author => own.value.agreed.clone(),
+            (_, Some(shown), 1) => {
+                let Head { hlc, id, value: Proposed { value, .. }, .. } = shown.clone();
                 Some(Agreed { hlc, id, value })
             }
             _ => self.carried().cloned(),
@@ -188,21 +190,17 @@ impl<F: ManualField> Rule<F> for Manual {
 
     fn fold(state: &mut Self::State, op: Self::Op, at: &At<'_>) {
         let ManualOp::Set { value, agreed } = op;
-        state.write(Proposed { value, agreed }, at);
+        state.write_to_choose(Proposed { value, agreed }, at);
     }
 
     fn value(state: &Self::State) -> F {
-        let candidates = state.values().into_iter().cloned().collect();
-        F::pending(state.agreed().cloned().unwrap_or_default(), candidates)
+        F::pending(state.agreed().unwrap_or_default(), state.values())
     }
 
     fn conflicts(state: &Self::State, open: &mut OpenConflicts<'_, '_>) {
-        if state.values().len() > 1 {
-            let of_head = |head: &Head<Proposed<F::Value>>| {
-                Write::new(&head.value.value, head.hlc, head.id.dot)
-            };
-            open.note(None, state.iter().map(of_head).collect());
-        }
+        state.unsettled_by_policy(open, |head: &Head<Proposed<F::Value>>| {
+            Write::new(&head.value.value, head.hlc, head.id.dot)
+        });
     }
 
     fn create(value: &F, record: &mut dyn FnMut(Self::Op)) {
@@ -214,7 +212,7 @@ impl<F: ManualField> Rule<F> for Manual {
     }
 
     fn rests_on(state: &Self::State) -> RestsOn {
-        RestsOn::heads(state.iter())
+        RestsOn::heads(state.standing().0.iter())
     }
 
     fn undo(
@@ -229,7 +227,7 @@ impl<F: ManualField> Rule<F> for Manual {
         // A write in place of candidates would be a decision, which is for people.
         let is_settled = [before, now].into_iter().all(|state| state.values().len() < 2);
         is_settled.then(|| {
-            let value = before.agreed().cloned().unwrap_or_default();
+            let value = before.agreed().unwrap_or_default();
             vec![ManualOp::Set { value, agreed: now.carried_by(Some(by.author())) }]
         })
     }

@@ -2,6 +2,7 @@
 
 use crate::clock::Hlc;
 use crate::id::{Dot, ReplicaId};
+use crate::policy::{Marking, Marks};
 use crate::vector::{Stamp, VectorClock};
 
 /// The id of an operation: the event that carries it, and its index among that event's operations.
@@ -22,12 +23,28 @@ pub struct At<'a> {
     stamp: Stamp<'a>,
     index: u32,
     in_entry: bool,
+    /// The policy, and the place of the operation's field.
+    marking: Option<(&'a Marking<'a>, usize)>,
 }
 
 impl<'a> At<'a> {
     /// The operation `index` of the event with this stamp.
     pub const fn new(stamp: Stamp<'a>, index: u32) -> Self {
-        Self { stamp, index, in_entry: false }
+        Self { stamp, index, in_entry: false, marking: None }
+    }
+
+    /// The same operation, on the field at that place, with a policy that chooses among writes.
+    pub(crate) const fn marked(self, marking: Option<&'a Marking<'a>>, field: usize) -> Self {
+        let marking = match marking {
+            Some(marking) => Some((marking, field)),
+            None => None,
+        };
+        Self { marking, ..self }
+    }
+
+    /// The verdicts of the policy's rules about the operation, which writes a field.
+    pub(crate) fn marks(&self) -> Marks {
+        self.marking.map_or_else(Marks::default, |(marking, field)| marking.marks(field))
     }
 
     /// The same operation, within an entry of the field.

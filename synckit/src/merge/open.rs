@@ -51,16 +51,30 @@ impl<'p, 'c> OpenConflicts<'p, 'c> {
 
     /// Notes concurrent writes that do not hold, and the one that does, if one does. Writes of the
     /// winner's value have not lost; nothing is noted when no others are left.
-    pub fn note(&mut self, winner: Option<Write>, mut losers: Vec<Write>) {
+    pub fn note(&mut self, winner: Option<Write>, losers: Vec<Write>) {
+        self.note_chosen(None, winner, losers);
+    }
+
+    /// The same, where the rule of a policy chose at that place of it.
+    pub(super) fn note_chosen(
+        &mut self,
+        by: Option<u16>,
+        winner: Option<Write>,
+        mut losers: Vec<Write>,
+    ) {
         losers.retain(|loser| winner.as_ref().is_none_or(|winner| winner.value != loser.value));
-        self.note_all(winner, losers);
+        self.note_by(by, winner, losers);
     }
 
     /// Notes concurrent operations that do not hold, and the one that does, whatever their values.
     pub(super) fn note_all(&mut self, winner: Option<Write>, losers: Vec<Write>) {
+        self.note_by(None, winner, losers);
+    }
+
+    fn note_by(&mut self, by: Option<u16>, winner: Option<Write>, losers: Vec<Write>) {
         if !losers.is_empty() {
             let place = self.place;
-            self.found.note((place.field, place), place.law, winner, losers);
+            self.found.note_chosen((place.field, place), (place.law, by), winner, losers);
         }
     }
 }

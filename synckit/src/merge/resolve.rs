@@ -7,6 +7,7 @@
 use std::marker::PhantomData;
 
 use crate::id::Dot;
+use crate::merge::heads::distinct;
 use crate::merge::{
     At, EntryRule, Given, Handle, Head, Heads, Law, OpenConflicts, RestsOn, Rule, Undoing,
 };
@@ -50,19 +51,20 @@ impl<F: ResolveField, G: Resolver<F>> Rule<F> for ResolveBy<G> {
     type State = Heads<F>;
 
     fn fold(state: &mut Heads<F>, ResolveOp::Set(value): ResolveOp<F>, at: &At<'_>) {
-        state.write(value, at);
+        state.write_to_choose(value, at);
     }
 
     fn value(state: &Heads<F>) -> F {
-        match state.distinct().as_slice() {
+        let (standing, _) = state.standing();
+        match distinct(&standing, |value| value).as_slice() {
             [] => F::default(),
             [only] => (*only).clone(),
-            _ => G::resolve(state.as_slice()),
+            _ => G::resolve(&standing),
         }
     }
 
     fn conflicts(state: &Heads<F>, open: &mut OpenConflicts<'_, '_>) {
-        state.unsettled(open);
+        state.unsettled_by_policy(open, Head::to_write);
     }
 
     fn create(value: &F, record: &mut dyn FnMut(ResolveOp<F>)) {
@@ -74,7 +76,7 @@ impl<F: ResolveField, G: Resolver<F>> Rule<F> for ResolveBy<G> {
     }
 
     fn rests_on(state: &Heads<F>) -> RestsOn {
-        RestsOn::heads(state.iter())
+        RestsOn::heads(state.standing().0.iter())
     }
 
     fn undo(

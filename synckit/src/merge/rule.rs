@@ -76,6 +76,17 @@ impl Law {
         }
     }
 
+    /// True when a [policy](crate::policy) may choose among concurrent writes.
+    pub(crate) fn takes_policies(&self) -> bool {
+        match self.innermost() {
+            Self { kind: Kind::Fields(table), .. } => {
+                table.iter().any(|field| field.law().takes_policies())
+            }
+            Self { kind: Kind::Plain, name, .. } => matches!(*name, "resolve" | "manual"),
+            _ => false,
+        }
+    }
+
     /// The text in lock files, which has the version of code outside this crate.
     pub(crate) fn locked(&self) -> String {
         match self.kind {

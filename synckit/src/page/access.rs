@@ -65,9 +65,11 @@ impl From<Denial> for Unanswered {
         match denial {
             Denial::Unauthenticated => Self::Unauthenticated,
             Denial::Unavailable | Denial::Limited { .. } => Self::Unavailable,
-            Denial::Changed | Denial::Forbidden | Denial::Part(_) | Denial::Retired => {
-                Self::NotOpen
-            }
+            Denial::Changed
+            | Denial::Forbidden
+            | Denial::Part(_)
+            | Denial::Policy(_)
+            | Denial::Retired => Self::NotOpen,
         }
     }
 }

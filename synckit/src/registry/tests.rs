@@ -1,4 +1,6 @@
 use super::*;
+use crate::event::DependsOn;
+use crate::id::Dot;
 use crate::merge::{At, Heads, Law, Lww, LwwOp, Rule, field};
 use crate::wire::{Field, Shape};
 
@@ -63,7 +65,7 @@ fn title<R: Rule<u64, Op = LwwOp<u64>>>(
     event: RecordedEvent<'_>,
 ) -> Result<bool, DecodeError> {
     let value = LwwOp::Set(event.payload.len() as u64);
-    Ok(fields.fold_with(at, |fold| fold.op::<u64, R>(0, value)))
+    Ok(fields.fold_with(at, None, |fold| fold.op::<u64, R>(0, value)))
 }
 
 fn kind() -> Name {
@@ -98,10 +100,8 @@ fn written_by(
             ),
         };
         let hlc = Hlc::from_bits((1 << 40) + n);
-        let outcome = state.fold(
-            &Stamp { dot, hlc, context: &context },
-            RecordedEvent { event: &event, payload: b"milk" },
-        );
+        let outcome =
+            state.fold(&Stamp { dot, hlc, context: &context }, RecordedEvent::new(&event, b"milk"));
         assert_eq!(outcome, Outcome::Folded);
     }
     state

@@ -32,6 +32,8 @@ pub struct Conflict<A: Aggregate> {
     pub entry: String,
     /// The merge rule that decided, as in `#[merge(…)]`.
     pub rule: String,
+    /// The rule of the [policy](crate::policy) that chose, by its name; `None` where the field's own rule did.
+    pub chosen_by: Option<String>,
     /// The write that holds; `None` where the rule lets none hold.
     pub winner: Option<ConflictingWrite<A>>,
     /// The concurrent writes of other values that do not hold, at most one for each author.
@@ -258,14 +260,15 @@ impl Replica {
         let events = self.history_events::<A>(writes.map(|write| write.dot).collect()).await?;
         let told = open.into_iter().filter_map(|conflict| {
             let field = key_of::<A>(&conflict)?;
-            let AnyConflict { aggregate, entry, rule, winner, losers, .. } = conflict;
+            let AnyConflict { aggregate, entry, rule, chosen_by, winner, losers, .. } = conflict;
             let side = |write: Write| {
                 let event = events.get(&write.dot).cloned();
                 ConflictingWrite { write, event }
             };
             let winner = winner.map(side);
             let losers = losers.into_iter().map(side).collect();
-            Some(Conflict { id: Id::new(aggregate.key), field, entry, rule, winner, losers })
+            let id = Id::new(aggregate.key);
+            Some(Conflict { id, field, entry, rule, chosen_by, winner, losers })
         });
         Ok(told.collect())
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
-use super::events::{Announcer, Vitals};
+use super::events::{Announcer, ReplicaEvent, Vitals};
 use super::transaction::TRANSACTION_AGGREGATES_MAX;
 use super::watchers::Watchers;
 use crate::block::Block;
@@ -359,6 +359,10 @@ impl Engine {
             Effect::Changed(changed) => {
                 let disputes = self.shared.core().tally().disputes;
                 self.shared.watchers.notify(&changed, disputes);
+            }
+            Effect::Chosen(choices) => {
+                let events = choices.into_iter().map(|it| ReplicaEvent::Chosen(Box::new(it)));
+                events.for_each(|event| self.shared.announcer.tell(event));
             }
             Effect::Commit(blocks) => self.commit(blocks),
             Effect::End(tickets, settlement) => return Some((tickets, settlement)),

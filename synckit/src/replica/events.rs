@@ -5,6 +5,7 @@ use tokio::sync::broadcast;
 use super::Replica;
 use super::sync::{SyncReport, SyncTrouble};
 use super::watchers::ReplicaEnd;
+use crate::conflict::PolicyChoice;
 use crate::id::ReplicaId;
 use crate::replica_core::ReplicaCore;
 
@@ -44,6 +45,10 @@ pub enum ReplicaEvent {
         /// Those open now.
         open: u64,
     },
+    /// The [policy](crate::policy) has chosen among concurrent writes of a field, or chooses otherwise than
+    /// before: which writes, by whom and when, the rule, and what holds now. After a crash the last ones
+    /// may be told again, and after a change of the policy all are.
+    Chosen(Box<PolicyChoice>),
     /// Events have come that this program parks, most often because their schema is newer than its
     /// own: upgrade it. [`Replica::parked`] lists them with the reasons.
     Parked {

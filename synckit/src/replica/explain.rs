@@ -8,11 +8,10 @@ use super::history::{HistoryEvent, told};
 use crate::aggregate::{Aggregate, Id, place_of};
 use crate::clock::Hlc;
 use crate::error::Error;
-use crate::event::EventRef;
-use crate::id::{Dot, Position};
+use crate::id::{AggregateId, Dot, Position};
 use crate::log::Stamped;
 use crate::merge::{AnyField, RestsOn};
-use crate::registry::{RecordedEvent, State, fold_or_park};
+use crate::registry::{EventOrigin, RecordedEvent, State, fold_or_park};
 use crate::ruling::Standing;
 use crate::vector::{Stamp, VectorClock};
 
@@ -100,7 +99,8 @@ impl Replica {
     ) -> Result<Explanation<A>, Error> {
         let past = self.past(id).await?;
         let place = place_of::<A>(field);
-        let mut course = Course::new(place, field, self.registry.fresh(&past.aggregate.kind));
+        let fresh = self.registry.fresh(&past.aggregate.kind);
+        let mut course = Course::new(place, field, (past.aggregate.clone(), fresh));
         let mut read = Position::START;
         while let Some(page) = past.page(read).await? {
             for log in &page.blocks {
@@ -149,9 +149,11 @@ impl<A: Aggregate> Step<A> {
         Stamp::new(self.told.dot, self.told.hlc, &self.context)
     }
 
-    fn fold_into(&self, state: &mut Box<dyn State>) {
-        let event: &EventRef = &self.told.name;
-        fold_or_park(state, &self.stamp(), RecordedEvent { event, payload: &self.payload });
+    fn fold_into(&self, state: &mut Box<dyn State>, aggregate: &AggregateId) {
+        let HistoryEvent { name, commit, metadata, .. } = &self.told;
+        let origin = EventOrigin { aggregate, author: commit.author, metadata };
+        let event = RecordedEvent::new(name, &self.payload).with_origin(origin);
+        fold_or_park(state, &self.stamp(), event);
     }
 }
 
@@ -160,6 +162,7 @@ struct Course<A: Aggregate> {
     place: usize,
     field: A::Field,
     table: &'static dyn AnyField,
+    aggregate: AggregateId,
     /// With the events before the first step.
     state: Box<dyn State>,
     steps: BTreeMap<(Hlc, Dot), Step<A>>,
@@ -167,9 +170,13 @@ struct Course<A: Aggregate> {
 }
 
 impl<A: Aggregate> Course<A> {
-    fn new(place: usize, field: A::Field, state: Box<dyn State>) -> Self {
+    fn new(
+        place: usize,
+        field: A::Field,
+        (aggregate, state): (AggregateId, Box<dyn State>),
+    ) -> Self {
         let table = A::FIELDS[place];
-        Self { place, field, table, state, steps: BTreeMap::new(), is_cut: false }
+        Self { place, field, table, aggregate, state, steps: BTreeMap::new(), is_cut: false }
     }
 
     fn extend(&mut self, steps: impl IntoIterator<Item = Step<A>>) {
@@ -179,7 +186,7 @@ impl<A: Aggregate> Course<A> {
         while self.steps.len() > EXPLAINED_EVENTS_MAX
             && let Some((_, step)) = self.steps.pop_first()
         {
-            step.fold_into(&mut self.state);
+            step.fold_into(&mut self.state, &self.aggregate);
             self.is_cut = true;
         }
     }
@@ -201,7 +208,7 @@ impl<A: Aggregate> Course<A> {
     /// true if those keep others from holding.
     fn fold(&mut self, step: &Step<A>, held: &[Dot]) -> (Vec<Dot>, bool) {
         let before = self.state.fields().slot(self.place).clone();
-        step.fold_into(&mut self.state);
+        step.fold_into(&mut self.state, &self.aggregate);
         let after = self.state.fields().slot(self.place);
         let is_same = match (&before, after) {
             (Some(before), Some(after)) => before.equals(&**after),

@@ -202,6 +202,7 @@ impl Replica {
             has_door: false,
             fingerprint: Some(self.registry.fingerprint()),
             types: self.types.clone(),
+            policy: self.policy.clone(),
             filter: self.filter.as_deref().cloned(),
             commit_events_max: usize::MAX,
         };

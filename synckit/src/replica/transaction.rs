@@ -245,7 +245,7 @@ fn fold(
 ) -> Result<(), crate::replica_core::EditRefusal> {
     let context = state.context(&dot.replica, &event.depends_on);
     let hlc = state.next(dot).hlc;
-    let event = RecordedEvent { event: &event.event, payload: &event.payload };
+    let event = RecordedEvent::new(&event.event, &event.payload);
     fold_made(state, &Stamp::new(dot, hlc, &context), event)
 }
 

@@ -211,7 +211,7 @@ impl AggregatePast<'_> {
 
 impl Made {
     fn recorded(&self) -> RecordedEvent<'_> {
-        RecordedEvent { event: &self.name, payload: &self.payload }
+        RecordedEvent::new(&self.name, &self.payload)
     }
 
     /// Records what takes its operations back, the last one first.

@@ -293,7 +293,7 @@ impl Edits {
             let place = aggregates.binary_search(&envelope.aggregate);
             if let Some(state) = place.ok().and_then(|at| states.get_mut(at)) {
                 let at = Stamp { dot: envelope.dot, hlc: envelope.hlc, context };
-                let event = RecordedEvent { event: &envelope.event, payload: &envelope.payload };
+                let event = RecordedEvent::of_envelope(envelope);
                 fold_made(state.as_mut(), &at, event)?;
             }
         }
@@ -522,7 +522,7 @@ fn fold_one(
     context: &VectorClock,
 ) -> Result<bool, EditRefusal> {
     let at = Stamp { dot: envelope.dot, hlc: envelope.hlc, context };
-    fold(state, &at, RecordedEvent { event: &envelope.event, payload: &envelope.payload })
+    fold(state, &at, RecordedEvent::of_envelope(envelope))
 }
 
 fn fold(

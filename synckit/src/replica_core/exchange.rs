@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::states::Unsaved;
 use crate::block::Block;
 use crate::branch::Branches;
+use crate::conflict::PolicyChoice;
 use crate::id::{AggregateId, Position};
 use crate::key::ReplicaKey;
 use crate::log::{LogBlock, Page};
@@ -64,6 +65,8 @@ pub(crate) struct LogHead {
 pub(crate) enum Effect {
     /// Tell those who watch these aggregates, each named once.
     Changed(Vec<AggregateId>),
+    /// Tell those who listen what the policy has chosen.
+    Chosen(Vec<PolicyChoice>),
     /// Append these blocks of the author's, in one transaction.
     Commit(Vec<Block>),
     /// Everything is over.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::cache::{Cache, CacheSlot, Cached, Census};
 use crate::block::Block;
 use crate::branch::Branches;
-use crate::conflict::AnyConflict;
+use crate::conflict::{AnyConflict, PolicyChoice};
 use crate::event::DecodeError;
 use crate::filter::Filter;
 use crate::id::{AggregateId, Key, Name, Position};
@@ -54,6 +54,8 @@ pub(super) struct States {
     /// States that are not in memory may be in the store: otherwise every aggregate's is in memory.
     partial: bool,
     saving: Option<Saving>,
+    /// Choices of the policy that nobody has been told of.
+    choices: Vec<PolicyChoice>,
     /// Grows when states leave memory.
     evictions: u64,
 }
@@ -129,6 +131,7 @@ impl States {
             stale: stored.is_none(),
             partial: stored.is_some(),
             saving: None,
+            choices: Vec::new(),
             evictions: 0,
         }
     }
@@ -287,9 +290,20 @@ impl States {
             let (before, after) = self.cache.recount(fold.place);
             self.tally.census = self.tally.census.replace(before, after);
             self.tally.disputes += u64::from(before.conflicts + after.conflicts > 0);
-            changed.extend(self.cache.at(fold.place).map(|cached| cached.aggregate.clone()));
+            let Some(cached) = self.cache.at(fold.place) else { continue };
+            if after.conflicts > 0 && cached.state.policy().is_some() {
+                let before = fold.before.conflicts(&cached.aggregate);
+                let now = cached.state.conflicts(&cached.aggregate);
+                self.choices.extend(PolicyChoice::since(&before, now));
+            }
+            changed.push(cached.aggregate.clone());
         }
         changed
+    }
+
+    /// The choices of the policy since the last call.
+    pub(super) fn take_choices(&mut self) -> Vec<PolicyChoice> {
+        std::mem::take(&mut self.choices)
     }
 
     /// True when enough is unsaved to be stored soon.

@@ -5,11 +5,13 @@ mod enrolled;
 mod filters;
 mod history;
 mod measure;
+mod policies;
 mod rulings;
 mod spaces;
 mod types;
 
 pub(crate) use self::enrolled::KnownReplica;
+pub use self::policies::SpacePolicy;
 pub use self::spaces::StoredSpace;
 
 use std::fmt;

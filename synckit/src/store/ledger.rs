@@ -47,8 +47,8 @@ pub(super) struct Ledger {
     numbering: AsyncMutex<()>,
     /// The key that the store writes under.
     keys: Mutex<Keys>,
-    /// Held while a text that tells types is added to those of its space.
-    pub(super) adding_types: AsyncMutex<()>,
+    /// Held while a text that tells types, or a policy, is written beside what is there.
+    pub(super) adding_beside: AsyncMutex<()>,
     /// Held from drawing another key until it is written or has failed.
     changing: Arc<AsyncMutex<()>>,
 }
@@ -104,7 +104,7 @@ impl Ledger {
             spaces: Spaces::default(),
             acks: Acks::default(),
             numbering: AsyncMutex::new(()),
-            adding_types: AsyncMutex::new(()),
+            adding_beside: AsyncMutex::new(()),
             keys: Mutex::new(Keys::of(identity)),
             changing: Arc::default(),
         }

@@ -149,11 +149,13 @@ pub enum Table {
     Types,
     /// Replicas that hubs have met, and those that they have retired.
     Replicas,
+    /// The policies by which replicas show the fields of spaces.
+    Policies,
 }
 
 impl Table {
     /// All tables, by number.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Meta,
         Self::Spaces,
         Self::Log,
@@ -172,6 +174,7 @@ impl Table {
         Self::Filters,
         Self::Types,
         Self::Replicas,
+        Self::Policies,
     ];
 
     /// The table's name: `a-z` and `_`.
@@ -195,6 +198,7 @@ impl Table {
             Self::Filters => "filters",
             Self::Types => "types",
             Self::Replicas => "replicas",
+            Self::Policies => "policies",
         }
     }
 

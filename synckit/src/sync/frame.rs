@@ -22,6 +22,7 @@ use crate::clock::UnixMillis;
 use crate::filter::Filter;
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Bridge, Cursor};
+use crate::policy::PolicyId;
 use crate::schema::TypesText;
 use crate::wire::Writer;
 
@@ -206,6 +207,9 @@ message! {
         9 filter: Option<Filter>,
         /// The hash of the text that tells the types of the speaker's events; `None` if it tells none.
         10 types: Option<[u8; 32]>,
+        /// The policy by which the speaker shows fields; `None` if it shows none that a policy could choose
+        /// in, as hubs do.
+        11 policy: Option<PolicyId>,
     }
 }
 
@@ -228,6 +232,7 @@ impl Hello {
             wall,
             filter: None,
             types: None,
+            policy: None,
         }
     }
 }
@@ -426,13 +431,16 @@ pub enum GoodbyeCode {
     Forbidden = 8,
     /// The other side has used up what it may use for now. Come again later, after `retry_after_ms`.
     Limited = 9,
+    /// The other side goes by another policy than the one that counts in the space, and would show other
+    /// values.
+    Policy = 10,
     /// A reason that this version does not know.
     Other = 0,
 }
 
 impl GoodbyeCode {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Other,
         Self::Done,
         Self::Refused,
@@ -443,6 +451,7 @@ impl GoodbyeCode {
         Self::Unauthenticated,
         Self::Forbidden,
         Self::Limited,
+        Self::Policy,
     ];
 }
 

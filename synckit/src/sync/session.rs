@@ -222,9 +222,11 @@ impl Session {
             return Err(Violation::SpaceChanged.into());
         }
         self.peer_clock_ahead = Some(ahead(hello.wall, now.wall));
+        self.told_policy(hello.policy.as_ref())?;
         if self.config.has_door {
             let (space, peer) = (hello.space.clone(), hello.replica);
-            self.effects.push_back(Effect::Admit { space, peer, filter: hello.filter.clone() });
+            let (filter, policy) = (hello.filter.clone(), hello.policy.clone());
+            self.effects.push_back(Effect::Admit { space, peer, filter, policy });
             self.phase = Phase::AtTheDoor { early: None };
         } else {
             self.recall(hello.clone(), None);
@@ -552,12 +554,12 @@ impl Session {
     }
 
     fn hello(&self, space: SpaceId) -> Greeting {
-        let Config { key, nonce, wall, direction, fingerprint, types, filter, .. } = &self.config;
+        let Config { key, nonce, wall, direction, fingerprint, types, .. } = &self.config;
         let (sends, receives) = (direction.sends(), direction.receives());
         let hello = Hello::new(key.id(), space, *nonce, *wall);
-        let (fingerprint, filter) = (*fingerprint, filter.clone());
+        let (filter, policy) = (self.config.filter.clone(), self.config.policy.clone());
         let types = types.as_ref().map(|types| *types.hash());
-        Hello { sends, receives, fingerprint, filter, types, ..hello }.into()
+        Hello { sends, receives, fingerprint: *fingerprint, filter, types, policy, ..hello }.into()
     }
 
     /// The text that this side signs (`ours`), or that the peer has signed.

@@ -8,6 +8,7 @@ use crate::block::BlockError;
 use crate::filter::Filter;
 use crate::id::{Position, ReplicaId};
 use crate::log::Refusal;
+use crate::policy::PolicyClash;
 
 /// Violation: something that no correct peer does, or that this peer may not do here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,6 +87,9 @@ pub enum Denial {
         /// The time until it may come again.
         retry_after: Duration,
     },
+    /// It goes by another policy than this side, or than the space.
+    #[error("{0}")]
+    Policy(Box<PolicyClash>),
     /// Nobody can tell at the moment.
     #[error("nobody can tell at the moment who may come in")]
     Unavailable,
@@ -174,6 +178,7 @@ impl Denial {
             Self::Unauthenticated => "session.unauthenticated",
             Self::Forbidden | Self::Part(_) | Self::Retired => "session.forbidden",
             Self::Limited { .. } => "session.limited",
+            Self::Policy(_) => "session.policy",
             Self::Changed | Self::Unavailable => "session.peer_ended",
         }
     }
@@ -195,6 +200,7 @@ impl Denial {
             Self::Limited { limit, .. } => {
                 return format!("over the limit of {limit}: nothing is lost, come again later");
             }
+            Self::Policy(clash) => return clash.to_string(),
             Self::Changed => "the rights have changed; connect again",
             Self::Unavailable => "nobody can tell at the moment who may come in; try again later",
         };
@@ -207,10 +213,12 @@ impl SessionError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Disconnected => "session.disconnected",
+            Self::Denied(Denial::Policy(_)) => "session.policy",
             Self::Denied(_) => "session.denied",
             Self::Limited { .. } => "session.limited",
             Self::PeerEnded { code: GoodbyeCode::Unauthenticated, .. } => "session.unauthenticated",
             Self::PeerEnded { code: GoodbyeCode::Forbidden, .. } => "session.forbidden",
+            Self::PeerEnded { code: GoodbyeCode::Policy, .. } => "session.policy",
             Self::PeerEnded { .. } => "session.peer_ended",
             Self::PeerMisbehaved(_) => "session.peer_misbehaved",
             Self::Refused(_) => "session.refused",
@@ -247,6 +255,7 @@ impl SessionError {
             Self::Denied(Denial::Forbidden | Denial::Part(_) | Denial::Retired) => {
                 GoodbyeCode::Forbidden
             }
+            Self::Denied(Denial::Policy(_)) => GoodbyeCode::Policy,
             Self::Denied(Denial::Changed | Denial::Unavailable) => GoodbyeCode::Unavailable,
             // The next session resumes by frontier.
             Self::Refused(Refusal::Missing { .. }) => GoodbyeCode::Unavailable,

@@ -126,7 +126,7 @@ struct Made {
 impl Made {
     fn fold(&self, fields: &mut Fields) {
         let at = Stamp::new(self.dot, self.hlc, &self.context);
-        fields.fold_with(&at, |fold| self.op.apply(fold));
+        fields.fold_with(&at, None, |fold| self.op.apply(fold));
     }
 }
 

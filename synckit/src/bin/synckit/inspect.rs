@@ -12,6 +12,7 @@ use synckit::store::{EventStore, LIST_ROWS_MAX, StoredSpace};
 use crate::exit::{Cause, Exit};
 use crate::files::{Blocks, FileSource};
 use crate::output::{Columns, Output};
+use crate::policy;
 use synckit::schema::TypesText;
 use synckit::show::plain;
 use synckit::show::time_of;
@@ -93,6 +94,7 @@ impl Inspect {
         let filter = store.filter(id).await.map_err(failed)?;
         let parked = parked(store, id).await?;
         let told = store.types(id).await.map_err(failed)?;
+        let kept = store.policy(id).await.map_err(failed)?;
         let (authors, forks) = (branches.authors().len(), branches.forks());
         if out.is_json() {
             let types: BTreeMap<_, BTreeMap<_, _>> = counts
@@ -127,6 +129,7 @@ impl Inspect {
                 "deleted": space.states.as_ref().map(|mark| mark.deleted),
                 "parked": parked,
                 "filter": filter.as_ref().map(ToString::to_string),
+                "policy": kept.as_ref().map(policy::as_json),
                 "peers": peers.collect::<Value>(),
                 "types": types,
                 "told_types": told.iter().map(TypesText::as_str).collect::<Value>(),
@@ -162,6 +165,9 @@ impl Inspect {
         }
         if let Some(filter) = &filter {
             row("part", plain(&filter.to_string()));
+        }
+        if let Some(kept) = &kept {
+            row("policy", policy::as_text(kept));
         }
         for (peer, ack) in &acks {
             let what = if ack.is_hub { "hub" } else { "replica" };

@@ -6,7 +6,8 @@ use tokio::runtime;
 use crate::exit::{Cause, Exit};
 use crate::output::Output;
 use crate::{
-    bench, cat, cert, check, diff, doctor, exchange, explain, export, import, inspect, ls, replicas,
+    bench, cat, cert, check, diff, doctor, exchange, explain, export, import, inspect, ls, policy,
+    replicas,
 };
 use crate::{schema, shell, token};
 
@@ -18,6 +19,7 @@ enum Task {
     Inspect(inspect::Inspect),
     Ls(ls::Ls),
     Replicas(replicas::Replicas),
+    Policy(policy::PolicyTask),
     Cat(cat::Cat),
     Tail(cat::TailLog),
     History(cat::History),
@@ -65,6 +67,7 @@ impl Task {
             Self::Inspect(task) => task.run(out).await,
             Self::Ls(task) => task.run(out).await,
             Self::Replicas(task) => task.run(out).await,
+            Self::Policy(task) => task.run(out).await,
             Self::Cat(task) => task.run(out).await,
             Self::Tail(task) => task.run(out).await,
             Self::History(task) => task.run(out).await,

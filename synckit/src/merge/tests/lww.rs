@@ -29,6 +29,7 @@ fn of_two_concurrent_writes_the_later_one_holds_and_is_in_conflict_with_the_othe
         field: "field",
         entry: String::new(),
         rule: "lww".into(),
+        chosen_by: None,
         winner: Some(write(&from_bob)),
         losers: vec![write(&from_ann)],
     };

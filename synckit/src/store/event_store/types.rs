@@ -49,7 +49,7 @@ impl EventStore {
     pub async fn keep_types(&self, space: &SpaceId, types: &TypesText) -> Result<(), StoreError> {
         self.check_open("keep types of events")?;
         // Writes of one process go to a back end together: a guard tells other processes only.
-        let _adding = self.core.ledger.adding_types.lock().await;
+        let _adding = self.core.ledger.adding_beside.lock().await;
         for _attempt in 0..ATTEMPTS_MAX {
             let names = self.names(space).await?;
             if names.hashes.contains(types.hash()) {

@@ -10,6 +10,7 @@ use crate::clock::UnixMillis;
 use crate::filter::{FILTER_PARTS_MAX, Filter, FilterPart};
 use crate::id::{Name, Position, ReplicaId, SpaceId};
 use crate::log::{Bridge, Cursor, Digest};
+use crate::policy::PolicyId;
 use crate::schema::{TYPES_BYTES_MAX, TypesText};
 use crate::sync::limits::{
     FRAME_BLOCKS_MAX, FRAME_BRIDGES_MAX, FRONTIER_COMMITS_MAX, GOODBYE_BYTES_MAX,
@@ -397,6 +398,37 @@ impl Column for Vec<u8> {
     #[cfg(any(test, feature = "testing"))]
     fn extremes() -> [Self; 2] {
         [Self::new(), vec![255; 512]]
+    }
+}
+
+message! {
+    /// The identity of a policy.
+    #[derive(Debug)]
+    struct PolicyFields {
+        1 name: String,
+        2 revision: u32,
+        3 hash: [u8; 32],
+    }
+}
+
+impl Column for Option<PolicyId> {
+    fn write(&self, number: u32, out: &mut Writer) {
+        if let Some(PolicyId { name, revision, hash }) = self.clone() {
+            PolicyFields { name, revision, hash }.write(number, out);
+        }
+    }
+
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
+        let Some(fields) = input.shared(number)? else { return Ok(None) };
+        let PolicyFields { name, revision, hash } =
+            PolicyFields::read_fields(&fields).map_err(FrameError::into_reason)?;
+        PolicyId::of_parts(name, revision, hash).map(Some).ok_or(Unsound::Policy)
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    fn extremes() -> [Self; 2] {
+        let longest = PolicyId::of_parts("x".repeat(128), u32::MAX, [255; 32]);
+        [None, longest]
     }
 }
 

@@ -54,6 +54,9 @@ pub enum Unsound {
     /// A filter that names what cannot be.
     #[error("a filter names what cannot be")]
     Filter,
+    /// The identity of a policy that can be none.
+    #[error("no policy has this identity")]
+    Policy,
     /// An identifier that cannot be one.
     #[error("{0}")]
     Id(#[from] IdError),

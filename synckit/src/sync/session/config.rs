@@ -6,6 +6,7 @@ use crate::clock::UnixMillis;
 use crate::filter::Filter;
 use crate::id::SpaceId;
 use crate::key::ReplicaKey;
+use crate::policy::PolicyId;
 use crate::schema::TypesText;
 
 /// The side of a connection.
@@ -87,6 +88,9 @@ pub struct Config {
     pub fingerprint: Option<[u8; 32]>,
     /// The types of this side's events, if it tells them.
     pub types: Option<TypesText>,
+    /// The policy by which this side shows fields, if it shows any that a policy could choose in. A peer with
+    /// another one is sent away.
+    pub policy: Option<PolicyId>,
     /// The part of the space that this side's store holds; `None` for all of it. The side that was
     /// connected to finds it with what is known of the peer.
     pub filter: Option<Filter>,
@@ -99,7 +103,7 @@ impl Config {
     /// A session that sends and receives until both sides are caught up.
     pub const fn new(role: Role, key: ReplicaKey, wall: UnixMillis, nonce: [u8; 32]) -> Self {
         let (until, direction) = (Until::CaughtUp, Direction::Both);
-        let (has_door, fingerprint, types, filter) = (false, None, None, None);
+        let (has_door, fingerprint, types, policy, filter) = (false, None, None, None, None);
         let commit_events_max = usize::MAX;
         Self {
             role,
@@ -111,6 +115,7 @@ impl Config {
             has_door,
             fingerprint,
             types,
+            policy,
             filter,
             commit_events_max,
         }

@@ -9,6 +9,7 @@ use crate::chain::CommitId;
 use crate::filter::Filter;
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Bridge, Cursor, Page, Refusal};
+use crate::policy::PolicyId;
 use crate::schema::TypesText;
 use crate::sync::bridges::LineEnd;
 use crate::sync::frame::Frame;
@@ -86,6 +87,8 @@ pub enum Effect {
         peer: ReplicaId,
         /// The part of the space that it holds; `None` for all of it.
         filter: Option<Filter>,
+        /// The policy by which it shows fields, if it tells one.
+        policy: Option<PolicyId>,
     },
     /// Look up what is known of the peer, and answer with [`Input::Recalled`]. Read the cursor first
     /// and the log's head last: what is committed in between is then sent and never passed over.

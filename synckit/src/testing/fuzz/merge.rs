@@ -169,7 +169,7 @@ fn fold<A: Aggregate>(
     for (nth, index) in order.iter().enumerate() {
         let event = &events[*index];
         let at = Stamp::new(event.dot, event.hlc, &event.context);
-        let recorded = RecordedEvent { event: &event.event, payload: &event.payload };
+        let recorded = RecordedEvent::new(&event.event, &event.payload);
         if let Outcome::Panicked(reason) = state.fold(&at, recorded) {
             panic!("{reason} at {event:#?}");
         }

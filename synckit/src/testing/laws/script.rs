@@ -85,7 +85,7 @@ impl ScriptEvent {
     }
 
     pub(in crate::testing) fn recorded(&self) -> RecordedEvent<'_> {
-        RecordedEvent { event: &self.event.event, payload: &self.event.payload }
+        RecordedEvent::new(&self.event.event, &self.event.payload)
     }
 }
 

@@ -8,6 +8,7 @@ use super::seat::{
     streaming, with_notes,
 };
 use crate::id::{Position, SpaceId};
+use crate::policy::PolicyId;
 use crate::sync::frame::{Frame, FrameKind, GoodbyeCode, Hello, Holds, Rewind, Start};
 use crate::sync::limits::{HANDSHAKE_WITHIN, PROTOCOL_VERSION};
 use crate::sync::{Admittance, Denial, Direction, Input, PeerLimit, SessionError, Violation};
@@ -160,6 +161,26 @@ fn nobody_is_told_anything_before_being_let_in() {
             panic!("{:?}", ann.ended)
         };
         assert_eq!(told, code);
+    }
+}
+
+#[test]
+fn two_that_go_by_different_policies_send_each_other_away() {
+    let policy = |revision| PolicyId::of_parts("orders".to_owned(), revision, [7; 32]);
+    for (theirs, is_refused) in [(policy(1), true), (policy(2), false), (None, false)] {
+        let (ann, bob) = (with_notes("ann", 2), with_notes("bob", 3));
+        let (mut ann, mut bob) = meet_with(ann, bob, |ann, bob| {
+            (ann.policy, bob.policy) = (theirs.clone(), policy(2));
+        });
+        bob.hears(ann.next(FrameKind::Hello));
+        let denied = matches!(bob.ended, Some(Err(SessionError::Denied(Denial::Policy(_)))));
+        assert_eq!(denied, is_refused, "{theirs:?}");
+        if denied {
+            ann.hears(bob.next(FrameKind::Goodbye));
+            let Some(Err(error)) = &ann.ended else { panic!("{:?}", ann.ended) };
+            assert_eq!(error.code(), "session.policy");
+            assert!(error.to_string().contains("update the older program"), "{error}");
+        }
     }
 }
 

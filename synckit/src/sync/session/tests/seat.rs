@@ -319,6 +319,7 @@ fn config(ledger: &Ledger, role: Role) -> Config {
         until: Until::Stopped,
         direction: Direction::Both,
         has_door: false,
+        policy: None,
         fingerprint: None,
         types: None,
         filter: ledger.filter.clone(),

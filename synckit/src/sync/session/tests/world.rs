@@ -472,6 +472,7 @@ impl World {
             nonce: self.rng.bytes32(),
             until,
             direction,
+            policy: None,
             has_door: side == 1 && self.rng.per_mille(500),
             fingerprint: None,
             types: self.types_of(node),

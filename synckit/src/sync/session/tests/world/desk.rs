@@ -169,7 +169,7 @@ impl World {
     pub(super) fn work_at(&mut self, node: usize) -> Sound {
         while let Some(effect) = self.nodes[node].desk.as_mut().and_then(|desk| desk.core.poll()) {
             match effect {
-                Effect::Changed(_) => {}
+                Effect::Changed(_) | Effect::Chosen(_) => {}
                 Effect::Commit(blocks) => self.errand(node, Errand::Commit(blocks)),
                 Effect::End(..) => return Err(format!("node {node} ended unasked")),
                 Effect::Load(aggregates) => self.errand(node, Errand::Load(aggregates)),

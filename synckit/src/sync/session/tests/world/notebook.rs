@@ -47,7 +47,7 @@ fn fold(
     event: RecordedEvent<'_>,
 ) -> Result<bool, DecodeError> {
     let list = numbers(event.payload);
-    Ok(fields.fold_with(at, |fold| fold.op::<Vec<u64>, Notebook>(0, list)))
+    Ok(fields.fold_with(at, None, |fold| fold.op::<Vec<u64>, Notebook>(0, list)))
 }
 
 impl Rule<Vec<u64>> for Notebook {
