@@ -9,6 +9,7 @@ use synckit::transport::grpc::ServerLimits;
 
 use crate::exit::Exit;
 use crate::log::{FORMATS, Format, LEVELS, Level};
+use crate::otlp::Exporter;
 use crate::settings::{STORE, Settings};
 use crate::types;
 
@@ -118,6 +119,7 @@ impl Typed<'_> {
 
     fn collector(&self) -> Result<Option<String>, Exit> {
         let Some(url) = self.0.get("otlp").filter(|url| !url.is_empty()) else { return Ok(None) };
+        Exporter::check()?;
         let is_url = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
         if !is_url {
             return Err(self.refused("otlp", "an address such as http://127.0.0.1:4317"));
