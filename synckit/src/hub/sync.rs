@@ -7,9 +7,8 @@ use crate::driver::Driven;
 use crate::error::{Error, ErrorKind};
 use crate::id::SpaceId;
 use crate::platform::{self, Stopwatch};
-use crate::replica::{SyncOptions, SyncReport};
-use crate::sync::frame::GoodbyeCode;
-use crate::sync::{Config, Role, SessionError, Until};
+use crate::replica::{SyncOptions, SyncReport, left_early, telling};
+use crate::sync::{Config, Role, Until};
 use crate::transport::{IntoTransport, Transport};
 
 impl Hub {
@@ -29,7 +28,7 @@ impl Hub {
         options: SyncOptions,
     ) -> Result<SyncReport, Error> {
         let transport = peer.into_transport()?;
-        let sync = self.sync_with(space, transport.as_ref(), options);
+        let sync = self.sync_with(space, transport.as_ref(), &options);
         let Some(limit) = options.within else { return sync.await };
         let in_time = platform::within(limit, sync).await;
         in_time.unwrap_or_else(|| {
@@ -42,7 +41,7 @@ impl Hub {
         &self,
         space: &SpaceId,
         transport: &dyn Transport,
-        options: SyncOptions,
+        options: &SyncOptions,
     ) -> Result<SyncReport, Error> {
         let (begun, address) = (Stopwatch::start(), transport.address());
         let service = self.core.service();
@@ -60,14 +59,12 @@ impl Hub {
             ..self.core.config(&service)?
         };
         let driver = self.core.driver(&service, address.to_owned());
-        let Driven { progress, result } = driver.run(config, connection).await;
+        let steps = driver.progress.subscribe();
+        let driven = telling(options.listener.as_ref(), steps, driver.run(config, connection));
+        let Driven { progress, result } = driven.await;
         match result {
             Ok(()) if progress.caught_up => Ok(SyncReport::of(&progress, begun.elapsed())),
-            Ok(()) => {
-                let message = "it left before both sides were caught up".to_owned();
-                let error = SessionError::PeerEnded { code: GoodbyeCode::Done, message };
-                Err(Error::session(address, error))
-            }
+            Ok(()) => Err(left_early(address)),
             Err(error) if mend::concerns_the_file(&error) => {
                 let core = Arc::clone(&self.core);
                 // On a task of its own: it is not to end half-way when this future is dropped.

@@ -1,6 +1,5 @@
 //! Links: what keeps a replica in sync with a peer for as long as it lives.
 
-mod pace;
 mod upkeep;
 
 use std::sync::Arc;
@@ -14,9 +13,9 @@ use super::sync::{SyncReport, SyncTrouble};
 use crate::clock::UnixMillis;
 use crate::error::{Error, ErrorKind};
 use crate::platform;
+use crate::replica::pace::Pace;
 use crate::sync::Progress;
 use crate::transport::IntoTransport;
-pub use pace::Pace;
 use upkeep::Upkeep;
 
 /// The state of a link.

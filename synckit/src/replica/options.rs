@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use crate::sync::{Backoff, Direction};
+use super::pace::{Pace, ProgressListener};
+use crate::sync::{Backoff, Direction, Progress};
 
 /// Settings of one sync: see [`Replica::sync_once_with`](super::Replica::sync_once_with).
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SyncOptions {
     pub(crate) direction: Direction,
     pub(crate) within: Option<Duration>,
+    pub(crate) listener: Option<ProgressListener>,
 }
 
 impl SyncOptions {
@@ -30,6 +32,28 @@ impl SyncOptions {
     #[must_use]
     pub const fn within(mut self, limit: Duration) -> Self {
         self.within = Some(limit);
+        self
+    }
+
+    /// Calls a function with the progress whenever something moves, and once at the end: for a bar that shows
+    /// how much is left, and for how long. It is called between the steps of the sync, so it must not wait.
+    /// There is no pace during the first fifth of a second.
+    ///
+    /// ```
+    /// use synckit::replica::SyncOptions;
+    ///
+    /// let shown = SyncOptions::new().on_progress(|progress, pace| {
+    ///     let left = progress.to_send + progress.to_receive;
+    ///     let seconds = pace.and_then(|pace| pace.left).map(|left| left.as_secs());
+    ///     println!("{left} events left, {seconds:?} s");
+    /// });
+    /// ```
+    #[must_use]
+    pub fn on_progress(
+        mut self,
+        tell: impl Fn(&Progress, Option<Pace>) + Send + Sync + 'static,
+    ) -> Self {
+        self.listener = Some(ProgressListener::new(tell));
         self
     }
 }

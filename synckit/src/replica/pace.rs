@@ -1,8 +1,13 @@
-//! The pace of a catch-up, and how long it will take.
+//! The pace of a catch-up, how long it will take, and whoever is told of it.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
+use crate::platform::Stopwatch;
 use crate::sync::Progress;
 
 /// The pace is that of the last so many seconds.
@@ -21,6 +26,48 @@ pub struct Pace {
     pub events_per_second: u64,
     /// Time that what is left takes at this pace; `None` while nothing moves.
     pub left: Option<Duration>,
+}
+
+type Telling = dyn Fn(&Progress, Option<Pace>) + Send + Sync;
+
+/// A function that is told how far a sync has come.
+#[derive(Clone)]
+pub(crate) struct ProgressListener(Arc<Telling>);
+
+impl ProgressListener {
+    pub(super) fn new(tell: impl Fn(&Progress, Option<Pace>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+}
+
+impl fmt::Debug for ProgressListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProgressListener")
+    }
+}
+
+/// Waits for the end of a session, and tells meanwhile how far it has come; at its end once more.
+pub(crate) async fn telling<T>(
+    listener: Option<&ProgressListener>,
+    mut steps: watch::Receiver<Progress>,
+    session: impl Future<Output = T>,
+) -> T {
+    let Some(ProgressListener(tell)) = listener else { return session.await };
+    let (mut meter, begun) = (Meter::default(), Stopwatch::start());
+    let mut session = std::pin::pin!(session);
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut session => {
+                tell(&steps.borrow(), None);
+                return ended;
+            }
+            Ok(()) = steps.changed() => {
+                let progress = *steps.borrow_and_update();
+                tell(&progress, meter.note(begun.elapsed(), &progress));
+            }
+        }
+    }
 }
 
 /// Measures the pace of one session.

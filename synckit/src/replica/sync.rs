@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::events::{Announcer, ReplicaEvent, Vitals};
 use super::options::SyncOptions;
+use super::pace::telling;
 use super::{Replica, Running};
 use crate::clock::UnixMillis;
 use crate::driver::{Driven, Driver, Follower, stopped};
@@ -39,7 +40,7 @@ pub struct SyncReport {
     pub peer_clock_ahead_ms: i64,
     /// Open conflicts of the replica after it, wherever they came from.
     pub conflicts: u64,
-    /// Events that the replica has parked since it was opened.
+    /// Events that the replica has parked, by then.
     pub parked: u64,
     /// Commits that hubs have refused, as far as the replica knows after it.
     pub refused: u64,
@@ -101,7 +102,7 @@ impl Replica {
     ) -> Result<SyncReport, Error> {
         self.check_open("sync")?;
         let transport = self.peers.used_before(peer.into_transport()?);
-        let sync = self.sync_with(transport.as_ref(), options.direction);
+        let sync = self.sync_with(transport.as_ref(), &options);
         let Some(limit) = options.within else { return sync.await };
         let in_time = platform::within(limit, sync).await;
         in_time.unwrap_or_else(|| {
@@ -122,12 +123,13 @@ impl Replica {
     async fn sync_with(
         &self,
         transport: &dyn Transport,
-        direction: Direction,
+        options: &SyncOptions,
     ) -> Result<SyncReport, Error> {
         let active = self.peers.enter(transport.address())?;
         let progress = watch::Sender::new(Progress::default());
-        let plan = (direction, Until::CaughtUp);
-        self.session(transport, plan, progress, active.stop.subscribe()).await
+        let (plan, steps) = ((options.direction, Until::CaughtUp), progress.subscribe());
+        let session = self.session(transport, plan, progress, active.stop.subscribe());
+        telling(options.listener.as_ref(), steps, session).await
     }
 
     /// One session with a peer, from opening the connection until what it brought is folded. Tells
@@ -156,11 +158,7 @@ impl Replica {
         milestones.note(&progress);
         let left = plan.1 == Until::CaughtUp && !progress.caught_up;
         let mut ended = match ended {
-            Ok(()) if left => {
-                let message = "it left before both sides were caught up".to_owned();
-                let error = SessionError::PeerEnded { code: GoodbyeCode::Done, message };
-                Err(Error::session(&address, error))
-            }
+            Ok(()) if left => Err(left_early(&address)),
             ended => ended,
         };
         if progress.peer.is_some() {
@@ -292,6 +290,12 @@ impl Milestones<'_> {
             self.announcer.tell(ReplicaEvent::CaughtUp { address, peer });
         }
     }
+}
+
+/// The error of a session that its peer ended although it was not caught up.
+pub(crate) fn left_early(address: &str) -> Error {
+    let message = "it left before both sides were caught up".to_owned();
+    Error::session(address, SessionError::PeerEnded { code: GoodbyeCode::Done, message })
 }
 
 impl SyncReport {

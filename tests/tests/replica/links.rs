@@ -108,7 +108,7 @@ async fn a_sync_ends_at_its_deadline_and_the_next_goes_on() {
     ann.edit(&note("n"), |it| it.visits.add(1)).await.unwrap();
     let soon = SyncOptions::new().within(Duration::from_secs(3));
     let mut events = ann.events();
-    let late = ann.sync_once_with(Silence, soon).await.unwrap_err();
+    let late = ann.sync_once_with(Silence, soon.clone()).await.unwrap_err();
     let told = events.next().await;
     let Some(ReplicaEvent::SessionEnded { trouble: Some(trouble), .. }) = told else {
         panic!("{told:?}")
@@ -118,7 +118,7 @@ async fn a_sync_ends_at_its_deadline_and_the_next_goes_on() {
     assert_eq!(*late.kind(), ErrorKind::DeadlinePassed { limit }, "{late}");
     assert!(late.is_retryable());
     assert_eq!(late.code(), "sync.deadline_passed");
-    let again = ann.sync_once_with(Silence, soon).await.unwrap_err();
+    let again = ann.sync_once_with(Silence, soon.clone()).await.unwrap_err();
     assert_eq!(*again.kind(), ErrorKind::DeadlinePassed { limit }, "the first has left the peer");
     assert_eq!(ann.sync_once_with(way, soon).await.unwrap().pushed, 1);
 }

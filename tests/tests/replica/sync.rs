@@ -1,6 +1,47 @@
 //! Replicas that sync through a hub.
 
-use super::support::{hub, note, read, replica};
+use std::sync::{Arc, Mutex};
+
+use synckit::Edit;
+use synckit::id::SpaceId;
+use synckit::replica::SyncOptions;
+use synckit::sync::Progress;
+
+use super::support::{Note, hub, note, read, replica};
+
+/// Options of a sync, and the progress that it tells.
+fn told() -> (SyncOptions, Arc<Mutex<Vec<Progress>>>) {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let steps = Arc::clone(&told);
+    let note = move |progress: &Progress, _| steps.lock().unwrap().push(*progress);
+    (SyncOptions::new().on_progress(note), told)
+}
+
+#[tokio::test]
+async fn a_sync_tells_how_far_it_has_come() {
+    const EVENTS: u64 = 3_000;
+    let (office, way) = hub();
+    let (ann, bob) = (replica().await, replica().await);
+    for _ in 0..EVENTS / 1_000 {
+        let edit = |it: &mut Edit<'_, Note>| (0..1_000).for_each(|_| it.visits.add(1));
+        ann.edit(&note("n"), edit).await.unwrap();
+    }
+    let ((push, pushed), (pull, pulled)) = (told(), told());
+    ann.sync_once_with(way.clone(), push).await.unwrap();
+    bob.sync_once_with(way, pull).await.unwrap();
+    let (mirror, way) = hub();
+    let (copy, copied) = told();
+    office.sync_once(&SpaceId::default(), way, copy).await.unwrap();
+    assert_eq!(mirror.store().head(&SpaceId::default()).await.unwrap().0, EVENTS);
+    for (told, is_sent) in [(pushed, true), (pulled, false), (copied, true)] {
+        let told = told.lock().unwrap();
+        let done = |it: &Progress| if is_sent { it.events_sent } else { it.events_received };
+        assert!(told.iter().map(done).is_sorted(), "{told:#?}");
+        let last = told.last().unwrap();
+        assert_eq!((done(last), last.caught_up), (EVENTS, true));
+        assert_eq!((last.to_send, last.to_receive), (0, 0));
+    }
+}
 
 #[tokio::test]
 async fn two_replicas_that_wrote_offline_lose_nothing_and_agree() {

@@ -93,7 +93,7 @@ impl FileDiff {
         let hub = Hub::builder().in_memory().map_err(failed)?;
         let pull = SyncOptions::new().direction(Direction::Pull);
         for space in spaces {
-            hub.sync_once(space, transport.clone(), pull).await.map_err(failed)?;
+            hub.sync_once(space, transport.clone(), pull.clone()).await.map_err(failed)?;
         }
         hub.store().share().map_err(|error| Exit::of_store(&error))
     }

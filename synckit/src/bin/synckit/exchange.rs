@@ -131,7 +131,7 @@ impl Sync {
         let mut failed = None;
         for space in &spaces {
             let bar = bar::of_events(out, "syncing", 0);
-            let syncing = hub.sync_once(space, transport.clone(), options);
+            let syncing = hub.sync_once(space, transport.clone(), options.clone());
             match bar::watching(&bar, syncing, async || done(&hub)).await {
                 Ok(report) => tell(out, space, &report)?,
                 // The other spaces need not wait for this one.

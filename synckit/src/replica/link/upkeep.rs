@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::pace::Meter;
 use super::{LinkState, LinkStatus, Wishes};
 use crate::clock::UnixMillis;
 use crate::driver::stopped;
@@ -13,6 +12,7 @@ use crate::error::Error;
 use crate::platform::{self, Stopwatch};
 use crate::replica::Replica;
 use crate::replica::options::{LinkOptions, Rhythm};
+use crate::replica::pace::{Meter, Pace};
 use crate::replica::peers::ActiveSync;
 use crate::replica::sync::{SyncReport, SyncTrouble};
 use crate::sync::{Backoff, Progress, Until};
@@ -227,7 +227,7 @@ impl Upkeep {
     }
 
     /// Tells how far the session under way has come.
-    fn advance(&mut self, progress: Progress, until: Until, pace: Option<super::Pace>) {
+    fn advance(&mut self, progress: Progress, until: Until, pace: Option<Pace>) {
         let is_live = progress.caught_up && until == Until::Stopped;
         if is_live {
             self.backoff.succeeded();
