@@ -114,8 +114,8 @@ pub struct ReplicaStatus {
     pub conflicts: u64,
     /// Aggregates that are deleted. [`Replica::list`] leaves them out.
     pub deleted: u64,
-    /// Events met since it was opened that this program does not know. They are kept and
-    /// forwarded; [`Replica::parked`] lists all there are.
+    /// Events that this program does not know, or whose application's code panicked. They are kept and
+    /// forwarded; [`Replica::parked`] lists them.
     pub parked: u64,
     /// The keys under which two stores have written: a file was copied, or restored from a copy.
     /// Both branches are kept and merged, and the copy has taken a key of its own; nothing need be
@@ -150,9 +150,9 @@ impl Replica {
         let mark = store.checkpoint(&space).await?;
         let usable = mark.filter(|mark| mark.fingerprint == fingerprint);
         let stored = match usable {
-            Some(CheckpointMark { position, forks, ruled, conflicts, deleted, .. }) => {
+            Some(CheckpointMark { position, forks, ruled, conflicts, deleted, parked, .. }) => {
                 let rulings = store.rulings(&space, ruled).await?;
-                let census = Census { conflicts, deleted };
+                let census = Census { conflicts, deleted, parked };
                 Some(Stored { position, forks, ruled, rulings, census })
             }
             None => None,
@@ -336,7 +336,7 @@ impl Replica {
             earlier_keys: store.earlier_keys(),
             conflicts: tally.census.conflicts,
             deleted: tally.census.deleted,
-            parked: tally.parked,
+            parked: tally.census.parked,
         })
     }
 

@@ -155,12 +155,14 @@ pub struct CheckpointMark {
     pub conflicts: u64,
     /// The number of deleted aggregates among the states.
     pub deleted: u64,
+    /// The number of events that the states are folded without.
+    pub parked: u64,
 }
 
 impl CheckpointMark {
     /// Folded up to a position, by these schemas and rules, with so many forks known.
     pub const fn new(position: Position, fingerprint: [u8; 32], forks: u32) -> Self {
-        Self { position, fingerprint, forks, ruled: position, conflicts: 0, deleted: 0 }
+        Self { position, fingerprint, forks, ruled: position, conflicts: 0, deleted: 0, parked: 0 }
     }
 }
 

@@ -47,6 +47,9 @@ pub(crate) trait State: fmt::Debug + Send + Sync {
     /// The fields' states.
     fn fields(&self) -> &Fields;
 
+    /// The number of events that were met and not folded.
+    fn parked(&self) -> u64;
+
     /// The policy that chooses in them.
     fn policy(&self) -> Option<&KindPolicy>;
 
@@ -186,6 +189,10 @@ impl State for Folded {
 
     fn fields(&self) -> &Fields {
         &self.fields
+    }
+
+    fn parked(&self) -> u64 {
+        self.parked
     }
 
     fn policy(&self) -> Option<&KindPolicy> {

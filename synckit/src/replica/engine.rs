@@ -22,7 +22,7 @@ use crate::log::Source;
 use crate::metrics::SessionsMeter;
 use crate::platform::{self, Stopwatch, Tasks, WallClock};
 use crate::replica_core::{
-    EditRefusal, Effect, EncodedEdit, Input, LogHead, OnceProgress, Reading, ReplicaCore,
+    Census, EditRefusal, Effect, EncodedEdit, Input, LogHead, OnceProgress, Reading, ReplicaCore,
     Settlement, Ticket, Turn, Unsaved,
 };
 use crate::store::{
@@ -420,8 +420,9 @@ impl Engine {
         // States that were folded past a panic are not to be trusted by the next opening.
         let fingerprint = if unsaved.is_sound { self.fingerprint } else { UNSOUND };
         let (position, forks, ruled) = (unsaved.position, unsaved.forks, unsaved.ruled);
-        let (conflicts, deleted) = (unsaved.census.conflicts, unsaved.census.deleted);
-        let mark = CheckpointMark { position, fingerprint, forks, ruled, conflicts, deleted };
+        let Census { conflicts, deleted, parked } = unsaved.census;
+        let mark =
+            CheckpointMark { position, fingerprint, forks, ruled, conflicts, deleted, parked };
         let (store, space) = (Arc::clone(&self.shared.store), self.shared.space.clone());
         let failed = |error| (Input::SaveFailed, error);
         self.tasks.spawn(async move {

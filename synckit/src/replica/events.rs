@@ -52,7 +52,7 @@ pub enum ReplicaEvent {
     /// Events have come that this program parks, most often because their schema is newer than its
     /// own: upgrade it. [`Replica::parked`] lists them with the reasons.
     Parked {
-        /// Those parked since the replica was opened.
+        /// All that are parked.
         count: u64,
     },
     /// Hubs have refused commits: [`Replica::rejected`] lists them.
@@ -112,7 +112,7 @@ impl Announcer {
 impl Vitals {
     pub(super) fn of(core: &ReplicaCore) -> Self {
         let (tally, refused) = (core.tally(), core.rulings().refused());
-        let (conflicts, parked) = (tally.census.conflicts, tally.parked);
+        let (conflicts, parked) = (tally.census.conflicts, tally.census.parked);
         Self { conflicts, parked, refused, forks: core.forks(), key: core.author() }
     }
 

@@ -13,7 +13,7 @@ impl Replica {
         let core = running.core();
         let tally = core.tally();
         metrics.add(&CONFLICTS, &[], tally.census.conflicts);
-        metrics.add(&PARKED, &[], tally.parked);
+        metrics.add(&PARKED, &[], tally.census.parked);
         metrics.add(&REFUSED_COMMITS, &[], core.rulings().refused());
         metrics
     }

@@ -28,6 +28,8 @@ pub(crate) struct Census {
     pub(crate) conflicts: u64,
     /// Deleted aggregates.
     pub(crate) deleted: u64,
+    /// Events that this program does not know, or that its code panicked on.
+    pub(crate) parked: u64,
 }
 
 /// A state in memory.
@@ -237,7 +239,8 @@ impl Cached {
 
 impl Census {
     fn of(state: &dyn State) -> Self {
-        Self { conflicts: state.conflict_count(), deleted: u64::from(state.fields().is_deleted()) }
+        let deleted = u64::from(state.fields().is_deleted());
+        Self { conflicts: state.conflict_count(), deleted, parked: state.parked() }
     }
 
     /// These counts, when what a state holds is another thing than before.
@@ -245,6 +248,7 @@ impl Census {
         Self {
             conflicts: self.conflicts.saturating_sub(before.conflicts) + after.conflicts,
             deleted: self.deleted.saturating_sub(before.deleted) + after.deleted,
+            parked: self.parked.saturating_sub(before.parked) + after.parked,
         }
     }
 }

@@ -72,8 +72,6 @@ struct Saving {
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Tally {
     pub(crate) census: Census,
-    /// Events parked since the replica was opened.
-    pub(crate) parked: u64,
     /// Changes of aggregates that had open conflicts before or have some after.
     pub(crate) disputes: u64,
 }
@@ -260,11 +258,9 @@ impl States {
             match cached.state.fold(&stamped.stamp(), event) {
                 Outcome::Folded | Outcome::Outlived => {}
                 Outcome::Parked(_) => {
-                    self.tally.parked += 1;
                     self.parked.insert(position);
                 }
                 Outcome::Panicked(reason) => {
-                    self.tally.parked += 1;
                     self.parked.insert(position);
                     self.panicked.insert(position, reason);
                     let events = log.stamped(branches, rulings, after);

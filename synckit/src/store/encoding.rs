@@ -252,6 +252,7 @@ impl SpaceRow {
             &self.branches.to_be_bytes(),
             &mark.conflicts.to_be_bytes(),
             &mark.deleted.to_be_bytes(),
+            &mark.parked.to_be_bytes(),
             &[u8::from(self.mark.is_some())],
             &mark.position.0.to_be_bytes(),
             &mark.fingerprint,
@@ -263,12 +264,12 @@ impl SpaceRow {
 }
 
 fn read_mark(input: &mut Reader<'_>) -> Result<Option<CheckpointMark>, WireError> {
-    let (conflicts, deleted) = (int64(input)?, int64(input)?);
+    let (conflicts, deleted, parked) = (int64(input)?, int64(input)?, int64(input)?);
     let present = input.array()? == [1];
     let position = Position(int64(input)?);
     let (fingerprint, forks) = (input.array()?, int32(input)?);
     let ruled = Position(int64(input)?);
-    let mark = CheckpointMark { position, fingerprint, forks, ruled, conflicts, deleted };
+    let mark = CheckpointMark { position, fingerprint, forks, ruled, conflicts, deleted, parked };
     Ok(present.then_some(mark))
 }
 

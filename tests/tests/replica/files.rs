@@ -56,6 +56,7 @@ async fn a_program_that_learns_a_type_folds_what_was_parked() {
 
     // What is parked is listed whenever it is asked for, also after it was met.
     let bob = Replica::builder().registry(registry![]).open(&path).await.unwrap();
+    assert_eq!(bob.status().await.unwrap().parked, 1, "counted, too");
     let parked = bob.parked(Position::START).await.unwrap();
     assert_eq!(parked.len(), 1);
     assert_eq!(parked[0].event.name.as_str(), "note.visits_added");
@@ -66,6 +67,7 @@ async fn a_program_that_learns_a_type_folds_what_was_parked() {
     let bob = Replica::builder().registry(registry![Note]).open(&path).await.unwrap();
     assert_eq!(read(&bob, &note("n")).await.visits, 4);
     assert!(bob.parked(Position::START).await.unwrap().is_empty());
+    assert_eq!(bob.status().await.unwrap().parked, 0);
     assert_eq!(bob.state_hash().await.unwrap(), ann.state_hash().await.unwrap());
 }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde_json::{Value, json};
 use synckit::clock::Hlc;
-use synckit::id::{Name, Position, SpaceId};
+use synckit::id::{Name, Position};
 use synckit::log::LogBlock;
-use synckit::store::{EventStore, LIST_ROWS_MAX, StoredSpace};
+use synckit::store::{EventStore, StoredSpace};
 
 use crate::exit::{Cause, Exit};
 use crate::files::{Blocks, FileSource};
@@ -92,7 +92,7 @@ impl Inspect {
         let branches = store.branches(id).await.map_err(failed)?;
         let acks = store.acks(id).await.map_err(failed)?;
         let filter = store.filter(id).await.map_err(failed)?;
-        let parked = parked(store, id).await?;
+        let parked = space.states.as_ref().map_or(0, |mark| mark.parked);
         let told = store.types(id).await.map_err(failed)?;
         let kept = store.policy(id).await.map_err(failed)?;
         let (authors, forks) = (branches.authors().len(), branches.forks());
@@ -186,16 +186,6 @@ impl Inspect {
         }
         out.line(format!("\nspace {}", plain(id.as_str())))?;
         rows.lines().try_for_each(|line| out.line(line))
-    }
-}
-
-async fn parked(store: &EventStore, space: &SpaceId) -> Result<u64, Exit> {
-    let (mut count, mut after) = (0, Position::START);
-    loop {
-        let page = store.parked(space, after, LIST_ROWS_MAX).await;
-        let page = page.map_err(|error| Exit::of_store(&error))?;
-        let Some(last) = page.last() else { return Ok(count) };
-        (count, after) = (count + page.len() as u64, *last);
     }
 }
 
