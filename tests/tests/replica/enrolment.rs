@@ -4,17 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use synckit::clock::UnixMillis;
-use synckit::hub::{
-    EnrolledReplica, HubBuilder, NewToken, Quotas, Rights, RunningHub, TokenEntry, TokenList,
-    Tokens,
-};
+use synckit::hub::{EnrolledReplica, HubBuilder, NewToken, Quotas, Rights, RunningHub};
 use synckit::id::{ReplicaId, SpaceId};
 use synckit::replica::{LinkState, LinkStatus, Reach};
 use synckit::store::{EventStore, RedbOptions};
 use synckit::transport::GrpcTransport;
 use synckit::{Error, Hub, Replica, WallClock, registry};
 
-use super::support::{Note, note, read, replica, replica_in, way_to};
+use super::support::{Note, note, read, replica, replica_in, tokens, way_to};
 
 const FORBIDDEN: &str = "session.forbidden";
 
@@ -31,15 +28,7 @@ impl Office {
     }
 
     async fn with(file: &Path, builder: HubBuilder) -> Self {
-        let tokens = [(); 2].map(|()| Tokens::generate().unwrap());
-        let entries = ["ann", "bob"].into_iter().zip(&tokens).map(|(who, token)| TokenEntry {
-            shown: token.hash.clone(),
-            rights: Rights::ReadWrite,
-            spaces: vec!["*".to_owned()],
-            until: None,
-            who: who.to_owned(),
-        });
-        let list = Tokens::new(TokenList(entries.collect())).unwrap();
+        let (list, tokens) = tokens([("ann", Rights::ReadWrite), ("bob", Rights::ReadWrite)]);
         let hub = builder.authorizer(list).open(file).await.unwrap();
         let running = hub.clone().serve("127.0.0.1:0").await.unwrap();
         Self { hub, running, tokens }

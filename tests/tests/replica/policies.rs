@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use synckit::hub::{NewToken, Rights, TokenEntry, TokenList, Tokens};
+use synckit::hub::{NewToken, Rights};
 use synckit::id::SpaceId;
 use synckit::merge::Pending;
 use synckit::policy::{Policy, PolicyRule, Verdict};
@@ -12,7 +12,7 @@ use synckit::store::EventStore;
 use synckit::transport::GrpcTransport;
 use synckit::{Error, Hub, Id, Replica, registry, sync_aggregate};
 
-use super::support::{hub, replica, way_to};
+use super::support::{hub, replica, tokens, way_to};
 
 #[sync_aggregate(name = "order")]
 #[derive(Clone, Debug, Default)]
@@ -110,16 +110,7 @@ async fn comes(file: &Path, revision: u32) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_may_not_write_brings_no_policy() {
-    let tokens = [(); 2].map(|()| Tokens::generate().unwrap());
-    let entries = [Rights::Read, Rights::ReadWrite].into_iter().zip(&tokens);
-    let entries = entries.map(|(rights, token)| TokenEntry {
-        shown: token.hash.clone(),
-        rights,
-        spaces: vec!["*".to_owned()],
-        until: None,
-        who: "someone".to_owned(),
-    });
-    let list = Tokens::new(TokenList(entries.collect())).unwrap();
+    let (list, tokens) = tokens([("display", Rights::Read), ("till", Rights::ReadWrite)]);
     let hub = Hub::builder().authorizer(list).in_memory().unwrap();
     let running = hub.clone().serve("127.0.0.1:0").await.unwrap();
     let way = |token: &NewToken| {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use synckit::hub::{Quotas, Rights, TokenEntry, TokenList, Tokens};
+use synckit::hub::{Quotas, Rights};
 use synckit::replica::{LinkState, LinkStatus};
 use synckit::sync::{Direction, SessionError};
 use synckit::transport::ChannelTransport;
 use synckit::{Error, ErrorKind, Hub, Replica};
 
-use super::support::{note, read, replica, way_to};
+use super::support::{note, read, replica, tokens, way_to};
 
 const LIMITED: &str = "session.limited";
 
@@ -120,15 +120,7 @@ async fn a_replica_has_so_many_sessions_and_others_have_theirs() {
 
 #[tokio::test(start_paused = true)]
 async fn credentials_bring_so_many_new_replicas_a_minute() {
-    let tokens = [(); 2].map(|()| Tokens::generate().unwrap());
-    let entries = ["office", "shop"].into_iter().zip(&tokens).map(|(who, token)| TokenEntry {
-        shown: token.hash.clone(),
-        rights: Rights::ReadWrite,
-        spaces: vec!["*".to_owned()],
-        until: None,
-        who: who.to_owned(),
-    });
-    let list = Tokens::new(TokenList(entries.collect())).unwrap();
+    let (list, tokens) = tokens([("office", Rights::ReadWrite), ("shop", Rights::ReadWrite)]);
     let quotas = Quotas::with(|quotas| quotas.new_replicas_per_minute_max = Some(2));
     let hub = Hub::builder().authorizer(list).quotas(quotas).in_memory().unwrap();
     let way = way_to(&hub);

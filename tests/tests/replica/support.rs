@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use synckit::hub::{NewToken, Rights, TokenEntry, TokenList, Tokens};
 use synckit::transport::{ChannelTransport, channel};
 use synckit::{Aggregate, Hub, Id, Lower, Replica, SyncEvent, registry, sync_aggregate};
 
@@ -54,6 +55,19 @@ pub(crate) fn way_to(hub: &Hub) -> ChannelTransport {
     let serving = hub.clone();
     tokio::spawn(async move { serving.serve_channel(listener).await });
     transport
+}
+
+/// A list of tokens for all spaces, one for each of these people, and the tokens.
+pub(crate) fn tokens<const N: usize>(people: [(&str, Rights); N]) -> (Tokens, [NewToken; N]) {
+    let tokens = people.map(|_| Tokens::generate().unwrap());
+    let entries = people.into_iter().zip(&tokens).map(|((who, rights), token)| TokenEntry {
+        shown: token.hash.clone(),
+        rights,
+        spaces: vec!["*".to_owned()],
+        until: None,
+        who: who.to_owned(),
+    });
+    (Tokens::new(TokenList(entries.collect())).unwrap(), tokens)
 }
 
 pub(crate) fn note(name: &str) -> Id<Note> {
