@@ -57,6 +57,7 @@ mod rule;
 mod seen;
 mod sequence;
 mod set;
+mod shelf;
 mod sum;
 mod text;
 

@@ -4,16 +4,25 @@ use std::collections::BTreeMap;
 
 use crate::id::{Dot, ReplicaId};
 use crate::merge::bytes::{encoded, read_id, write_id};
+use crate::merge::shelf::{Shelf, ShelfPlace};
 use crate::merge::{At, OpId};
 use crate::wire::{self, Reader, Value, WireError, WireType, Writer};
 
-/// Values of type `V` by element.
+/// Values of type `V` by element, or by key. Copies share most of it, and an edit costs what it changes.
 ///
 /// Elements that their type calls equal are kept apart by their bytes, so that it does not matter
 /// which of them was folded first.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Elements<T: Ord, V> {
-    kept: BTreeMap<(T, Vec<u8>), V>,
+pub(super) struct Elements<T, V> {
+    /// Ascending by element, and by bytes.
+    kept: Shelf<KeptElement<T, V>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct KeptElement<T, V> {
+    element: T,
+    bytes: Vec<u8>,
+    value: V,
 }
 
 /// One operation of each author: its last of some kind, because whoever had seen that had seen those
@@ -21,53 +30,91 @@ pub(super) struct Elements<T: Ord, V> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct AuthorIds(BTreeMap<ReplicaId, OpId>);
 
-impl<T: Ord, V> Default for Elements<T, V> {
+impl<T, V> Default for Elements<T, V> {
     fn default() -> Self {
-        Self { kept: BTreeMap::new() }
+        Self { kept: Shelf::default() }
     }
 }
 
-impl<T: Value + Ord, V: Default> Elements<T, V> {
-    /// The value of an element; `None` when it is one that no event could carry.
-    pub(super) fn entry(&mut self, element: T) -> Option<&mut V> {
-        let bytes = encoded(&element).ok()?;
-        Some(self.kept.entry((element, bytes)).or_default())
+impl<T: Value + Ord, V: Clone + Default> Elements<T, V> {
+    /// The place of an element, or where it would be.
+    fn place(&self, element: &T, bytes: &[u8]) -> ShelfPlace {
+        self.kept.find(|kept| (&kept.element, &kept.bytes[..]) < (element, bytes))
+    }
+
+    fn found(&self, place: ShelfPlace, element: &T, bytes: &[u8]) -> Option<&V> {
+        let kept = self.kept.get(place)?;
+        let is_it = kept.bytes == bytes && kept.element.cmp(element).is_eq();
+        is_it.then_some(&kept.value)
+    }
+
+    /// The value of an element; `None` when there is none, and of one that no event could carry.
+    pub(super) fn get(&self, element: &T) -> Option<&V> {
+        let bytes = encoded(element).ok()?;
+        self.found(self.place(element, &bytes), element, &bytes)
+    }
+
+    /// Changes the value of an element, or of one that begins with the default, and keeps it if the
+    /// change says so. One that no event could carry is left.
+    pub(super) fn change(&mut self, element: T, change: impl FnOnce(&mut V) -> bool) {
+        let Ok(bytes) = encoded(&element) else { return };
+        let place = self.place(&element, &bytes);
+        if self.found(place, &element, &bytes).is_some() {
+            if let Some(kept) = self.kept.get_mut(place)
+                && !change(&mut kept.value)
+            {
+                self.kept.remove(place);
+            }
+            return;
+        }
+        let mut value = V::default();
+        if change(&mut value) {
+            self.kept.insert(place, KeptElement { element, bytes, value });
+        }
     }
 
     /// Keeps what `keep` wants of the elements that equal this one.
     pub(super) fn retain_equal(&mut self, element: &T, mut keep: impl FnMut(&mut V) -> bool) {
-        let equal = self.kept.range_mut((element.clone(), Vec::new())..);
-        let mut left = Vec::new();
-        for (key, value) in equal.take_while(|(key, _)| key.0.cmp(element).is_eq()) {
-            if !keep(value) {
-                left.push(key.clone());
+        let equal: Vec<_> = self.range(element).map(|kept| kept.bytes.clone()).collect();
+        for bytes in equal {
+            let place = self.place(element, &bytes);
+            if let Some(kept) = self.kept.get_mut(place)
+                && !keep(&mut kept.value)
+            {
+                self.kept.remove(place);
             }
-        }
-        for key in left {
-            self.kept.remove(&key);
         }
     }
 
     /// The values of the elements that equal this one.
     pub(super) fn equal(&self, element: &T) -> impl Iterator<Item = &V> {
-        let equal = self.kept.range((element.clone(), Vec::new())..);
-        equal.take_while(move |(key, _)| key.0.cmp(element).is_eq()).map(|(_, value)| value)
+        self.range(element).map(|kept| &kept.value)
     }
 
-    /// Keeps what `keep` wants.
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut V) -> bool) {
-        self.kept.retain(|_, value| keep(value));
+    fn range(&self, element: &T) -> impl Iterator<Item = &KeptElement<T, V>> {
+        let equal = self.kept.from(self.place(element, &[]));
+        equal.take_while(move |kept| kept.element.cmp(element).is_eq())
+    }
+
+    /// Keeps what `keep` wants, by the bytes of the elements.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&[u8], &mut V) -> bool) {
+        self.kept.retain(|kept| keep(&kept.bytes, &mut kept.value));
+    }
+
+    /// The values, by the bytes of their elements, in the order of the elements.
+    pub(super) fn by_bytes(&self) -> impl Iterator<Item = (&Vec<u8>, &V)> {
+        self.kept.iter().map(|kept| (&kept.bytes, &kept.value))
     }
 
     /// The elements in their order, equal ones side by side.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&T, &V)> {
-        self.kept.iter().map(|((element, _), value)| (element, value))
+        self.kept.iter().map(|kept| (&kept.element, &kept.value))
     }
 
     /// Writes each element as field 1 of a field `number`, in the order of their bytes, and with it
     /// what `write` writes.
     pub(super) fn write(&self, number: u32, out: &mut Writer, write: impl Fn(&V, &mut Writer)) {
-        let mut kept: Vec<_> = self.kept.iter().map(|((_, bytes), value)| (bytes, value)).collect();
+        let mut kept: Vec<_> = self.by_bytes().collect();
         kept.sort_unstable_by_key(|(bytes, _)| *bytes);
         for (bytes, value) in kept {
             out.tag(number, WireType::Len);
@@ -98,7 +145,8 @@ impl<T: Value + Ord, V: Default> Elements<T, V> {
                 return Err(WireError::Unsorted { number });
             }
             last = Some(bytes.clone());
-            elements.kept.insert((element, bytes), value);
+            let place = elements.place(&element, &bytes);
+            elements.kept.insert(place, KeptElement { element, bytes, value });
             present = input.take_again(WireType::Len)?;
         }
         Ok(elements)

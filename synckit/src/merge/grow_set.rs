@@ -43,11 +43,12 @@ impl<F: SetField> Rule<F> for GrowSet {
     type State = GrowSetState<F::Element>;
 
     fn fold(state: &mut Self::State, GrowSetOp::Inserted(element): Self::Op, at: &At<'_>) {
-        if let Some(ids) = state.elements.entry(element)
-            && at.is_in_entry()
-        {
-            ids.insert(at);
-        }
+        state.elements.change(element, |ids| {
+            if at.is_in_entry() {
+                ids.insert(at);
+            }
+            true
+        });
     }
 
     fn value(state: &Self::State) -> F {
@@ -73,7 +74,7 @@ impl<F: SetField> EntryRule<F> for GrowSet {
     fn seen(_: &Self::State) {}
 
     fn reset(state: &mut Self::State, (): &(), at: &At<'_>) {
-        state.elements.retain(|ids| {
+        state.elements.retain(|_, ids| {
             ids.forget(at);
             !ids.is_empty()
         });

@@ -5,8 +5,9 @@ use std::ops::Range;
 use crate::id::Dot;
 use crate::merge::cursor::{Bias, SequenceCursor};
 use crate::merge::sequence::{
-    Element, Sequence, SequenceElement, SequencePlace, SequenceRanges, Shelf, StoredSequence,
+    Element, Sequence, SequenceElement, SequencePlace, SequenceRanges, StoredSequence,
 };
+use crate::merge::shelf::Shelf;
 use crate::merge::{At, Heads, MergeState, OpenConflicts, Undoing};
 use crate::wire::{Field as _, Reader, Value, WireError, WireType, Writer};
 

@@ -10,13 +10,12 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 
 use crate::id::{Dot, ReplicaId};
-use crate::merge::bytes::encoded;
-use crate::merge::elements::AuthorIds;
+use crate::merge::elements::{AuthorIds, Elements};
 use crate::merge::{
     AnyState, At, EntryRule, Given, Handle, Law, MergeState, OpenConflicts, Reads, RestsOn, Root,
     Rule, SeenPart, Undoing,
 };
-use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
+use crate::wire::{Reader, Shape, Value, WireError, Writer};
 
 /// Entries are merged by the rule `R`; a removal resets what its author had seen.
 #[derive(Debug)]
@@ -78,21 +77,17 @@ impl<K: Value + Ord, V: 'static> MapField for BTreeMap<K, V> {
 /// The entries, by their key and its canonical bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MapState<K: Ord, S> {
-    entries: BTreeMap<(K, Vec<u8>), Kept<S>>,
+    entries: Elements<K, Kept<S>>,
 }
 
 /// An entry: each author's last operation that no removal has taken, and the rule's state.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Kept<S> {
     alive: AuthorIds,
     state: S,
 }
 
 impl<S: MergeState> Kept<S> {
-    fn new() -> Self {
-        Self { alive: AuthorIds::default(), state: S::default() }
-    }
-
     /// The operations that a removal of the entry takes away.
     fn reset_depends<V, R: EntryRule<V, State = S>>(&self) -> Option<Vec<Dot>> {
         Some(self.alive.dots().chain(R::reset_depends(&self.state)?).collect())
@@ -105,40 +100,32 @@ impl<S: MergeState> Kept<S> {
 
 impl<K: Ord, S> Default for MapState<K, S> {
     fn default() -> Self {
-        Self { entries: BTreeMap::new() }
+        Self { entries: Elements::default() }
     }
 }
 
 impl<K: Value + Ord, S: MergeState> MapState<K, S> {
     fn edit(&mut self, key: K, change: impl FnOnce(&mut Kept<S>)) {
-        let Ok(bytes) = encoded(&key) else { return };
-        let place = (key, bytes);
-        let mut kept = self.entries.remove(&place).unwrap_or_else(Kept::new);
-        change(&mut kept);
-        if kept.is_left() {
-            self.entries.insert(place, kept);
-        }
-    }
-
-    /// The kept part of an entry, which may exist or not.
-    fn kept(&self, key: &K) -> Option<&Kept<S>> {
-        self.entries.get(&(key.clone(), encoded(key).ok()?))
+        self.entries.change(key, |kept| {
+            change(kept);
+            kept.is_left()
+        });
     }
 
     /// The state of an entry that exists.
     pub(super) fn entry(&self, key: &K) -> Option<&S> {
-        let kept = self.kept(key)?;
+        let kept = self.entries.get(key)?;
         (!kept.alive.is_empty()).then_some(&kept.state)
     }
 
     /// True when an entry exists by operations alone that are taken back.
     fn is_alive_by(&self, key: &K, by: &Undoing) -> bool {
-        self.kept(key).is_some_and(|kept| kept.alive.dots().all(|dot| by.made(dot)))
+        self.entries.get(key).is_some_and(|kept| kept.alive.dots().all(|dot| by.made(dot)))
     }
 
     fn existing(&self) -> impl Iterator<Item = (&K, &S)> {
         let existing = self.entries.iter().filter(|(_, kept)| !kept.alive.is_empty());
-        existing.map(|((key, _), kept)| (key, &kept.state))
+        existing.map(|(key, kept)| (key, &kept.state))
     }
 }
 
@@ -185,11 +172,11 @@ impl<F: MapField, R: EntryRule<F::Value>> Rule<F> for Map<R> {
 
     fn depends(state: &Self::State, op: &Self::Op) -> Option<Vec<Dot>> {
         match op {
-            MapOp::Entry { key, op } => match state.kept(key) {
+            MapOp::Entry { key, op } => match state.entries.get(key) {
                 Some(kept) => R::depends(&kept.state, op),
                 None => Some(Vec::new()),
             },
-            MapOp::Removed { key, .. } => match state.kept(key) {
+            MapOp::Removed { key, .. } => match state.entries.get(key) {
                 Some(kept) => kept.reset_depends::<F::Value, R>(),
                 None => Some(Vec::new()),
             },
@@ -198,7 +185,7 @@ impl<F: MapField, R: EntryRule<F::Value>> Rule<F> for Map<R> {
 
     fn rests_on(state: &Self::State) -> RestsOn {
         let mut events = Vec::new();
-        for kept in state.entries.values() {
+        for (_, kept) in state.entries.iter() {
             match R::rests_on(&kept.state) {
                 RestsOn::Events(of_entry) | RestsOn::Heads(of_entry) => events.extend(of_entry),
                 RestsOn::Changes | RestsOn::LastChange => return RestsOn::Changes,
@@ -241,13 +228,12 @@ impl<F: MapField, R: EntryRule<F::Value>> EntryRule<F> for Map<R> {
     type Seen = <R::Seen as SeenPart>::OfMap;
 
     fn seen(state: &Self::State) -> Self::Seen {
-        let parts =
-            state.entries.iter().map(|((_, key), kept)| (key.clone(), R::seen(&kept.state)));
-        R::Seen::of_map(parts)
+        let parts = state.entries.by_bytes();
+        R::Seen::of_map(parts.map(|(key, kept)| (key.clone(), R::seen(&kept.state))))
     }
 
     fn reset(state: &mut Self::State, seen: &Self::Seen, at: &At<'_>) {
-        state.entries.retain(|(_, key), kept| {
+        state.entries.retain(|key, kept| {
             kept.alive.forget(at);
             R::reset(&mut kept.state, &R::Seen::of_entry(seen, key), at);
             kept.is_left()
@@ -256,7 +242,7 @@ impl<F: MapField, R: EntryRule<F::Value>> EntryRule<F> for Map<R> {
 
     fn reset_depends(state: &Self::State) -> Option<Vec<Dot>> {
         let mut dots = Vec::new();
-        for kept in state.entries.values() {
+        for (_, kept) in state.entries.iter() {
             dots.append(&mut kept.reset_depends::<F::Value, R>()?);
         }
         Some(dots)
@@ -352,41 +338,18 @@ impl<K: Value + Ord, V: 'static, R: EntryRule<V>> Root for EntryRoot<'_, K, V, R
 
 impl<K: Value + Ord, S: MergeState> MergeState for MapState<K, S> {
     fn write_field(&self, number: u32, out: &mut Writer) {
-        let mut entries: Vec<_> =
-            self.entries.iter().map(|((_, bytes), kept)| (bytes, kept)).collect();
-        entries.sort_unstable_by_key(|(bytes, _)| *bytes);
-        for (bytes, kept) in entries {
-            out.tag(number, WireType::Len);
-            out.enclosed(|out| {
-                out.tag(1, K::WIRE);
-                out.raw(bytes);
-                kept.alive.write(2, out);
-                kept.state.write_field(3, out);
-            });
-        }
+        self.entries.write(number, out, |kept, out| {
+            kept.alive.write(2, out);
+            kept.state.write_field(3, out);
+        });
     }
 
     fn read_field(number: u32, input: &mut Reader<'_>) -> Result<Self, WireError> {
-        let mut state = Self::default();
-        let mut last: Option<Vec<u8>> = None;
-        let mut present = input.take(number, WireType::Len)?;
-        while present {
-            let (key, kept) = input.enclosed(|input| {
-                let key = <K as wire::Field>::read_field(1, input)?;
-                let alive = AuthorIds::read(2, input)?;
-                Ok((key, Kept { alive, state: S::read_field(3, input)? }))
-            })?;
-            let bytes = encoded(&key)?;
-            if last.is_some_and(|last| last >= bytes) {
-                return Err(WireError::Unsorted { number });
-            }
-            if !kept.is_left() {
-                return Err(WireError::Missing { number: 2 });
-            }
-            last = Some(bytes.clone());
-            state.entries.insert((key, bytes), kept);
-            present = input.take_again(WireType::Len)?;
-        }
-        Ok(state)
+        let entries = Elements::read(number, input, |input| {
+            let alive = AuthorIds::read(2, input)?;
+            let kept = Kept { alive, state: S::read_field(3, input)? };
+            if kept.is_left() { Ok(kept) } else { Err(WireError::Missing { number: 2 }) }
+        })?;
+        Ok(Self { entries })
     }
 }

@@ -111,9 +111,10 @@ impl<T: Value + Ord> RemoveWinsState<T> {
             sides.removed.forget(at);
             sides.is_left()
         });
-        if let Some(sides) = self.elements.entry(element) {
+        self.elements.change(element, |sides| {
             sides.inserted.insert(at);
-        }
+            true
+        });
     }
 
     fn remove(&mut self, element: T, at: &At<'_>) {
@@ -121,9 +122,10 @@ impl<T: Value + Ord> RemoveWinsState<T> {
             sides.inserted.forget(at);
             sides.is_left()
         });
-        if let Some(sides) = self.elements.entry(element) {
+        self.elements.change(element, |sides| {
             sides.removed.insert(at);
-        }
+            true
+        });
     }
 
     fn contains(&self, element: &T) -> bool {
@@ -220,7 +222,7 @@ impl<F: SetField> EntryRule<F> for RemoveWinsSet {
     fn seen(_: &Self::State) {}
 
     fn reset(state: &mut Self::State, (): &(), at: &At<'_>) {
-        state.elements.retain(|sides| {
+        state.elements.retain(|_, sides| {
             sides.inserted.forget(at);
             sides.removed.forget(at);
             sides.is_left()

@@ -96,9 +96,10 @@ impl<T: Ord> Default for SetState<T> {
 
 impl<T: Value + Ord> SetState<T> {
     fn insert(&mut self, element: T, at: &At<'_>) {
-        if let Some(ids) = self.insertions.entry(element) {
+        self.insertions.change(element, |ids| {
             ids.insert(at);
-        }
+            true
+        });
     }
 
     fn remove(&mut self, element: &T, at: &At<'_>) {
@@ -171,7 +172,7 @@ impl<F: SetField> EntryRule<F> for Set {
     fn seen(_: &Self::State) {}
 
     fn reset(state: &mut Self::State, (): &(), at: &At<'_>) {
-        state.insertions.retain(|ids| {
+        state.insertions.retain(|_, ids| {
             ids.forget(at);
             !ids.is_empty()
         });

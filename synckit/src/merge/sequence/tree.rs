@@ -10,8 +10,8 @@
 use std::cmp::{Ordering, Reverse};
 
 use super::chunks::{Chunks, Content, ElementRun, Side, Spot};
-use super::shelf::Shelf;
 use super::writers::{Element, Writers};
+use crate::merge::shelf::Shelf;
 
 /// A child that does not simply go on with its parent's run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::shelf::Shelf;
 use crate::id::{Dot, ReplicaId};
+use crate::merge::shelf::Shelf;
 use crate::merge::{At, OpId};
 
 /// An element as a state names it: the `n`th that its writer inserted. Writers are numbered in the order

@@ -8,14 +8,14 @@ const BOARD_MAX: usize = if cfg!(test) { 4 } else { 128 };
 
 /// Items in an order that its user keeps. Copies share their boards until one of them changes one.
 #[derive(Clone, Debug)]
-pub(in crate::merge) struct Shelf<T> {
+pub(super) struct Shelf<T> {
     /// None is empty.
     boards: Vec<Arc<Vec<T>>>,
 }
 
 /// The place of an item, until another one is inserted or removed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(in crate::merge) struct ShelfPlace {
+pub(super) struct ShelfPlace {
     board: usize,
     at: usize,
 }
@@ -23,6 +23,13 @@ pub(in crate::merge) struct ShelfPlace {
 impl<T> Default for Shelf<T> {
     fn default() -> Self {
         Self { boards: Vec::new() }
+    }
+}
+
+impl<T: PartialEq> PartialEq for Shelf<T> {
+    fn eq(&self, other: &Self) -> bool {
+        let (items, others) = (self.boards.iter().flat_map(|it| it.iter()), other.boards.iter());
+        items.eq(others.flat_map(|it| it.iter()))
     }
 }
 
@@ -34,17 +41,17 @@ impl<T: Clone> Shelf<T> {
     }
 
     /// The place of the first item that is not `before`. Those that are come first.
-    pub(in crate::merge) fn find(&self, before: impl Fn(&T) -> bool) -> ShelfPlace {
+    pub(super) fn find(&self, before: impl Fn(&T) -> bool) -> ShelfPlace {
         let board = self.boards.partition_point(|board| board.last().is_some_and(&before));
         let at = self.boards.get(board).map_or(0, |board| board.partition_point(&before));
         ShelfPlace { board, at }
     }
 
-    pub(in crate::merge) fn get(&self, place: ShelfPlace) -> Option<&T> {
+    pub(super) fn get(&self, place: ShelfPlace) -> Option<&T> {
         self.boards.get(place.board)?.get(place.at)
     }
 
-    pub(in crate::merge) fn get_mut(&mut self, place: ShelfPlace) -> Option<&mut T> {
+    pub(super) fn get_mut(&mut self, place: ShelfPlace) -> Option<&mut T> {
         Arc::make_mut(self.boards.get_mut(place.board)?).get_mut(place.at)
     }
 
@@ -71,7 +78,7 @@ impl<T: Clone> Shelf<T> {
     }
 
     /// Inserts an item before the one at a place.
-    pub(in crate::merge) fn insert(&mut self, place: ShelfPlace, item: T) {
+    pub(super) fn insert(&mut self, place: ShelfPlace, item: T) {
         let ShelfPlace { mut board, mut at } = place;
         if at == 0 && board > 0 {
             board -= 1;
@@ -94,7 +101,7 @@ impl<T: Clone> Shelf<T> {
     }
 
     /// Removes the item at a place. The next one stands there then, unless its board ended.
-    pub(in crate::merge) fn remove(&mut self, place: ShelfPlace) {
+    pub(super) fn remove(&mut self, place: ShelfPlace) {
         let Some(shared) = self.boards.get_mut(place.board) else { return };
         if place.at < shared.len() {
             Arc::make_mut(shared).remove(place.at);
@@ -104,13 +111,22 @@ impl<T: Clone> Shelf<T> {
         }
     }
 
+    /// Keeps what `keep` wants.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut T) -> bool) {
+        self.boards.retain_mut(|board| {
+            let items = Arc::make_mut(board);
+            items.retain_mut(&mut keep);
+            !items.is_empty()
+        });
+    }
+
     /// The items from a place on.
-    pub(in crate::merge) fn from(&self, place: ShelfPlace) -> impl Iterator<Item = &T> {
+    pub(super) fn from(&self, place: ShelfPlace) -> impl Iterator<Item = &T> {
         let boards = self.boards.get(place.board..).unwrap_or_default().iter();
         boards.flat_map(|board| board.iter()).skip(place.at)
     }
 
-    pub(in crate::merge) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.boards.iter().flat_map(|board| board.iter())
     }
 }
@@ -122,6 +138,18 @@ mod tests {
     use proptest::test_runner::Config;
 
     use super::*;
+
+    #[test]
+    fn a_change_takes_one_board_from_what_copies_share() {
+        let mut shelf = Shelf::of(&(0..400).map(|n| 2 * n).collect::<Vec<_>>());
+        let copy = shelf.clone();
+        shelf.insert(shelf.find(|item| *item < 301), 301);
+        shelf.remove(shelf.find(|item| *item < 700));
+        let shared = |board: &&Arc<Vec<_>>| copy.boards.iter().any(|of| Arc::ptr_eq(of, board));
+        let own = shelf.boards.len() - shelf.boards.iter().filter(shared).count();
+        assert!(own <= 3, "{own} of {}", shelf.boards.len());
+        assert_eq!((shelf.iter().count(), copy.iter().count()), (400, 400));
+    }
 
     proptest! {
         #![proptest_config(Config { cases: 64, failure_persistence: None, ..Config::default() })]
@@ -146,6 +174,12 @@ mod tests {
                 }
             }
             prop_assert_eq!(shelf.iter().collect::<Vec<_>>(), model.iter().collect::<Vec<_>>());
+            let (mut kept, copy) = (shelf.clone(), shelf.clone());
+            prop_assert!(kept == copy);
+            kept.retain(|item| *item % 3 > 0);
+            let expected: Vec<_> = model.iter().filter(|item| **item % 3 > 0).collect();
+            prop_assert_eq!(kept.iter().collect::<Vec<_>>(), expected);
+            prop_assert!(shelf == copy, "copies share nothing that changes");
             let again = Shelf::of(&model);
             prop_assert_eq!(again.iter().collect::<Vec<_>>(), model.iter().collect::<Vec<_>>());
         }
