@@ -6,7 +6,7 @@
 //! writes, the rules are asked in their order, and the first that names one of the writes decides;
 //! what no rule decides is left to the field's own rule.
 //!
-//! What a policy comes to is a function of the writes, so replicas with the same policy show the same
+//! The choice is a function of the writes, so replicas with the same policy show the same
 //! values. Its [identity](PolicyId) goes with every session: replicas whose policies differ refuse each
 //! other, by name, instead of showing different values.
 //!
@@ -95,17 +95,17 @@ pub struct PolicyRule {
 #[allow(clippy::exhaustive_enums, reason = "a further one is decided where policies are applied")]
 pub enum Verdict {
     /// The write that the rule names holds; of several, the last one in the total order.
-    Accept,
+    Accept = 0,
     /// Writes that the rule names do not hold while there are others. Among those the rules behind it
     /// choose, and then the field's own rule.
-    Reject,
+    Reject = 1,
     /// Of all writes the last one in the total order holds.
-    Last,
+    Last = 2,
     /// Of all writes the first one in the total order holds.
-    First,
+    First = 3,
     /// The field's own rule decides, whatever the rules behind this one say.
     #[default]
-    Leave,
+    Leave = 4,
 }
 
 /// A condition that a function of the application decides.

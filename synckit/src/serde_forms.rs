@@ -40,7 +40,7 @@ struct PolicyForm {
     name: String,
     revision: u32,
     #[serde(default)]
-    otherwise: VerdictForm,
+    otherwise: Verdict,
     #[serde(default)]
     rules: Vec<RuleForm>,
 }
@@ -57,35 +57,21 @@ struct RuleForm {
     author: Option<String>,
     #[serde(default)]
     metadata: BTreeMap<String, String>,
-    verdict: VerdictForm,
+    verdict: Verdict,
 }
 
-#[derive(Clone, Copy, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-enum VerdictForm {
-    Accept,
-    Reject,
-    Last,
-    First,
-    #[default]
-    Leave,
-}
-
-impl From<VerdictForm> for Verdict {
-    fn from(verdict: VerdictForm) -> Self {
-        match verdict {
-            VerdictForm::Accept => Self::Accept,
-            VerdictForm::Reject => Self::Reject,
-            VerdictForm::Last => Self::Last,
-            VerdictForm::First => Self::First,
-            VerdictForm::Leave => Self::Leave,
-        }
+impl<'de> Deserialize<'de> for Verdict {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        const NAMES: [&str; 5] = ["accept", "reject", "last", "first", "leave"];
+        let text = String::deserialize(input)?;
+        let verdict = NAMES.iter().position(|name| *name == text).map(|place| Self::ALL[place]);
+        verdict.ok_or_else(|| D::Error::unknown_variant(&text, &NAMES))
     }
 }
 
 impl RuleForm {
     fn rule<E: Error>(self) -> Result<PolicyRule, E> {
-        let mut rule = PolicyRule::new(self.name, self.verdict.into());
+        let mut rule = PolicyRule::new(self.name, self.verdict);
         if let Some(kind) = self.kind {
             rule = rule.kind(&kind);
         }
@@ -116,7 +102,7 @@ impl RuleForm {
 impl<'de> Deserialize<'de> for Policy {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         let form = PolicyForm::deserialize(input)?;
-        let policy = Self::new(form.name, form.revision).otherwise(form.otherwise.into());
+        let policy = Self::new(form.name, form.revision).otherwise(form.otherwise);
         form.rules.into_iter().try_fold(policy, |policy, rule| Ok(policy.rule(rule.rule()?)))
     }
 }

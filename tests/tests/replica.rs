@@ -12,9 +12,9 @@ mod replica {
     mod live;
     mod once;
     mod part;
-    mod policies;
     mod panics;
     mod pending;
+    mod policies;
     mod pruned;
     mod quotas;
     mod support;

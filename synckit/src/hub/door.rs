@@ -59,6 +59,8 @@ pub(super) struct LetIn {
     request: AccessRequest,
     access: Access,
     policy: Option<PolicyId>,
+    /// True if that is newer than the space's was.
+    brings_policy: bool,
 }
 
 /// An authorizer's answer. One that panics tells nothing, and access that has ended is none: to ask about
@@ -106,21 +108,30 @@ impl Door {
         if standing.is_retired { Err(Denial::Retired) } else { Ok(Some(standing)) }
     }
 
-    /// Denies a peer that goes by an older or another policy than the space.
-    async fn check_policy(&self, space: &SpaceId, policy: Option<&PolicyId>) -> Result<(), Denial> {
-        let Some(theirs) = policy else { return Ok(()) };
+    /// Denies a peer that goes by an older or another policy than the space. True if it brings a newer
+    /// one.
+    async fn check_policy(
+        &self,
+        space: &SpaceId,
+        policy: Option<&PolicyId>,
+    ) -> Result<bool, Denial> {
+        let Some(theirs) = policy else { return Ok(false) };
         let kept = self.store.policy(space).await.map_err(|error| self.unknown(error))?;
         let here = kept.map(|kept| kept.id).unwrap_or_default();
         match PolicyClash::between(&here, theirs) {
             Some(clash) if !theirs.replaces(&here) => Err(Denial::Policy(Box::new(clash))),
-            _ => Ok(()),
+            clash => Ok(clash.is_some()),
         }
     }
 
-    /// Keeps the policy of a replica that may write, if it is newer than the space's, and has sessions
-    /// of older ones end.
+    /// Keeps the newer policy that a replica with the right to write brings, and has sessions of older
+    /// ones end.
     fn keep_policy(&self) {
-        let Some(LetIn { request, access, policy: Some(policy) }) = self.given() else { return };
+        let Some(LetIn { request, access, policy: Some(policy), brings_policy: true }) =
+            self.given()
+        else {
+            return;
+        };
         if !access.rights.direction().receives() {
             return;
         }
@@ -206,7 +217,8 @@ impl Doorkeeper for Door {
         let request = AccessRequest { peer: self.peer.clone(), replica, space, filter };
         let access = self.counted(self.ask(&request).await)?;
         tracing::debug!(peer = %self.peer, who = access.who, rights = ?access.rights, "let in");
-        self.counted(self.check_policy(&request.space, policy.as_ref()).await)?;
+        let brings_policy = self.check_policy(&request.space, policy.as_ref()).await;
+        let brings_policy = self.counted(brings_policy)?;
         self.counted(self.enrol(&request, &access.who).await)?;
         let (mut direction, writes) = (access.rights.direction(), access.only.clone());
         if let Some(limiter) = &self.limiter {
@@ -214,7 +226,7 @@ impl Doorkeeper for Door {
             let left = limiter.admit(&self.store, &access.who, asked, direction).await;
             direction = self.counted(left)?;
         }
-        let given = LetIn { request, access, policy };
+        let given = LetIn { request, access, policy, brings_policy };
         *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(given);
         Ok(Admittance { direction, writes })
     }
@@ -249,7 +261,7 @@ impl Door {
 
     /// Returns when the peer may not stay.
     async fn watch(&self) -> Denial {
-        let Some(LetIn { request, mut access, policy }) = self.given() else {
+        let Some(LetIn { request, mut access, policy, .. }) = self.given() else {
             return Denial::Unauthenticated;
         };
         let (mut recheck, mut changed) = (self.recheck.clone(), self.changed.clone());

@@ -39,7 +39,9 @@ impl<T, V> Default for Elements<T, V> {
 impl<T: Value + Ord, V: Clone + Default> Elements<T, V> {
     /// The place of an element, or where it would be.
     fn place(&self, element: &T, bytes: &[u8]) -> ShelfPlace {
-        self.kept.find(|kept| (&kept.element, &kept.bytes[..]) < (element, bytes))
+        let order =
+            |kept: &KeptElement<T, V>| kept.element.cmp(element).then((*kept.bytes).cmp(bytes));
+        self.kept.find(|kept| order(kept).is_lt())
     }
 
     fn found(&self, place: ShelfPlace, element: &T, bytes: &[u8]) -> Option<&V> {
@@ -60,12 +62,7 @@ impl<T: Value + Ord, V: Clone + Default> Elements<T, V> {
         let Ok(bytes) = encoded(&element) else { return };
         let place = self.place(&element, &bytes);
         if self.found(place, &element, &bytes).is_some() {
-            if let Some(kept) = self.kept.get_mut(place)
-                && !change(&mut kept.value)
-            {
-                self.kept.remove(place);
-            }
-            return;
+            return self.change_at(place, change);
         }
         let mut value = V::default();
         if change(&mut value) {
@@ -77,12 +74,16 @@ impl<T: Value + Ord, V: Clone + Default> Elements<T, V> {
     pub(super) fn retain_equal(&mut self, element: &T, mut keep: impl FnMut(&mut V) -> bool) {
         let equal: Vec<_> = self.range(element).map(|kept| kept.bytes.clone()).collect();
         for bytes in equal {
-            let place = self.place(element, &bytes);
-            if let Some(kept) = self.kept.get_mut(place)
-                && !keep(&mut kept.value)
-            {
-                self.kept.remove(place);
-            }
+            self.change_at(self.place(element, &bytes), &mut keep);
+        }
+    }
+
+    /// Changes the value at a place, and removes it if the change says so.
+    fn change_at(&mut self, place: ShelfPlace, change: impl FnOnce(&mut V) -> bool) {
+        if let Some(kept) = self.kept.get_mut(place)
+            && !change(&mut kept.value)
+        {
+            self.kept.remove(place);
         }
     }
 

@@ -117,19 +117,22 @@ impl<T: Field> Heads<T> {
         distinct(&self.heads, |value| value)
     }
 
-    /// Notes all heads as in conflict, unless they hold the same value.
+    /// Notes all heads as in conflict, unless they hold the same value, with the one that a policy lets
+    /// hold.
     pub fn unsettled(&self, open: &mut OpenConflicts<'_, '_>) {
-        if self.distinct().len() > 1 {
-            open.note(None, self.heads.iter().map(Head::to_write).collect());
-        }
+        self.unsettled_as(open, Head::to_write);
     }
 
-    /// Notes all heads as in conflict, unless they hold the same value, with the one that a policy lets hold.
-    pub(super) fn unsettled_by_policy(
+    /// Notes all heads as in conflict, unless `value` says the same of them, with the one that a policy
+    /// lets hold.
+    pub(super) fn unsettled_as(
         &self,
         open: &mut OpenConflicts<'_, '_>,
         value: impl Fn(&Head<T>) -> Write,
     ) {
+        if self.heads.len() < 2 {
+            return;
+        }
         let all: Vec<_> = self.heads.iter().map(&value).collect();
         if all.iter().all(|write| write.value == all[0].value) {
             return;

@@ -198,7 +198,7 @@ impl<F: ManualField> Rule<F> for Manual {
     }
 
     fn conflicts(state: &Self::State, open: &mut OpenConflicts<'_, '_>) {
-        state.unsettled_by_policy(open, |head: &Head<Proposed<F::Value>>| {
+        state.unsettled_as(open, |head: &Head<Proposed<F::Value>>| {
             Write::new(&head.value.value, head.hlc, head.id.dot)
         });
     }

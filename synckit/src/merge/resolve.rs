@@ -64,7 +64,7 @@ impl<F: ResolveField, G: Resolver<F>> Rule<F> for ResolveBy<G> {
     }
 
     fn conflicts(state: &Heads<F>, open: &mut OpenConflicts<'_, '_>) {
-        state.unsettled_by_policy(open, Head::to_write);
+        state.unsettled(open);
     }
 
     fn create(value: &F, record: &mut dyn FnMut(ResolveOp<F>)) {

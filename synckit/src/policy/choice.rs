@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Candidate, OTHERWISE, Policy, PolicyRule, Verdict};
+use super::{Candidate, OTHERWISE, POLICY_RULES_MAX, Policy, PolicyRule, Verdict};
 use crate::wire::{Reader, WireError, WireType, Writer};
 
 /// A field of which a policy chooses the value.
@@ -28,10 +28,11 @@ pub(crate) struct KindPolicy {
 }
 
 impl KindPolicy {
-    /// The policy for a type's fields; `None` when it concerns none of them.
+    /// The policy for a type's fields; `None` when it concerns none of them. Rules beyond
+    /// [`POLICY_RULES_MAX`] are left out: a registry that holds such a policy is of no use.
     pub(crate) fn new(policy: &Arc<Policy>, fields: &[ChoosingField]) -> Option<Arc<Self>> {
         let of_field = |field: &ChoosingField| {
-            let rules = (0_u16..).zip(&policy.rules);
+            let rules = (0_u16..).zip(policy.rules.iter().take(POLICY_RULES_MAX));
             let rules: Vec<_> =
                 rules.filter(|(_, rule)| rule.concerns(field)).map(|(place, _)| place).collect();
             (*field, rules)
@@ -142,7 +143,7 @@ impl Marks {
     pub(crate) fn write(&self, number: u32, out: &mut Writer) {
         for mark in self.iter() {
             out.tag(number, WireType::Varint);
-            out.varint((u64::from(mark.rule) << 3) | mark.verdict.number());
+            out.varint((u64::from(mark.rule) << 3) | mark.verdict as u64);
         }
     }
 
@@ -167,20 +168,11 @@ impl Marks {
 }
 
 impl Verdict {
-    const ALL: [Self; 5] = [Self::Accept, Self::Reject, Self::Last, Self::First, Self::Leave];
-
-    const fn number(self) -> u64 {
-        match self {
-            Self::Accept => 0,
-            Self::Reject => 1,
-            Self::Last => 2,
-            Self::First => 3,
-            Self::Leave => 4,
-        }
-    }
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Accept, Self::Reject, Self::Last, Self::First, Self::Leave];
 
     fn numbered(number: u64) -> Option<Self> {
-        Self::ALL.into_iter().find(|verdict| verdict.number() == number)
+        Self::ALL.into_iter().find(|verdict| *verdict as u64 == number)
     }
 }
 
@@ -193,6 +185,7 @@ mod tests {
     use crate::envelope::Metadata;
     use crate::event::EventRef;
     use crate::id::{AggregateId, Key, Name, ReplicaId};
+    use crate::policy::PolicyError;
 
     /// Goes by what each rule names, and knows nothing of marks.
     fn naive(
@@ -261,6 +254,16 @@ mod tests {
             }
         }
         assert_eq!(outcomes.len(), 15, "every choice of some of four writes");
+    }
+
+    #[test]
+    fn rules_beyond_the_most_are_left_out() {
+        let rules = (0..70_000).map(|rule| PolicyRule::new(format!("{rule}"), Verdict::Reject));
+        let policy = rules.fold(Policy::new("p", 1), Policy::rule).otherwise(Verdict::Last);
+        let field = ChoosingField { kind: "note", name: "title", place: 3 };
+        assert_eq!(policy.check(&[field], &["note"]), Err(PolicyError::TooManyRules));
+        let policy = KindPolicy::new(&Arc::new(policy), &[field]);
+        assert_eq!(marks(policy.as_deref(), 0).iter().count(), POLICY_RULES_MAX + 1);
     }
 
     fn marks(policy: Option<&KindPolicy>, write: usize) -> Marks {

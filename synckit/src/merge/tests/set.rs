@@ -106,6 +106,48 @@ fn elements_that_their_type_calls_equal_end_alike_everywhere() {
     assert!(here.value().is_empty(), "a removal takes both");
 }
 
+/// Compares by `Ord` alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Ranked(u64);
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+#[allow(clippy::non_canonical_partial_ord_impl, reason = "it is the point")]
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, _: &Self) -> Option<std::cmp::Ordering> {
+        None
+    }
+}
+
+impl Value for Ranked {
+    const WIRE: WireType = u64::WIRE;
+    const SHAPE: Shape = u64::SHAPE;
+
+    fn write(&self, out: &mut Writer) {
+        self.0.write(out);
+    }
+
+    fn read(input: &mut crate::wire::Reader<'_>) -> Result<Self, WireError> {
+        u64::read(input).map(Self)
+    }
+}
+
+#[test]
+fn elements_are_found_by_their_order_alone() {
+    let mut ranks = Merged::<BTreeSet<Ranked>, Set>::new();
+    let insert = |seq| (SetOp::Inserted(Ranked(seq * 7 % 10)), moment(ANN, seq, seq, &[]));
+    for (op, at) in (1..=9).map(insert) {
+        ranks.fold(op, &at);
+    }
+    assert_eq!(ranks.value(), (1..=9).map(Ranked).collect());
+    ranks.fold(SetOp::Removed(Ranked(4)), &moment(ANN, 10, 10, &[]));
+    assert_eq!(ranks.value().len(), 8);
+}
+
 #[test]
 fn an_element_as_deep_as_an_event_can_carry_is_stored_and_restored() {
     let mut nests = Merged::<BTreeSet<Nest>, Set>::new();
