@@ -36,6 +36,7 @@ mod ledger;
 mod left;
 mod locate;
 mod memory;
+mod parts;
 #[cfg(feature = "testing")]
 mod prune;
 mod queue;

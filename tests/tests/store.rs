@@ -16,6 +16,8 @@ mod golden;
 mod opening;
 #[path = "store/salvage.rs"]
 mod salvage;
+#[path = "store/states.rs"]
+mod states;
 #[path = "store/support.rs"]
 mod support;
 #[path = "store/toy.rs"]

@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::CheckpointMark;
 use super::acks::Acknowledged;
+use super::parts::PartId;
 use super::rows::{KeyRange, Row, Table};
 use super::seal::{Damage, unseal};
 use crate::block::{BLOCK_CHECKSUM_LEN, BLOCK_MAGIC, Block};
@@ -119,6 +120,11 @@ impl SpaceNumber {
 
     pub(super) fn state(self, aggregate: &AggregateId) -> Vec<u8> {
         self.key(&[aggregate.kind.as_str().as_bytes(), &[0], aggregate.key.as_bytes()])
+    }
+
+    /// The key of a part of an aggregate's state.
+    pub(super) fn part(self, aggregate: &AggregateId, part: PartId) -> Vec<u8> {
+        [&self.state(aggregate)[..], &part.0].concat()
     }
 }
 

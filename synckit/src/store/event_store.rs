@@ -8,6 +8,7 @@ mod measure;
 mod policies;
 mod rulings;
 mod spaces;
+mod states;
 mod types;
 
 pub(crate) use self::enrolled::KnownReplica;
@@ -18,7 +19,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 
 use super::encoding::{FILE_ID_LEN, IdentityRow, SpaceNumber, SpaceRow};
@@ -30,7 +30,7 @@ use super::seal::Damage;
 use super::{Batch, CheckpointMark, Committed, StoreError, StoreErrorKind, identity, locate, view};
 use crate::branch::{Branches, Coverage, Fork};
 use crate::chain::CommitId;
-use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId};
+use crate::id::{AggregateId, Name, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{Cursor, Page};
 use crate::platform;
@@ -355,56 +355,6 @@ impl EventStore {
     pub async fn checkpoint(&self, space: &SpaceId) -> Result<Option<CheckpointMark>, StoreError> {
         let mark = |row: &SpaceRow, _: &[Vec<Row>]| Ok(row.mark.clone());
         self.read("read the checkpoint", space, |_| Vec::new(), mark).await
-    }
-
-    /// The stored state of an aggregate.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn state(
-        &self,
-        space: &SpaceId,
-        aggregate: &AggregateId,
-    ) -> Result<Option<Bytes>, StoreError> {
-        let read = |number| vec![view::state_read(number, aggregate)];
-        let state = |_: &SpaceRow, rows: &[Vec<Row>]| view::state(first(rows));
-        self.read("read a state", space, read, state).await
-    }
-
-    /// The stored states of several aggregates, in their order, in one read.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn states_of(
-        &self,
-        space: &SpaceId,
-        aggregates: &[AggregateId],
-    ) -> Result<Vec<Option<Bytes>>, StoreError> {
-        let read = |number| aggregates.iter().map(|id| view::state_read(number, id)).collect();
-        let states = |_: &SpaceRow, rows: &[Vec<Row>]| {
-            rows.iter().map(|rows| view::state(rows)).collect::<Result<Vec<_>, _>>()
-        };
-        let mut states = self.read("read states", space, read, states).await?;
-        states.resize(aggregates.len(), None);
-        Ok(states)
-    }
-
-    /// The stored states of a type's aggregates, ascending by key, after a key; at most `limit` and
-    /// never more than [`LIST_ROWS_MAX`](super::LIST_ROWS_MAX) rows.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn states(
-        &self,
-        space: &SpaceId,
-        kind: &Name,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Vec<(Key, Bytes)>, StoreError> {
-        let read = |number| vec![view::states_read(number, kind, after, limit)];
-        let states =
-            |row: &SpaceRow, rows: &[Vec<Row>]| view::states(row.number, kind, first(rows));
-        self.read("list states", space, read, states).await
     }
 
     /// Aggregates whose stored states have open conflicts, ascending, after one; of a type, if one is

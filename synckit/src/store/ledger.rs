@@ -4,6 +4,7 @@
 //! behind. Admission builds on what is remembered of the space; the row of
 //! the space guards the write, so another process that wrote in the meantime is noticed.
 
+mod checkpoint;
 mod forget;
 mod inherit;
 
@@ -20,12 +21,11 @@ use super::encoding::{
     write_cursor, write_place,
 };
 use super::queue::{Queue, Staged, Written};
-use super::rows::{Change, Guard, KeyRange, Read, Row, Rows, Table, WriteSet};
+use super::rows::{Change, Guard, Read, Row, Rows, Table, WriteSet};
 use super::seal::{Damage, sealed};
 use super::space::{Known, Space, Spaces};
 use super::{
-    BATCH_BYTES_MAX, Batch, Checkpoint, Committed, StoreError, StoreErrorKind, identity, locate,
-    view,
+    BATCH_BYTES_MAX, Batch, Committed, StoreError, StoreErrorKind, identity, locate, view,
 };
 use crate::branch::{Branch, BranchNo, Branches};
 use crate::id::{Position, ReplicaId, SpaceId};
@@ -327,7 +327,8 @@ impl Ledger {
             draft.cursors.push((*peer, *cursor));
         }
         if let Some(checkpoint) = &batch.checkpoint {
-            draft.checkpoint(checkpoint);
+            let held = self.held_parts(space, known, batch, checkpoint).await?;
+            draft.checkpoint(checkpoint, held);
         }
         let (head, before) = (Position(draft.row.ends), known.row.ends);
         let (appended, blocks) = (head.0 - before, admitted.blocks);
@@ -489,32 +490,6 @@ impl Changes {
         let fresh = branches.keys().filter(|no| known.branches.get(**no).is_none()).count();
         self.row.branches += u32::try_from(fresh).unwrap_or(u32::MAX);
         self.branches = branches;
-    }
-
-    fn checkpoint(&mut self, checkpoint: &Checkpoint) {
-        let number = self.row.number;
-        if checkpoint.replaces_all {
-            for table in [Table::States, Table::Conflicted, Table::Parked] {
-                let range: KeyRange = number.range();
-                self.changes.push(Change::Remove { table, range });
-            }
-        }
-        for (aggregate, state) in &checkpoint.states {
-            self.put(Table::States, number.state(aggregate), &[state]);
-        }
-        for (aggregate, is_conflicted) in &checkpoint.conflicted {
-            let key = number.state(aggregate);
-            if *is_conflicted {
-                self.put(Table::Conflicted, key, &[]);
-            } else {
-                let range = KeyRange::one(&key);
-                self.changes.push(Change::Remove { table: Table::Conflicted, range });
-            }
-        }
-        for position in &checkpoint.parked {
-            self.put(Table::Parked, number.parked(*position), &[]);
-        }
-        self.row.mark = Some(checkpoint.mark.clone());
     }
 }
 

@@ -117,7 +117,7 @@ pub enum Table {
     Meta,
     /// One row for each space.
     Spaces,
-    /// The blocks of events, the only large values: up to half a mebibyte each.
+    /// The blocks of events, the largest values: up to half a mebibyte each.
     Log,
     /// Branches of authors.
     Heads,
@@ -151,11 +151,13 @@ pub enum Table {
     Replicas,
     /// The policies by which replicas show the fields of spaces.
     Policies,
+    /// Parts of large states.
+    Parts,
 }
 
 impl Table {
     /// All tables, by number.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Meta,
         Self::Spaces,
         Self::Log,
@@ -175,6 +177,7 @@ impl Table {
         Self::Types,
         Self::Replicas,
         Self::Policies,
+        Self::Parts,
     ];
 
     /// The table's name: `a-z` and `_`.
@@ -199,6 +202,7 @@ impl Table {
             Self::Types => "types",
             Self::Replicas => "replicas",
             Self::Policies => "policies",
+            Self::Parts => "parts",
         }
     }
 

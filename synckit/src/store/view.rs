@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::LIST_ROWS_MAX;
 use super::acks::Acknowledged;
@@ -14,6 +14,7 @@ use super::encoding::{
     RunRow, SpaceNumber, SpaceRow, aggregate_of, content, last_number, only, read_ack, read_branch,
     read_cursor, read_log, read_position, read_starts, space_key, state_key,
 };
+use super::parts::{PartId, StateRow};
 use super::rows::{KeyRange, Read, Row, Table};
 use super::seal::Damage;
 use crate::block::BLOCK_BYTES_MAX;
@@ -278,8 +279,23 @@ pub(super) fn block_before_read(number: SpaceNumber, position: Position) -> Read
 }
 
 /// An aggregate's state.
-pub(super) fn state(rows: &[Row]) -> Result<Option<Bytes>, Damage> {
-    only(Table::States, rows)
+pub(super) fn state(rows: &[Row]) -> Result<Option<StateRow>, Damage> {
+    only(Table::States, rows)?.map(StateRow::read).transpose()
+}
+
+/// The read of a part of an aggregate's state.
+pub(super) fn part_read(number: SpaceNumber, aggregate: &AggregateId, part: PartId) -> Read {
+    Read::get(Table::Parts, &number.part(aggregate, part))
+}
+
+/// The state that parts make, in their order.
+pub(super) fn joined(rows: &[Vec<Row>]) -> Result<Bytes, Damage> {
+    let missing = || Damage::new("a part of a state is missing");
+    let mut state = BytesMut::new();
+    for rows in rows {
+        state.extend_from_slice(&only(Table::Parts, rows)?.ok_or_else(missing)?);
+    }
+    Ok(state.freeze())
 }
 
 /// The place up to which a peer's log has been followed.
@@ -308,9 +324,12 @@ pub(super) fn states(
     number: SpaceNumber,
     kind: &Name,
     rows: &[Row],
-) -> Result<Vec<(Key, Bytes)>, Damage> {
+) -> Result<Vec<(Key, StateRow)>, Damage> {
     let prefix = number.states(kind);
-    let state = |row: &Row| Ok((state_key(&row.key, &prefix)?, content(Table::States, row)?));
+    let state = |row: &Row| {
+        let state = StateRow::read(content(Table::States, row)?)?;
+        Ok((state_key(&row.key, &prefix)?, state))
+    };
     rows.iter().map(state).collect()
 }
 

@@ -121,6 +121,7 @@ macro_rules! __store_contract {
             cursors_before_what_was_pruned_are_not_known,
             digests_chain_through_the_log,
             forks_are_the_same_in_whatever_order_branches_come,
+            large_states_are_read_as_they_were_stored,
             readers_never_see_a_position_that_is_preceded_later,
             reading_after_any_position_gives_exactly_the_rest,
             reading_gives_pages_that_join_up,

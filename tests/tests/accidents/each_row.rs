@@ -145,6 +145,9 @@ impl Images {
         let hub = hub().open(disk.file("hub")).await.unwrap();
         let ann = open(&disk, "ann", false).await.unwrap();
         let bob = open(&disk, "bob", false).await.unwrap();
+        // Large enough that its state stands in parts.
+        let page = "a long page of the book\n".repeat(2_000);
+        ann.edit(&book(), |it| it.page.insert(0, &page)).await.unwrap();
         for n in 0..2 {
             assert!(visit_once(&ann, &format!("a{n}")).await);
             visit(&bob, &format!("b{n}")).await;

@@ -8,12 +8,13 @@ use crate::store::rows::{Change, Guard, Table, WriteSet};
 use crate::store::seal::sealed;
 
 /// The tables whose keys begin with the number of a space.
-const OF_SPACES: [Table; 12] = [
+const OF_SPACES: [Table; 13] = [
     Table::Log,
     Table::Heads,
     Table::Runs,
     Table::Cursors,
     Table::States,
+    Table::Parts,
     Table::Acks,
     Table::Control,
     Table::Conflicted,

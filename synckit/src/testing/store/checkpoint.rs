@@ -24,6 +24,27 @@ pub async fn states_stay_until_they_are_replaced(store: Store) {
     assert_eq!(mark, CheckpointMark::new(Position(3), [3; 32], 3));
 }
 
+/// A large state is read as it was stored last, alone, with others and in lists.
+pub async fn large_states_are_read_as_they_were_stored(store: Store) {
+    let space = SpaceId::default();
+    let mut large = vec![0; 300_000];
+    blake3::Hasher::new().finalize_xof().fill(&mut large);
+    let mut longer = large.clone();
+    longer.splice(150_000..150_000, *b"an entry");
+    let zero = vec![0; 100];
+    for (step, state) in [&large, &longer, &zero, &large, &Vec::new(), &large].iter().enumerate() {
+        let mut batch = full(u8::try_from(step).unwrap() + 1, step == 3, &[("z", "1")], &[]);
+        let state = Bytes::from((*state).clone());
+        batch.checkpoint.as_mut().unwrap().states.push((note("b"), state.clone()));
+        commit(&store, batch).await;
+        assert!(store.state(&space, &note("b")).await.unwrap() == Some(state.clone()));
+        let together = store.states_of(&space, &["z", "b", "c"].map(note)).await.unwrap();
+        assert!(together == [Some("1".into()), Some(state.clone()), None]);
+        assert!(listed(&store, None, 10).await == [(note("b").key, state), owned(("z", "1"))]);
+        assert!(listed(&store, Some(&note("b").key), 10).await == [owned(("z", "1"))]);
+    }
+}
+
 /// States come ascending by the bytes of their keys, after a key, limited.
 pub async fn states_are_listed_by_key_in_pages(store: Store) {
     let keys = ["b", "ab", "a", "abc", "\u{fc}", "a\u{1}", "z"];
