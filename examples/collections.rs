@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
-use synckit::{Edit, sync_aggregate};
+use synckit::{Edit, SyncMerge, sync_aggregate};
 use synckit_examples::Pair;
 
 /// A house that two people keep.
@@ -22,6 +22,19 @@ struct House {
     visitors: BTreeSet<String>,
     #[merge(map(counter))]
     stock: BTreeMap<String, i64>,
+    #[merge(map(fields))]
+    tasks: BTreeMap<String, Task>,
+}
+
+/// Something to do, each field of which has a rule of its own.
+#[derive(SyncMerge, Clone, Debug, Default)]
+struct Task {
+    #[merge(lww)]
+    title: String,
+    #[merge(flag)]
+    done: bool,
+    #[merge(counter)]
+    hours: u32,
 }
 
 #[tokio::main]
@@ -33,6 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         keys: both,
         visitors: BTreeSet::new(),
         stock: BTreeMap::from([("milk".to_owned(), 4)]),
+        tasks: BTreeMap::from([("roof".to_owned(), Task { hours: 2, ..Task::default() })]),
     };
     let pair = Pair::holding(&start).await?;
     let ann = |it: &mut Edit<'_, House>| {
@@ -40,19 +54,26 @@ async fn main() -> Result<(), Box<dyn Error>> {
         it.keys.remove("milk");
         it.visitors.insert("Cleo");
         it.stock.remove("milk");
+        it.tasks.entry("roof").fields().title.set("Mend the roof");
+        it.tasks.entry("roof").fields().hours.add(3);
     };
     let bob = |it: &mut Edit<'_, House>| {
         it.shopping.insert("milk");
         it.keys.insert("milk");
         it.visitors.insert("Dan");
         it.stock.entry("milk").add(1);
+        it.tasks.entry("roof").fields().done.set(true);
+        it.tasks.entry("roof").fields().hours.add(1);
     };
     let house = pair.concurrently(ann, bob).await?.ok_or("it is there")?;
     println!("set, adding wins: {:?}", house.shopping);
     println!("set(remove_wins): {:?}", house.keys);
     println!("grow_set, where nothing is taken out: {:?}", house.visitors);
     println!("map(counter), what was added meanwhile: {:?}", house.stock);
+    println!("map(fields), each field by its own rule: {:?}", house.tasks);
     assert!(house.shopping.contains("milk") && house.keys.is_empty());
     assert_eq!(house.stock.get("milk"), Some(&1));
+    let roof = house.tasks.get("roof").ok_or("it is there")?;
+    assert_eq!((roof.title.as_str(), roof.done, roof.hours), ("Mend the roof", true, 6));
     Ok(())
 }

@@ -29,6 +29,15 @@ pub(crate) enum Rule {
     By(Function),
 }
 
+/// A struct with rules of its own.
+pub(crate) struct Nested<'a> {
+    /// The constant that checks it.
+    pub(crate) check: &'a Ident,
+    pub(crate) ty: &'a Type,
+    /// True if it stands in an entry of a map.
+    pub(crate) is_entry: bool,
+}
+
 /// A function of the application that merges.
 pub(crate) struct Function {
     pub(crate) path: Path,
@@ -490,7 +499,29 @@ impl Rule {
                 quote!(#merge::#seen)
             }),
             Self::Map(inner) => inner.seen(merge).map(|seen| quote!(#merge::MapSeen<#seen>)),
-            Self::Custom(_) | Self::Fields(_) | Self::By(_) => None,
+            Self::Fields(_) => Some(quote!(#merge::FieldsSeen)),
+            Self::Custom(_) | Self::By(_) => None,
+        }
+    }
+
+    /// The place of the constant that checks a struct with rules, in the field or its entries.
+    pub(crate) fn check_mut(&mut self) -> Option<&mut Option<Ident>> {
+        match self {
+            Self::Fields(check) => Some(check),
+            Self::Map(inner) => inner.check_mut(),
+            Self::Plain(_) | Self::By(_) | Self::Custom(_) => None,
+        }
+    }
+
+    /// The struct with rules in a field of that type, or in its entries, and the constant that checks it.
+    pub(crate) fn nested<'a>(&'a self, ty: &'a Type) -> Option<Nested<'a>> {
+        match self {
+            Self::Fields(check) => Some(Nested { check: check.as_ref()?, ty, is_entry: false }),
+            Self::Map(inner) => {
+                let nested = inner.nested(fit::value_of(ty)?)?;
+                Some(Nested { is_entry: true, ..nested })
+            }
+            Self::Plain(_) | Self::By(_) | Self::Custom(_) => None,
         }
     }
 

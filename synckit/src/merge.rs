@@ -52,6 +52,7 @@ mod op;
 mod open;
 mod ordered;
 mod remove_wins;
+mod resets;
 mod resolve;
 mod rule;
 mod seen;
@@ -89,7 +90,7 @@ pub use ordered::{
 pub use remove_wins::{RemoveWinsSet, RemoveWinsState};
 pub use resolve::{ResolveBy, ResolveField, ResolveOp, Resolver};
 pub use rule::{AnyField, AnyState, EntryRule, Law, MergeState, Op, RestsOn, Rule, Undoing};
-pub use seen::{MapSeen, SeenPart};
+pub use seen::{FieldsSeen, MapSeen, SeenPart};
 pub use sequence::{SequenceElement, SequencePlace, SequenceRanges};
 pub use set::{Set, SetField, SetOp, SetState};
 pub use text::{Text, TextField, TextOp, TextState};
@@ -101,7 +102,9 @@ pub use extreme::{Spelt, fits_spelt};
 #[doc(hidden)]
 pub use handle::{Root, Rooted};
 #[doc(hidden)]
-pub use nested::{Creation, Folds, Taken};
+pub use nested::{Creation, Folds, Taken, fits_entries_of_fields};
+#[doc(hidden)]
+pub use resets::Resets;
 #[doc(hidden)]
 pub use rule::{FieldRule, Fitting, Undone, custom, field, fits, fits_entries};
 pub(crate) use rule::{Slot, shown};

@@ -10,6 +10,7 @@ mod rules {
     mod lists;
     mod merging;
     mod nested;
+    mod nested_entries;
     mod ordered;
     mod own;
     mod pages;

@@ -1,13 +1,10 @@
 use std::collections::BTreeMap;
 
-use synckit::{SyncMerge, sync_aggregate};
+use synckit::{SyncValue, sync_aggregate};
 
-#[derive(SyncMerge, Clone, Debug, Default, PartialEq)]
+#[derive(SyncValue, Clone, Debug, Default, PartialEq)]
 struct Address {
-    #[merge(lww)]
     street: String,
-    #[merge(fields)]
-    rooms: Vec<String>,
 }
 
 #[sync_aggregate(name = "customer")]
@@ -15,6 +12,8 @@ struct Address {
 struct Customer {
     #[merge(map(fields))]
     addresses: BTreeMap<String, Address>,
+    #[merge(map(fields))]
+    names: BTreeMap<String, String>,
 }
 
 fn main() {}

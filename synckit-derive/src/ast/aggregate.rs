@@ -149,7 +149,7 @@ impl<'a> MergedField<'a> {
             let name = camel(&ident.unraw().to_string());
             function.stand_in = Some(format_ident!("__{}{name}", aggregate.unraw()));
         }
-        if let Rule::Fields(check) = &mut rule {
+        if let Some(check) = rule.check_mut() {
             let (of, name) =
                 (snake(&aggregate.unraw().to_string()), snake(&ident.unraw().to_string()));
             *check = Some(format_ident!("__{}_{}", of.to_uppercase(), name.to_uppercase()));

@@ -131,15 +131,8 @@ fn of_entries(cx: &Ctxt, key: &Ident, inner: &TokenStream) -> Option<Rule> {
         return None;
     };
     let rule = revised(cx, named(cx, first)?, revision);
-    if matches!(rule, Rule::Fields(_)) {
-        cx.error(first, NOT_OF_ENTRIES);
-        return None;
-    }
     Some(Rule::Map(Box::new(rule)))
 }
-
-const NOT_OF_ENTRIES: &str = "`map(fields)` is not available: a removal would have to carry what its author \
-    had seen of each field; use a map for each field, or `map(lww)` of the whole";
 
 /// A rule that the library does not know.
 fn custom(cx: &Ctxt, path: &TokenStream) -> Option<Rule> {

@@ -15,9 +15,7 @@ use std::marker::PhantomData;
 use crate::id::{Dot, ReplicaId};
 use crate::merge::bytes::{read_dot, write_dot};
 use crate::merge::sum::Sum;
-use crate::merge::{
-    At, EntryRule, Handle, Law, MapSeen, MergeState, OpId, Rule, SeenPart, Undoing,
-};
+use crate::merge::{At, EntryRule, Handle, Law, MergeState, OpId, Rule, Undoing};
 use crate::vector::VECTOR_REPLICAS_MAX;
 use crate::wire::{self, Reader, Scalar, Shape, Value, WireError, WireType, Writer};
 
@@ -132,18 +130,6 @@ struct Part {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CounterSeen {
     sums: BTreeMap<ReplicaId, (u64, Sum)>,
-}
-
-impl SeenPart for CounterSeen {
-    type OfMap = MapSeen<Self>;
-
-    fn of_map(entries: impl Iterator<Item = (Vec<u8>, Self)>) -> MapSeen<Self> {
-        MapSeen::of(entries)
-    }
-
-    fn of_entry(map: &MapSeen<Self>, key: &[u8]) -> Self {
-        map.part(key)
-    }
 }
 
 impl CounterState {

@@ -30,6 +30,7 @@ use crate::merge::{
 /// | `text` | `insert(at, text)`, `delete(range)`, `replace(range, text)`, `push_str(text)`, `set(text)` | `get()`, `*field`, `slice(range)`, `cursor(at, bias)` |
 /// | `list` | `insert(at, value)`, `push(value)`, `set(at, value)`, `move_to(from, to)`, `remove(at)`, `remove_range(range)` | `get(at)`, `iter()`, `len()`, `cursor(at, bias)` |
 /// | `map(rule)` | `entry(key)` and what its rule records, `remove(key)` | `get(key)`, `contains_key(key)`, `entry(key)` |
+/// | `map(fields)` | `entry(key).fields()` and what those record, `remove(key)` | the same |
 ///
 /// All of them read the whole by `value()`. A handle is not assigned to: `it.title = title` is
 /// `it.title.set(title)`.
@@ -137,6 +138,11 @@ impl<'a, F, R, M> Handle<'a, F, R, M> {
 
     pub(super) fn place(&self) -> (&dyn Root, usize) {
         (self.root.root(), self.field)
+    }
+
+    /// The root that the field is reached by, and its place there.
+    pub(super) const fn rooted(&self) -> (&Rooted<'a>, usize) {
+        (&self.root, self.field)
     }
 
     /// The event that the next operation becomes.

@@ -12,8 +12,8 @@ use std::rc::Rc;
 use crate::id::{Dot, ReplicaId};
 use crate::merge::rule::{Slot, Undone};
 use crate::merge::{
-    AnyField, AnyState, At, Law, MergeState, OpenConflicts, RestsOn, Root, Rooted, Rule, Undoing,
-    shown,
+    AnyField, AnyState, At, EntryRule, FieldsSeen, Handle, Law, MergeState, OpenConflicts, RestsOn,
+    Root, Rooted, Rule, Undoing, shown,
 };
 use crate::wire::{self, Reader, Shape, Value, WireError, WireType, Writer};
 
@@ -31,6 +31,10 @@ pub enum PerField {}
 pub trait Merged: Clone + Debug + 'static {
     /// The fields and their rules, ascending by number.
     const FIELDS: &'static [&'static dyn AnyField];
+    /// True if it may stand in an entry of a map: each rule can forget what the author of a removal had
+    /// seen.
+    #[doc(hidden)]
+    const IN_ENTRIES: bool;
     /// An operation on one of them.
     type Op: Value;
     /// The handles of the fields.
@@ -53,6 +57,22 @@ pub trait Merged: Clone + Debug + 'static {
 
     #[doc(hidden)]
     fn from_fields(fields: &MergedState<Self>) -> Self;
+}
+
+/// 1 when a struct may stand in the entries of a map; an error of rustc when it may not.
+#[doc(hidden)]
+#[allow(clippy::panic, reason = "a panic at compile time is a compile error")]
+pub const fn fits_entries_of_fields<F: Merged>() -> usize
+where
+    PerField: Rule<F>,
+{
+    if !F::IN_ENTRIES {
+        panic!(
+            "this struct cannot stand in an entry of a map: a rule of your own merges one of its \
+             fields, and a removal of the entry could not reset that field"
+        );
+    }
+    1
 }
 
 /// An operation on its way from a handle into an event.
@@ -285,6 +305,49 @@ impl<F: Merged> Rule<F> for PerField {
             ops = undone.then_some(undoing);
         });
         ops
+    }
+}
+
+impl<F: Merged> EntryRule<F> for PerField {
+    type Seen = FieldsSeen;
+
+    fn seen(state: &MergedState<F>) -> FieldsSeen {
+        let part = |(field, state): (&'static dyn AnyField, _)| {
+            Some((field.schema().number, (field.resets()?.seen)(state)))
+        };
+        FieldsSeen::of(state.states().filter_map(part))
+    }
+
+    fn reset(state: &mut MergedState<F>, seen: &FieldsSeen, at: &At<'_>) {
+        for (field, slot) in F::FIELDS.iter().zip(&mut state.slots) {
+            if let Some(resets) = field.resets() {
+                (resets.reset)(slot, seen.part(field.schema().number), at);
+            }
+        }
+    }
+
+    fn reset_depends(state: &MergedState<F>) -> Option<Vec<Dot>> {
+        let mut dots = Vec::new();
+        for (field, state) in state.states() {
+            dots.append(&mut (field.resets()?.depends)(state)?);
+        }
+        Some(dots)
+    }
+
+    fn affirms(op: &F::Op) -> bool {
+        let mut affirms = false;
+        inner::<F>(op.clone(), |_, field, op| {
+            affirms = field.resets().is_some_and(|resets| (resets.affirms)(op));
+        });
+        affirms
+    }
+}
+
+impl<'a, F: Merged, M> Handle<'a, F, PerField, M> {
+    /// The fields of the struct in an entry of a map, whether the entry exists or not.
+    pub fn fields(&self) -> F::Handles<'a, M> {
+        let (root, field) = self.rooted();
+        F::handles(root.within::<F>(field))
     }
 }
 

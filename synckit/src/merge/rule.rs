@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::conflict::Conflicts;
 use crate::id::{Dot, ReplicaId};
+use crate::merge::resets::Resets;
 use crate::merge::{At, Head, OpenConflicts, SeenPart};
 use crate::wire::{FieldSchema, Reader, Shape, WireError, Writer};
 
@@ -353,6 +354,10 @@ pub trait AnyField: Send + Sync {
 
     #[doc(hidden)]
     fn read(&self, input: &mut Reader<'_>) -> Result<Option<Arc<dyn AnyState>>, WireError>;
+
+    /// The work of its rule in an entry of a map; `None` where it cannot stand in one.
+    #[doc(hidden)]
+    fn resets(&self) -> Option<&Resets>;
 }
 
 /// An operation that is to be taken back.
@@ -386,6 +391,7 @@ pub struct FieldRule<F, R> {
     number: u32,
     name: &'static str,
     quiet: bool,
+    resets: Option<Resets>,
     types: PhantomData<fn() -> (F, R)>,
 }
 
@@ -395,12 +401,22 @@ impl<F, R> FieldRule<F, R> {
     pub const fn quiet(self) -> Self {
         Self { quiet: true, ..self }
     }
+
+    /// The field, of a struct that may stand in an entry of a map.
+    #[must_use]
+    pub const fn in_entries(self) -> Self
+    where
+        F: 'static,
+        R: EntryRule<F>,
+    {
+        Self { resets: Some(Resets::of::<F, R>()), ..self }
+    }
 }
 
 /// An entry of an aggregate's table of fields.
 #[doc(hidden)]
 pub const fn field<F, R: Rule<F>>(number: u32, name: &'static str) -> FieldRule<F, R> {
-    FieldRule { number, name, quiet: false, types: PhantomData }
+    FieldRule { number, name, quiet: false, resets: None, types: PhantomData }
 }
 
 /// An entry whose rule stands outside this crate, under the name that lock files give it.
@@ -452,17 +468,7 @@ impl<F: 'static, R: Rule<F>> AnyField for FieldRule<F, R> {
 
     fn fold(&self, slot: &mut Slot, op: &mut dyn Any, at: &At<'_>) {
         let Some(op) = op.downcast_mut::<Option<R::Op>>().and_then(Option::take) else { return };
-        let shared = slot.get_or_insert_with(|| Arc::new(R::State::default()));
-        if Arc::get_mut(shared).is_none() {
-            *shared = shared.copy();
-        }
-        let state = Arc::get_mut(shared).map(|state| state as &mut dyn Any);
-        if let Some(state) = state.and_then(|state| state.downcast_mut::<R::State>()) {
-            R::fold(state, op, at);
-            if *state == R::State::default() {
-                *slot = None;
-            }
-        }
+        changed::<F, R>(slot, |state| R::fold(state, op, at));
     }
 
     fn conflicts(&self, state: &dyn AnyState, open: &mut Conflicts<'_>) {
@@ -515,6 +521,25 @@ impl<F: 'static, R: Rule<F>> AnyField for FieldRule<F, R> {
     fn read(&self, input: &mut Reader<'_>) -> Result<Slot, WireError> {
         let state = R::State::read_field(self.number, input)?;
         Ok((state != R::State::default()).then(|| Arc::new(state) as Arc<dyn AnyState>))
+    }
+
+    fn resets(&self) -> Option<&Resets> {
+        self.resets.as_ref()
+    }
+}
+
+/// Changes the state in a slot, of which copies may share it.
+pub(super) fn changed<F, R: Rule<F>>(slot: &mut Slot, change: impl FnOnce(&mut R::State)) {
+    let shared = slot.get_or_insert_with(|| Arc::new(R::State::default()));
+    if Arc::get_mut(shared).is_none() {
+        *shared = shared.copy();
+    }
+    let state = Arc::get_mut(shared).map(|state| state as &mut dyn Any);
+    if let Some(state) = state.and_then(|state| state.downcast_mut::<R::State>()) {
+        change(state);
+        if *state == R::State::default() {
+            *slot = None;
+        }
     }
 }
 

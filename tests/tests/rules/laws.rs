@@ -82,6 +82,34 @@ struct Site {
     remarks: BTreeMap<u8, String>,
     #[merge(fields)]
     address: Address,
+    #[merge(map(fields))]
+    branches: BTreeMap<u8, Branch>,
+    #[merge(map(map(fields)))]
+    rooms: BTreeMap<u8, BTreeMap<u8, Room>>,
+}
+
+#[derive(SyncMerge, Clone, Debug, Default)]
+struct Branch {
+    #[merge(counter)]
+    visits: i8,
+    #[merge(manual)]
+    terms: Pending<u8>,
+    #[merge(set(remove_wins))]
+    staff: BTreeSet<Caseless>,
+    #[merge(max)]
+    grade: Grade,
+    #[merge(fields)]
+    address: Address,
+}
+
+#[derive(SyncMerge, Clone, Debug, Default)]
+struct Room {
+    #[merge(text)]
+    notes: String,
+    #[merge(counter)]
+    chairs: u64,
+    #[merge(map(fields))]
+    shelves: BTreeMap<u8, Address>,
 }
 
 #[derive(SyncMerge, Clone, Debug, Default)]

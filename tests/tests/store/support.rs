@@ -47,7 +47,8 @@ fn a_cursor(part: u64) -> Cursor {
 
 fn checkpoint(ann: &Author, part: u64) -> Checkpoint {
     // One that begins with a zero stands in parts, however short it is.
-    let state = if part % 2 == 0 { format!("state {part}") } else { format!("\0state {part}") };
+    let state =
+        if part.is_multiple_of(2) { format!("state {part}") } else { format!("\0state {part}") };
     let state = state.into();
     let mark = CheckpointMark::new(Position(3 * part), [4; 32], 0);
     let mut checkpoint = Checkpoint::new(mark, vec![(ann.aggregate().clone(), state)]);

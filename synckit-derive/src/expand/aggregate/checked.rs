@@ -14,7 +14,7 @@ use syn::spanned::Spanned as _;
 use super::marker;
 use crate::ast::aggregate::{Aggregate, DomainEvent, MergedField};
 use crate::case::camel;
-use crate::rule::Rule;
+use crate::rule::{Nested, Rule};
 
 /// True when only rustc can tell that the type fits.
 pub(super) fn is_gated(field: &MergedField<'_>) -> bool {
@@ -43,6 +43,11 @@ pub(super) fn gates(aggregate: &Aggregate<'_>) -> TokenStream {
         if let (Some(path), Some(entries)) = (custom, field.rule.entries(ty)) {
             let of_entries = quote_spanned!(span=> __merge::fits_entries::<#entries, #path>());
             let fitting = quote_spanned!(span=> __merge::Fitting<#ty, { #of_entries }>);
+            fits = quote_spanned!(span=> __merge::fits::<#fitting, #marker>());
+        }
+        if let Some(Nested { check, .. }) = field.rule.nested(ty) {
+            // The struct has a check of its own, and rustc says nothing more about one that fails.
+            let fitting = quote_spanned!(span=> __merge::Fitting<#ty, #check>);
             fits = quote_spanned!(span=> __merge::fits::<#fitting, #marker>());
         }
         if field.rule.must_be_spelt(ty) {

@@ -3,9 +3,10 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{Names, Tabled, checked, events, functions, ops, table};
+use super::{Names, Tabled, checked, events, functions, ops, sorted};
 use crate::ast::aggregate::Aggregate;
 use crate::lock::resolved::Resolved;
+use crate::rule::{Nested, Rule};
 
 /// Expands everything beside the struct. `value` stands in `#[value(…)]` of its operations.
 pub(crate) fn nested(
@@ -22,8 +23,9 @@ pub(crate) fn nested(
     let (variants, handles) = (events::variants(aggregate), ops::ops(aggregate, &names));
     let (stand_ins, functions) =
         (functions::declarations(aggregate), functions::implementations(aggregate));
-    let (gates, table) = (checked::gates(aggregate), table(&fields));
+    let (gates, table) = (checked::gates(aggregate), nested_table(&fields));
     let constructor = ops::constructor(aggregate, &names, &fields, &quote!(__merge::Rooted<'_>));
+    let in_entries = in_entries(&fields);
     let made = fields.iter().map(|field| field.event(op));
     let applied = fields.iter().map(|field| field.apply(op));
     let created = fields.iter().map(|field| field.created());
@@ -49,6 +51,7 @@ pub(crate) fn nested(
             #[automatically_derived]
             impl __merge::Merged for #ident {
                 const FIELDS: &'static [&'static dyn __merge::AnyField] = &[#table];
+                const IN_ENTRIES: bool = #in_entries;
                 type Op = #op;
                 type Handles<'a, M> = #ops<'a, M>;
                 fn handles<M>(root: __merge::Rooted<'_>) -> #ops<'_, M> { __handles(root) }
@@ -68,4 +71,28 @@ pub(crate) fn nested(
             }
         };
     }
+}
+
+/// The entries of the table of fields, each of which can be reset where its rule can.
+fn nested_table(fields: &[Tabled<'_>]) -> TokenStream {
+    let entries = sorted(fields).into_iter().map(|field| {
+        let entry = field.entry();
+        let in_entries = (!is_of_own_rule(field)).then(|| quote!(.in_entries()));
+        quote!(#entry #in_entries)
+    });
+    quote!(#(#entries),*)
+}
+
+/// True if all fields can be reset, as an expression.
+fn in_entries(fields: &[Tabled<'_>]) -> TokenStream {
+    if fields.iter().any(is_of_own_rule) {
+        return quote!(false);
+    }
+    let nested = fields.iter().filter_map(|field| field.field.rule.nested(field.field.ty));
+    let nested = nested.map(|Nested { ty, .. }| quote!(&& <#ty as __merge::Merged>::IN_ENTRIES));
+    quote!(true #(#nested)*)
+}
+
+fn is_of_own_rule(field: &Tabled<'_>) -> bool {
+    matches!(field.field.rule, Rule::Custom(_))
 }

@@ -8,7 +8,7 @@ use syn::spanned::Spanned as _;
 use super::{Names, Tabled, checked};
 use crate::ast::aggregate::{Aggregate, MergedField};
 use crate::expand::standing_at;
-use crate::rule::Rule;
+use crate::rule::{Nested, Rule};
 
 /// Declares the handles.
 pub(super) fn ops(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
@@ -26,9 +26,12 @@ pub(super) fn ops(aggregate: &Aggregate<'_>, names: &Names) -> TokenStream {
     let is_nested = fields.iter().any(|field| matches!(field.rule, Rule::Fields(_)));
     let derived = (!is_refused && !is_nested).then(|| quote!(#[derive(::core::fmt::Debug)]));
     let checks = fields.iter().filter(|field| field.refused.is_none()).filter_map(|field| {
-        let Rule::Fields(check) = &field.rule else { return None };
-        let ty = field.ty;
-        let fits = quote!(#krate::merge::fits::<#ty, #krate::merge::PerField>());
+        let Nested { check, ty, is_entry } = field.rule.nested(field.ty)?;
+        let fits = if is_entry {
+            quote!(#krate::merge::fits_entries_of_fields::<#ty>())
+        } else {
+            quote!(#krate::merge::fits::<#ty, #krate::merge::PerField>())
+        };
         let fits = standing_at(ty.span(), fits);
         Some(quote_spanned!(ty.span()=> #[doc(hidden)] const #check: usize = #fits;))
     });

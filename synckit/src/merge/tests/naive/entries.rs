@@ -10,20 +10,26 @@ pub(super) fn holds_in_map<V, R>(
     open: impl Fn(&[Made<R::Op>]) -> Option<Open>,
 ) where
     V: Debug + PartialEq + 'static,
-    R: EntryRule<V, Seen = ()>,
+    R: EntryRule<V>,
 {
-    holds_with::<BTreeMap<u8, V>, Map<R>>(
+    holds_looking::<BTreeMap<u8, V>, Map<R>>(
         |rng| {
             let key = u8::try_from(rng.below(3).min(1)).unwrap();
             match rng.below(4) {
-                0 => MapOp::Removed { key, seen: () },
+                0 => MapOp::Removed { key, seen: R::Seen::default() },
                 _ => MapOp::Entry { key, op: draw(rng) },
             }
         },
         |op| matches!(op, MapOp::Entry { op, .. } if commutes(op)),
+        |state, _, op| {
+            if let MapOp::Removed { key, seen } = op {
+                *seen = state.entry(key).map(R::seen).unwrap_or_default();
+            }
+        },
         |history| {
             let left = (0..2).map(|key| (key, left(history, key)));
-            let there = left.filter(|(_, left)| !left.is_empty());
+            let affirms = |made: &Made<R::Op>| R::affirms(&made.op);
+            let there = left.filter(|(_, left)| left.iter().any(affirms));
             there.map(|(key, left)| (key, expected(&left))).collect()
         },
         |history| (0..2).filter_map(|key| open(&left(history, key))).collect(),
@@ -31,9 +37,8 @@ pub(super) fn holds_in_map<V, R>(
 }
 
 /// The operations on an entry that no removal of it had seen.
-fn left<O: Clone>(history: &[Made<MapOp<u8, O>>], key: u8) -> Vec<Made<O>> {
-    let is_removal =
-        |made: &&Made<MapOp<u8, O>>| matches!(made.op, MapOp::Removed { key: of, .. } if of == key);
+fn left<O: Clone, S>(history: &[Made<MapOp<u8, O, S>>], key: u8) -> Vec<Made<O>> {
+    let is_removal = |made: &&Made<MapOp<u8, O, S>>| matches!(made.op, MapOp::Removed { key: of, .. } if of == key);
     let removals: Vec<_> = history.iter().filter(is_removal).collect();
     let of_entry = history.iter().filter_map(|made| match &made.op {
         MapOp::Entry { key: of, op } if *of == key => {
