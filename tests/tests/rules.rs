@@ -20,4 +20,5 @@ mod rules {
     mod support;
     mod text;
     mod transactions;
+    mod undone;
 }

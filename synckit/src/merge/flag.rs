@@ -85,13 +85,10 @@ impl<F: FlagField> Rule<F> for Flag {
         before: &Heads<bool>,
         now: &Heads<bool>,
     ) -> Option<Vec<FlagOp>> {
-        let was = before.iter().any(|head| head.value);
-        Some(
-            (now.iter().any(|head| by.made(head.id.dot)) && was != *on)
-                .then_some(FlagOp::Set(was))
-                .into_iter()
-                .collect(),
-        )
+        let is_on = |state: &Heads<bool>| state.iter().any(|head| head.value);
+        let left = now.without(on, by, before).map(|left| is_on(&left));
+        let back = left.filter(|left| *left != is_on(now));
+        Some(back.map(FlagOp::Set).into_iter().collect())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::clock::Hlc;
 use crate::conflict::Write;
 use crate::id::Dot;
 use crate::merge::bytes::{encoded_field, read_id, write_id};
-use crate::merge::{At, MergeState, OpId, OpenConflicts};
+use crate::merge::{At, MergeState, OpId, OpenConflicts, Undoing};
 use crate::policy::Marks;
 use crate::wire::{Field, Reader, WireError, WireType, Writer};
 
@@ -112,6 +112,18 @@ impl<T> Heads<T> {
 }
 
 impl<T: Field> Heads<T> {
+    /// The heads once a commit's write of a value is taken back: those of others beside it, or what its
+    /// author had seen `before` it. `None` when nothing is left of it.
+    pub(super) fn without(&self, value: &T, by: &Undoing, before: &Self) -> Option<Self> {
+        // What the same edit has given back of a later write of the commit is an earlier one's.
+        let is_back = |head: &Head<T>| encoded_field(&head.value).ok() == encoded_field(value).ok();
+        let mut made = self.heads.iter().filter(|head| by.made(head.id.dot));
+        made.find(|head| !by.is_of_edit(head.id.dot) || is_back(head))?;
+        let others = self.heads.iter().filter(|head| !by.made(head.id.dot));
+        let others = Self { heads: others.cloned().collect() };
+        Some(if others.heads.is_empty() { before.clone() } else { others })
+    }
+
     /// The values of the heads, byte for byte different ones, the greatest head's first.
     pub fn distinct(&self) -> Vec<&T> {
         distinct(&self.heads, |value| value)

@@ -66,13 +66,14 @@ impl<F: LwwField> Rule<F> for Lww {
     }
 
     fn undo(
-        _: &LwwOp<F>,
+        LwwOp::Set(value): &LwwOp<F>,
         by: &Undoing,
         before: &Heads<F>,
         now: &Heads<F>,
     ) -> Option<Vec<LwwOp<F>>> {
-        let holds = now.last().is_some_and(|head| by.made(head.id.dot));
-        Some(holds.then(|| LwwOp::Set(Self::value(before))).into_iter().collect())
+        let holds = now.last().filter(|head| by.made(head.id.dot));
+        let left = holds.and_then(|_| now.without(value, by, before));
+        Some(left.map(|left| LwwOp::Set(Self::value(&left))).into_iter().collect())
     }
 }
 

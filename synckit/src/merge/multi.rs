@@ -125,19 +125,18 @@ impl<F: MultiField> Rule<F> for Multi {
     }
 
     fn undo(
-        _: &Self::Op,
+        MultiOp::Set(value): &Self::Op,
         by: &Undoing,
         before: &Self::State,
         now: &Self::State,
     ) -> Option<Vec<Self::Op>> {
-        let before = || before.last().map(|head| head.value.clone()).unwrap_or_default();
-        Some(
-            now.iter()
-                .any(|head| by.made(head.id.dot))
-                .then(|| MultiOp::Set(before()))
-                .into_iter()
-                .collect(),
-        )
+        let Some(left) = now.without(value, by, before) else { return Some(Vec::new()) };
+        match left.distinct().as_slice() {
+            [] => Some(vec![MultiOp::Set(F::Value::default())]),
+            [only] => Some(vec![MultiOp::Set((*only).clone())]),
+            // One write in place of several would be a decision, which is for people.
+            _ => None,
+        }
     }
 }
 

@@ -277,6 +277,12 @@ impl<F: Merged> Rule<F> for PerField {
         dots
     }
 
+    fn law_of(op: &F::Op) -> &'static Law {
+        let mut law = &<Self as Rule<F>>::LAW;
+        inner::<F>(op.clone(), |_, field, op| law = field.law_of(op));
+        law
+    }
+
     fn rests_on(state: &MergedState<F>) -> RestsOn {
         let mut events = Vec::new();
         for (field, state) in state.states() {

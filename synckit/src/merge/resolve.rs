@@ -80,13 +80,13 @@ impl<F: ResolveField, G: Resolver<F>> Rule<F> for ResolveBy<G> {
     }
 
     fn undo(
-        _: &ResolveOp<F>,
+        ResolveOp::Set(value): &ResolveOp<F>,
         by: &Undoing,
         before: &Heads<F>,
         now: &Heads<F>,
     ) -> Option<Vec<ResolveOp<F>>> {
-        let before = || ResolveOp::Set(Self::value(before));
-        Some(now.iter().any(|head| by.made(head.id.dot)).then(before).into_iter().collect())
+        let left = now.without(value, by, before);
+        Some(left.map(|left| ResolveOp::Set(Self::value(&left))).into_iter().collect())
     }
 }
 

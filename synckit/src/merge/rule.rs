@@ -181,6 +181,13 @@ pub trait Rule<F>: 'static {
         None
     }
 
+    /// The law of the rule that merges the operation: that of a struct's field.
+    #[doc(hidden)]
+    fn law_of(op: &Self::Op) -> &'static Law {
+        let _ = op;
+        &Self::LAW
+    }
+
     /// The events that the shown value rests on, for explanations.
     fn rests_on(state: &Self::State) -> RestsOn {
         let _ = state;
@@ -232,7 +239,12 @@ impl Undoing {
     pub fn made(&self, event: Dot) -> bool {
         let of_commit = event.replica == self.first.replica
             && (self.first.seq..=self.last).contains(&event.seq);
-        of_commit || (event.replica == self.edit.replica && event.seq >= self.edit.seq)
+        of_commit || self.is_of_edit(event)
+    }
+
+    /// True when an event is the edit's.
+    pub(super) fn is_of_edit(&self, event: Dot) -> bool {
+        event.replica == self.edit.replica && event.seq >= self.edit.seq
     }
 }
 
@@ -347,6 +359,10 @@ pub trait AnyField: Send + Sync {
 
     #[doc(hidden)]
     fn rests_on(&self, state: &dyn AnyState) -> RestsOn;
+
+    /// The law of the rule that merges the operation, an `Option<R::Op>` that holds one.
+    #[doc(hidden)]
+    fn law_of(&self, op: &dyn Any) -> &'static Law;
 
     /// Records the operations that take one back; false when nothing can.
     #[doc(hidden)]
@@ -503,6 +519,11 @@ impl<F: 'static, R: Rule<F>> AnyField for FieldRule<F, R> {
 
     fn rests_on(&self, state: &dyn AnyState) -> RestsOn {
         (state as &dyn Any).downcast_ref().map_or(RestsOn::Changes, R::rests_on)
+    }
+
+    fn law_of(&self, op: &dyn Any) -> &'static Law {
+        let op = op.downcast_ref::<Option<R::Op>>().and_then(Option::as_ref);
+        op.map_or(&R::LAW, R::law_of)
     }
 
     fn undo(&self, undone: Undone<'_>, record: &mut dyn FnMut(Box<dyn Any>)) -> bool {

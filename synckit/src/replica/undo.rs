@@ -43,8 +43,11 @@ pub struct NotUndone {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotUndoneReason {
-    /// The field's rule only ever goes one way.
-    #[error("nothing takes back what `{rule}` merged")]
+    /// The field's rule only ever goes one way, or writing the field would decide between concurrent
+    /// writes, which is for people.
+    #[error(
+        "nothing takes back what `{rule}` merged, or it would decide between concurrent writes"
+    )]
     NoInverse {
         /// The rule.
         rule: String,
@@ -87,8 +90,9 @@ impl Replica {
     /// Takes back what a commit did to an aggregate, by an edit of its own. `event` is one of the
     /// commit's events: [`HistoryEvent::dot`](super::HistoryEvent::dot), [`Edited::last`].
     ///
-    /// Only what the commit did is taken back, whatever came later: a value that it set becomes what
-    /// its author had seen before, unless it was set again since; additions to counters are taken
+    /// Only what the commit did is taken back, whatever came later: a value that it set becomes the one
+    /// that others have written concurrently, or what its author had seen before, unless it was set
+    /// again since; additions to counters are taken
     /// away; elements and entries that it put in go, and those that it took out come back; an aggregate
     /// that it deleted is created again with what it had. What
     /// cannot be taken back is said in [`Undo::left`]. To redo it, undo the edit that undid it.
@@ -264,12 +268,13 @@ impl Made {
         let (mut ops, mut has_inverse): (Vec<Box<dyn std::any::Any>>, bool) = (Vec::new(), false);
         let (root, begins) = edit.root();
         let by = Undoing::new(self.commit.0, self.commit.1, begins, self.dot);
+        let law = field.law_of(op);
         root.read(place, &mut |now| {
             let undone = Undone { op: &mut *op, by: &by, before, now };
             has_inverse = field.undo(undone, &mut |op| ops.push(op));
         });
         if !has_inverse {
-            return Some(NotUndoneReason::NoInverse { rule: field.law().to_string() });
+            return Some(NotUndoneReason::NoInverse { rule: law.to_string() });
         }
         if ops.is_empty() {
             return Some(NotUndoneReason::Overtaken);

@@ -138,7 +138,7 @@ async fn an_undo_takes_back_what_was_done_to_the_fields_of_the_struct() {
     assert_eq!((undone.left, shown(&ann).await), (Vec::new(), before));
     let raised = ann.edit(&id, |it| it.address.place.height.join(3_u32)).await.unwrap();
     let left = ann.undo(&customer(), raised.last.unwrap()).await.unwrap().left;
-    assert_eq!(left[0].reason, NotUndoneReason::NoInverse { rule: "fields".to_owned() });
+    assert_eq!(left[0].reason, NotUndoneReason::NoInverse { rule: "with(u32::max)".to_owned() });
 }
 
 #[tokio::test]
