@@ -24,3 +24,5 @@ mod strange_clients;
 mod strange_servers;
 #[path = "transport/toy.rs"]
 mod toy;
+#[path = "transport/weather.rs"]
+mod weather;
