@@ -487,7 +487,10 @@ impl Conversation {
     fn load(&mut self, after: Position) {
         let Some(space) = self.space() else { return };
         let store = Arc::clone(&self.driver.store);
-        self.read(async move { Ok(Input::Loaded(store.read_after(&space, after).await?)) });
+        self.read(async move {
+            let page = store.read_after(&space, after).await?;
+            Ok(Input::Loaded { page, own_keys: store.own_keys() })
+        });
     }
 
     fn trace(&mut self, filter: Filter, reader: ReplicaId, lines: Vec<(BranchNo, u64)>) {

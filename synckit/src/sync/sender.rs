@@ -15,7 +15,7 @@ use super::limits::{
 };
 use super::violation::Violation;
 use crate::branch::{BranchNo, Coverage};
-use crate::id::Position;
+use crate::id::{Position, ReplicaId};
 use crate::log::{self, Bridge, Cursor, LogBlock, Page, View};
 
 /// The sending half: what is sent, and what of it is acknowledged.
@@ -256,6 +256,14 @@ impl Sender {
         }
         self.loading = true;
         Some(Want::Load(self.sent()))
+    }
+
+    /// This side's store writes under these keys, of which some may be new. If it holds a part, it sends
+    /// what was written under them and nothing else.
+    pub(super) fn writes_under(&mut self, own_keys: Vec<ReplicaId>) {
+        if let Some(writers) = &mut self.view.writers {
+            writers.extend(own_keys);
+        }
     }
 
     /// Takes a loaded page.

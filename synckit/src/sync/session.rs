@@ -20,7 +20,7 @@ use crate::branch::Coverage;
 use crate::chain::CommitId;
 use crate::clock::UnixMillis;
 use crate::filter::Filter;
-use crate::id::{Position, SpaceId};
+use crate::id::{Position, ReplicaId, SpaceId};
 use crate::key;
 use crate::log::{Cursor, Page, Refusal, View};
 pub use config::{Config, Direction, Now, Role, Until};
@@ -174,7 +174,7 @@ impl Session {
             Input::Checked(is_known) => self.checked(is_known),
             Input::Covered(held) => self.covered(held),
             Input::Frontier(commits) => self.send(Frame::Holds(Holds { commits: cut(commits) })),
-            Input::Loaded(page) => self.loaded(page),
+            Input::Loaded { page, own_keys } => self.loaded(page, own_keys),
             Input::Traced(lineages) => {
                 if let Some(sender) = self.sender() {
                     sender.traced(&lineages);
@@ -408,11 +408,13 @@ impl Session {
         Err(self.out_of_turn(&Frame::Ack(ack)))
     }
 
-    fn loaded(&mut self, page: Page) {
+    fn loaded(&mut self, page: Page, own_keys: Vec<ReplicaId>) {
         let Phase::Streaming(streams) = &mut self.phase else { return };
+        let Some(sender) = &mut streams.sender else { return };
+        sender.writes_under(own_keys);
         if streams.receiver.as_ref().is_some_and(Receiver::is_committing) {
             streams.held_page = Some(page);
-        } else if let Some(sender) = &mut streams.sender {
+        } else {
             sender.loaded(page);
         }
     }
@@ -440,7 +442,7 @@ impl Session {
             self.send(Frame::Ack(ack));
         }
         if let Some(page) = page {
-            self.loaded(page);
+            self.loaded(page, Vec::new());
         }
     }
 

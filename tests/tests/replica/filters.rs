@@ -7,6 +7,7 @@ use synckit::envelope::Metadata;
 use synckit::filter::{Filter, FilterPart};
 use synckit::hub::{Access, AccessRequest, Authorizer, Rights};
 use synckit::id::Name;
+use synckit::replica::{LinkState, LinkStatus};
 use synckit::store::EventStore;
 use synckit::sync::Denial;
 use synckit::transport::Credentials;
@@ -407,4 +408,30 @@ async fn a_hub_gives_a_peer_no_more_than_its_part_and_takes_no_more_from_it() {
     let told = part.sync_once(way()).await.unwrap_err();
     assert_eq!(told.code(), "session.forbidden");
     assert_eq!(hub.store().head(part.space()).await.unwrap().0, 1);
+}
+
+/// Whoever writes under its key elsewhere is met in the middle of a session: what the part writes from
+/// then on, under another key, is sent in that session.
+#[tokio::test]
+async fn a_part_that_takes_another_key_while_it_is_connected_sends_what_it_writes() {
+    let (_hub, way) = hub();
+    let twins = [0, 1].map(|_| Arc::new(EventStore::in_memory_as(&[7; 32])));
+    let [phone, twin] = twins.map(|store| with(Filter::new().keyed::<Note>("7/"), store));
+    let (phone, twin) = (phone.await.unwrap(), twin.await.unwrap());
+    let mut link = phone.connect(way.clone()).unwrap();
+    let live = |status: &LinkStatus| status.state == LinkState::Live;
+    link.wait_for(live).await;
+    twin.edit(&note("7/1"), |it| it.title.set("the twin's")).await.unwrap();
+    twin.sync_once(way.clone()).await.unwrap();
+    let mut shown = phone.watch(&note("7/1")).unwrap();
+    while shown.next().await.unwrap().is_none() {}
+    assert_eq!(phone.status().await.unwrap().earlier_keys, 1);
+    phone.edit(&note("7/2"), |it| it.title.set("the phone's")).await.unwrap();
+    while phone.pending().await.unwrap() > 0 {
+        link.changed().await.unwrap();
+    }
+    assert_eq!(link.status().sessions, 1);
+    let office = replica().await;
+    office.sync_once(way).await.unwrap();
+    assert_eq!(read(&office, &note("7/2")).await.title, "the phone's");
 }

@@ -34,7 +34,13 @@ pub enum Input {
     /// The answer to [`Effect::Frontier`].
     Frontier(Vec<CommitId>),
     /// The answer to [`Effect::Load`].
-    Loaded(Page),
+    Loaded {
+        /// The page.
+        page: Page,
+        /// The keys that this side's store has written under, read after the page: it may have taken
+        /// another one since the session began.
+        own_keys: Vec<ReplicaId>,
+    },
     /// The answer to [`Effect::Trace`], in its order.
     Traced(Vec<LineEnd>),
     /// The log holds this many events: the answer to [`Effect::Watch`].

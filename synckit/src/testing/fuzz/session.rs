@@ -432,7 +432,10 @@ async fn answer(desk: &FuzzDesk, ask: Effect) -> Result<Input, StoreError> {
         Effect::Check(cursor) => Input::Checked(store.check(&space, cursor).await?),
         Effect::Cover(commits) => Input::Covered(store.cover(&space, &commits).await?),
         Effect::Frontier => Input::Frontier(store.frontier(&space).await?),
-        Effect::Load(after) => Input::Loaded(store.read_after(&space, after).await?),
+        Effect::Load(after) => {
+            let page = store.read_after(&space, after).await?;
+            Input::Loaded { page, own_keys: store.own_keys() }
+        }
         Effect::Trace { filter, reader, lines } => {
             let view = View { filter: Some(filter), reader: Some(reader), writers: None };
             Input::Traced(store.lineages(&space, &view, &lines).await?)

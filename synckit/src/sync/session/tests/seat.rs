@@ -85,7 +85,7 @@ impl Seat {
             Effect::Frontier => Input::Frontier(self.ledger.frontier()),
             Effect::Load(after) => {
                 self.loads.push(after);
-                Input::Loaded(self.ledger.read_after(after))
+                self.loaded(after)
             }
             Effect::Trace { filter, reader, lines } => {
                 let view = View { filter: Some(filter), reader: Some(reader), writers: None };
@@ -141,6 +141,11 @@ impl Seat {
         Events::new(self.ledger.end(), page.head, blocks)
     }
 
+    fn loaded(&self, after: Position) -> Input {
+        let own_keys = self.ledger.own_keys().into_iter().collect();
+        Input::Loaded { page: self.ledger.read_after(after), own_keys }
+    }
+
     /// The session is over, and nothing that happens makes it do anything.
     pub(super) fn assert_over(&mut self) {
         assert!(self.ended.is_some(), "the session goes on");
@@ -149,7 +154,7 @@ impl Seat {
             Input::Disconnected,
             Input::Committed { start: Position(0), end: Position(1), ruled: false },
             Input::LogMoved(Position(99)),
-            Input::Loaded(self.ledger.read_after(Position::START)),
+            self.loaded(Position::START),
             Input::Received(Frame::Events(self.whole_log())),
             Input::StoreFailed { damaged: false },
             Input::DeadlinePassed,

@@ -214,7 +214,8 @@ impl World {
         let node = self.end(place).node;
         let mut page = self.nodes[node].ledger.read_after(after);
         self.spoil(place, &mut page);
-        self.answer(place, Input::Loaded(page));
+        let own_keys = self.nodes[node].ledger.own_keys().into_iter().collect();
+        self.answer(place, Input::Loaded { page, own_keys });
     }
 
     fn spoil(&mut self, place: Place, page: &mut Page) {
