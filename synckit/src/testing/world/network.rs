@@ -69,9 +69,10 @@ impl WorldNetwork {
         self.lock().acceptors[node] = hub;
     }
 
-    /// The way from one node to another.
-    pub(super) fn way(&self, edge: usize, from: usize, to: usize) -> WorldWay {
-        WorldWay { address: format!("world:{from}-{to}"), network: self.clone(), edge, from, to }
+    /// One of the ways from one node to another, each with an address of its own.
+    pub(super) fn way(&self, edge: usize, nth: usize, from: usize, to: usize) -> WorldWay {
+        let address = format!("world:{from}-{to}/{nth}");
+        WorldWay { address, network: self.clone(), edge, from, to }
     }
 
     /// Loses the connections of an edge.

@@ -1,13 +1,18 @@
 //! Scripts: who there is in a seed, and what happens to them.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::super::Dice;
+use crate::replica::{LinkOptions, Rhythm};
+use crate::sync::Direction;
 
 /// The names of nodes.
 pub(super) const CAST: [&str; 6] = ["ann", "bob", "carol", "dave", "erin", "frank"];
 /// Troubles come within this time, in milliseconds.
 pub(super) const TROUBLE_ENDS: u64 = 30_000;
+/// Time between the syncs of a link that is not live.
+const INTERVAL: Duration = Duration::from_secs(3);
 /// A year in milliseconds.
 const YEAR: u64 = 365 * 24 * 60 * 60 * 1_000;
 
@@ -22,6 +27,8 @@ pub(super) struct WorldScript {
     pub(super) nodes: Vec<WorldRole>,
     /// From whom connections are made, to whom.
     pub(super) edges: Vec<(usize, usize)>,
+    /// The links of each edge.
+    pub(super) links: Vec<WorldLinks>,
     pub(super) latency_max: u64,
     pub(super) loses_one_in: usize,
     pub(super) write_max: u64,
@@ -36,6 +43,37 @@ pub(super) enum WorldRole {
     Replica(Option<usize>),
 }
 
+/// The links along an edge.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum WorldLinks {
+    Live,
+    Interval,
+    /// One that sends, live, and one that receives now and then.
+    OneWays,
+    OnDemand,
+}
+
+impl WorldLinks {
+    /// Draws them; most are live.
+    fn draw(dice: &mut Dice) -> Self {
+        *dice.one(&[Self::Live, Self::Live, Self::Interval, Self::OneWays, Self::OnDemand])
+    }
+
+    /// The settings of each link.
+    pub(super) fn settings(self) -> Vec<LinkOptions> {
+        let (all, now_and_then) = (LinkOptions::new(), Rhythm::Every(INTERVAL));
+        match self {
+            Self::Live => vec![all],
+            Self::Interval => vec![all.rhythm(now_and_then)],
+            Self::OneWays => vec![
+                all.clone().direction(Direction::Push),
+                all.direction(Direction::Pull).rhythm(now_and_then),
+            ],
+            Self::OnDemand => vec![all.rhythm(Rhythm::OnDemand)],
+        }
+    }
+}
+
 /// Something that happens at a time, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WorldStep {
@@ -48,6 +86,7 @@ pub(super) struct WorldStep {
 pub(super) enum Happens {
     Edits { node: usize, seed: u64 },
     Checkpoints { node: usize },
+    Syncs { edge: usize, ends: (usize, usize) },
     Crashes { node: usize, down: u64 },
     Cut { edge: usize, ends: (usize, usize) },
     Partitioned { edge: usize, ends: (usize, usize), lasts: u64 },
@@ -72,6 +111,7 @@ impl WorldScript {
             _ => WorldRole::Replica(None),
         };
         let nodes: Vec<_> = (0..nodes).map(&mut role).collect();
+        let links = edges.iter().map(|_| WorldLinks::draw(&mut dice)).collect();
         let mut script = Self {
             latency_max: *dice.one(&[5, 50, 500]),
             loses_one_in: if faults { *dice.one(&[0, 200, 50]) } else { 0 },
@@ -79,11 +119,16 @@ impl WorldScript {
             steps: Vec::new(),
             nodes,
             edges,
+            links,
         };
         let writers: Vec<_> = (hubs..script.nodes.len()).collect();
         for _ in 0..edits {
             let (node, seed) = (*dice.one(&writers), dice.word());
             script.add(&mut dice, Happens::Edits { node, seed });
+        }
+        for (edge, ends) in script.edges.clone().into_iter().enumerate() {
+            let asks = if script.links[edge] == WorldLinks::OnDemand { 4 } else { 0 };
+            (0..asks).for_each(|_| script.add(&mut dice, Happens::Syncs { edge, ends }));
         }
         let troubles = if faults { dice.between(0, 14) } else { 0 };
         for _ in 0..troubles {
@@ -180,12 +225,38 @@ fn step(dice: &mut Dice) -> i64 {
     if dice.one_in(2) { ahead } else { -ahead }
 }
 
+/// Who there is, and how they are linked.
+impl fmt::Display for WorldScript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let role = |(node, role): (usize, &WorldRole)| match role {
+            WorldRole::Hub => format!("{}, a hub", name_of(node)),
+            WorldRole::Replica(None) => name_of(node).to_owned(),
+            WorldRole::Replica(Some(_)) => format!("{}, with a part", name_of(node)),
+        };
+        let cast: Vec<_> = self.nodes.iter().enumerate().map(role).collect();
+        write!(f, "there are {}", cast.join("; "))?;
+        for ((from, to), links) in self.edges.iter().zip(&self.links) {
+            let how = match links {
+                WorldLinks::Live => "live",
+                WorldLinks::Interval => "now and then",
+                WorldLinks::OneWays => "by a link in each direction",
+                WorldLinks::OnDemand => "on demand",
+            };
+            write!(f, "; {} syncs with {} {how}", name_of(*from), name_of(*to))?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Happens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |node: &usize| CAST[*node];
         match self {
             Self::Edits { node, .. } => write!(f, "{} edits", name(node)),
             Self::Checkpoints { node } => write!(f, "{} stores its states", name(node)),
+            Self::Syncs { ends: (from, to), .. } => {
+                write!(f, "{} syncs with {}", name(from), name(to))
+            }
             Self::Crashes { node, down } => {
                 write!(f, "{} crashes and is down for {down} ms", name(node))
             }

@@ -16,8 +16,8 @@ use super::script::{CAST, Happens, WorldRole, WorldScript, name_of};
 use super::{World, WorldReport};
 use crate::clock::UnixMillis;
 use crate::id::Position;
-use crate::platform::Tasks;
-use crate::replica::{Link, LinkOptions, Rhythm};
+use crate::platform::{self, Tasks};
+use crate::replica::Link;
 use crate::store::{EventStore, MemoryRows};
 use crate::{Hub, Replica, WallClock};
 
@@ -53,7 +53,8 @@ pub(super) struct Actor {
     pub(super) disk: WorldDisk,
     pub(super) store: Option<Arc<EventStore>>,
     pub(super) replica: Option<Replica>,
-    links: Vec<Link>,
+    /// Links with the numbers of their edges.
+    links: Vec<(usize, Link)>,
     edits: Tasks<Sound>,
     backup: Option<MemoryRows>,
     /// Milliseconds that its clock is ahead of the right time.
@@ -131,6 +132,7 @@ impl<'a> Stage<'a> {
 
     /// Plays everything, and lets all stores become equal.
     pub(super) async fn play(&mut self) -> Sound<WorldReport> {
+        self.tell(&self.script.to_string());
         for (nth, step) in self.script.steps.iter().enumerate() {
             self.queue(step.at, Upcoming::Step(nth));
         }
@@ -208,6 +210,7 @@ impl<'a> Stage<'a> {
                 self.crash(node);
                 self.queue_in(down, Upcoming::Opens(node));
             }
+            Happens::Syncs { edge, .. } => self.ask_links(|of| of == edge).await,
             Happens::Cut { edge, .. } => self.network.cut_edge(edge),
             Happens::Partitioned { edge, lasts, .. } => {
                 self.network.partition(edge, Duration::from_millis(lasts));
@@ -241,6 +244,14 @@ impl<'a> Stage<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Has the links of edges sync now, which goes on beside everything else.
+    async fn ask_links(&self, of_edge: impl Fn(usize) -> bool) {
+        let links = self.nodes.iter().flat_map(|actor| &actor.links);
+        for (_, link) in links.filter(|(edge, _)| of_edge(*edge)) {
+            let _ = platform::within(Duration::ZERO, link.sync_now()).await;
+        }
     }
 
     /// Puts another file in the place of a node's. What only the lost one held is lost.
@@ -294,13 +305,11 @@ impl<'a> Stage<'a> {
             let replica = builder.over(Arc::clone(&store)).await?;
             for (edge, (from, to)) in self.script.edges.iter().enumerate() {
                 if *from == node {
-                    let way = self.network.way(edge, *from, *to);
-                    let rhythm = match edge % 3 {
-                        2 => Rhythm::Every(Duration::from_secs(3)),
-                        _ => Rhythm::Live,
-                    };
-                    let link = replica.connect_with(way, LinkOptions::new().rhythm(rhythm))?;
-                    self.nodes[node].links.push(link);
+                    for (nth, settings) in self.script.links[edge].settings().iter().enumerate() {
+                        let way = self.network.way(edge, nth, *from, *to);
+                        let link = replica.connect_with(way, settings.clone())?;
+                        self.nodes[node].links.push((edge, link));
+                    }
                 }
             }
             self.nodes[node].replica = Some(replica);
@@ -355,6 +364,7 @@ impl<'a> Stage<'a> {
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
             self.check().await?;
+            self.ask_links(|_| true).await;
             let edits = self.nodes.iter().all(|actor| actor.edits.is_empty());
             let apart = self.audit.apart(self.world, &self.nodes).await?;
             match apart {
