@@ -132,6 +132,10 @@ impl WorldAudit {
             let (Some(replica), WorldRole::Replica(filter)) = (&actor.replica, actor.role) else {
                 continue;
             };
+            let pending = replica.pending().await;
+            if pending.map_err(|error| format!("cannot tell what is pending: {error:#}"))? > 0 {
+                return Ok(Some(format!("{} has not synced all of its edits", CAST[node])));
+            }
             // Past a fork that a filter hides, a part knows branches by other identities, and so has
             // other bytes for the same states.
             if forks(replica).await? != forks(whole).await? {

@@ -225,7 +225,7 @@ fn step(dice: &mut Dice) -> i64 {
     if dice.one_in(2) { ahead } else { -ahead }
 }
 
-/// Who there is, and how they are linked.
+/// The cast, and how it is linked.
 impl fmt::Display for WorldScript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let role = |(node, role): (usize, &WorldRole)| match role {

@@ -145,7 +145,8 @@ impl<'a> Stage<'a> {
                 Upcoming::Step(nth) => self.happens(self.script.steps[nth].what).await?,
                 Upcoming::Opens(node) => self.open(node).await?,
                 Upcoming::HasSpace(node) => {
-                    self.nodes[node].disk.set_full(false);
+                    // Nothing was written meanwhile if it was down: a write that was to fail is not any more.
+                    self.nodes[node].disk.repair();
                     self.nodes[node].troubled = false;
                 }
             }
