@@ -168,3 +168,30 @@ async fn a_reader_that_waits_is_woken_by_its_close() {
     assert_eq!(*waited.unwrap_err().kind(), StoreErrorKind::Closed);
     closed.unwrap();
 }
+
+/// A file that an older program wrote, and that nobody has opened for writing since.
+#[tokio::test]
+async fn a_file_that_is_older_than_a_table_is_read() {
+    let (folder, space) = (Folder::new(), SpaceId::default());
+    let (hub, mut ann) = (folder.hub(), Author::new(1));
+    hub.commit(batch([&ann.write("one")])).await.unwrap();
+    hub.close().await.unwrap();
+    for (name, is_older) in [("states", true), ("parts", false)] {
+        let database = redb::Database::open(folder.path("hub")).unwrap();
+        let txn = database.begin_write().unwrap();
+        let table = |name| redb::TableDefinition::<&[u8], &[u8]>::new(name);
+        if is_older {
+            assert!(txn.delete_table(table(name)).unwrap());
+        } else {
+            txn.rename_table(table(name), table("damaged")).unwrap();
+        }
+        txn.commit().unwrap();
+        drop(database);
+        let reader = EventStore::open_read_only(folder.path("hub")).await.unwrap();
+        assert_eq!(reader.head(&space).await.unwrap(), Position(1));
+        let state = reader.state(&space, ann.aggregate()).await;
+        let kind = state.map_err(|error| error.kind().clone());
+        assert_eq!(kind, if is_older { Ok(None) } else { Err(StoreErrorKind::Corrupt) });
+        reader.close().await.unwrap();
+    }
+}

@@ -41,10 +41,7 @@ pub(super) fn add_younger(database: &Database) -> Result<(), Fault> {
     if missing.is_empty() {
         return Ok(());
     }
-    let is_ours = |name: &str| Table::ALL.iter().any(|table| table.name() == name);
-    if found.list_tables()?.any(|table| !is_ours(table.name())) {
-        return Err(seal::Damage::new("a table is missing, and another has an unknown name").into());
-    }
+    check_lacking(&found, &missing)?;
     let txn = database.begin_write()?;
     for table in missing {
         txn.open_table(table)?;
@@ -52,9 +49,29 @@ pub(super) fn add_younger(database: &Database) -> Result<(), Fault> {
     Ok(txn.commit()?)
 }
 
-/// Answers reads from a transaction's state.
+/// Checks that tables which are not found are not there under another name, and are not there.
+fn check_lacking(
+    txn: &ReadTransaction,
+    missing: &[TableDefinition<'_, Raw, Raw>],
+) -> Result<(), Fault> {
+    let is_found = |name: &str| missing.iter().all(|table| table.name() != name);
+    let is_ours = |name: &str| Table::ALL.iter().any(|table| table.name() == name);
+    if txn.list_tables()?.any(|table| !is_ours(table.name()) || !is_found(table.name())) {
+        return Err(seal::Damage::new("a table is missing, and another has an unknown name").into());
+    }
+    Ok(())
+}
+
+/// Answers reads from a transaction's state. A table that the file is older than is empty: nobody has
+/// opened it for writing since.
 pub(super) fn read(txn: &ReadTransaction, reads: &[Read]) -> Result<Vec<Vec<Row>>, Fault> {
-    reads.iter().map(|read| select(&txn.open_table(definition(read.table))?, read)).collect()
+    let answer = |read: &Read| match txn.open_table(definition(read.table)) {
+        Err(TableError::TableDoesNotExist(_)) => {
+            check_lacking(txn, &[definition(read.table)]).map(|()| Vec::new())
+        }
+        table => select(&table?, read),
+    };
+    reads.iter().map(answer).collect()
 }
 
 /// Checks guards and makes changes. Opens each table once.
