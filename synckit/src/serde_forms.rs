@@ -144,6 +144,15 @@ mod tests {
     }
 
     #[test]
+    fn a_verdict_is_read_by_its_name() {
+        for verdict in Verdict::ALL {
+            let text = format!("{verdict:?}").to_lowercase();
+            let read = serde_json::from_value::<Verdict>(text.into());
+            assert_eq!(read.unwrap(), verdict);
+        }
+    }
+
+    #[test]
     fn what_a_policy_does_not_know_is_refused_by_name() {
         let text = POLICY.replace("AUTHOR", &"5a".repeat(32));
         for (known, mistaken, refused) in [

@@ -57,7 +57,7 @@ fn check_lacking(
     let is_found = |name: &str| missing.iter().all(|table| table.name() != name);
     let is_ours = |name: &str| Table::ALL.iter().any(|table| table.name() == name);
     if txn.list_tables()?.any(|table| !is_ours(table.name()) || !is_found(table.name())) {
-        return Err(seal::Damage::new("a table is missing, and another has an unknown name").into());
+        return Err(seal::Damage::new("a table is not found under its name").into());
     }
     Ok(())
 }
