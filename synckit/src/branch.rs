@@ -31,6 +31,30 @@ pub struct BranchesFull;
 #[allow(clippy::exhaustive_structs, reason = "a number")]
 pub struct BranchNo(pub u32);
 
+/// The place of a commit that contexts refer to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Anchor {
+    /// The branch that it lies on, or that its own branch leaves.
+    pub branch: BranchNo,
+    /// Of a commit on a branch that a filter hides: the number of the last event before it on the branch
+    /// that is held.
+    pub beside: Option<u64>,
+}
+
+impl Anchor {
+    /// A commit on a branch.
+    pub const fn on(branch: BranchNo) -> Self {
+        Self { branch, beside: None }
+    }
+
+    /// The last event on the branch that is among what a context names: the commit's events up to a number,
+    /// and what lies before them.
+    pub(crate) fn covers(self, seq: u64) -> (BranchNo, u64) {
+        (self.branch, self.beside.map_or(seq, |last| last.min(seq)))
+    }
+}
+
 /// A line of an author's commits.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -43,7 +67,8 @@ pub struct Branch {
     /// branch of an author that a store met first.
     pub leaves: Option<(BranchNo, u64)>,
     /// The places at which other branches leave it, ascending: the number of the last shared event,
-    /// and the chain after the commit that follows on this branch.
+    /// and the chain after the commit that follows on this branch. A store that holds a part of a space
+    /// does not hold all of these branches.
     pub forks: Vec<(u64, Chain)>,
 }
 
@@ -51,6 +76,11 @@ impl Branch {
     /// The number of the event before its first one.
     pub fn base(&self) -> u64 {
         self.leaves.map_or(0, |(_, seq)| seq)
+    }
+
+    /// The number of identities of its events that begin past forks.
+    fn past_forks(&self) -> usize {
+        self.forks.len() + usize::from(self.leaves.is_some())
     }
 
     /// True if a number lies on this branch, its base left out.
@@ -67,7 +97,8 @@ pub struct Fork {
     pub author: ReplicaId,
     /// The number of the last event that the branches share.
     pub after: u64,
-    /// The chains after the first commit of each branch, ascending.
+    /// The chains after the first commit of each branch, ascending. A store that holds a part of a space
+    /// may know one branch only: its filter hides the other.
     pub branches: Vec<Chain>,
 }
 
@@ -240,6 +271,26 @@ impl Branches {
         }
     }
 
+    /// The forks on the way to an event, ascending: of each the number of the last event that its branches
+    /// share, and the chain after the commit that follows on that way.
+    pub(crate) fn forks_before(&self, no: BranchNo, seq: u64) -> Vec<(u64, Chain)> {
+        let (mut forks, mut at, mut seq) = (Vec::new(), self.get(no), seq);
+        while let Some(branch) = at.filter(|_| seq > 0) {
+            forks.extend(branch.forks.iter().rev().filter(|(after, _)| *after < seq));
+            let leaves = branch.leaves.filter(|(_, after)| *after < seq);
+            forks.extend(leaves.map(|(_, after)| (after, branch.first)));
+            seq = seq.min(branch.base());
+            at = branch.leaves.and_then(|(parent, _)| self.get(parent));
+        }
+        forks.reverse();
+        forks
+    }
+
+    /// The number of identities of merging.
+    pub(crate) fn writers(&self) -> usize {
+        self.of_writer.len()
+    }
+
     /// The branch on which the events of an identity of merging lie.
     pub fn of_writer(&self, writer: &ReplicaId) -> Option<BranchNo> {
         self.of_writer.get(writer).copied()
@@ -324,9 +375,14 @@ impl Branches {
         forks
     }
 
-    /// The number of branches that left others: while it stays the same, so does every writer.
+    /// The number of branches that left others.
     pub fn fork_count(&self) -> usize {
         self.len() - self.of_author.len()
+    }
+
+    /// The number of identities that begin past forks: while it stays the same, so does every writer.
+    pub(crate) fn past_forks(&self) -> usize {
+        self.branches.iter().map(Branch::past_forks).sum()
     }
 }
 

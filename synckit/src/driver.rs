@@ -14,21 +14,20 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::block::{Block, MEMORY_PER_BYTE_MAX};
-use crate::branch::BranchNo;
 use crate::budget::{Budget, Share};
 use crate::chain::CommitId;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::gate::{Gate, Passed};
 use crate::id::{Position, ReplicaId, SpaceId};
-use crate::log::{Bridge, Cursor, Source, View};
+use crate::log::{Cursor, Hidden, Source, View};
 use crate::metrics::{MeteredSession, SessionsMeter};
 use crate::platform::{self, Alarm, Stopwatch, Tasks, WallClock};
 use crate::policy::PolicyId;
 use crate::schema::TypesText;
 use crate::store::{Acknowledged, Append, Batch, EventStore, StoreError, StoreErrorKind};
 use crate::sync::{
-    Admittance, Config, Denial, Effect, Frame, HeldPart, Input, Now, Progress, Recollection,
+    Admittance, Config, Denial, Effect, Frame, HeldPart, Input, Lines, Now, Progress, Recollection,
     Session, SessionError,
 };
 use crate::traces::Traces;
@@ -310,7 +309,7 @@ impl Conversation {
                 Effect::Load(after) => self.load = Some(after),
                 Effect::Trace { filter, reader, lines } => self.trace(filter, reader, lines),
                 Effect::Watch(past) => self.watch(past),
-                Effect::Commit { blocks, bridges, cursor } => self.commit(blocks, bridges, cursor),
+                Effect::Commit { blocks, hidden, cursor } => self.commit(blocks, hidden, cursor),
                 Effect::Keep(types) => self.keep(types),
                 Effect::End(result) => return Some(result),
             }
@@ -493,11 +492,11 @@ impl Conversation {
         });
     }
 
-    fn trace(&mut self, filter: Filter, reader: ReplicaId, lines: Vec<(BranchNo, u64)>) {
+    fn trace(&mut self, filter: Filter, reader: ReplicaId, lines: Lines) {
         let Some(space) = self.space() else { return };
         let store = Arc::clone(&self.driver.store);
         let view = View { filter: Some(filter), reader: Some(reader), writers: None };
-        self.read(async move { Ok(Input::Traced(store.lineages(&space, &view, &lines).await?)) });
+        self.read(async move { Ok(Input::Traced(store.trace(&space, &view, &lines).await?)) });
     }
 
     fn watch(&mut self, past: Position) {
@@ -507,7 +506,7 @@ impl Conversation {
             Some(Box::pin(async move { Ok(Input::LogMoved(store.moved(&space, past).await?)) }));
     }
 
-    fn commit(&mut self, blocks: Vec<Block>, bridges: Vec<Bridge>, cursor: Cursor) {
+    fn commit(&mut self, blocks: Vec<Block>, hidden: Hidden, cursor: Cursor) {
         let Some(peer) = self.session.peer() else { return };
         if let Some(door) = &self.driver.door {
             let count = |of: fn(&Block) -> usize| blocks.iter().map(|block| of(block) as u64).sum();
@@ -523,7 +522,7 @@ impl Conversation {
         let source = Source::Peer;
         let batch = Batch {
             append: blocks.into_iter().map(|block| Append { block, source }).collect(),
-            bridges,
+            hidden,
             cursor: Some((peer.replica, cursor)),
             ..Batch::new(peer.space.clone())
         };

@@ -18,7 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::block::{Block, BlockPacker, Entry, Run};
-use crate::branch::{BRANCHES_MAX, Branch, BranchNo, Branches, BranchesFull, Coverage};
+use crate::branch::{Anchor, BRANCHES_MAX, Branch, BranchNo, Branches, BranchesFull, Coverage};
 use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
 use crate::envelope::Envelope;
@@ -90,8 +90,8 @@ pub struct LogBlock {
     pub block: Block,
     /// The branch of each of the block's runs.
     pub runs: Vec<LogRun>,
-    /// The branch of each of the block's anchors.
-    pub anchors: Vec<BranchNo>,
+    /// The place of each of the block's anchors.
+    pub anchors: Vec<Anchor>,
     /// The digest of the log up to the block's end.
     pub digest: Digest,
 }
@@ -238,7 +238,8 @@ impl LogBlock {
     fn context(&self, branches: &Branches, entry: &Entry<'_>) -> VectorClock {
         let mut clock = VectorClock::new();
         for (anchor, seq) in entry.context_rows() {
-            let _ = branches.see(&mut clock, self.anchors[*anchor], *seq);
+            let (no, seq) = self.anchors[*anchor].covers(*seq);
+            let _ = branches.see(&mut clock, no, seq);
         }
         let no = self.runs[entry.run()].branch;
         // Where the author has forked, its earlier events count under other identities.
@@ -371,6 +372,51 @@ impl Bridge {
     pub const fn shown(&self) -> CommitId {
         let (seq, chain) = self.after;
         CommitId { author: self.hidden.author, seq, chain }
+    }
+}
+
+/// A fork on the chain of a commit, of which a filter may hide the other branch.
+///
+/// Past a fork the events of each branch count in merging under another identity. A replica that holds a
+/// part of a space is told of the forks on the chains of what it holds, so that it knows these events by
+/// the same identities as whoever holds everything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "its parts are those of the protocol")]
+pub struct ForkMark {
+    /// A commit behind the fork, that the filter does not hide.
+    pub on: CommitId,
+    /// The number of the last event that the branches share.
+    pub after: u64,
+    /// The chain after the commit that follows there on the way to `on`.
+    pub next: Chain,
+}
+
+/// What a replica that holds a part of a space is told of the rest, so that it finds the places of what it
+/// holds.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "its parts are those of the protocol")]
+pub struct Hidden {
+    /// Bridges over hidden commits, of authors that have written on several lines.
+    pub bridges: Vec<Bridge>,
+    /// Forks on the chains of commits that are not hidden.
+    pub forks: Vec<ForkMark>,
+}
+
+impl Hidden {
+    /// True if nothing is told.
+    pub const fn is_empty(&self) -> bool {
+        self.bridges.is_empty() && self.forks.is_empty()
+    }
+
+    /// Bytes of memory that it takes.
+    pub(crate) const fn memory(&self) -> usize {
+        self.bridges.len() * size_of::<Bridge>() + self.forks.len() * size_of::<ForkMark>()
+    }
+
+    /// Adds what another frame tells.
+    pub fn extend(&mut self, other: Self) {
+        self.bridges.extend(other.bridges);
+        self.forks.extend(other.forks);
     }
 }
 

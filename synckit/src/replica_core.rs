@@ -71,6 +71,9 @@ pub(crate) struct ReplicaCore {
     branches: Option<Branches>,
     /// The number of forks known when the states were folded.
     forks: u32,
+    /// The number of times that the store had been told of forks which the log does not show, when the
+    /// branches were read. None before they have been read.
+    told: Option<u64>,
     /// The rulings in the log, as far as it is folded.
     rulings: Rulings,
     /// Rulings in the log up to here are known, and those up to where it is folded.
@@ -151,6 +154,7 @@ impl ReplicaCore {
             states: States::new(registry, filter, reflected),
             branches: None,
             forks,
+            told: None,
             rulings,
             ruled,
             doubt: Doubt::Open,
@@ -194,9 +198,12 @@ impl ReplicaCore {
             Input::CommitFailed => self.commit_failed(),
             Input::DeadlinePassed => self.deadline_passed(now),
             Input::Loaded(loaded) => self.loaded(loaded),
-            Input::LogMoved(head) => {
+            Input::LogMoved { head, told } => {
                 self.under_way.watch = false;
                 self.log_head = self.log_head.max(head);
+                if self.told != Some(told) {
+                    self.doubt = Doubt::Open;
+                }
             }
             Input::Page(page) => self.page(page),
             Input::ReadFailed(reading) => self.read_failed(now, reading),
@@ -264,16 +271,17 @@ impl ReplicaCore {
     }
 
     fn heads(&mut self, heads: LogHead) {
-        let LogHead { key, mut branches, log, rulings } = heads;
+        let LogHead { key, mut branches, told, log, rulings } = heads;
         self.under_way.heads = false;
         if let Some(known) = &self.branches {
             // More of the log may have been folded since they were read.
             branches.include(known);
         }
         self.edits.begin_at(key, &branches);
-        let forks = count(branches.fork_count());
+        let forks = count(branches.past_forks());
         self.branches = Some(branches);
-        if forks != self.forks {
+        let retold = self.told.replace(told).is_some_and(|before| before != told);
+        if forks != self.forks || retold {
             self.start_over();
             self.forks = forks;
         }
@@ -401,7 +409,7 @@ impl ReplicaCore {
                 self.incoming.push_front((log, own));
                 return;
             };
-            if log.extend(branches).is_err() || count(branches.fork_count()) != self.forks {
+            if log.extend(branches).is_err() || count(branches.past_forks()) != self.forks {
                 // A further fork changes identities in merging: the log is replayed, once all
                 // forks have been read.
                 self.doubt = Doubt::Open;
@@ -511,9 +519,9 @@ impl ReplicaCore {
             self.under_way.log = true;
             self.effects.push_back(Effect::ReadLog(self.states.folded()));
         }
-        if !self.under_way.watch && self.phase == Phase::Open {
+        if let (Some(told), Phase::Open, false) = (self.told, self.phase, self.under_way.watch) {
             self.under_way.watch = true;
-            self.effects.push_back(Effect::Watch(self.log_head));
+            self.effects.push_back(Effect::Watch { past: self.log_head, told });
         }
     }
 

@@ -22,7 +22,7 @@ use std::collections::btree_map::Entry as Place;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::block::{Block, Run};
-use crate::branch::{BranchNo, Branches, Coverage};
+use crate::branch::{Anchor, BranchNo, Branches, Coverage};
 use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
 use crate::id::{AggregateId, ReplicaId, SpaceId};
@@ -160,7 +160,7 @@ impl Rulings {
         changed
     }
 
-    /// Closes the keys that a block of a log closes. `anchors` are the branches of the block's
+    /// Closes the keys that a block of a log closes. `anchors` are the places of the block's
     /// anchors, and `branches` those of the log up to its end. Returns the authors of whom less counts
     /// from then on.
     ///
@@ -168,7 +168,7 @@ impl Rulings {
     pub fn close(
         &mut self,
         block: &Block,
-        anchors: &[BranchNo],
+        anchors: &[Anchor],
         branches: &Branches,
     ) -> Vec<ReplicaId> {
         let mut changed = Vec::new();
@@ -180,7 +180,8 @@ impl Rulings {
             };
             let mut counts = Coverage::new();
             for (anchor, seq) in entry.context_rows() {
-                counts.add(branches, anchors[*anchor], *seq);
+                let (no, seq) = anchors[*anchor].covers(*seq);
+                counts.add(branches, no, seq);
             }
             if self.leave(author, &counts) {
                 changed.push(author);

@@ -24,7 +24,7 @@ use bytes::Bytes;
 use crate::failure::{Failure, failure};
 use crate::filter::Filter;
 use crate::id::{AggregateId, Position, ReplicaId, SpaceId};
-use crate::log::{Bridge, Cap, Cursor, LogBlock, Refusal};
+use crate::log::{Cap, Cursor, Hidden, LogBlock, Refusal};
 
 mod acks;
 mod cursors;
@@ -90,8 +90,8 @@ pub struct Batch {
     pub cursor: Option<(ReplicaId, Cursor)>,
     /// Materialized states.
     pub checkpoint: Option<Checkpoint>,
-    /// Bridges over commits that the store's filter hides, which the blocks follow or refer to.
-    pub bridges: Vec<Bridge>,
+    /// What is told of commits that the store's filter hides, which the blocks follow or refer to.
+    pub hidden: Hidden,
     /// The filter by which the space is held from here on.
     pub(crate) filter: Option<Filter>,
     /// The bound to the branches of one author, at a hub that closes keys.
@@ -104,7 +104,7 @@ impl Batch {
         Self {
             space,
             append: Vec::new(),
-            bridges: Vec::new(),
+            hidden: Hidden { bridges: Vec::new(), forks: Vec::new() },
             cursor: None,
             checkpoint: None,
             filter: None,

@@ -149,7 +149,7 @@ impl Held {
             own,
             append: &append,
             cap: None,
-            bridges: None,
+            hidden: None,
         };
         let mut answers = Answers::default();
         let admitted = loop {

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Append, BRANCHES_MAX, Begin, Branch, BranchNo, Branches, Bridge, Chain, CommitId, Cursor,
-    LogBlock, LogRun, Refusal, ReplicaId, Source, SpaceId, repack,
+    Anchor, Append, BRANCHES_MAX, Begin, Branch, BranchNo, Branches, Chain, CommitId, Cursor,
+    Hidden, LogBlock, LogRun, Refusal, ReplicaId, Source, SpaceId, repack,
 };
 use crate::block::{Block, Commit, Run};
 use crate::ruling::Rulings;
+use crate::vector::VECTOR_REPLICAS_MAX;
 
 /// Question to a store about its log.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -61,6 +62,8 @@ pub(crate) struct Admitted {
     /// store is a copy, has been copied, or was restored from a copy), or a hub's event that closes
     /// the key. The store writes on under another key.
     pub(crate) own_key_is_spent: bool,
+    /// True if the branches have forks that the log does not show.
+    pub(crate) tells: bool,
 }
 
 /// Hidden commits between two of a branch, or before its first.
@@ -90,8 +93,8 @@ pub(crate) struct Admission<'a> {
     pub(crate) append: &'a [Append],
     /// The bound that a hub sets to the branches of one author.
     pub(crate) cap: Option<&'a Cap>,
-    /// Bridges over hidden commits, if the store holds a part of the space.
-    pub(crate) bridges: Option<&'a [Bridge]>,
+    /// What is told of hidden commits, if the store holds a part of the space.
+    pub(crate) hidden: Option<&'a Hidden>,
 }
 
 /// A bound to the branches of one author, set by a hub that can close keys.
@@ -110,6 +113,7 @@ impl Admission<'_> {
     /// A [`Refusal`]; nothing of the batch is then to be written.
     pub(crate) fn decide(&self, answers: &Answers) -> Result<Decision, Refusal> {
         let mut staging = Staging::new(self, answers);
+        staging.tell_held()?;
         for append in self.append {
             if let Err(refusal) = staging.admit(append) {
                 // While something is asked, what seems to be missing may have been asked for.
@@ -149,7 +153,7 @@ enum Across {
 
 /// The branch of a commit that a context refers to and of whose author nothing is held: what is hidden
 /// has no effect here.
-const HIDDEN: BranchNo = BranchNo(u32::MAX);
+const HIDDEN: BranchNo = BranchNo((1 << 31) - 1);
 
 /// The branch that takes the fresh commits of a run.
 enum Target {
@@ -161,15 +165,23 @@ enum Target {
     Skip(BranchNo, u64),
     /// Begins the first branch of its author.
     Begin,
-    /// Leaves a branch after an event.
-    Leave(BranchNo, u64),
+    /// Leaves a branch after an event. The chain after the commit that follows there, where that is hidden.
+    Leave(BranchNo, u64, Option<Chain>),
     /// Not known before what was asked is answered.
     Asked,
 }
 
+/// Forks on the way to a commit, ascending: of each the number of the last event that its branches share,
+/// and the chain after the commit that follows on that way.
+type Forks = Vec<(u64, Chain)>;
+
 struct Staging<'a> {
     batch: &'a Admission<'a>,
     answers: &'a Answers,
+    /// The forks that are told, by the commits on whose chains they are.
+    forks: BTreeMap<CommitId, Forks>,
+    /// Identities of merging that this batch adds, at most.
+    writers: usize,
     changed: BTreeMap<BranchNo, Branch>,
     /// Branches that this batch begins.
     begun: Vec<(ReplicaId, BranchNo)>,
@@ -180,6 +192,7 @@ struct Staging<'a> {
     gaps: Vec<Gap>,
     end: Cursor,
     own_key_is_spent: bool,
+    tells: bool,
 }
 
 impl<'a> Staging<'a> {
@@ -187,6 +200,8 @@ impl<'a> Staging<'a> {
         Self {
             batch,
             answers,
+            forks: told_forks(batch.hidden),
+            writers: 0,
             changed: BTreeMap::new(),
             begun: Vec::new(),
             staged: BTreeMap::new(),
@@ -195,6 +210,7 @@ impl<'a> Staging<'a> {
             gaps: Vec::new(),
             end: batch.end,
             own_key_is_spent: false,
+            tells: false,
         }
     }
 
@@ -208,6 +224,7 @@ impl<'a> Staging<'a> {
             end: self.end,
             gaps: self.gaps,
             own_key_is_spent: self.own_key_is_spent,
+            tells: self.tells,
         })
     }
 
@@ -221,9 +238,13 @@ impl<'a> Staging<'a> {
         let mut runs = Vec::with_capacity(block.runs().len());
         for run in 0..block.runs().len() {
             let commits: Vec<_> = block.commits_of(run).collect();
-            let (place, held) = self.place(block, run, &commits)?;
+            let forks = self.forks_of(&commits);
+            let (place, held) = self.place(block, run, &commits, &forks)?;
             held_through.push(commits.get(held).map_or(u64::MAX, |first| first.id.seq - 1));
             let place_of_run = self.stage(&place, &commits[held..])?;
+            if !matches!(place, Target::Nowhere | Target::Asked) {
+                self.tell(place_of_run.branch, &forks)?;
+            }
             if held == 0 {
                 self.note_gap(&place, place_of_run.branch, &block.runs()[run]);
             }
@@ -248,6 +269,7 @@ impl<'a> Staging<'a> {
         block: &Block,
         run: usize,
         commits: &[&Commit],
+        forks: &[(u64, Chain)],
     ) -> Result<(Target, usize), Refusal> {
         let before = block.runs()[run].before();
         if let Some(branch) = self.ending_with(&before) {
@@ -269,7 +291,9 @@ impl<'a> Staging<'a> {
             Lookup::Absent => match self.across(&before) {
                 Across::Nothing => return Ok((Target::Begin, 0)),
                 Across::End(branch, seq) => return Ok((Target::Skip(branch, seq + 1), 0)),
-                Across::Inside(branch, seq) => return Ok((Target::Leave(branch, seq), 0)),
+                Across::Inside(branch, seq) => {
+                    return Ok((self.beside(branch, seq, (before, forks)), 0));
+                }
                 Across::Asked => return Ok((Target::Asked, commits.len())),
                 Across::Along(_) | Across::Unknown => {
                     return Err(Refusal::Missing { after: commits[0].id.dot(), missing: before });
@@ -287,7 +311,7 @@ impl<'a> Staging<'a> {
             }
         }
         let after = if held == 0 { before.seq } else { commits[held - 1].id.seq };
-        Ok((Target::Leave(branch, after), held))
+        Ok((Target::Leave(branch, after, None), held))
     }
 
     /// Notes the fresh commits of a run; where they belong.
@@ -308,8 +332,9 @@ impl<'a> Staging<'a> {
                 (*no, None)
             }
             Target::Begin => (self.begin(begin(None))?, Some(Begin { first, leaves: None })),
-            Target::Leave(parent, after) => {
-                let no = self.begin(begin(Some((*parent, *after))))?;
+            Target::Leave(parent, after, hidden) => {
+                let first = hidden.unwrap_or(first);
+                let no = self.begin(Branch { first, ..begin(Some((*parent, *after))) })?;
                 let next = self.note_fork(*parent, *after);
                 let leaves = next.map(|next| (*parent, *after, next));
                 (no, Some(Begin { first, leaves }))
@@ -322,8 +347,8 @@ impl<'a> Staging<'a> {
 
     /// The place across hidden commits, the last of which is given.
     fn across(&mut self, hidden: &CommitId) -> Across {
-        let Some(bridges) = self.batch.bridges else { return Across::Unknown };
-        if let Some(bridge) = bridges.iter().find(|bridge| bridge.hidden == *hidden) {
+        let Some(told) = self.batch.hidden else { return Across::Unknown };
+        if let Some(bridge) = told.bridges.iter().find(|bridge| bridge.hidden == *hidden) {
             let shown = bridge.shown();
             if let Some(no) = self.ending_with(&shown) {
                 return Across::End(no, shown.seq);
@@ -346,12 +371,108 @@ impl<'a> Staging<'a> {
         }
     }
 
+    /// The place of a run whose author forked among hidden commits: `before`, the last of them, follows an
+    /// event inside a branch.
+    fn beside(
+        &self,
+        no: BranchNo,
+        seq: u64,
+        (before, forks): (CommitId, &[(u64, Chain)]),
+    ) -> Target {
+        let mut at = no;
+        for (after, next) in forks.iter().filter(|(after, _)| *after >= seq) {
+            let Some(branch) = self.branch(at) else { break };
+            let place = branch.forks.binary_search_by_key(after, |(seq, _)| *seq);
+            let follows = place.map(|index| branch.forks[index].1);
+            if follows == Ok(*next) {
+                continue;
+            }
+            if follows.is_err() && branch.head.seq <= *after {
+                return Target::Skip(at, branch.head.seq + 1);
+            }
+            let begins = |it: &Branch| (it.leaves, it.first) == (Some((at, *after)), *next);
+            match self.of(&before.author).find(|(_, it)| begins(it)) {
+                Some((no, _)) => at = no,
+                None => return Target::Leave(at, *after, Some(*next)),
+            }
+        }
+        match self.branch(at) {
+            Some(branch) if branch.head.seq < before.seq && at != no => {
+                Target::Skip(at, branch.head.seq + 1)
+            }
+            branch => Target::Leave(at, seq.max(branch.map_or(0, Branch::base)), None),
+        }
+    }
+
+    /// The forks that are told of on the chain of a run.
+    fn forks_of(&self, commits: &[&Commit]) -> Forks {
+        if self.forks.is_empty() {
+            return Forks::new();
+        }
+        let told = commits.iter().filter_map(|commit| self.forks.get(&commit.id));
+        let mut forks: Forks = told.flatten().copied().collect();
+        forks.sort_unstable();
+        forks.dedup_by_key(|(after, _)| *after);
+        forks
+    }
+
+    /// Notes what is told of the chains of commits that are held.
+    fn tell_held(&mut self) -> Result<(), Refusal> {
+        for (on, forks) in self.forks.clone() {
+            if let Lookup::Held(no) = self.lookup(&on) {
+                self.tell(no, &forks)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes forks on the way to the end of a branch.
+    fn tell(&mut self, no: BranchNo, forks: &[(u64, Chain)]) -> Result<(), Refusal> {
+        for (after, next) in forks {
+            let mut at = no;
+            while let Some((parent, base)) = self.branch(at).and_then(|branch| branch.leaves)
+                && *after < base
+            {
+                at = parent;
+            }
+            let Some(branch) = self.branch(at) else { continue };
+            if branch.leaves.is_some() && branch.base() == *after {
+                continue;
+            }
+            let place = branch.forks.binary_search_by_key(after, |(seq, _)| *seq);
+            if place.is_ok_and(|index| branch.forks[index].1 == *next) {
+                continue;
+            }
+            let mut branch = branch.clone();
+            match place {
+                // Whoever knows the hidden commit knows its chain; here a later one stood for it.
+                Ok(index) => branch.forks[index].1 = *next,
+                Err(index) => {
+                    self.count_writers(1)?;
+                    branch.forks.insert(index, (*after, *next));
+                }
+            }
+            self.changed.insert(at, branch);
+            self.tells = true;
+        }
+        Ok(())
+    }
+
+    /// Checks that clocks have room for the identities of merging that a part is told of: how many hidden
+    /// branches there are is not known.
+    fn count_writers(&mut self, more: usize) -> Result<(), Refusal> {
+        self.writers += more;
+        let all = self.batch.branches.writers() + self.writers;
+        let fits = self.batch.hidden.is_none() || all <= VECTOR_REPLICAS_MAX;
+        if fits { Ok(()) } else { Err(Refusal::TooManyReplicas) }
+    }
+
     /// Notes the hidden commits before a run.
     fn note_gap(&mut self, place: &Target, branch: BranchNo, run: &Run) {
         let first_seq = match place {
             Target::Skip(_, first_seq) => *first_seq,
             Target::Begin => 1,
-            Target::Leave(_, after) => after + 1,
+            Target::Leave(_, after, _) => after + 1,
             Target::Nowhere | Target::Asked | Target::Extend(_) => return,
         };
         if first_seq < run.first_seq {
@@ -366,6 +487,7 @@ impl<'a> Staging<'a> {
             return Err(Refusal::TooManyReplicas);
         }
         self.check_cap(branch.head.author, index)?;
+        self.count_writers(2)?;
         let no = BranchNo(u32::try_from(index).map_err(|_| Refusal::TooManyReplicas)?);
         self.begun.push((branch.head.author, no));
         self.changed.insert(no, branch);
@@ -430,16 +552,17 @@ impl<'a> Staging<'a> {
         Ok(())
     }
 
-    /// The branches that contexts refer to, all of which are held or in the block.
-    fn anchors(&mut self, block: &Block, fresh: &[bool]) -> Result<Vec<BranchNo>, Refusal> {
+    /// The places of the commits that contexts refer to, all of which are held, in the block, or hidden.
+    fn anchors(&mut self, block: &Block, fresh: &[bool]) -> Result<Vec<Anchor>, Refusal> {
         let mut anchors = Vec::with_capacity(block.anchors().len());
         for anchor in block.anchors() {
             anchors.push(match self.lookup(anchor) {
-                Lookup::Held(branch) => branch,
-                Lookup::Asked => BranchNo(0),
-                Lookup::Absent if self.batch.bridges.is_some() => match self.across(anchor) {
-                    Across::End(no, _) | Across::Inside(no, _) | Across::Along(no) => no,
-                    Across::Nothing | Across::Asked | Across::Unknown => HIDDEN,
+                Lookup::Held(branch) => Anchor::on(branch),
+                Lookup::Asked => Anchor::on(BranchNo(0)),
+                Lookup::Absent if self.batch.hidden.is_some() => match self.across(anchor) {
+                    Across::End(no, _) | Across::Along(no) => Anchor::on(no),
+                    Across::Inside(no, last) => Anchor { beside: Some(last), ..Anchor::on(no) },
+                    Across::Nothing | Across::Asked | Across::Unknown => Anchor::on(HIDDEN),
                 },
                 Lookup::Absent => {
                     let fresh = block.commits().iter().zip(fresh).find(|(_, fresh)| **fresh);
@@ -513,6 +636,15 @@ impl<'a> Staging<'a> {
         }
         known
     }
+}
+
+/// The forks that a peer tells of, by the commits on whose chains they are.
+fn told_forks(hidden: Option<&Hidden>) -> BTreeMap<CommitId, Forks> {
+    let mut told: BTreeMap<CommitId, Forks> = BTreeMap::new();
+    for mark in hidden.iter().flat_map(|hidden| &hidden.forks) {
+        told.entry(mark.on).or_default().push((mark.after, mark.next));
+    }
+    told
 }
 
 /// Checks that within a block, too, every fresh commit stands after what it follows and what its

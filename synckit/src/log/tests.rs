@@ -53,7 +53,7 @@ impl Shelf {
             own: self.own,
             append: &append,
             cap: self.cap.as_ref(),
-            bridges: None,
+            hidden: None,
         };
         let (mut answers, mut asked) = (Answers::default(), BTreeSet::new());
         let mut rounds = 0;

@@ -373,7 +373,7 @@ impl Engine {
             Effect::Settled(tickets, settlement) => {
                 self.shared.answer(tickets, &self.outcome(settlement));
             }
-            Effect::Watch(past) => self.watch(past),
+            Effect::Watch { past, told } => self.watch(past, told),
         }
         None
     }
@@ -447,10 +447,11 @@ impl Engine {
     fn read_heads(&mut self) {
         let (store, space) = (Arc::clone(&self.shared.store), self.shared.space.clone());
         self.read(Reading::LogHead, async move {
+            let told = store.times_told(&space);
             let (key, branches) = (store.key(), store.branches(&space).await?);
             let log = store.head(&space).await?;
             let rulings = store.rulings(&space, log).await?;
-            Ok(Input::LogHead(Box::new(LogHead { key, branches, log, rulings })))
+            Ok(Input::LogHead(Box::new(LogHead { key, branches, told, log, rulings })))
         });
     }
 
@@ -462,12 +463,12 @@ impl Engine {
         );
     }
 
-    fn watch(&mut self, past: Position) {
+    fn watch(&mut self, past: Position, told: u64) {
         let (store, space) = (Arc::clone(&self.shared.store), self.shared.space.clone());
-        self.read(
-            Reading::Watch,
-            async move { Ok(Input::LogMoved(store.moved(&space, past).await?)) },
-        );
+        self.read(Reading::Watch, async move {
+            let (head, told) = store.moved_or_told(&space, past, told).await?;
+            Ok(Input::LogMoved { head, told })
+        });
     }
 
     fn read<F>(&mut self, reading: Reading, read: F)

@@ -33,7 +33,12 @@ pub(crate) enum Input {
     /// Answers [`Effect::Load`]: states as they are stored, if they are.
     Loaded(Vec<(AggregateId, Option<Bytes>)>),
     /// Answers [`Effect::Watch`].
-    LogMoved(Position),
+    LogMoved {
+        /// The number of events in the log.
+        head: Position,
+        /// The number of times that the store was told of forks that the log does not show.
+        told: u64,
+    },
     /// Answers [`Effect::ReadLog`].
     Page(Page),
     /// Answers any effect that reads: the store failed.
@@ -54,6 +59,9 @@ pub(crate) struct LogHead {
     pub(crate) key: ReplicaKey,
     /// The branches of the log.
     pub(crate) branches: Branches,
+    /// The number of times that the store had been told of forks that the log does not show, before the
+    /// branches were read.
+    pub(crate) told: u64,
     /// The end of the log.
     pub(crate) log: Position,
     /// The rulings of hubs in the log up to there.
@@ -81,8 +89,14 @@ pub(crate) enum Effect {
     Save(Unsaved),
     /// Answer those who wait.
     Settled(Vec<Ticket>, Settlement),
-    /// Say when the log holds more than this.
-    Watch(Position),
+    /// Say when the log holds more than this, or the store has been told of forks that the log does not
+    /// show.
+    Watch {
+        /// The number of events in the log.
+        past: Position,
+        /// The number of times that the store has been told so.
+        told: u64,
+    },
 }
 
 /// The subject of a read.

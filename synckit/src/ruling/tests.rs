@@ -199,7 +199,7 @@ fn of_a_closed_key_what_every_closing_leaves_counts_in_whatever_order_they_come(
         let read = Rulings::new().controls(&block);
         assert_eq!(read, [(0, Control::Closed(closing))]);
         let place = |anchor| heads.iter().position(|head| head == anchor).unwrap();
-        let no = |index| BranchNo(u32::try_from(index).unwrap());
+        let no = |index| Anchor::on(BranchNo(u32::try_from(index).unwrap()));
         let anchors: Vec<_> = block.anchors().iter().map(place).map(no).collect();
         move |rulings: &mut Rulings| rulings.close(&block, &anchors, &branches).len()
     };

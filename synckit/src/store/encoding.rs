@@ -9,7 +9,7 @@ use super::parts::PartId;
 use super::rows::{KeyRange, Row, Table};
 use super::seal::{Damage, unseal};
 use crate::block::{BLOCK_CHECKSUM_LEN, BLOCK_MAGIC, Block};
-use crate::branch::{Branch, BranchNo};
+use crate::branch::{Anchor, Branch, BranchNo};
 use crate::chain::{Chain, CommitId};
 use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
@@ -18,6 +18,8 @@ use crate::wire::{Reader, Unknown, WireError, Writer};
 
 /// The number of first bytes of a block that identify all of it.
 pub(super) const BLOCK_HEADER_LEN: usize = BLOCK_MAGIC.len() + 1 + BLOCK_CHECKSUM_LEN;
+/// Flag in the branch of an anchor that lies beside it.
+const ANCHOR_BESIDE: u32 = 1 << 31;
 /// Length of what stands before a block in its row, without the rows of its runs and anchors.
 const PLACE_LEN: usize = 4 + Digest::LEN;
 /// Length of what stands for an aggregate in the keys of its history.
@@ -427,18 +429,30 @@ pub(super) fn write_place(log: &LogBlock) -> Vec<u8> {
             }
         }
     }
-    log.anchors.iter().for_each(|no| place.extend_from_slice(&no.0.to_be_bytes()));
+    for anchor in &log.anchors {
+        let flag = if anchor.beside.is_some() { ANCHOR_BESIDE } else { 0 };
+        place.extend_from_slice(&(anchor.branch.0 | flag).to_be_bytes());
+        place.extend(anchor.beside.iter().flat_map(|seq| seq.to_be_bytes()));
+    }
     place
 }
 
-fn read_place(input: &mut Reader<'_>) -> Result<(Digest, Vec<LogRun>, Vec<BranchNo>), WireError> {
+fn read_place(input: &mut Reader<'_>) -> Result<(Digest, Vec<LogRun>, Vec<Anchor>), WireError> {
     let run_count = u16::from_be_bytes(input.array()?);
     let anchor_count = u16::from_be_bytes(input.array()?);
     let digest = Digest::from_bytes(input.array()?);
     let runs = (0..run_count).map(|_| read_run(input)).collect::<Result<_, _>>()?;
-    let anchors = (0..anchor_count).map(|_| int32(input).map(BranchNo));
-    let anchors = anchors.collect::<Result<_, _>>()?;
+    let anchors = (0..anchor_count).map(|_| read_anchor(input)).collect::<Result<_, _>>()?;
     Ok((digest, runs, anchors))
+}
+
+fn read_anchor(input: &mut Reader<'_>) -> Result<Anchor, WireError> {
+    let branch = int32(input)?;
+    if branch & ANCHOR_BESIDE == 0 {
+        return Ok(Anchor::on(BranchNo(branch)));
+    }
+    let (branch, last) = (BranchNo(branch & !ANCHOR_BESIDE), int64(input)?);
+    Ok(Anchor { beside: Some(last), ..Anchor::on(branch) })
 }
 
 fn read_run(input: &mut Reader<'_>) -> Result<LogRun, WireError> {

@@ -230,13 +230,47 @@ impl EventStore {
     /// # Errors
     /// When the store cannot be read or is closed.
     pub async fn moved(&self, space: &SpaceId, past: Position) -> Result<Position, StoreError> {
+        let ends_behind = |head, _| (head > past).then_some(head);
+        self.watch(space, ends_behind).await
+    }
+
+    /// Waits until the log of a space ends after `past`, or the store has been told of forks that the log
+    /// does not show: it has been told so `told` times. Returns where the log then ends, and the number of
+    /// times. Cancellation-safe.
+    ///
+    /// # Errors
+    /// As [`EventStore::moved`].
+    pub(crate) async fn moved_or_told(
+        &self,
+        space: &SpaceId,
+        past: Position,
+        told: u64,
+    ) -> Result<(Position, u64), StoreError> {
+        let differs = |head, now| (head > past || now != told).then_some((head, now));
+        self.watch(space, differs).await
+    }
+
+    /// The number of times that the store was told of forks that a space's log does not show, since the
+    /// space came to memory.
+    pub(crate) fn times_told(&self, space: &SpaceId) -> u64 {
+        self.core.ledger.times_told(space)
+    }
+
+    /// Waits until the end of a space's log, and the number of times that it was told of forks, say
+    /// something.
+    async fn watch<T>(
+        &self,
+        space: &SpaceId,
+        says: impl Fn(Position, u64) -> Option<T>,
+    ) -> Result<T, StoreError> {
         let queue = &self.core.ledger.queue;
         let mut moves = queue.watch().subscribe(space);
         let mut closed = self.closed.subscribe();
         loop {
+            let told = self.core.ledger.times_told(space);
             let head = self.head(space).await?;
-            if head > past {
-                return Ok(head);
+            if let Some(said) = says(head, told) {
+                return Ok(said);
             }
             tokio::select! {
                 biased;

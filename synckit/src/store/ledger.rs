@@ -93,6 +93,8 @@ struct Changes {
     cursors: Vec<(ReplicaId, Cursor)>,
     outcome: Result<Committed, Refusal>,
     key: Option<NewKey>,
+    /// Forks are told that the log does not show.
+    tells: bool,
     /// Held from drawing another key until it is written or has failed.
     changing: Option<OwnedMutexGuard<()>>,
 }
@@ -146,6 +148,12 @@ impl Ledger {
             *keys = Keys::of(stored);
         }
         Ok(())
+    }
+
+    /// The number of commits that told of forks in a space which its log does not show, as far as is
+    /// remembered.
+    pub(super) fn times_told(&self, space: &SpaceId) -> u64 {
+        self.spaces.get(space).map_or(0, |space| space.times_told())
     }
 
     pub(super) fn rows(&self) -> &dyn Rows {
@@ -202,7 +210,7 @@ impl Ledger {
         let place = batch.cursor.as_ref()?;
         let writes =
             !batch.append.is_empty() || batch.checkpoint.is_some() || batch.filter.is_some();
-        if writes || self.rows().is_shared() {
+        if writes || !batch.hidden.is_empty() || self.rows().is_shared() {
             return None;
         }
         let space = self.spaces.get(&batch.space)?;
@@ -314,6 +322,7 @@ impl Ledger {
         if let Some(filter) = &batch.filter {
             draft.put(Table::Filters, draft.row.number.prefix().to_vec(), &[&filter.write()]);
         }
+        draft.tells |= admitted.tells;
         draft.set_branches(known, admitted.branches);
         if admitted.own_key_is_spent {
             self.new_key(own, &mut draft).await?;
@@ -371,7 +380,7 @@ impl Ledger {
             own,
             append: &batch.append,
             cap: batch.cap.as_ref(),
-            bridges: known.filter.as_ref().map(|_| batch.bridges.as_slice()),
+            hidden: known.filter.as_ref().map(|_| &batch.hidden),
         };
         let mut answers = Answers::default();
         loop {
@@ -423,6 +432,7 @@ impl Ledger {
                 appended: Vec::new(),
                 cursors: Vec::new(),
                 spaces: None,
+                tells: false,
                 _changing: None,
                 id: SpaceId::default(),
             };
@@ -447,7 +457,8 @@ impl Changes {
         let outcome = Ok(Committed { head, appended: 0, blocks: Vec::new() });
         let (row, branches) = (known.row.clone(), BTreeMap::new());
         let (guards, changes, cursors) = (Vec::new(), Vec::new(), Vec::new());
-        Self { row, branches, guards, changes, cursors, outcome, key: None, changing: None }
+        let (key, changing, tells) = (None, None, false);
+        Self { row, branches, guards, changes, cursors, outcome, key, tells, changing }
     }
 
     fn put(&mut self, table: Table, key: Vec<u8>, parts: &[&[u8]]) {
@@ -531,6 +542,7 @@ fn staged(id: &SpaceId, space: &Arc<Space>, known: &Known, draft: &mut Changes) 
         appended: draft.outcome.as_ref().map_or(Vec::new(), |done| done.blocks.clone()),
         cursors: std::mem::take(&mut draft.cursors),
         spaces: is_fresh.then_some(number + 1),
+        tells: draft.tells,
         _changing: draft.changing.take(),
     }
 }

@@ -113,7 +113,7 @@ pub(super) async fn written_through(
 }
 
 /// The last commit that a view shows of a branch up to a number, as far as the branch can be followed.
-pub(super) async fn lineage(
+pub(super) async fn line_end(
     rows: &dyn Rows,
     number: SpaceNumber,
     branches: &Branches,
@@ -127,11 +127,50 @@ pub(super) async fn lineage(
     }
     let (mut at, mut seq) = (Some((no, branch)), seq.min(branch.head.seq));
     while let Some((no, branch)) = at {
-        if !branch.spans(seq) {
-            let parent = branch.leaves.and_then(|(no, _)| Some((no, branches.get(no)?)));
-            (at, seq) = (parent, seq.min(branch.base()));
-            continue;
+        let base = branch.base();
+        match shown_within(rows, number, view, no, (base, seq.min(branch.head.seq))).await? {
+            LineEnd::After(0, _) => {}
+            end => return Ok(end),
         }
+        at = branch.leaves.and_then(|(no, _)| Some((no, branches.get(no)?)));
+        seq = seq.min(base);
+    }
+    Ok(LineEnd::After(0, Chain::from_bytes([0; Chain::LEN])))
+}
+
+/// A commit that a view shows of a branch behind an event, or of one that leaves it later.
+pub(super) async fn shown_behind(
+    rows: &dyn Rows,
+    number: SpaceNumber,
+    branches: &Branches,
+    view: &View,
+    (no, after): (BranchNo, u64),
+) -> Result<Option<CommitId>, StoreError> {
+    let mut waiting = vec![(no, after)];
+    while let Some((no, after)) = waiting.pop() {
+        let Some(branch) = branches.get(no) else { continue };
+        let found = shown_within(rows, number, view, no, (after, branch.head.seq)).await?;
+        if let LineEnd::After(seq @ 1.., chain) = found {
+            return Ok(Some(CommitId { seq, chain, ..branch.head }));
+        }
+        let of_author = branches.of(&branch.head.author).iter();
+        let leaves = |no: &BranchNo| Some((*no, branches.get(*no)?.leaves?));
+        let later = of_author.filter_map(leaves);
+        let later = later.filter(|(_, (parent, base))| *parent == no && *base > after);
+        waiting.extend(later.map(|(no, (_, base))| (no, base)));
+    }
+    Ok(None)
+}
+
+/// The last commit that a view shows of a branch behind an event and up to another.
+async fn shown_within(
+    rows: &dyn Rows,
+    number: SpaceNumber,
+    view: &View,
+    no: BranchNo,
+    (after, mut seq): (u64, u64),
+) -> Result<LineEnd, StoreError> {
+    while seq > after {
         let found = rows.read(vec![view::run_read(number, no, seq)]).await?;
         let begins = answer_of(&found).first().map_or(Ok(0), |row| last_number(&row.key))?;
         let run = view::run(number, no, seq, answer_of(&found))?;
@@ -141,7 +180,9 @@ pub(super) async fn lineage(
         if run.is_held() {
             let found = rows.read(vec![view::block_read(number, run.start)]).await?;
             let log = view::block(answer_of(&found))?;
-            let before = |(place, end): &(LogRun, CommitId)| place.branch == no && end.seq <= seq;
+            let before = |(place, end): &(LogRun, CommitId)| {
+                place.branch == no && after < end.seq && end.seq <= seq
+            };
             if let Some((_, end)) = view.commits(&log).into_iter().rev().find(before) {
                 return Ok(LineEnd::After(end.seq, end.chain));
             }

@@ -68,6 +68,8 @@ pub(super) struct Staged {
     pub(super) cursors: Vec<(ReplicaId, Cursor)>,
     /// The number of numbered spaces with it, if it numbers one.
     pub(super) spaces: Option<u32>,
+    /// It tells of forks that the log does not show.
+    pub(super) tells: bool,
     /// Held until the store's other key is written or has failed, if it changes the key.
     pub(super) _changing: Option<OwnedMutexGuard<()>>,
 }
@@ -236,10 +238,14 @@ impl Queue {
         if let Some(number) = staged.spaces.and_then(|spaces| spaces.checked_sub(1)) {
             staged.space.has_number(SpaceNumber(number));
         }
-        if !staged.appended.is_empty() {
-            if !self.rows.is_shared() {
-                self.tails.append(&staged.id, staged.begins, staged.appended);
-            }
+        let appends = !staged.appended.is_empty();
+        if appends && !self.rows.is_shared() {
+            self.tails.append(&staged.id, staged.begins, staged.appended);
+        }
+        if staged.tells {
+            staged.space.told();
+        }
+        if staged.tells || appends {
             self.watch.notify(&staged.id);
         }
         let _ = reply.send(Written::Durably);

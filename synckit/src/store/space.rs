@@ -1,6 +1,7 @@
 //! Spaces in memory: a cache of durable and staged rows.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -23,6 +24,8 @@ pub(super) struct Space {
     number: OnceLock<SpaceNumber>,
     /// Durable end of the log, if that is known.
     end: Mutex<Option<Cursor>>,
+    /// Counts commits that told of forks which the log does not show.
+    told: AtomicU64,
     /// The state that the next batch builds on. Held while a batch is admitted, so batches of a space are
     /// admitted and queued one after the other.
     pub(super) known: AsyncMutex<Option<Known>>,
@@ -50,6 +53,16 @@ impl Space {
     /// Remembers a number that was read or written. Numbers never change.
     pub(super) fn has_number(&self, number: SpaceNumber) {
         let _ = self.number.set(number);
+    }
+
+    /// A commit told of forks that the log does not show.
+    pub(super) fn told(&self) {
+        self.told.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The number of such commits since the space came to memory.
+    pub(super) fn times_told(&self) -> u64 {
+        self.told.load(Ordering::Acquire)
     }
 
     /// The durable end of the log, if that is known.

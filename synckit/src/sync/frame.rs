@@ -21,7 +21,7 @@ use crate::chain::CommitId;
 use crate::clock::UnixMillis;
 use crate::filter::Filter;
 use crate::id::{Position, ReplicaId, SpaceId};
-use crate::log::{Bridge, Cursor};
+use crate::log::{Bridge, Cursor, ForkMark};
 use crate::policy::PolicyId;
 use crate::schema::TypesText;
 use crate::wire::Writer;
@@ -152,11 +152,12 @@ impl Frame {
         const FIXED: usize = 512;
         const COMMIT_BYTES: usize = 84;
         const BRIDGE_BYTES: usize = 132;
+        const FORK_BYTES: usize = 132;
         let variable = match self {
             Self::Hello(greeting) => greeting.bytes.len(),
-            Self::Events(Events { blocks, bridges, .. }) => {
+            Self::Events(Events { blocks, bridges, forks, .. }) => {
                 let blocks: usize = blocks.iter().map(|block| block.len() + 8).sum();
-                blocks + bridges.len() * BRIDGE_BYTES
+                blocks + bridges.len() * BRIDGE_BYTES + forks.len() * FORK_BYTES
             }
             Self::Start(Start { resume: Resume::Frontier(commits), .. })
             | Self::Holds(Holds { commits }) => commits.len() * COMMIT_BYTES,
@@ -365,13 +366,16 @@ message! {
         /// Bridges over commits that the other's filter hides, of authors that have written on several
         /// lines.
         4 bridges: Vec<Bridge>,
+        /// Forks, of which the other's filter may hide a branch, on the chains of commits that it holds or
+        /// is sent here.
+        5 forks: Vec<ForkMark>,
     }
 }
 
 impl Events {
     /// A frame of blocks that reaches `through` in a log of `head` events.
     pub const fn new(through: Cursor, head: Position, blocks: Vec<Bytes>) -> Self {
-        Self { through, head, blocks, bridges: Vec::new() }
+        Self { through, head, blocks, bridges: Vec::new(), forks: Vec::new() }
     }
 }
 

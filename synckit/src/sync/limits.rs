@@ -42,6 +42,8 @@ pub const SEND_WITHIN: Duration = Duration::from_secs(200);
 pub const CURSOR_BEHIND_MAX: u64 = 4_096;
 /// Most bridges over hidden commits in one frame.
 pub const FRAME_BRIDGES_MAX: usize = 2_048;
+/// Most forks on the chains of commits that one frame tells.
+pub const FRAME_FORKS_MAX: usize = 1_024;
 /// Most commits of a frontier. Heads come first; what does not fit is resent and passed over.
 pub const FRONTIER_COMMITS_MAX: usize = 12_000;
 /// Most separate stretches of the own log that a session remembers as having come from its peer.

@@ -9,7 +9,7 @@ use super::violation::Violation;
 use crate::block::Block;
 use crate::filter::Filter;
 use crate::id::{AggregateId, Position, SpaceId};
-use crate::log::{Bridge, Cursor};
+use crate::log::{Cursor, Hidden};
 
 /// The receiving half: what has been received, and what of it is committed.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(super) struct Receiver {
 struct ArrivedFrame {
     through: Cursor,
     blocks: Vec<Block>,
-    bridges: Vec<Bridge>,
+    hidden: Hidden,
     bytes: usize,
     memory: usize,
 }
@@ -151,18 +151,20 @@ impl Receiver {
             memory += block.memory();
             blocks.push(block);
         }
-        if !blocks.is_empty() {
-            let (through, bridges) = (events.through, events.bridges);
-            self.pending.push_back(ArrivedFrame { through, blocks, bridges, bytes, memory });
+        let (through, bridges, forks) = (events.through, events.bridges, events.forks);
+        let hidden = if self.is_partial { Hidden { bridges, forks } } else { Hidden::default() };
+        if !(blocks.is_empty() && hidden.is_empty()) {
+            memory += hidden.memory();
+            self.pending.push_back(ArrivedFrame { through, blocks, hidden, bytes, memory });
         }
         self.bytes += bytes as u64;
-        self.received = events.through;
+        self.received = through;
         self.peer_head = self.peer_head.max(events.head);
         Ok(false)
     }
 
-    /// The next commit, if one is due and none is under way: blocks with their bridges, and the cursor
-    /// that stands behind them.
+    /// The next commit, if one is due and none is under way: blocks, what is told of the rest, and the
+    /// cursor that stands behind them.
     pub(super) fn next_commit(&mut self) -> Option<Effect> {
         if self.committing.is_some() {
             return None;
@@ -187,21 +189,21 @@ impl Receiver {
     /// Begins a commit of the frames that have arrived, or of as many as one takes. The cursor behind the
     /// last of them stands behind what was passed over since.
     fn begin_commit(&mut self, acknowledge: bool) -> Effect {
-        let (mut blocks, mut bridges) = (Vec::new(), Vec::new());
+        let (mut blocks, mut hidden) = (Vec::new(), Hidden::default());
         let (mut events, mut bytes, mut memory) = (0, 0, 0);
         let mut through = self.received;
         while let Some(arrived) = self.pending.pop_front() {
             events += arrived.blocks.iter().map(Block::len).sum::<usize>();
             (bytes, memory) = (bytes + arrived.bytes, memory + arrived.memory);
             blocks.extend(arrived.blocks);
-            bridges.extend(arrived.bridges);
+            hidden.extend(arrived.hidden);
             if events >= self.commit_events_max && !self.pending.is_empty() {
                 through = arrived.through;
                 break;
             }
         }
         self.committing = Some(Committing { through, bytes, memory, acknowledge });
-        Effect::Commit { blocks, bridges, cursor: through }
+        Effect::Commit { blocks, hidden, cursor: through }
     }
 
     /// The place in the peer's log up to which everything is durable.

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::bridges::{Bridges, LineEnd};
+use super::bridges::{Bridges, Lines, Traced};
 use super::flow::Flow;
 use super::frame::{Ack, Events};
 use super::limits::{
     ACK_WITHIN, ARRIVED_STRETCHES_MAX, CURSOR_BEHIND_MAX, FRAME_BLOCKS_MAX, FRAME_BRIDGES_MAX,
-    SLOWEST_BYTES_PER_SECOND,
+    FRAME_FORKS_MAX, SLOWEST_BYTES_PER_SECOND,
 };
 use super::violation::Violation;
-use crate::branch::{BranchNo, Coverage};
+use crate::branch::Coverage;
 use crate::id::{Position, ReplicaId};
-use crate::log::{self, Bridge, Cursor, LogBlock, Page, View};
+use crate::log::{self, Cursor, Hidden, LogBlock, Page, View};
 
 /// The sending half: what is sent, and what of it is acknowledged.
 #[derive(Debug)]
@@ -58,8 +58,8 @@ pub(super) struct Sender {
 pub(super) enum Want {
     /// The log after this position.
     Load(Position),
-    /// The lines of authors: of each branch, the last commit up to a number that the view shows.
-    Trace(Vec<(BranchNo, u64)>),
+    /// Where lines of authors hang.
+    Trace(Lines),
     /// Word when the log holds more than this.
     Watch(Position),
 }
@@ -70,9 +70,9 @@ enum Tracing {
     #[default]
     Not,
     /// To be asked.
-    Due(Vec<(BranchNo, u64)>),
+    Due(Lines),
     /// Asked.
-    Asked(Vec<(BranchNo, u64)>),
+    Asked(Lines),
 }
 
 /// Stretches of this side's log that came from the peer in this very session.
@@ -107,24 +107,25 @@ impl Arrived {
 #[derive(Debug, Default)]
 struct FrameDraft {
     blocks: Vec<LogBlock>,
-    bridges: Vec<Bridge>,
+    hidden: Hidden,
     bytes: usize,
 }
 
 impl FrameDraft {
-    /// Takes a block, or the parts of one, with their bridges, unless the frame is full.
-    fn takes(&mut self, parts: &[LogBlock], bridges: &[Bridge], full_at: usize) -> bool {
+    /// Takes a block, or the parts of one, with what is told of the rest, unless the frame is full.
+    fn takes(&mut self, parts: &[LogBlock], hidden: Hidden, full_at: usize) -> bool {
         let added = |log: &LogBlock| log::added_bytes(self.blocks.last(), log);
         let next: usize = parts.iter().map(added).sum();
         let full = self.bytes + next > full_at
             || self.blocks.len() + parts.len() > FRAME_BLOCKS_MAX
-            || self.bridges.len() + bridges.len() > FRAME_BRIDGES_MAX;
+            || self.hidden.bridges.len() + hidden.bridges.len() > FRAME_BRIDGES_MAX
+            || self.hidden.forks.len() + hidden.forks.len() > FRAME_FORKS_MAX;
         if full && !self.blocks.is_empty() {
             return false;
         }
         self.bytes += next;
         self.blocks.extend_from_slice(parts);
-        self.bridges.extend_from_slice(bridges);
+        self.hidden.extend(hidden);
         true
     }
 }
@@ -290,39 +291,41 @@ impl Sender {
     }
 
     fn next_frame(&mut self, now: Duration) -> Option<Events> {
+        if self.page.is_none() && !self.bridges.has_due() {
+            return None;
+        }
         let mut frame = FrameDraft::default();
         while matches!(self.tracing, Tracing::Not)
-            && let Some(log) = self.page.as_mut()?.pop_front()
+            && let Some(log) = self.page.as_mut().and_then(VecDeque::pop_front)
         {
             let through = log.cursor();
             let held = self.arrived.covers(&log) || log.is_covered(&self.peer_holds);
-            if held || self.view.is_whole() {
-                let whole = std::slice::from_ref(&log);
-                if held {
-                    self.bridges.pass(&log, whole);
-                } else if !frame.takes(whole, &[], self.flow.frame_bytes) {
+            if self.view.filter.is_none() {
+                let shown = (!held && !self.view.is_whole()).then(|| self.view.of(&log));
+                let whole = if held { &[][..] } else { std::slice::from_ref(&log) };
+                let sent = shown.as_deref().unwrap_or(whole);
+                if !frame.takes(sent, Hidden::default(), self.flow.frame_bytes) {
                     self.put_back(log);
                     return Some(self.frame(now, frame));
                 }
                 self.sent = through;
                 continue;
             }
+            self.bridges.notice(&log);
             let shown = self.view.of(&log);
-            if shown.is_empty() {
-                self.bridges.pass(&log, &[]);
-                self.sent = through;
-                continue;
-            }
-            let unknown = self.unknown(&shown);
-            let bridges = if unknown.is_empty() { self.bridges_of(&shown) } else { Vec::new() };
-            if !unknown.is_empty() || !frame.takes(&shown, &bridges, self.flow.frame_bytes) {
+            let sent = if held { &[][..] } else { &shown };
+            let unknown = self.bridges.unknown(sent);
+            if !unknown.is_empty() {
                 self.put_back(log);
-                if !unknown.is_empty() {
-                    self.tracing = Tracing::Due(unknown);
-                }
+                self.tracing = Tracing::Due(unknown);
                 return (!frame.blocks.is_empty()).then(|| self.frame(now, frame));
             }
-            self.bridges.pass(&log, &shown);
+            if !frame.takes(sent, self.bridges.of(sent), self.flow.frame_bytes) {
+                self.put_back(log);
+                return Some(self.frame(now, frame));
+            }
+            self.bridges.told(sent);
+            self.bridges.pass(&shown);
             self.sent = through;
         }
         if !matches!(self.tracing, Tracing::Not) {
@@ -331,7 +334,8 @@ impl Sender {
         self.page = None;
         let passed_over = self.sent().0 - self.told.0;
         let more_follows = self.sent() < self.head && passed_over < CURSOR_BEHIND_MAX;
-        let tells = !frame.blocks.is_empty() || (!more_follows && passed_over > 0);
+        let tells = !frame.blocks.is_empty() || self.bridges.has_due();
+        let tells = tells || (!more_follows && passed_over > 0);
         tells.then(|| self.frame(now, frame))
     }
 
@@ -340,23 +344,8 @@ impl Sender {
         self.page.get_or_insert_default().push_front(log);
     }
 
-    /// Lines that have to be known before a block is sent: none if the peer holds everything.
-    fn unknown(&self, shown: &[LogBlock]) -> Vec<(BranchNo, u64)> {
-        match self.view.filter {
-            Some(_) => self.bridges.unknown(shown),
-            None => Vec::new(),
-        }
-    }
-
-    fn bridges_of(&self, shown: &[LogBlock]) -> Vec<Bridge> {
-        match self.view.filter {
-            Some(_) => self.bridges.of(shown),
-            None => Vec::new(),
-        }
-    }
-
     /// Takes the answer to [`Want::Trace`].
-    pub(super) fn traced(&mut self, found: &[LineEnd]) {
+    pub(super) fn traced(&mut self, found: Traced) {
         let Tracing::Asked(asked) = std::mem::take(&mut self.tracing) else { return };
         let first = self.page.as_ref().and_then(|page| page.front());
         let shown = first.map(|log| self.view.of(log)).unwrap_or_default();
@@ -365,6 +354,8 @@ impl Sender {
 
     /// The frame that reaches what is sent.
     fn frame(&mut self, now: Duration, draft: FrameDraft) -> Events {
+        let Hidden { bridges, mut forks } = draft.hidden;
+        forks.extend(self.bridges.take_due(forks.len()));
         self.events += draft.blocks.iter().map(|log| log.block.len() as u64).sum::<u64>();
         let blocks = log::merged(&draft.blocks);
         let bytes: usize = blocks.iter().map(Bytes::len).sum();
@@ -377,7 +368,7 @@ impl Sender {
             self.in_flight.push_back((self.sent(), bytes));
             self.in_flight_bytes += bytes;
         }
-        Events { through: self.sent, head: self.head, blocks, bridges: draft.bridges }
+        Events { through: self.sent, head: self.head, blocks, bridges, forks }
     }
 
     /// The peer committed up to a position; whether that is news.

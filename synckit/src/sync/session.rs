@@ -22,7 +22,7 @@ use crate::clock::UnixMillis;
 use crate::filter::Filter;
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::key;
-use crate::log::{Cursor, Page, Refusal, View};
+use crate::log::{Cursor, Hidden, Page, Refusal, View};
 pub use config::{Config, Direction, Now, Role, Until};
 pub use exchange::{Admittance, Effect, HeldPart, Input, Progress, Recollection};
 use streams::{Stopping, Streams};
@@ -92,8 +92,8 @@ impl Session {
         if let Err(error) = self.step(now, input) {
             if matches!(error, SessionError::Refused(Refusal::Missing { .. })) {
                 // The cursor led to a place before which something was missed.
-                let (blocks, bridges) = (Vec::new(), Vec::new());
-                self.effects.push_back(Effect::Commit { blocks, bridges, cursor: Cursor::START });
+                let (blocks, hidden) = (Vec::new(), Hidden::default());
+                self.effects.push_back(Effect::Commit { blocks, hidden, cursor: Cursor::START });
             }
             self.effects.extend(error.goodbye().map(Effect::Send));
             self.end(Err(error));
@@ -175,9 +175,9 @@ impl Session {
             Input::Covered(held) => self.covered(held),
             Input::Frontier(commits) => self.send(Frame::Holds(Holds { commits: cut(commits) })),
             Input::Loaded { page, own_keys } => self.loaded(page, own_keys),
-            Input::Traced(lineages) => {
+            Input::Traced(found) => {
                 if let Some(sender) = self.sender() {
-                    sender.traced(&lineages);
+                    sender.traced(found);
                 }
             }
             Input::LogMoved(head) => {

@@ -129,9 +129,10 @@ fn with_short_lists(mut frame: Frame) -> Frame {
         Frame::Start(Start { resume: Resume::Frontier(commits), .. })
         | Frame::Holds(Holds { commits, .. }) => commits.truncate(2),
         Frame::Types(types) => types.text = TypesText::new("// The event `a`, version 1.").unwrap(),
-        Frame::Events(Events { blocks, bridges, .. }) if !bridges.is_empty() => {
+        Frame::Events(Events { blocks, bridges, forks, .. }) if !bridges.is_empty() => {
             blocks.truncate(2);
             bridges.truncate(1);
+            forks.truncate(1);
         }
         Frame::Hello(greeting) if greeting.filter.is_some() => {
             let mut hello = Hello::clone(greeting);

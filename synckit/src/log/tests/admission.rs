@@ -104,7 +104,7 @@ fn what_an_author_had_seen_may_stand_earlier_in_the_same_batch() {
     let batch = [seal(&[&question, &more]), seal(&[&answer])];
     let mut shelf = Shelf::empty();
     assert_eq!(shelf.receive(&batch), Ok(2));
-    assert_eq!(shelf.blocks[1].anchors, [shelf.branch_of(&question.id).unwrap()]);
+    assert_eq!(shelf.blocks[1].anchors, [Anchor::on(shelf.branch_of(&question.id).unwrap())]);
 }
 
 #[test]

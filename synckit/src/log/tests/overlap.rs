@@ -57,7 +57,7 @@ fn of_a_partial_overlap_the_rest_is_packed_anew_and_still_signed() {
         shelf.blocks[1].runs.iter().map(|run| run.branch).collect::<Vec<_>>(),
         [of_bob, of_ann]
     );
-    assert_eq!(shelf.blocks[1].anchors, [of_ann, of_bob]);
+    assert_eq!(shelf.blocks[1].anchors, [of_ann, of_bob].map(Anchor::on));
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn anchors_of_what_is_left_out_are_left_out() {
     assert_eq!(shelf.receive(&[seal(&[&held, &fresh])]), Ok(1));
     let log = &shelf.blocks[3];
     assert_eq!(log.block.anchors(), [also_seen.id]);
-    assert_eq!(log.anchors, [shelf.branch_of(&also_seen.id).unwrap()]);
+    assert_eq!(log.anchors, [Anchor::on(shelf.branch_of(&also_seen.id).unwrap())]);
 }
 
 #[test]

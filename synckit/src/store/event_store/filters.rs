@@ -1,14 +1,13 @@
 //! Spaces that are held in part.
 
 use super::{EventStore, first};
-use crate::branch::BranchNo;
 use crate::filter::Filter;
 use crate::id::SpaceId;
 use crate::log::View;
 use crate::store::encoding::SpaceRow;
 use crate::store::rows::Row;
 use crate::store::{Batch, StoreError, locate, view};
-use crate::sync::LineEnd;
+use crate::sync::{Lineage, Lines, Traced};
 
 impl EventStore {
     /// The part of a space that the store holds; `None` for all of it.
@@ -36,20 +35,25 @@ impl EventStore {
         self.core.ledger.forget(space).await
     }
 
-    /// The last commit that a view shows of each branch up to a number.
-    pub(crate) async fn lineages(
+    /// Where lines of authors hang among what a view shows.
+    pub(crate) async fn trace(
         &self,
         space: &SpaceId,
         view: &View,
-        lines: &[(BranchNo, u64)],
-    ) -> Result<Vec<LineEnd>, StoreError> {
+        lines: &Lines,
+    ) -> Result<Traced, StoreError> {
         let branches = self.branches(space).await?;
-        let mut lineages = Vec::with_capacity(lines.len());
-        let Some(number) = self.core.number_of(space).await? else { return Ok(lineages) };
-        for line in lines {
-            let rows = self.core.ledger.rows();
-            lineages.push(locate::lineage(rows, number, &branches, view, *line).await?);
+        let mut traced = Traced::default();
+        let Some(number) = self.core.number_of(space).await? else { return Ok(traced) };
+        let rows = self.core.ledger.rows();
+        for (no, seq) in &lines.ends {
+            let end = locate::line_end(rows, number, &branches, view, (*no, *seq)).await?;
+            traced.ends.push(Lineage { end, forks: branches.forks_before(*no, u64::MAX) });
         }
-        Ok(lineages)
+        for fork in &lines.forks {
+            let behind = locate::shown_behind(rows, number, &branches, view, *fork).await?;
+            traced.forks.push(behind);
+        }
+        Ok(traced)
     }
 }

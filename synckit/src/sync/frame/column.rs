@@ -9,11 +9,11 @@ use crate::chain::{Chain, CommitId};
 use crate::clock::UnixMillis;
 use crate::filter::{FILTER_PARTS_MAX, Filter, FilterPart};
 use crate::id::{Name, Position, ReplicaId, SpaceId};
-use crate::log::{Bridge, Cursor, Digest};
+use crate::log::{Bridge, Cursor, Digest, ForkMark};
 use crate::policy::PolicyId;
 use crate::schema::{TYPES_BYTES_MAX, TypesText};
 use crate::sync::limits::{
-    FRAME_BLOCKS_MAX, FRAME_BRIDGES_MAX, FRONTIER_COMMITS_MAX, GOODBYE_BYTES_MAX,
+    FRAME_BLOCKS_MAX, FRAME_BRIDGES_MAX, FRAME_FORKS_MAX, FRONTIER_COMMITS_MAX, GOODBYE_BYTES_MAX,
 };
 use crate::wire::{Field, WireType, Writer};
 
@@ -334,6 +334,46 @@ impl Column for Vec<Bridge> {
         let hidden = CommitId { author, seq: u64::MAX, chain };
         let bridge = Bridge { hidden, after: (u64::MAX - 1, chain) };
         [Self::new(), vec![bridge; FRAME_BRIDGES_MAX]]
+    }
+}
+
+message! {
+    /// A fork on the chain of a commit.
+    #[derive(Debug)]
+    struct ForkFields {
+        1 author: ReplicaId,
+        2 seq: u64,
+        3 chain: Chain,
+        4 after: u64,
+        5 next: Chain,
+    }
+}
+
+/// Forks on the chains of commits.
+impl Column for Vec<ForkMark> {
+    fn write(&self, number: u32, out: &mut Writer) {
+        for ForkMark { on: CommitId { author, seq, chain }, after, next } in self.iter().copied() {
+            ForkFields { author, seq, chain, after, next }.write(number, out);
+        }
+    }
+
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
+        let entries = input.entries(number, "forks", FRAME_FORKS_MAX)?;
+        let forks = entries.iter().map(|entry| {
+            let ForkFields { author, seq, chain, after, next } =
+                ForkFields::read_fields(entry).map_err(FrameError::into_reason)?;
+            let mark = ForkMark { on: CommitId { author, seq, chain }, after, next };
+            if after < seq { Ok(mark) } else { Err(Unsound::Fork) }
+        });
+        forks.collect()
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    fn extremes() -> [Self; 2] {
+        let (author, chain) = (ReplicaId::from_bytes([255; 32]), Chain::from_bytes([255; 32]));
+        let on = CommitId { author, seq: u64::MAX, chain };
+        let mark = ForkMark { on, after: u64::MAX - 1, next: chain };
+        [Self::new(), vec![mark; FRAME_FORKS_MAX]]
     }
 }
 

@@ -51,6 +51,9 @@ pub enum Unsound {
     /// A bridge that leads to a commit which is not before the hidden one.
     #[error("a bridge does not lead back")]
     Bridge,
+    /// A fork that does not lie before the commit on whose chain it is.
+    #[error("a fork does not lie before its commit")]
+    Fork,
     /// A filter that names what cannot be.
     #[error("a filter names what cannot be")]
     Filter,

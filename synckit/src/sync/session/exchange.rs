@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use super::config::Direction;
 use crate::block::Block;
-use crate::branch::{BranchNo, Coverage};
+use crate::branch::Coverage;
 use crate::chain::CommitId;
 use crate::filter::Filter;
 use crate::id::{Position, ReplicaId, SpaceId};
-use crate::log::{Bridge, Cursor, Page, Refusal};
+use crate::log::{Cursor, Hidden, Page, Refusal};
 use crate::policy::PolicyId;
 use crate::schema::TypesText;
-use crate::sync::bridges::LineEnd;
+use crate::sync::bridges::{Lines, Traced};
 use crate::sync::frame::Frame;
 use crate::sync::violation::{Denial, SessionError};
 
@@ -41,8 +41,8 @@ pub enum Input {
         /// another one since the session began.
         own_keys: Vec<ReplicaId>,
     },
-    /// The answer to [`Effect::Trace`], in its order.
-    Traced(Vec<LineEnd>),
+    /// The answer to [`Effect::Trace`].
+    Traced(Traced),
     /// The log holds this many events: the answer to [`Effect::Watch`].
     LogMoved(Position),
     /// [`Effect::Commit`] is durable; what was new stands in the log between these places.
@@ -116,16 +116,16 @@ pub enum Effect {
     /// Read the log after a position, and answer with [`Input::Loaded`]. Begin once the frames before
     /// it are on their way: a peer that does not read then costs no more than a page.
     Load(Position),
-    /// Answer with [`Input::Traced`], for each branch and number, which commit up to there is the last
-    /// one of which an event is about an aggregate that the filter names, or that was written under the
-    /// reader's key: [`LineEnd::Single`] where the author has one branch.
+    /// Answer with [`Input::Traced`] where lines of authors hang among the commits of which an event is
+    /// about an aggregate that the filter names, or that were written under the reader's key:
+    /// [`LineEnd::Single`](crate::sync::LineEnd::Single) where the author has one branch.
     Trace {
         /// The filter of the peer.
         filter: Filter,
         /// The peer.
         reader: ReplicaId,
-        /// Branches of this store's log, and numbers of events on them or before them.
-        lines: Vec<(BranchNo, u64)>,
+        /// The lines.
+        lines: Lines,
     },
     /// Wait until the log holds more than this many events, and answer with [`Input::LogMoved`].
     Watch(Position),
@@ -134,8 +134,8 @@ pub enum Effect {
     Commit {
         /// Blocks in the order in which they came. May be empty.
         blocks: Vec<Block>,
-        /// Bridges over what this side's filter hides.
-        bridges: Vec<Bridge>,
+        /// What the peer tells of that which this side's filter hides.
+        hidden: Hidden,
         /// The place in the peer's log that is then reached.
         cursor: Cursor,
     },

@@ -86,7 +86,7 @@ fn admitted(block: &Block) -> Option<(Vec<LogBlock>, Branches)> {
         own: Author::new(9).id(),
         append: &append,
         cap: None,
-        bridges: None,
+        hidden: None,
     };
     let mut answers = Answers::default();
     let admitted = loop {

@@ -14,7 +14,7 @@ use crate::log::{Cursor, Digest, LogBlock};
 use crate::store::{Append, Batch, EventStore};
 use crate::sync::frame::{Frame, Hello, Resume, Start, samples::extremes};
 use crate::sync::limits::{
-    FRAME_BLOCKS_MAX, FRAME_BRIDGES_MAX, FRONTIER_COMMITS_MAX, GOODBYE_BYTES_MAX,
+    FRAME_BLOCKS_MAX, FRAME_BRIDGES_MAX, FRAME_FORKS_MAX, FRONTIER_COMMITS_MAX, GOODBYE_BYTES_MAX,
 };
 
 /// Longest frame among the samples: the others show nothing else.
@@ -34,8 +34,10 @@ pub fn frame(bytes: &[u8]) {
         Frame::Start(Start { resume: Resume::Frontier(commits), .. }) => commits_of(commits),
         Frame::Holds(holds) => commits_of(&holds.commits),
         Frame::Events(events) => {
-            let (blocks, bridges) = (events.blocks.len(), events.bridges.len());
-            blocks <= FRAME_BLOCKS_MAX && bridges <= FRAME_BRIDGES_MAX
+            let (bridges, forks) = (events.bridges.len(), events.forks.len());
+            events.blocks.len() <= FRAME_BLOCKS_MAX
+                && bridges <= FRAME_BRIDGES_MAX
+                && forks <= FRAME_FORKS_MAX
         }
         Frame::Goodbye(goodbye) => goodbye.message.len() <= GOODBYE_BYTES_MAX,
         _ => true,

@@ -438,15 +438,15 @@ async fn answer(desk: &FuzzDesk, ask: Effect) -> Result<Input, StoreError> {
         }
         Effect::Trace { filter, reader, lines } => {
             let view = View { filter: Some(filter), reader: Some(reader), writers: None };
-            Input::Traced(store.lineages(&space, &view, &lines).await?)
+            Input::Traced(store.trace(&space, &view, &lines).await?)
         }
-        Effect::Commit { blocks, bridges, cursor } => {
+        Effect::Commit { blocks, hidden, cursor } => {
             let peer = desk.session.peer().expect("the peer was heard").replica;
             let (source, start) = (Source::Peer, store.head(&space).await?);
             let append = blocks.into_iter().map(|block| Append { block, source }).collect();
             let cursor = Some((peer, cursor));
             store
-                .commit(Batch { append, bridges, cursor, ..Batch::new(space) })
+                .commit(Batch { append, hidden, cursor, ..Batch::new(space) })
                 .await
                 .map(|committed| Input::Committed { start, end: committed.head, ruled: false })?
         }

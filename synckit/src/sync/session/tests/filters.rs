@@ -14,6 +14,7 @@ use super::seat::{Seat, meet_with, noon, settle};
 use super::world::rng::Rng;
 use crate::block::Block;
 use crate::chain::CommitId;
+use crate::envelope::{Context, Seen};
 use crate::filter::{Filter, FilterPart};
 use crate::id::{AggregateId, Key, Name, Position};
 use crate::ruling::Rulings;
@@ -146,6 +147,69 @@ fn what_a_part_got_back_without_its_signature_is_not_passed_on() {
     }
 }
 
+#[test]
+fn a_part_is_told_of_a_fork_whose_other_branch_it_does_not_hold() {
+    let (mut ann, mut bob) = (Ledger::named("ann"), Ledger::named("bob"));
+    bob.filter = Some(Filter::new().part(kinds("b")));
+    let shared = write(&mut ann, &[aggregate("b", "1")]);
+    let mut copy = ann.clone();
+    copy.nonce = 1;
+    write(&mut ann, &[aggregate("a", "1")]);
+    let past = write(&mut ann, &[aggregate("b", "1")]);
+    write(&mut copy, &[aggregate("a", "1")]);
+    let (_, hub) = sync(ann, Ledger::named("hub"));
+    // One part is told when the fork comes to light, a later one with the commits behind it.
+    let (bob, hub) = sync(bob, hub.ledger);
+    assert_eq!(bob.ledger.identity(&past).replica, past.author);
+    let (_, hub) = sync(copy, hub.ledger);
+    let (bob, hub) = sync(bob.ledger, hub.ledger);
+    assert_eq!(hub.session.progress().events_sent, 0, "nothing is sent but word of the fork");
+    let mut carol = Ledger::named("carol");
+    carol.filter.clone_from(&bob.ledger.filter);
+    let (carol, hub) = sync(carol, hub.ledger);
+    for part in [&bob.ledger, &carol.ledger] {
+        assert_ne!(part.identity(&past).replica, past.author);
+        assert_eq!(part.identity(&past), hub.ledger.identity(&past));
+        assert_eq!(part.identity(&shared).replica, past.author);
+        assert_eq!(part.branches.forks().len(), 1);
+    }
+    let (again, hub) = sync(bob.ledger, hub.ledger);
+    assert_eq!(again.ledger.told, 1, "what was told is not told again");
+    drop(hub);
+}
+
+#[test]
+fn who_saw_a_hidden_branch_has_not_seen_the_other_one() {
+    let mut ann = Ledger::named("ann");
+    write(&mut ann, &[aggregate("b", "1")]);
+    let mut copy = ann.clone();
+    copy.nonce = 1;
+    write(&mut ann, &[aggregate("a", "1")]);
+    let past = write(&mut ann, &[aggregate("b", "1")]);
+    write(&mut copy, &[aggregate("a", "1")]);
+    let hidden = write(&mut copy, &[aggregate("a", "1")]);
+    assert_eq!(past.seq, hidden.seq);
+    let (_, hub) = sync(copy, Ledger::named("hub"));
+    let (dave, hub) = sync(Ledger::named("dave"), hub.ledger);
+    let (_, hub) = sync(ann, hub.ledger);
+    let mut dave = dave.ledger;
+    let seen = Context::of([Seen { on: hidden, seq: hidden.seq }]);
+    let by_dave =
+        dave.write_events(noon(), vec![(aggregate("b", "1"), seen, Bytes::from_static(b"milk"))]);
+    let (_, hub) = sync(dave, hub.ledger);
+    let mut bob = Ledger::named("bob");
+    bob.filter = Some(Filter::new().part(kinds("b")));
+    let (bob, hub) = sync(bob, hub.ledger);
+    for ledger in [&bob.ledger, &hub.ledger] {
+        let stamped = ledger.blocks.iter().flat_map(|log| {
+            log.stamped(&ledger.branches, &Rulings::new(), Position::START).collect::<Vec<_>>()
+        });
+        let mut by_dave = stamped.filter(|(_, event)| event.dot.replica == by_dave.author);
+        let (_, event) = by_dave.next().unwrap();
+        assert!(!event.stamp().saw(ledger.identity(&past)), "{}", ledger.name);
+    }
+}
+
 /// Everything ever written: its aggregates, and what its author held.
 type Written = BTreeMap<CommitId, (BTreeSet<AggregateId>, BTreeSet<CommitId>)>;
 
@@ -260,6 +324,11 @@ impl Story {
                 assert!(self.hub.holds(own), "the hub lacks {own:?}");
             }
             self.check_causes(ledger);
+            // Past forks, too, whichever branches a filter hides.
+            for commit in ledger.commits() {
+                let (ours, theirs) = (ledger.identity(commit), self.hub.identity(commit));
+                assert_eq!(ours, theirs, "{}: {commit:?}", ledger.name);
+            }
         }
     }
 

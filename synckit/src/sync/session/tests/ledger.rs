@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use crate::block::{Block, BlockPacker};
-use crate::branch::{BranchNo, Branches, Coverage};
+use crate::branch::{Anchor, BranchNo, Branches, Coverage};
 use crate::chain::{Chain, CommitId};
 use crate::clock::{HybridClock, UnixMillis};
 use crate::envelope::{Context, Envelope, Metadata, Seen};
@@ -14,12 +14,12 @@ use crate::filter::Filter;
 use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{
-    Admission, Admitted, Answers, Append, Bridge, Cap, Cursor, Decision, LogBlock, LogRun, Page,
+    Admission, Admitted, Answers, Append, Cap, Cursor, Decision, Hidden, LogBlock, LogRun, Page,
     Question, READ_BYTES_MAX, Refusal, Source, View,
 };
 use crate::ruling::{Closing, Control, Rulings};
 use crate::schema::TypesText;
-use crate::sync::{HeldPart, LineEnd, Recollection};
+use crate::sync::{HeldPart, LineEnd, Lineage, Lines, Recollection, Traced};
 
 /// A mistake that a store could make.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +46,8 @@ pub(super) struct Ledger {
     pub(super) space: SpaceId,
     pub(super) blocks: Vec<LogBlock>,
     pub(super) branches: Branches,
+    /// The number of times that it was told of forks which its log does not show.
+    pub(super) told: u64,
     pub(super) cursors: BTreeMap<ReplicaId, Cursor>,
     /// Stored states; what they reflect, the forks known then, and up to where rulings were known.
     pub(super) states: BTreeMap<AggregateId, Bytes>,
@@ -77,6 +79,7 @@ impl Ledger {
             space: SpaceId::default(),
             blocks: Vec::new(),
             branches: Branches::new(),
+            told: 0,
             cursors: BTreeMap::new(),
             states: BTreeMap::new(),
             mark: None,
@@ -201,7 +204,7 @@ impl Ledger {
     ) -> CommitId {
         let block = self.pack(wall, events);
         let commit = block.ends()[0];
-        self.append(&[block], &[], Source::Local).unwrap();
+        self.append(&[block], &Hidden::default(), Source::Local).unwrap();
         commit
     }
 
@@ -246,19 +249,19 @@ impl Ledger {
         peer: ReplicaId,
         cursor: Cursor,
     ) -> Result<(Position, Position), Refusal> {
-        self.commit_part(blocks, &[], peer, cursor)
+        self.commit_part(blocks, &Hidden::default(), peer, cursor)
     }
 
     /// Commits what a peer sent of a part of its log.
     pub(super) fn commit_part(
         &mut self,
         blocks: &[Block],
-        bridges: &[Bridge],
+        hidden: &Hidden,
         peer: ReplicaId,
         cursor: Cursor,
     ) -> Result<(Position, Position), Refusal> {
         let start = self.head();
-        self.append(blocks, bridges, Source::Peer)?;
+        self.append(blocks, hidden, Source::Peer)?;
         self.cursors.insert(peer, cursor);
         let fresh = self.blocks.iter().filter(|log| log.start >= start);
         self.sources.extend(fresh.map(|log| (log.start.0, peer)));
@@ -268,7 +271,8 @@ impl Ledger {
     /// The author of whom blocks would begin one branch too many.
     pub(super) fn crowded(&self, blocks: &[Block], most: usize) -> Option<ReplicaId> {
         let crowded = |closed| {
-            let admitted = self.admit(blocks, &[], Source::Peer, Some(&Cap { most, closed }));
+            let admitted =
+                self.admit(blocks, &Hidden::default(), Source::Peer, Some(&Cap { most, closed }));
             match admitted.err()? {
                 Refusal::Crowded { author } => Some(author),
                 _ => None,
@@ -297,7 +301,7 @@ impl Ledger {
     fn admit(
         &self,
         blocks: &[Block],
-        bridges: &[Bridge],
+        hidden: &Hidden,
         source: Source,
         cap: Option<&Cap>,
     ) -> Result<Admitted, Refusal> {
@@ -310,7 +314,7 @@ impl Ledger {
             own: self.replica(),
             append: &append,
             cap,
-            bridges: self.filter.as_ref().map(|_| bridges),
+            hidden: self.filter.as_ref().map(|_| hidden),
         };
         let mut answers = Answers::default();
         loop {
@@ -321,20 +325,19 @@ impl Ledger {
         }
     }
 
-    fn append(
-        &mut self,
-        blocks: &[Block],
-        bridges: &[Bridge],
-        source: Source,
-    ) -> Result<(), Refusal> {
-        let admitted = self.admit(blocks, bridges, source, None)?;
+    fn append(&mut self, blocks: &[Block], hidden: &Hidden, source: Source) -> Result<(), Refusal> {
+        let admitted = self.admit(blocks, hidden, source, None)?;
         for log in admitted.blocks {
             log.extend(&mut self.branches).unwrap();
             self.push(log);
         }
-        for (no, branch) in &admitted.branches {
-            assert_eq!(self.branches.get(*no), Some(branch), "a log tells its branches");
+        for (no, branch) in admitted.branches {
+            if !admitted.tells {
+                assert_eq!(self.branches.get(no), Some(&branch), "a log tells its branches");
+            }
+            self.branches.set(no, branch).unwrap();
         }
+        self.told += u64::from(admitted.tells);
         if admitted.own_key_is_spent {
             self.take_new_key();
         }
@@ -343,13 +346,13 @@ impl Ledger {
 
     /// Commits what a peer has sent, and no cursor.
     pub(super) fn commit_first(&mut self, blocks: &[Block]) -> Result<(), Refusal> {
-        self.append(blocks, &[], Source::Peer)
+        self.append(blocks, &Hidden::default(), Source::Peer)
     }
 
     /// Commits what this replica wrote; what of it was new.
     pub(super) fn commit_own(&mut self, blocks: &[Block]) -> Result<Vec<LogBlock>, Refusal> {
         let first = self.blocks.len();
-        self.append(blocks, &[], Source::Local)?;
+        self.append(blocks, &Hidden::default(), Source::Local)?;
         Ok(self.blocks[first..].to_vec())
     }
 
@@ -372,7 +375,8 @@ impl Ledger {
                 begins: None,
             });
             let runs = runs.collect();
-            let anchors = block.anchors().iter().map(|on| self.commits[on]).collect();
+            let anchors = block.anchors().iter();
+            let anchors = anchors.map(|on| Anchor::on(self.commits[on])).collect();
             let Cursor { position: start, digest } = self.end();
             let digest = digest.then(&block);
             self.push(LogBlock { start, block, runs, anchors, digest });
@@ -462,23 +466,42 @@ impl Ledger {
         coverage
     }
 
-    /// The last commit that a view shows of each branch up to a number.
-    pub(super) fn lineages(&self, view: &View, lines: &[(BranchNo, u64)]) -> Vec<LineEnd> {
+    /// Where lines of authors hang among what a view shows.
+    pub(super) fn trace(&self, view: &View, lines: &Lines) -> Traced {
         let shown: Vec<_> = self.blocks.iter().flat_map(|log| view.commits(log)).collect();
         let lineage = |(no, seq): &(BranchNo, u64)| {
-            let Some(branch) = self.branches.get(*no) else { return LineEnd::Unknown };
+            let forks = self.branches.forks_before(*no, u64::MAX);
+            let of = |end| Lineage { end, forks };
+            let Some(branch) = self.branches.get(*no) else { return of(LineEnd::Unknown) };
             if self.branches.of(&branch.head.author).len() == 1 {
-                return LineEnd::Single;
+                return of(LineEnd::Single);
             }
             let mut path = Coverage::new();
             path.add(&self.branches, *no, *seq);
             let before = shown.iter().filter(|(place, id)| path.covers(place.branch, id.seq));
             let last = before.map(|(_, id)| id).max_by_key(|id| id.seq);
-            last.map_or(LineEnd::After(0, Chain::from_bytes([0; 32])), |last| {
+            of(last.map_or(LineEnd::After(0, Chain::from_bytes([0; 32])), |last| {
                 LineEnd::After(last.seq, last.chain)
-            })
+            }))
         };
-        lines.iter().map(lineage).collect()
+        let behind = |(no, after): &(BranchNo, u64)| {
+            let next = CommitId { seq: after + 1, ..self.branches.get(*no)?.head };
+            let follows = |(place, id): &&(LogRun, CommitId)| {
+                let mut path = Coverage::new();
+                path.add(&self.branches, place.branch, id.seq);
+                id.author == next.author && id.seq > *after && path.covers(*no, next.seq)
+            };
+            shown.iter().rev().find(follows).map(|(_, id)| *id)
+        };
+        Traced {
+            ends: lines.ends.iter().map(lineage).collect(),
+            forks: lines.forks.iter().map(behind).collect(),
+        }
+    }
+
+    /// The identity of a commit's last event in merging.
+    pub(super) fn identity(&self, commit: &CommitId) -> Dot {
+        self.branches.dot(self.commits[commit], commit.seq)
     }
 
     /// The branch of a commit; with a mistake, of any that has its author and number.

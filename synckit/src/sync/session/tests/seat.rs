@@ -89,11 +89,11 @@ impl Seat {
             }
             Effect::Trace { filter, reader, lines } => {
                 let view = View { filter: Some(filter), reader: Some(reader), writers: None };
-                Input::Traced(self.ledger.lineages(&view, &lines))
+                Input::Traced(self.ledger.trace(&view, &lines))
             }
-            Effect::Commit { blocks, bridges, cursor } => {
+            Effect::Commit { blocks, hidden, cursor } => {
                 let peer = self.session.peer().unwrap().replica;
-                match self.ledger.commit_part(&blocks, &bridges, peer, cursor) {
+                match self.ledger.commit_part(&blocks, &hidden, peer, cursor) {
                     Ok((start, end)) => Input::Committed { start, end, ruled: false },
                     Err(refusal) => Input::Refused(refusal),
                 }
@@ -357,7 +357,7 @@ fn tell(effect: &Effect) -> String {
         Effect::Frontier => "asks what it holds".into(),
         Effect::Load(after) => format!("loads after {after}"),
         Effect::Watch(past) => format!("watches past {past}"),
-        Effect::Trace { lines, .. } => format!("follows {} lines", lines.len()),
+        Effect::Trace { lines, .. } => format!("follows {} lines", lines.ends.len()),
         Effect::Commit { blocks, cursor, .. } => {
             let events: usize = blocks.iter().map(Block::len).sum();
             format!("commits {events} events with cursor {}", cursor.position)

@@ -64,14 +64,14 @@ impl World {
                 }
                 Effect::Trace { filter, reader, lines } => {
                     let view = View { filter: Some(filter), reader: Some(reader), writers: None };
-                    let lineages = self.ledger_of(place).lineages(&view, &lines);
-                    self.answer(place, Input::Traced(lineages));
+                    let traced = self.ledger_of(place).trace(&view, &lines);
+                    self.answer(place, Input::Traced(traced));
                 }
-                Effect::Commit { blocks, bridges, cursor } => {
+                Effect::Commit { blocks, hidden, cursor } => {
                     let node = self.end(place).node;
                     let incarnation = self.nodes[node].incarnation;
                     let peer = self.peer_of(place);
-                    self.commit(place, Persist { incarnation, peer, blocks, bridges, cursor })?;
+                    self.commit(place, Persist { incarnation, peer, blocks, hidden, cursor })?;
                 }
                 Effect::End(result) => return self.ended(place, &result),
             }
@@ -280,7 +280,7 @@ impl World {
         }
         let input = match ledger.commit_part(
             &persist.blocks[before..],
-            &persist.bridges,
+            &persist.hidden,
             peer,
             persist.cursor,
         ) {

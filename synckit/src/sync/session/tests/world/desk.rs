@@ -30,7 +30,7 @@ pub(super) struct Desk {
     turns: BTreeMap<Ticket, Wish>,
     /// Edits that are made and not answered: what they wrote, and what their authors had seen.
     made: BTreeMap<Ticket, (Wish, Dot, BTreeSet<CommitId>)>,
-    watching: Option<Position>,
+    watching: Option<(Position, u64)>,
     timer: Option<Duration>,
     /// The branches when the core began, for a driver that never asks again.
     first_branches: Branches,
@@ -178,7 +178,7 @@ impl World {
                 Effect::Save(unsaved) => {
                     // A fork that the core has not met yet gives events other identities; the mark
                     // tells whoever opens the states.
-                    let forks = self.nodes[node].ledger.branches.fork_count();
+                    let forks = self.nodes[node].ledger.branches.past_forks();
                     if usize::try_from(unsaved.forks) == Ok(forks) {
                         self.reflects(node, unsaved.position, &unsaved.encode().unwrap())?;
                     }
@@ -189,9 +189,9 @@ impl World {
                         self.settled(node, ticket, settlement)?;
                     }
                 }
-                Effect::Watch(past) => {
+                Effect::Watch { past, told } => {
                     if let Some(desk) = &mut self.nodes[node].desk {
-                        desk.watching = Some(past);
+                        desk.watching = Some((past, told));
                     }
                     self.wake_desk(node);
                 }
@@ -259,8 +259,8 @@ impl World {
                     (&ledger.branches, ledger.head())
                 };
                 let (key, branches) = (ledger.key.clone(), branches.clone());
-                let rulings = ledger.rulings(head);
-                Input::LogHead(Box::new(LogHead { key, branches, log: head, rulings }))
+                let (rulings, told) = (ledger.rulings(head), ledger.told);
+                Input::LogHead(Box::new(LogHead { key, branches, told, log: head, rulings }))
             }
             Errand::ReadLog(after) => Input::Page(ledger.read_after(after)),
             Errand::Commit(blocks) => self.commit_edits(node, blocks, fails)?,
@@ -403,15 +403,19 @@ impl World {
     }
 
     pub(super) fn wake_desk(&mut self, node: usize) {
-        let head = self.nodes[node].ledger.head();
+        let ledger = &self.nodes[node].ledger;
+        let (head, told) = (ledger.head(), ledger.told);
         let incarnation = self.nodes[node].incarnation;
         let sleeps = self.has(Bug::DeskOversleeps);
         let Some(desk) = &mut self.nodes[node].desk else { return };
-        if sleeps || desk.watching.is_none_or(|past| past >= head) {
+        if sleeps || desk.watching.is_none_or(|(past, seen)| past >= head && seen == told) {
             return;
         }
         desk.watching = None;
         let delay = self.store_delay();
-        self.queue_in(delay, Happening::DeskTold(node, incarnation, Input::LogMoved(head)));
+        self.queue_in(
+            delay,
+            Happening::DeskTold(node, incarnation, Input::LogMoved { head, told }),
+        );
     }
 }

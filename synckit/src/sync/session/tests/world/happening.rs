@@ -6,7 +6,7 @@ use super::desk::Errand;
 use crate::block::Block;
 use crate::chain::CommitId;
 use crate::id::ReplicaId;
-use crate::log::{Bridge, Cursor};
+use crate::log::{Cursor, Hidden};
 use crate::sync::{Frame, Input};
 
 /// Something that happens at some moment.
@@ -46,7 +46,7 @@ pub(super) struct Persist {
     pub(super) incarnation: u64,
     pub(super) peer: ReplicaId,
     pub(super) blocks: Vec<Block>,
-    pub(super) bridges: Vec<Bridge>,
+    pub(super) hidden: Hidden,
     pub(super) cursor: Cursor,
 }
 
