@@ -221,6 +221,7 @@ impl World {
         self.heal();
         self.converge()?;
         self.fall_silent()?;
+        self.audit.agree(self.nodes.iter().map(|node| &node.ledger))?;
         self.shows_its_log()?;
         self.counts_what_is_in_force()?;
         self.know_types()?;
@@ -251,8 +252,8 @@ impl World {
             });
         }
         for _ in 0..self.plan.accidents {
-            let nodes = self.plan.nodes;
-            self.trouble(|rng| Happening::Accident(Accident::draw(rng, nodes)));
+            let struck = self.plan.struck();
+            self.trouble(|rng| Happening::Accident(Accident::draw(rng, &struck)));
         }
         for _ in 0..self.plan.refilters {
             let writer = self.plan.writers[self.rng.index(self.plan.writers.len())];
@@ -307,7 +308,7 @@ impl World {
         if self.report.accidents == 0 && self.report.forks > 0 {
             return Err("an author has forked without an accident".to_owned());
         }
-        self.audit.agree(self.nodes.iter().map(|node| &node.ledger))
+        Ok(())
     }
 
     /// When all hold everything and all cursors have followed, nothing is read, sent or committed

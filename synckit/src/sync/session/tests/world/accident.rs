@@ -19,12 +19,16 @@ pub(super) enum Accident {
 }
 
 impl Accident {
-    pub(super) fn draw(rng: &mut Rng, nodes: usize) -> Self {
-        let node = rng.index(nodes);
+    pub(super) fn draw(rng: &mut Rng, struck: &[usize]) -> Self {
+        let node = struck[rng.index(struck.len())];
         match rng.up_to(9) {
             0..=3 => Self::Copied { node },
             4..=6 => Self::Restored { node, noticed: rng.per_mille(300) },
-            7 | 8 => Self::Cloned { from: rng.index(nodes), to: node, noticed: rng.per_mille(400) },
+            7 | 8 => Self::Cloned {
+                from: struck[rng.index(struck.len())],
+                to: node,
+                noticed: rng.per_mille(400),
+            },
             _ => Self::Lost { node },
         }
     }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::ledger::Ledger;
 use crate::block::Run;
+use crate::branch::Fork;
 use crate::chain::CommitId;
 use crate::clock::Hlc;
 use crate::filter::Filter;
 use crate::id::{AggregateId, Dot, Position};
-use crate::log::{Cursor, Digest};
+use crate::log::{Cursor, Digest, Refusal};
 use crate::ruling::{Rulings, is_control};
 use crate::sync::SessionError;
 use crate::sync::frame::GoodbyeCode;
@@ -257,9 +258,12 @@ impl Audit {
     /// All nodes know the same forks, call each event the same in merging, and know of each exactly
     /// what its author had seen.
     pub(super) fn agree<'a>(&self, ledgers: impl Iterator<Item = &'a Ledger>) -> Sound {
-        let mut first = None;
+        let mut first: Option<(Vec<Fork>, BTreeMap<_, _>)> = None;
+        let mut void_of_first = None;
         for ledger in ledgers {
-            let (rulings, void) = (ledger.rulings(ledger.head()), ledger.void());
+            let rulings = ledger.rulings(ledger.head());
+            // What a closing leaves may be hidden from a part.
+            let void = void_of_first.get_or_insert_with(|| ledger.void());
             let mut dots = BTreeMap::new();
             let mut stamps = Vec::new();
             for log in &ledger.blocks {
@@ -292,7 +296,12 @@ impl Audit {
                     }
                 }
             }
-            if ledger.filter.is_some() {
+            if let (Some(_), Some((_, of_first))) = (&ledger.filter, &first) {
+                // Past forks, too, whichever branches a filter hides.
+                let mut named = dots.iter().filter(|(id, _)| self.is_named(ledger, id));
+                if named.any(|(id, dot)| of_first.get(id) != Some(dot)) {
+                    return Err(format!("{} calls events otherwise than the first", ledger.name));
+                }
                 continue;
             }
             let told = (ledger.branches.forks(), dots);
@@ -306,9 +315,13 @@ impl Audit {
 
 /// Between correct stores sessions end because of cuts, silence, stores that fail and orderly
 /// goodbyes, and for no other reason.
-pub(super) fn ended_well(result: &Result<(), SessionError>) -> Sound {
+///
+/// `of_copies` is true where files that hold parts have been copied: a copy that meets another hub may have seen
+/// what others wrote and that hub does not hold yet, and cannot give it.
+pub(super) fn ended_well(result: &Result<(), SessionError>, of_copies: bool) -> Sound {
     match result {
         Ok(()) => Ok(()),
+        Err(SessionError::Refused(Refusal::Missing { .. })) if of_copies => Ok(()),
         Err(
             SessionError::Denied(_)
             | SessionError::Disconnected

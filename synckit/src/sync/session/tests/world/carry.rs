@@ -334,7 +334,8 @@ impl World {
     /// closed.
     fn ended(&mut self, place: Place, result: &Result<(), SessionError>) -> Sound {
         if self.connections[place.connection].lie.is_none() {
-            ended_well(result)?;
+            let has_parts = self.plan.filters.iter().any(Option::is_some);
+            ended_well(result, has_parts && self.report.accidents > 0)?;
         }
         self.end(place).session = None;
         let closes = self.end(place).last_arrival.max(self.now);

@@ -146,9 +146,7 @@ impl Plan {
             stops: rng.up_to(3 * trouble),
             governed: rng.per_mille(400),
             branches_of_key_max: [1, 1, 2, 9][rng.clone().index(4)],
-            // What a part has of others' commits nobody can fetch from it: accidents to files have a
-            // story of their own.
-            accidents: [0, 6, 20][rng.index(3)] * u64::from(!has_parts),
+            accidents: [0, 6, 20][rng.index(3)],
             steps: [0, 2, 8][rng.index(3)],
             lies_per_mille: [0, 0, 200][rng.index(3)],
             crash_per_mille: [0, 1, 5][rng.index(3)] * trouble / 2,
@@ -169,6 +167,13 @@ impl Plan {
             ledger.space = governed();
         }
         ledger
+    }
+
+    /// The nodes whose files meet with accidents. Nobody can fetch from a part what others wrote: where there
+    /// are parts, the files of those that hold everything are spared.
+    pub(super) fn struck(&self) -> Vec<usize> {
+        let parts: Vec<_> = (0..self.nodes).filter(|node| self.filters[*node].is_some()).collect();
+        if parts.is_empty() { (0..self.nodes).collect() } else { parts }
     }
 
     /// True for a hub that rules.
