@@ -12,8 +12,8 @@ use crate::id::{AggregateId, SpaceId};
 use crate::store::EventStore;
 
 /// Records what was acknowledged, and which states followed from which events.
-#[derive(Default)]
 pub(super) struct WorldAudit {
+    space: SpaceId,
     promises: Promises,
     /// The states that follow from a set of events, told by the heads of its branches.
     states: BTreeMap<Vec<CommitId>, [u8; 32]>,
@@ -59,6 +59,11 @@ impl Promises {
 }
 
 impl WorldAudit {
+    /// Nothing has happened in a space.
+    pub(super) fn of(space: SpaceId) -> Self {
+        Self { space, promises: Promises::default(), states: BTreeMap::new() }
+    }
+
     pub(super) fn promises(&self) -> Promises {
         self.promises.clone()
     }
@@ -68,7 +73,7 @@ impl WorldAudit {
         let all = self.promises.all();
         let mut held = vec![false; all.len()];
         for store in others {
-            let holds = store.holds(&SpaceId::default(), &all).await.map_err(unreadable)?;
+            let holds = store.holds(&self.space, &all).await.map_err(unreadable)?;
             held.iter_mut().zip(holds).for_each(|(held, holds)| *held |= holds);
         }
         let kept = all.into_iter().zip(held).filter(|(_, held)| *held).map(|(commit, _)| commit);
@@ -79,7 +84,7 @@ impl WorldAudit {
     /// A store holds everything that is promised.
     pub(super) async fn kept(&self, store: &EventStore) -> Sound {
         let all = self.promises.all();
-        let holds = store.holds(&SpaceId::default(), &all).await.map_err(unreadable)?;
+        let holds = store.holds(&self.space, &all).await.map_err(unreadable)?;
         match holds.iter().filter(|held| !**held).count() {
             0 => Ok(()),
             lost => Err(format!("{lost} acknowledged edits are lost")),
@@ -95,9 +100,9 @@ impl WorldAudit {
         if !whole {
             return Ok(());
         }
-        let before = heads(replica.store()).await?;
+        let before = heads(replica.store(), &self.space).await?;
         let hash = replica.state_hash().await.map_err(|error| format!("fails: {error:#}"))?;
-        if before != heads(replica.store()).await? {
+        if before != heads(replica.store(), &self.space).await? {
             // Something came in between.
             return Ok(());
         }
@@ -115,7 +120,7 @@ impl WorldAudit {
         let mut whole: Option<&Replica> = None;
         for (node, actor) in nodes.iter().enumerate() {
             let Some(store) = actor.whole_store() else { continue };
-            let held = heads(store).await?;
+            let held = heads(store, &self.space).await?;
             match &first {
                 Some((other, heads)) if *heads != held => {
                     let (one, two) = (CAST[*other], CAST[node]);
@@ -158,8 +163,8 @@ impl WorldAudit {
 }
 
 /// The heads of a log's branches: what it holds.
-async fn heads(store: &EventStore) -> Sound<Vec<CommitId>> {
-    let branches = store.branches(&SpaceId::default()).await.map_err(unreadable)?;
+async fn heads(store: &EventStore, space: &SpaceId) -> Sound<Vec<CommitId>> {
+    let branches = store.branches(space).await.map_err(unreadable)?;
     let mut heads: Vec<_> = branches.heads().collect();
     heads.sort_unstable();
     Ok(heads)

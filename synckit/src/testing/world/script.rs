@@ -25,6 +25,8 @@ pub(super) const fn name_of(node: usize) -> &'static str {
 #[derive(Clone, Debug)]
 pub(super) struct WorldScript {
     pub(super) nodes: Vec<WorldRole>,
+    /// Somebody governs the space, and hubs rule in it.
+    pub(super) governed: bool,
     /// From whom connections are made, to whom.
     pub(super) edges: Vec<(usize, usize)>,
     /// The links of each edge.
@@ -117,6 +119,7 @@ impl WorldScript {
             loses_one_in: if faults { *dice.one(&[0, 200, 50]) } else { 0 },
             write_max: *dice.one(&[0, 20, 200]),
             steps: Vec::new(),
+            governed: hubs > 0 && dice.one_in(3),
             nodes,
             edges,
             links,
@@ -243,6 +246,9 @@ impl fmt::Display for WorldScript {
                 WorldLinks::OnDemand => "on demand",
             };
             write!(f, "; {} syncs with {} {how}", name_of(*from), name_of(*to))?;
+        }
+        if self.governed {
+            f.write_str("; hubs rule")?;
         }
         Ok(())
     }

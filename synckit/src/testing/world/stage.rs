@@ -15,9 +15,11 @@ use super::network::WorldNetwork;
 use super::script::{CAST, Happens, WorldRole, WorldScript, name_of};
 use super::{World, WorldReport};
 use crate::clock::UnixMillis;
-use crate::id::Position;
+use crate::id::{Position, SpaceId};
+use crate::key::ReplicaKey;
 use crate::platform::{self, Tasks};
 use crate::replica::Link;
+use crate::ruling::Authority;
 use crate::store::{EventStore, MemoryRows};
 use crate::{Hub, Replica, WallClock};
 
@@ -39,6 +41,8 @@ pub(super) struct Stage<'a> {
     script: &'a WorldScript,
     pub(super) nodes: Vec<Actor>,
     network: WorldNetwork,
+    space: SpaceId,
+    authority: Option<Authority>,
     pub(super) audit: WorldAudit,
     begun: Instant,
     /// Happenings to come, at times in milliseconds.
@@ -117,12 +121,18 @@ impl<'a> Stage<'a> {
             troubled: false,
             crashes: 0,
         });
+        let authority = script.governed.then(|| Authority::from_seed(&[7; ReplicaKey::SEED_LEN]));
+        let space = authority.as_ref().map_or_else(SpaceId::default, |authority| {
+            authority.space("world").expect("a short name")
+        });
         Self {
             world,
             script,
             nodes: nodes.collect(),
             network,
-            audit: WorldAudit::default(),
+            audit: WorldAudit::of(space.clone()),
+            space,
+            authority,
             begun: Instant::now(),
             due: BTreeMap::new(),
             queued: 0,
@@ -296,10 +306,14 @@ impl<'a> Stage<'a> {
     async fn try_open(&mut self, node: usize) -> Result<(), crate::Error> {
         let (role, clock) = (self.nodes[node].role, self.clock(node));
         let store = Arc::new(EventStore::over(self.nodes[node].disk.open()).await?);
-        let hub = Hub::builder().wall_clock(clock.clone()).over(Arc::clone(&store));
+        let mut hub = Hub::builder().wall_clock(clock.clone());
+        if let (WorldRole::Hub, Some(authority)) = (role, &self.authority) {
+            hub = hub.authority(authority.clone());
+        }
+        let hub = hub.over(Arc::clone(&store));
         if let WorldRole::Replica(filter) = role {
             let builder = Replica::builder().registry(self.world.registry.clone());
-            let mut builder = builder.wall_clock(clock);
+            let mut builder = builder.space(self.space.clone()).wall_clock(clock);
             if let Some(nth) = filter {
                 builder = builder.filter(self.world.filters[nth].clone());
             }
@@ -357,6 +371,10 @@ impl<'a> Stage<'a> {
         for node in 0..self.nodes.len() {
             self.nodes[node].disk.repair();
             self.nodes[node].troubled = false;
+            if self.script.governed {
+                // What is ahead of a hub's clock, and not of its author's, waits until one is set right.
+                self.nodes[node].ahead.store(0, Ordering::SeqCst);
+            }
         }
         for node in 0..self.nodes.len() {
             self.open(node).await?;
@@ -405,6 +423,7 @@ impl<'a> Stage<'a> {
         let mut serving = Tasks::new();
         serving.spawn(async move { hub.serve_channel(listener).await });
         let builder = Replica::builder().registry(self.world.registry.clone());
+        let builder = builder.space(self.space.clone());
         let new = builder.wall_clock(self.clock(0)).in_memory().await.map_err(failed)?;
         new.sync_once(transport).await.map_err(failed)?;
         let hashes = (new.state_hash().await, replica.state_hash().await);
