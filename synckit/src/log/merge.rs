@@ -15,6 +15,10 @@ const SMALL_BYTES_MAX: usize = 16 * 1024;
 /// Most events of a block that is merged with others.
 const SMALL_EVENTS_MAX: usize = 64;
 
+/// Bytes from which a merged block takes no further one. A block arrives as a whole or not at all, and cannot be
+/// cut again without its signatures: on a slow way it must arrive between two cuts.
+const MERGED_BYTES_ENOUGH: usize = 16 * 1024;
+
 /// Bytes of a block that need not be sent when another one goes on behind it: what names and signs a
 /// run, and what begins a block.
 const SPARED_BYTES: usize = 200;
@@ -50,9 +54,13 @@ fn merge(mut group: &[LogBlock], merged: &mut Vec<Bytes>) {
     while let Some(first) = group.first() {
         let mut packer = BlockPacker::new(first.block.space().clone());
         let mut signed = Vec::new();
-        let mut taken = 0;
+        let (mut taken, mut bytes) = (0, 0);
         for log in group {
             let ends = log.ends();
+            bytes += added_bytes(group[..taken].last(), log);
+            if taken > 0 && bytes > MERGED_BYTES_ENOUGH {
+                break;
+            }
             if packer.push_block(&log.block, &ends).is_err() {
                 break;
             }

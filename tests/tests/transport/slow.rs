@@ -69,6 +69,22 @@ async fn replica_with(name: &str, reports: usize) -> Replica {
     replica
 }
 
+/// What bob sent on a fast way in large frames arrives on one that is cut before such a frame could.
+#[tokio::test]
+async fn what_came_fast_goes_on_over_a_way_that_is_cut_soon() {
+    let hub = Hub::builder().in_memory().unwrap().serve("127.0.0.1:0").await.unwrap();
+    let (ann, bob) = (replica_with("ann", 0).await, replica_with("bob", 100).await);
+    bob.sync_once(hub.url()).await.unwrap();
+    let way = slow_way(&hub.url(), 40_000, Some(Duration::from_secs(1))).await;
+    let mut link = ann.connect(way).unwrap();
+    while ann.status().await.unwrap().events.0 < 100 {
+        timeout(PATIENCE, link.changed()).await.unwrap().unwrap();
+    }
+    assert_eq!(ann.state_hash().await.unwrap(), bob.state_hash().await.unwrap());
+    link.end().await.unwrap();
+    hub.shut_down().await.unwrap();
+}
+
 /// Longer than any time-out would be on a fast way, and with more on its way than 4 kB/s carry in
 /// that time.
 #[tokio::test]

@@ -198,7 +198,7 @@ impl Upkeep {
         let (replica, transport) = (self.replica.clone(), Arc::clone(&self.transport));
         let session = replica.session(transport.as_ref(), plan, progress, stop.subscribe());
         tokio::pin!(session);
-        let mut meter = Meter::default();
+        let (mut meter, mut last) = (Meter::default(), Progress::default());
         loop {
             tokio::select! {
                 biased;
@@ -220,6 +220,11 @@ impl Upkeep {
                 Ok(()) = steps.changed() => {
                     let progress = *steps.borrow_and_update();
                     let pace = meter.note(begun.elapsed(), &progress);
+                    if got_on(&last, &progress) {
+                        // A way that is cut again and again is tried again at once, as long as it helps.
+                        self.backoff.succeeded();
+                    }
+                    last = progress;
                     self.advance(progress, until, pace);
                 }
             }
@@ -256,4 +261,10 @@ async fn rest(left: Option<Duration>) {
 /// Random enough to keep replicas from waiting in step.
 fn random() -> u64 {
     platform::random().map_or(0, u64::from_le_bytes)
+}
+
+/// True if a session has brought something that need not be brought again.
+fn got_on(before: &Progress, now: &Progress) -> bool {
+    let acknowledged = before.acknowledged.is_some() && before.acknowledged < now.acknowledged;
+    acknowledged || before.events_received < now.events_received
 }
