@@ -27,8 +27,8 @@ use crate::policy::PolicyId;
 use crate::schema::TypesText;
 use crate::store::{Acknowledged, Append, Batch, EventStore, StoreError, StoreErrorKind};
 use crate::sync::{
-    Admittance, Config, Denial, Effect, Frame, HeldPart, Input, Lines, Now, Progress, Recollection,
-    Session, SessionError,
+    Admittance, Config, Denial, Effect, Frame, HeldPart, Input, Now, Progress, Recollection,
+    Session, SessionError, TraceLines,
 };
 use crate::traces::Traces;
 use crate::transport::{Connection, FrameReceiver, FrameSender, TransportError};
@@ -492,7 +492,7 @@ impl Conversation {
         });
     }
 
-    fn trace(&mut self, filter: Filter, reader: ReplicaId, lines: Lines) {
+    fn trace(&mut self, filter: Filter, reader: ReplicaId, lines: TraceLines) {
         let Some(space) = self.space() else { return };
         let store = Arc::clone(&self.driver.store);
         let view = View { filter: Some(filter), reader: Some(reader), writers: None };

@@ -32,7 +32,7 @@ pub mod session;
 mod violation;
 
 pub use backoff::Backoff;
-pub use bridges::{LineEnd, Lineage, Lines, Traced};
+pub use bridges::{LineEnd, TraceLines, Traced, TracedLine};
 pub use frame::Frame;
 pub use session::{
     Admittance, Config, Direction, Effect, HeldPart, Input, Now, Progress, Recollection, Role,

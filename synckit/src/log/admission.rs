@@ -1,5 +1,7 @@
 //! Admitting the blocks of one batch, in order, on top of what is held, before anything is written.
 
+mod forks;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
@@ -8,7 +10,7 @@ use super::{
 };
 use crate::block::{Block, Commit, Run};
 use crate::ruling::Rulings;
-use crate::vector::VECTOR_REPLICAS_MAX;
+use forks::{Forks, told_forks};
 
 /// Question to a store about its log.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -170,10 +172,6 @@ enum Target {
     /// Not known before what was asked is answered.
     Asked,
 }
-
-/// Forks on the way to a commit, ascending: of each the number of the last event that its branches share,
-/// and the chain after the commit that follows on that way.
-type Forks = Vec<(u64, Chain)>;
 
 struct Staging<'a> {
     batch: &'a Admission<'a>,
@@ -371,102 +369,6 @@ impl<'a> Staging<'a> {
         }
     }
 
-    /// The place of a run whose author forked among hidden commits: `before`, the last of them, follows an
-    /// event inside a branch.
-    fn beside(
-        &self,
-        no: BranchNo,
-        seq: u64,
-        (before, forks): (CommitId, &[(u64, Chain)]),
-    ) -> Target {
-        let mut at = no;
-        for (after, next) in forks.iter().filter(|(after, _)| *after >= seq) {
-            let Some(branch) = self.branch(at) else { break };
-            let place = branch.forks.binary_search_by_key(after, |(seq, _)| *seq);
-            let follows = place.map(|index| branch.forks[index].1);
-            if follows == Ok(*next) {
-                continue;
-            }
-            if follows.is_err() && branch.head.seq <= *after {
-                return Target::Skip(at, branch.head.seq + 1);
-            }
-            let begins = |it: &Branch| (it.leaves, it.first) == (Some((at, *after)), *next);
-            match self.of(&before.author).find(|(_, it)| begins(it)) {
-                Some((no, _)) => at = no,
-                None => return Target::Leave(at, *after, Some(*next)),
-            }
-        }
-        match self.branch(at) {
-            Some(branch) if branch.head.seq < before.seq && at != no => {
-                Target::Skip(at, branch.head.seq + 1)
-            }
-            branch => Target::Leave(at, seq.max(branch.map_or(0, Branch::base)), None),
-        }
-    }
-
-    /// The forks that are told of on the chain of a run.
-    fn forks_of(&self, commits: &[&Commit]) -> Forks {
-        if self.forks.is_empty() {
-            return Forks::new();
-        }
-        let told = commits.iter().filter_map(|commit| self.forks.get(&commit.id));
-        let mut forks: Forks = told.flatten().copied().collect();
-        forks.sort_unstable();
-        forks.dedup_by_key(|(after, _)| *after);
-        forks
-    }
-
-    /// Notes what is told of the chains of commits that are held.
-    fn tell_held(&mut self) -> Result<(), Refusal> {
-        for (on, forks) in self.forks.clone() {
-            if let Lookup::Held(no) = self.lookup(&on) {
-                self.tell(no, &forks)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes forks on the way to the end of a branch.
-    fn tell(&mut self, no: BranchNo, forks: &[(u64, Chain)]) -> Result<(), Refusal> {
-        for (after, next) in forks {
-            let mut at = no;
-            while let Some((parent, base)) = self.branch(at).and_then(|branch| branch.leaves)
-                && *after < base
-            {
-                at = parent;
-            }
-            let Some(branch) = self.branch(at) else { continue };
-            if branch.leaves.is_some() && branch.base() == *after {
-                continue;
-            }
-            let place = branch.forks.binary_search_by_key(after, |(seq, _)| *seq);
-            if place.is_ok_and(|index| branch.forks[index].1 == *next) {
-                continue;
-            }
-            let mut branch = branch.clone();
-            match place {
-                // Whoever knows the hidden commit knows its chain; here a later one stood for it.
-                Ok(index) => branch.forks[index].1 = *next,
-                Err(index) => {
-                    self.count_writers(1)?;
-                    branch.forks.insert(index, (*after, *next));
-                }
-            }
-            self.changed.insert(at, branch);
-            self.tells = true;
-        }
-        Ok(())
-    }
-
-    /// Checks that clocks have room for the identities of merging that a part is told of: how many hidden
-    /// branches there are is not known.
-    fn count_writers(&mut self, more: usize) -> Result<(), Refusal> {
-        self.writers += more;
-        let all = self.batch.branches.writers() + self.writers;
-        let fits = self.batch.hidden.is_none() || all <= VECTOR_REPLICAS_MAX;
-        if fits { Ok(()) } else { Err(Refusal::TooManyReplicas) }
-    }
-
     /// Notes the hidden commits before a run.
     fn note_gap(&mut self, place: &Target, branch: BranchNo, run: &Run) {
         let first_seq = match place {
@@ -636,15 +538,6 @@ impl<'a> Staging<'a> {
         }
         known
     }
-}
-
-/// The forks that a peer tells of, by the commits on whose chains they are.
-fn told_forks(hidden: Option<&Hidden>) -> BTreeMap<CommitId, Forks> {
-    let mut told: BTreeMap<CommitId, Forks> = BTreeMap::new();
-    for mark in hidden.iter().flat_map(|hidden| &hidden.forks) {
-        told.entry(mark.on).or_default().push((mark.after, mark.next));
-    }
-    told
 }
 
 /// Checks that within a block, too, every fresh commit stands after what it follows and what its

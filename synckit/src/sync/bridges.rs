@@ -32,7 +32,7 @@ pub enum LineEnd {
 /// A line of an author's commits, as a store holds it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a session needs all of it")]
-pub struct Lineage {
+pub struct TracedLine {
     /// The last commit up to the number asked for that the peer is sent.
     pub end: LineEnd,
     /// The forks on the way to the end of the branch, ascending: of each the number of the last event that
@@ -43,36 +43,36 @@ pub struct Lineage {
 /// What a session asks of its store before it sends a block.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a driver must answer all of it")]
-pub struct Lines {
-    /// Branches, and numbers of events on them or before them: the answer to each is a [`Lineage`].
+pub struct TraceLines {
+    /// Branches, and numbers of events on them or before them: the answer to each is a [`TracedLine`].
     pub ends: Vec<(BranchNo, u64)>,
     /// Branches past forks, with the numbers of the last events shared: the answer to each is a commit
     /// behind the fork that the peer is sent, if there is one.
     pub forks: Vec<(BranchNo, u64)>,
 }
 
-impl Lines {
+impl TraceLines {
     /// True if nothing is asked.
     pub(super) const fn is_empty(&self) -> bool {
         self.ends.is_empty() && self.forks.is_empty()
     }
 }
 
-/// The answers to [`Lines`], in their order.
+/// The answers to [`TraceLines`], in their order.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a session needs all of it")]
 pub struct Traced {
     /// Where the branches hang.
-    pub ends: Vec<Lineage>,
+    pub ends: Vec<TracedLine>,
     /// Commits behind the forks.
     pub forks: Vec<Option<CommitId>>,
 }
 
-/// Lines of authors, as far as a session has asked or seen.
+/// TraceLines of authors, as far as a session has asked or seen.
 #[derive(Debug, Default)]
 pub(super) struct Bridges {
     /// Of each branch, up to what has been sent.
-    lines: BTreeMap<(ReplicaId, BranchNo), Line>,
+    lines: BTreeMap<(ReplicaId, BranchNo), KnownLine>,
     /// Of commits that contexts refer to.
     anchors: BTreeMap<(BranchNo, u64), LineEnd>,
     /// The place in the log up to which forks have been noticed.
@@ -85,7 +85,7 @@ pub(super) struct Bridges {
 
 /// A branch.
 #[derive(Debug)]
-struct Line {
+struct KnownLine {
     end: LineEnd,
     /// The forks on the way to its end; none when that has to be asked.
     forks: Option<Vec<(u64, Chain)>>,
@@ -125,16 +125,16 @@ impl Bridges {
     /// Notes a block that the peer holds from here on, as far as it is sent it.
     pub(super) fn pass(&mut self, held: &[LogBlock]) {
         for (place, end) in ends(held) {
-            if let Some(line) = self.lines.get_mut(&(end.author, place.branch)) {
-                if let LineEnd::After(..) = line.end {
-                    line.end = LineEnd::After(end.seq, end.chain);
-                }
+            if let Some(KnownLine { end: known @ LineEnd::After(..), .. }) =
+                self.lines.get_mut(&(end.author, place.branch))
+            {
+                *known = LineEnd::After(end.seq, end.chain);
             }
         }
     }
 
     /// What has to be asked before a block is sent, of which the peer is sent `shown`.
-    pub(super) fn unknown(&self, shown: &[LogBlock]) -> Lines {
+    pub(super) fn unknown(&self, shown: &[LogBlock]) -> TraceLines {
         let known = |author: ReplicaId, no: BranchNo| {
             self.lines.get(&(author, no)).is_some_and(|line| line.forks.is_some())
         };
@@ -143,11 +143,11 @@ impl Bridges {
         let mut ends: Vec<_> = lines.chain(anchors).map(|(no, id)| (no, id.seq)).collect();
         ends.sort_unstable();
         ends.dedup();
-        Lines { ends, forks: self.unasked.iter().map(|fork| (fork.no, fork.after)).collect() }
+        TraceLines { ends, forks: self.unasked.iter().map(|fork| (fork.no, fork.after)).collect() }
     }
 
     /// Takes the answers to what was asked before a block is sent.
-    pub(super) fn learn(&mut self, shown: &[LogBlock], asked: &Lines, found: Traced) {
+    pub(super) fn learn(&mut self, shown: &[LogBlock], asked: &TraceLines, found: Traced) {
         if self.anchors.len() > ANCHORS_MAX {
             self.anchors.clear();
         }
@@ -156,11 +156,14 @@ impl Bridges {
             .map(|(no, commit)| ((no, commit.seq), commit.author))
             .collect();
         let lines: Vec<_> = runs(shown).map(|(no, before)| (no, before.seq)).collect();
-        for (of, Lineage { end, forks }) in asked.ends.iter().zip(found.ends) {
+        for (of, TracedLine { end, forks }) in asked.ends.iter().zip(found.ends) {
             let Some(author) = authors.get(of) else { continue };
             if lines.contains(of) || end == LineEnd::Single {
-                let line =
-                    self.lines.entry((*author, of.0)).or_insert(Line { end, forks: None, told: 0 });
+                let line = self.lines.entry((*author, of.0)).or_insert(KnownLine {
+                    end,
+                    forks: None,
+                    told: 0,
+                });
                 (line.forks, line.told) = (Some(forks), 0);
             } else {
                 self.anchors.insert(*of, end);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::bridges::{Bridges, Lines, Traced};
+use super::bridges::{Bridges, TraceLines, Traced};
 use super::flow::Flow;
 use super::frame::{Ack, Events};
 use super::limits::{
@@ -31,7 +31,7 @@ pub(super) struct Sender {
     /// The part of the log that the peer is sent.
     view: View,
     bridges: Bridges,
-    /// Lines of authors that have to be looked up before the page goes on.
+    /// TraceLines of authors that have to be looked up before the page goes on.
     tracing: Tracing,
     sent: Cursor,
     /// The place up to which the peer knows this side to have come.
@@ -59,7 +59,7 @@ pub(super) enum Want {
     /// The log after this position.
     Load(Position),
     /// Where lines of authors hang.
-    Trace(Lines),
+    Trace(TraceLines),
     /// Word when the log holds more than this.
     Watch(Position),
 }
@@ -70,9 +70,9 @@ enum Tracing {
     #[default]
     Not,
     /// To be asked.
-    Due(Lines),
+    Due(TraceLines),
     /// Asked.
-    Asked(Lines),
+    Asked(TraceLines),
 }
 
 /// Stretches of this side's log that came from the peer in this very session.

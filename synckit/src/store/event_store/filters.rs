@@ -7,7 +7,7 @@ use crate::log::View;
 use crate::store::encoding::SpaceRow;
 use crate::store::rows::Row;
 use crate::store::{Batch, StoreError, locate, view};
-use crate::sync::{Lineage, Lines, Traced};
+use crate::sync::{TraceLines, Traced, TracedLine};
 
 impl EventStore {
     /// The part of a space that the store holds; `None` for all of it.
@@ -40,7 +40,7 @@ impl EventStore {
         &self,
         space: &SpaceId,
         view: &View,
-        lines: &Lines,
+        lines: &TraceLines,
     ) -> Result<Traced, StoreError> {
         let branches = self.branches(space).await?;
         let mut traced = Traced::default();
@@ -48,7 +48,7 @@ impl EventStore {
         let rows = self.core.ledger.rows();
         for (no, seq) in &lines.ends {
             let end = locate::line_end(rows, number, &branches, view, (*no, *seq)).await?;
-            traced.ends.push(Lineage { end, forks: branches.forks_before(*no, u64::MAX) });
+            traced.ends.push(TracedLine { end, forks: branches.forks_before(*no, u64::MAX) });
         }
         for fork in &lines.forks {
             let behind = locate::shown_behind(rows, number, &branches, view, *fork).await?;

@@ -11,7 +11,7 @@ use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Cursor, Hidden, Page, Refusal};
 use crate::policy::PolicyId;
 use crate::schema::TypesText;
-use crate::sync::bridges::{Lines, Traced};
+use crate::sync::bridges::{TraceLines, Traced};
 use crate::sync::frame::Frame;
 use crate::sync::violation::{Denial, SessionError};
 
@@ -125,7 +125,7 @@ pub enum Effect {
         /// The peer.
         reader: ReplicaId,
         /// The lines.
-        lines: Lines,
+        lines: TraceLines,
     },
     /// Wait until the log holds more than this many events, and answer with [`Input::LogMoved`].
     Watch(Position),

@@ -19,7 +19,7 @@ use crate::log::{
 };
 use crate::ruling::{Closing, Control, Rulings};
 use crate::schema::TypesText;
-use crate::sync::{HeldPart, LineEnd, Lineage, Lines, Recollection, Traced};
+use crate::sync::{HeldPart, LineEnd, Recollection, TraceLines, Traced, TracedLine};
 
 /// A mistake that a store could make.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -467,11 +467,11 @@ impl Ledger {
     }
 
     /// Where lines of authors hang among what a view shows.
-    pub(super) fn trace(&self, view: &View, lines: &Lines) -> Traced {
+    pub(super) fn trace(&self, view: &View, lines: &TraceLines) -> Traced {
         let shown: Vec<_> = self.blocks.iter().flat_map(|log| view.commits(log)).collect();
         let lineage = |(no, seq): &(BranchNo, u64)| {
             let forks = self.branches.forks_before(*no, u64::MAX);
-            let of = |end| Lineage { end, forks };
+            let of = |end| TracedLine { end, forks };
             let Some(branch) = self.branches.get(*no) else { return of(LineEnd::Unknown) };
             if self.branches.of(&branch.head.author).len() == 1 {
                 return of(LineEnd::Single);

@@ -1,0 +1,122 @@
+//! Forks on the chains of what a part holds: what its peer tells of them, and the places of runs that follow
+//! hidden commits past one.
+
+use std::collections::BTreeMap;
+
+use super::{Lookup, Staging, Target};
+use crate::block::Commit;
+use crate::branch::{Branch, BranchNo};
+use crate::chain::{Chain, CommitId};
+use crate::log::{Hidden, Refusal};
+use crate::vector::VECTOR_REPLICAS_MAX;
+
+/// Forks on the way to a commit, ascending: of each the number of the last event that its branches share,
+/// and the chain after the commit that follows on that way.
+pub(super) type Forks = Vec<(u64, Chain)>;
+
+impl Staging<'_> {
+    /// The place of a run whose author forked among hidden commits: `before`, the last of them, follows an
+    /// event inside a branch.
+    pub(super) fn beside(
+        &self,
+        no: BranchNo,
+        seq: u64,
+        (before, forks): (CommitId, &[(u64, Chain)]),
+    ) -> Target {
+        let mut at = no;
+        for (after, next) in forks.iter().filter(|(after, _)| *after >= seq) {
+            let Some(branch) = self.branch(at) else { break };
+            let place = branch.forks.binary_search_by_key(after, |(seq, _)| *seq);
+            let follows = place.map(|index| branch.forks[index].1);
+            if follows == Ok(*next) {
+                continue;
+            }
+            if follows.is_err() && branch.head.seq <= *after {
+                return Target::Skip(at, branch.head.seq + 1);
+            }
+            let begins = |it: &Branch| (it.leaves, it.first) == (Some((at, *after)), *next);
+            match self.of(&before.author).find(|(_, it)| begins(it)) {
+                Some((no, _)) => at = no,
+                None => return Target::Leave(at, *after, Some(*next)),
+            }
+        }
+        match self.branch(at) {
+            Some(branch) if branch.head.seq < before.seq && at != no => {
+                Target::Skip(at, branch.head.seq + 1)
+            }
+            branch => Target::Leave(at, seq.max(branch.map_or(0, Branch::base)), None),
+        }
+    }
+
+    /// The forks that are told of on the chain of a run.
+    pub(super) fn forks_of(&self, commits: &[&Commit]) -> Forks {
+        if self.forks.is_empty() {
+            return Forks::new();
+        }
+        let told = commits.iter().filter_map(|commit| self.forks.get(&commit.id));
+        let mut forks: Forks = told.flatten().copied().collect();
+        forks.sort_unstable();
+        forks.dedup_by_key(|(after, _)| *after);
+        forks
+    }
+
+    /// Notes what is told of the chains of commits that are held.
+    pub(super) fn tell_held(&mut self) -> Result<(), Refusal> {
+        for (on, forks) in self.forks.clone() {
+            if let Lookup::Held(no) = self.lookup(&on) {
+                self.tell(no, &forks)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes forks on the way to the end of a branch.
+    pub(super) fn tell(&mut self, no: BranchNo, forks: &[(u64, Chain)]) -> Result<(), Refusal> {
+        for (after, next) in forks {
+            let mut at = no;
+            while let Some((parent, base)) = self.branch(at).and_then(|branch| branch.leaves)
+                && *after < base
+            {
+                at = parent;
+            }
+            let Some(branch) = self.branch(at) else { continue };
+            if branch.leaves.is_some() && branch.base() == *after {
+                continue;
+            }
+            let place = branch.forks.binary_search_by_key(after, |(seq, _)| *seq);
+            if place.is_ok_and(|index| branch.forks[index].1 == *next) {
+                continue;
+            }
+            let mut branch = branch.clone();
+            match place {
+                // Whoever knows the hidden commit knows its chain; here a later one stood for it.
+                Ok(index) => branch.forks[index].1 = *next,
+                Err(index) => {
+                    self.count_writers(1)?;
+                    branch.forks.insert(index, (*after, *next));
+                }
+            }
+            self.changed.insert(at, branch);
+            self.tells = true;
+        }
+        Ok(())
+    }
+
+    /// Checks that clocks have room for the identities of merging that a part is told of: how many hidden
+    /// branches there are is not known.
+    pub(super) fn count_writers(&mut self, more: usize) -> Result<(), Refusal> {
+        self.writers += more;
+        let all = self.batch.branches.writers() + self.writers;
+        let fits = self.batch.hidden.is_none() || all <= VECTOR_REPLICAS_MAX;
+        if fits { Ok(()) } else { Err(Refusal::TooManyReplicas) }
+    }
+}
+
+/// The forks that a peer tells of, by the commits on whose chains they are.
+pub(super) fn told_forks(hidden: Option<&Hidden>) -> BTreeMap<CommitId, Forks> {
+    let mut told: BTreeMap<CommitId, Forks> = BTreeMap::new();
+    for mark in hidden.iter().flat_map(|hidden| &hidden.forks) {
+        told.entry(mark.on).or_default().push((mark.after, mark.next));
+    }
+    told
+}
