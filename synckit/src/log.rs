@@ -391,8 +391,7 @@ pub struct ForkMark {
     pub next: Chain,
 }
 
-/// What a replica that holds a part of a space is told of the rest, so that it finds the places of what it
-/// holds.
+/// Word to a replica that holds a part of a space about the rest, so that it finds the places of what it holds.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "its parts are those of the protocol")]
 pub struct Hidden {

@@ -90,7 +90,7 @@ pub struct Batch {
     pub cursor: Option<(ReplicaId, Cursor)>,
     /// Materialized states.
     pub checkpoint: Option<Checkpoint>,
-    /// What is told of commits that the store's filter hides, which the blocks follow or refer to.
+    /// Word about commits that the store's filter hides, which the blocks follow or refer to.
     pub hidden: Hidden,
     /// The filter by which the space is held from here on.
     pub(crate) filter: Option<Filter>,

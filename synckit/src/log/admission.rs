@@ -95,7 +95,7 @@ pub(crate) struct Admission<'a> {
     pub(crate) append: &'a [Append],
     /// The bound that a hub sets to the branches of one author.
     pub(crate) cap: Option<&'a Cap>,
-    /// What is told of hidden commits, if the store holds a part of the space.
+    /// Word about hidden commits, if the store holds a part of the space.
     pub(crate) hidden: Option<&'a Hidden>,
 }
 

@@ -40,7 +40,7 @@ pub struct TracedLine {
     pub forks: Vec<(u64, Chain)>,
 }
 
-/// What a session asks of its store before it sends a block.
+/// Questions of a session to its store before it sends a block.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a driver must answer all of it")]
 pub struct TraceLines {
@@ -62,13 +62,13 @@ impl TraceLines {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a session needs all of it")]
 pub struct Traced {
-    /// Where the branches hang.
+    /// The places where the branches hang.
     pub ends: Vec<TracedLine>,
     /// Commits behind the forks.
     pub forks: Vec<Option<CommitId>>,
 }
 
-/// TraceLines of authors, as far as a session has asked or seen.
+/// Lines of authors, as far as a session has asked or seen.
 #[derive(Debug, Default)]
 pub(super) struct Bridges {
     /// Of each branch, up to what has been sent.
@@ -79,7 +79,7 @@ pub(super) struct Bridges {
     noticed: Position,
     /// Forks noticed of which it has to be asked what the peer holds behind them.
     unasked: Vec<NoticedFork>,
-    /// What is to be told of commits that the peer holds.
+    /// Forks to be told on the chains of commits that the peer holds.
     due: Vec<ForkMark>,
 }
 
@@ -116,9 +116,12 @@ impl Bridges {
             self.unasked.push(NoticedFork { no: parent, after, next });
             self.unasked.push(NoticedFork { no: place.branch, after, next: first });
             let of_author = (run.replica, BranchNo(0))..=(run.replica, BranchNo(u32::MAX));
-            self.lines.range_mut(of_author.clone()).for_each(|(_, line)| line.forks = None);
-            self.lines
-                .retain(|(author, _), line| *author != run.replica || line.end != LineEnd::Single);
+            self.lines.range_mut(of_author).for_each(|(_, line)| line.forks = None);
+            // The only line of its author is none any more.
+            let only = |line: &KnownLine| line.end == LineEnd::Single;
+            if self.lines.get(&(run.replica, parent)).is_some_and(only) {
+                self.lines.remove(&(run.replica, parent));
+            }
         }
     }
 
@@ -133,7 +136,7 @@ impl Bridges {
         }
     }
 
-    /// What has to be asked before a block is sent, of which the peer is sent `shown`.
+    /// Questions to be asked before a block is sent, of which the peer is sent `shown`.
     pub(super) fn unknown(&self, shown: &[LogBlock]) -> TraceLines {
         let known = |author: ReplicaId, no: BranchNo| {
             self.lines.get(&(author, no)).is_some_and(|line| line.forks.is_some())
@@ -176,7 +179,7 @@ impl Bridges {
         self.due.extend(marks);
     }
 
-    /// What the peer has to be told with a block.
+    /// Everything that the peer has to be told with a block.
     pub(super) fn of(&self, shown: &[LogBlock]) -> Hidden {
         let bridge = |(no, hidden): (BranchNo, CommitId)| match self.before(shown, no, hidden) {
             Some(LineEnd::After(seq, chain)) if seq < hidden.seq => {

@@ -31,7 +31,7 @@ pub(super) struct Sender {
     /// The part of the log that the peer is sent.
     view: View,
     bridges: Bridges,
-    /// TraceLines of authors that have to be looked up before the page goes on.
+    /// Lines of authors that have to be looked up before the page goes on.
     tracing: Tracing,
     sent: Cursor,
     /// The place up to which the peer knows this side to have come.
@@ -58,7 +58,7 @@ pub(super) struct Sender {
 pub(super) enum Want {
     /// The log after this position.
     Load(Position),
-    /// Where lines of authors hang.
+    /// The places where lines of authors hang.
     Trace(TraceLines),
     /// Word when the log holds more than this.
     Watch(Position),

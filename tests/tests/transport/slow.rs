@@ -69,7 +69,7 @@ async fn replica_with(name: &str, reports: usize) -> Replica {
     replica
 }
 
-/// What bob sent on a fast way in large frames arrives on one that is cut before such a frame could.
+/// Events that bob sent on a fast way in large frames arrive on one that is cut before such a frame could.
 #[tokio::test]
 async fn what_came_fast_goes_on_over_a_way_that_is_cut_soon() {
     let hub = Hub::builder().in_memory().unwrap().serve("127.0.0.1:0").await.unwrap();

@@ -35,7 +35,7 @@ impl EventStore {
         self.core.ledger.forget(space).await
     }
 
-    /// Where lines of authors hang among what a view shows.
+    /// The places where lines of authors hang among what a view shows.
     pub(crate) async fn trace(
         &self,
         space: &SpaceId,

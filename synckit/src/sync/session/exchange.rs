@@ -134,7 +134,7 @@ pub enum Effect {
     Commit {
         /// Blocks in the order in which they came. May be empty.
         blocks: Vec<Block>,
-        /// What the peer tells of that which this side's filter hides.
+        /// Word of the peer about that which this side's filter hides.
         hidden: Hidden,
         /// The place in the peer's log that is then reached.
         cursor: Cursor,

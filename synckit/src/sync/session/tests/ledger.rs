@@ -466,7 +466,7 @@ impl Ledger {
         coverage
     }
 
-    /// Where lines of authors hang among what a view shows.
+    /// The places where lines of authors hang among what a view shows.
     pub(super) fn trace(&self, view: &View, lines: &TraceLines) -> Traced {
         let shown: Vec<_> = self.blocks.iter().flat_map(|log| view.commits(log)).collect();
         let lineage = |(no, seq): &(BranchNo, u64)| {
