@@ -41,15 +41,19 @@ fn large_blocks_travel_as_they_are() {
     assert_eq!(sent(&shelf), kept);
 }
 
+/// A block arrives as a whole or not at all, so on a slow way none may be large.
 #[test]
-fn as_many_travel_as_one_as_a_block_takes() {
+fn as_many_travel_as_one_as_arrive_between_two_cuts() {
     let mut ann = Author::named("ann");
     let written: Vec<_> = (0..5_000).map(|_| ann.write(&["milk"], &[])).collect();
     let mut shelf = Shelf::empty();
     let blocks: Vec<_> = written.iter().map(|commit| seal(&[commit])).collect();
     shelf.receive(&blocks).unwrap();
     let sent = sent(&shelf);
-    assert_eq!(sent.iter().map(Block::len).collect::<Vec<_>>(), [4_096, 904]);
+    let sizes: Vec<_> = sent.iter().map(|block| block.bytes().len()).collect();
+    let (_, full) = sizes.split_last().unwrap();
+    assert!(full.iter().all(|bytes| (4 * 1024..24 * 1024).contains(bytes)), "{sizes:?}");
+    assert_eq!(sent.iter().map(Block::len).sum::<usize>(), 5_000);
     arrives(&shelf, &sent);
 }
 
