@@ -69,7 +69,7 @@ pub(crate) struct ReplicaCore {
     states: States,
     /// The branches of the log, at least as far as it is folded. None before they have been read.
     branches: Option<Branches>,
-    /// The number of forks known when the states were folded.
+    /// The number of identities past forks known when the states were folded.
     forks: u32,
     /// The number of times that the store had been told of forks which the log does not show, when the
     /// branches were read. None before they have been read.
@@ -111,7 +111,7 @@ pub(crate) struct CoreParts {
 pub(crate) struct Stored {
     /// All events of the log up to here are folded in.
     pub(crate) position: Position,
-    /// The number of forks known.
+    /// The number of identities past forks known.
     pub(crate) forks: u32,
     /// Rulings in the log up to here were known.
     pub(crate) ruled: Position,

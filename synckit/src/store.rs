@@ -146,8 +146,8 @@ pub struct CheckpointMark {
     pub position: Position,
     /// The fingerprint of the schemas and merge rules that folded them.
     pub fingerprint: [u8; 32],
-    /// The number of forks known when they were folded. A further one gives events other identities
-    /// in merging, and with them other states.
+    /// The number of identities in merging that were known to begin past forks when they were folded. A
+    /// further one makes other states.
     pub forks: u32,
     /// Rulings of hubs in the log up to here were known when they were folded: at least those up to
     /// `position`.
@@ -161,7 +161,7 @@ pub struct CheckpointMark {
 }
 
 impl CheckpointMark {
-    /// Folded up to a position, by these schemas and rules, with so many forks known.
+    /// Folded up to a position, by these schemas and rules, with so many identities past forks known.
     pub const fn new(position: Position, fingerprint: [u8; 32], forks: u32) -> Self {
         Self { position, fingerprint, forks, ruled: position, conflicts: 0, deleted: 0, parked: 0 }
     }

@@ -81,8 +81,7 @@ pub(crate) struct Tally {
 pub(crate) struct Unsaved {
     /// The position that the states reflect.
     pub(crate) position: Position,
-    /// The number of forks known when they were folded: a further one changes identities in
-    /// merging, and with them states.
+    /// The number of identities past forks known when they were folded: a further one changes states.
     pub(crate) forks: u32,
     /// The position up to which rulings were known.
     pub(crate) ruled: Position,

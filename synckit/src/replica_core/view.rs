@@ -84,7 +84,7 @@ impl ReplicaCore {
         &self.rulings
     }
 
-    /// The number of forks known.
+    /// The number of identities past forks known.
     pub(crate) const fn forks(&self) -> u32 {
         self.forks
     }

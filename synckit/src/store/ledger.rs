@@ -322,7 +322,7 @@ impl Ledger {
         if let Some(filter) = &batch.filter {
             draft.put(Table::Filters, draft.row.number.prefix().to_vec(), &[&filter.write()]);
         }
-        draft.tells |= admitted.tells;
+        draft.tells = admitted.tells;
         draft.set_branches(known, admitted.branches);
         if admitted.own_key_is_spent {
             self.new_key(own, &mut draft).await?;

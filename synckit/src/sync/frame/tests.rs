@@ -9,6 +9,8 @@ use crate::log::Digest;
 use crate::sync::limits::FRONTIER_COMMITS_MAX;
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn every_frame_comes_back_from_its_bytes(frame in any_frame()) {
         let bytes = frame.encode().unwrap();
