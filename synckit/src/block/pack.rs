@@ -114,6 +114,11 @@ impl BlockPacker {
         self.count
     }
 
+    /// The number of bytes that the events packed take, without what the block says of them all.
+    pub(crate) fn bytes(&self) -> usize {
+        self.entries.len()
+    }
+
     /// True if nothing has been packed.
     pub const fn is_empty(&self) -> bool {
         self.count == 0

@@ -24,6 +24,9 @@ use crate::registry::{Outcome, RecordedEvent, State};
 use crate::ruling::{Control, Redating};
 use crate::vector::{Stamp, VectorClock};
 
+/// Bytes of events at which a block of edits is full. It arrives whole or not at all: over slow ways that are
+/// cut again and again, small ones get through.
+const BLOCK_BYTES_ENOUGH: usize = 32 * 1024;
 /// Most edits of one group commit.
 const GROUP_EDITS_MAX: usize = 4_096;
 /// Bytes of payload of one group commit; the edit that reaches the line is the last of its group.
@@ -451,7 +454,7 @@ impl Edits {
             let push = |packer: &mut BlockPacker| {
                 packer.push_named(&edit.before, self.nonce, &edit.commit, edit.id)
             };
-            if push(&mut packer).is_err() {
+            if packer.bytes() >= BLOCK_BYTES_ENOUGH || push(&mut packer).is_err() {
                 let empty = BlockPacker::new(self.space.clone());
                 blocks.extend(std::mem::replace(&mut packer, empty).finish(sign));
                 // Each edit fits into an empty block: that was found when it was staged.

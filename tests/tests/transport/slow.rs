@@ -7,6 +7,7 @@ use synckit::{Hub, Replica, registry, sync_aggregate};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// After this long a test has failed.
@@ -63,10 +64,26 @@ async fn trickle(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, bytes_per_seco
 async fn replica_with(name: &str, reports: usize) -> Replica {
     let replica = Replica::builder().registry(registry![Report]).in_memory().await.unwrap();
     for number in 0..reports {
-        let id = synckit::Id::<Report>::named(&format!("{name} {number}")).unwrap();
-        replica.edit(&id, |it| it.text.set("x".repeat(2_000))).await.unwrap();
+        write(&replica, format!("{name} {number}")).await;
     }
     replica
+}
+
+/// The same, with all reports made at the same moment.
+async fn replica_with_at_once(name: &str, reports: usize) -> Replica {
+    let replica = replica_with(name, 0).await;
+    let mut writing = JoinSet::new();
+    for number in 0..reports {
+        let (replica, name) = (replica.clone(), format!("{name} {number}"));
+        writing.spawn(async move { write(&replica, name).await });
+    }
+    writing.join_all().await;
+    replica
+}
+
+async fn write(replica: &Replica, name: String) {
+    let id = synckit::Id::<Report>::named(&name).unwrap();
+    replica.edit(&id, |it| it.text.set("x".repeat(2_000))).await.unwrap();
 }
 
 /// Events that bob sent on a fast way in large frames arrive on one that is cut before such a frame could.
@@ -100,8 +117,17 @@ async fn at_4_kilobytes_a_second_one_session_is_enough() {
 
 #[tokio::test]
 async fn on_a_way_that_is_cut_again_and_again_a_link_gets_on() {
+    gets_on(replica_with("ann", 50).await, replica_with("bob", 50).await).await;
+}
+
+/// A block arrives whole or not at all.
+#[tokio::test]
+async fn what_was_written_at_the_same_moment_gets_on_too() {
+    gets_on(replica_with_at_once("ann", 50).await, replica_with_at_once("bob", 50).await).await;
+}
+
+async fn gets_on(ann: Replica, bob: Replica) {
     let hub = Hub::builder().in_memory().unwrap().serve("127.0.0.1:0").await.unwrap();
-    let (ann, bob) = (replica_with("ann", 50).await, replica_with("bob", 50).await);
     bob.sync_once(hub.url()).await.unwrap();
     let way = slow_way(&hub.url(), 16_000, Some(Duration::from_secs(4))).await;
     let mut link = ann.connect(way).unwrap();
