@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::envelope::MetadataError;
+use crate::envelope::{METADATA_BYTES_MAX, MetadataError};
 use crate::event::{DecodeError, EncodeError};
 use crate::failure::{Failure, failure};
 use crate::filter::{FILTER_PARTS_MAX, Filter};
-use crate::id::{Dot, IdError};
+use crate::id::{Dot, IdError, Name};
 use crate::registry::RegistryError;
 use crate::store::{StoreError, StoreErrorKind};
 use crate::sync::SessionError;
@@ -101,6 +101,21 @@ pub enum ErrorKind {
         /// The number of its parts.
         found: usize,
     },
+    /// A part of the filter cannot be kept or sent.
+    #[error(
+        "`{part}` cannot be a part of a filter: an entry of metadata has a key, and no text may be longer \
+         than {METADATA_BYTES_MAX} bytes"
+    )]
+    FilterText {
+        /// The part.
+        part: Filter,
+    },
+    /// The filter asks a function that the replica was not given. Give it to the builder.
+    #[error("the filter asks the predicate `{predicate}`: give it to the builder")]
+    FilterPredicate {
+        /// The name of the function.
+        predicate: Name,
+    },
     /// The replica does not hold the aggregate: its filter does not name it.
     #[error("this replica holds only {filter}; open one with a filter that names it, or none")]
     OutsideFilter {
@@ -149,6 +164,8 @@ impl ErrorKind {
             Self::Deleted => "edit.deleted",
             Self::EditTooLarge(_) => "edit.too_large",
             Self::FilterParts { .. } => "filter.parts",
+            Self::FilterPredicate { .. } => "filter.predicate",
+            Self::FilterText { .. } => "filter.text",
             Self::FilterWider { .. } => "filter.wider",
             Self::Invalid(_) => "value.invalid",
             Self::Listen => "hub.listen",
@@ -182,6 +199,8 @@ impl ErrorKind {
             | Self::Deleted
             | Self::EditTooLarge(_)
             | Self::FilterParts { .. }
+            | Self::FilterPredicate { .. }
+            | Self::FilterText { .. }
             | Self::FilterWider { .. }
             | Self::Invalid(_)
             | Self::PlainText

@@ -1,8 +1,9 @@
 //! Filters: the part of a space that a replica holds.
 //!
 //! A filter is a list of parts. Each names aggregates, by their type and by the first bytes of their
-//! keys, or some of their events, by name or metadata. Commits travel whole, so a replica also receives what
-//! else one of them changed; it folds only what its filter names.
+//! keys, or some of their events, by name, by metadata or by a function of the application ([`Predicates`]).
+//! Commits travel whole, so a replica also receives what else one of them changed; it folds only what its filter
+//! names.
 //!
 //! Aggregates that a replica holds whole are edited as anywhere. Of one of which it holds some events
 //! it shows what those make of it, and does not edit it: it would claim to have seen what it has not.
@@ -21,9 +22,36 @@
 //! assert_eq!(photos_of_seven.to_string(), "photo/store-7/*");
 //! assert!(Filter::new().all::<Photo>().contains(&photos_of_seven));
 //! ```
+//!
+//! A function that the replica and its peers have may decide, too:
+//!
+//! ```
+//! use synckit::SyncEvent;
+//! use synckit::filter::{Filter, FilterPart, Predicates};
+//! use synckit::id::Name;
+//!
+//! #[derive(SyncEvent)]
+//! #[event(name = "inspection.signed")]
+//! struct Signed {
+//!     by: String,
+//! }
+//!
+//! let signed_by = Name::new("signed-by")?;
+//! let predicates = Predicates::new().with(signed_by.clone(), |event, by| {
+//!     event.decode::<Signed>().is_ok_and(|signed| signed.by == by)
+//! });
+//! let of_ann = Filter::new().part(FilterPart::new().when(signed_by, "ann"));
+//! assert_eq!(of_ann.to_string(), r#"*/* signed-by("ann")"#);
+//! # let _ = predicates;
+//! # Ok::<(), synckit::id::IdError>(())
+//! ```
+
+mod predicate;
 
 use std::collections::BTreeSet;
 use std::fmt;
+
+pub use predicate::{FilteredEvent, Predicate, Predicates};
 
 use crate::block::Entry;
 use crate::envelope::{METADATA_BYTES_MAX, Metadata};
@@ -53,12 +81,14 @@ pub struct FilterPart {
     pub event: Option<Name>,
     /// An entry of the events' metadata; `None` for all.
     pub metadata: Option<(String, String)>,
+    /// A function of the application that decides of each event; `None` for all.
+    pub predicate: Option<Predicate>,
 }
 
 impl FilterPart {
     /// Everything.
     pub const fn new() -> Self {
-        Self { kind: None, prefix: Vec::new(), event: None, metadata: None }
+        Self { kind: None, prefix: Vec::new(), event: None, metadata: None, predicate: None }
     }
 
     /// Of this type of aggregates.
@@ -90,9 +120,17 @@ impl FilterPart {
         self
     }
 
+    /// Events of which the function of this name says so when it is given this argument, of at most
+    /// [`METADATA_BYTES_MAX`] bytes. The replica and each of its peers need the function: see [`Predicates`].
+    #[must_use]
+    pub fn when(mut self, predicate: Name, argument: impl Into<String>) -> Self {
+        self.predicate = Some(Predicate::new(predicate, argument.into()));
+        self
+    }
+
     /// True if it has whole aggregates, and not some of their events.
     pub const fn is_of_wholes(&self) -> bool {
-        self.event.is_none() && self.metadata.is_none()
+        self.event.is_none() && self.metadata.is_none() && self.predicate.is_none()
     }
 
     fn names(&self, aggregate: &AggregateId) -> bool {
@@ -102,9 +140,10 @@ impl FilterPart {
 
     fn shows(&self, entry: &Entry<'_>) -> bool {
         self.meets(entry.aggregate(), &entry.event().name, entry.metadata())
+            && self.predicate.as_ref().is_none_or(|predicate| predicate.shows(entry))
     }
 
-    /// True if an event of that name and metadata meets it.
+    /// True if an event of that name and metadata meets it, as far as no function decides.
     pub(crate) fn meets(&self, of: &AggregateId, event: &Name, metadata: &Metadata) -> bool {
         let meets = |(key, value): &(String, String)| metadata.get(key) == Some(value);
         self.names(of)
@@ -117,36 +156,57 @@ impl FilterPart {
             && other.prefix.starts_with(&self.prefix)
             && (self.event.is_none() || self.event == other.event)
             && (self.metadata.is_none() || self.metadata == other.metadata)
+            && (self.predicate.is_none() || self.predicate == other.predicate)
+    }
+
+    /// Its conditions but for the keys, as texts: type, event, key and value of an entry of metadata, predicate and its
+    /// argument. Empty ones are no condition.
+    pub(crate) fn texts(&self) -> [&str; 6] {
+        let [kind, event] =
+            [&self.kind, &self.event].map(|name| name.as_ref().map_or("", Name::as_str));
+        let (key, value) =
+            self.metadata.as_ref().map_or(("", ""), |(key, value)| (key.as_str(), value.as_str()));
+        let asked = self.predicate.as_ref();
+        let (predicate, argument) =
+            asked.map_or(("", ""), |asked| (asked.name().as_str(), asked.argument()));
+        [kind, event, key, value, predicate, argument]
     }
 
     fn write(&self, out: &mut Writer) {
-        let name = |name: &Option<Name>| name.as_ref().map_or("", Name::as_str).to_owned();
-        let (key, value) = self.metadata.clone().unwrap_or_default();
-        for text in [name(&self.kind), name(&self.event), key, value] {
-            out.bytes(text.as_bytes());
-        }
+        self.texts().into_iter().for_each(|text| out.bytes(text.as_bytes()));
         out.bytes(&self.prefix);
     }
 
     fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
         let invalid = || WireError::Invalid { expected: "filter" };
-        let mut text = || std::str::from_utf8(input.bytes()?).map_err(|_| invalid());
-        let [kind, event, key, value] = [text()?, text()?, text()?, text()?];
-        Self::of_texts([kind, event, key, value], input.bytes()?).ok_or_else(invalid)
+        let mut texts = [""; 6];
+        for text in &mut texts {
+            *text = std::str::from_utf8(input.bytes()?).map_err(|_| invalid())?;
+        }
+        Self::of_texts(texts, input.bytes()?).ok_or_else(invalid)
     }
 
-    /// The part of these texts, of which empty ones are no condition; `None` when they are none.
-    pub(crate) fn of_texts([kind, event, key, value]: [&str; 4], prefix: &[u8]) -> Option<Self> {
+    /// The part of [its texts](Self::texts) and the first bytes of the keys; `None` when they are none.
+    pub(crate) fn of_texts(texts: [&str; 6], prefix: &[u8]) -> Option<Self> {
+        let [kind, event, key, value, predicate, argument] = texts;
         let name = |text: &str| match text {
             "" => Some(None),
             text => Name::new(text).ok().map(Some),
         };
-        let too_long = [key, value].iter().any(|text| text.len() > METADATA_BYTES_MAX);
-        if prefix.len() > KEY_BYTES_MAX || too_long || (key.is_empty() && !value.is_empty()) {
+        let too_long = [key, value, argument].iter().any(|text| text.len() > METADATA_BYTES_MAX);
+        let stray = |key: &str, value: &str| key.is_empty() && !value.is_empty();
+        if prefix.len() > KEY_BYTES_MAX
+            || too_long
+            || stray(key, value)
+            || stray(predicate, argument)
+        {
             return None;
         }
         let metadata = (!key.is_empty()).then(|| (key.to_owned(), value.to_owned()));
-        Some(Self { kind: name(kind)?, prefix: prefix.to_vec(), event: name(event)?, metadata })
+        let predicate =
+            name(predicate)?.map(|predicate| Predicate::new(predicate, argument.to_owned()));
+        let (kind, prefix, event) = (name(kind)?, prefix.to_vec(), name(event)?);
+        Some(Self { kind, prefix, event, metadata, predicate })
     }
 }
 
@@ -158,10 +218,10 @@ impl fmt::Display for FilterPart {
         if let Some(event) = &self.event {
             write!(f, " {event}")?;
         }
-        match &self.metadata {
-            Some((key, value)) => write!(f, " {key:?}={value:?}"),
-            None => Ok(()),
+        if let Some((key, value)) = &self.metadata {
+            write!(f, " {key:?}={value:?}")?;
         }
+        self.predicate.iter().try_for_each(|predicate| write!(f, " {predicate}"))
     }
 }
 
@@ -212,6 +272,20 @@ impl Filter {
     pub fn contains(&self, other: &Self) -> bool {
         let within = |part: &FilterPart| self.parts.iter().any(|held| held.contains(part));
         other.parts.iter().all(within)
+    }
+
+    /// The same with the functions that it asks; the name of one that is not known, if there is such. Until it has
+    /// them, a part with a predicate shows no events.
+    pub(crate) fn resolved(self, known: &Predicates) -> Result<Self, Name> {
+        let part = |part: FilterPart| match part.predicate.clone() {
+            Some(predicate) => {
+                let name = predicate.name().clone();
+                let predicate = Some(predicate.resolved(known).ok_or(name)?);
+                Ok(FilterPart { predicate, ..part })
+            }
+            None => Ok(part),
+        };
+        Ok(Self { parts: self.parts.into_iter().map(part).collect::<Result<_, _>>()? })
     }
 
     /// The bytes by which stores keep it.
@@ -277,16 +351,36 @@ mod tests {
         assert!(!signed.contains(&whole) && whole.contains(&signed));
         assert!(Filter::new().part(FilterPart::new()).contains(&whole));
         assert_eq!(signed.to_string(), "photo/* photo.signed \"actor\"=\"ann\"");
+        let due = |month: &str| Filter::new().part(photos().when(name("due"), month));
+        assert!(whole.contains(&due("07")) && !due("07").contains(&whole));
+        assert!(due("07").contains(&due("07")) && !due("07").contains(&due("08")));
+        assert_eq!(due("07").to_string(), "photo/* due(\"07\")");
+        assert_eq!(due("07").resolved(&Predicates::new()), Err(name("due")));
+        let known = Predicates::new().with(name("due"), |_, _| true);
+        assert_eq!(due("07").resolved(&known), Ok(due("07")));
     }
 
     #[test]
     fn the_bytes_of_a_filter_keep_their_form() {
         let of_ann = FilterPart::new().event(name("x")).metadata("actor", "ann");
-        let filter = Filter::new().part(photos().keyed("s7")).part(of_ann);
+        let due = photos().when(name("due"), "07");
+        let filter = Filter::new().part(photos().keyed("s7")).part(of_ann).part(due);
         let bytes = filter.write();
-        assert_eq!(bytes, b"\x00\x01x\x05actor\x03ann\x00\x05photo\x00\x00\x00\x02s7");
+        let of_ann = b"\x00\x01x\x05actor\x03ann\x00\x00\x00";
+        let rest = b"\x05photo\x00\x00\x00\x03due\x0207\x00\x05photo\x00\x00\x00\x00\x00\x02s7";
+        assert_eq!(bytes, [&of_ann[..], rest].concat());
         assert_eq!(Filter::read(&bytes), Ok(filter));
-        for other in [&b""[..], b"\x04Note\x00\x00\x00\x00", b"\x00\x00\x00\x01x\x00"] {
+        let nothing = b"\x00\x00\x00\x00\x00\x00\x00";
+        let cases: [&[u8]; 6] = [
+            b"",
+            b"\x04Note\x00\x00\x00\x00\x00\x00",
+            b"\x00\x00\x00\x01x\x00\x00\x00",
+            b"\x00\x00\x00\x00\x00\x01x\x00",
+            b"\x00\x00\x00\x00\x03Due\x00\x00",
+            &nothing[..6],
+        ];
+        assert_eq!(Filter::read(nothing), Ok(Filter::new().part(FilterPart::new())));
+        for other in cases {
             assert!(Filter::read(other).is_err());
         }
     }

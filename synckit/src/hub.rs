@@ -22,6 +22,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::budget::Budget;
 use crate::driver::{Doorkeeper, Driven, Driver};
 use crate::error::Error;
+use crate::filter::Predicates;
 use crate::gate::{Gate, Policy};
 use crate::lease::OpenedBy;
 use crate::metrics::SessionsMeter;
@@ -84,6 +85,7 @@ struct Served {
     governor: Option<Governor>,
     policy: Option<Policy>,
     authorizer: Option<Arc<dyn Authorizer>>,
+    predicates: Predicates,
     limiter: Option<Arc<Limiter>>,
     #[cfg(feature = "grpc")]
     listening: server::Listening,
@@ -135,7 +137,8 @@ impl Hub {
     ) -> Result<Access, crate::sync::Denial> {
         let (peer, replica) = (peer.clone(), self.store().key().id());
         let request = AccessRequest { peer, replica, space: space.clone(), filter: None };
-        door::ask(self.core.authorizer.as_ref(), &self.core.clock, &request).await
+        let asks = (self.core.authorizer.as_ref(), &self.core.predicates);
+        door::ask(asks, &self.core.clock, &request).await
     }
 
     /// True if an authorizer says who may come in.
@@ -285,6 +288,7 @@ impl Served {
     fn door(self: &Arc<Self>, service: &Arc<Service>, connection: &Connection) -> Arc<Door> {
         Arc::new(Door {
             authorizer: self.authorizer.clone(),
+            predicates: self.predicates.clone(),
             limiter: self.limiter.clone(),
             store: Arc::clone(&service.store),
             peer: connection.peer.clone(),
@@ -318,6 +322,7 @@ impl Served {
             types: None,
             policy: None,
             filter: None,
+            predicates: self.predicates.clone(),
             commit_events_max: usize::MAX,
         })
     }

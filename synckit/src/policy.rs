@@ -85,7 +85,7 @@ pub struct PolicyRule {
     part: FilterPart,
     field: Option<String>,
     author: Option<ReplicaId>,
-    predicates: Vec<Predicate>,
+    predicates: Vec<RulePredicate>,
     /// The first text given for a name that cannot be one.
     misnamed: Option<String>,
 }
@@ -110,12 +110,12 @@ pub enum Verdict {
 
 /// A condition that a function of the application decides.
 #[derive(Clone)]
-struct Predicate {
+struct RulePredicate {
     name: String,
     holds: Arc<dyn Fn(&Candidate<'_>) -> bool + Send + Sync>,
 }
 
-impl fmt::Debug for Predicate {
+impl fmt::Debug for RulePredicate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
@@ -333,7 +333,7 @@ impl PolicyRule {
         name: impl Into<String>,
         holds: impl Fn(&Candidate<'_>) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.predicates.push(Predicate { name: name.into(), holds: Arc::new(holds) });
+        self.predicates.push(RulePredicate { name: name.into(), holds: Arc::new(holds) });
         self
     }
 

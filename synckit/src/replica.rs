@@ -49,7 +49,7 @@ pub use undo::{NotUndone, NotUndoneReason, Undo};
 use crate::aggregate::{Aggregate, Id};
 use crate::branch::Fork;
 use crate::error::{Error, ErrorKind};
-use crate::filter::Filter;
+use crate::filter::{Filter, Predicates};
 use crate::id::{AggregateId, Key, Name, Position, ReplicaId, SpaceId};
 use crate::lease::{Lease, OpenedBy};
 use crate::platform;
@@ -77,6 +77,7 @@ pub struct Replica {
     policy: Option<PolicyId>,
     /// The part of the space that it holds; none for all of it.
     filter: Option<Arc<Filter>>,
+    predicates: Predicates,
     peers: Peers,
 }
 
@@ -137,7 +138,8 @@ impl Replica {
         opened_by: OpenedBy,
         asked: ReplicaBuilder,
     ) -> Result<Self, Error> {
-        let ReplicaBuilder { registry, space, clock, filter, refetch, traces, .. } = asked;
+        let ReplicaBuilder { registry, space, clock, filter, predicates, refetch, traces, .. } =
+            asked;
         let attempted = format!("open a replica of space `{space}`");
         let invalid = |error| Error::new(attempted.clone(), ErrorKind::Registry(error));
         registry.check().map_err(invalid)?;
@@ -145,6 +147,7 @@ impl Replica {
         let taken = |_| Error::new(attempted.clone(), ErrorKind::SpaceInUse);
         let lease = lease.map_err(taken)?;
 
+        let filter = filters::resolve(&space, filter, &predicates)?;
         filters::hold(&store, &space, filter.as_ref(), refetch).await?;
         let fingerprint = filters::fingerprint(&registry, filter.as_ref());
         let mark = store.checkpoint(&space).await?;
@@ -179,7 +182,8 @@ impl Replica {
         platform::spawn(Engine::new(Arc::clone(&shared), fingerprint).run(lease));
         let running = Arc::new(Running(shared));
         let (registry, filter) = (Arc::new(registry), filter.map(Arc::new));
-        let replica = Self { running, registry, types, policy, filter, peers: Peers::default() };
+        let peers = Peers::default();
+        let replica = Self { running, registry, types, policy, filter, predicates, peers };
         replica.catch_up().await?;
         Ok(replica)
     }

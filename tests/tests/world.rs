@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use synckit::filter::Filter;
+use synckit::filter::{Filter, FilterPart, Predicates};
+use synckit::id::Name;
 use synckit::testing::{Dice, World};
 use synckit::{Error, Id, Replica, registry, sync_aggregate};
 
@@ -54,7 +55,11 @@ async fn garden(replica: Replica, mut dice: Dice) -> Result<(), Error> {
 
 fn gardens() -> World {
     let north = Filter::new().keyed::<Plot>("north/");
-    World::of(registry![Plot]).edits(garden).filter(north)
+    let even = Name::new("even").unwrap();
+    let predicates = Predicates::new().with(even.clone(), |event, _| event.payload.len() % 2 == 0);
+    let some = Filter::new().part(FilterPart::new().when(even, ""));
+    let world = World::of(registry![Plot]).edits(garden).filter(north).filter(some);
+    world.predicates(predicates)
 }
 
 #[test]

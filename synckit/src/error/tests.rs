@@ -104,6 +104,8 @@ fn every_kind() -> Vec<ErrorKind> {
         ErrorKind::Unguarded,
         ErrorKind::FilterParts { found: 65 },
         ErrorKind::FilterWider { held: photos() },
+        ErrorKind::FilterText { part: photos() },
+        ErrorKind::FilterPredicate { predicate: Name::new("due").unwrap() },
         ErrorKind::OutsideFilter { filter: photos() },
         ErrorKind::PartOfAggregate { filter: photos() },
         ErrorKind::Unsynced { events: 3, held: photos() },

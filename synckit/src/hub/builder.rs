@@ -14,6 +14,7 @@ use super::service::Service;
 use super::{Authority, HUB_SESSIONS_MAX, Hub, Proposal, Rejection, Served};
 use crate::budget::Budget;
 use crate::error::Error;
+use crate::filter::Predicates;
 use crate::gate::{Gate, Policy};
 use crate::lease::OpenedBy;
 use crate::metrics::SessionsMeter;
@@ -32,6 +33,7 @@ pub struct HubBuilder {
     authority: Option<Authority>,
     policy: Option<Policy>,
     authorizer: Option<Arc<dyn Authorizer>>,
+    predicates: Predicates,
     quotas: Quotas,
     traces: Traces,
     salvage: bool,
@@ -49,6 +51,7 @@ impl Default for HubBuilder {
             authority: None,
             policy: None,
             authorizer: None,
+            predicates: Predicates::new(),
             quotas: Quotas::default(),
             traces: Traces::default(),
             salvage: true,
@@ -68,6 +71,7 @@ impl fmt::Debug for HubBuilder {
             .field("authority", &self.authority)
             .field("policy", &self.policy.is_some())
             .field("authorizer", &self.authorizer)
+            .field("predicates", &self.predicates)
             .field("quotas", &self.quotas)
             .field("traces", &self.traces)
             .field("salvage", &self.salvage)
@@ -130,6 +134,14 @@ impl HubBuilder {
     #[must_use]
     pub fn authorizer(mut self, authorizer: impl Authorizer) -> Self {
         self.authorizer = Some(Arc::new(authorizer));
+        self
+    }
+
+    /// The functions that filters of replicas may ask; those that an authorizer names for a part, too. A replica
+    /// whose filter asks another one is told which is missing, and not let in.
+    #[must_use]
+    pub fn predicates(mut self, predicates: Predicates) -> Self {
+        self.predicates = predicates;
         self
     }
 
@@ -228,6 +240,7 @@ impl HubBuilder {
             governor,
             policy: self.policy,
             authorizer: self.authorizer,
+            predicates: self.predicates,
             roll: (!self.is_unlisted).then(|| Roll::new(self.quotas.replicas_per_name_max)),
             limiter: Limiter::new(self.quotas),
             #[cfg(feature = "grpc")]

@@ -12,7 +12,7 @@ use super::enrolment::{NoPlace, Roll, RollPlace, is_to_note, note_seen};
 use super::mend::MendHook;
 use super::quotas::{Limiter, SessionPlace};
 use crate::driver::{Doorkeeper, Incoming};
-use crate::filter::Filter;
+use crate::filter::{Filter, Predicates};
 use crate::id::{ReplicaId, SpaceId};
 use crate::metrics::SessionsMeter;
 use crate::platform::{self, Tasks, WallClock};
@@ -31,6 +31,7 @@ const RECHECK_WITHIN: Duration = Duration::from_secs(30);
 pub(super) struct Door {
     /// Everybody may come in where there is none.
     pub(super) authorizer: Option<Arc<dyn Authorizer>>,
+    pub(super) predicates: Predicates,
     pub(super) limiter: Option<Arc<Limiter>>,
     pub(super) store: Arc<EventStore>,
     pub(super) peer: PeerInfo,
@@ -66,7 +67,7 @@ pub(super) struct LetIn {
 /// An authorizer's answer. One that panics tells nothing, and access that has ended is none: to ask about
 /// it again and again would be of no use.
 pub(super) async fn ask(
-    authorizer: Option<&Arc<dyn Authorizer>>,
+    (authorizer, predicates): (Option<&Arc<dyn Authorizer>>, &Predicates),
     clock: &WallClock,
     request: &AccessRequest,
 ) -> Result<Access, Denial> {
@@ -81,7 +82,14 @@ pub(super) async fn ask(
         tracing::error!("an authorizer panicked");
         return Err(Denial::Unavailable);
     };
-    let access = answer?;
+    let mut access = answer?;
+    access.only = match access.only.map(|only| only.resolved(predicates)).transpose() {
+        Ok(only) => only,
+        Err(predicate) => {
+            tracing::error!(%predicate, "an authorizer names a predicate that the hub does not have");
+            return Err(Denial::Unavailable);
+        }
+    };
     if is_over(&access, clock) { Err(Denial::Unauthenticated) } else { Ok(access) }
 }
 
@@ -91,7 +99,8 @@ fn is_over(access: &Access, clock: &WallClock) -> bool {
 
 impl Door {
     async fn ask(&self, request: &AccessRequest) -> Result<Access, Denial> {
-        let access = ask(self.authorizer.as_ref(), &self.clock, request).await?;
+        let asks = (self.authorizer.as_ref(), &self.predicates);
+        let access = ask(asks, &self.clock, request).await?;
         match &access.only {
             Some(only) if !request.is_within(only) => Err(Denial::Part(only.clone())),
             _ => Ok(access),

@@ -69,6 +69,7 @@ impl From<Denial> for Unanswered {
             | Denial::Forbidden
             | Denial::Part(_)
             | Denial::Policy(_)
+            | Denial::Predicate(_)
             | Denial::Retired => Self::NotOpen,
         }
     }

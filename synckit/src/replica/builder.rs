@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Replica;
 use crate::error::Error;
-use crate::filter::Filter;
+use crate::filter::{Filter, Predicates};
 use crate::id::SpaceId;
 use crate::lease::OpenedBy;
 use crate::platform::WallClock;
@@ -19,6 +19,7 @@ pub struct ReplicaBuilder {
     pub(super) space: SpaceId,
     pub(super) clock: WallClock,
     pub(super) filter: Option<Filter>,
+    pub(super) predicates: Predicates,
     pub(super) refetch: bool,
     pub(super) traces: Traces,
     salvage: bool,
@@ -51,6 +52,13 @@ impl ReplicaBuilder {
     #[must_use]
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filter = Some(filter);
+        self
+    }
+
+    /// The functions that the [filter](Self::filter) asks, and those that filters of peers may ask.
+    #[must_use]
+    pub fn predicates(mut self, predicates: Predicates) -> Self {
+        self.predicates = predicates;
         self
     }
 

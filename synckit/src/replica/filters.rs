@@ -3,7 +3,7 @@
 use super::{Replica, pending};
 use crate::aggregate::{Aggregate, Id};
 use crate::error::{Error, ErrorKind};
-use crate::filter::{FILTER_PARTS_MAX, Filter};
+use crate::filter::{FILTER_PARTS_MAX, Filter, Predicates};
 use crate::id::{AggregateId, SpaceId};
 use crate::registry::Registry;
 use crate::store::EventStore;
@@ -34,6 +34,30 @@ impl Replica {
     }
 }
 
+/// The filter with the functions that it asks, if it is one that can be kept and sent.
+pub(super) fn resolve(
+    space: &SpaceId,
+    filter: Option<Filter>,
+    predicates: &Predicates,
+) -> Result<Option<Filter>, Error> {
+    let refused = |kind| Error::new(opening(space), kind);
+    let Some(filter) = filter else { return Ok(None) };
+    let found = filter.parts().len();
+    if !(1..=FILTER_PARTS_MAX).contains(&found) {
+        return Err(refused(ErrorKind::FilterParts { found }));
+    }
+    let parts = filter.parts().map(|part| Filter::new().part(part.clone()));
+    if let Some(part) = parts.into_iter().find(|part| Filter::read(&part.write()).is_err()) {
+        return Err(refused(ErrorKind::FilterText { part }));
+    }
+    let unknown = |predicate| refused(ErrorKind::FilterPredicate { predicate });
+    filter.resolved(predicates).map(Some).map_err(unknown)
+}
+
+fn opening(space: &SpaceId) -> String {
+    format!("open a replica of space `{space}`")
+}
+
 /// Has a store hold what a filter names of a space. If it holds less, it forgets that, or is left alone.
 pub(super) async fn hold(
     store: &EventStore,
@@ -41,12 +65,7 @@ pub(super) async fn hold(
     filter: Option<&Filter>,
     refetch: bool,
 ) -> Result<(), Error> {
-    let refused = |kind| Error::new(format!("open a replica of space `{space}`"), kind);
-    if let Some(filter) = filter
-        && !(1..=FILTER_PARTS_MAX).contains(&filter.parts().len())
-    {
-        return Err(refused(ErrorKind::FilterParts { found: filter.parts().len() }));
-    }
+    let refused = |kind| Error::new(opening(space), kind);
     let held = store.filter(space).await?;
     if held.as_ref() == filter {
         return Ok(());

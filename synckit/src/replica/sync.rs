@@ -202,6 +202,7 @@ impl Replica {
             types: self.types.clone(),
             policy: self.policy.clone(),
             filter: self.filter.as_deref().cloned(),
+            predicates: self.predicates.clone(),
             commit_events_max: usize::MAX,
         };
         let driver = Driver {

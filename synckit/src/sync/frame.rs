@@ -19,8 +19,8 @@ use super::limits::{
 };
 use crate::chain::CommitId;
 use crate::clock::UnixMillis;
-use crate::filter::Filter;
-use crate::id::{Position, ReplicaId, SpaceId};
+use crate::filter::{Filter, Predicates};
+use crate::id::{Name, Position, ReplicaId, SpaceId};
 use crate::log::{Bridge, Cursor, ForkMark};
 use crate::policy::PolicyId;
 use crate::schema::TypesText;
@@ -252,6 +252,13 @@ impl Greeting {
         &self.bytes
     }
 
+    /// Gives the filter the functions that it asks; says which of them is not known, if there is one.
+    pub(super) fn resolve(&mut self, known: &Predicates) -> Result<(), Name> {
+        let filter = self.hello.filter.take().map(|filter| filter.resolved(known));
+        self.hello.filter = filter.transpose()?;
+        Ok(())
+    }
+
     /// The message that a side signs to prove its key: a hash over both greetings and its role.
     ///
     /// The hash is BLAKE3 in key derivation mode with the context `synckit 2026 session handshake`,
@@ -421,7 +428,7 @@ pub enum GoodbyeCode {
     Done = 1,
     /// The log refuses what was sent.
     Refused = 2,
-    /// The version of the protocol is not spoken here.
+    /// The version of the protocol is not spoken here, or a function that a filter asks is not known.
     Unsupported = 3,
     /// Not now. Try again later.
     Unavailable = 4,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::frame::{
     Ack, Events, Frame, Goodbye, GoodbyeCode, Greeting, Hello, Holds, Resume, Rewind, Start, Types,
 };
-use super::limits::{FRONTIER_COMMITS_MAX, HANDSHAKE_WITHIN, PROTOCOL_VERSION, RETRY_AFTER_MAX};
+use super::limits::{FRONTIER_COMMITS_MAX, HANDSHAKE_WITHIN, RETRY_AFTER_MAX};
 use super::receiver::Receiver;
 use super::sender::{Sender, Want};
 use super::violation::{Denial, SessionError, Violation};
@@ -209,20 +209,12 @@ impl Session {
         }
     }
 
-    fn greeted(&mut self, now: Now, hello: Greeting) -> Result<(), SessionError> {
+    fn greeted(&mut self, now: Now, mut hello: Greeting) -> Result<(), SessionError> {
         if !matches!(self.phase, Phase::Greeting) {
             return Err(self.out_of_turn(&Frame::Hello(hello)));
         }
-        if hello.protocol != PROTOCOL_VERSION {
-            return Err(Violation::Protocol { theirs: hello.protocol }.into());
-        }
-        if let Role::Initiator(space) = &self.config.role
-            && *space != hello.space
-        {
-            return Err(Violation::SpaceChanged.into());
-        }
+        self.check_greeting(&mut hello)?;
         self.peer_clock_ahead = Some(ahead(hello.wall, now.wall));
-        self.told_policy(hello.policy.as_ref())?;
         if self.config.has_door {
             let (space, peer) = (hello.space.clone(), hello.replica);
             let (filter, policy) = (hello.filter.clone(), hello.policy.clone());

@@ -6,7 +6,7 @@ use super::frame::{Frame, FrameKind, GoodbyeCode};
 use super::limits::{PROTOCOL_VERSION, WINDOW_BYTES_MAX};
 use crate::block::BlockError;
 use crate::filter::Filter;
-use crate::id::{Position, ReplicaId};
+use crate::id::{Name, Position, ReplicaId};
 use crate::log::Refusal;
 use crate::policy::PolicyClash;
 
@@ -90,6 +90,11 @@ pub enum Denial {
     /// It goes by another policy than this side, or than the space.
     #[error("{0}")]
     Policy(Box<PolicyClash>),
+    /// It asks for a part of the space by a function that this program does not have.
+    #[error(
+        "its filter asks the predicate `{0}`, which this program does not have; give it to the builder"
+    )]
+    Predicate(Name),
     /// Nobody can tell at the moment.
     #[error("nobody can tell at the moment who may come in")]
     Unavailable,
@@ -179,7 +184,7 @@ impl Denial {
             Self::Forbidden | Self::Part(_) | Self::Retired => "session.forbidden",
             Self::Limited { .. } => "session.limited",
             Self::Policy(_) => "session.policy",
-            Self::Changed | Self::Unavailable => "session.peer_ended",
+            Self::Changed | Self::Predicate(_) | Self::Unavailable => "session.peer_ended",
         }
     }
 
@@ -201,6 +206,12 @@ impl Denial {
                 return format!("over the limit of {limit}: nothing is lost, come again later");
             }
             Self::Policy(clash) => return clash.to_string(),
+            Self::Predicate(name) => {
+                return format!(
+                    "the predicate `{name}` of the filter is not known here: ask for a part without it, \
+                     or ask whoever runs the hub"
+                );
+            }
             Self::Changed => "the rights have changed; connect again",
             Self::Unavailable => "nobody can tell at the moment who may come in; try again later",
         };
@@ -245,7 +256,8 @@ impl SessionError {
     pub(super) fn goodbye(&self) -> Option<Frame> {
         let code = match self {
             Self::Disconnected | Self::Limited { .. } | Self::PeerEnded { .. } => return None,
-            Self::PeerMisbehaved(Violation::Protocol { .. }) => GoodbyeCode::Unsupported,
+            Self::PeerMisbehaved(Violation::Protocol { .. })
+            | Self::Denied(Denial::Predicate(_)) => GoodbyeCode::Unsupported,
             Self::PeerMisbehaved(_) => GoodbyeCode::Violation,
             Self::Denied(denial @ Denial::Limited { retry_after, .. }) => {
                 let (code, said) = (GoodbyeCode::Limited, denial.advice());

@@ -53,7 +53,7 @@ use std::time::Duration;
 use self::script::WorldScript;
 use self::stage::{Stage, Story};
 use super::Dice;
-use crate::filter::Filter;
+use crate::filter::{Filter, Predicates};
 use crate::platform::repeatable::Repeats;
 use crate::registry::Registry;
 use crate::{Error, Replica};
@@ -74,6 +74,7 @@ type HoldsAt = dyn Fn(Replica) -> Later<Result<(), String>> + Send + Sync;
 pub struct World {
     registry: Registry,
     filters: Vec<Filter>,
+    predicates: Predicates,
     edits: Arc<EditsOf>,
     holds: Arc<HoldsAt>,
     edits_count: u64,
@@ -129,6 +130,7 @@ impl World {
         Self {
             registry,
             filters: Vec::new(),
+            predicates: Predicates::new(),
             edits: Arc::new(|_, _| Box::pin(async { Ok(()) })),
             holds: Arc::new(|_| Box::pin(async { Ok(()) })),
             edits_count: WORLD_EDITS,
@@ -162,6 +164,13 @@ impl World {
     #[must_use]
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filters.push(filter);
+        self
+    }
+
+    /// The functions that filters ask.
+    #[must_use]
+    pub fn predicates(mut self, predicates: Predicates) -> Self {
+        self.predicates = predicates;
         self
     }
 

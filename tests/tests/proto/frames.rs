@@ -138,7 +138,7 @@ fn with_short_lists(mut frame: Frame) -> Frame {
             let mut hello = Hello::clone(greeting);
             let photos = FilterPart::new().kind(Name::new("photo").unwrap()).keyed("store-7/");
             let signed = FilterPart::new().event(Name::new("note.signed").unwrap());
-            let signed = signed.metadata("actor", "ann");
+            let signed = signed.metadata("actor", "ann").when(Name::new("due").unwrap(), "2026-12");
             hello.filter = Some(Filter::new().part(photos).part(signed));
             *greeting = hello.into();
         }

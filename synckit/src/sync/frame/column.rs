@@ -8,7 +8,7 @@ use super::{GoodbyeCode, Holds, Resume};
 use crate::chain::{Chain, CommitId};
 use crate::clock::UnixMillis;
 use crate::filter::{FILTER_PARTS_MAX, Filter, FilterPart};
-use crate::id::{Name, Position, ReplicaId, SpaceId};
+use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{Bridge, Cursor, Digest, ForkMark};
 use crate::policy::PolicyId;
 use crate::schema::{TYPES_BYTES_MAX, TypesText};
@@ -386,6 +386,8 @@ message! {
         3 event: String,
         4 key: String,
         5 value: String,
+        6 predicate: String,
+        7 argument: String,
     }
 }
 
@@ -393,11 +395,10 @@ message! {
 impl Column for Option<Filter> {
     fn write(&self, number: u32, out: &mut Writer) {
         for part in self.iter().flat_map(Filter::parts) {
-            let name = |name: &Option<Name>| name.as_ref().map_or("", Name::as_str).to_owned();
-            let (kind, event) = (name(&part.kind), name(&part.event));
-            let (key, value) = part.metadata.clone().unwrap_or_default();
+            let [kind, event, key, value, predicate, argument] = part.texts().map(str::to_owned);
             let prefix = part.prefix.clone();
-            FilterFields { kind, prefix, event, key, value }.write(number, out);
+            FilterFields { kind, prefix, event, key, value, predicate, argument }
+                .write(number, out);
         }
     }
 
@@ -405,9 +406,10 @@ impl Column for Option<Filter> {
         let entries = input.entries(number, "parts of a filter", FILTER_PARTS_MAX)?;
         let mut filter = Filter::new();
         for entry in &entries {
-            let FilterFields { kind, prefix, event, key, value } =
+            let FilterFields { kind, prefix, event, key, value, predicate, argument } =
                 FilterFields::read_fields(entry).map_err(FrameError::into_reason)?;
-            let part = FilterPart::of_texts([&kind, &event, &key, &value], &prefix);
+            let texts = [&kind, &event, &key, &value, &predicate, &argument];
+            let part = FilterPart::of_texts(texts.map(String::as_str), &prefix);
             filter = filter.part(part.ok_or(Unsound::Filter)?);
         }
         Ok((!filter.is_empty()).then_some(filter))
@@ -416,9 +418,10 @@ impl Column for Option<Filter> {
     #[cfg(any(test, feature = "testing"))]
     fn extremes() -> [Self; 2] {
         let part = |filter: Filter, number: usize| {
-            let name = Name::new(&format!("{number:0>128}")).ok();
+            let name = crate::id::Name::new(&format!("{number:0>128}")).ok();
             let long = || "x".repeat(GOODBYE_BYTES_MAX);
             let part = FilterPart::new().keyed([255; 512]).metadata(long(), long());
+            let part = name.iter().fold(part, |part, name| part.when(name.clone(), long()));
             filter.part(FilterPart { kind: name.clone(), event: name, ..part })
         };
         [None, Some((0..FILTER_PARTS_MAX).fold(Filter::new(), part))]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::UnixMillis;
-use crate::filter::Filter;
+use crate::filter::{Filter, Predicates};
 use crate::id::SpaceId;
 use crate::key::ReplicaKey;
 use crate::policy::PolicyId;
@@ -94,6 +94,8 @@ pub struct Config {
     /// The part of the space that this side's store holds; `None` for all of it. The side that was
     /// connected to finds it with what is known of the peer.
     pub filter: Option<Filter>,
+    /// Functions that filters of peers may ask.
+    pub predicates: Predicates,
     /// Events after which a commit of what was received takes no further frame. Whoever folds what is
     /// committed keeps a commit short, so that edits need not wait for long.
     pub commit_events_max: usize,
@@ -101,7 +103,7 @@ pub struct Config {
 
 impl Config {
     /// A session that sends and receives until both sides are caught up.
-    pub const fn new(role: Role, key: ReplicaKey, wall: UnixMillis, nonce: [u8; 32]) -> Self {
+    pub fn new(role: Role, key: ReplicaKey, wall: UnixMillis, nonce: [u8; 32]) -> Self {
         let (until, direction) = (Until::CaughtUp, Direction::Both);
         let (has_door, fingerprint, types, policy, filter) = (false, None, None, None, None);
         let commit_events_max = usize::MAX;
@@ -117,6 +119,7 @@ impl Config {
             types,
             policy,
             filter,
+            predicates: Predicates::new(),
             commit_events_max,
         }
     }

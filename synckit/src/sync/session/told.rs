@@ -1,18 +1,28 @@
-//! Types of events and policies, as the peer tells them.
+//! The greeting of the peer, and the types of its events.
 
-use super::{Effect, Phase, Session, SessionError};
-use crate::policy::{PolicyClash, PolicyId};
-use crate::sync::frame::{Frame, Types};
+use super::{Effect, Phase, Role, Session, SessionError};
+use crate::policy::PolicyClash;
+use crate::sync::frame::{Frame, Greeting, Types};
+use crate::sync::limits::PROTOCOL_VERSION;
 use crate::sync::violation::{Denial, Violation};
 
 impl Session {
-    /// Sends a peer away that goes by another policy than this side.
-    pub(super) fn told_policy(&self, theirs: Option<&PolicyId>) -> Result<(), SessionError> {
-        let both = self.config.policy.as_ref().zip(theirs);
-        match both.and_then(|(here, theirs)| PolicyClash::between(here, theirs)) {
-            Some(clash) => Err(SessionError::Denied(Denial::Policy(Box::new(clash)))),
-            None => Ok(()),
+    /// Checks that this side can speak with the peer, and finds the functions that its filter asks.
+    pub(super) fn check_greeting(&self, hello: &mut Greeting) -> Result<(), SessionError> {
+        if hello.protocol != PROTOCOL_VERSION {
+            return Err(Violation::Protocol { theirs: hello.protocol }.into());
         }
+        if let Role::Initiator(space) = &self.config.role
+            && *space != hello.space
+        {
+            return Err(Violation::SpaceChanged.into());
+        }
+        let both = self.config.policy.as_ref().zip(hello.policy.as_ref());
+        if let Some(clash) = both.and_then(|(here, theirs)| PolicyClash::between(here, theirs)) {
+            return Err(SessionError::Denied(Denial::Policy(Box::new(clash))));
+        }
+        let unknown = |name| SessionError::Denied(Denial::Predicate(name));
+        hello.resolve(&self.config.predicates).map_err(unknown)
     }
 
     /// Takes the types of the peer's events.

@@ -306,14 +306,16 @@ impl<'a> Stage<'a> {
     async fn try_open(&mut self, node: usize) -> Result<(), crate::Error> {
         let (role, clock) = (self.nodes[node].role, self.clock(node));
         let store = Arc::new(EventStore::over(self.nodes[node].disk.open()).await?);
-        let mut hub = Hub::builder().wall_clock(clock.clone());
+        let predicates = || self.world.predicates.clone();
+        let mut hub = Hub::builder().wall_clock(clock.clone()).predicates(predicates());
         if let (WorldRole::Hub, Some(authority)) = (role, &self.authority) {
             hub = hub.authority(authority.clone());
         }
         let hub = hub.over(Arc::clone(&store));
         if let WorldRole::Replica(filter) = role {
             let builder = Replica::builder().registry(self.world.registry.clone());
-            let mut builder = builder.space(self.space.clone()).wall_clock(clock);
+            let builder = builder.space(self.space.clone()).wall_clock(clock);
+            let mut builder = builder.predicates(predicates());
             if let Some(nth) = filter {
                 builder = builder.filter(self.world.filters[nth].clone());
             }

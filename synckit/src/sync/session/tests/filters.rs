@@ -12,13 +12,14 @@ use bytes::Bytes;
 use super::ledger::Ledger;
 use super::seat::{Seat, meet_with, noon, settle};
 use super::world::rng::Rng;
-use crate::block::Block;
+use crate::block::{Block, Entry};
 use crate::chain::CommitId;
 use crate::envelope::{Context, Seen};
-use crate::filter::{Filter, FilterPart};
+use crate::filter::{Filter, FilterPart, Predicates};
 use crate::id::{AggregateId, Key, Name, Position};
 use crate::ruling::Rulings;
-use crate::sync::Until;
+use crate::sync::frame::GoodbyeCode;
+use crate::sync::{Denial, SessionError, Until};
 
 const KINDS: [&str; 3] = ["a", "b", "c"];
 
@@ -36,7 +37,12 @@ fn aggregate(kind: &str, key: &str) -> AggregateId {
 
 /// Writes one commit about aggregates, having seen all of them that is held.
 fn write(ledger: &mut Ledger, about: &[AggregateId]) -> CommitId {
-    let event = |id: &AggregateId| (id.clone(), ledger.seen_of(id), Bytes::from_static(b"milk"));
+    write_saying("milk", ledger, about)
+}
+
+fn write_saying(text: &'static str, ledger: &mut Ledger, about: &[AggregateId]) -> CommitId {
+    let said = Bytes::from_static(text.as_bytes());
+    let event = |id: &AggregateId| (id.clone(), ledger.seen_of(id), said.clone());
     let events = about.iter().map(event).collect();
     ledger.write_events(noon(), events)
 }
@@ -210,8 +216,40 @@ fn who_saw_a_hidden_branch_has_not_seen_the_other_one() {
     }
 }
 
-/// Everything ever written: its aggregates, and what its author held.
-type Written = BTreeMap<CommitId, (BTreeSet<AggregateId>, BTreeSet<CommitId>)>;
+/// Functions that filters here ask.
+pub(super) fn predicates() -> Predicates {
+    Predicates::new().with(name("says"), |event, word| event.payload == word.as_bytes())
+}
+
+#[test]
+fn a_peer_decides_by_the_function_that_a_filter_asks_or_says_that_it_has_none() {
+    let (mut ann, hub) = (Ledger::named("ann"), Ledger::named("hub"));
+    for said in ["milk", "bread", "milk"] {
+        write_saying(said, &mut ann, &[aggregate("a", "1")]);
+    }
+    write_saying("milk", &mut ann, &[aggregate("b", "1")]);
+    let (_, hub) = sync(ann, hub);
+    let part = |predicate: &str| kinds("a").when(name(predicate), "milk");
+    let mut bob = Ledger::named("bob");
+    bob.filter = Some(Filter::new().part(part("says")));
+    let (bob, hub) = sync(bob, hub.ledger);
+    assert_eq!((count(&bob.ledger, "a"), count(&bob.ledger, "b")), (2, 0));
+    assert_eq!(hub.session.progress().events_sent, 2);
+    let mut carol = Ledger::named("carol");
+    carol.filter = Some(Filter::new().part(part("sings")));
+    let (carol, hub) = sync(carol, hub.ledger);
+    let unknown = SessionError::Denied(Denial::Predicate(name("sings")));
+    assert_eq!(hub.ended, Some(Err(unknown)));
+    let Some(Err(SessionError::PeerEnded { code, message })) = carol.ended else { panic!() };
+    assert_eq!(code, GoodbyeCode::Unsupported);
+    assert!(
+        message.starts_with("the predicate `sings` of the filter is not known here"),
+        "{message}"
+    );
+}
+
+/// Everything ever written, and what its author held.
+type Written = BTreeMap<CommitId, BTreeSet<CommitId>>;
 
 struct Story {
     rng: Rng,
@@ -231,8 +269,10 @@ impl Story {
                 if rng.per_mille(600) {
                     continue;
                 }
-                let part = rng.per_mille(500);
-                filter = filter.part(kinds(kind).keyed(if part { "1" } else { "" }));
+                let part = kinds(kind).keyed(if rng.per_mille(500) { "1" } else { "" });
+                let says = rng.per_mille(300);
+                filter =
+                    filter.part(if says { part.when(self::name("says"), "milk") } else { part });
             }
             ledger.filter = (!filter.is_empty() && rng.per_mille(700)).then_some(filter);
             ledger.page_blocks_max = 1 + rng.index(5);
@@ -262,15 +302,19 @@ impl Story {
         let ledger = &mut self.nodes[node];
         let all = KINDS.iter().flat_map(|kind| ["1", "2"].map(|key| aggregate(kind, key)));
         let filter = ledger.filter.clone();
-        let held = all.filter(|id| filter.as_ref().is_none_or(|filter| filter.names(id)));
+        let held = all.filter(|id| filter.as_ref().is_none_or(|filter| filter.names_whole(id)));
         let held: Vec<_> = held.collect();
+        if held.is_empty() {
+            return;
+        }
         let mut about = BTreeSet::new();
         for _ in 0..self.rng.between(1, 2) {
             about.insert(held[self.rng.index(held.len())].clone());
         }
         let seen = ledger.commits().copied().collect();
-        let commit = write(ledger, &about.iter().cloned().collect::<Vec<_>>());
-        self.written.insert(commit, (about, seen));
+        let said = ["milk", "bread"][self.rng.index(2)];
+        let commit = write_saying(said, ledger, &about.iter().cloned().collect::<Vec<_>>());
+        self.written.insert(commit, seen);
     }
 
     /// A session with the hub, to its end or until it is cut.
@@ -313,9 +357,18 @@ impl Story {
     /// what its author had seen.
     fn check(&self) {
         for ledger in self.nodes.iter().chain([&self.hub]) {
-            let named = |id: &AggregateId| ledger.filter.as_ref().is_none_or(|it| it.names(id));
+            let filter = filter_of(ledger);
+            let mut named = BTreeSet::new();
+            for block in self.hub.blocks.iter().map(|log| &log.block) {
+                for commit in block.commits() {
+                    let mut entries = commit.entries.clone().filter_map(|at| block.entry(at));
+                    let shows =
+                        |entry: &Entry<'_>| filter.as_ref().is_none_or(|it| it.shows(entry));
+                    named.extend(entries.any(|entry| shows(&entry)).then_some(commit.id));
+                }
+            }
             for commit in self.hub.commits() {
-                let is_named = self.written[commit].0.iter().any(named);
+                let is_named = named.contains(commit);
                 let is_own = ledger.own_keys().contains(&commit.author);
                 assert!(ledger.holds(commit) || !is_named, "{} lacks {commit:?}", ledger.name);
                 assert!(!ledger.holds(commit) || is_named || is_own, "{commit:?} was to be hidden");
@@ -333,7 +386,8 @@ impl Story {
     }
 
     fn check_causes(&self, ledger: &Ledger) {
-        let named = |id: &AggregateId| ledger.filter.as_ref().is_none_or(|it| it.names(id));
+        let filter = filter_of(ledger);
+        let shows = |entry: &Entry<'_>| filter.as_ref().is_none_or(|filter| filter.shows(entry));
         let mut events = Vec::new();
         for log in &ledger.blocks {
             let stamped = log.stamped(&ledger.branches, &Rulings::new(), Position::START);
@@ -343,16 +397,21 @@ impl Story {
                 events.extend(of_commit.map(|event| (commit.id, event)));
             }
         }
-        for (id, event) in events.iter().filter(|(_, event)| named(event.entry.aggregate())) {
+        for (id, event) in events.iter().filter(|(_, event)| shows(&event.entry)) {
             for (other, cause) in events.iter().filter(|(other, _)| other != id) {
                 if cause.entry.aggregate() == event.entry.aggregate() {
-                    let saw = self.written[id].1.contains(other);
+                    let saw = self.written[id].contains(other);
                     let told = event.stamp().saw(cause.dot);
                     assert_eq!(told, saw, "{}: {id:?} of {other:?}", ledger.name);
                 }
             }
         }
     }
+}
+
+/// The filter of a ledger, with its functions.
+fn filter_of(ledger: &Ledger) -> Option<Filter> {
+    ledger.filter.clone().map(|filter| filter.resolved(&predicates()).unwrap())
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::filters::predicates;
 use super::ledger::Ledger;
 use crate::block::Block;
 use crate::chain::CommitId;
@@ -15,8 +16,7 @@ use crate::id::Position;
 use crate::log::{Cursor, Digest, View};
 use crate::sync::frame::{Ack, Events, Frame, FrameKind, GoodbyeCode, Resume};
 use crate::sync::{
-    Admittance, Config, Direction, Effect, Input, Now, Role, Session, SessionError, Until,
-    Violation,
+    Admittance, Config, Effect, Input, Now, Role, Session, SessionError, Until, Violation,
 };
 
 /// A store and its session.
@@ -316,19 +316,12 @@ pub(super) const fn ack(through: u64) -> Frame {
 }
 
 fn config(ledger: &Ledger, role: Role) -> Config {
+    let nonce = *blake3::hash(ledger.replica().as_bytes()).as_bytes();
     Config {
-        nonce: *blake3::hash(ledger.replica().as_bytes()).as_bytes(),
-        role,
-        wall: noon(),
-        key: ledger.key.clone(),
         until: Until::Stopped,
-        direction: Direction::Both,
-        has_door: false,
-        policy: None,
-        fingerprint: None,
-        types: None,
         filter: ledger.filter.clone(),
-        commit_events_max: usize::MAX,
+        predicates: predicates(),
+        ..Config::new(role, ledger.key.clone(), noon(), nonce)
     }
 }
 

@@ -466,23 +466,19 @@ impl World {
             Direction::Pull
         };
         let ledger = &self.nodes[node].ledger;
+        let role = if side == 0 { Role::Initiator(ledger.space.clone()) } else { Role::Acceptor };
+        let (key, wall) = (ledger.key.clone(), self.wall(node));
+        let filter = ledger.filter.clone().filter(|_| !self.has(Bug::TellsNoFilter));
+        let config = Config::new(role, key, wall, self.rng.bytes32());
+        let few = |rng: &mut Rng| if rng.per_mille(500) { 1 + rng.index(4) } else { usize::MAX };
         let config = Config {
-            role: if side == 0 { Role::Initiator(ledger.space.clone()) } else { Role::Acceptor },
-            key: ledger.key.clone(),
-            wall: self.wall(node),
-            nonce: self.rng.bytes32(),
             until,
             direction,
-            policy: None,
             has_door: side == 1 && self.rng.per_mille(500),
-            fingerprint: None,
             types: self.types_of(node),
-            filter: ledger.filter.clone().filter(|_| !self.has(Bug::TellsNoFilter)),
-            commit_events_max: if self.rng.per_mille(500) {
-                1 + self.rng.index(4)
-            } else {
-                usize::MAX
-            },
+            filter,
+            commit_events_max: few(&mut self.rng),
+            ..config
         };
         End {
             node,
