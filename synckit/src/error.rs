@@ -131,17 +131,16 @@ pub enum ErrorKind {
         /// The replica's filter.
         filter: Filter,
     },
-    /// Changes made here are not synced, and would be lost: open the replica with the filter that it has,
-    /// and sync.
+    /// Changes may be held nowhere else, and would be lost: open the replica with the filter that it has, and sync.
     #[error(
-        "{events} changes made here are not synced, and would be lost: open it with the filter {held}, \
-         and sync first"
+        "{events} changes may be held nowhere else, and would be lost: open it {}, and sync first",
+        held.as_ref().map_or("without a filter".to_owned(), |held| format!("with the filter {held}"))
     )]
     Unsynced {
         /// The number of events.
         events: u64,
-        /// The part that is held.
-        held: Filter,
+        /// The part that is held; `None` for all of the space.
+        held: Option<Filter>,
     },
     /// The hub has no authorizer, and other machines could reach it. Give it one.
     #[error(

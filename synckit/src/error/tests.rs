@@ -108,7 +108,7 @@ fn every_kind() -> Vec<ErrorKind> {
         ErrorKind::FilterPredicate { predicate: Name::new("due").unwrap() },
         ErrorKind::OutsideFilter { filter: photos() },
         ErrorKind::PartOfAggregate { filter: photos() },
-        ErrorKind::Unsynced { events: 3, held: photos() },
+        ErrorKind::Unsynced { events: 3, held: Some(photos()) },
         ErrorKind::Session(SessionError::Denied(Denial::Forbidden)),
         ErrorKind::Session(SessionError::PeerEnded {
             code: GoodbyeCode::Unauthenticated,

@@ -44,7 +44,7 @@ impl ReplicaBuilder {
     /// Peers send no more than that, and commits that changed such an aggregate beside others.
     ///
     /// Opened with a narrower filter, the replica shows less, and its log keeps what it holds. A wider
-    /// one, or none, is refused: see [`refetch`](Self::refetch).
+    /// one, or none, is refused. With [`refetch`](Self::refetch) it forgets what it holds, in both cases.
     ///
     /// A replica with a filter gives peers only what was written in it, and takes events of others from
     /// its peer on trust where their signatures are hidden with what follows: connect it to hubs that
@@ -62,10 +62,10 @@ impl ReplicaBuilder {
         self
     }
 
-    /// Has opening with a wider filter, or with none, forget what the store holds of the space, so that
-    /// the next sync fetches it from the beginning; until then the replica shows nothing. Refused while changes made
-    /// here are unsynced ([`ErrorKind::Unsynced`](crate::ErrorKind::Unsynced)). Nothing is forgotten
-    /// when the filter is no wider. To be used while no hub serves the store.
+    /// Has opening with another filter than the one before, or with none, forget what the store holds of the space, so
+    /// that the next sync fetches what the new one names from the beginning; until then the replica shows nothing. With
+    /// a narrower one that makes room in the file. Refused while changes may be held nowhere else
+    /// ([`ErrorKind::Unsynced`](crate::ErrorKind::Unsynced)). To be used while no hub serves the store.
     #[must_use]
     pub const fn refetch(mut self, refetch: bool) -> Self {
         self.refetch = refetch;

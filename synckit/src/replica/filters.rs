@@ -58,7 +58,8 @@ fn opening(space: &SpaceId) -> String {
     format!("open a replica of space `{space}`")
 }
 
-/// Has a store hold what a filter names of a space. If it holds less, it forgets that, or is left alone.
+/// Has a store hold what a filter names of a space. If it held something else, it forgets that, or shows less of it, or
+/// is left alone where it holds less.
 pub(super) async fn hold(
     store: &EventStore,
     space: &SpaceId,
@@ -70,17 +71,20 @@ pub(super) async fn hold(
     if held.as_ref() == filter {
         return Ok(());
     }
-    if let Some(held) = held
-        && !filter.is_some_and(|filter| held.contains(filter))
-    {
-        if !refetch {
-            return Err(refused(ErrorKind::FilterWider { held }));
-        }
-        let events = pending::unsynced(store, space).await?;
+    if refetch {
+        let events = match &held {
+            // What others wrote it has from whoever holds all of it.
+            Some(_) => pending::unsynced(store, space).await?,
+            None => pending::unheld(store, space).await?,
+        };
         if events > 0 {
             return Err(refused(ErrorKind::Unsynced { events, held }));
         }
         store.forget_space(space).await?;
+    } else if let Some(held) = held
+        && !filter.is_some_and(|filter| held.contains(filter))
+    {
+        return Err(refused(ErrorKind::FilterWider { held }));
     }
     match filter {
         Some(filter) => Ok(store.narrow(space, filter.clone()).await?),

@@ -125,6 +125,13 @@ pub(super) async fn unsynced(store: &EventStore, space: &SpaceId) -> Result<u64,
     Ok(store.written_after(space, &[most]).await?.iter().sum())
 }
 
+/// The number of a log's events, whoever wrote them, that no single peer is known to hold all of.
+pub(super) async fn unheld(store: &EventStore, space: &SpaceId) -> Result<u64, Error> {
+    let acks = store.acks(space).await?;
+    let most = acks.values().map(|ack| ack.through).max().unwrap_or_default();
+    Ok(store.head(space).await?.0.saturating_sub(most.0))
+}
+
 impl PendingWatch {
     /// The number at first, and then each time that it is another one. Numbers that are replaced
     /// before anybody looks are passed over. Cancellation-safe.
