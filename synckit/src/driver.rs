@@ -1,5 +1,7 @@
 //! Drives a session: carries out what it asks for and tells it what happened. Decides nothing.
 
+mod sending;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
@@ -25,13 +27,16 @@ use crate::metrics::{MeteredSession, SessionsMeter};
 use crate::platform::{self, Alarm, Stopwatch, Tasks, WallClock};
 use crate::policy::PolicyId;
 use crate::schema::TypesText;
-use crate::store::{Acknowledged, Append, Batch, EventStore, StoreError, StoreErrorKind};
+use crate::store::{
+    Acknowledged, AheadReader, Append, Batch, EventStore, StoreError, StoreErrorKind,
+};
 use crate::sync::{
     Admittance, Config, Denial, Effect, Frame, HeldPart, Input, Now, Progress, Recollection,
     Session, SessionError, TraceLines,
 };
 use crate::traces::Traces;
-use crate::transport::{Connection, FrameReceiver, FrameSender, TransportError};
+use crate::transport::{Connection, FrameReceiver};
+use sending::Sending;
 
 /// The peer may take this long to read the last frames and close its side.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
@@ -91,6 +96,8 @@ pub(crate) struct Driver {
     pub(crate) clock: WallClock,
     /// Decides whether the peer may come in; everybody may where there is none.
     pub(crate) door: Option<Arc<dyn Doorkeeper>>,
+    /// True where what others wrote is passed on while it is being written here.
+    pub(crate) passes_on: bool,
     /// The peer's address, for errors.
     pub(crate) peer: String,
     /// True when a damaged file is mended without anyone's help.
@@ -131,6 +138,7 @@ impl Driver {
             commits: Tasks::new(),
             outbox: VecDeque::new(),
             writer: Sending::Ready(sender),
+            ahead: None,
             load: None,
             arrived: None,
             share: Share::default(),
@@ -156,45 +164,6 @@ impl Driver {
 /// Something that the session waits for.
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// The direction to the peer.
-enum Sending {
-    Ready(Box<dyn FrameSender>),
-    Busy(BoxFuture<(Box<dyn FrameSender>, Result<(), TransportError>)>),
-    /// The connection is gone.
-    Lost,
-}
-
-impl Sending {
-    const fn is_ready(&self) -> bool {
-        matches!(self, Self::Ready(_))
-    }
-
-    /// Begins to send a frame.
-    fn begin(&mut self, frame: Frame) {
-        *self = match std::mem::replace(self, Self::Lost) {
-            Self::Ready(mut sender) => Self::Busy(Box::pin(async move {
-                let sent = sender.send(frame).await;
-                (sender, sent)
-            })),
-            other => other,
-        };
-    }
-
-    /// Returns when the frame has been handed over, and says whether it could be. Cancellation-safe.
-    async fn sent(&mut self) -> bool {
-        let Self::Busy(sending) = self else { return std::future::pending().await };
-        let (sender, sent) = sending.await;
-        *self = match &sent {
-            Ok(()) => Self::Ready(sender),
-            Err(error) => {
-                tracing::debug!(%error, "a frame could not be sent");
-                Self::Lost
-            }
-        };
-        sent.is_ok()
-    }
-}
-
 /// Waits for memory.
 type Room = BoxFuture<Share>;
 
@@ -214,6 +183,8 @@ struct Conversation {
     /// an acknowledgement for each commit of what the peer may have sent.
     outbox: VecDeque<Frame>,
     writer: Sending,
+    /// Reads the log for the peer, once something is passed on to it.
+    ahead: Option<Arc<AheadReader>>,
     /// A [`Effect::Load`] that waits for the frames before it.
     load: Option<Position>,
     /// A frame that waits for memory; nothing is received behind it.
@@ -485,11 +456,25 @@ impl Conversation {
 
     fn load(&mut self, after: Position) {
         let Some(space) = self.space() else { return };
-        let store = Arc::clone(&self.driver.store);
+        let (store, ahead) = (Arc::clone(&self.driver.store), self.ahead());
         self.read(async move {
-            let page = store.read_after(&space, after).await?;
+            let page = match ahead {
+                Some(ahead) => ahead.page(after).await?,
+                None => store.read_after(&space, after).await?,
+            };
             Ok(Input::Loaded { page, own_keys: store.own_keys() })
         });
+    }
+
+    /// Reads what is passed on, where it is. Of what a filter hides only durable rows tell.
+    fn ahead(&mut self) -> Option<Arc<AheadReader>> {
+        if self.ahead.is_none() && self.driver.passes_on {
+            let peer = self.session.peer().filter(|peer| peer.filter.is_none())?;
+            let (space, peer) = (peer.space.clone(), peer.replica);
+            let reader = AheadReader::new(Arc::clone(&self.driver.store), space, peer);
+            self.ahead = Some(Arc::new(reader));
+        }
+        self.ahead.clone()
     }
 
     fn trace(&mut self, filter: Filter, reader: ReplicaId, lines: TraceLines) {
@@ -501,9 +486,14 @@ impl Conversation {
 
     fn watch(&mut self, past: Position) {
         let Some(space) = self.space() else { return };
-        let store = Arc::clone(&self.driver.store);
-        self.watching =
-            Some(Box::pin(async move { Ok(Input::LogMoved(store.moved(&space, past).await?)) }));
+        let (store, ahead) = (Arc::clone(&self.driver.store), self.ahead());
+        self.watching = Some(Box::pin(async move {
+            let head = match ahead {
+                Some(ahead) => ahead.moved(past).await?,
+                None => store.moved(&space, past).await?,
+            };
+            Ok(Input::LogMoved(head))
+        }));
     }
 
     fn commit(&mut self, blocks: Vec<Block>, hidden: Hidden, cursor: Cursor) {

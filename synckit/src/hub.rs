@@ -273,6 +273,7 @@ impl Served {
             store: Arc::clone(&service.store),
             gate: Arc::clone(&service.gate),
             door: None,
+            passes_on: true,
             follower: None,
             budget: self.budget.clone(),
             clock: self.clock.clone(),

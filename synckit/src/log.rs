@@ -50,12 +50,15 @@ pub struct Page {
     pub through: Position,
     /// End of the log when it was read.
     pub head: Position,
+    /// The place up to which the log is durable, where the page goes beyond that.
+    pub durable: Option<Cursor>,
 }
 
 impl Page {
     /// A page without blocks.
     pub const fn empty(after: Position) -> Self {
-        Self { blocks: Vec::new(), begins: Position::START, through: after, head: Position::START }
+        let (begins, head) = (Position::START, Position::START);
+        Self { blocks: Vec::new(), begins, through: after, head, durable: None }
     }
 
     /// Adds blocks as long as they fit into [`READ_BYTES_MAX`]; the first always does.

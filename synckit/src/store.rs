@@ -11,7 +11,7 @@
 //! - `encoding`, `enrolled`, `seal`, `identity`: what stands in rows, byte for byte;
 //! - `view`: which rows answer a question, and what they say;
 //! - `ledger`, `locate`, `space`: admission, and what is remembered of spaces;
-//! - `queue`, `watch`, `tail`, `cursors`, `acks`: group commit, waking readers, and what is known
+//! - `queue`, `watch`, `tail`, `ahead`, `cursors`, `acks`: group commit, waking readers, and what is known
 //!   without reading rows;
 //! - `left`, `rewrite`, `report`: what was read out of a damaged file, and waits for what it follows;
 //! - `memory`, `redb`: back ends.
@@ -27,6 +27,7 @@ use crate::id::{AggregateId, Position, ReplicaId, SpaceId};
 use crate::log::{Cap, Cursor, Hidden, LogBlock, Refusal};
 
 mod acks;
+mod ahead;
 mod cursors;
 mod encoding;
 mod enrolled;
@@ -53,6 +54,7 @@ mod watch;
 
 pub use crate::log::Append;
 pub use acks::Acknowledged;
+pub(crate) use ahead::AheadReader;
 pub(crate) use enrolled::cut;
 pub use enrolled::{EnrolledReplica, Enrolment, WHO_BYTES_MAX};
 pub(crate) use event_store::KnownReplica;
@@ -281,6 +283,10 @@ pub enum StoreErrorKind {
     /// stored is sound. Fix the value that the cause names.
     #[error("it cannot be encoded; what is stored is sound, fix the value that the cause names")]
     Unencodable,
+    /// What a hub passed on while it was being written could not be written. Whoever it was passed on to holds it, and
+    /// resumes from what is written.
+    #[error("what was passed on could not be written; the peer resumes from what is")]
+    Withdrawn,
 }
 
 impl StoreErrorKind {
@@ -304,6 +310,7 @@ impl StoreErrorKind {
             Self::Refused(Refusal::Missing { .. }) => "store.missing",
             Self::Refused(_) => "store.refused",
             Self::Unencodable => "store.unencodable",
+            Self::Withdrawn => "store.withdrawn",
         }
     }
 
@@ -317,7 +324,8 @@ impl StoreErrorKind {
             | Self::Io
             | Self::Locked
             | Self::OpenHere
-            | Self::Randomness => true,
+            | Self::Randomness
+            | Self::Withdrawn => true,
             // What is missing may have come from elsewhere by then.
             Self::Refused(refusal) => matches!(refusal, Refusal::Missing { .. }),
             Self::BatchTooLarge

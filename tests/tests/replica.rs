@@ -13,6 +13,7 @@ mod replica {
     mod once;
     mod part;
     mod panics;
+    mod passed_on;
     mod pending;
     mod policies;
     mod pruned;

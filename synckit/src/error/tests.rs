@@ -180,6 +180,7 @@ fn stores() -> impl Iterator<Item = StoreErrorKind> {
         StoreErrorKind::Refused(Refusal::Missing { after, missing }),
         StoreErrorKind::Refused(Refusal::TooManyReplicas),
         StoreErrorKind::Unencodable,
+        StoreErrorKind::Withdrawn,
     ]
     .into_iter()
 }

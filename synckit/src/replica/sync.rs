@@ -210,6 +210,7 @@ impl Replica {
             store,
             follower: Some(Arc::new(Folding { running: Arc::clone(&self.running) })),
             door: None,
+            passes_on: false,
             budget: self.running.budget.clone(),
             clock: self.running.clock.clone(),
             peer: transport.address().to_owned(),

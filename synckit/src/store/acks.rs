@@ -2,7 +2,8 @@
 //!
 //! They are told to people, and nothing is decided by them: each session finds out for itself what
 //! its peer needs. So they are kept here, and written when a replica's session ends and when the
-//! store is closed. Should one be lost, more seems to be unsynced than is, until the peer is met.
+//! store is closed. Should one be lost, more seems to be unsynced than is, until the peer is met. A peer may hold what
+//! was passed on to it before it was durable here: that counts once it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -43,8 +44,25 @@ pub(super) struct Acks {
 struct HeldAck {
     number: SpaceNumber,
     ack: Acknowledged,
+    /// The part of it that was durable here when it was noted, and the number of failed writes then.
+    durable: DurableEnd,
     /// Its row says the same, or is about to.
     is_written: bool,
+}
+
+/// The durable end of a log, and the number of writes that have failed until then.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DurableEnd {
+    pub(super) position: Position,
+    pub(super) generation: u64,
+}
+
+impl HeldAck {
+    /// The acknowledgement of what is durable here.
+    fn counts(&self, now: DurableEnd) -> Acknowledged {
+        let known = if now.generation == self.durable.generation { now } else { self.durable };
+        Acknowledged { through: self.ack.through.min(known.position), ..self.ack }
+    }
 }
 
 impl Acks {
@@ -53,7 +71,7 @@ impl Acks {
         &self,
         space: &SpaceId,
         peer: ReplicaId,
-        (number, ack): (SpaceNumber, Acknowledged),
+        (number, ack, durable): (SpaceNumber, Acknowledged, DurableEnd),
     ) {
         let mut held = self.lock();
         if self.is_retired(space, peer) {
@@ -69,30 +87,38 @@ impl Acks {
         if of_space.len() >= ACKS_MAX {
             of_space.clear();
         }
-        of_space.insert(peer, HeldAck { number, ack, is_written: false });
+        of_space.insert(peer, HeldAck { number, ack, durable, is_written: false });
         drop(held);
         self.moves.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// Those of a space that are in memory.
-    pub(super) fn of(&self, space: &SpaceId) -> Vec<(ReplicaId, Acknowledged)> {
+    pub(super) fn of(&self, space: &SpaceId, now: DurableEnd) -> Vec<(ReplicaId, Acknowledged)> {
         let held = self.lock();
         let of_space = held.get(space).into_iter().flatten();
-        of_space.map(|(peer, held)| (*peer, held.ack)).collect()
+        of_space.map(|(peer, held)| (*peer, held.counts(now))).collect()
     }
 
     /// The changes that write those of a space which no row says, or all such.
-    pub(super) fn take_unwritten(&self, space: Option<&SpaceId>) -> Vec<Change> {
+    pub(super) fn take_unwritten(
+        &self,
+        space: Option<&SpaceId>,
+        durable: impl Fn(&SpaceId) -> DurableEnd,
+    ) -> Vec<Change> {
         let mut held = self.lock();
         let spaces = held.iter_mut().filter(|(of, _)| space.is_none_or(|space| *of == space));
-        let unwritten = spaces.flat_map(|(_, acks)| acks).filter(|(_, held)| !held.is_written);
-        let change = |(peer, held): (&ReplicaId, &mut HeldAck)| {
-            held.is_written = true;
-            let key = held.number.cursor(peer);
-            let value = sealed(Table::Acks, &key, &[&write_ack(&held.ack)]);
-            Change::Put { table: Table::Acks, key, value }
-        };
-        unwritten.map(change).collect()
+        let mut changes = Vec::new();
+        for (of, acks) in spaces {
+            let now = durable(of);
+            for (peer, held) in acks.iter_mut().filter(|(_, held)| !held.is_written) {
+                let counts = held.counts(now);
+                held.is_written = counts == held.ack;
+                let key = held.number.cursor(peer);
+                let value = sealed(Table::Acks, &key, &[&write_ack(&counts)]);
+                changes.push(Change::Put { table: Table::Acks, key, value });
+            }
+        }
+        changes
     }
 
     /// Those of a space are to be written after all.

@@ -25,6 +25,7 @@ use super::encoding::{FILE_ID_LEN, IdentityRow, SpaceNumber, SpaceRow};
 use super::ledger::Ledger;
 use super::left::Left;
 use super::memory::MemoryRows;
+use super::queue::Queue;
 use super::rows::{Read, Row, Rows, Table};
 use super::seal::Damage;
 use super::{Batch, CheckpointMark, Committed, StoreError, StoreErrorKind, identity, locate, view};
@@ -440,6 +441,20 @@ impl EventStore {
             return Ok(());
         }
         ledger.rows().close().await.map_err(|error| error.attempting("close the store"))
+    }
+
+    pub(super) fn queue(&self) -> &Queue {
+        &self.core.ledger.queue
+    }
+
+    /// The durable end of a space's log, if it is known and nobody else writes to it.
+    pub(super) fn durable_end(&self, space: &SpaceId) -> Option<Cursor> {
+        self.core.end(space)
+    }
+
+    /// Returns when this use is closed.
+    pub(super) async fn until_closed(&self) {
+        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
     }
 
     #[cfg_attr(not(feature = "redb"), allow(dead_code, reason = "a seam for salvage and tests"))]

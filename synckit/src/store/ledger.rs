@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, oneshot};
 
-use super::acks::Acks;
+use super::acks::{Acks, DurableEnd};
 use super::encoding::{
     IdentityRow, RunRow, SpaceNumber, SpaceRow, meta, only, read_number, space_key, write_branch,
     write_cursor, write_place,
@@ -30,7 +30,7 @@ use super::{
 use crate::branch::{Branch, BranchNo, Branches};
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
-use crate::log::{Admission, Admitted, Answers, Cursor, Decision, Gap, LogBlock, Refusal};
+use crate::log::{Admission, Admitted, Answers, Cursor, Decision, Gap, LogBlock, Refusal, Source};
 use crate::platform;
 use crate::ruling::Rulings;
 
@@ -160,6 +160,14 @@ impl Ledger {
         self.queue.rows()
     }
 
+    /// The durable end of a log. Where it is not known, or others write, nothing is seen before it is durable.
+    pub(super) fn durable(&self, space: &SpaceId) -> DurableEnd {
+        let known = self.spaces.get(space).and_then(|space| space.end());
+        let known = known.filter(|_| !self.rows().is_shared());
+        let position = known.map_or(Position(u64::MAX), |end| end.position);
+        DurableEnd { position, generation: self.queue.generation() }
+    }
+
     /// Commits a batch: when this returns, it is durable or refused.
     pub(super) async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError> {
         self.commit_with(batch, &[]).await
@@ -244,7 +252,8 @@ impl Ledger {
         if draft.outcome.is_ok() {
             draft.changes.extend_from_slice(beside);
         }
-        let staged = staged(&batch.space, &space, known, &mut draft);
+        let mut staged = staged(&batch.space, &space, known, &mut draft);
+        staged.passed_on = self.passes_on(batch, &draft);
         let (spaces, ends) = (staged.spaces, staged.end.position);
         let value = staged.write.changes.last().and_then(space_value);
         let Some(written) = self.queue.push(staged, known.generation, room) else {
@@ -265,6 +274,14 @@ impl Ledger {
         }
         known.stored = value.or(known.stored.take());
         Ok(Some(OnItsWay { written, outcome: draft.outcome, key: draft.key }))
+    }
+
+    /// The peer that a batch came from, if nothing of it was written here: what this store writes is seen by others
+    /// once it is durable, and so is what stands behind it.
+    fn passes_on(&self, batch: &Batch, draft: &Changes) -> Option<ReplicaId> {
+        let is_of_others = batch.append.iter().all(|append| append.source == Source::Peer);
+        let passes_on = is_of_others && draft.key.is_none() && !self.rows().is_shared();
+        batch.cursor.filter(|_| passes_on).map(|(peer, _)| peer)
     }
 
     /// Reads what is stored of a space.
@@ -417,7 +434,7 @@ impl Ledger {
     /// written later.
     pub(super) async fn settle(&self) {
         let mut changes = self.queue.cursors().all_unwritten();
-        changes.extend(self.acks.take_unwritten(None));
+        changes.extend(self.acks.take_unwritten(None, |space| self.durable(space)));
         let _ = self.write_beside(WriteSet { guards: Vec::new(), changes }).await;
     }
 
@@ -430,6 +447,7 @@ impl Ledger {
                 end: Cursor::START,
                 begins: Position::START,
                 appended: Vec::new(),
+                passed_on: None,
                 cursors: Vec::new(),
                 spaces: None,
                 tells: false,
@@ -540,6 +558,7 @@ fn staged(id: &SpaceId, space: &Arc<Space>, known: &Known, draft: &mut Changes) 
         end: draft.row.end(),
         begins: Position(draft.row.begins),
         appended: draft.outcome.as_ref().map_or(Vec::new(), |done| done.blocks.clone()),
+        passed_on: None,
         cursors: std::mem::take(&mut draft.cursors),
         spaces: is_fresh.then_some(number + 1),
         tells: draft.tells,

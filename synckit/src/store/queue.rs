@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::ahead::Ahead;
 use super::cursors::Cursors;
 use super::encoding::SpaceNumber;
 use super::rows::{Change, Rows, Table, WriteSet};
@@ -36,6 +37,7 @@ pub(super) struct Queue {
     rows: Arc<dyn Rows>,
     watch: LogWatch,
     tails: Tails,
+    ahead: Ahead,
     cursors: Cursors,
     meter: StoreMeter,
     room: Arc<Semaphore>,
@@ -64,6 +66,9 @@ pub(super) struct Staged {
     /// Begin of the log, and the blocks that it appends.
     pub(super) begins: Position,
     pub(super) appended: Vec<LogBlock>,
+    /// The peer that they came from, if all were written by others and may be passed on while they are written
+    /// here.
+    pub(super) passed_on: Option<ReplicaId>,
     /// The places in peers' logs that it writes down.
     pub(super) cursors: Vec<(ReplicaId, Cursor)>,
     /// The number of numbered spaces with it, if it numbers one.
@@ -100,6 +105,7 @@ impl Queue {
             rows,
             watch: LogWatch::new(),
             tails: Tails::default(),
+            ahead: Ahead::default(),
             cursors: Cursors::default(),
             meter: StoreMeter::default(),
             room,
@@ -117,6 +123,10 @@ impl Queue {
 
     pub(super) const fn tails(&self) -> &Tails {
         &self.tails
+    }
+
+    pub(super) const fn ahead(&self) -> &Ahead {
+        &self.ahead
     }
 
     pub(super) const fn cursors(&self) -> &Cursors {
@@ -170,6 +180,7 @@ impl Queue {
             return None;
         }
         state.spaces = staged.spaces.or(state.spaces);
+        self.announce(&staged);
         state.waiting.push_back(QueuedBatch { staged, bytes, reply, _room: room });
         let begins = !std::mem::replace(&mut state.writing, true);
         // A runtime that is ending drops what is spawned at once, which locks the state again.
@@ -179,6 +190,14 @@ impl Queue {
             platform::spawn(writing.run());
         }
         Some(answer)
+    }
+
+    /// Lets others see what is on its way. To be called with the state locked, so that it has neither arrived nor
+    /// failed.
+    fn announce(&self, Staged { id, space, appended, begins, passed_on, .. }: &Staged) {
+        if let (Some(from), Some(durable)) = (*passed_on, space.end()) {
+            self.ahead.announce(id, durable.position, (from, *begins), appended);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, QueueState> {
@@ -245,8 +264,12 @@ impl Queue {
         if staged.tells {
             staged.space.told();
         }
+        let announced = self.ahead.written(&staged.id, staged.end.position);
         if staged.tells || appends {
             self.watch.notify(&staged.id);
+        }
+        if appends && !announced {
+            self.ahead.notify(&staged.id);
         }
         let _ = reply.send(Written::Durably);
     }
@@ -257,6 +280,7 @@ impl Queue {
             let mut state = self.lock();
             state.generation += 1;
             state.spaces = None;
+            self.ahead.forget_all();
             std::mem::take(&mut state.waiting)
         };
         self.cursors.forget();
@@ -267,9 +291,11 @@ impl Queue {
         for waiting in group {
             waiting.staged.space.forget_end();
             self.tails.forget(&waiting.staged.id);
+            self.ahead.notify(&waiting.staged.id);
             let _ = waiting.reply.send(failed.clone());
         }
         for waiting in above {
+            self.ahead.notify(&waiting.staged.id);
             let _ = waiting.reply.send(Written::Not);
         }
     }
@@ -302,6 +328,7 @@ impl Drop for Writing {
             state.writing = false;
             state.generation += 1;
             state.spaces = None;
+            self.queue.ahead.forget_all();
             state.waiting.clear();
         }
     }

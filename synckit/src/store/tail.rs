@@ -65,7 +65,7 @@ impl Tails {
         let first = blocks.partition_point(|log| log.end() <= after);
         let head = blocks.back()?.end();
         blocks.get(first).filter(|log| log.start <= after)?;
-        let page = Page { blocks: Vec::new(), begins: *begins, through: after, head };
+        let page = Page { begins: *begins, head, ..Page::empty(after) };
         let blocks = blocks.range(first..).cloned().map(Ok::<_, std::convert::Infallible>);
         match page.fill(blocks) {
             Ok(page) => Some(page),

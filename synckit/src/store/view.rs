@@ -103,6 +103,7 @@ pub(super) const fn empty_page(space: &SpaceRow, after: Position) -> Page {
         begins: Position(space.begins),
         through: after,
         head: Position(space.ends),
+        durable: None,
     }
 }
 

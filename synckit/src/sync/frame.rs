@@ -376,13 +376,16 @@ message! {
         /// Forks, of which the other's filter may hide a branch, on the chains of commits that it holds or
         /// is sent here.
         5 forks: Vec<ForkMark>,
+        /// The place up to which the speaker's log is durable, where `through` lies behind it: the other keeps that as
+        /// the place to resume from, and acknowledges `through` all the same.
+        6 durable: Option<Cursor>,
     }
 }
 
 impl Events {
     /// A frame of blocks that reaches `through` in a log of `head` events.
     pub const fn new(through: Cursor, head: Position, blocks: Vec<Bytes>) -> Self {
-        Self { through, head, blocks, bridges: Vec::new(), forks: Vec::new() }
+        Self { through, head, blocks, bridges: Vec::new(), forks: Vec::new(), durable: None }
     }
 }
 

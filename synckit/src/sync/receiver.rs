@@ -21,6 +21,8 @@ pub(super) struct Receiver {
     pub(super) commit_events_max: usize,
     pending: VecDeque<ArrivedFrame>,
     received: Cursor,
+    /// The last place in the peer's log that is durable there, of those that have been received.
+    durable: Cursor,
     committing: Option<Committing>,
     stored: Cursor,
     peer_head: Position,
@@ -36,6 +38,8 @@ pub(super) struct Receiver {
 #[derive(Debug)]
 struct ArrivedFrame {
     through: Cursor,
+    /// The place to resume from.
+    durable: Cursor,
     blocks: Vec<Block>,
     hidden: Hidden,
     bytes: usize,
@@ -63,6 +67,7 @@ impl Receiver {
             commit_events_max,
             pending: VecDeque::new(),
             received: from,
+            durable: from,
             committing: None,
             stored: from,
             peer_head,
@@ -113,6 +118,7 @@ impl Receiver {
         let may = self.untouched && self.received.position > Position::START;
         if may {
             (self.received, self.stored) = (Cursor::START, Cursor::START);
+            self.durable = Cursor::START;
         }
         may
     }
@@ -152,10 +158,26 @@ impl Receiver {
             blocks.push(block);
         }
         let (through, bridges, forks) = (events.through, events.bridges, events.forks);
+        let durable = events.durable.unwrap_or(through);
+        if durable.position > through.position {
+            let (found, to) = (durable.position, through.position);
+            return Err(Violation::ImpossiblePosition { found, from: Position::START, to });
+        }
+        if durable.position > self.durable.position {
+            self.durable = durable;
+        }
         let hidden = if self.is_partial { Hidden { bridges, forks } } else { Hidden::default() };
         if !(blocks.is_empty() && hidden.is_empty()) {
             memory += hidden.memory();
-            self.pending.push_back(ArrivedFrame { through, blocks, hidden, bytes, memory });
+            let durable = self.durable;
+            self.pending.push_back(ArrivedFrame {
+                through,
+                durable,
+                blocks,
+                hidden,
+                bytes,
+                memory,
+            });
         }
         self.bytes += bytes as u64;
         self.received = through;
@@ -187,23 +209,23 @@ impl Receiver {
     }
 
     /// Begins a commit of the frames that have arrived, or of as many as one takes. The cursor behind the
-    /// last of them stands behind what was passed over since.
+    /// last of them stands behind what was passed over since, as far as the peer's log is durable.
     fn begin_commit(&mut self, acknowledge: bool) -> Effect {
         let (mut blocks, mut hidden) = (Vec::new(), Hidden::default());
         let (mut events, mut bytes, mut memory) = (0, 0, 0);
-        let mut through = self.received;
+        let (mut through, mut cursor) = (self.received, self.durable);
         while let Some(arrived) = self.pending.pop_front() {
             events += arrived.blocks.iter().map(Block::len).sum::<usize>();
             (bytes, memory) = (bytes + arrived.bytes, memory + arrived.memory);
             blocks.extend(arrived.blocks);
             hidden.extend(arrived.hidden);
             if events >= self.commit_events_max && !self.pending.is_empty() {
-                through = arrived.through;
+                (through, cursor) = (arrived.through, arrived.durable);
                 break;
             }
         }
         self.committing = Some(Committing { through, bytes, memory, acknowledge });
-        Effect::Commit { blocks, hidden, cursor: through }
+        Effect::Commit { blocks, hidden, cursor }
     }
 
     /// The place in the peer's log up to which everything is durable.

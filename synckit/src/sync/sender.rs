@@ -44,6 +44,8 @@ pub(super) struct Sender {
     watching: bool,
     /// The part of the loaded page that is not sent yet. `None` when the page is done with.
     page: Option<VecDeque<LogBlock>>,
+    /// The durable end of the log, where the page goes beyond it.
+    durable: Option<Cursor>,
     flow: Flow,
     in_flight: VecDeque<(Position, usize)>,
     in_flight_bytes: usize,
@@ -149,6 +151,7 @@ impl Sender {
             loading: false,
             watching: false,
             page: None,
+            durable: None,
             flow: Flow::default(),
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
@@ -270,7 +273,7 @@ impl Sender {
     /// Takes a loaded page.
     pub(super) fn loaded(&mut self, page: Page) {
         self.loading = false;
-        self.head = self.head.max(page.head);
+        (self.head, self.durable) = (self.head.max(page.head), page.durable);
         let begin = self.sent();
         let blocks: VecDeque<_> = page.blocks.into_iter().filter(|log| log.end() > begin).collect();
         self.page = (!blocks.is_empty()).then_some(blocks);
@@ -368,7 +371,9 @@ impl Sender {
             self.in_flight.push_back((self.sent(), bytes));
             self.in_flight_bytes += bytes;
         }
-        Events { through: self.sent, head: self.head, blocks, bridges, forks }
+        let (through, head) = (self.sent, self.head);
+        let durable = self.durable.filter(|durable| durable.position < through.position);
+        Events { through, head, blocks, bridges, forks, durable }
     }
 
     /// The peer committed up to a position; whether that is news.

@@ -17,7 +17,7 @@ impl EventStore {
     pub(crate) fn acknowledged(&self, space: &SpaceId, peer: ReplicaId, ack: Acknowledged) {
         let ledger = &self.core.ledger;
         if let Some(number) = ledger.spaces.get(space).and_then(|space| space.number()) {
-            ledger.acks.note(space, peer, (number, ack));
+            ledger.acks.note(space, peer, (number, ack, ledger.durable(space)));
         }
     }
 
@@ -27,7 +27,8 @@ impl EventStore {
     /// When the store cannot be written.
     pub(crate) async fn write_acks(&self, space: &SpaceId) -> Result<(), StoreError> {
         self.check_open("write acknowledgements")?;
-        let changes = self.core.ledger.acks.take_unwritten(Some(space));
+        let changes =
+            self.core.ledger.acks.take_unwritten(Some(space), |of| self.core.ledger.durable(of));
         if changes.is_empty() {
             return Ok(());
         }
@@ -53,7 +54,7 @@ impl EventStore {
         };
         let acks = |_: &SpaceRow, rows: &[Vec<Row>]| view::acks(first(rows));
         let mut acks = self.read("read acknowledgements", space, read, acks).await?;
-        acks.extend(self.core.ledger.acks.of(space));
+        acks.extend(self.core.ledger.acks.of(space, self.core.ledger.durable(space)));
         Ok(acks)
     }
 

@@ -64,7 +64,7 @@ impl EventStore {
         let last = blocks.last().map(|log| log.end());
         blocks.retain(|log| log.end() > after);
         let through = indexed.through.or(last).unwrap_or(after).max(Position(begins)).min(head);
-        let page = Page { blocks, begins: Position(begins), through, head };
+        let page = Page { blocks, begins: Position(begins), through, head, durable: None };
         if page.blocks.is_empty() && page.through < head {
             return self.unindexed(space, aggregate, page.through, head).await;
         }

@@ -255,6 +255,25 @@ impl Column for Cursor {
     }
 }
 
+impl Column for Option<Cursor> {
+    fn write(&self, number: u32, out: &mut Writer) {
+        self.iter().for_each(|cursor| cursor.write(number, out));
+    }
+
+    fn read(number: u32, input: &mut MessageFields<'_>) -> Result<Self, Unsound> {
+        let Some(fields) = input.shared(number)? else { return Ok(None) };
+        let Place { position, digest } =
+            Place::read_fields(&fields).map_err(FrameError::into_reason)?;
+        Ok(Some(Cursor { position, digest }))
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    fn extremes() -> [Self; 2] {
+        let [_, last] = Cursor::extremes();
+        [None, Some(last)]
+    }
+}
+
 message! {
     /// The name of one commit, standing for everything before it on its author's chain.
     #[derive(Debug)]

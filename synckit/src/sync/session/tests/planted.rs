@@ -152,6 +152,16 @@ fn widening_that_forgets_what_nobody_else_holds_is_found() {
     assert_found(Bug::ForgetsUnsynced, "which nobody else holds");
 }
 
+#[test]
+fn going_on_with_what_was_passed_on_and_lost_is_found() {
+    assert_found(Bug::ForgetsWithdrawal, "");
+}
+
+#[test]
+fn passing_on_what_is_not_durable_as_if_it_were_is_found() {
+    assert_found(Bug::PassesOnAsDurable, "which is not durable at");
+}
+
 /// The bug breaks a promise, and this is what is said of it.
 fn assert_found(bug: Bug, how: &str) {
     let broken = (0..SEEDS).find_map(|seed| {

@@ -7,6 +7,7 @@
 //! and how, is in [`audit`]; what a seed decides is in [`plan`].
 
 mod accident;
+mod ahead;
 mod audit;
 mod carry;
 mod desk;
@@ -16,20 +17,22 @@ mod lie;
 mod notebook;
 mod part;
 mod plan;
+mod report;
 pub(super) mod rng;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::AddAssign;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use self::accident::Accident;
+use self::ahead::OnItsWay;
 use self::audit::{Audit, Sound};
 use self::desk::Desk;
 use self::happening::Happening;
 use self::lie::Lie;
 use self::plan::{Edge, Plan, TROUBLE_ENDS};
+pub(super) use self::report::Report;
 use self::rng::{Rng, mix};
 use super::ledger::{Ledger, Mistake};
 use super::seat::noon;
@@ -55,41 +58,6 @@ const CATCHES_UP_WITHIN: u64 = 30_000;
 const YEAR: u64 = 365 * 24 * 60 * 60 * 1_000;
 /// Most things that are under way at any moment: frames, answers, timers.
 const UNDER_WAY_MAX: usize = 2_000;
-
-/// The result of a seed.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct Report {
-    /// A hash over everything that happened.
-    pub(super) trace: u64,
-    pub(super) events: u64,
-    pub(super) frames: u64,
-    pub(super) sessions: u64,
-    pub(super) crashes: u64,
-    /// Stores replaced by an older copy of themselves, by a copy of another, or by an empty one.
-    pub(super) accidents: u64,
-    /// Branches that left others.
-    pub(super) forks: u64,
-    /// Keys that hubs have closed.
-    pub(super) closings: u64,
-    /// Replicas that were opened with a narrower filter, and with a wider one.
-    pub(super) narrowings: u64,
-    pub(super) widenings: u64,
-}
-
-impl AddAssign for Report {
-    fn add_assign(&mut self, other: Self) {
-        self.trace ^= other.trace;
-        self.events += other.events;
-        self.frames += other.frames;
-        self.sessions += other.sessions;
-        self.crashes += other.crashes;
-        self.accidents += other.accidents;
-        self.forks += other.forks;
-        self.closings += other.closings;
-        self.narrowings += other.narrowings;
-        self.widenings += other.widenings;
-    }
-}
 
 /// A promise was broken.
 #[derive(Debug)]
@@ -141,6 +109,7 @@ struct World {
 
 struct Node {
     ledger: Ledger,
+    on_its_way: OnItsWay,
     /// The replica core of a node that writes and is up.
     desk: Option<Desk>,
     /// Copies of its file.
@@ -194,7 +163,8 @@ impl World {
             ledger.filter.clone_from(&plan.filters[nth]);
             let desk = plan.writers.contains(&nth).then(|| Desk::over(&ledger, 0, false));
             let (copies, skew) = (Vec::new(), rng.up_to(60_000).cast_signed());
-            Node { ledger, desk, copies, up: true, incarnation: 0, skew }
+            let on_its_way = OnItsWay::default();
+            Node { ledger, on_its_way, desk, copies, up: true, incarnation: 0, skew }
         });
         Self {
             nodes: nodes.collect(),
@@ -409,6 +379,7 @@ impl World {
             Happening::Told(place, input) => self.tell(place, input)?,
             Happening::TimesOut(place) => self.times_out(place)?,
             Happening::Writes(node) => self.write(node)?,
+            Happening::Written(place, passing) => self.written(place, passing)?,
         }
         Ok(())
     }
@@ -509,6 +480,10 @@ impl World {
         self.report.crashes += 1;
         self.nodes[node].up = false;
         self.nodes[node].desk = None;
+        if self.plan.passes_on(node) {
+            self.nodes[node].lose_power();
+            self.audit.crashed(node, &self.nodes[node].ledger);
+        }
         self.nodes[node].incarnation += 1;
         for place in self.places() {
             if self.end(place).node == node && self.end(place).session.take().is_some() {

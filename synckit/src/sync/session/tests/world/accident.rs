@@ -51,7 +51,7 @@ impl World {
     pub(super) fn strike(&mut self, accident: Accident) -> Sound {
         let (node, file) = match accident {
             Accident::Copied { node } => {
-                let copy = self.nodes[node].ledger.clone();
+                let copy = self.nodes[node].durable().clone();
                 self.nodes[node].copies.push(copy);
                 return Ok(());
             }
@@ -68,7 +68,7 @@ impl World {
                 (node, file)
             }
             Accident::Cloned { from, to, noticed } => {
-                let mut file = self.nodes[from].ledger.clone();
+                let mut file = self.nodes[from].durable().clone();
                 file.name = self.nodes[to].ledger.name.clone();
                 if noticed {
                     file.nonce = self.rng.next();

@@ -76,6 +76,13 @@ impl Audit {
         self.logs[node] = Log { blocks, held, promised, filters };
     }
 
+    /// A node has lost what was not durable there. What it promised it holds.
+    pub(super) fn crashed(&mut self, node: usize, ledger: &Ledger) {
+        let log = &mut self.logs[node];
+        log.blocks = ledger.blocks.len();
+        log.held = ledger.commits().copied().collect();
+    }
+
     /// A node's log may have grown: every commit is there once, is one that was written, follows the
     /// one before it on its chain, and stands after everything that its context names.
     pub(super) fn grew(&mut self, node: usize, ledger: &Ledger) -> Sound {

@@ -150,7 +150,7 @@ impl World {
         match frame {
             // Of a session whose other end is gone nobody hears any more.
             Frame::Ack(ack) if self.end(place.other()).session.is_some() => {
-                let (holder, of) = (&self.nodes[node].ledger, &self.nodes[peer].ledger);
+                let (holder, of) = (self.nodes[node].durable(), &self.nodes[peer].ledger);
                 self.audit.acknowledged(node, holder, of, ack.through)
             }
             _ => Ok(()),
@@ -175,7 +175,7 @@ impl World {
     /// The store is asked twice, with time in between: what it says need not be of one moment.
     fn recall(&mut self, place: Place, peer: ReplicaId, types: Option<[u8; 32]>) {
         let node = self.end(place).node;
-        let ledger = &self.nodes[node].ledger;
+        let ledger = self.nodes[node].durable();
         let cursor = ledger.cursor(&peer);
         let frontier = if cursor.is_some() { Vec::new() } else { ledger.frontier() };
         let delay = self.store_delay();
@@ -199,20 +199,20 @@ impl World {
     }
 
     /// The store answers, after a while.
-    fn answer(&mut self, place: Place, input: Input) {
+    pub(super) fn answer(&mut self, place: Place, input: Input) {
         let delay = self.store_delay();
         self.queue_in(delay, Happening::Told(place, input));
     }
 
     fn ledger_of(&mut self, place: Place) -> &Ledger {
         let node = self.end(place).node;
-        &self.nodes[node].ledger
+        self.nodes[node].durable()
     }
 
     fn load(&mut self, place: Place, after: Position) {
         self.work += 1;
         let node = self.end(place).node;
-        let mut page = self.nodes[node].ledger.read_after(after);
+        let mut page = self.page_ahead(place, after);
         self.spoil(place, &mut page);
         let own_keys = self.nodes[node].ledger.own_keys().into_iter().collect();
         self.answer(place, Input::Loaded { page, own_keys });
@@ -268,6 +268,9 @@ impl World {
         if fails && self.rng.per_mille(500) {
             return self.tell(place, Input::StoreFailed { damaged: false });
         }
+        if self.plan.passes_on(node) && self.plan.bug.is_none_or(Bug::is_of_passing_on) {
+            return self.pass_on(place, persist);
+        }
         let (peer, forgetful) = (persist.peer, self.has(Bug::ForgetsDedupe));
         let begin = self.nodes[node].ledger.head();
         let (before, closed) = self.close(node, &persist.blocks)?;
@@ -292,6 +295,7 @@ impl World {
         self.log_grew(node)?;
         if !matches!(input, Input::Refused(_)) {
             self.audit.cursor(&self.nodes[node].ledger, persist.cursor)?;
+            self.is_durable_at(peer, persist.cursor)?;
         }
         if self.rng.per_mille(self.plan.crash_after_commit_per_mille) {
             self.crash(node);
@@ -303,7 +307,7 @@ impl World {
     }
 
     /// The key that the peer of a session has proved, or will.
-    fn peer_of(&mut self, place: Place) -> ReplicaId {
+    pub(super) fn peer_of(&mut self, place: Place) -> ReplicaId {
         let peer = self.end(place).session.as_ref().and_then(|session| session.peer());
         peer.map_or_else(|| ReplicaId::from_bytes([0; 32]), |hello| hello.replica)
     }
@@ -321,8 +325,7 @@ impl World {
     }
 
     fn wake(&mut self, place: Place) {
-        let node = self.end(place).node;
-        let head = self.nodes[node].ledger.head();
+        let head = self.head_for(place);
         if self.has(Bug::LosesWakeUps) || self.end(place).watching.is_none_or(|past| past >= head) {
             return;
         }

@@ -2,6 +2,7 @@
 
 use super::Place;
 use super::accident::Accident;
+use super::ahead::Passing;
 use super::desk::Errand;
 use crate::block::Block;
 use crate::chain::CommitId;
@@ -39,6 +40,7 @@ pub(super) enum Happening {
     Told(Place, Input),
     TimesOut(Place),
     Writes(usize),
+    Written(Place, Passing),
 }
 
 /// A commit on its way to a disk.
@@ -68,6 +70,7 @@ impl Happening {
             Self::Told(place, _) => [11, at(place), 0],
             Self::TimesOut(place) => [12, at(place), 0],
             Self::Writes(node) => [13, *node as u64, 0],
+            Self::Written(place, _) => [19, at(place), 0],
             Self::DeskTold(node, incarnation, _) => [14, *node as u64, *incarnation],
             Self::Runs(node, incarnation, _) => [15, *node as u64, *incarnation],
             Self::Accident(accident) => [16, accident.number(), 0],

@@ -37,6 +37,8 @@ pub(in super::super) enum Bug {
     ForgetsUnsynced,
     /// A hub takes what it rules for something that its peer has.
     KeepsRulings,
+    /// A hub goes on with sessions that it has passed something on to which it could not write.
+    ForgetsWithdrawal,
     /// A hub leaves out the branches of a key that are too many, and closes nothing.
     LeavesOutCrowds,
     /// A group commit loses the last of its blocks now and then.
@@ -47,6 +49,8 @@ pub(in super::super) enum Bug {
     LosesWakeUps,
     /// A checkpoint claims to reflect the log up to its head.
     MarkRunsAhead,
+    /// A hub does not say that what it passes on is not durable.
+    PassesOnAsDurable,
     /// A store that holds a part takes itself for one that holds everything.
     PassesForWhole,
     /// Sends nothing back to a peer that came from it in an earlier session.
@@ -65,6 +69,13 @@ pub(in super::super) enum Bug {
     TellsNoFilter,
     /// A replica that is opened with a wider filter keeps its log and its cursors.
     WidensInPlace,
+}
+
+impl Bug {
+    /// True for a bug of hubs that pass on what is on its way. The others are planted where nothing is.
+    pub(super) const fn is_of_passing_on(self) -> bool {
+        matches!(self, Self::ForgetsWithdrawal | Self::PassesOnAsDurable)
+    }
 }
 
 /// A connection that one node keeps opening to another.
@@ -96,6 +107,8 @@ pub(super) struct Plan {
     pub(super) stops: u64,
     /// Hubs refuse, re-date and close keys.
     pub(super) governed: bool,
+    /// Hubs pass on what is on its way to their disks.
+    passing_on: bool,
     /// Hubs take this many branches of a key before they close it.
     pub(super) branches_of_key_max: usize,
     /// The number of accidents to files.
@@ -145,6 +158,7 @@ impl Plan {
             duplicates: rng.up_to(4 * trouble),
             stops: rng.up_to(3 * trouble),
             governed: rng.per_mille(400),
+            passing_on: rng.clone().per_mille(600),
             branches_of_key_max: [1, 1, 2, 9][rng.clone().index(4)],
             accidents: [0, 6, 20][rng.index(3)],
             steps: [0, 2, 8][rng.index(3)],
@@ -179,6 +193,13 @@ impl Plan {
     /// True for a hub that rules.
     pub(super) fn governs(&self, node: usize) -> bool {
         self.governed && !self.writers.contains(&node)
+    }
+
+    /// True for a hub that passes on what is on its way to its disk. Where it rules, and to parts, hubs pass on what
+    /// is durable.
+    pub(super) fn passes_on(&self, node: usize) -> bool {
+        let is_whole = self.filters.iter().all(Option::is_none);
+        self.passing_on && !self.governed && is_whole && !self.writers.contains(&node)
     }
 
     /// The mistake that every store makes.
