@@ -283,8 +283,8 @@ pub enum StoreErrorKind {
     /// stored is sound. Fix the value that the cause names.
     #[error("it cannot be encoded; what is stored is sound, fix the value that the cause names")]
     Unencodable,
-    /// What a hub passed on while it was being written could not be written. Whoever it was passed on to holds it, and
-    /// resumes from what is written.
+    /// Events that a hub passed on while it wrote them could not be written. The peer holds them, and resumes from what
+    /// is written.
     #[error("what was passed on could not be written; the peer resumes from what is")]
     Withdrawn,
 }

@@ -16,6 +16,7 @@ mod replica {
     mod passed_on;
     mod pending;
     mod policies;
+    mod predicates;
     mod pruned;
     mod quotas;
     mod support;

@@ -72,6 +72,15 @@ impl LightPeer {
     }
 }
 
+/// Peers with numbers from `first` on, connected one after another.
+pub(crate) async fn connect(url: &str, first: usize, peers: usize) -> Vec<LightPeer> {
+    let mut all = Vec::new();
+    for number in first..first + peers {
+        all.push(LightPeer::connect(url, number).await);
+    }
+    all
+}
+
 fn session(number: usize, now: Now) -> Session {
     let mut seed = [7; 32];
     seed[..8].copy_from_slice(&(number as u64).to_le_bytes());

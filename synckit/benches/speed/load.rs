@@ -15,7 +15,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::child::HubProcess;
 use crate::event::{Sheet, record};
-use crate::light::{LightPeer, Stranger};
+use crate::light::{Stranger, connect};
 use crate::measure::{Figures, Usage, resident};
 use crate::ours::{replica, subscribe};
 use crate::report::median;
@@ -57,7 +57,7 @@ pub(crate) fn run(rounds: usize) {
             ("beside 10 strangers a second", Load { strangers: 10, ..pair }),
             ("beside 1,000 strangers a second", Load { strangers: 1_000, ..pair }),
         ];
-        println!("{RATE} edits a second, each durable at the hub before it goes on; medians of {rounds} rounds");
+        println!("{RATE} edits a second, each durable at its author before it goes on; medians of {rounds} rounds");
         let mut all = vec![Vec::new(); works.len()];
         for _ in 0..rounds {
             for ((name, load), figures) in works.iter().zip(&mut all) {
@@ -143,15 +143,6 @@ impl Load {
         hub.end();
         Figures::of_deliveries(steps, edits, &usage)
     }
-}
-
-/// Peers with numbers from `first` on, connected one after another.
-async fn connect(url: &str, first: usize, peers: usize) -> Vec<LightPeer> {
-    let mut all = Vec::new();
-    for number in first..first + peers {
-        all.push(LightPeer::connect(url, number).await);
-    }
-    all
 }
 
 /// Lets so many strangers a second knock, until it is dropped.

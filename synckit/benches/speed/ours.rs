@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use synckit::hub::RunningHub;
+use synckit::id::Position;
 use synckit::replica::Link;
 use synckit::transport::grpc::{self, ServerLimits};
 use synckit::{Edit, Hub, Id, Replica, registry};
@@ -13,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::event::{BATCH, Sheet, key, record};
+use crate::light::connect;
 use crate::measure::{Figures, Usage, Watch};
 
 /// Tasks that edit at the same time.
@@ -205,8 +207,8 @@ pub(crate) async fn subscribe(
     (links, arrived)
 }
 
-/// Edits one by one at one replica, each seen by watchers of many: the time to each of them, and what
-/// it takes of the hub.
+/// Edits one by one at one replica, each sent to many that keep nothing, as those of the reference: the time to
+/// each of them, and what it takes of the hub.
 pub(crate) async fn fan(
     folder: &Path,
     [url, hub]: [&str; 2],
@@ -214,9 +216,21 @@ pub(crate) async fn fan(
     events: usize,
 ) -> Figures {
     let id = Id::<Sheet>::named("live").unwrap();
-    let (mut links, mut arrived) = subscribe(url, &id, subscribers).await;
+    let (arriving, mut arrived) = mpsc::channel(subscribers);
+    for mut peer in connect(url, 0, subscribers).await {
+        let arriving = arriving.clone();
+        tokio::spawn(async move {
+            let mut seen = Position::START;
+            while let Some(position) = peer.next().await {
+                if position > seen {
+                    seen = position;
+                    let _ = arriving.send(Instant::now()).await;
+                }
+            }
+        });
+    }
     let writer = replica(&folder.join("writer.redb")).await;
-    links.push(writer.connect(url).unwrap());
+    let _link = writer.connect(url).unwrap();
     let (mut steps, mut before) = (Vec::new(), Usage::default());
     // The first one waits until all are connected.
     for n in 0..=events {

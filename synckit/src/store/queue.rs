@@ -180,7 +180,6 @@ impl Queue {
             return None;
         }
         state.spaces = staged.spaces.or(state.spaces);
-        self.announce(&staged);
         state.waiting.push_back(QueuedBatch { staged, bytes, reply, _room: room });
         let begins = !std::mem::replace(&mut state.writing, true);
         // A runtime that is ending drops what is spawned at once, which locks the state again.
@@ -192,8 +191,9 @@ impl Queue {
         Some(answer)
     }
 
-    /// Lets others see what is on its way. To be called with the state locked, so that it has neither arrived nor
-    /// failed.
+    /// Lets others see what is about to be written: all that is written at once also at once, so that whoever reads
+    /// along reads no more often than writes are made. To be called with the state locked, so that it has neither arrived
+    /// nor failed.
     fn announce(&self, Staged { id, space, appended, begins, passed_on, .. }: &Staged) {
         if let (Some(from), Some(durable)) = (*passed_on, space.end()) {
             self.ahead.announce(id, durable.position, (from, *begins), appended);
@@ -214,6 +214,7 @@ impl Queue {
             && let Some(next) = state.waiting.pop_front()
         {
             bytes += next.bytes;
+            self.announce(&next.staged);
             group.push(next);
         }
         state.writing = !group.is_empty();

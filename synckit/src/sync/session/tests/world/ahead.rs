@@ -11,14 +11,14 @@ use crate::id::{Position, ReplicaId};
 use crate::log::{Cursor, Page};
 use crate::sync::Input;
 
-/// What is on its way to a node's disk. The node's ledger holds it; a crash takes it away.
+/// Commits on their way to a node's disk. The node's ledger holds them; a crash takes them away.
 #[derive(Default)]
 pub(super) struct OnItsWay {
-    /// The node's ledger without it.
+    /// The node's ledger without them.
     durable: Option<Box<Ledger>>,
-    /// Where it stands in the log, and who sent it.
+    /// Their stretches of the log, and who sent them.
     stretches: VecDeque<(Range<u64>, ReplicaId)>,
-    /// When the last of it becomes durable.
+    /// The time when the last of them becomes durable.
     until: u64,
     /// Counts writes that have failed.
     failed: u64,
@@ -35,7 +35,7 @@ pub(super) struct Passing {
 }
 
 impl Node {
-    /// What its disk holds.
+    /// The ledger that its disk holds.
     pub(super) fn durable(&self) -> &Ledger {
         self.on_its_way.durable.as_deref().unwrap_or(&self.ledger)
     }
