@@ -13,11 +13,51 @@ use super::{EventStore, StoreError, StoreErrorKind};
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::log::{LogBlock, Page};
 
+/// Most logs of which it is remembered what could not be written.
+const LOSSES_MAX: usize = 4_096;
+
 /// The blocks of one store that are on their way. The queue that they wait in bounds them.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
-    logs: Mutex<BTreeMap<SpaceId, VecDeque<AheadBlock>>>,
+    held: Mutex<AheadHeld>,
     watch: LogWatch,
+}
+
+#[derive(Debug, Default)]
+struct AheadHeld {
+    logs: BTreeMap<SpaceId, VecDeque<AheadBlock>>,
+    losses: BTreeMap<SpaceId, Losses>,
+    /// The loss of logs of which none is remembered.
+    unknown: u64,
+    /// Counts losses.
+    count: u64,
+}
+
+/// The last loss of a log: what was on its way, and could not be written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Losses {
+    /// Its number, and that of the loss before it.
+    last: u64,
+    before: u64,
+    /// The place from which on the log was lost.
+    from: Position,
+}
+
+/// The last place before it was durable that a session was told of.
+#[derive(Clone, Copy, Debug)]
+struct PassedOn {
+    through: Position,
+    /// The number of the log's last loss until then.
+    loss: u64,
+}
+
+impl PassedOn {
+    /// True if it may not have been written.
+    fn is_lost(self, now: Losses) -> bool {
+        // Of several losses since then the last alone is known.
+        let is_the_first = self.loss == now.before;
+        self.loss != now.last && !(is_the_first && self.through <= now.from)
+    }
 }
 
 #[derive(Debug)]
@@ -39,38 +79,37 @@ struct AheadEnd {
 }
 
 impl Ahead {
-    /// Blocks from a peer are on their way, and follow what is durable or on its way; whether they do.
+    /// Blocks from a peer are on their way, unless something else is that nobody sees before it is durable.
     pub(super) fn announce(
         &self,
         space: &SpaceId,
         durable: Position,
         (from, begins): (ReplicaId, Position),
         blocks: &[LogBlock],
-    ) -> bool {
-        let mut logs = self.lock();
-        let last = logs.get(space).and_then(|log| log.back());
+    ) {
+        let mut held = self.lock();
+        let last = held.logs.get(space).and_then(|log| log.back());
         let end = last.map_or(durable, |last| last.log.end());
         if blocks.first().is_none_or(|first| first.start != end) {
-            return false;
+            return;
         }
-        let coming = logs.entry(space.clone()).or_default();
+        let coming = held.logs.entry(space.clone()).or_default();
         coming.extend(blocks.iter().map(|log| AheadBlock { from, begins, log: log.clone() }));
-        drop(logs);
+        drop(held);
         self.watch.notify(space);
-        true
     }
 
     /// A log is durable up to a place. True if what became so had been announced.
     pub(super) fn written(&self, space: &SpaceId, end: Position) -> bool {
-        let mut logs = self.lock();
-        let Some(log) = logs.get_mut(space) else { return false };
+        let mut held = self.lock();
+        let Some(log) = held.logs.get_mut(space) else { return false };
         let before = log.len();
         while log.front().is_some_and(|first| first.log.end() <= end) {
             log.pop_front();
         }
         let announced = log.len() < before;
         if log.is_empty() {
-            logs.remove(space);
+            held.logs.remove(space);
         }
         announced
     }
@@ -82,12 +121,28 @@ impl Ahead {
 
     /// Nothing of what was on its way may arrive; those who wait are to be notified.
     pub(super) fn forget_all(&self) {
-        self.lock().clear();
+        let mut held = self.lock();
+        for (space, log) in std::mem::take(&mut held.logs) {
+            held.count += 1;
+            if held.losses.len() >= LOSSES_MAX {
+                // Whoever was told of something takes it for lost.
+                held.losses.clear();
+                held.unknown = held.count;
+                held.count += 1;
+            }
+            let (last, before) = (held.count, held.losses_of(&space).last);
+            let from = log.front().map_or(Position::START, |first| first.log.start);
+            held.losses.insert(space, Losses { last, before, from });
+        }
+    }
+
+    fn losses(&self, space: &SpaceId) -> Losses {
+        self.lock().losses_of(space)
     }
 
     fn end(&self, space: &SpaceId, reader: &ReplicaId) -> AheadEnd {
-        let logs = self.lock();
-        let Some(log) = logs.get(space) else { return AheadEnd::default() };
+        let held = self.lock();
+        let Some(log) = held.logs.get(space) else { return AheadEnd::default() };
         let seen = log.iter().take_while(|coming| coming.from != *reader);
         let (mut position, mut count) = (None, 0);
         for coming in seen {
@@ -98,8 +153,8 @@ impl Ahead {
 
     /// The page after a position that is durable or on its way, up to what came from the reader.
     fn page(&self, space: &SpaceId, after: Position, reader: &ReplicaId) -> Option<Page> {
-        let logs = self.lock();
-        let log = logs.get(space)?;
+        let held = self.lock();
+        let log = held.logs.get(space)?;
         let first = log.partition_point(|coming| coming.log.end() <= after);
         let AheadBlock { begins, log: next, .. } = log.get(first)?;
         let seen = log.range(first..).take_while(|coming| coming.from != *reader);
@@ -116,9 +171,17 @@ impl Ahead {
         self.watch.subscribe(space)
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<SpaceId, VecDeque<AheadBlock>>> {
+    fn lock(&self) -> MutexGuard<'_, AheadHeld> {
         // Nothing panics while it is locked.
-        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AheadHeld {
+    fn losses_of(&self, space: &SpaceId) -> Losses {
+        let (last, before) = (self.unknown, self.unknown);
+        let none = Losses { last, before, from: Position::START };
+        self.losses.get(space).copied().unwrap_or(none)
     }
 }
 
@@ -128,8 +191,7 @@ pub(crate) struct AheadReader {
     store: Arc<EventStore>,
     space: SpaceId,
     peer: ReplicaId,
-    /// The last place before it was durable that the session was told of, and the number of failed writes then.
-    passed: Mutex<Option<(Position, u64)>>,
+    passed: Mutex<Option<PassedOn>>,
 }
 
 impl AheadReader {
@@ -144,16 +206,16 @@ impl AheadReader {
     /// written.
     pub(crate) async fn page(&self, after: Position) -> Result<Page, StoreError> {
         self.check()?;
-        let queue = self.store.queue();
-        let generation = queue.generation();
+        let ahead = self.store.queue().ahead();
+        let loss = ahead.losses(&self.space).last;
         let Some(durable) = self.store.durable_end(&self.space).filter(|end| end.position <= after)
         else {
             return self.store.read_after(&self.space, after).await;
         };
-        let Some(page) = queue.ahead().page(&self.space, after, &self.peer) else {
+        let Some(page) = ahead.page(&self.space, after, &self.peer) else {
             return self.store.read_after(&self.space, after).await;
         };
-        self.note(page.through, generation);
+        self.note(PassedOn { through: page.through, loss });
         Ok(Page { durable: Some(durable), ..page })
     }
 
@@ -166,10 +228,10 @@ impl AheadReader {
         let mut moves = queue.ahead().subscribe(&self.space);
         loop {
             self.check()?;
-            let generation = queue.generation();
+            let loss = queue.ahead().losses(&self.space).last;
             let ahead = queue.ahead().end(&self.space, &self.peer);
             if let Some(end) = ahead.position.filter(|end| *end > past) {
-                self.note(end, generation);
+                self.note(PassedOn { through: end, loss });
                 return Ok(end);
             }
             let durable = self.store.head(&self.space).await?;
@@ -194,29 +256,49 @@ impl AheadReader {
     }
 
     /// Notes that the session is told of a place that is not durable.
-    fn note(&self, through: Position, generation: u64) {
+    fn note(&self, told: PassedOn) {
         let mut passed = self.passed();
-        let noted = passed.get_or_insert((through, generation));
-        noted.0 = noted.0.max(through);
+        let noted = passed.get_or_insert(told);
+        noted.through = noted.through.max(told.through);
     }
 
     /// Checks that what was passed on before it was durable is durable, or may still become so.
     fn check(&self) -> Result<(), StoreError> {
         let mut passed = self.passed();
-        let Some((through, generation)) = *passed else { return Ok(()) };
+        let Some(told) = *passed else { return Ok(()) };
         let durable = self.store.durable_end(&self.space);
-        // Read after the end: no write has failed until then.
-        if self.store.queue().generation() != generation {
+        // Read after the end: nothing was lost until then.
+        if told.is_lost(self.store.queue().ahead().losses(&self.space)) {
             return Err(StoreError::new("pass events on", StoreErrorKind::Withdrawn));
         }
-        if durable.is_some_and(|durable| durable.position >= through) {
+        if durable.is_some_and(|durable| durable.position >= told.through) {
             *passed = None;
         }
         Ok(())
     }
 
-    fn passed(&self) -> MutexGuard<'_, Option<(Position, u64)>> {
+    fn passed(&self) -> MutexGuard<'_, Option<PassedOn>> {
         // Nothing panics while it is locked.
         self.passed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn losses(last: u64, before: u64, from: u64) -> Losses {
+        Losses { last, before, from: Position(from) }
+    }
+
+    #[test]
+    fn what_was_told_is_lost_from_the_place_of_the_first_loss_on() {
+        let told = |through| PassedOn { through: Position(through), loss: 3 };
+        assert!(!told(9).is_lost(losses(3, 1, 4)), "that loss was before");
+        assert!(!told(9).is_lost(losses(4, 3, 9)), "it had become durable");
+        assert!(told(10).is_lost(losses(4, 3, 9)));
+        assert!(told(9).is_lost(losses(5, 4, 9)), "another loss came in between");
+        let none = Ahead::default().losses(&SpaceId::default());
+        assert!(!PassedOn { loss: none.last, ..told(9) }.is_lost(none));
     }
 }
