@@ -30,7 +30,7 @@
 //! use synckit::filter::{Filter, FilterPart, Predicates};
 //! use synckit::id::Name;
 //!
-//! #[derive(SyncEvent)]
+//! #[derive(SyncEvent, Clone, Debug)]
 //! #[event(name = "inspection.signed")]
 //! struct Signed {
 //!     by: String,
