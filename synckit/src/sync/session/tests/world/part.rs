@@ -76,7 +76,8 @@ impl World {
             (Some(held), Some(filter)) => held.contains(filter),
             (Some(_), None) => false,
         };
-        let keeps = narrows && !rng.per_mille(300);
+        // Where hubs close keys it keeps what it holds.
+        let keeps = narrows && (self.plan.governed || !rng.per_mille(300));
         if keeps || self.has(Bug::WidensInPlace) {
             self.report.narrowings += u64::from(narrows);
             self.report.widenings += u64::from(!narrows);
