@@ -35,10 +35,11 @@ pub struct BranchNo(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Anchor {
-    /// The branch that it lies on, or that its own branch leaves.
+    /// The branch that it lies on, or that its own branch leaves: of a hidden commit, the one of the last
+    /// event before it that is held.
     pub branch: BranchNo,
-    /// Of a commit on a branch that a filter hides: the number of the last event before it on the branch
-    /// that is held.
+    /// Of a commit that a filter hides: the number of the last event before it that is held, unless events
+    /// behind it were held already.
     pub beside: Option<u64>,
 }
 
@@ -171,8 +172,8 @@ impl Branches {
     pub fn set(&mut self, no: BranchNo, branch: Branch) -> Result<(), BranchesFull> {
         let index = no.0 as usize;
         if let Some(held) = self.branches.get_mut(index) {
-            let forks = std::mem::replace(held, branch).forks;
-            if self.get(no).is_some_and(|branch| branch.forks != forks) {
+            let before = std::mem::replace(held, branch);
+            if (&held.forks, held.first) != (&before.forks, before.first) {
                 self.index_writers_again(no);
             }
             return Ok(());
@@ -269,6 +270,13 @@ impl Branches {
             (None, Some(_)) => CommitId { chain: branch.first, ..branch.head }.branch(),
             (None, None) => branch.head.author,
         }
+    }
+
+    /// True if a branch is its author's only one, and nothing is known of forks on it.
+    pub(crate) fn is_only(&self, no: BranchNo) -> bool {
+        let only =
+            |branch: &Branch| branch.forks.is_empty() && self.of(&branch.head.author).len() == 1;
+        self.get(no).is_some_and(only)
     }
 
     /// The forks on the way to an event, ascending: of each the number of the last event that its branches

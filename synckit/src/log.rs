@@ -152,6 +152,11 @@ impl LogBlock {
             || closed.iter().any(|author| rulings.voids_any(author, branches))
     }
 
+    /// True when lines begin in it that leave others.
+    pub(crate) fn begins_fork(&self) -> bool {
+        self.runs.iter().any(|place| place.begins.is_some_and(|begin| begin.leaves.is_some()))
+    }
+
     /// True when a hub closes a key in it.
     pub(crate) fn closes_keys(&self) -> bool {
         !Rulings::closings(&self.block).is_empty()
@@ -355,23 +360,26 @@ impl Append {
     }
 }
 
-/// A commit that a filter hides, and the last one before it on its author's chain that the filter does
-/// not hide.
+/// A commit that a filter hides, and one on its author's chain that the filter does not hide: the last one
+/// before it or, if the author has written on one line, one behind it.
 ///
 /// A replica that holds a part of a space is sent commits that follow hidden ones, and contexts that
-/// refer to them. Where an author has written on one line only, it finds its place by itself.
+/// refer to them. Where an author has written on one line it takes most of them for granted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "its parts are those of the protocol")]
 pub struct Bridge {
     /// The hidden commit.
     pub hidden: CommitId,
-    /// The number of the last event of the commit before it, and the chain there; number 0 when all
-    /// before it is hidden.
+    /// The number of the last event of the other commit, and the chain there; [`Bridge::NOTHING`] when
+    /// all before it is hidden.
     pub after: (u64, Chain),
 }
 
 impl Bridge {
-    /// The commit before the hidden one.
+    /// The place before an author's first commit.
+    pub const NOTHING: (u64, Chain) = (0, Chain::from_bytes([0; Chain::LEN]));
+
+    /// The commit that is not hidden.
     pub const fn shown(&self) -> CommitId {
         let (seq, chain) = self.after;
         CommitId { author: self.hidden.author, seq, chain }
@@ -398,7 +406,7 @@ pub struct ForkMark {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "its parts are those of the protocol")]
 pub struct Hidden {
-    /// Bridges over hidden commits, of authors that have written on several lines.
+    /// Bridges over hidden commits.
     pub bridges: Vec<Bridge>,
     /// Forks on the chains of commits that are not hidden.
     pub forks: Vec<ForkMark>,

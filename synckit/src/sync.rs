@@ -26,6 +26,7 @@ mod bridges;
 mod flow;
 pub mod frame;
 pub mod limits;
+mod marks;
 mod receiver;
 mod sender;
 pub mod session;

@@ -5,12 +5,12 @@ mod forks;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Anchor, Append, BRANCHES_MAX, Begin, Branch, BranchNo, Branches, Chain, CommitId, Cursor,
-    Hidden, LogBlock, LogRun, Refusal, ReplicaId, Source, SpaceId, repack,
+    Anchor, Append, BRANCHES_MAX, Begin, Branch, BranchNo, Branches, Bridge, Chain, CommitId,
+    Cursor, Hidden, LogBlock, LogRun, Refusal, ReplicaId, Source, SpaceId, repack,
 };
 use crate::block::{Block, Commit, Run};
 use crate::ruling::Rulings;
-use forks::{Forks, told_forks};
+use forks::{Forks, told_bridges, told_forks};
 
 /// Question to a store about its log.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -19,6 +19,8 @@ pub(crate) enum Question {
     Holds(CommitId),
     /// The chain after the commit that follows an event on a branch.
     Next(BranchNo, u64),
+    /// True if the store's filter names any commit behind an event of a branch.
+    Names(BranchNo, u64),
 }
 
 /// Answers of a store so far.
@@ -26,6 +28,7 @@ pub(crate) enum Question {
 pub(crate) struct Answers {
     holds: BTreeMap<CommitId, Option<BranchNo>>,
     next: BTreeMap<(BranchNo, u64), Chain>,
+    names: BTreeMap<(BranchNo, u64), bool>,
 }
 
 impl Answers {
@@ -37,6 +40,11 @@ impl Answers {
     /// The answer to [`Question::Next`].
     pub(crate) fn next(&mut self, branch: BranchNo, seq: u64, chain: Chain) {
         self.next.insert((branch, seq), chain);
+    }
+
+    /// The answer to [`Question::Names`].
+    pub(crate) fn names(&mut self, branch: BranchNo, seq: u64, names: bool) {
+        self.names.insert((branch, seq), names);
     }
 }
 
@@ -178,6 +186,8 @@ struct Staging<'a> {
     answers: &'a Answers,
     /// The forks that are told, by the commits on whose chains they are.
     forks: BTreeMap<CommitId, Forks>,
+    /// The bridges that are told, by the hidden commits.
+    bridges: BTreeMap<CommitId, &'a Bridge>,
     /// Identities of merging that this batch adds, at most.
     writers: usize,
     changed: BTreeMap<BranchNo, Branch>,
@@ -199,6 +209,7 @@ impl<'a> Staging<'a> {
             batch,
             answers,
             forks: told_forks(batch.hidden),
+            bridges: told_bridges(batch.hidden),
             writers: 0,
             changed: BTreeMap::new(),
             begun: Vec::new(),
@@ -290,7 +301,9 @@ impl<'a> Staging<'a> {
                 Across::Nothing => return Ok((Target::Begin, 0)),
                 Across::End(branch, seq) => return Ok((Target::Skip(branch, seq + 1), 0)),
                 Across::Inside(branch, seq) => {
-                    return Ok((self.beside(branch, seq, (before, forks)), 0));
+                    let place = self.beside(branch, seq, (before, forks));
+                    let held = if matches!(place, Target::Asked) { commits.len() } else { 0 };
+                    return Ok((place, held));
                 }
                 Across::Asked => return Ok((Target::Asked, commits.len())),
                 Across::Along(_) | Across::Unknown => {
@@ -345,18 +358,20 @@ impl<'a> Staging<'a> {
 
     /// The place across hidden commits, the last of which is given.
     fn across(&mut self, hidden: &CommitId) -> Across {
-        let Some(told) = self.batch.hidden else { return Across::Unknown };
-        if let Some(bridge) = told.bridges.iter().find(|bridge| bridge.hidden == *hidden) {
-            let shown = bridge.shown();
-            if let Some(no) = self.ending_with(&shown) {
-                return Across::End(no, shown.seq);
+        if self.batch.hidden.is_none() {
+            return Across::Unknown;
+        }
+        if let Some(shown) = self.bridges.get(hidden).map(|bridge| bridge.shown()) {
+            match self.lookup(&shown) {
+                Lookup::Held(no) if shown.seq >= hidden.seq => return Across::Along(no),
+                Lookup::Held(no) if self.branch(no).is_some_and(|it| it.head == shown) => {
+                    return Across::End(no, shown.seq);
+                }
+                Lookup::Held(no) => return Across::Inside(no, shown.seq),
+                Lookup::Asked => return Across::Asked,
+                Lookup::Absent if shown.seq == 0 => return Across::Nothing,
+                Lookup::Absent => return Across::Unknown,
             }
-            return match self.lookup(&shown) {
-                Lookup::Held(no) => Across::Inside(no, shown.seq),
-                Lookup::Asked => Across::Asked,
-                Lookup::Absent if shown.seq == 0 => Across::Nothing,
-                Lookup::Absent => Across::Unknown,
-            };
         }
         let mut lines = self.of(&hidden.author);
         match (lines.next(), lines.next()) {
@@ -462,8 +477,13 @@ impl<'a> Staging<'a> {
                 Lookup::Held(branch) => Anchor::on(branch),
                 Lookup::Asked => Anchor::on(BranchNo(0)),
                 Lookup::Absent if self.batch.hidden.is_some() => match self.across(anchor) {
-                    Across::End(no, _) | Across::Along(no) => Anchor::on(no),
-                    Across::Inside(no, last) => Anchor { beside: Some(last), ..Anchor::on(no) },
+                    // A peer that holds a part itself says nothing: what lies before may come later.
+                    Across::End(no, _) if !self.bridges.contains_key(anchor) => Anchor::on(no),
+                    Across::Along(no) => Anchor::on(no),
+                    // What comes later is on another line, and then may have lower numbers.
+                    Across::End(no, last) | Across::Inside(no, last) => {
+                        Anchor { beside: Some(last), ..Anchor::on(no) }
+                    }
                     Across::Nothing | Across::Asked | Across::Unknown => Anchor::on(HIDDEN),
                 },
                 Lookup::Absent => {

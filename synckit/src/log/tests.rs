@@ -82,6 +82,7 @@ impl Shelf {
     fn answer(&self, question: Question, answers: &mut Answers) {
         match question {
             Question::Holds(commit) => answers.holds(commit, self.branch_of(&commit)),
+            Question::Names(..) => unreachable!("the store holds all of the space"),
             Question::Next(no, seq) => {
                 let on_branch = self.commits().into_iter().filter(|(_, on)| *on == no);
                 let after = on_branch.map(|(id, _)| id).filter(|id| id.seq > seq);

@@ -30,7 +30,9 @@ use super::{
 use crate::branch::{Branch, BranchNo, Branches};
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
-use crate::log::{Admission, Admitted, Answers, Cursor, Decision, Gap, LogBlock, Refusal, Source};
+use crate::log::{
+    Admission, Admitted, Answers, Cursor, Decision, Gap, LogBlock, Refusal, Source, View,
+};
 use crate::platform;
 use crate::ruling::Rulings;
 
@@ -399,6 +401,7 @@ impl Ledger {
             cap: batch.cap.as_ref(),
             hidden: known.filter.as_ref().map(|_| &batch.hidden),
         };
+        let view = View { filter: known.filter.clone(), reader: Some(own), writers: None };
         let mut answers = Answers::default();
         loop {
             match admission.decide(&answers) {
@@ -406,8 +409,8 @@ impl Ledger {
                 Ok(Decision::Admit(admitted)) => return Ok(Ok(admitted)),
                 Ok(Decision::Ask(questions)) => {
                     self.settled(space, known, batch).await?;
-                    let (number, branches) = (known.row.number, &known.branches);
-                    locate::answer(self.rows(), number, branches, &questions, &mut answers).await?;
+                    let (number, held) = (known.row.number, (&known.branches, &view));
+                    locate::answer(self.rows(), number, held, &questions, &mut answers).await?;
                 }
             }
         }

@@ -15,28 +15,40 @@ use crate::sync::LineEnd;
 
 /// Most blocks that are read to name commits in the middle of their runs.
 const INSIDE_BLOCKS_MAX: usize = 16;
+/// Most runs of an author that a session follows back to what its peer holds.
+const ONLY_RUNS_MAX: usize = 64;
 /// Most commits that are looked for in one read.
 const LOCATE_AT_ONCE: usize = 1_024;
 
-/// Answers what admission asks.
+/// Answers what admission asks; `view` is the store's own.
 pub(super) async fn answer(
     rows: &dyn Rows,
     number: SpaceNumber,
-    branches: &Branches,
+    (branches, view): (&Branches, &View),
     questions: &BTreeSet<Question>,
     answers: &mut Answers,
 ) -> Result<(), StoreError> {
     let holds = questions.iter().filter_map(|question| match question {
         Question::Holds(commit) => Some(*commit),
-        Question::Next(..) => None,
+        Question::Next(..) | Question::Names(..) => None,
     });
     let holds: Vec<_> = holds.collect();
     for (commit, branch) in holds.iter().zip(locate(rows, number, branches, &holds).await?) {
         answers.holds(*commit, branch);
     }
     for question in questions {
-        let Question::Next(no, seq) = question else { continue };
-        answers.next(*no, *seq, next(rows, number, *no, *seq).await?);
+        match question {
+            Question::Holds(_) => {}
+            Question::Next(no, seq) => {
+                answers.next(*no, *seq, next(rows, number, *no, *seq).await?);
+            }
+            Question::Names(no, after) => {
+                let end = branches.get(*no).map_or(*after, |branch| branch.head.seq);
+                let within = (*after, end);
+                let found = shown_within(rows, number, view, *no, within, ONLY_RUNS_MAX).await?;
+                answers.names(*no, *after, matches!(found, LineEnd::After(1.., _)));
+            }
+        }
     }
     Ok(())
 }
@@ -112,6 +124,21 @@ pub(super) async fn written_through(
     Ok(blocks)
 }
 
+/// The last commit that a view shows of an author's only branch before a place in the log, unless it is too far
+/// back.
+pub(super) async fn only_end(
+    rows: &dyn Rows,
+    number: SpaceNumber,
+    branches: &Branches,
+    view: &View,
+    (no, before): (BranchNo, Position),
+) -> Result<LineEnd, StoreError> {
+    let Some(branch) = branches.get(no) else { return Ok(LineEnd::Unknown) };
+    let behind = written_after(rows, number, branches, no, before).await?;
+    let within = (branch.base(), branch.head.seq - behind);
+    shown_within(rows, number, view, no, within, ONLY_RUNS_MAX).await
+}
+
 /// The last commit that a view shows of a branch up to a number, as far as the branch can be followed.
 pub(super) async fn line_end(
     rows: &dyn Rows,
@@ -121,21 +148,18 @@ pub(super) async fn line_end(
     (no, seq): (BranchNo, u64),
 ) -> Result<LineEnd, StoreError> {
     let Some(branch) = branches.get(no) else { return Ok(LineEnd::Unknown) };
-    let author = branch.head.author;
-    if branches.of(&author).len() == 1 {
-        return Ok(LineEnd::Single);
-    }
     let (mut at, mut seq) = (Some((no, branch)), seq.min(branch.head.seq));
     while let Some((no, branch)) = at {
         let base = branch.base();
-        match shown_within(rows, number, view, no, (base, seq.min(branch.head.seq))).await? {
-            LineEnd::After(0, _) => {}
+        let within = (base, seq.min(branch.head.seq));
+        match shown_within(rows, number, view, no, within, usize::MAX).await? {
+            LineEnd::NOTHING => {}
             end => return Ok(end),
         }
         at = branch.leaves.and_then(|(no, _)| Some((no, branches.get(no)?)));
         seq = seq.min(base);
     }
-    Ok(LineEnd::After(0, Chain::from_bytes([0; Chain::LEN])))
+    Ok(LineEnd::NOTHING)
 }
 
 /// A commit that a view shows of a branch behind an event, or of one that leaves it later.
@@ -149,7 +173,8 @@ pub(super) async fn shown_behind(
     let mut waiting = vec![(no, after)];
     while let Some((no, after)) = waiting.pop() {
         let Some(branch) = branches.get(no) else { continue };
-        let found = shown_within(rows, number, view, no, (after, branch.head.seq)).await?;
+        let within = (after, branch.head.seq);
+        let found = shown_within(rows, number, view, no, within, usize::MAX).await?;
         if let LineEnd::After(seq @ 1.., chain) = found {
             return Ok(Some(CommitId { seq, chain, ..branch.head }));
         }
@@ -162,15 +187,21 @@ pub(super) async fn shown_behind(
     Ok(None)
 }
 
-/// The last commit that a view shows of a branch behind an event and up to another.
+/// The last commit that a view shows of a branch behind an event and up to another, if it is among the last
+/// `most` runs there.
 async fn shown_within(
     rows: &dyn Rows,
     number: SpaceNumber,
     view: &View,
     no: BranchNo,
     (after, mut seq): (u64, u64),
+    mut most: usize,
 ) -> Result<LineEnd, StoreError> {
     while seq > after {
+        most = match most.checked_sub(1) {
+            Some(left) => left,
+            None => return Ok(LineEnd::Unknown),
+        };
         let found = rows.read(vec![view::run_read(number, no, seq)]).await?;
         let begins = answer_of(&found).first().map_or(Ok(0), |row| last_number(&row.key))?;
         let run = view::run(number, no, seq, answer_of(&found))?;
@@ -189,7 +220,7 @@ async fn shown_within(
         }
         seq = begins.saturating_sub(1);
     }
-    Ok(LineEnd::After(0, Chain::from_bytes([0; Chain::LEN])))
+    Ok(LineEnd::NOTHING)
 }
 
 /// The number of a branch's events that stand behind a position of the log. Takes time in the

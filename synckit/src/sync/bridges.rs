@@ -1,13 +1,15 @@
 //! Bridges: where the commits that a filter hides leave those that a peer is sent.
 //!
-//! A peer that holds a part of a space finds the place of a commit that follows hidden ones by itself
-//! while the author has written on one line: behind the last one that it holds. Of an author that has
-//! forked it must be told which commit that is, and where on the way to it the chain has forked: past a
-//! fork, events have another identity in merging.
+//! A peer that holds a part of a space takes a commit that follows hidden ones to stand behind the last one
+//! of its author that it was sent in the session. Where that is not so it is told which commit it is. What it
+//! holds from others does not count: they may hold another line of that author. Of an author that has forked
+//! here it is told always, and where on the way to the commit the chain has forked: past a fork, events have
+//! another identity in merging.
 
 use std::collections::BTreeMap;
 
 use super::limits::{FRAME_BRIDGES_MAX, FRAME_FORKS_MAX};
+use super::marks::LineMarks;
 use crate::branch::BranchNo;
 use crate::chain::{Chain, CommitId};
 use crate::id::{Position, ReplicaId};
@@ -20,20 +22,26 @@ const ANCHORS_MAX: usize = 4_096;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum LineEnd {
-    /// The author has written on one line.
-    Single,
     /// The last commit that the peer is sent: the number of its last event, and the chain there; number
     /// 0 when there is none.
     After(u64, Chain),
-    /// Not known any more: what was sent has been pruned.
+    /// Not known: it is too far back, or it has been pruned.
     Unknown,
+}
+
+impl LineEnd {
+    /// The peer is sent nothing of the line.
+    pub(crate) const NOTHING: Self = Self::After(Bridge::NOTHING.0, Bridge::NOTHING.1);
 }
 
 /// A line of an author's commits, as a store holds it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a session needs all of it")]
 pub struct TracedLine {
-    /// The last commit up to the number asked for that the peer is sent.
+    /// True when the author has written on one line, and the log has nothing of forks.
+    pub is_only: bool,
+    /// The last commit that the peer is sent: up to the number asked for, or, of an only line, before the
+    /// place in the log.
     pub end: LineEnd,
     /// The forks on the way to the end of the branch, ascending: of each the number of the last event that
     /// its branches share, and the chain after the commit that follows on that way.
@@ -44,6 +52,8 @@ pub struct TracedLine {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "a driver must answer all of it")]
 pub struct TraceLines {
+    /// The place in the log where the block begins.
+    pub before: Position,
     /// Branches, and numbers of events on them or before them: the answer to each is a [`TracedLine`].
     pub ends: Vec<(BranchNo, u64)>,
     /// Branches past forks, with the numbers of the last events shared: the answer to each is a commit
@@ -71,9 +81,14 @@ pub struct Traced {
 /// Lines of authors, as far as a session has asked or seen.
 #[derive(Debug, Default)]
 pub(super) struct Bridges {
-    /// Of each branch, up to what has been sent.
+    /// The session began at the beginning of the log.
+    from_beginning: bool,
+    /// Lines that the peer takes for granted; none of a session of a store that holds a part of the space.
+    marks: Option<LineMarks>,
+    authors: BTreeMap<ReplicaId, AuthorLines>,
+    /// Of each branch of those that have forked, up to what has been sent.
     lines: BTreeMap<(ReplicaId, BranchNo), KnownLine>,
-    /// Of commits that contexts refer to.
+    /// Of commits of those that contexts refer to.
     anchors: BTreeMap<(BranchNo, u64), LineEnd>,
     /// The place in the log up to which forks have been noticed.
     noticed: Position,
@@ -81,6 +96,15 @@ pub(super) struct Bridges {
     unasked: Vec<NoticedFork>,
     /// Forks to be told on the chains of commits that the peer holds.
     due: Vec<ForkMark>,
+}
+
+/// Lines of an author of whom something has been asked or seen.
+#[derive(Clone, Copy, Debug)]
+enum AuthorLines {
+    /// It has written on one line: the last commit of it that the peer is sent, up to where the session has
+    /// come.
+    Single(LineEnd),
+    Forked,
 }
 
 /// A branch.
@@ -102,6 +126,18 @@ struct NoticedFork {
 }
 
 impl Bridges {
+    /// Those of a session of a store that holds all of the space, or a part.
+    pub(super) fn new(is_part: bool) -> Self {
+        Self { marks: (!is_part).then(LineMarks::default), ..Self::default() }
+    }
+
+    /// The session begins at the beginning of the log.
+    pub(super) fn begin(&mut self) {
+        if let Some(marks) = &mut self.marks {
+            (*marks, self.from_beginning) = (LineMarks::from_beginning(), true);
+        }
+    }
+
     /// Notes the forks that begin with a block of the log. What was known of their authors' lines has to
     /// be asked again.
     pub(super) fn notice(&mut self, log: &LogBlock) {
@@ -115,53 +151,69 @@ impl Bridges {
             let first = begin.first;
             self.unasked.push(NoticedFork { no: parent, after, next });
             self.unasked.push(NoticedFork { no: place.branch, after, next: first });
+            self.authors.insert(run.replica, AuthorLines::Forked);
             let of_author = (run.replica, BranchNo(0))..=(run.replica, BranchNo(u32::MAX));
             self.lines.range_mut(of_author).for_each(|(_, line)| line.forks = None);
-            // The only line of its author is none any more.
-            let only = |line: &KnownLine| line.end == LineEnd::Single;
-            if self.lines.get(&(run.replica, parent)).is_some_and(only) {
-                self.lines.remove(&(run.replica, parent));
-            }
         }
     }
 
     /// Notes a block that the peer holds from here on, as far as it is sent it.
     pub(super) fn pass(&mut self, held: &[LogBlock]) {
         for (place, end) in ends(held) {
-            if let Some(KnownLine { end: known @ LineEnd::After(..), .. }) =
-                self.lines.get_mut(&(end.author, place.branch))
-            {
-                *known = LineEnd::After(end.seq, end.chain);
+            let reached = LineEnd::After(end.seq, end.chain);
+            match self.lines_of(&end.author) {
+                Some(AuthorLines::Single(_)) => {
+                    self.authors.insert(end.author, AuthorLines::Single(reached));
+                }
+                Some(AuthorLines::Forked) => {
+                    if let Some(line) = self.lines.get_mut(&(end.author, place.branch))
+                        && line.end != LineEnd::Unknown
+                    {
+                        line.end = reached;
+                    }
+                }
+                None => {}
             }
         }
     }
 
-    /// Questions to be asked before a block is sent, of which the peer is sent `shown`.
-    pub(super) fn unknown(&self, shown: &[LogBlock]) -> TraceLines {
-        let known = |author: ReplicaId, no: BranchNo| {
-            self.lines.get(&(author, no)).is_some_and(|line| line.forks.is_some())
-        };
-        let lines = runs(shown).filter(|(no, before)| !known(before.author, *no));
-        let anchors = anchors(shown).filter(|(no, id)| self.before(shown, *no, *id).is_none());
+    /// Questions to be asked before a block that begins at a place is sent, of which the peer is sent `shown`.
+    pub(super) fn unknown(&self, shown: &[LogBlock], before: Position) -> TraceLines {
+        let lines = runs(shown).filter(|(no, before)| match self.lines_of(&before.author) {
+            Some(AuthorLines::Single(_)) => false,
+            Some(AuthorLines::Forked) => {
+                let line = self.lines.get(&(before.author, *no));
+                line.is_none_or(|line| line.forks.is_none())
+            }
+            None => true,
+        });
+        let anchors = anchors(shown).filter(|(no, id)| match self.lines_of(&id.author) {
+            Some(AuthorLines::Single(_)) => false,
+            Some(AuthorLines::Forked) => self.before(shown, *no, *id).is_none(),
+            None => true,
+        });
         let mut ends: Vec<_> = lines.chain(anchors).map(|(no, id)| (no, id.seq)).collect();
         ends.sort_unstable();
         ends.dedup();
-        TraceLines { ends, forks: self.unasked.iter().map(|fork| (fork.no, fork.after)).collect() }
+        let forks = self.unasked.iter().map(|fork| (fork.no, fork.after)).collect();
+        TraceLines { before, ends, forks }
     }
 
     /// Takes the answers to what was asked before a block is sent.
     pub(super) fn learn(&mut self, shown: &[LogBlock], asked: &TraceLines, found: Traced) {
-        if self.anchors.len() > ANCHORS_MAX {
-            self.anchors.clear();
-        }
         let authors: BTreeMap<_, _> = runs(shown)
             .chain(anchors(shown))
             .map(|(no, commit)| ((no, commit.seq), commit.author))
             .collect();
         let lines: Vec<_> = runs(shown).map(|(no, before)| (no, before.seq)).collect();
-        for (of, TracedLine { end, forks }) in asked.ends.iter().zip(found.ends) {
+        for (of, TracedLine { is_only, end, forks }) in asked.ends.iter().zip(found.ends) {
             let Some(author) = authors.get(of) else { continue };
-            if lines.contains(of) || end == LineEnd::Single {
+            if is_only {
+                self.authors.insert(*author, AuthorLines::Single(end));
+                continue;
+            }
+            self.authors.insert(*author, AuthorLines::Forked);
+            if lines.contains(of) {
                 let line = self.lines.entry((*author, of.0)).or_insert(KnownLine {
                     end,
                     forks: None,
@@ -181,13 +233,20 @@ impl Bridges {
 
     /// Everything that the peer has to be told with a block.
     pub(super) fn of(&self, shown: &[LogBlock]) -> Hidden {
-        let bridge = |(no, hidden): (BranchNo, CommitId)| match self.before(shown, no, hidden) {
-            Some(LineEnd::After(seq, chain)) if seq < hidden.seq => {
-                Some(Bridge { hidden, after: (seq, chain) })
+        let hidden = runs(shown).map(|of| (of, true)).chain(anchors(shown).map(|of| (of, false)));
+        let hidden = hidden.filter(|((_, hidden), _)| hidden.seq > 0);
+        let bridge = |((no, hidden), is_run): ((BranchNo, CommitId), bool)| {
+            let end = match self.lines_of(&hidden.author)? {
+                AuthorLines::Single(end) => self.not_granted(shown, hidden, is_run, end)?,
+                AuthorLines::Forked => self.before(shown, no, hidden)?,
+            };
+            match end {
+                LineEnd::After(seq, chain) if (seq, chain) != (hidden.seq, hidden.chain) => {
+                    Some(Bridge { hidden, after: (seq, chain) })
+                }
+                _ => None,
             }
-            _ => None,
         };
-        let hidden = runs(shown).chain(anchors(shown)).filter(|(_, hidden)| hidden.seq > 0);
         let bridges = hidden.filter_map(bridge).take(FRAME_BRIDGES_MAX).collect();
         let mut told = BTreeMap::new();
         let mut forks = Vec::new();
@@ -208,12 +267,17 @@ impl Bridges {
         Hidden { bridges, forks }
     }
 
-    /// Notes that the peer is told what [`Bridges::of`] said of a block.
-    pub(super) fn told(&mut self, shown: &[LogBlock]) {
+    /// Notes that the peer is sent a block, with what [`Bridges::of`] said of it.
+    pub(super) fn told(&mut self, shown: &[LogBlock], hidden: &Hidden) {
+        self.marks.iter_mut().for_each(|marks| marks.tell(&hidden.bridges));
         for (place, on) in ends(shown) {
+            self.marks.iter_mut().for_each(|marks| marks.send(on));
             let Some(line) = self.lines.get_mut(&(on.author, place.branch)) else { continue };
             let behind = line.forks.iter().flatten().take_while(|(after, _)| *after < on.seq);
             line.told = line.told.max(behind.count());
+        }
+        if self.anchors.len() > ANCHORS_MAX {
+            self.anchors.clear();
         }
     }
 
@@ -228,8 +292,35 @@ impl Bridges {
         self.due.drain(..self.due.len().min(room)).collect()
     }
 
-    /// The last commit of a branch up to another one that the peer holds once it has been sent the block
-    /// up to there. `None` when that has to be looked up.
+    /// Knowledge of an author. Of whom a session from the beginning has seen nothing, it has sent nothing.
+    fn lines_of(&self, author: &ReplicaId) -> Option<AuthorLines> {
+        let unseen = self.from_beginning.then_some(AuthorLines::Single(LineEnd::NOTHING));
+        self.authors.get(author).copied().or(unseen)
+    }
+
+    /// The end of an author's only line, where the peer would take a hidden commit to stand elsewhere.
+    fn not_granted(
+        &self,
+        shown: &[LogBlock],
+        hidden: CommitId,
+        is_run: bool,
+        end: LineEnd,
+    ) -> Option<LineEnd> {
+        let is_sent = |(_, sent): &(LogRun, CommitId)| {
+            sent.author == hidden.author && (sent.seq <= hidden.seq || !is_run)
+        };
+        // What it is sent with the block is the last of both.
+        if ends(shown).any(|end| is_sent(&end)) {
+            return None;
+        }
+        let LineEnd::After(last, _) = end else { return None };
+        let granted = |(mark, _)| hidden.seq <= mark || mark == last;
+        let mark = self.marks.as_ref()?.of(&hidden.author);
+        (!mark.is_some_and(granted)).then_some(end)
+    }
+
+    /// The last commit of a branch of an author that has forked, up to another one, that the peer holds once it
+    /// has been sent the block up to there. `None` when that has to be looked up.
     fn before(&self, shown: &[LogBlock], no: BranchNo, commit: CommitId) -> Option<LineEnd> {
         let line = match self.lines.get(&(commit.author, no)).map(|line| line.end) {
             Some(LineEnd::After(last, chain)) => {

@@ -370,8 +370,7 @@ message! {
         2 head: Position,
         /// Blocks in log order.
         3 blocks: Vec<Bytes>,
-        /// Bridges over commits that the other's filter hides, of authors that have written on several
-        /// lines.
+        /// Bridges over commits that the other's filter hides, where it would take them to stand elsewhere.
         4 bridges: Vec<Bridge>,
         /// Forks, of which the other's filter may hide a branch, on the chains of commits that it holds or
         /// is sent here.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::frame::{Ack, Events};
 use super::limits::{CURSOR_BEHIND_MAX, FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
+use super::marks::LineMarks;
 use super::session::Effect;
 use super::violation::Violation;
 use crate::block::Block;
@@ -17,6 +18,8 @@ pub(super) struct Receiver {
     space: SpaceId,
     /// A part of the peer's log is received: its filter hides the rest.
     is_partial: bool,
+    /// Lines that are taken for granted of that; none if the peer holds a part itself.
+    marks: Option<LineMarks>,
     /// Events after which a commit takes no further frame.
     pub(super) commit_events_max: usize,
     pending: VecDeque<ArrivedFrame>,
@@ -55,15 +58,18 @@ struct Committing {
 }
 
 impl Receiver {
-    pub(super) const fn new(
+    pub(super) fn new(
         space: SpaceId,
-        is_partial: bool,
+        (is_partial, peer_is_partial): (bool, bool),
         commit_events_max: usize,
         (from, peer_head): (Cursor, Position),
     ) -> Self {
+        let marks =
+            if from == Cursor::START { LineMarks::from_beginning() } else { LineMarks::default() };
         Self {
             space,
             is_partial,
+            marks: (is_partial && !peer_is_partial).then_some(marks),
             commit_events_max,
             pending: VecDeque::new(),
             received: from,
@@ -119,6 +125,7 @@ impl Receiver {
         if may {
             (self.received, self.stored) = (Cursor::START, Cursor::START);
             self.durable = Cursor::START;
+            self.marks.iter_mut().for_each(|marks| *marks = LineMarks::from_beginning());
         }
         may
     }
@@ -157,7 +164,10 @@ impl Receiver {
             memory += block.memory();
             blocks.push(block);
         }
-        let (through, bridges, forks) = (events.through, events.bridges, events.forks);
+        let (through, mut bridges, forks) = (events.through, events.bridges, events.forks);
+        if let Some(marks) = &mut self.marks {
+            marks.receive(&blocks, &mut bridges);
+        }
         let durable = events.durable.unwrap_or(through);
         if durable.position > through.position {
             let (found, to) = (durable.position, through.position);

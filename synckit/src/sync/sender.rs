@@ -140,8 +140,8 @@ impl Sender {
             asked: false,
             peer_holds: Coverage::new(),
             arrived: Arrived::default(),
+            bridges: Bridges::new(view.writers.is_some()),
             view,
-            bridges: Bridges::default(),
             tracing: Tracing::Not,
             sent: Cursor::START,
             told: Position::START,
@@ -174,6 +174,7 @@ impl Sender {
     /// Begins at the beginning, leaving out what the peer holds.
     pub(super) fn begin_with(&mut self, peer_holds: Coverage) {
         (self.peer_holds, self.ready) = (peer_holds, true);
+        self.bridges.begin();
     }
 
     /// The peer's cursor is none of this log: it is asked what it holds.
@@ -314,20 +315,27 @@ impl Sender {
                 self.sent = through;
                 continue;
             }
+            if !frame.blocks.is_empty() && log.begins_fork() {
+                // Blocks of a frame are merged: what is said of hidden commits in those before it would be
+                // taken for said of the line that begins here, too.
+                self.put_back(log);
+                return Some(self.frame(now, frame));
+            }
             self.bridges.notice(&log);
             let shown = self.view.of(&log);
             let sent = if held { &[][..] } else { &shown };
-            let unknown = self.bridges.unknown(sent);
+            let unknown = self.bridges.unknown(sent, log.start);
             if !unknown.is_empty() {
                 self.put_back(log);
                 self.tracing = Tracing::Due(unknown);
                 return (!frame.blocks.is_empty()).then(|| self.frame(now, frame));
             }
-            if !frame.takes(sent, self.bridges.of(sent), self.flow.frame_bytes) {
+            let hidden = self.bridges.of(sent);
+            if !frame.takes(sent, hidden.clone(), self.flow.frame_bytes) {
                 self.put_back(log);
                 return Some(self.frame(now, frame));
             }
-            self.bridges.told(sent);
+            self.bridges.told(sent, &hidden);
             self.bridges.pass(&shown);
             self.sent = through;
         }

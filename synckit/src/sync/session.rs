@@ -291,10 +291,10 @@ impl Session {
         }
         let from = known.cursor.unwrap_or(Cursor::START);
         let receives = self.config.direction.receives() && peer.sends;
-        let is_partial = self.config.filter.is_some();
+        let parts = (self.config.filter.is_some(), peer.filter.is_some());
         let most = self.config.commit_events_max;
-        let receiver = receives
-            .then(|| Receiver::new(peer.space.clone(), is_partial, most, (from, start.head)));
+        let receiver =
+            receives.then(|| Receiver::new(peer.space.clone(), parts, most, (from, start.head)));
         let view = View {
             filter: peer.filter.clone(),
             reader: Some(peer.replica),

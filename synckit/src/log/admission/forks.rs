@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Lookup, Staging, Target};
+use super::{Lookup, Question, Staging, Target};
 use crate::block::Commit;
 use crate::branch::{Branch, BranchNo};
 use crate::chain::{Chain, CommitId};
-use crate::log::{Hidden, Refusal};
+use crate::log::{Bridge, Hidden, Refusal};
 use crate::vector::VECTOR_REPLICAS_MAX;
 
 /// Forks on the way to a commit, ascending: of each the number of the last event that its branches share,
@@ -18,7 +18,7 @@ impl Staging<'_> {
     /// The place of a run whose author forked among hidden commits: `before`, the last of them, follows an
     /// event inside a branch.
     pub(super) fn beside(
-        &self,
+        &mut self,
         no: BranchNo,
         seq: u64,
         (before, forks): (CommitId, &[(u64, Chain)]),
@@ -40,12 +40,35 @@ impl Staging<'_> {
                 None => return Target::Leave(at, *after, Some(*next)),
             }
         }
-        match self.branch(at) {
-            Some(branch) if branch.head.seq < before.seq && at != no => {
-                Target::Skip(at, branch.head.seq + 1)
-            }
-            branch => Target::Leave(at, seq.max(branch.map_or(0, Branch::base)), None),
+        let Some((base, end)) = self.branch(at).map(|branch| (branch.base(), branch.head.seq))
+        else {
+            return Target::Leave(at, seq, None);
+        };
+        if end < before.seq && at != no {
+            return Target::Skip(at, end + 1);
         }
+        let after = seq.max(base);
+        match self.names(at, after) {
+            // What is held behind it has been held since the filter was wider: whoever told of the place left
+            // it out.
+            Some(false) if end < before.seq => Target::Skip(at, end + 1),
+            Some(_) => Target::Leave(at, after, None),
+            None => Target::Asked,
+        }
+    }
+
+    /// True if the store's filter names any commit behind an event of a branch, as those do that have just come;
+    /// nothing when that has to be asked.
+    fn names(&mut self, no: BranchNo, after: u64) -> Option<bool> {
+        let staged = self.staged.get(&no).and_then(|staged| staged.last());
+        if staged.is_some_and(|(last, _)| *last > after) {
+            return Some(true);
+        }
+        let known = self.answers.names.get(&(no, after)).copied();
+        if known.is_none() {
+            self.questions.insert(Question::Names(no, after));
+        }
+        known
     }
 
     /// The forks that are told of on the chain of a run.
@@ -81,6 +104,11 @@ impl Staging<'_> {
             }
             let Some(branch) = self.branch(at) else { continue };
             if branch.leaves.is_some() && branch.base() == *after {
+                if branch.first != *next {
+                    // It was taken to leave there on the word of one that did not know the fork.
+                    self.changed.insert(at, Branch { first: *next, ..branch.clone() });
+                    self.tells = true;
+                }
                 continue;
             }
             let place = branch.forks.binary_search_by_key(after, |(seq, _)| *seq);
@@ -119,4 +147,10 @@ pub(super) fn told_forks(hidden: Option<&Hidden>) -> BTreeMap<CommitId, Forks> {
         told.entry(mark.on).or_default().push((mark.after, mark.next));
     }
     told
+}
+
+/// The bridges that a peer tells of, by the hidden commits. The first word of one holds from then on.
+pub(super) fn told_bridges(hidden: Option<&Hidden>) -> BTreeMap<CommitId, &Bridge> {
+    let bridges = hidden.iter().flat_map(|hidden| hidden.bridges.iter().rev());
+    bridges.map(|bridge| (bridge.hidden, bridge)).collect()
 }

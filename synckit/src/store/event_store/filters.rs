@@ -47,8 +47,14 @@ impl EventStore {
         let Some(number) = self.core.number_of(space).await? else { return Ok(traced) };
         let rows = self.core.ledger.rows();
         for (no, seq) in &lines.ends {
-            let end = locate::line_end(rows, number, &branches, view, (*no, *seq)).await?;
-            traced.ends.push(TracedLine { end, forks: branches.forks_before(*no, u64::MAX) });
+            let (is_only, place) = (branches.is_only(*no), (*no, *seq));
+            let end = if is_only {
+                locate::only_end(rows, number, &branches, view, (*no, lines.before)).await?
+            } else {
+                locate::line_end(rows, number, &branches, view, place).await?
+            };
+            let forks = branches.forks_before(*no, u64::MAX);
+            traced.ends.push(TracedLine { is_only, end, forks });
         }
         for fork in &lines.forks {
             let behind = locate::shown_behind(rows, number, &branches, view, *fork).await?;

@@ -342,7 +342,7 @@ impl Column for Vec<Bridge> {
                 BridgeFields::read_fields(entry).map_err(FrameError::into_reason)?;
             let hidden = CommitId { author, seq, chain };
             let bridge = Bridge { hidden, after: (after_seq, after_chain) };
-            if after_seq < seq { Ok(bridge) } else { Err(Unsound::Bridge) }
+            if (after_seq, after_chain) == (seq, chain) { Err(Unsound::Bridge) } else { Ok(bridge) }
         });
         bridges.collect()
     }

@@ -117,8 +117,7 @@ pub enum Effect {
     /// it are on their way: a peer that does not read then costs no more than a page.
     Load(Position),
     /// Answer with [`Input::Traced`] where lines of authors hang among the commits of which an event is
-    /// about an aggregate that the filter names, or that were written under the reader's key:
-    /// [`LineEnd::Single`](crate::sync::LineEnd::Single) where the author has one branch.
+    /// about an aggregate that the filter names, or that were written under the reader's key.
     Trace {
         /// The filter of the peer.
         filter: Filter,

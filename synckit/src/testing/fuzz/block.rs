@@ -96,7 +96,9 @@ fn admitted(block: &Block) -> Option<(Vec<LogBlock>, Branches)> {
                 for question in questions {
                     match question {
                         Question::Holds(commit) => answers.holds(commit, None),
-                        Question::Next(..) => panic!("asks for a place in an empty log"),
+                        Question::Next(..) | Question::Names(..) => {
+                            panic!("asks for a place in an empty log")
+                        }
                     }
                 }
             }

@@ -391,6 +391,7 @@ impl Ledger {
                     answers.holds(commit, self.branch_of(&commit, Mistake::HoldsByNumber));
                 }
                 Question::Next(no, seq) => answers.next(no, seq, self.next(no, seq).unwrap()),
+                Question::Names(no, after) => answers.names(no, after, self.names(no, after)),
             }
         }
     }
@@ -466,32 +467,37 @@ impl Ledger {
         coverage
     }
 
+    /// True if this one's filter names a commit behind an event of a branch.
+    fn names(&self, no: BranchNo, after: u64) -> bool {
+        let view =
+            View { filter: self.filter.clone(), reader: Some(self.replica()), writers: None };
+        let mut shown = self.blocks.iter().flat_map(|log| view.commits(log));
+        shown.any(|(place, id)| place.branch == no && id.seq > after)
+    }
+
     /// The places where lines of authors hang among what a view shows.
     pub(super) fn trace(&self, view: &View, lines: &TraceLines) -> Traced {
-        let shown: Vec<_> = self.blocks.iter().flat_map(|log| view.commits(log)).collect();
+        let of_block = |log| view.commits(log).into_iter().map(|commit| (log.start, commit));
+        let shown: Vec<_> = self.blocks.iter().flat_map(of_block).collect();
         let lineage = |(no, seq): &(BranchNo, u64)| {
             let forks = self.branches.forks_before(*no, u64::MAX);
-            let of = |end| TracedLine { end, forks };
-            let Some(branch) = self.branches.get(*no) else { return of(LineEnd::Unknown) };
-            if self.branches.of(&branch.head.author).len() == 1 {
-                return of(LineEnd::Single);
-            }
+            let is_only = self.branches.is_only(*no);
             let mut path = Coverage::new();
-            path.add(&self.branches, *no, *seq);
-            let before = shown.iter().filter(|(place, id)| path.covers(place.branch, id.seq));
-            let last = before.map(|(_, id)| id).max_by_key(|id| id.seq);
-            of(last.map_or(LineEnd::After(0, Chain::from_bytes([0; 32])), |last| {
-                LineEnd::After(last.seq, last.chain)
-            }))
+            path.add(&self.branches, *no, if is_only { u64::MAX } else { *seq });
+            let sent = shown.iter().filter(|(start, _)| !is_only || *start < lines.before);
+            let before = sent.filter(|(_, (place, id))| path.covers(place.branch, id.seq));
+            let last = before.map(|(_, (_, id))| id).max_by_key(|id| id.seq);
+            let end = last.map_or(LineEnd::NOTHING, |last| LineEnd::After(last.seq, last.chain));
+            TracedLine { is_only, end, forks }
         };
         let behind = |(no, after): &(BranchNo, u64)| {
             let next = CommitId { seq: after + 1, ..self.branches.get(*no)?.head };
-            let follows = |(place, id): &&(LogRun, CommitId)| {
+            let follows = |(_, (place, id)): &&(Position, (LogRun, CommitId))| {
                 let mut path = Coverage::new();
                 path.add(&self.branches, place.branch, id.seq);
                 id.author == next.author && id.seq > *after && path.covers(*no, next.seq)
             };
-            shown.iter().rev().find(follows).map(|(_, id)| *id)
+            shown.iter().rev().find(follows).map(|(_, (_, id))| *id)
         };
         Traced {
             ends: lines.ends.iter().map(lineage).collect(),

@@ -49,7 +49,7 @@ pub(super) use self::plan::Bug;
 /// sessions that begin up to 20 seconds apart.
 const CONVERGES_WITHIN: u64 = 200_000;
 /// After everything has converged, the last cut connection has been noticed within this time.
-const SETTLES_WITHIN: u64 = 100_000;
+const SETTLES_WITHIN: u64 = 110_000;
 /// It is watched this long that nothing is sent in vain.
 const SILENCE: u64 = 40_000;
 /// A session that is to end when it has caught up lives no longer than this without troubles.

@@ -76,10 +76,7 @@ impl World {
             (Some(held), Some(filter)) => held.contains(filter),
             (Some(_), None) => false,
         };
-        // Where hubs close keys it keeps what it holds: a hub that knows one line of an author does not say where
-        // the heads of a closing hang among what a part holds, and the part takes them for heads of the line that it
-        // holds, by their numbers.
-        let keeps = narrows && (self.plan.governed || !rng.per_mille(300));
+        let keeps = narrows && !rng.per_mille(300);
         if keeps || self.has(Bug::WidensInPlace) {
             self.report.narrowings += u64::from(narrows);
             self.report.widenings += u64::from(!narrows);
