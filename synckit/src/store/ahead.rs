@@ -26,7 +26,7 @@ pub(super) struct Ahead {
 #[derive(Debug, Default)]
 struct AheadHeld {
     logs: BTreeMap<SpaceId, VecDeque<AheadBlock>>,
-    losses: BTreeMap<SpaceId, Losses>,
+    losses: BTreeMap<SpaceId, Loss>,
     /// The loss of logs of which none is remembered.
     unknown: u64,
     /// Counts losses.
@@ -35,7 +35,7 @@ struct AheadHeld {
 
 /// The last loss of a log: what was on its way, and could not be written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Losses {
+struct Loss {
     /// Its number, and that of the loss before it.
     last: u64,
     before: u64,
@@ -53,7 +53,7 @@ struct PassedOn {
 
 impl PassedOn {
     /// True if it may not have been written.
-    fn is_lost(self, now: Losses) -> bool {
+    fn is_lost(self, now: Loss) -> bool {
         // Of several losses since then the last alone is known.
         let is_the_first = self.loss == now.before;
         self.loss != now.last && !(is_the_first && self.through <= now.from)
@@ -132,11 +132,11 @@ impl Ahead {
             }
             let (last, before) = (held.count, held.losses_of(&space).last);
             let from = log.front().map_or(Position::START, |first| first.log.start);
-            held.losses.insert(space, Losses { last, before, from });
+            held.losses.insert(space, Loss { last, before, from });
         }
     }
 
-    fn losses(&self, space: &SpaceId) -> Losses {
+    fn losses(&self, space: &SpaceId) -> Loss {
         self.lock().losses_of(space)
     }
 
@@ -178,9 +178,9 @@ impl Ahead {
 }
 
 impl AheadHeld {
-    fn losses_of(&self, space: &SpaceId) -> Losses {
+    fn losses_of(&self, space: &SpaceId) -> Loss {
         let (last, before) = (self.unknown, self.unknown);
-        let none = Losses { last, before, from: Position::START };
+        let none = Loss { last, before, from: Position::START };
         self.losses.get(space).copied().unwrap_or(none)
     }
 }
@@ -287,8 +287,8 @@ impl AheadReader {
 mod tests {
     use super::*;
 
-    fn losses(last: u64, before: u64, from: u64) -> Losses {
-        Losses { last, before, from: Position(from) }
+    fn losses(last: u64, before: u64, from: u64) -> Loss {
+        Loss { last, before, from: Position(from) }
     }
 
     #[test]

@@ -235,9 +235,20 @@ impl Bridges {
     pub(super) fn of(&self, shown: &[LogBlock]) -> Hidden {
         let hidden = runs(shown).map(|of| (of, true)).chain(anchors(shown).map(|of| (of, false)));
         let hidden = hidden.filter(|((_, hidden), _)| hidden.seq > 0);
+        let mut first_sent = BTreeMap::new();
+        for (_, end) in ends(shown) {
+            first_sent.entry(end.author).or_insert(end.seq);
+        }
         let bridge = |((no, hidden), is_run): ((BranchNo, CommitId), bool)| {
             let end = match self.lines_of(&hidden.author)? {
-                AuthorLines::Single(end) => self.not_granted(shown, hidden, is_run, end)?,
+                AuthorLines::Single(end) => {
+                    let first = first_sent.get(&hidden.author);
+                    // It stands on the line that it is sent with the block.
+                    if first.is_some_and(|first| !is_run || *first <= hidden.seq) {
+                        return None;
+                    }
+                    self.not_granted(hidden, end)?
+                }
                 AuthorLines::Forked => self.before(shown, no, hidden)?,
             };
             match end {
@@ -299,20 +310,7 @@ impl Bridges {
     }
 
     /// The end of an author's only line, where the peer would take a hidden commit to stand elsewhere.
-    fn not_granted(
-        &self,
-        shown: &[LogBlock],
-        hidden: CommitId,
-        is_run: bool,
-        end: LineEnd,
-    ) -> Option<LineEnd> {
-        let is_sent = |(_, sent): &(LogRun, CommitId)| {
-            sent.author == hidden.author && (sent.seq <= hidden.seq || !is_run)
-        };
-        // What it is sent with the block is the last of both.
-        if ends(shown).any(|end| is_sent(&end)) {
-            return None;
-        }
+    fn not_granted(&self, hidden: CommitId, end: LineEnd) -> Option<LineEnd> {
         let LineEnd::After(last, _) = end else { return None };
         let granted = |(mark, _)| hidden.seq <= mark || mark == last;
         let mark = self.marks.as_ref()?.of(&hidden.author);
