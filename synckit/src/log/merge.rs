@@ -7,7 +7,7 @@
 use bytes::Bytes;
 
 use super::LogBlock;
-use crate::block::{BlockPacker, Run};
+use crate::block::{Block, BlockPacker, Run};
 use crate::chain::CommitId;
 
 /// Most bytes of a block that is merged with others.
@@ -32,10 +32,12 @@ pub(crate) fn added_bytes(before: Option<&LogBlock>, log: &LogBlock) -> usize {
     }
 }
 
-/// The bytes of blocks in log order, small ones merged.
-pub(crate) fn merged(blocks: &[LogBlock]) -> Vec<Bytes> {
+/// The bytes of blocks in log order, small ones merged. Of a part of a space, blocks that rest on the work of others
+/// are not merged with those before them: where that work is missing, those before can be taken.
+pub(crate) fn merged(blocks: &[LogBlock], is_part: bool) -> Vec<Bytes> {
     let mut merged = Vec::with_capacity(blocks.len());
-    for group in blocks.chunk_by(|a, b| is_small(a) && is_small(b)) {
+    let apart = |log: &LogBlock| is_part && rests_on_others(&log.block);
+    for group in blocks.chunk_by(|a, b| is_small(a) && is_small(b) && !apart(b)) {
         if group.len() == 1 {
             merged.push(group[0].block.bytes().clone());
         } else {
@@ -43,6 +45,12 @@ pub(crate) fn merged(blocks: &[LogBlock]) -> Vec<Bytes> {
         }
     }
     merged
+}
+
+/// True if events of a block were written after events of authors who wrote nothing in it.
+fn rests_on_others(block: &Block) -> bool {
+    let wrote = |author| block.runs().iter().any(|run| run.replica == author);
+    block.anchors().iter().any(|anchor| !wrote(anchor.author))
 }
 
 fn is_small(log: &LogBlock) -> bool {

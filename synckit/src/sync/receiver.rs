@@ -9,7 +9,7 @@ use super::session::Effect;
 use super::violation::Violation;
 use crate::block::Block;
 use crate::filter::Filter;
-use crate::id::{AggregateId, Position, SpaceId};
+use crate::id::{AggregateId, Dot, Position, SpaceId};
 use crate::log::{Cursor, Hidden};
 
 /// The receiving half: what has been received, and what of it is committed.
@@ -52,6 +52,8 @@ struct ArrivedFrame {
 #[derive(Debug)]
 struct Committing {
     through: Cursor,
+    /// None if it has word of what a filter hides, without which they cannot be placed.
+    blocks: Vec<Block>,
     bytes: usize,
     memory: usize,
     acknowledge: bool,
@@ -234,8 +236,17 @@ impl Receiver {
                 break;
             }
         }
-        self.committing = Some(Committing { through, bytes, memory, acknowledge });
+        let kept = if self.is_partial { Vec::new() } else { blocks.clone() };
+        self.committing = Some(Committing { through, blocks: kept, bytes, memory, acknowledge });
         Effect::Commit { blocks, hidden, cursor }
+    }
+
+    /// The blocks of the commit under way before the one in which an event stands. These are good, though that
+    /// one is not.
+    pub(super) fn before(&self, event: Dot) -> Vec<Block> {
+        let blocks = self.committing.iter().flat_map(|committing| &committing.blocks);
+        let holds = |block: &Block| block.commits().iter().any(|commit| commit.id.dot() == event);
+        blocks.take_while(|block| !holds(block)).cloned().collect()
     }
 
     /// The place in the peer's log up to which everything is durable.

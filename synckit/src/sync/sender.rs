@@ -368,7 +368,7 @@ impl Sender {
         let Hidden { bridges, mut forks } = draft.hidden;
         forks.extend(self.bridges.take_due(forks.len()));
         self.events += draft.blocks.iter().map(|log| log.block.len() as u64).sum::<u64>();
-        let blocks = log::merged(&draft.blocks);
+        let blocks = log::merged(&draft.blocks, self.view.writers.is_some());
         let bytes: usize = blocks.iter().map(Bytes::len).sum();
         self.bytes += bytes as u64;
         self.told = self.sent();

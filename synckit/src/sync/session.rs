@@ -16,11 +16,12 @@ use super::limits::{FRONTIER_COMMITS_MAX, HANDSHAKE_WITHIN, RETRY_AFTER_MAX};
 use super::receiver::Receiver;
 use super::sender::{Sender, Want};
 use super::violation::{Denial, SessionError, Violation};
+use crate::block::Block;
 use crate::branch::Coverage;
 use crate::chain::CommitId;
 use crate::clock::UnixMillis;
 use crate::filter::Filter;
-use crate::id::{Position, ReplicaId, SpaceId};
+use crate::id::{Dot, Position, ReplicaId, SpaceId};
 use crate::key;
 use crate::log::{Cursor, Hidden, Page, Refusal, View};
 pub use config::{Config, Direction, Now, Role, Until};
@@ -90,9 +91,10 @@ impl Session {
             return;
         }
         if let Err(error) = self.step(now, input) {
-            if matches!(error, SessionError::Refused(Refusal::Missing { .. })) {
-                // The cursor led to a place before which something was missed.
-                let (blocks, hidden) = (Vec::new(), Hidden::default());
+            if let SessionError::Refused(Refusal::Missing { after, .. }) = &error {
+                // The cursor led to a place before which something was missed; or a part's work rests on
+                // another's that has yet to come, and may rest on what came before.
+                let (blocks, hidden) = (self.taken_before(*after), Hidden::default());
                 self.effects.push_back(Effect::Commit { blocks, hidden, cursor: Cursor::START });
             }
             self.effects.extend(error.goodbye().map(Effect::Send));
@@ -538,6 +540,11 @@ impl Session {
 
     fn send(&mut self, frame: Frame) {
         self.effects.push_back(Effect::Send(frame));
+    }
+
+    fn taken_before(&self, event: Dot) -> Vec<Block> {
+        let Phase::Streaming(streams) = &self.phase else { return Vec::new() };
+        streams.receiver.as_ref().map_or_else(Vec::new, |receiver| receiver.before(event))
     }
 
     fn sender(&mut self) -> Option<&mut Sender> {

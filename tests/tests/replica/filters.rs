@@ -514,3 +514,32 @@ async fn a_part_that_takes_another_key_while_it_is_connected_sends_what_it_write
     office.sync_once(way).await.unwrap();
     assert_eq!(read(&office, &note("7/2")).await.title, "the phone's");
 }
+
+#[tokio::test]
+async fn parts_that_answered_each_other_bring_their_work_to_a_hub_that_has_lost_it() {
+    let (_first, way) = hub();
+    let seven = || Filter::new().keyed::<Note>("7/");
+    let phones = [with(seven(), store()).await.unwrap(), with(seven(), store()).await.unwrap()];
+    for title in ["one", "two", "three"] {
+        for (phone, name) in phones.iter().zip(["ann", "bob"]) {
+            phone.sync_once(way.clone()).await.unwrap();
+            phone.edit(&note("7/1"), |it| it.title.set(format!("{name}: {title}"))).await.unwrap();
+            phone.sync_once(way.clone()).await.unwrap();
+        }
+    }
+    phones[0].sync_once(way).await.unwrap();
+    let (_second, way) = hub();
+    let mut refused = 0;
+    while phones[1].sync_once(way.clone()).await.is_err() {
+        let synced = phones[0].sync_once(way.clone()).await;
+        refused += u32::from(synced.is_err());
+        assert!(refused < 9, "{synced:?}");
+    }
+    phones[0].sync_once(way.clone()).await.unwrap();
+    assert!(refused > 0, "nobody's work rested on the other's");
+    let office = both().await;
+    office.sync_once(way).await.unwrap();
+    assert_eq!(read(&office, &note("7/1")).await.title, "bob: three");
+    assert_eq!(office.status().await.unwrap().events.0, 6);
+    assert_eq!(office.conflicts::<Note>(&[], None, 10).await.unwrap().len(), 0);
+}

@@ -69,7 +69,7 @@ fn the_size_of_what_is_sent_is_known_roughly_before_it_is_merged() {
         let before = [None].into_iter().chain(before);
         let told: usize =
             before.zip(&shelf.blocks).map(|(before, log)| added_bytes(before, log)).sum();
-        let sent: usize = merged(&shelf.blocks).iter().map(bytes::Bytes::len).sum();
+        let sent: usize = merged(&shelf.blocks, false).iter().map(bytes::Bytes::len).sum();
         let (least, most) = (sent * 3 / 4, sent * 5 / 4 + 20 * shelf.blocks.len());
         assert!((least..=most).contains(&told), "{told}, and {sent} were sent");
         ann = Author::named("another");
@@ -77,7 +77,7 @@ fn the_size_of_what_is_sent_is_known_roughly_before_it_is_merged() {
 }
 
 fn sent(shelf: &Shelf) -> Vec<Block> {
-    let bytes = merged(&shelf.blocks);
+    let bytes = merged(&shelf.blocks, false);
     bytes.into_iter().map(|bytes| Block::parse(bytes).unwrap()).collect()
 }
 

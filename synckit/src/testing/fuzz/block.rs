@@ -119,7 +119,7 @@ fn admitted(block: &Block) -> Option<(Vec<LogBlock>, Branches)> {
 
 fn examine_log(logs: &[LogBlock], branches: &Branches) {
     let count = |block: &Bytes| Block::parse(block.clone()).expect("a merged block").len();
-    let merged: usize = merged(logs).iter().map(count).sum();
+    let merged: usize = merged(logs, false).iter().map(count).sum();
     let held: usize = logs.iter().map(|log| log.block.len()).sum();
     assert_eq!(merged, held, "merging keeps events");
     let mut rulings = Rulings::new();

@@ -117,7 +117,7 @@ fn signatures_that_a_filter_hides_are_taken_on_trust_by_parts_only() {
     let mut hub = Ledger::named("hub");
     write(&mut hub, &[aggregate("b", "1")]);
     write(&mut hub, &[aggregate("a", "1")]);
-    let bytes = crate::log::merged(&hub.blocks);
+    let bytes = crate::log::merged(&hub.blocks, false);
     let block = Block::parse(bytes[0].clone()).unwrap();
     let shown = crate::log::repack(&block, &[true, false]).unwrap().unwrap();
     assert!(shown.check_authors().is_err());
@@ -276,6 +276,39 @@ fn what_one_hub_says_of_an_author_is_not_of_the_line_that_another_sent() {
 #[test]
 fn what_follows_in_a_session_is_on_the_line_that_the_session_sent() {
     bob_has_two_hubs(true);
+}
+
+#[test]
+fn parts_that_answer_each_other_bring_their_work_to_a_hub_that_has_lost_it() {
+    let [mut ann, mut bob] = ["ann", "bob"].map(|name| {
+        let mut ledger = Ledger::named(name);
+        ledger.filter = Some(Filter::new().part(kinds("b")));
+        ledger
+    });
+    let mut hub = Ledger::named("hub");
+    for _ in 0..4 {
+        for part in [&mut ann, &mut bob] {
+            let synced = sync(part.clone(), hub);
+            *part = synced.0.ledger;
+            write(part, &[aggregate("b", "1")]);
+            let synced = sync(part.clone(), synced.1.ledger);
+            (*part, hub) = (synced.0.ledger, synced.1.ledger);
+        }
+    }
+    let mut empty = Ledger::named("empty");
+    for round in 0..9 {
+        for part in [&mut ann, &mut bob] {
+            let (part_seat, hub_seat) = sync(part.clone(), empty);
+            eprintln!(
+                "{round}: {} {:?} {:?}",
+                hub_seat.ledger.head(),
+                part_seat.ended,
+                hub_seat.ended
+            );
+            (*part, empty) = (part_seat.ledger, hub_seat.ledger);
+        }
+    }
+    assert_eq!(empty.head(), hub.head());
 }
 
 /// Functions that filters here ask.
