@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::block::Block;
+use crate::branch::BRANCHES_MAX;
 use crate::chain::{Chain, CommitId};
 use crate::id::ReplicaId;
 use crate::log::Bridge;
@@ -32,7 +33,10 @@ impl LineMarks {
     /// Notes what is told of hidden commits: the first word of an author of whom nothing was sent.
     pub(super) fn tell(&mut self, bridges: &[Bridge]) {
         for bridge in bridges {
-            self.marks.entry(bridge.hidden.author).or_insert(bridge.after);
+            // A space has no more authors: whoever tells of more makes them up.
+            if self.marks.len() < BRANCHES_MAX {
+                self.marks.entry(bridge.hidden.author).or_insert(bridge.after);
+            }
         }
     }
 
