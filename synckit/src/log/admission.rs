@@ -477,7 +477,8 @@ impl<'a> Staging<'a> {
                 Lookup::Held(branch) => Anchor::on(branch),
                 Lookup::Asked => Anchor::on(BranchNo(0)),
                 Lookup::Absent if self.batch.hidden.is_some() => match self.across(anchor) {
-                    // A peer that holds a part itself says nothing: what lies before may come later.
+                    // Nothing was said, as by a peer that holds a part itself: what lies before may come
+                    // later.
                     Across::End(no, _) if !self.bridges.contains_key(anchor) => Anchor::on(no),
                     Across::Along(no) => Anchor::on(no),
                     // What comes later is on another line, and then may have lower numbers.

@@ -81,8 +81,6 @@ pub struct Traced {
 /// Lines of authors, as far as a session has asked or seen.
 #[derive(Debug, Default)]
 pub(super) struct Bridges {
-    /// The session began at the beginning of the log.
-    from_beginning: bool,
     /// Lines that the peer takes for granted; none of a session of a store that holds a part of the space.
     marks: Option<LineMarks>,
     authors: BTreeMap<ReplicaId, AuthorLines>,
@@ -134,7 +132,7 @@ impl Bridges {
     /// The session begins at the beginning of the log.
     pub(super) fn begin(&mut self) {
         if let Some(marks) = &mut self.marks {
-            (*marks, self.from_beginning) = (LineMarks::from_beginning(), true);
+            *marks = LineMarks::from_beginning();
         }
     }
 
@@ -305,7 +303,8 @@ impl Bridges {
 
     /// Knowledge of an author. Of whom a session from the beginning has seen nothing, it has sent nothing.
     fn lines_of(&self, author: &ReplicaId) -> Option<AuthorLines> {
-        let unseen = self.from_beginning.then_some(AuthorLines::Single(LineEnd::NOTHING));
+        let from_beginning = self.marks.as_ref().is_some_and(|marks| marks.from_beginning);
+        let unseen = from_beginning.then_some(AuthorLines::Single(LineEnd::NOTHING));
         self.authors.get(author).copied().or(unseen)
     }
 

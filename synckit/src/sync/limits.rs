@@ -37,6 +37,10 @@ pub const ACK_WITHIN: Duration = Duration::from_secs(60);
 /// Time for the peer to send something while its log is not at its end: the largest block takes about
 /// two minutes of that on the slowest way.
 pub const SEND_WITHIN: Duration = Duration::from_secs(200);
+/// Time for others to bring what the work of a peer that holds a part rests on.
+pub const WAITS_FOR_OTHERS: Duration = Duration::from_secs(10);
+/// Most times that work of a peer is tried in vain, as the log grows, before it is refused.
+pub const VAIN_TRIES_MAX: u32 = 64;
 /// Events that may be passed over, uncommitted, before the cursor behind them is committed.
 /// Bounds what is read again after a session that was cut.
 pub const CURSOR_BEHIND_MAX: u64 = 4_096;

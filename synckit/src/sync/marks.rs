@@ -13,7 +13,7 @@ use crate::log::Bridge;
 #[derive(Debug, Default)]
 pub(super) struct LineMarks {
     /// The session began at the beginning of the log: of whom nothing was sent, nothing is shown.
-    from_beginning: bool,
+    pub(super) from_beginning: bool,
     /// The number of its last event, and the chain there; number 0 when nothing of the author is shown.
     marks: BTreeMap<ReplicaId, (u64, Chain)>,
 }

@@ -1,16 +1,20 @@
 //! The receiving half of a session: persist, then acknowledge.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::frame::{Ack, Events};
-use super::limits::{CURSOR_BEHIND_MAX, FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, WINDOW_BYTES_MAX};
+use super::limits::{
+    CURSOR_BEHIND_MAX, FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, VAIN_TRIES_MAX, WAITS_FOR_OTHERS,
+    WINDOW_BYTES_MAX,
+};
 use super::marks::LineMarks;
 use super::session::Effect;
 use super::violation::Violation;
 use crate::block::Block;
 use crate::filter::Filter;
 use crate::id::{AggregateId, Dot, Position, SpaceId};
-use crate::log::{Cursor, Hidden};
+use crate::log::{Cursor, Hidden, Refusal};
 
 /// The receiving half: what has been received, and what of it is committed.
 #[derive(Debug)]
@@ -27,7 +31,10 @@ pub(super) struct Receiver {
     /// The last place in the peer's log that is durable there, of those that have been received.
     durable: Cursor,
     committing: Option<Committing>,
+    waiting: Option<Waiting>,
     stored: Cursor,
+    /// The last cursor that was committed: the place to resume from.
+    kept: Cursor,
     peer_head: Position,
     /// Nothing has been received since the session began.
     untouched: bool,
@@ -52,11 +59,35 @@ struct ArrivedFrame {
 #[derive(Debug)]
 struct Committing {
     through: Cursor,
-    /// None if it has word of what a filter hides, without which they cannot be placed.
+    /// The place to resume from.
+    cursor: Cursor,
+    /// Kept to take those before one that is refused; not by a part, which cannot place them without word
+    /// of what its filter hides.
     blocks: Vec<Block>,
     bytes: usize,
     memory: usize,
     acknowledge: bool,
+    /// None before it has had to wait.
+    patience: Option<Patience>,
+}
+
+/// A commit that rests on something that others may be about to bring.
+#[derive(Debug)]
+struct Waiting {
+    commit: Committing,
+    patience: Patience,
+    refusal: Refusal,
+    /// The end of this side's log, as far as the session knew, when the commit was refused.
+    past: Position,
+    /// The log's growth has been asked for.
+    watches: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// The time in the session at which it ends.
+    until: Duration,
+    vain_tries: u32,
 }
 
 impl Receiver {
@@ -77,7 +108,9 @@ impl Receiver {
             received: from,
             durable: from,
             committing: None,
+            waiting: None,
             stored: from,
+            kept: from,
             peer_head,
             untouched: true,
             events: 0,
@@ -95,13 +128,14 @@ impl Receiver {
 
     /// True if everything received has been committed.
     pub(super) fn is_settled(&self) -> bool {
-        self.committing.is_none() && self.pending.is_empty()
+        self.committing.is_none() && self.waiting.is_none() && self.pending.is_empty()
     }
 
     /// Bytes of memory, roughly, of what is not committed.
     pub(super) fn memory(&self) -> usize {
         let pending: usize = self.pending.iter().map(|arrived| arrived.memory).sum();
-        pending + self.committing.as_ref().map_or(0, |committing| committing.memory)
+        let taken = self.taken().map(|commit| commit.memory).sum::<usize>();
+        pending + taken
     }
 
     pub(super) const fn is_committing(&self) -> bool {
@@ -126,7 +160,7 @@ impl Receiver {
         let may = self.untouched && self.received.position > Position::START;
         if may {
             (self.received, self.stored) = (Cursor::START, Cursor::START);
-            self.durable = Cursor::START;
+            (self.durable, self.kept) = (Cursor::START, Cursor::START);
             self.marks.iter_mut().for_each(|marks| *marks = LineMarks::from_beginning());
         }
         may
@@ -146,7 +180,8 @@ impl Receiver {
         }
         let bytes: usize = events.blocks.iter().map(bytes::Bytes::len).sum();
         let pending: usize = self.pending.iter().map(|arrived| arrived.bytes).sum();
-        let unacked = bytes + pending + self.committing.as_ref().map_or(0, |c| c.bytes);
+        let taken: usize = self.taken().map(|commit| commit.bytes).sum();
+        let unacked = bytes + pending + taken;
         if unacked > WINDOW_BYTES_MAX + FRAME_BYTES_MAX || events.blocks.len() > FRAME_BLOCKS_MAX {
             return Err(Violation::WindowExceeded);
         }
@@ -198,10 +233,17 @@ impl Receiver {
     }
 
     /// The next commit, if one is due and none is under way: blocks, what is told of the rest, and the
-    /// cursor that stands behind them.
-    pub(super) fn next_commit(&mut self) -> Option<Effect> {
+    /// cursor that stands behind them. One that waits is tried again once this side's log has grown.
+    pub(super) fn next_commit(&mut self, log_end: Position) -> Option<Effect> {
         if self.committing.is_some() {
             return None;
+        }
+        if let Some(waiting) = &mut self.waiting {
+            if waiting.past < log_end {
+                return self.try_again();
+            }
+            let watches = std::mem::replace(&mut waiting.watches, true);
+            return (!watches).then_some(Effect::Watch(log_end));
         }
         let behind = self.received.position.0 - self.stored.position.0;
         if !self.pending.is_empty() {
@@ -237,16 +279,91 @@ impl Receiver {
             }
         }
         let kept = if self.is_partial { Vec::new() } else { blocks.clone() };
-        self.committing = Some(Committing { through, blocks: kept, bytes, memory, acknowledge });
+        self.committing = Some(Committing {
+            through,
+            cursor,
+            blocks: kept,
+            bytes,
+            memory,
+            acknowledge,
+            patience: None,
+        });
         Effect::Commit { blocks, hidden, cursor }
+    }
+
+    /// Sets the commit under way aside, which was refused because something is missing: the blocks before the one
+    /// that rests on it are committed, and the others are tried again when this side's log has grown. False when
+    /// that has gone on for long enough.
+    pub(super) fn set_aside(
+        &mut self,
+        refusal: &Refusal,
+        now: Duration,
+        log_end: Position,
+    ) -> Option<Effect> {
+        let Refusal::Missing { after, .. } = refusal else { return None };
+        let mut commit = self.committing.take_if(|_| self.waiting.is_none())?;
+        let good = commit.blocks.iter().take_while(|block| !holds(block, *after)).count();
+        let until = now + WAITS_FOR_OTHERS;
+        let mut patience = commit.patience.unwrap_or(Patience { until, vain_tries: 0 });
+        patience.vain_tries = if good > 0 { 0 } else { patience.vain_tries + 1 };
+        let is_spent = patience.until <= now || patience.vain_tries > VAIN_TRIES_MAX;
+        if is_spent || good == commit.blocks.len() {
+            self.committing = Some(commit);
+            return None;
+        }
+        let rest = commit.blocks.split_off(good);
+        let blocks = std::mem::replace(&mut commit.blocks, rest);
+        let (refusal, is_vain) = (refusal.clone(), good == 0);
+        self.waiting = Some(Waiting { commit, patience, refusal, past: log_end, watches: is_vain });
+        if is_vain {
+            return Some(Effect::Watch(log_end));
+        }
+        let (through, cursor) = (self.stored, self.kept);
+        self.committing = Some(Committing {
+            through,
+            cursor,
+            blocks: blocks.clone(),
+            bytes: 0,
+            memory: 0,
+            acknowledge: false,
+            patience: None,
+        });
+        Some(Effect::Commit { blocks, hidden: Hidden::default(), cursor })
+    }
+
+    fn try_again(&mut self) -> Option<Effect> {
+        let Waiting { commit, patience, .. } = self.waiting.take()?;
+        let (blocks, cursor) = (commit.blocks.clone(), commit.cursor);
+        self.committing = Some(Committing { patience: Some(patience), ..commit });
+        // A whole store needs no word of what a filter hides.
+        Some(Effect::Commit { blocks, hidden: Hidden::default(), cursor })
+    }
+
+    /// The time in the session at which what waits is refused, and why.
+    pub(super) fn gives_up(&self) -> Option<(Duration, &Refusal)> {
+        let waiting = self.waiting.as_ref().filter(|_| self.committing.is_none())?;
+        Some((waiting.patience.until, &waiting.refusal))
+    }
+
+    /// Drops what waits, and what came after it: the peer sends it another time.
+    pub(super) fn stop_waiting(&mut self) {
+        if self.waiting.take().is_some() {
+            self.pending.clear();
+            (self.received, self.durable) = (self.stored, self.kept);
+        }
+    }
+
+    /// Commits under way, and those that wait.
+    fn taken(&self) -> impl Iterator<Item = &Committing> {
+        let waiting = self.waiting.as_ref().map(|waiting| &waiting.commit);
+        self.committing.iter().chain(waiting)
     }
 
     /// The blocks of the commit under way before the one in which an event stands. These are good, though that
     /// one is not.
     pub(super) fn before(&self, event: Dot) -> Vec<Block> {
         let blocks = self.committing.iter().flat_map(|committing| &committing.blocks);
-        let holds = |block: &Block| block.commits().iter().any(|commit| commit.id.dot() == event);
-        blocks.take_while(|block| !holds(block)).cloned().collect()
+        blocks.take_while(|block| !holds(block, event)).cloned().collect()
     }
 
     /// The place in the peer's log up to which everything is durable.
@@ -264,8 +381,12 @@ impl Receiver {
     pub(super) fn committed(&mut self, appended: u64, end: Position) -> Option<Ack> {
         let committing = self.committing.take()?;
         self.events += appended;
-        self.stored = committing.through;
+        (self.stored, self.kept) = (committing.through, committing.cursor);
         let ack = Ack { end, ..Ack::new(committing.through.position) };
         committing.acknowledge.then_some(ack)
     }
+}
+
+fn holds(block: &Block, event: Dot) -> bool {
+    block.commits().iter().any(|commit| commit.id.dot() == event)
 }

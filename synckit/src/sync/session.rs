@@ -2,6 +2,7 @@
 
 mod config;
 mod exchange;
+mod missing;
 mod streams;
 mod told;
 
@@ -16,14 +17,13 @@ use super::limits::{FRONTIER_COMMITS_MAX, HANDSHAKE_WITHIN, RETRY_AFTER_MAX};
 use super::receiver::Receiver;
 use super::sender::{Sender, Want};
 use super::violation::{Denial, SessionError, Violation};
-use crate::block::Block;
 use crate::branch::Coverage;
 use crate::chain::CommitId;
 use crate::clock::UnixMillis;
 use crate::filter::Filter;
-use crate::id::{Dot, Position, ReplicaId, SpaceId};
+use crate::id::{Position, ReplicaId, SpaceId};
 use crate::key;
-use crate::log::{Cursor, Hidden, Page, Refusal, View};
+use crate::log::{Cursor, Page, Refusal, View};
 pub use config::{Config, Direction, Now, Role, Until};
 pub use exchange::{Admittance, Effect, HeldPart, Input, Progress, Recollection};
 use streams::{Stopping, Streams};
@@ -92,10 +92,7 @@ impl Session {
         }
         if let Err(error) = self.step(now, input) {
             if let SessionError::Refused(Refusal::Missing { after, .. }) = &error {
-                // The cursor led to a place before which something was missed; or a part's work rests on
-                // another's that has yet to come, and may rest on what came before.
-                let (blocks, hidden) = (self.taken_before(*after), Hidden::default());
-                self.effects.push_back(Effect::Commit { blocks, hidden, cursor: Cursor::START });
+                self.begin_before(*after);
             }
             self.effects.extend(error.goodbye().map(Effect::Send));
             self.end(Err(error));
@@ -138,7 +135,8 @@ impl Session {
             | Phase::Recalling { .. }
             | Phase::Proving { .. } => Some(HANDSHAKE_WITHIN),
             Phase::Streaming(streams) => {
-                streams.awaited(self.last_progress).map(|awaited| awaited.until)
+                let awaited = streams.awaited(self.last_progress).map(|awaited| awaited.until);
+                awaited.into_iter().chain(streams.gives_up().map(|(until, _)| until)).min()
             }
             Phase::Ended => None,
         }
@@ -183,13 +181,13 @@ impl Session {
                 }
             }
             Input::LogMoved(head) => {
-                if let Some(sender) = self.sender() {
-                    sender.log_moved(head);
+                if let Phase::Streaming(streams) = &mut self.phase {
+                    streams.log_moved(head);
                 }
             }
             Input::Committed { start, end, ruled } => self.committed(now, start..end, ruled),
             Input::Kept => {}
-            Input::Refused(refusal) => return Err(refusal.into()),
+            Input::Refused(refusal) => self.refused(now, refusal)?,
             Input::StoreFailed { damaged } => return Err(SessionError::Store { damaged }),
             Input::DeadlinePassed => return self.check_deadline(now),
             Input::Stop => self.stop(),
@@ -321,6 +319,7 @@ impl Session {
             stopping: None,
             heard: now.elapsed,
             held_page: None,
+            moved_to: known.head,
         }));
         self.last_progress = now.elapsed;
         Ok(())
@@ -480,6 +479,7 @@ impl Session {
     fn check_deadline(&self, now: Now) -> Result<(), SessionError> {
         match self.deadline() {
             Some(deadline) if now.elapsed >= deadline => {
+                self.check_patience(now)?;
                 let awaited = match &self.phase {
                     Phase::Streaming(streams) => streams.awaited(self.last_progress),
                     _ => None,
@@ -498,7 +498,8 @@ impl Session {
     fn proceed(&mut self, now: Now) {
         self.send_events(now);
         let Phase::Streaming(streams) = &mut self.phase else { return };
-        let commit = streams.receiver.as_mut().and_then(Receiver::next_commit);
+        let log_end = streams.log_end();
+        let commit = streams.receiver.as_mut().and_then(|receiver| receiver.next_commit(log_end));
         self.effects.extend(commit);
         let caught_up = streams.is_caught_up();
         self.caught_up |= caught_up;
@@ -521,6 +522,7 @@ impl Session {
             return;
         };
         if let Some(receiver) = &mut streams.receiver {
+            receiver.stop_waiting();
             self.effects.extend(receiver.last_commit());
             if !receiver.is_settled() {
                 return;
@@ -540,11 +542,6 @@ impl Session {
 
     fn send(&mut self, frame: Frame) {
         self.effects.push_back(Effect::Send(frame));
-    }
-
-    fn taken_before(&self, event: Dot) -> Vec<Block> {
-        let Phase::Streaming(streams) = &self.phase else { return Vec::new() };
-        streams.receiver.as_ref().map_or_else(Vec::new, |receiver| receiver.before(event))
     }
 
     fn sender(&mut self) -> Option<&mut Sender> {

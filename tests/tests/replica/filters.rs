@@ -529,14 +529,9 @@ async fn parts_that_answered_each_other_bring_their_work_to_a_hub_that_has_lost_
     }
     phones[0].sync_once(way).await.unwrap();
     let (_second, way) = hub();
-    let mut refused = 0;
-    while phones[1].sync_once(way.clone()).await.is_err() {
-        let synced = phones[0].sync_once(way.clone()).await;
-        refused += u32::from(synced.is_err());
-        assert!(refused < 9, "{synced:?}");
-    }
-    phones[0].sync_once(way.clone()).await.unwrap();
-    assert!(refused > 0, "nobody's work rested on the other's");
+    let syncs = [0, 1].map(|phone| phones[phone].sync_once(way.clone()));
+    let [ann, bob] = syncs;
+    tokio::try_join!(ann, bob).unwrap();
     let office = both().await;
     office.sync_once(way).await.unwrap();
     assert_eq!(read(&office, &note("7/1")).await.title, "bob: three");

@@ -30,6 +30,8 @@ pub(super) struct Streams {
     /// A page that was loaded while a commit was under way: it may hold what has just come from the
     /// peer, which is known only once the commit has been answered.
     pub(super) held_page: Option<Page>,
+    /// The end of this side's log, if nothing of it is sent.
+    pub(super) moved_to: Position,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +65,16 @@ impl Streams {
         let (within, what) = (SEND_WITHIN, "its log was awaited");
         let events = events.map(|_| Awaited { until: self.heard + within, within, what });
         acks.into_iter().chain(events).min_by_key(|awaited| awaited.until)
+    }
+
+    /// The end of this side's log, as far as the session knows.
+    pub(super) fn log_end(&self) -> Position {
+        self.sender.as_ref().map_or(self.moved_to, Sender::head)
+    }
+
+    pub(super) fn log_moved(&mut self, head: Position) {
+        self.moved_to = self.moved_to.max(head);
+        self.sender.iter_mut().for_each(|sender| sender.log_moved(head));
     }
 
     pub(super) fn is_caught_up(&self) -> bool {

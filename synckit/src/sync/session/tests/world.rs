@@ -48,7 +48,9 @@ pub(super) use self::plan::Bug;
 /// connection may be noticed last of all, and what was held up by it then goes from hub to hub in
 /// sessions that begin up to 20 seconds apart.
 const CONVERGES_WITHIN: u64 = 200_000;
-/// After everything has converged, the last cut connection has been noticed within this time.
+/// After everything has converged, the last cut connection has been noticed within this time, some 80
+/// seconds, and the session after the next one, up to 20 seconds later, has stored the cursor behind what that
+/// one brought.
 const SETTLES_WITHIN: u64 = 110_000;
 /// It is watched this long that nothing is sent in vain.
 const SILENCE: u64 = 40_000;
