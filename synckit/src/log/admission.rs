@@ -297,18 +297,11 @@ impl<'a> Staging<'a> {
             Lookup::Held(branch) => branch,
             Lookup::Asked => return Ok((Target::Asked, commits.len())),
             Lookup::Absent if before.seq == 0 => return Ok((Target::Begin, 0)),
-            Lookup::Absent => match self.across(&before) {
-                Across::Nothing => return Ok((Target::Begin, 0)),
-                Across::End(branch, seq) => return Ok((Target::Skip(branch, seq + 1), 0)),
-                Across::Inside(branch, seq) => {
-                    let place = self.beside(branch, seq, (before, forks));
-                    let held = if matches!(place, Target::Asked) { commits.len() } else { 0 };
-                    return Ok((place, held));
-                }
-                Across::Asked => return Ok((Target::Asked, commits.len())),
-                Across::Along(_) | Across::Unknown => {
-                    return Err(Refusal::Missing { after: commits[0].id.dot(), missing: before });
-                }
+            Lookup::Absent => match self.lookup(&commits[0].id) {
+                // It was hidden already when what follows it came.
+                Lookup::Held(branch) => branch,
+                Lookup::Asked => return Ok((Target::Asked, commits.len())),
+                Lookup::Absent => return self.place_across(before, commits, forks),
             },
         };
         // The run leaves what is held: before its first commit, or after one of its commits.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Lookup, Question, Staging, Target};
+use super::{Across, Lookup, Question, Staging, Target};
 use crate::block::Commit;
 use crate::branch::{Branch, BranchNo};
 use crate::chain::{Chain, CommitId};
@@ -15,9 +15,31 @@ use crate::vector::VECTOR_REPLICAS_MAX;
 pub(super) type Forks = Vec<(u64, Chain)>;
 
 impl Staging<'_> {
+    /// Finds where the commits of a run belong that follow one which is not held.
+    pub(super) fn place_across(
+        &mut self,
+        before: CommitId,
+        commits: &[&Commit],
+        forks: &[(u64, Chain)],
+    ) -> Result<(Target, usize), Refusal> {
+        match self.across(&before) {
+            Across::Nothing => Ok((Target::Begin, 0)),
+            Across::End(branch, seq) => Ok((Target::Skip(branch, seq + 1), 0)),
+            Across::Inside(branch, seq) => {
+                let place = self.beside(branch, seq, (before, forks));
+                let held = if matches!(place, Target::Asked) { commits.len() } else { 0 };
+                Ok((place, held))
+            }
+            Across::Asked => Ok((Target::Asked, commits.len())),
+            Across::Along(_) | Across::Unknown => {
+                Err(Refusal::Missing { after: commits[0].id.dot(), missing: before })
+            }
+        }
+    }
+
     /// The place of a run whose author forked among hidden commits: `before`, the last of them, follows an
     /// event inside a branch.
-    pub(super) fn beside(
+    fn beside(
         &mut self,
         no: BranchNo,
         seq: u64,

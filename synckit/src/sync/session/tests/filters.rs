@@ -285,6 +285,29 @@ fn what_follows_in_a_session_is_on_the_line_that_the_session_sent() {
     bob_has_two_hubs(true);
 }
 
+#[test]
+fn a_line_that_begins_among_commits_that_are_held_leaves_after_the_last_of_them() {
+    let (mut ann, mut bob) = (Ledger::named("ann"), Ledger::named("bob"));
+    bob.filter = Some(Filter::new().part(kinds("b")));
+    write(&mut ann, &[aggregate("a", "1")]);
+    let shared = write(&mut ann, &[aggregate("b", "1")]);
+    let mut copy = ann.clone();
+    copy.nonce = 1;
+    let northern = write(&mut ann, &[aggregate("b", "1")]);
+    write(&mut copy, &[aggregate("a", "1")]);
+    let southern = write(&mut copy, &[aggregate("b", "1")]);
+    let [south, north] = [copy, ann].map(|ledger| sync(ledger, Ledger::named("hub")).1.ledger);
+    let (bob, south) = sync(bob, south);
+    // Its block, which begins behind a hidden commit, is known in part.
+    let (bob, north) = sync(bob.ledger, north);
+    let (north, _) = sync(north.ledger, south.ledger);
+    let (bob, north) = sync(bob.ledger, north.ledger);
+    for commit in [shared, northern, southern] {
+        assert_eq!(bob.ledger.identity(&commit), north.ledger.identity(&commit));
+    }
+    assert_eq!(bob.ledger.identity(&shared).replica, shared.author);
+}
+
 /// Functions that filters here ask.
 pub(super) fn predicates() -> Predicates {
     Predicates::new().with(name("says"), |event, word| event.payload == word.as_bytes())
