@@ -1,9 +1,9 @@
 //! Drives a session: carries out what it asks for and tells it what happened. Decides nothing.
 
+mod parties;
 mod sending;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -11,14 +11,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::block::{Block, MEMORY_PER_BYTE_MAX};
 use crate::budget::{Budget, Share};
 use crate::chain::CommitId;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::filter::Filter;
 use crate::gate::{Gate, Passed};
 use crate::id::{Position, ReplicaId, SpaceId};
@@ -31,57 +30,16 @@ use crate::store::{
     Acknowledged, AheadReader, Append, Batch, EventStore, StoreError, StoreErrorKind,
 };
 use crate::sync::{
-    Admittance, Config, Denial, Effect, Frame, HeldPart, Input, Now, Progress, Recollection,
-    Session, SessionError, TraceLines,
+    Config, Denial, Effect, Frame, HeldPart, Input, Now, Progress, Recollection, Session,
+    SessionError, TraceLines,
 };
 use crate::traces::Traces;
-use crate::transport::{Connection, FrameReceiver};
+use crate::transport::{Connection, FrameReceiver, Transport};
+pub(crate) use parties::{Doorkeeper, Follower, Incoming};
 use sending::Sending;
 
 /// The peer may take this long to read the last frames and close its side.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
-
-/// Lets a session's peer in, or not.
-#[async_trait]
-pub(crate) trait Doorkeeper: fmt::Debug + Send + Sync {
-    /// The rights of a peer that asks for a space, or for a part of it.
-    async fn admit(
-        &self,
-        replica: ReplicaId,
-        space: SpaceId,
-        filter: Option<Filter>,
-        policy: Option<PolicyId>,
-    ) -> Result<Admittance, Denial>;
-
-    /// Says whether a replica that has proved its key may go on.
-    fn proved(&self, replica: ReplicaId) -> Result<(), Denial>;
-
-    /// Says whether so many events and bytes of a replica may be committed, and counts them.
-    fn take(&self, incoming: &Incoming<'_>) -> Result<(), Denial>;
-
-    /// Returns when a peer that was let in may not stay.
-    async fn until_denied(&self) -> Denial;
-}
-
-/// Events that a session is about to commit.
-#[derive(Debug)]
-pub(crate) struct Incoming<'a> {
-    pub(crate) space: &'a SpaceId,
-    pub(crate) replica: ReplicaId,
-    pub(crate) events: u64,
-    pub(crate) bytes: u64,
-}
-
-/// Follows the log that a session adds to.
-#[async_trait]
-pub(crate) trait Follower: fmt::Debug + Send + Sync {
-    /// Events after which a commit takes no further frame.
-    fn commit_events_max(&self) -> usize;
-
-    /// Returns when it is near enough to the end of the commit before the last one, or cannot come
-    /// nearer.
-    async fn follows(&self, position: Position);
-}
 
 /// Everything that a session is driven with.
 #[derive(Debug)]
@@ -120,15 +78,49 @@ pub(crate) struct Driven {
 }
 
 impl Driver {
-    /// Runs a session to its end. Cancellation-safe: what was committed is committed.
-    pub(crate) async fn run(self, config: Config, connection: Connection) -> Driven {
+    /// Runs a session that somebody has opened, to its end. Cancellation-safe: what was committed is
+    /// committed.
+    pub(crate) async fn accept(self, config: Config, connection: Connection) -> Driven {
+        self.run(Session::new(config), connection).await
+    }
+
+    /// Opens a session with a peer, and runs it to its end. The greeting goes with the request for the
+    /// connection. Cancellation-safe.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Transport`] when there is no connection, [`ErrorKind::Closed`] when the session is to end
+    /// before there is one.
+    pub(crate) async fn open(
+        self,
+        config: Config,
+        transport: &dyn Transport,
+    ) -> Result<Driven, Error> {
+        let (mut session, mut stop) = (Session::new(config), self.stop.clone());
+        let connecting = async {
+            match session.poll() {
+                Some(Effect::Send(greeting)) => transport.connect_with(greeting).await,
+                _ => transport.connect().await,
+            }
+        };
+        let connection = tokio::select! {
+            biased;
+            () = stopped(&mut stop) => {
+                let attempted = format!("connect to {}", transport.address());
+                return Err(Error::new(attempted, ErrorKind::Closed));
+            }
+            connection = connecting => connection?,
+        };
+        Ok(self.run(session, connection).await)
+    }
+
+    async fn run(self, session: Session, connection: Connection) -> Driven {
         let Connection { sender, receiver, .. } = connection;
         let peer = self.peer.clone();
         let clock = self.clock.clone();
         let (stop, begun) = (self.stop.clone(), Stopwatch::start());
         let mut running = Conversation {
             metered: SessionsMeter::begin(&self.meter, &peer, clock.now()),
-            session: Session::new(config),
+            session,
             driver: self,
             begun,
             alarm: Alarm::of(begun),

@@ -256,7 +256,7 @@ impl Served {
         let (door, peer) = (self.door(&service, &connection), connection.peer.to_string());
         let doorkeeper: Arc<dyn Doorkeeper> = Arc::clone(&door) as _;
         let driver = Driver { door: Some(doorkeeper), ..self.driver(&service, peer) };
-        let Driven { progress, result } = driver.run(config, connection).await;
+        let Driven { progress, result } = driver.accept(config, connection).await;
         door.settle().await;
         match result {
             Ok(()) => tracing::debug!(?progress, "a session ended"),

@@ -58,6 +58,17 @@ pub trait Transport: Any + fmt::Debug + Send + Sync {
     /// when somebody else is, [`TransportErrorKind::Busy`] when the peer takes no more.
     async fn connect(&self) -> Result<Connection, TransportError>;
 
+    /// Opens a connection and sends the peer a frame. A transport that can sends it with the request for the
+    /// connection, which saves a round trip. Cancellation-safe, but the frame may have been sent.
+    ///
+    /// # Errors
+    /// Those of [`Transport::connect`] and of [`FrameSender::send`].
+    async fn connect_with(&self, first: Frame) -> Result<Connection, TransportError> {
+        let mut connection = self.connect().await?;
+        connection.sender.send(first).await?;
+        Ok(connection)
+    }
+
     /// True when this transport, which was used before, may take the place of another one, so that
     /// what it keeps open between connections is used again.
     fn stands_for(&self, _other: &dyn Transport) -> bool {

@@ -48,7 +48,6 @@ impl Hub {
         if self.core.is_closed() || service.is_stopped() {
             return Err(Error::new(format!("sync with {address}"), ErrorKind::Closed));
         }
-        let connection = transport.connect().await?;
         let config = Config {
             role: Role::Initiator(space.clone()),
             until: Until::CaughtUp,
@@ -60,8 +59,8 @@ impl Hub {
         };
         let driver = self.core.driver(&service, address.to_owned());
         let steps = driver.progress.subscribe();
-        let driven = telling(options.listener.as_ref(), steps, driver.run(config, connection));
-        let Driven { progress, result } = driven.await;
+        let driven = telling(options.listener.as_ref(), steps, driver.open(config, transport));
+        let Driven { progress, result } = driven.await?;
         match result {
             Ok(()) if progress.caught_up => Ok(SyncReport::of(&progress, begun.elapsed())),
             Ok(()) => Err(left_early(address)),

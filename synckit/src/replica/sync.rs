@@ -12,7 +12,7 @@ use super::options::SyncOptions;
 use super::pace::telling;
 use super::{Replica, Running};
 use crate::clock::UnixMillis;
-use crate::driver::{Driven, Driver, Follower, stopped};
+use crate::driver::{Driven, Driver, Follower};
 use crate::error::{Error, ErrorKind};
 use crate::gate::Gate;
 use crate::id::Position;
@@ -179,16 +179,8 @@ impl Replica {
         transport: &dyn Transport,
         (direction, until): (Direction, Until),
         progress: watch::Sender<Progress>,
-        mut stop: watch::Receiver<bool>,
+        stop: watch::Receiver<bool>,
     ) -> Result<Driven, Error> {
-        let connection = tokio::select! {
-            biased;
-            () = stopped(&mut stop) => {
-                let attempted = format!("connect to {}", transport.address());
-                return Err(Error::new(attempted, ErrorKind::Closed));
-            }
-            connection = transport.connect() => connection?,
-        };
         let store = Arc::clone(&self.running.store);
         let config = Config {
             role: Role::Initiator(self.running.space.clone()),
@@ -220,7 +212,7 @@ impl Replica {
             progress,
             stop,
         };
-        Ok(driver.run(config, connection).await)
+        driver.open(config, transport).await
     }
 }
 

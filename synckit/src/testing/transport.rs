@@ -43,6 +43,7 @@ macro_rules! __transport_contract {
     ($make:expr) => {
         $crate::__transport_contract! { @tests $make;
             a_cancelled_receive_loses_nothing,
+            a_frame_sent_while_connecting_is_the_first,
             a_frame_that_is_too_large_is_refused,
             a_peer_that_is_gone_is_noticed,
             a_sender_waits_for_a_peer_that_does_not_read,
@@ -149,6 +150,21 @@ pub async fn frames_arrive_in_order_and_once(mut rig: Rig) {
     let back = carry(theirs.sender, ours.receiver, &frames);
     let (there, back) = tokio::join!(there, back);
     assert!(there == frames && back == frames, "frames were lost, doubled or out of order");
+}
+
+/// A frame that is sent with the request for a connection arrives, before those that are sent on it, and the next
+/// connection begins with its own.
+pub async fn a_frame_sent_while_connecting_is_the_first(mut rig: Rig) {
+    for round in 0..3 {
+        let connecting = rig.transport.connect_with(numbered(round));
+        let (ours, mut theirs) = tokio::join!(connecting, rig.accepted.next());
+        let ours = ours.expect("a connection");
+        assert_eq!(theirs.receiver.receive().await.expect("no error"), Some(numbered(round)));
+        let frames: Vec<_> = (10..20).map(numbered).collect();
+        assert_eq!(carry(ours.sender, theirs.receiver, &frames).await, frames);
+    }
+    let error = rig.nobody.connect_with(numbered(0)).await.expect_err("an error");
+    assert!(matches!(error.kind(), TransportErrorKind::Unreachable), "{error}");
 }
 
 /// Every kind of frame arrives as it was sent, the largest ones too.

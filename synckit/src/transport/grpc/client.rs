@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tonic::Status;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::Endpoint;
@@ -16,6 +17,7 @@ use super::connector::{Connector, Impression, SeenFacts};
 use super::kept::{KeptConnection, OpenChannel};
 use super::security::Security;
 use super::{HEADER_LIST_BYTES_MAX, address, service, status, streams};
+use crate::sync::Frame;
 use crate::transport::tls::{CertifiedKey, ClientTls, TrustRoots};
 use crate::transport::{
     Connection, Credentials, PeerInfo, TlsProblem, Transport, TransportError, TransportErrorKind,
@@ -174,16 +176,20 @@ impl GrpcTransport {
         self
     }
 
-    async fn open(&self, seen: &SeenFacts) -> Result<Connection, OpenFailure> {
+    async fn open(
+        &self,
+        seen: &SeenFacts,
+        first: Option<Bytes>,
+    ) -> Result<Connection, OpenFailure> {
         let secured = self.security.prepare().await.map_err(OpenFailure::Unprepared)?;
         let connector = Connector::new(self.connect_within, secured, seen.clone());
         let channel = self.endpoint.connect_with_connector(connector).await?;
-        Ok(self.call(OpenChannel { channel, seen: seen.clone() }).await?)
+        Ok(self.call(OpenChannel { channel, seen: seen.clone() }, first).await?)
     }
 
-    /// Begins a session on an open connection, and keeps that.
-    async fn call(&self, open: OpenChannel) -> Result<Connection, Status> {
-        let (sender, outgoing) = streams::sender();
+    /// Begins a session on an open connection, with its first frame, and keeps that connection.
+    async fn call(&self, open: OpenChannel, first: Option<Bytes>) -> Result<Connection, Status> {
+        let (sender, outgoing) = streams::sender(first);
         let incoming =
             service::call(GrpcOnly(open.channel.clone()), self.credentials.clone(), outgoing)
                 .await?;
@@ -194,9 +200,25 @@ impl GrpcTransport {
     }
 
     /// A session on the connection that was kept, if it still leads to the hub.
-    async fn call_again(&self) -> Option<Connection> {
+    async fn call_again(&self, first: Option<Bytes>) -> Option<Connection> {
         let open = self.kept.take()?;
-        tokio::time::timeout(ANSWER_WITHIN, self.call(open)).await.ok()?.ok()
+        tokio::time::timeout(ANSWER_WITHIN, self.call(open, first)).await.ok()?.ok()
+    }
+
+    async fn connect_saying(&self, first: Option<Bytes>) -> Result<Connection, TransportError> {
+        if let Some(connection) = self.call_again(first.clone()).await {
+            return Ok(connection);
+        }
+        let attempted = format!("connect to {}", self.address);
+        let seen = SeenFacts::default();
+        match tokio::time::timeout(self.connect_within, self.open(&seen, first)).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(failure)) => Err(failure.into_error(attempted, seen.impression())),
+            Err(elapsed) => {
+                let kind = TransportErrorKind::Unreachable;
+                Err(TransportError::new(attempted, kind).caused_by(elapsed))
+            }
+        }
     }
 }
 
@@ -213,19 +235,12 @@ impl Transport for GrpcTransport {
     }
 
     async fn connect(&self) -> Result<Connection, TransportError> {
-        if let Some(connection) = self.call_again().await {
-            return Ok(connection);
-        }
-        let attempted = format!("connect to {}", self.address);
-        let seen = SeenFacts::default();
-        match tokio::time::timeout(self.connect_within, self.open(&seen)).await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(failure)) => Err(failure.into_error(attempted, seen.impression())),
-            Err(elapsed) => {
-                let kind = TransportErrorKind::Unreachable;
-                Err(TransportError::new(attempted, kind).caused_by(elapsed))
-            }
-        }
+        self.connect_saying(None).await
+    }
+
+    async fn connect_with(&self, first: Frame) -> Result<Connection, TransportError> {
+        let first = first.encode().map_err(TransportError::unsendable)?;
+        self.connect_saying(Some(first)).await
     }
 
     fn stands_for(&self, other: &dyn Transport) -> bool {

@@ -139,7 +139,7 @@ impl StreamingService<Bytes> for Sessions {
         let address = caller.map(Caller::address).or_else(|| request.remote_addr());
         let mut peer = peer(address, request.metadata());
         peer.tls = caller.and_then(Caller::tls).cloned();
-        let (sender, outgoing) = streams::sender();
+        let (sender, outgoing) = streams::sender(None);
         let connection = sender.with(request.into_inner(), peer);
         if let Err(error) = self.0.accept(connection) {
             tracing::debug!(%error, "session refused");

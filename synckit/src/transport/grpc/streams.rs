@@ -24,9 +24,11 @@ const LINGER_WITHIN: Duration = Duration::from_secs(5);
 /// Frames on their way into a gRPC stream.
 pub(super) type Outgoing = mpsc::Receiver<Bytes>;
 
-/// A sender, and where its frames come out.
-pub(super) fn sender() -> (GrpcSender, Outgoing) {
+/// A sender that has been handed a frame, or nothing yet, and where its frames come out.
+pub(super) fn sender(first: Option<Bytes>) -> (GrpcSender, Outgoing) {
     let (frames, outgoing) = mpsc::channel(FRAMES_QUEUED_MAX);
+    // There is room for one.
+    first.into_iter().for_each(|first| drop(frames.try_send(first)));
     (GrpcSender { frames: Some(frames), finished: Arc::default() }, outgoing)
 }
 
