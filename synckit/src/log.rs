@@ -205,6 +205,11 @@ impl LogBlock {
         self.after(after).map(move |(position, entry)| (position, entry, standing(position)))
     }
 
+    /// True when no hub has ruled on it.
+    pub(crate) fn is_as_written(&self, rulings: &Rulings) -> bool {
+        rulings.of(&self.block, |run| self.runs[run].branch).is_none()
+    }
+
     /// Its events after a position that no hub has refused, each with the position that it ends at
     /// and the stamp in force.
     pub(crate) fn in_force<'a>(

@@ -50,7 +50,7 @@ use crate::key::ReplicaKey;
 use crate::log::{LogBlock, Page};
 use crate::registry::Registry;
 use crate::ruling::Rulings;
-use edits::Edits;
+use edits::{Edits, MadeStates};
 use states::States;
 
 /// Most events of one edit.
@@ -298,6 +298,7 @@ impl ReplicaCore {
     fn start_over(&mut self) {
         self.shown = self.shown.max(self.states.folded());
         self.states.start_over();
+        self.edits.start_over();
         self.incoming.clear();
         if self.doubt == Doubt::None {
             self.doubt = Doubt::Until(self.log_head);
@@ -435,9 +436,11 @@ impl ReplicaCore {
             if commits {
                 self.edits.place(&log);
             }
+            let is_next = own && log.start == self.states.folded();
+            let made = if is_next { self.edits.leave(log.end()) } else { MadeStates::new() };
             let own = own || commits;
             self.states.begin(absent);
-            let changed = self.states.fold(&log, branches, &self.rulings);
+            let changed = self.states.fold(&log, branches, &self.rulings, made);
             let choices = self.states.take_choices();
             if !own {
                 self.rebase(&changed);

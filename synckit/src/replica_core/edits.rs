@@ -106,9 +106,11 @@ pub(super) struct Edits {
     committing: Vec<StagedEdit>,
     /// The blocks of the edits that are being committed.
     group: Vec<Block>,
-    /// Groups that are durable and not yet part of the states, each with the position that it ends
-    /// at or before.
-    unfolded: VecDeque<(Position, Vec<StagedEdit>)>,
+    /// Edits that are durable and not yet part of the states, each with the position that it ends at or
+    /// before.
+    unfolded: VecDeque<(Position, StagedEdit)>,
+    /// Those who wait for edits that are part of the states.
+    folded: Vec<Ticket>,
     bytes: usize,
     overlay: HashMap<AggregateId, Overlaid>,
     correction: Option<Correction>,
@@ -133,12 +135,17 @@ impl Correction {
     }
 }
 
-/// The state of an aggregate after the edits that are not durable yet.
+/// The state of an aggregate after the edits that are not folded yet.
 #[derive(Debug)]
 struct Overlaid {
     state: Box<dyn State>,
     edits: usize,
+    /// False when folding the log may lead to another state.
+    is_exact: bool,
 }
+
+/// The states that aggregates have after edits which have become part of the log.
+pub(super) type MadeStates = HashMap<AggregateId, Box<dyn State>>;
 
 impl Edits {
     pub(super) fn new(space: SpaceId, key: ReplicaKey, nonce: u64) -> Self {
@@ -153,6 +160,7 @@ impl Edits {
             committing: Vec::new(),
             group: Vec::new(),
             unfolded: VecDeque::new(),
+            folded: Vec::new(),
             bytes: 0,
             overlay: HashMap::new(),
             correction: None,
@@ -167,7 +175,7 @@ impl Edits {
 
     /// Has a caller wait for the edit under an idempotency key; false when none is under way.
     pub(super) fn join(&mut self, ticket: Ticket, once: &str) -> bool {
-        let unfolded = self.unfolded.iter_mut().flat_map(|(_, edits)| edits);
+        let unfolded = self.unfolded.iter_mut().map(|(_, edit)| edit);
         let mut edits = unfolded.chain(&mut self.committing).chain(&mut self.staged);
         let edit = edits.find(|edit| edit.once.as_deref() == Some(once));
         edit.map(|edit| edit.tickets.push(ticket)).is_some()
@@ -325,9 +333,13 @@ impl Edits {
     fn overlay(&mut self, aggregates: &[AggregateId], states: Vec<Box<dyn State>>) {
         for (aggregate, state) in aggregates.iter().zip(states) {
             match self.overlay.get_mut(aggregate) {
-                Some(overlaid) => *overlaid = Overlaid { state, edits: overlaid.edits + 1 },
+                Some(overlaid) => {
+                    overlaid.state = state;
+                    overlaid.edits += 1;
+                }
                 None => {
-                    self.overlay.insert(aggregate.clone(), Overlaid { state, edits: 1 });
+                    let overlaid = Overlaid { state, edits: 1, is_exact: true };
+                    self.overlay.insert(aggregate.clone(), overlaid);
                 }
             }
         }
@@ -367,37 +379,50 @@ impl Edits {
         let edits = std::mem::take(&mut self.committing);
         self.bytes -= edits.iter().map(|edit| edit.bytes).sum::<usize>();
         edits.iter().filter_map(|edit| edit.once.clone()).for_each(|key| self.recent.settle(key));
-        self.unfolded.push_back((through, edits));
+        self.unfolded.extend(edits.into_iter().map(|edit| (edit.through.unwrap_or(through), edit)));
         self.group.clear();
     }
 
-    /// The states reflect the log up to a position: durable edits up to there are overlaid no
-    /// longer. Returns those who wait for them.
-    pub(super) fn folded(&mut self, through: Position) -> Vec<Ticket> {
-        let mut tickets = Vec::new();
+    /// The states are about to reflect the log up to a position, in which everything before the last block is
+    /// folded: durable edits up to there are overlaid no longer. Returns the states that folding the block
+    /// would lead to, of aggregates that it ends the edits of.
+    pub(super) fn leave(&mut self, through: Position) -> MadeStates {
+        let mut made = MadeStates::new();
         while self.unfolded.front().is_some_and(|(end, _)| *end <= through) {
-            let Some((_, edits)) = self.unfolded.pop_front() else { break };
-            for edit in edits {
-                tickets.extend(edit.tickets);
-                for aggregate in edit.aggregates {
-                    let Entry::Occupied(mut overlaid) = self.overlay.entry(aggregate) else {
-                        continue;
-                    };
-                    overlaid.get_mut().edits -= 1;
-                    if overlaid.get().edits == 0 {
-                        overlaid.remove();
-                    }
+            let Some((_, edit)) = self.unfolded.pop_front() else { break };
+            self.folded.extend(edit.tickets);
+            for aggregate in edit.aggregates {
+                let Entry::Occupied(mut overlaid) = self.overlay.entry(aggregate) else {
+                    continue;
+                };
+                overlaid.get_mut().edits -= 1;
+                if overlaid.get().edits == 0 {
+                    let (aggregate, Overlaid { state, is_exact, .. }) = overlaid.remove_entry();
+                    made.extend(is_exact.then_some((aggregate, state)));
                 }
             }
         }
-        tickets
+        made
+    }
+
+    /// The states reflect the log up to a position. Returns those who wait for durable edits up to there.
+    pub(super) fn folded(&mut self, through: Position) -> Vec<Ticket> {
+        self.leave(through);
+        std::mem::take(&mut self.folded)
+    }
+
+    /// All states are folded from the log again, and then may be others.
+    pub(super) fn start_over(&mut self) {
+        self.overlay.values_mut().for_each(|overlaid| overlaid.is_exact = false);
     }
 
     /// The log cannot be read: those who wait for durable edits are answered all the same, each
     /// once.
     pub(super) fn durable_tickets(&mut self) -> Vec<Ticket> {
-        let edits = self.unfolded.iter_mut().flat_map(|(_, edits)| edits);
-        edits.flat_map(|edit| std::mem::take(&mut edit.tickets)).collect()
+        let folded = std::mem::take(&mut self.folded);
+        let unfolded = self.unfolded.iter_mut();
+        let tickets = unfolded.flat_map(|(_, edit)| std::mem::take(&mut edit.tickets));
+        folded.into_iter().chain(tickets).collect()
     }
 
     /// A commit failed: all that is not durable is dropped. Those who wait for it.
@@ -419,15 +444,15 @@ impl Edits {
     ) {
         let overlaid = changed.filter(|(aggregate, _)| self.overlays(aggregate));
         let mut below: BTreeMap<_, _> =
-            overlaid.map(|(aggregate, durable)| (aggregate, durable.duplicate())).collect();
+            overlaid.map(|(aggregate, durable)| (aggregate, (durable.duplicate(), true))).collect();
         if below.is_empty() {
             return;
         }
-        let durable = self.unfolded.iter().flat_map(|(_, edits)| edits);
+        let durable = self.unfolded.iter().map(|(_, edit)| edit);
         let edits = durable.chain(&self.committing).chain(&self.staged);
         for edit in edits.filter(|edit| edit.through.is_none_or(|through| through > folded)) {
             for aggregate in &edit.aggregates {
-                let Some(state) = below.get_mut(aggregate) else { continue };
+                let Some((state, is_exact)) = below.get_mut(aggregate) else { continue };
                 // Its events are in the log before long; what they do to this state is found then.
                 let mut tried = state.duplicate();
                 let events = edit.commit.iter().zip(&edit.contexts);
@@ -435,12 +460,15 @@ impl Edits {
                 let folds = |(it, seen)| fold_one(tried.as_mut(), it, seen).map(drop);
                 if of_it.try_for_each(folds).is_ok() {
                     *state = tried;
+                } else {
+                    *is_exact = false;
                 }
             }
         }
-        for (aggregate, state) in below {
+        for (aggregate, (state, is_exact)) in below {
             if let Some(overlaid) = self.overlay.get_mut(aggregate) {
                 overlaid.state = state;
+                overlaid.is_exact &= is_exact;
             }
         }
     }

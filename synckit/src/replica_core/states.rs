@@ -9,6 +9,7 @@ use std::ops::Bound;
 use bytes::Bytes;
 
 use super::cache::{Cache, CacheSlot, Cached, Census};
+use super::edits::MadeStates;
 use crate::block::Block;
 use crate::branch::Branches;
 use crate::conflict::{AnyConflict, PolicyChoice};
@@ -230,7 +231,8 @@ impl States {
     }
 
     /// Folds a block that begins at or before the position reached. Its aggregates' states must be
-    /// in memory. Returns the aggregates that changed.
+    /// in memory. Returns the aggregates that changed. Of those whose state it would lead to has been `made` it
+    /// is taken as it is.
     ///
     /// The application's code that folding runs may panic. That event is then parked, and its
     /// aggregate's state is what it would be had the event been parked in the first place.
@@ -239,12 +241,23 @@ impl States {
         log: &LogBlock,
         branches: &Branches,
         rulings: &Rulings,
+        made: MadeStates,
     ) -> Vec<AggregateId> {
         let aggregates = log.block.aggregates();
         let places: Vec<_> = aggregates.iter().map(|id| self.cache.place(id)).collect();
         let mut folds: Vec<Option<BlockFold>> = Vec::new();
         folds.resize_with(aggregates.len(), || None);
         let after = self.folded;
+        if log.is_as_written(rulings) {
+            self.take(made, (aggregates, &places), &mut folds);
+        }
+        if folds.iter().all(Option::is_some) {
+            for (_, entry) in log.after(after) {
+                let fold = folds[entry.aggregate_index()].as_mut();
+                fold.into_iter().for_each(|fold| fold.bytes += entry.payload().len());
+            }
+            return self.note_folded(log, folds);
+        }
         for (position, stamped) in log.stamped(branches, rulings, after) {
             let index = stamped.entry.aggregate_index();
             let Some(place) = places[index] else { continue };
@@ -253,6 +266,10 @@ impl States {
             }
             let Some(cached) = self.cache.at_mut(place) else { continue };
             let fold = folds[index].get_or_insert_with(|| BlockFold::of(cached, place));
+            fold.bytes += stamped.entry.payload().len();
+            if fold.is_made {
+                continue;
+            }
             let event = RecordedEvent::of(&stamped.entry);
             match cached.state.fold(&stamped.stamp(), event) {
                 Outcome::Folded | Outcome::Outlived => {}
@@ -272,15 +289,35 @@ impl States {
                     cached.state = again(fold.before.as_ref(), until, &self.panicked);
                 }
             }
-            fold.changed = true;
-            fold.bytes += event.payload.len();
         }
+        self.note_folded(log, folds)
+    }
+
+    /// Takes states of a block's aggregates that folding it would lead to.
+    fn take(
+        &mut self,
+        mut made: MadeStates,
+        (aggregates, places): (&[AggregateId], &[Option<CacheSlot>]),
+        folds: &mut [Option<BlockFold>],
+    ) {
+        for ((aggregate, place), fold) in aggregates.iter().zip(places).zip(folds) {
+            let named = self.filter.as_ref().is_none_or(|filter| filter.names_whole(aggregate));
+            let Some(place) = place.filter(|_| named) else { continue };
+            let Some(cached) = self.cache.at_mut(place) else { continue };
+            let Some(state) = made.remove(aggregate) else { continue };
+            let before = std::mem::replace(&mut cached.state, state);
+            *fold = Some(BlockFold { place, before, is_made: true, bytes: 0 });
+        }
+    }
+
+    /// Notes that a block has been folded. Returns the aggregates that changed.
+    fn note_folded(&mut self, log: &LogBlock, folds: Vec<Option<BlockFold>>) -> Vec<AggregateId> {
         if log.end() > self.folded {
             self.folded = log.end();
             self.bytes_since += log.block.bytes().len();
         }
         let mut changed = Vec::new();
-        for fold in folds.into_iter().flatten().filter(|fold| fold.changed) {
+        for fold in folds.into_iter().flatten() {
             self.cache.changed(fold.place, log.end(), fold.bytes);
             let (before, after) = self.cache.recount(fold.place);
             self.tally.census = self.tally.census.replace(before, after);
@@ -394,14 +431,15 @@ struct BlockFold {
     place: CacheSlot,
     /// The state before it, to return to when the application's code panics.
     before: Box<dyn State>,
-    changed: bool,
+    /// The state after it is known already.
+    is_made: bool,
     /// Bytes of the payloads folded.
     bytes: usize,
 }
 
 impl BlockFold {
     fn of(cached: &Cached, place: CacheSlot) -> Self {
-        Self { place, before: cached.state.duplicate(), changed: false, bytes: 0 }
+        Self { place, before: cached.state.duplicate(), is_made: false, bytes: 0 }
     }
 }
 
