@@ -31,7 +31,7 @@ pub(super) struct Receiver {
     /// The last place in the peer's log that is durable there, of those that have been received.
     durable: Cursor,
     committing: Option<Committing>,
-    waiting: Option<Waiting>,
+    waiting: Option<SetAside>,
     stored: Cursor,
     /// The last cursor that was committed: the place to resume from.
     kept: Cursor,
@@ -73,7 +73,7 @@ struct Committing {
 
 /// A commit that rests on something that others may be about to bring.
 #[derive(Debug)]
-struct Waiting {
+struct SetAside {
     commit: Committing,
     patience: Patience,
     refusal: Refusal,
@@ -314,7 +314,8 @@ impl Receiver {
         let rest = commit.blocks.split_off(good);
         let blocks = std::mem::replace(&mut commit.blocks, rest);
         let (refusal, is_vain) = (refusal.clone(), good == 0);
-        self.waiting = Some(Waiting { commit, patience, refusal, past: log_end, watches: is_vain });
+        self.waiting =
+            Some(SetAside { commit, patience, refusal, past: log_end, watches: is_vain });
         if is_vain {
             return Some(Effect::Watch(log_end));
         }
@@ -332,7 +333,7 @@ impl Receiver {
     }
 
     fn try_again(&mut self) -> Option<Effect> {
-        let Waiting { commit, patience, .. } = self.waiting.take()?;
+        let SetAside { commit, patience, .. } = self.waiting.take()?;
         let (blocks, cursor) = (commit.blocks.clone(), commit.cursor);
         self.committing = Some(Committing { patience: Some(patience), ..commit });
         // A whole store needs no word of what a filter hides.
