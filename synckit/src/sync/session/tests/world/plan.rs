@@ -10,6 +10,9 @@ use crate::filter::Filter;
 /// Troubles end at this time, in milliseconds.
 pub(super) const TROUBLE_ENDS: u64 = 20_000;
 
+/// Worlds with parts, in a thousand, in which the files of hubs meet with accidents.
+const HUBS_STRUCK_PER_MILLE: u64 = 300;
+
 /// A mistake that a driver of sessions or the engine of a replica could make.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in super::super) enum Bug {
@@ -97,6 +100,8 @@ pub(super) struct Plan {
     pub(super) filters: Vec<Option<Filter>>,
     /// Times that a replica is opened with another filter.
     pub(super) refilters: u64,
+    /// Where there are parts, hubs meet with accidents, and parts do not.
+    hubs_are_struck: bool,
     pub(super) store_delay_max: u64,
     pub(super) page_blocks_max: usize,
     pub(super) writes: u64,
@@ -141,6 +146,7 @@ impl Plan {
         let filters = draw_filters(&mut parts, hubs, nodes);
         let has_parts = filters.iter().any(Option::is_some);
         let refilters = if has_parts { [0, 2, 6][parts.index(3)] } else { 0 };
+        let hubs_are_struck = has_parts && parts.per_mille(HUBS_STRUCK_PER_MILLE);
         let trouble = rng.up_to(2);
         Self {
             bug,
@@ -148,7 +154,8 @@ impl Plan {
             nodes,
             edges,
             filters,
-            refilters,
+            refilters: if hubs_are_struck { 0 } else { refilters },
+            hubs_are_struck,
             store_delay_max: [2, 20, 200][rng.index(3)],
             page_blocks_max: [1, 3, 50][rng.index(3)],
             writes: rng.between(5, 40),
@@ -157,7 +164,7 @@ impl Plan {
             partitions: rng.up_to(2 * trouble),
             duplicates: rng.up_to(4 * trouble),
             stops: rng.up_to(3 * trouble),
-            governed: rng.per_mille(400),
+            governed: rng.per_mille(400) && !hubs_are_struck,
             passing_on: rng.clone().per_mille(600),
             branches_of_key_max: [1, 1, 2, 9][rng.clone().index(4)],
             accidents: [0, 6, 20][rng.index(3)],
@@ -184,10 +191,16 @@ impl Plan {
     }
 
     /// The nodes whose files meet with accidents. Nobody can fetch from a part what others wrote: where there
-    /// are parts, the files of those that hold everything are spared.
+    /// are parts, the files of those that hold everything are spared, or those of everybody that writes. These then
+    /// bring their own work to hubs that have lost it, and forget nothing for having been told that hubs hold it.
     pub(super) fn struck(&self) -> Vec<usize> {
-        let parts: Vec<_> = (0..self.nodes).filter(|node| self.filters[*node].is_some()).collect();
-        if parts.is_empty() { (0..self.nodes).collect() } else { parts }
+        let mut nodes: Vec<_> = (0..self.nodes).collect();
+        if self.hubs_are_struck {
+            nodes.retain(|node| !self.writers.contains(node));
+        } else if self.filters.iter().any(Option::is_some) {
+            nodes.retain(|node| self.filters[*node].is_some());
+        }
+        nodes
     }
 
     /// True for a hub that rules.
