@@ -100,7 +100,7 @@ pub(super) struct Plan {
     pub(super) filters: Vec<Option<Filter>>,
     /// Times that a replica is opened with another filter.
     pub(super) refilters: u64,
-    /// Where there are parts, hubs meet with accidents, and parts do not.
+    /// Files of hubs meet with accidents beside parts, whose files do not.
     hubs_are_struck: bool,
     pub(super) store_delay_max: u64,
     pub(super) page_blocks_max: usize,
