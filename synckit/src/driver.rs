@@ -272,7 +272,11 @@ impl Conversation {
                 Effect::Load(after) => self.load = Some(after),
                 Effect::Trace { filter, reader, lines } => self.trace(filter, reader, lines),
                 Effect::Watch(past) => self.watch(past),
-                Effect::Commit { blocks, hidden, cursor } => self.commit(blocks, hidden, cursor),
+                Effect::Commit { blocks, hidden, cursor, is_repeated } => {
+                    if is_repeated || self.may_commit(&blocks) {
+                        self.commit(blocks, hidden, cursor);
+                    }
+                }
                 Effect::Keep(types) => self.keep(types),
                 Effect::End(result) => return Some(result),
             }
@@ -488,18 +492,22 @@ impl Conversation {
         }));
     }
 
+    /// True when blocks of the peer may be committed. Counts them, or sends the peer away.
+    fn may_commit(&mut self, blocks: &[Block]) -> bool {
+        let Some((door, peer)) = self.driver.door.as_ref().zip(self.session.peer()) else {
+            return true;
+        };
+        let count = |of: fn(&Block) -> usize| blocks.iter().map(|block| of(block) as u64).sum();
+        let (events, bytes) = (count(Block::len), count(|block| block.bytes().len()));
+        let incoming = Incoming { space: &peer.space, replica: peer.replica, events, bytes };
+        let taken = door.take(&incoming);
+        let may = taken.is_ok();
+        taken.unwrap_or_else(|denial| self.send_away(denial));
+        may
+    }
+
     fn commit(&mut self, blocks: Vec<Block>, hidden: Hidden, cursor: Cursor) {
         let Some(peer) = self.session.peer() else { return };
-        if let Some(door) = &self.driver.door {
-            let count = |of: fn(&Block) -> usize| blocks.iter().map(|block| of(block) as u64).sum();
-            let events = count(Block::len);
-            let bytes = count(|block| block.bytes().len());
-            let incoming = Incoming { space: &peer.space, replica: peer.replica, events, bytes };
-            if let Err(denial) = door.take(&incoming) {
-                self.send_away(denial);
-                return;
-            }
-        }
         let spans = self.driver.traces.commit(&peer.space, &self.driver.peer, &blocks);
         let source = Source::Peer;
         let batch = Batch {

@@ -288,7 +288,7 @@ impl Receiver {
             acknowledge,
             patience: None,
         });
-        Effect::Commit { blocks, hidden, cursor }
+        Effect::Commit { blocks, hidden, cursor, is_repeated: false }
     }
 
     /// Sets the commit under way aside, which was refused because something is missing: the blocks before the one
@@ -329,7 +329,7 @@ impl Receiver {
             acknowledge: false,
             patience: None,
         });
-        Some(Effect::Commit { blocks, hidden: Hidden::default(), cursor })
+        Some(Effect::Commit { blocks, hidden: Hidden::default(), cursor, is_repeated: true })
     }
 
     fn try_again(&mut self) -> Option<Effect> {
@@ -337,7 +337,7 @@ impl Receiver {
         let (blocks, cursor) = (commit.blocks.clone(), commit.cursor);
         self.committing = Some(Committing { patience: Some(patience), ..commit });
         // A whole store needs no word of what a filter hides.
-        Some(Effect::Commit { blocks, hidden: Hidden::default(), cursor })
+        Some(Effect::Commit { blocks, hidden: Hidden::default(), cursor, is_repeated: true })
     }
 
     /// The time in the session at which what waits is refused, and why.

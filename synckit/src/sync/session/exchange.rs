@@ -137,6 +137,8 @@ pub enum Effect {
         hidden: Hidden,
         /// The place in the peer's log that is then reached.
         cursor: Cursor,
+        /// True when all the blocks have been in a commit that was refused.
+        is_repeated: bool,
     },
     /// Keep the types of the peer's events, and answer with [`Input::Kept`]. They serve whoever looks at
     /// events: the session goes on without an answer, and when they cannot be kept.

@@ -41,7 +41,7 @@ impl Session {
         let receiver = streams.receiver.as_ref();
         let blocks = receiver.map_or_else(Vec::new, |receiver| receiver.before(event));
         let (hidden, cursor) = (Hidden::default(), Cursor::START);
-        self.effects.push_back(Effect::Commit { blocks, hidden, cursor });
+        self.effects.push_back(Effect::Commit { blocks, hidden, cursor, is_repeated: true });
     }
 }
 

@@ -455,7 +455,7 @@ async fn answer(desk: &FuzzDesk, ask: Effect) -> Result<Input, StoreError> {
             let view = View { filter: Some(filter), reader: Some(reader), writers: None };
             Input::Traced(store.trace(&space, &view, &lines).await?)
         }
-        Effect::Commit { blocks, hidden, cursor } => {
+        Effect::Commit { blocks, hidden, cursor, .. } => {
             let peer = desk.session.peer().expect("the peer was heard").replica;
             let (source, start) = (Source::Peer, store.head(&space).await?);
             let append = blocks.into_iter().map(|block| Append { block, source }).collect();

@@ -91,7 +91,7 @@ impl Seat {
                 let view = View { filter: Some(filter), reader: Some(reader), writers: None };
                 Input::Traced(self.ledger.trace(&view, &lines))
             }
-            Effect::Commit { blocks, hidden, cursor } => {
+            Effect::Commit { blocks, hidden, cursor, .. } => {
                 let peer = self.session.peer().unwrap().replica;
                 match self.ledger.commit_part(&blocks, &hidden, peer, cursor) {
                     Ok((start, end)) => Input::Committed { start, end, ruled: false },

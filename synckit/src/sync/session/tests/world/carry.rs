@@ -67,7 +67,7 @@ impl World {
                     let traced = self.ledger_of(place).trace(&view, &lines);
                     self.answer(place, Input::Traced(traced));
                 }
-                Effect::Commit { blocks, hidden, cursor } => {
+                Effect::Commit { blocks, hidden, cursor, .. } => {
                     let node = self.end(place).node;
                     let incarnation = self.nodes[node].incarnation;
                     let peer = self.peer_of(place);
