@@ -1,7 +1,7 @@
 //! Whole worlds, seed after seed.
 //!
-//! `SYNCKIT_SEEDS=20000` lives through more of them, `SYNCKIT_SEED=17` through one again, and
-//! `SYNCKIT_THREADS=1` keeps to one core.
+//! `SYNCKIT_SEEDS=20000` lives through more of them, `SYNCKIT_SEED=17` through one again, both through so many from
+//! there on, and `SYNCKIT_THREADS=1` keeps to one core.
 
 use std::env;
 use std::sync::Mutex;
@@ -18,7 +18,7 @@ const PROGRESS_EVERY: u64 = 10_000;
 #[test]
 fn whatever_goes_wrong_nothing_acknowledged_is_lost_and_all_converge() {
     let seeds = match (number("SYNCKIT_SEED"), number("SYNCKIT_SEEDS")) {
-        (Some(seed), _) => seed..seed + 1,
+        (Some(first), seeds) => first..first + seeds.unwrap_or(1),
         (None, seeds) => 0..seeds.unwrap_or(SEEDS),
     };
     let threads = number("SYNCKIT_THREADS").unwrap_or_else(cores);
