@@ -309,7 +309,10 @@ impl Edits {
             }
         }
         let id = self.hasher.name(&before, self.nonce, &commit);
-        self.overlay(&aggregates, states);
+        // Past a fork, which a part is told of, merging knows the author by another identity.
+        let own = branches.of(&author).iter();
+        let is_exact = own.copied().all(|no| branches.writer(no, id.seq) == author);
+        self.overlay(&aggregates, states, is_exact);
         self.head = id;
         self.bytes += bytes;
         if let Some(once) = &once {
@@ -330,15 +333,16 @@ impl Edits {
     }
 
     /// Later edits see the states after this one.
-    fn overlay(&mut self, aggregates: &[AggregateId], states: Vec<Box<dyn State>>) {
+    fn overlay(&mut self, aggregates: &[AggregateId], states: Vec<Box<dyn State>>, is_exact: bool) {
         for (aggregate, state) in aggregates.iter().zip(states) {
             match self.overlay.get_mut(aggregate) {
                 Some(overlaid) => {
                     overlaid.state = state;
                     overlaid.edits += 1;
+                    overlaid.is_exact &= is_exact;
                 }
                 None => {
-                    let overlaid = Overlaid { state, edits: 1, is_exact: true };
+                    let overlaid = Overlaid { state, edits: 1, is_exact };
                     self.overlay.insert(aggregate.clone(), overlaid);
                 }
             }
