@@ -231,8 +231,8 @@ impl States {
     }
 
     /// Folds a block that begins at or before the position reached. Its aggregates' states must be
-    /// in memory. Returns the aggregates that changed. Of those whose state it would lead to has been `made` it
-    /// is taken as it is.
+    /// in memory. Takes the states that it would lead to where they have been `made` already. Returns the
+    /// aggregates that changed.
     ///
     /// The application's code that folding runs may panic. That event is then parked, and its
     /// aggregate's state is what it would be had the event been parked in the first place.

@@ -199,6 +199,7 @@ pub struct Progress {
     /// True once both logs were caught up with at some moment of this session.
     pub caught_up: bool,
     /// Milliseconds by which the peer's wall clock was ahead of this side's (behind, if negative)
-    /// when its greeting arrived: off by as long as that travelled. `None` before it has come.
+    /// when its greeting arrived: off by as long as that travelled, with the opening of the connection if it was
+    /// sent with the request for that. `None` before it has come.
     pub peer_clock_ahead_ms: Option<i64>,
 }
