@@ -1,6 +1,7 @@
 //! Policies: rules from outside choose among concurrent writes, on every replica alike, and say so.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use synckit::envelope::Metadata;
 use synckit::id::Position;
@@ -122,6 +123,8 @@ async fn a_choice_that_another_event_changes_is_told_with_the_one_before() {
     let chief = [("role", "chief")];
     write(&ann, &[], "open").await;
     write(&bob, &chief, "bob's").await;
+    // Of writes in one millisecond the author's name decides.
+    tokio::time::sleep(Duration::from_millis(5)).await;
     write(&cleo, &chief, "cleo's").await;
     let mut heard = ann.events();
     meet(&hub, &[&ann, &bob]).await;
