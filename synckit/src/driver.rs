@@ -266,7 +266,7 @@ impl Conversation {
                     self.admit((space, peer), filter, policy);
                 }
                 Effect::Recall { space, peer, types } => self.recall(space, peer, types),
-                Effect::Check(cursor) => self.check(cursor),
+                Effect::Check { cursor, in_part } => self.check(cursor, in_part),
                 Effect::Cover(commits) => self.cover(commits),
                 Effect::Frontier => self.frontier(),
                 Effect::Load(after) => self.load = Some(after),
@@ -432,10 +432,12 @@ impl Conversation {
         });
     }
 
-    fn check(&mut self, cursor: Cursor) {
+    fn check(&mut self, cursor: Cursor, in_part: bool) {
         let Some(space) = self.space() else { return };
         let store = Arc::clone(&self.driver.store);
-        self.read(async move { Ok(Input::Checked(store.check(&space, cursor).await?)) });
+        self.read(
+            async move { Ok(Input::Checked(store.is_given(&space, cursor, in_part).await?)) },
+        );
     }
 
     fn cover(&mut self, commits: Vec<CommitId>) {
@@ -516,7 +518,9 @@ impl Conversation {
             cursor: Some((peer.replica, cursor)),
             ..Batch::new(peer.space.clone())
         };
-        let (gate, peer) = (Arc::clone(&self.driver.gate), peer.replica);
+        let (gate, store) = (Arc::clone(&self.driver.gate), Arc::clone(&self.driver.store));
+        let (space, is_hub, peer) = (peer.space.clone(), peer.fingerprint.is_none(), peer.replica);
+        let sends = self.session.sends();
         let (follower, before) = (self.driver.follower.clone(), self.committed[0]);
         self.commits.spawn(async move {
             if let Some(follower) = follower.filter(|_| before > Position::START) {
@@ -524,6 +528,9 @@ impl Conversation {
             }
             let Passed { start, end, ruled } = gate.commit(peer, batch).await?;
             drop(spans);
+            if !sends && start < end {
+                store.gave(&space, (peer, is_hub), start..end).await;
+            }
             Ok(Input::Committed { start, end, ruled })
         });
     }

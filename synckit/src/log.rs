@@ -293,7 +293,7 @@ impl Stamped<'_> {
 
 /// A hash over a log up to a place where a block ends: two logs with the same one at the same
 /// position are the same up to there.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; Self::LEN]);
 
 impl Digest {
@@ -313,6 +313,12 @@ impl Digest {
         let mut hasher = blake3::Hasher::new_keyed(b"synckit 2026 digest of a log....");
         hasher.update(&self.0).update(checksum);
         Self(*hasher.finalize().as_bytes())
+    }
+
+    /// Of the same log up to the same place, given in part.
+    fn in_part(&self) -> Self {
+        let mut hasher = blake3::Hasher::new_keyed(b"synckit 2026 digest of a part...");
+        Self(*hasher.update(&self.0).finalize().as_bytes())
     }
 
     /// Takes 32 bytes.
@@ -346,6 +352,18 @@ pub struct Cursor {
 impl Cursor {
     /// Before the first event of any log.
     pub const START: Self = Self { position: Position::START, digest: Digest::START };
+
+    /// The place as a store tells it that gives only what was written in it. A peer that comes to it need not hold
+    /// what others wrote before it: for copies of the log that are given whole, this is no place of theirs.
+    pub(crate) fn in_part(self) -> Self {
+        if self == Self::START { self } else { Self { digest: self.digest.in_part(), ..self } }
+    }
+
+    /// True if whoever has come to `given` needs nothing more of a log up to this place, which is given in part or
+    /// whole.
+    pub(crate) fn is_given(self, given: Self, in_part: bool) -> bool {
+        self == given || (in_part && self.in_part() == given)
+    }
 }
 
 /// A block to append and where it comes from.

@@ -123,7 +123,8 @@ pub struct ReplicaStatus {
     /// done.
     pub forks: Vec<Fork>,
     /// The number of keys that its store wrote under before: how often it was found to be a copy, or
-    /// to have been copied, restored or moved. Events written under them count as another's.
+    /// to have been copied, restored or moved, or forgot a space to fetch it again. Events written under them count as
+    /// another's.
     pub earlier_keys: u32,
 }
 

@@ -10,6 +10,7 @@ mod replica {
     mod filters;
     mod links;
     mod live;
+    mod narrowing;
     mod once;
     mod part;
     mod panics;

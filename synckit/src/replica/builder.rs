@@ -43,8 +43,10 @@ impl ReplicaBuilder {
     /// Holds a part of the space only: the aggregates that a filter names, and what was written here.
     /// Peers send no more than that, and commits that changed such an aggregate beside others.
     ///
-    /// Opened with a narrower filter, the replica shows less, and its log keeps what it holds. A wider
-    /// one, or none, is refused. With [`refetch`](Self::refetch) it forgets what it holds, in both cases.
+    /// Opened with a narrower filter, the replica shows less, and its log keeps what it holds. One that held all of the
+    /// space is refused while work of others that it carries may be held nowhere else
+    /// ([`ErrorKind::Unsynced`](crate::ErrorKind::Unsynced)): it would give that to nobody any more. A wider filter, or
+    /// none, is refused. With [`refetch`](Self::refetch) it forgets what it holds, in both cases.
     ///
     /// A replica with a filter gives peers only what was written in it, and takes events of others from
     /// its peer on trust where their signatures are hidden with what follows: connect it to hubs that

@@ -81,10 +81,18 @@ pub(super) async fn hold(
             return Err(refused(ErrorKind::Unsynced { events, held }));
         }
         store.forget_space(space).await?;
-    } else if let Some(held) = held
-        && !filter.is_some_and(|filter| held.contains(filter))
-    {
-        return Err(refused(ErrorKind::FilterWider { held }));
+    } else if let Some(held) = held {
+        if !filter.is_some_and(|filter| held.contains(filter)) {
+            return Err(refused(ErrorKind::FilterWider { held }));
+        }
+    } else {
+        // A part goes on giving what was written in it, and nothing else.
+        let (all, own) =
+            (pending::unheld(store, space).await?, pending::unsynced(store, space).await?);
+        let events = all.saturating_sub(own);
+        if events > 0 {
+            return Err(refused(ErrorKind::Unsynced { events, held }));
+        }
     }
     match filter {
         Some(filter) => Ok(store.narrow(space, filter.clone()).await?),

@@ -50,6 +50,9 @@ struct HeldAck {
     is_written: bool,
 }
 
+/// An acknowledgement, of the space with this number, when the log durably ended there.
+type NotedAck = (SpaceNumber, Acknowledged, DurableEnd);
+
 /// The durable end of a log, and the number of writes that have failed until then.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DurableEnd {
@@ -67,11 +70,21 @@ impl HeldAck {
 
 impl Acks {
     /// A peer has acknowledged the log up to a place.
-    pub(super) fn note(
+    pub(super) fn note(&self, space: &SpaceId, peer: ReplicaId, noted: NotedAck) {
+        self.put(space, peer, noted, |known| known != noted.1);
+    }
+
+    /// A peer holds the log at least up to a place.
+    pub(super) fn raise(&self, space: &SpaceId, peer: ReplicaId, noted: NotedAck) {
+        self.put(space, peer, noted, |known| known.through < noted.1.through);
+    }
+
+    fn put(
         &self,
         space: &SpaceId,
         peer: ReplicaId,
-        (number, ack, durable): (SpaceNumber, Acknowledged, DurableEnd),
+        (number, ack, durable): NotedAck,
+        replaces: impl Fn(Acknowledged) -> bool,
     ) {
         let mut held = self.lock();
         if self.is_retired(space, peer) {
@@ -81,7 +94,7 @@ impl Acks {
             Some(of_space) => of_space,
             None => held.entry(space.clone()).or_default(),
         };
-        if of_space.get(&peer).is_some_and(|known| known.ack == ack) {
+        if of_space.get(&peer).is_some_and(|known| !replaces(known.ack)) {
             return;
         }
         if of_space.len() >= ACKS_MAX {
@@ -97,6 +110,11 @@ impl Acks {
         let held = self.lock();
         let of_space = held.get(space).into_iter().flatten();
         of_space.map(|(peer, held)| (*peer, held.counts(now))).collect()
+    }
+
+    /// The place that a peer has acknowledged, if it is in memory.
+    pub(super) fn by(&self, space: &SpaceId, peer: &ReplicaId) -> Option<Position> {
+        Some(self.lock().get(space)?.get(peer)?.ack.through)
     }
 
     /// The changes that write those of a space which no row says, or all such.

@@ -5,6 +5,7 @@ mod enrolled;
 mod filters;
 mod history;
 mod measure;
+mod places;
 mod policies;
 mod rulings;
 mod spaces;
@@ -26,12 +27,12 @@ use super::ledger::Ledger;
 use super::left::Left;
 use super::memory::MemoryRows;
 use super::queue::Queue;
-use super::rows::{Read, Row, Rows, Table};
+use super::rows::{Read, Row, Rows};
 use super::seal::Damage;
 use super::{Batch, CheckpointMark, Committed, StoreError, StoreErrorKind, identity, locate, view};
 use crate::branch::{Branches, Coverage, Fork};
 use crate::chain::CommitId;
-use crate::id::{AggregateId, Name, Position, ReplicaId, SpaceId};
+use crate::id::{AggregateId, Name, Position, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{Cursor, Page};
 use crate::platform;
@@ -338,51 +339,6 @@ impl EventStore {
         Ok(coverage)
     }
 
-    /// True if a cursor is a place of a space's log.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn check(&self, space: &SpaceId, cursor: Cursor) -> Result<bool, StoreError> {
-        self.check_open("check a cursor")?;
-        if cursor == Cursor::START {
-            return Ok(true);
-        }
-        if let Some(is_place) = self.core.recalls(space, cursor) {
-            return Ok(is_place);
-        }
-        let read = |number| vec![view::block_before_read(number, cursor.position)];
-        let check = |row: &SpaceRow, rows: &[Vec<Row>]| {
-            if cursor.position.0 > row.ends || first(rows).is_empty() {
-                return Ok(row.end() == cursor);
-            }
-            Ok(view::block(first(rows))?.cursor() == cursor)
-        };
-        self.read("check a cursor", space, read, check).await
-    }
-
-    /// The place up to which the log of a peer has been followed. `None` when it never was.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn cursor(
-        &self,
-        space: &SpaceId,
-        peer: &ReplicaId,
-    ) -> Result<Option<Cursor>, StoreError> {
-        self.check_open("read a cursor")?;
-        let cursors = self.core.ledger.queue.cursors();
-        if let Some(cursor) = cursors.get(space, peer) {
-            return Ok(Some(cursor));
-        }
-        let read = |number: SpaceNumber| vec![Read::get(Table::Cursors, &number.cursor(peer))];
-        let cursor = |_: &SpaceRow, rows: &[Vec<Row>]| view::cursor(first(rows));
-        let found = self.read("read a cursor", space, read, cursor).await?;
-        if let (Some(cursor), false) = (found, self.core.ledger.rows().is_shared()) {
-            cursors.read(space, peer, cursor);
-        }
-        Ok(found)
-    }
-
     /// The position and the schema fingerprint of the states held, if any were ever written.
     ///
     /// # Errors
@@ -514,15 +470,6 @@ impl Core {
     fn end(&self, space: &SpaceId) -> Option<Cursor> {
         let known = self.ledger.spaces.get(space)?.end();
         known.filter(|_| !self.ledger.rows().is_shared())
-    }
-
-    /// True if a cursor is a place of a space's log; `None` when only the rows tell.
-    fn recalls(&self, space: &SpaceId, cursor: Cursor) -> Option<bool> {
-        let end = self.end(space)?;
-        if end.position == cursor.position {
-            return Some(end == cursor);
-        }
-        self.ledger.queue.tails().has(space, cursor)
     }
 
     /// The number of a space; `None` when there is no such space.

@@ -73,12 +73,12 @@ impl Tails {
         }
     }
 
-    /// True if a cursor is the end of a block; `None` when the block with that place is not held.
-    pub(super) fn has(&self, space: &SpaceId, cursor: Cursor) -> Option<bool> {
+    /// The end of the block that a position is in; `None` when that block is not held.
+    pub(super) fn block_end(&self, space: &SpaceId, position: Position) -> Option<Cursor> {
         let held = self.lock();
         let blocks = &held.logs.get(space)?.blocks;
-        let log = blocks.get(blocks.partition_point(|log| log.end() < cursor.position))?;
-        (log.start < cursor.position).then(|| log.cursor() == cursor)
+        let log = blocks.get(blocks.partition_point(|log| log.end() < position))?;
+        (log.start < position).then(|| log.cursor())
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {

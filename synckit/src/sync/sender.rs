@@ -302,7 +302,7 @@ impl Sender {
         while matches!(self.tracing, Tracing::Not)
             && let Some(log) = self.page.as_mut().and_then(VecDeque::pop_front)
         {
-            let through = log.cursor();
+            let through = self.place(log.cursor());
             let held = self.arrived.covers(&log) || log.is_covered(&self.peer_holds);
             if self.view.filter.is_none() {
                 let shown = (!held && !self.view.is_whole()).then(|| self.view.of(&log));
@@ -350,6 +350,11 @@ impl Sender {
         tells.then(|| self.frame(now, frame))
     }
 
+    /// A place of this side's log, as the peer is told it.
+    fn place(&self, of_log: Cursor) -> Cursor {
+        if self.view.writers.is_some() { of_log.in_part() } else { of_log }
+    }
+
     /// The first block of the page is to be looked at again.
     fn put_back(&mut self, log: LogBlock) {
         self.page.get_or_insert_default().push_front(log);
@@ -381,6 +386,7 @@ impl Sender {
         }
         let (through, head) = (self.sent, self.head);
         let durable = self.durable.filter(|durable| durable.position < through.position);
+        let durable = durable.map(|durable| self.place(durable));
         Events { through, head, blocks, bridges, forks, durable }
     }
 

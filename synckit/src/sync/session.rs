@@ -303,7 +303,9 @@ impl Session {
         let sender =
             (self.config.direction.sends() && peer.receives).then(|| Sender::new(known.head, view));
         let (peer_cursor, ask) = match start.resume {
-            Resume::After(cursor) => (cursor, Effect::Check(cursor)),
+            Resume::After(cursor) => {
+                (cursor, Effect::Check { cursor, in_part: known.part.is_some() })
+            }
             Resume::Frontier(commits) => (Cursor::START, Effect::Cover(commits)),
         };
         if sender.is_some() {

@@ -7,9 +7,9 @@ use synckit::envelope::Metadata;
 use synckit::filter::{Filter, FilterPart};
 use synckit::hub::{Access, AccessRequest, Authorizer, Quotas, Rights};
 use synckit::id::Name;
-use synckit::replica::{LinkState, LinkStatus, SyncOptions};
+use synckit::replica::{LinkState, LinkStatus};
 use synckit::store::EventStore;
-use synckit::sync::{Denial, Direction};
+use synckit::sync::Denial;
 use synckit::transport::Credentials;
 use synckit::{Edit, ErrorKind, Hub, Id, Replica, registry, sync_aggregate};
 
@@ -17,7 +17,7 @@ use super::support::{Note, hub, note, read, replica, replica_in, way_to};
 
 #[sync_aggregate(name = "photo")]
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Photo {
+pub(super) struct Photo {
     #[merge(lww)]
     caption: String,
 }
@@ -30,7 +30,10 @@ pub(super) async fn both() -> Replica {
     Replica::builder().registry(registry![Note, Photo]).in_memory().await.unwrap()
 }
 
-async fn with(filter: Filter, store: Arc<EventStore>) -> Result<Replica, synckit::Error> {
+pub(super) async fn with(
+    filter: Filter,
+    store: Arc<EventStore>,
+) -> Result<Replica, synckit::Error> {
     Replica::builder().registry(registry![Note, Photo]).filter(filter).over(store).await
 }
 
@@ -176,140 +179,6 @@ async fn what_a_filter_leaves_out_is_refused_by_name_and_not_shown_as_absent() {
         many.to_string(),
         "open a replica of space `default`: a filter has 1 to 64 parts, not 65"
     );
-}
-
-#[tokio::test]
-async fn a_filter_can_be_narrowed_and_a_wider_one_is_refused() {
-    let (_hub, way) = hub();
-    let office = both().await;
-    for name in ["7/1", "7/2", "8/1"] {
-        office.edit(&note(name), |it| it.title.set(name)).await.unwrap();
-    }
-    office.sync_once(way.clone()).await.unwrap();
-    let store = store();
-    let open = async |filter| with(filter, Arc::clone(&store)).await;
-    let whole =
-        Replica::builder().registry(registry![Note]).over(Arc::clone(&store)).await.unwrap();
-    whole.sync_once(way.clone()).await.unwrap();
-    whole.close().await.unwrap();
-    let seven = open(Filter::new().keyed::<Note>("7/")).await.unwrap();
-    assert_eq!(seven.list::<Note>(None, 9).await.unwrap().len(), 2);
-    office.edit(&note("7/1"), |it| it.title.set("news")).await.unwrap();
-    office.edit(&note("8/1"), |it| it.title.set("hidden")).await.unwrap();
-    office.sync_once(way.clone()).await.unwrap();
-    assert_eq!(seven.sync_once(way.clone()).await.unwrap().pulled, 1);
-    assert_eq!(read(&seven, &note("7/1")).await.title, "news");
-    seven.close().await.unwrap();
-    let one = open(Filter::new().keyed::<Note>("7/1")).await.unwrap();
-    assert_eq!(one.list::<Note>(None, 9).await.unwrap().len(), 1);
-    one.close().await.unwrap();
-    let wider = open(Filter::new().keyed::<Note>("7/")).await.unwrap_err();
-    let ErrorKind::FilterWider { held } = wider.kind() else { panic!("{wider}") };
-    assert_eq!(*held, Filter::new().keyed::<Note>("7/1"));
-    let whole = Replica::builder().registry(registry![Note]).over(store).await.unwrap_err();
-    assert!(matches!(whole.kind(), ErrorKind::FilterWider { .. }), "{whole}");
-}
-
-#[tokio::test]
-async fn a_wider_part_is_fetched_anew_once_what_was_written_here_is_synced() {
-    let (_hub, way) = hub();
-    let office = both().await;
-    for name in ["7/1", "8/1"] {
-        office.edit(&note(name), |it| it.title.set(name)).await.unwrap();
-    }
-    office.sync_once(way.clone()).await.unwrap();
-    let store = store();
-    let open = async |prefix: &str| {
-        let part = Replica::builder().registry(registry![Note]).refetch(true);
-        part.filter(Filter::new().keyed::<Note>(prefix)).over(Arc::clone(&store)).await
-    };
-    let seven = open("7/").await.unwrap();
-    seven.sync_once(way.clone()).await.unwrap();
-    seven.edit(&note("7/1"), |it| it.visits.add(1)).await.unwrap();
-    seven.close().await.unwrap();
-    let unsynced = open("").await.unwrap_err();
-    assert!(matches!(unsynced.kind(), ErrorKind::Unsynced { events: 1, .. }), "{unsynced}");
-    let seven = open("7/").await.unwrap();
-    assert_eq!(seven.list::<Note>(None, 9).await.unwrap().len(), 1);
-    seven.sync_once(way.clone()).await.unwrap();
-    let before = seven.id();
-    seven.close().await.unwrap();
-
-    let all = open("").await.unwrap();
-    assert_ne!(all.id(), before, "what it wrote before is not held any more");
-    assert_eq!(all.list::<Note>(None, 9).await.unwrap(), []);
-    all.edit(&note("7/1"), |it| it.visits.add(10)).await.unwrap();
-    all.sync_once(way.clone()).await.unwrap();
-    office.sync_once(way.clone()).await.unwrap();
-    for replica in [&all, &office] {
-        assert_eq!(read(replica, &note("7/1")).await.visits, 11);
-        assert_eq!(read(replica, &note("8/1")).await.title, "8/1");
-    }
-    assert_eq!(office.status().await.unwrap().forks, []);
-}
-
-#[tokio::test]
-async fn what_a_narrower_filter_leaves_out_is_forgotten_when_that_is_asked_for() {
-    let (_hub, way) = hub();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("shared.redb");
-    let builder = || Replica::builder().registry(registry![Note, Photo]);
-    let trimmed = |prefix: &str| {
-        let filter = Filter::new().keyed::<Note>(prefix);
-        builder().filter(filter).refetch(true).open(path.clone())
-    };
-    // Nothing is to be forgotten of a new file.
-    trimmed("").await.unwrap().close().await.unwrap();
-    let whole = builder().refetch(true).open(path.clone()).await.unwrap();
-    let office = both().await;
-    for name in ["7/1", "8/1", "8/2"] {
-        office.edit(&note(name), |it| it.title.set(name)).await.unwrap();
-    }
-    office.sync_once(way.clone()).await.unwrap();
-    whole.sync_once(way.clone()).await.unwrap();
-    let before = whole.id();
-    whole.close().await.unwrap();
-    let seven = trimmed("7/").await.unwrap();
-    assert_eq!(seven.list::<Note>(None, 9).await.unwrap(), [], "it is to be fetched");
-    assert_ne!(seven.id(), before);
-    seven.edit(&note("7/2"), |it| it.title.set("new")).await.unwrap();
-    seven.sync_once(way.clone()).await.unwrap();
-    assert_eq!(seven.list::<Note>(None, 9).await.unwrap().len(), 2);
-    assert_eq!(seven.status().await.unwrap().events.0, 2, "the rest is not held any more");
-    seven.edit(&note("7/1"), |it| it.visits.add(1)).await.unwrap();
-    seven.close().await.unwrap();
-    let unsynced = trimmed("7/1").await.unwrap_err();
-    assert!(matches!(unsynced.kind(), ErrorKind::Unsynced { events: 1, .. }), "{unsynced}");
-}
-
-#[tokio::test]
-async fn what_nobody_else_may_hold_is_not_forgotten() {
-    let (_hub, way) = hub();
-    let (_other_hub, other_way) = hub();
-    let (office, store) = (both().await, store());
-    office.edit(&note("8/1"), |it| it.title.set("8/1")).await.unwrap();
-    office.sync_once(other_way.clone()).await.unwrap();
-    let whole = || Replica::builder().registry(registry![Note]).over(Arc::clone(&store));
-    let carrier = whole().await.unwrap();
-    carrier.edit(&note("7/1"), |it| it.title.set("7/1")).await.unwrap();
-    carrier.sync_once(way.clone()).await.unwrap();
-    // It carries this from one hub to the other, and has not come there.
-    let fetch = SyncOptions::new().direction(Direction::Pull);
-    carrier.sync_once_with(other_way, fetch).await.unwrap();
-    assert_eq!(carrier.pending().await.unwrap(), 0);
-    carrier.close().await.unwrap();
-    let seven = || {
-        let builder = Replica::builder().registry(registry![Note]).refetch(true);
-        builder.filter(Filter::new().keyed::<Note>("7/")).over(Arc::clone(&store))
-    };
-    let refused = seven().await.unwrap_err();
-    assert!(refused.to_string().ends_with("open it without a filter, and sync first"), "{refused}");
-    let carrier = whole().await.unwrap();
-    assert_eq!(carrier.list::<Note>(None, 9).await.unwrap().len(), 2, "nothing was forgotten");
-    carrier.sync_once(way.clone()).await.unwrap();
-    carrier.close().await.unwrap();
-    let seven = seven().await.unwrap();
-    assert_eq!(seven.sync_once(way).await.unwrap().pulled, 1);
 }
 
 /// Two stores write under one key, some of it inside the filter and some outside: a part makes of it

@@ -1,6 +1,7 @@
 //! Acknowledgements of peers, and the store's own events that they lack.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use tokio::sync::watch;
 
@@ -56,6 +57,33 @@ impl EventStore {
         let mut acks = self.read("read acknowledgements", space, read, acks).await?;
         acks.extend(self.core.ledger.acks.of(space, self.core.ledger.durable(space)));
         Ok(acks)
+    }
+
+    /// A stretch of the log of a space came from a peer that is sent nothing, and so acknowledges nothing: it
+    /// holds that, too, if it holds everything before.
+    pub(crate) async fn gave(
+        &self,
+        space: &SpaceId,
+        (peer, is_hub): (ReplicaId, bool),
+        stretch: Range<Position>,
+    ) {
+        let ledger = &self.core.ledger;
+        let Some(number) = ledger.spaces.get(space).and_then(|space| space.number()) else {
+            return;
+        };
+        let held = match ledger.acks.by(space, &peer) {
+            Some(held) => held,
+            // Where it cannot be read, less is known to be held than is.
+            None => match self.acks(space).await {
+                Ok(acks) => acks.get(&peer).map(|ack| ack.through).unwrap_or_default(),
+                Err(_) => return,
+            },
+        };
+        if held >= stretch.start {
+            // Another session with the peer may have told more meanwhile.
+            let ack = Acknowledged { through: stretch.end, is_hub };
+            ledger.acks.raise(space, peer, (number, ack, ledger.durable(space)));
+        }
     }
 
     /// Counts acknowledgements of peers, in all spaces, as they are noted.

@@ -107,7 +107,12 @@ pub enum Effect {
         types: Option<[u8; 32]>,
     },
     /// Answer with [`Input::Checked`] whether a cursor is a place of this store's log.
-    Check(Cursor),
+    Check {
+        /// The cursor that the peer has.
+        cursor: Cursor,
+        /// True if this store holds a part, and gives what was written in it.
+        in_part: bool,
+    },
     /// Answer with [`Input::Covered`]: what of this store's log lies behind the commits that it
     /// holds among these.
     Cover(Vec<CommitId>),

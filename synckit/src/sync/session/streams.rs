@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::{Phase, Session};
 use crate::id::Position;
 use crate::log::{Cursor, Page};
 use crate::sync::frame::Ack;
@@ -50,6 +51,13 @@ pub(super) struct Awaited {
     /// The time that it had.
     pub(super) within: Duration,
     pub(super) what: &'static str,
+}
+
+impl Session {
+    /// True when this side's log is sent to the peer.
+    pub(crate) fn sends(&self) -> bool {
+        matches!(&self.phase, Phase::Streaming(streams) if streams.sender.is_some())
+    }
 }
 
 impl Streams {

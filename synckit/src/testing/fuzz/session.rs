@@ -444,7 +444,9 @@ async fn answer(desk: &FuzzDesk, ask: Effect) -> Result<Input, StoreError> {
             store.keep_types(&space, &types).await?;
             Input::Kept
         }
-        Effect::Check(cursor) => Input::Checked(store.check(&space, cursor).await?),
+        Effect::Check { cursor, in_part } => {
+            Input::Checked(store.is_given(&space, cursor, in_part).await?)
+        }
         Effect::Cover(commits) => Input::Covered(store.cover(&space, &commits).await?),
         Effect::Frontier => Input::Frontier(store.frontier(&space).await?),
         Effect::Load(after) => {

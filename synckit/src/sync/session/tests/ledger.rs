@@ -448,12 +448,13 @@ impl Ledger {
         frontier
     }
 
-    /// True if a cursor is a place of this log.
-    pub(super) fn check(&self, cursor: Cursor) -> bool {
+    /// True if a cursor is a place of this log, which is given in part or whole.
+    pub(super) fn check(&self, cursor: Cursor, in_part: bool) -> bool {
         if self.mistake == Some(Mistake::ChecksByNumber) {
             return cursor.position <= self.head();
         }
-        cursor == Cursor::START || self.blocks.iter().any(|log| log.cursor() == cursor)
+        let mut places = self.blocks.iter().map(LogBlock::cursor);
+        cursor == Cursor::START || places.any(|place| place.is_given(cursor, in_part))
     }
 
     /// The part of this log behind the commits.

@@ -80,7 +80,7 @@ impl Seat {
                 self.ledger.types.insert(*types.hash(), types);
                 Input::Kept
             }
-            Effect::Check(cursor) => Input::Checked(self.ledger.check(cursor)),
+            Effect::Check { cursor, in_part } => Input::Checked(self.ledger.check(cursor, in_part)),
             Effect::Cover(commits) => Input::Covered(self.ledger.cover(&commits)),
             Effect::Frontier => Input::Frontier(self.ledger.frontier()),
             Effect::Load(after) => {
@@ -345,7 +345,7 @@ fn tell(effect: &Effect) -> String {
         Effect::Send(Frame::Goodbye(goodbye)) => format!("says goodbye: {:?}", goodbye.code),
         Effect::Admit { .. } => "asks who comes in".into(),
         Effect::Recall { .. } => "recalls".into(),
-        Effect::Check(cursor) => format!("checks {}", cursor.position),
+        Effect::Check { cursor, .. } => format!("checks {}", cursor.position),
         Effect::Cover(commits) => format!("looks for {}", commits.len()),
         Effect::Frontier => "asks what it holds".into(),
         Effect::Load(after) => format!("loads after {after}"),

@@ -125,7 +125,10 @@ impl World {
     /// A place in a peer's log has been written down: that is durable there, unless the peer's file was replaced.
     pub(super) fn is_durable_at(&self, peer: ReplicaId, cursor: Cursor) -> Sound {
         let mut peers = self.nodes.iter().filter(|node| node.ledger.replica() == peer);
-        let is_lost = |of: &Node| !of.durable().check(cursor);
+        let is_lost = |of: &Node| {
+            let durable = of.durable();
+            !durable.check(cursor, durable.filter.is_some())
+        };
         match peers.find(|of| self.report.accidents == 0 && is_lost(of)) {
             Some(of) => {
                 let name = &of.ledger.name;

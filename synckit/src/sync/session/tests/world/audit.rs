@@ -9,7 +9,7 @@ use crate::chain::CommitId;
 use crate::clock::Hlc;
 use crate::filter::Filter;
 use crate::id::{AggregateId, Dot, Position};
-use crate::log::{Cursor, Digest, Refusal};
+use crate::log::{Cursor, Digest, LogBlock, Refusal};
 use crate::ruling::{Rulings, is_control};
 use crate::sync::SessionError;
 use crate::sync::frame::GoodbyeCode;
@@ -23,8 +23,8 @@ pub(super) struct Audit {
     written: BTreeMap<CommitId, BTreeSet<CommitId>>,
     /// The aggregates of every commit that stands in a log.
     about: BTreeMap<CommitId, BTreeSet<AggregateId>>,
-    /// The commits before each place of any log there ever was, by digest.
-    prefixes: BTreeMap<[u8; 32], BTreeSet<CommitId>>,
+    /// The commits that are given before each place of any log there ever was, by the digest that peers are told.
+    prefixes: BTreeMap<Digest, BTreeSet<CommitId>>,
     logs: Vec<Log>,
     /// Commits that must be everywhere in the end: held by somebody when troubles ended, or
     /// written after that.
@@ -51,7 +51,7 @@ impl Audit {
         Self {
             written: BTreeMap::new(),
             about: BTreeMap::new(),
-            prefixes: BTreeMap::from([(*Digest::START.as_bytes(), BTreeSet::new())]),
+            prefixes: BTreeMap::from([(Digest::START, BTreeSet::new())]),
             logs: filters.iter().map(of).collect(),
             must: None,
         }
@@ -124,11 +124,8 @@ impl Audit {
                     return Err(format!("node {node} holds {:?} twice", commit.id));
                 }
             }
-            // A part gives others only what was written in it.
-            let own = ledger.own_keys();
-            let gives = |id: &&CommitId| ledger.filter.is_none() || own.contains(&id.author);
-            let given: BTreeSet<_> = log.held.iter().filter(gives).copied().collect();
-            let prefix = self.prefixes.entry(*held.digest.as_bytes());
+            let given = given(ledger, &log.held);
+            let prefix = self.prefixes.entry(told(ledger, held).digest);
             let prefix = prefix.or_insert_with(|| given.clone());
             prefix.retain(|commit| given.contains(commit));
         }
@@ -146,7 +143,7 @@ impl Audit {
     ) -> Sound {
         // Another log has taken the place of the one that is acknowledged: nobody hears of it.
         let Some(log) = of.blocks.iter().find(|log| log.end() == through) else { return Ok(()) };
-        let prefix = self.prefixes.get(log.digest.as_bytes()).ok_or("no such place")?;
+        let prefix = self.prefixes.get(&told(of, log).digest).ok_or("no such place")?;
         let named: Vec<_> = prefix.iter().filter(|commit| self.is_named(holder, commit)).collect();
         if let Some(missing) = named.iter().find(|commit| !holder.holds(commit)) {
             return Err(format!("node {node} acknowledged {through} without {missing:?}"));
@@ -158,7 +155,7 @@ impl Audit {
 
     /// A cursor has been stored: everything that lies before it is held.
     pub(super) fn cursor(&self, holder: &Ledger, cursor: Cursor) -> Sound {
-        let prefix = self.prefixes.get(cursor.digest.as_bytes());
+        let prefix = self.prefixes.get(&cursor.digest);
         let prefix = prefix.ok_or("a cursor is no place of any log")?;
         let mut named = prefix.iter().filter(|commit| self.is_named(holder, commit));
         match named.find(|commit| !holder.holds(commit)) {
@@ -166,6 +163,17 @@ impl Audit {
                 Err(format!("{} has cursor {} without {missing:?}", holder.name, cursor.position))
             }
             None => Ok(()),
+        }
+    }
+
+    /// A node that has been given a narrower filter keeps its log, and gives less of it.
+    pub(super) fn narrowed(&mut self, ledger: &Ledger) {
+        let mut held = BTreeSet::new();
+        for log in &ledger.blocks {
+            held.extend(log.block.commits().iter().map(|commit| commit.id));
+            let given = given(ledger, &held);
+            let prefix = self.prefixes.entry(told(ledger, log).digest);
+            prefix.or_insert_with(|| given.clone()).retain(|commit| given.contains(commit));
         }
     }
 
@@ -318,6 +326,18 @@ impl Audit {
         }
         Ok(())
     }
+}
+
+/// The commits of its log that a store gives others: a part gives only those written in it.
+fn given(ledger: &Ledger, held: &BTreeSet<CommitId>) -> BTreeSet<CommitId> {
+    let own = ledger.own_keys();
+    let gives = |id: &&CommitId| ledger.filter.is_none() || own.contains(&id.author);
+    held.iter().filter(gives).copied().collect()
+}
+
+/// The end of a block as the store tells peers.
+fn told(ledger: &Ledger, log: &LogBlock) -> Cursor {
+    if ledger.filter.is_some() { log.cursor().in_part() } else { log.cursor() }
 }
 
 /// Between correct stores sessions end because of cuts, silence, stores that fail and orderly

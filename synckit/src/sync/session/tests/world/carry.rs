@@ -45,8 +45,8 @@ impl World {
                     self.nodes[node].ledger.types.insert(*types.hash(), types);
                     self.answer(place, Input::Kept);
                 }
-                Effect::Check(cursor) => {
-                    let known = self.ledger_of(place).check(cursor);
+                Effect::Check { cursor, in_part } => {
+                    let known = self.ledger_of(place).check(cursor, in_part);
                     self.answer(place, Input::Checked(known));
                 }
                 Effect::Cover(commits) => {

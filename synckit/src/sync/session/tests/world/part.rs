@@ -84,6 +84,7 @@ impl World {
             let ledger = &mut self.nodes[node].ledger;
             (ledger.filter, ledger.mark) = (filter, None);
             ledger.states.clear();
+            self.audit.narrowed(&self.nodes[node].ledger);
         } else {
             let hubs = self.nodes[..self.plan.writers[0]].iter().map(|hub| &hub.ledger);
             if !are_at_hubs(ledger, hubs) && !self.has(Bug::ForgetsUnsynced) {
