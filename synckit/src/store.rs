@@ -43,6 +43,7 @@ mod prune;
 mod queue;
 #[cfg(feature = "redb")]
 mod redb;
+mod remembered;
 mod report;
 mod rewrite;
 mod rows;

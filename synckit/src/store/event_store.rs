@@ -27,6 +27,7 @@ use super::ledger::Ledger;
 use super::left::Left;
 use super::memory::MemoryRows;
 use super::queue::Queue;
+use super::remembered::RememberedRows;
 use super::rows::{Read, Row, Rows};
 use super::seal::Damage;
 use super::{Batch, CheckpointMark, Committed, StoreError, StoreErrorKind, identity, locate, view};
@@ -119,7 +120,7 @@ impl EventStore {
     /// The store in rows that hold its identity.
     pub(super) fn founded(rows: Arc<dyn Rows>, found: IdentityRow) -> Self {
         let core = Core {
-            ledger: Ledger::new(rows, found),
+            ledger: Ledger::new(Arc::new(RememberedRows::over(rows)), found),
             left: Left::default(),
             uses: AtomicUsize::new(1),
             claims: Mutex::default(),

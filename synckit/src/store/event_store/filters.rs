@@ -4,8 +4,6 @@ use super::{EventStore, first};
 use crate::filter::Filter;
 use crate::id::SpaceId;
 use crate::log::View;
-use crate::store::encoding::SpaceRow;
-use crate::store::rows::Row;
 use crate::store::{Batch, StoreError, locate, view};
 use crate::sync::{TraceLines, Traced, TracedLine};
 
@@ -15,10 +13,14 @@ impl EventStore {
     /// # Errors
     /// When the store cannot be read.
     pub async fn filter(&self, space: &SpaceId) -> Result<Option<Filter>, StoreError> {
-        self.check_open("read a filter")?;
-        let read = |number| vec![view::filter_read(number)];
-        let filter = |_: &SpaceRow, rows: &[Vec<Row>]| view::filter(first(rows));
-        self.read("read a filter", space, read, filter).await
+        const ATTEMPTED: &str = "read a filter";
+        self.check_open(ATTEMPTED)?;
+        let filter = async {
+            let Some(number) = self.core.number_of(space).await? else { return Ok(None) };
+            let found = self.core.ledger.rows().read(vec![view::filter_read(number)]).await?;
+            Ok(view::filter(first(&found))?)
+        };
+        filter.await.map_err(|error: StoreError| error.attempting(ATTEMPTED))
     }
 
     /// From here on holds only what a filter names. What the log holds beyond that stays there.
