@@ -86,18 +86,57 @@ pub(super) struct WorldStep {
 /// Something that happens.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Happens {
-    Edits { node: usize, seed: u64 },
-    Checkpoints { node: usize },
-    Syncs { edge: usize, ends: (usize, usize) },
-    Crashes { node: usize, down: u64 },
-    Cut { edge: usize, ends: (usize, usize) },
-    Partitioned { edge: usize, ends: (usize, usize), lasts: u64 },
-    DiskFull { node: usize, lasts: u64 },
-    DiskFails { node: usize },
-    Steps { node: usize, ahead: i64 },
-    BacksUp { node: usize },
-    Restores { node: usize },
-    Copied { from: usize, to: usize },
+    Edits {
+        node: usize,
+        seed: u64,
+    },
+    Checkpoints {
+        node: usize,
+    },
+    Syncs {
+        edge: usize,
+        ends: (usize, usize),
+    },
+    Crashes {
+        node: usize,
+        down: u64,
+    },
+    Cut {
+        edge: usize,
+        ends: (usize, usize),
+    },
+    Partitioned {
+        edge: usize,
+        ends: (usize, usize),
+        lasts: u64,
+    },
+    DiskFull {
+        node: usize,
+        lasts: u64,
+    },
+    DiskFails {
+        node: usize,
+    },
+    Steps {
+        node: usize,
+        ahead: i64,
+    },
+    BacksUp {
+        node: usize,
+    },
+    Restores {
+        node: usize,
+    },
+    Copied {
+        from: usize,
+        to: usize,
+    },
+    /// A replica is opened with another filter, or with none.
+    Refilters {
+        node: usize,
+        filter: Option<usize>,
+        refetch: bool,
+    },
 }
 
 impl WorldScript {
@@ -137,6 +176,16 @@ impl WorldScript {
         for _ in 0..troubles {
             let what = script.trouble(&mut dice);
             script.add(&mut dice, what);
+        }
+        // One replica holds everything all the time.
+        let others: Vec<_> = (hubs + 1..script.nodes.len()).collect();
+        if hubs > 0 && filters > 0 && dice.one_in(3) {
+            for _ in 0..dice.between(1, 3) {
+                let node = *dice.one(&others);
+                let filter = (!dice.one_in(4)).then(|| dice.below(filters));
+                let refetch = dice.one_in(2);
+                script.add(&mut dice, Happens::Refilters { node, filter, refetch });
+            }
         }
         script.steps.sort_by_key(|step| step.at);
         script
@@ -283,6 +332,11 @@ impl fmt::Display for Happens {
             Self::Restores { node } => write!(f, "{} is restored from its backup", name(node)),
             Self::Copied { from, to } => {
                 write!(f, "{}'s file is put in the place of {}'s", name(from), name(to))
+            }
+            Self::Refilters { node, filter, refetch } => {
+                let what = if filter.is_some() { "a part" } else { "everything" };
+                let how = if *refetch { ", and is to fetch it again" } else { "" };
+                write!(f, "{} is opened to hold {what}{how}", name(node))
             }
         }
     }

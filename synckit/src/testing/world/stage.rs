@@ -60,7 +60,10 @@ pub(super) struct Actor {
     /// Links with the numbers of their edges.
     links: Vec<(usize, Link)>,
     edits: Tasks<Sound>,
-    backup: Option<MemoryRows>,
+    /// A copy of its file, and its role then.
+    backup: Option<(MemoryRows, WorldRole)>,
+    /// The next opening may forget what is held.
+    refetches: bool,
     /// Milliseconds that its clock is ahead of the right time.
     ahead: Arc<AtomicI64>,
     /// Something is, or was a moment ago, wrong with its disk.
@@ -117,6 +120,7 @@ impl<'a> Stage<'a> {
             links: Vec::new(),
             edits: Tasks::new(),
             backup: None,
+            refetches: false,
             ahead: Arc::new(AtomicI64::new(dice.between(0, 60_000).cast_signed())),
             troubled: false,
             crashes: 0,
@@ -241,17 +245,22 @@ impl<'a> Stage<'a> {
             }
             Happens::BacksUp { node } => {
                 let copy = self.nodes[node].disk.copy();
-                self.nodes[node].backup = Some(copy);
+                self.nodes[node].backup = Some((copy, self.nodes[node].role));
             }
             Happens::Restores { node } => {
-                if let Some(backup) = self.nodes[node].backup.take() {
+                if let Some((backup, role)) = self.nodes[node].backup.take() {
+                    self.nodes[node].role = role;
                     self.replace(node, &backup).await?;
-                    self.nodes[node].backup = Some(backup);
+                    self.nodes[node].backup = Some((backup, role));
                 }
             }
-            Happens::Copied { from, to } => {
+            Happens::Copied { from, to } if self.nodes[from].role == self.nodes[to].role => {
                 let copy = self.nodes[from].disk.copy();
                 self.replace(to, &copy).await?;
+            }
+            Happens::Copied { .. } => self.tell("but holds something else, and is taken out again"),
+            Happens::Refilters { node, filter, refetch } => {
+                self.refilter(node, WorldRole::Replica(filter), refetch).await?;
             }
         }
         Ok(())
@@ -268,12 +277,37 @@ impl<'a> Stage<'a> {
     /// Puts another file in the place of a node's. What only the lost one held is lost.
     async fn replace(&mut self, node: usize, file: &MemoryRows) -> Sound {
         self.crash(node);
-        let others = self.nodes.iter().enumerate().filter(|(other, _)| *other != node);
-        let stores: Vec<_> =
-            others.filter_map(|(_, other)| other.whole_store()).map(Arc::clone).collect();
-        self.audit.survives(&stores).await?;
+        self.audit.survives(&self.whole_stores()).await?;
         self.nodes[node].disk.put_back(file);
         self.open(node).await
+    }
+
+    /// The stores that are open and hold everything.
+    fn whole_stores(&self) -> Vec<Arc<EventStore>> {
+        self.nodes.iter().filter_map(Actor::whole_store).map(Arc::clone).collect()
+    }
+
+    /// A replica is ended, and opened to hold something else, unless that is refused.
+    async fn refilter(&mut self, node: usize, role: WorldRole, refetch: bool) -> Sound {
+        let before = self.nodes[node].role;
+        if self.nodes[node].store.is_none() || self.nodes[node].troubled || before == role {
+            return Ok(());
+        }
+        self.crash(node);
+        (self.nodes[node].role, self.nodes[node].refetches) = (role, refetch);
+        let opened = self.try_open(node).await;
+        self.nodes[node].refetches = false;
+        match opened {
+            // What is left out, or forgotten, is held by others, as far as anybody knows.
+            Ok(()) => self.audit.survives(&self.whole_stores()).await,
+            Err(error) if matches!(error.code(), "filter.unsynced" | "filter.wider") => {
+                self.tell(&format!("but is not: {error:#}"));
+                self.crash(node);
+                self.nodes[node].role = before;
+                self.open(node).await
+            }
+            Err(error) => Err(format!("{} cannot be opened: {error:#}", CAST[node])),
+        }
     }
 
     fn crash(&mut self, node: usize) {
@@ -315,6 +349,7 @@ impl<'a> Stage<'a> {
         if let WorldRole::Replica(filter) = role {
             let builder = Replica::builder().registry(self.world.registry.clone());
             let builder = builder.space(self.space.clone()).wall_clock(clock);
+            let builder = builder.refetch(self.nodes[node].refetches);
             let mut builder = builder.predicates(predicates());
             if let Some(nth) = filter {
                 builder = builder.filter(self.world.filters[nth].clone());
