@@ -27,6 +27,10 @@ const MANY: usize = 1_000;
 const RETURNING: usize = 500;
 /// Edits a second.
 const RATE: u32 = 200;
+/// Events of the edit before those that are measured: more than a peer is sent that acknowledges nothing.
+const FIRST: usize = 1_000;
+/// Time in which the hub has sent them what they take.
+const UNTIL_STALLED: Duration = Duration::from_secs(3);
 /// Addresses that strangers come from.
 const ADDRESSES: u32 = 1_000;
 
@@ -52,7 +56,7 @@ pub(crate) fn run(rounds: usize) {
             ("10 subscribers", few),
             ("100 subscribers", Load { live: 100, ..few }),
             ("1,000 subscribers", Load { live: MANY, ..few }),
-            ("10 subscribers beside 1,000 that acknowledge nothing", Load { silent: MANY, ..few }),
+            ("10 subscribers beside 1,000 that have stalled", Load { silent: MANY, ..few }),
             ("a live pair", pair),
             ("beside 10 strangers a second", Load { strangers: 10, ..pair }),
             ("beside 1,000 strangers a second", Load { strangers: 1_000, ..pair }),
@@ -101,7 +105,8 @@ impl Load {
                 let mut seen = 0;
                 while let Some(position) = peer.next().await {
                     let now = Instant::now();
-                    let through = position.0 as usize;
+                    // The edits that have arrived whole, the first one included.
+                    let through = (position.0 as usize + 1).saturating_sub(FIRST);
                     for due in &due[seen..through] {
                         let due = due.lock().unwrap().unwrap();
                         let _ = arriving.send(now - due).await;
@@ -114,11 +119,16 @@ impl Load {
         let writer = replica(&folder.path().join("writer.redb")).await;
         let _link = writer.connect(&*hub.url).unwrap();
         let id = Id::<Sheet>::named("live").unwrap();
-        // The first one waits until the writer is connected.
+        // The first one waits until the writer is connected. Whoever acknowledges nothing stalls with it.
         *due[0].lock().unwrap() = Some(begun);
-        writer.edit(&id, |sheet: &mut Edit<'_, Sheet>| record(sheet, 0)).await.unwrap();
+        let first = writer
+            .edit(&id, |sheet: &mut Edit<'_, Sheet>| (0..FIRST).for_each(|n| record(sheet, n)));
+        first.await.unwrap();
         for _ in 0..self.live {
             arrived.recv().await.unwrap();
+        }
+        if self.silent > 0 {
+            tokio::time::sleep(UNTIL_STALLED).await;
         }
         let before = Usage::of(&hub.id());
         let edits = self.edits;
