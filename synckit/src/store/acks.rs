@@ -188,3 +188,28 @@ impl Acks {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_peer_gave_raises_what_it_holds_and_never_lowers_it() {
+        let (acks, space, peer) =
+            (Acks::default(), SpaceId::default(), ReplicaId::from_bytes([1; 32]));
+        let noted = |through| {
+            let (through, durable) = (Position(through), Position(u64::MAX));
+            let durable = DurableEnd { position: durable, generation: 0 };
+            (SpaceNumber(0), Acknowledged { through, is_hub: true }, durable)
+        };
+        let held = || acks.by(&space, &peer).map(|held| held.0);
+        assert_eq!(held(), None);
+        acks.raise(&space, peer, noted(3));
+        assert_eq!(held(), Some(3));
+        acks.note(&space, peer, noted(8));
+        acks.raise(&space, peer, noted(5));
+        assert_eq!(held(), Some(8), "another session knew more");
+        acks.note(&space, peer, noted(4));
+        assert_eq!(held(), Some(4), "it has lost the rest");
+    }
+}
