@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::authorizer::{Access, AccessRequest, Authorizer, Rights};
-use super::tokens::opens;
+use super::tokens::{opens, part_of};
 use crate::clock::UnixMillis;
 use crate::platform::WallClock;
 use crate::sync::Denial;
@@ -198,6 +198,8 @@ enum Audience {
 struct Grant {
     rights: String,
     spaces: Vec<String>,
+    #[serde(default)]
+    only: Vec<String>,
 }
 
 /// Lets in whoever shows a JSON Web Token that one of some keys has signed, for an audience:
@@ -208,7 +210,7 @@ struct Grant {
 /// ```
 ///
 /// `sub` names whoever has it, for logs and [quotas](super::Quotas); it may be absent. Rights and spaces are
-/// those of a [`TokenList`](super::TokenList). The end, `exp` in whole seconds, must be there: the session
+/// those of a [`TokenList`](super::TokenList), and so are the parts of spaces in `"only": ["note/7/*"]`. The end, `exp` in whole seconds, must be there: the session
 /// ends with it. `nbf` is checked where it is there, and `iss` where an issuer is set. HS256 and EdDSA
 /// (Ed25519) are understood. The keys can be replaced while the hub runs.
 #[derive(Clone)]
@@ -277,13 +279,14 @@ impl Authorizer for JwtTokens {
     async fn authorize(&self, request: &AccessRequest) -> Result<Access, Denial> {
         let token = request.peer.credentials.as_ref().and_then(Credentials::token);
         let claims = token.and_then(|token| self.claims(token)).ok_or(Denial::Unauthenticated)?;
-        let Grant { rights, spaces } = &claims.synckit;
+        let Grant { rights, spaces, only } = &claims.synckit;
         let rights = Rights::named(rights).ok_or(Denial::Forbidden)?;
         if !spaces.iter().any(|pattern| opens(pattern, &request.space)) {
             return Err(Denial::Forbidden);
         }
+        let only = part_of(only).map_err(|_| Denial::Forbidden)?;
         let who = claims.sub.unwrap_or_default();
-        Ok(Access::new(who, rights).until(at(claims.exp)))
+        Ok(Access { only, ..Access::new(who, rights).until(at(claims.exp)) })
     }
 }
 

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 
 use super::authorizer::{Access, AccessRequest, Authorizer, Rights};
 use crate::clock::UnixMillis;
-use crate::id::SpaceId;
+use crate::filter::{FILTER_PARTS_MAX, Filter, FilterPart};
+use crate::id::{Name, SpaceId};
 use crate::platform::{self, WallClock};
 use crate::sync::Denial;
 use crate::transport::{Credentials, PeerInfo, TlsIdentity};
@@ -18,6 +19,8 @@ use crate::transport::{Credentials, PeerInfo, TlsIdentity};
 pub const TOKENS_MAX: usize = 100_000;
 /// The beginning of a token's text: people and scanners of secrets know it by that.
 const TOKEN_PREFIX: &str = "synckit_";
+/// The beginning of the parts of spaces in a line.
+const ONLY: &str = "only=";
 /// Random bytes of a token.
 const TOKEN_BYTES: usize = 32;
 
@@ -29,6 +32,7 @@ const TOKEN_BYTES: usize = 32;
 /// f7b3…(64 digits)       read-write   team-7,public-*    -           tablet 7
 /// 09c1…(64 digits)       read         team-7             1798761600  the auditor
 /// dns:till-3.example     write        tills              -           till 3
+/// 5b0e…(64 digits)       read-write   team-7             -           only=note/7/*,photo/* site 7
 /// ```
 ///
 /// A name on a certificate stands in the place of a hash: it lets in whoever proves by TLS to be
@@ -36,7 +40,9 @@ const TOKEN_BYTES: usize = 32;
 /// It ends with the certificate, if not before.
 ///
 /// Rights are `read`, `write` or `read-write`. A space that ends in `*` stands for all whose names
-/// begin so. The end is in seconds since 1970, or `-` where there is none. Empty lines, and those
+/// begin so. The end is in seconds since 1970, or `-` where there is none. With `only=` before the name the line
+/// opens parts of the spaces: aggregates of a type whose keys begin so, `*` for every type; replicas then have a
+/// [filter](crate::replica::ReplicaBuilder::filter) within that ([`Access::only`]). Empty lines, and those
 /// that begin with `#`, say nothing.
 ///
 /// ```
@@ -64,6 +70,8 @@ pub struct TokenEntry {
     pub rights: Rights,
     /// The spaces that it opens. A name that ends in `*` stands for all that begin so.
     pub spaces: Vec<String>,
+    /// The only parts of these spaces that it opens, `TYPE/BEGINNING*` each; all of them if there are none.
+    pub only: Vec<String>,
     /// The end of it.
     pub until: Option<UnixMillis>,
     /// The name of whoever has it, for logs.
@@ -93,6 +101,17 @@ pub enum TokenListError {
         /// Its number, from 1.
         line: usize,
     },
+    /// An entry opens a part that is none.
+    #[error(
+        "the entry of {who:?} opens parts of spaces as {part:?}; write a type or `*`, `/`, the beginning of keys and \
+         `*`, as in `note/7/*`, and at most {FILTER_PARTS_MAX} of them"
+    )]
+    Part {
+        /// The name beside it.
+        who: String,
+        /// The part, or the first that is too many.
+        part: String,
+    },
     /// Two entries have the same hash or name.
     #[error("the tokens or names of {one:?} and {other:?} are the same")]
     Twice {
@@ -121,10 +140,14 @@ impl FromStr for TokenList {
 /// The text that is read again as the same list.
 impl fmt::Display for TokenList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for TokenEntry { shown, rights, spaces, until, who } in &self.0 {
+        for TokenEntry { shown, rights, spaces, only, until, who } in &self.0 {
             let (rights, spaces) = (rights.name(), spaces.join(","));
             let until = until.map_or_else(|| "-".into(), |end| (end.get() / 1_000).to_string());
-            writeln!(f, "{shown} {rights} {spaces} {until} {who}")?;
+            let only = match &only[..] {
+                [] => String::new(),
+                parts => format!("{ONLY}{} ", parts.join(",")),
+            };
+            writeln!(f, "{shown} {rights} {spaces} {until} {only}{who}")?;
         }
         Ok(())
     }
@@ -144,16 +167,27 @@ impl TokenEntry {
             "-" => None,
             seconds => Some(UnixMillis::new(seconds.parse::<u64>().ok()?.saturating_mul(1_000))),
         };
-        Some(Self { shown, rights, spaces, until, who: rest.to_owned() })
+        let parts = rest.strip_prefix(ONLY).map(|rest| {
+            let (parts, behind) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+            (parts, behind.trim_start())
+        });
+        let (only, who) = match parts {
+            Some((parts, who)) => (parts.split(',').map(str::to_owned).collect(), who),
+            None => (Vec::new(), rest),
+        };
+        Some(Self { shown, rights, spaces, only, until, who: who.to_owned() })
     }
 }
 
 /// Lets in whoever shows a token of a list. The list can be replaced while the hub runs.
 #[derive(Clone)]
 pub struct Tokens {
-    known: Arc<RwLock<BTreeMap<Shown, TokenEntry>>>,
+    known: Arc<RwLock<BTreeMap<Shown, KnownToken>>>,
     clock: WallClock,
 }
+
+/// An entry, and the part that it opens.
+type KnownToken = (TokenEntry, Option<Filter>);
 
 /// A thing that a peer shows.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -261,12 +295,12 @@ impl Authorizer for Tokens {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let shown = Shown::by(&request.peer);
         let entries = shown.iter().filter_map(|shown| known.get(shown));
-        let entries = entries.filter(|entry| entry.until.is_none_or(|until| until > now));
+        let entries = entries.filter(|(entry, _)| entry.until.is_none_or(|until| until > now));
         let mut entries = entries.peekable();
         entries.peek().ok_or(Denial::Unauthenticated)?;
         let opens_it =
-            |entry: &&TokenEntry| entry.spaces.iter().any(|pattern| opens(pattern, &request.space));
-        let entry = entries.find(opens_it).ok_or(Denial::Forbidden)?;
+            |(of, _): &&KnownToken| of.spaces.iter().any(|pattern| opens(pattern, &request.space));
+        let (entry, only) = entries.find(opens_it).ok_or(Denial::Forbidden)?;
         let until = match shown.first() {
             // No longer than the certificate that proves the name.
             Some(Shown::Name(_)) => {
@@ -275,7 +309,8 @@ impl Authorizer for Tokens {
             }
             _ => entry.until,
         };
-        Ok(Access { until, ..Access::new(entry.who.clone(), entry.rights) })
+        let only = only.clone();
+        Ok(Access { until, only, ..Access::new(entry.who.clone(), entry.rights) })
     }
 }
 
@@ -284,7 +319,7 @@ fn hash(token: &str) -> blake3::Hash {
     blake3::hash(token.as_bytes())
 }
 
-fn by_what_is_shown(list: TokenList) -> Result<BTreeMap<Shown, TokenEntry>, TokenListError> {
+fn by_what_is_shown(list: TokenList) -> Result<BTreeMap<Shown, KnownToken>, TokenListError> {
     if list.0.len() > TOKENS_MAX {
         return Err(TokenListError::TooMany);
     }
@@ -293,11 +328,29 @@ fn by_what_is_shown(list: TokenList) -> Result<BTreeMap<Shown, TokenEntry>, Toke
         let who = entry.who.clone();
         let shown = Shown::read(&entry.shown);
         let shown = shown.ok_or_else(|| TokenListError::Shown { who: who.clone() })?;
-        if let Some(other) = known.insert(shown, entry) {
+        let part = part_of(&entry.only);
+        let part = part.map_err(|part| TokenListError::Part { who: who.clone(), part })?;
+        if let Some((other, _)) = known.insert(shown, (entry, part)) {
             return Err(TokenListError::Twice { one: other.who, other: who });
         }
     }
     Ok(known)
+}
+
+/// The part of a space that `TYPE/BEGINNING*` and others name; all of it when there are none. The first that is not
+/// understood, or one too many.
+pub(super) fn part_of(texts: &[String]) -> Result<Option<Filter>, String> {
+    let mut filter = Filter::new();
+    for (index, text) in texts.iter().enumerate() {
+        let part = text.split_once('/').and_then(|(kind, keys)| {
+            let part = FilterPart::new().keyed(keys.strip_suffix('*')?);
+            let part = if kind == "*" { part } else { part.kind(Name::new(kind).ok()?) };
+            (Filter::read(&Filter::new().part(part.clone()).write()).is_ok()).then_some(part)
+        });
+        let part = part.filter(|_| index < FILTER_PARTS_MAX).ok_or_else(|| text.clone())?;
+        filter = filter.part(part);
+    }
+    Ok((!filter.is_empty()).then_some(filter))
 }
 
 /// True when a pattern stands for a space.

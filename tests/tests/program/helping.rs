@@ -66,6 +66,16 @@ fn tokens_that_no_hub_would_read_are_refused() {
         place.does(&["token", "new", "ann", "--rights", "all"]).failed(2).contains("read-write")
     );
     assert_eq!(place.does(&["token", "new", "ann"]).lines().len(), 5);
+    let part = ["token", "new", "ann", "--only", "note/7/*,photo/*", "--json"];
+    let line = place.does(&part).json()[0]["line"].as_str().unwrap().to_owned();
+    assert!(line.ends_with(" read-write * - only=note/7/*,photo/* ann"), "{line}");
+    place.write("part", &line);
+    let listed = place.does(&["token", "check", "part"]).lines().join("");
+    assert!(
+        listed.contains("read-write of *, only note/7/* and photo/*, until any time"),
+        "{listed}"
+    );
+    assert!(place.does(&["token", "new", "ann", "--only", "7"]).failed(2).contains("note/7/*"));
     place.write("tokens", "secret-in-the-wrong-place read all - ann\n");
     let wrong = place.does(&["token", "check", "tokens"]);
     assert!(!wrong.failed(2).contains("secret"), "{wrong:?}");

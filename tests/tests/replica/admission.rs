@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use synckit::clock::UnixMillis;
+use synckit::filter::Filter;
 use synckit::hub::{
     Access, AccessRequest, AllowAll, Authorizer, NewToken, Rights, TokenEntry, TokenList,
     TokenListError, Tokens,
@@ -13,13 +14,14 @@ use synckit::hub::{
 use synckit::replica::{LinkState, LinkStatus};
 use synckit::sync::Denial;
 use synckit::transport::{ChannelTransport, Credentials, GrpcTransport};
-use synckit::{ErrorKind, Hub, WallClock};
+use synckit::{ErrorKind, Hub, Replica, WallClock, registry};
 
-use super::support::{note, read, replica, way_to};
+use super::support::{Note, note, read, replica, way_to};
 
 fn entry(who: &str, token: &NewToken, rights: Rights) -> TokenEntry {
-    let spaces = vec!["default".to_owned()];
-    TokenEntry { who: who.to_owned(), shown: token.hash.clone(), spaces, rights, until: None }
+    let (spaces, only) = (vec!["default".to_owned()], Vec::new());
+    let (who, shown) = (who.to_owned(), token.hash.clone());
+    TokenEntry { who, shown, spaces, only, rights, until: None }
 }
 
 fn list(tokens: Vec<TokenEntry>) -> TokenList {
@@ -241,6 +243,24 @@ async fn without_an_authorizer_a_hub_is_for_this_machine_only() {
     running.shut_down().await.unwrap();
 }
 
+#[tokio::test]
+async fn a_token_for_a_part_lets_in_who_holds_no_more_and_writes_no_more() {
+    let token = Tokens::generate().unwrap();
+    let only = vec!["note/7/*".to_owned()];
+    let site = TokenEntry { only, ..entry("site 7", &token, Rights::ReadWrite) };
+    let (hub, way) = guarded(Tokens::new(list(vec![site])).unwrap());
+    let way = way.credentials(token.secret.clone());
+    let seven =
+        Replica::builder().registry(registry![Note]).filter(Filter::new().keyed::<Note>("7/"));
+    let seven = seven.in_memory().await.unwrap();
+    seven.edit(&note("7/1"), |it| it.visits.add(1)).await.unwrap();
+    assert_eq!(seven.sync_once(way.clone()).await.unwrap().pushed, 1);
+    let whole = replica().await;
+    let told = whole.sync_once(way).await.unwrap_err();
+    assert!(told.to_string().contains("open only note/7/* of this space: hold that"), "{told}");
+    assert_eq!(hub.store().head(seven.space()).await.unwrap().0, 1);
+}
+
 #[test]
 fn a_list_is_read_as_it_was_written() {
     let token = Tokens::generate().unwrap();
@@ -248,9 +268,12 @@ fn a_list_is_read_as_it_was_written() {
     let spaces = vec!["team-7".to_owned(), "public-*".to_owned()];
     let who = "the auditor of 7".to_owned();
     let auditor = TokenEntry { spaces, until, who, ..entry("", &token, Rights::Read) };
-    let written = list(vec![auditor, entry("ann", &token, Rights::ReadWrite)]);
+    let only = vec!["note/7/*".to_owned(), "*/8/*".to_owned()];
+    let site = TokenEntry { only, ..entry("site 7", &token, Rights::ReadWrite) };
+    let written = list(vec![auditor, entry("ann", &token, Rights::ReadWrite), site]);
     let text = format!("# tokens\n\n{written}");
     assert!(text.contains(" read team-7,public-* 1798761600 the auditor of 7\n"), "{text}");
+    assert!(text.contains(" read-write default - only=note/7/*,*/8/* site 7\n"), "{text}");
     assert_eq!(text.parse::<TokenList>().unwrap(), written);
     for wrong in ["", "x", "x read", "x read a", "x read a -", "x all a - ann", "x read a soon ann"]
     {
@@ -271,6 +294,18 @@ fn what_is_wrong_with_a_list_of_tokens_is_said() {
     let of = |who: &str| entry(who, &token, Rights::Read);
     let twice = Tokens::new(list(vec![of("ann"), of("bob")])).unwrap_err();
     assert_eq!(twice, TokenListError::Twice { one: ann.clone(), other: bob });
+    for part in ["note", "note/7", "/7/*", "Note/7/*", "", "note/*,"] {
+        let only = vec!["photo/*".to_owned(), part.to_owned()];
+        let odd = Tokens::new(list(vec![TokenEntry { only, ..of("ann") }]));
+        let expected = TokenListError::Part { who: ann.clone(), part: part.to_owned() };
+        assert_eq!(odd.unwrap_err(), expected);
+    }
+    let only = (0..65).map(|n| format!("note/{n}*")).collect();
+    let many = Tokens::new(list(vec![TokenEntry { only, ..of("ann") }])).unwrap_err();
+    assert!(
+        many.to_string().contains("note/64*") && many.to_string().contains("at most 64"),
+        "{many}"
+    );
     let odd = TokenEntry { shown: "secret".to_owned(), ..of("ann") };
     let odd = Tokens::new(list(vec![odd])).unwrap_err();
     assert_eq!(odd, TokenListError::Shown { who: ann });

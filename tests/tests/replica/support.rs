@@ -64,6 +64,7 @@ pub(crate) fn tokens<const N: usize>(people: [(&str, Rights); N]) -> (Tokens, [N
         shown: token.hash.clone(),
         rights,
         spaces: vec!["*".to_owned()],
+        only: Vec::new(),
         until: None,
         who: who.to_owned(),
     });

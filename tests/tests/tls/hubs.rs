@@ -183,6 +183,7 @@ async fn a_name_on_a_certificate_lets_in_whoever_shows_no_token() {
         shown: shown.to_owned(),
         rights: Rights::ReadWrite,
         spaces: vec![spaces.to_owned()],
+        only: Vec::new(),
         until: None,
         who: who.to_owned(),
     };
@@ -221,6 +222,7 @@ async fn a_session_ends_with_the_certificate_that_let_it_in() {
         shown: "dns:till-3.example".to_owned(),
         rights: Rights::ReadWrite,
         spaces: vec!["*".to_owned()],
+        only: Vec::new(),
         until: None,
         who: "till 3".to_owned(),
     };
@@ -257,6 +259,7 @@ fn an_entry_for_something_else_than_a_name_or_a_hash_is_refused() {
             shown: odd.to_owned(),
             rights: Rights::Read,
             spaces: Vec::new(),
+            only: Vec::new(),
             until: None,
             who: "till 3".to_owned(),
         };

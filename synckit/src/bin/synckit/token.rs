@@ -34,6 +34,9 @@ struct New {
     /// Spaces that it opens, with commas between them; one that ends in * stands for all that begin so
     #[arg(long, default_value = "*")]
     spaces: String,
+    /// The only parts of them, with commas between them: aggregates of a type whose keys begin so, as in note/7/*
+    #[arg(long, value_name = "PARTS")]
+    only: Option<String>,
     /// End of it, in seconds since 1970
     #[arg(long, value_name = "SECONDS")]
     until: Option<u64>,
@@ -61,7 +64,8 @@ impl New {
         let token = token.map_err(|error| Exit::new(Cause::Running, format!("{error:#}")))?;
         let until = self.until.map_or_else(|| "-".to_owned(), |until| until.to_string());
         let who = &self.who;
-        let line = format!("{} {} {} {until} {who}", token.hash, self.rights, self.spaces);
+        let only = self.only.as_ref().map(|only| format!("only={only} ")).unwrap_or_default();
+        let line = format!("{} {} {} {until} {only}{who}", token.hash, self.rights, self.spaces);
         // It has to be a line that a hub reads.
         let list: TokenList = line.parse().map_err(|error| Exit::settings(format!("{error}")))?;
         Tokens::new(list).map_err(|error| Exit::settings(format!("{error}")))?;
@@ -79,14 +83,15 @@ impl Check {
         // As a hub would.
         Tokens::new(list.clone()).map_err(|error| guards::unread("tokens", &self.list, &error))?;
         for entry in list.0 {
-            let TokenEntry { shown, rights, spaces, until, who } = entry;
+            let TokenEntry { shown, rights, spaces, only, until, who } = entry;
             let (rights, spaces) = (rights.name(), spaces.join(","));
             let until = until.map(synckit::show::time_at);
             out.tell(
-                || json!({ "who": who, "rights": rights, "spaces": spaces, "until": until, "shown": shown }),
+                || json!({ "who": who, "rights": rights, "spaces": spaces, "only": only, "until": until, "shown": shown }),
                 || {
                     let until = until.as_deref().unwrap_or("any time");
-                    format!("{who}: {rights} of {spaces} until {until}")
+                    let parts = if only.is_empty() { String::new() } else { format!(", only {},", only.join(" and ")) };
+                    format!("{who}: {rights} of {spaces}{parts} until {until}")
                 },
             )?;
         }

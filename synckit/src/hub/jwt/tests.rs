@@ -175,3 +175,15 @@ fn base64url_has_one_form() {
         assert_eq!(decoded(odd), None, "{odd}");
     }
 }
+
+#[tokio::test]
+async fn a_token_may_be_for_a_part_of_its_spaces() {
+    let of = |only: &str| {
+        let claims = claims("").replace("[\"team-*\"]", &format!("[\"team-*\"], \"only\": {only}"));
+        hs256(SECRET, r#"{"alg": "HS256"}"#, &claims)
+    };
+    let access = ask(&tokens(), &of("[\"note/7/*\"]"), "team-1").await.unwrap();
+    assert_eq!(access.only.unwrap().to_string(), "note/7/*");
+    assert_eq!(ask(&tokens(), &of("[]"), "team-1").await.unwrap().only, None);
+    assert_eq!(ask(&tokens(), &of("[\"note\"]"), "team-1").await.unwrap_err(), Denial::Forbidden);
+}
