@@ -311,11 +311,13 @@ impl World {
         TypesText::new(NAMES[node]).filter(|_| is_writer)
     }
 
-    /// Whoever syncs with a node keeps the types that it tells.
+    /// Whoever syncs with a node keeps the types that it tells. A session in which there is nothing to send does not
+    /// wait for them.
     fn know_types(&self) -> Sound {
         for Edge { from, to, .. } in &self.plan.edges {
             for (node, other) in [(*from, *to), (*to, *from)] {
                 let told = self.types_of(other);
+                let told = told.filter(|_| self.nodes[other].ledger.head().0 > 0);
                 let known = &self.nodes[node].ledger.types;
                 if told.is_some_and(|types| !known.contains_key(types.hash())) {
                     return Err(format!("node {node} does not know the types of node {other}"));
