@@ -520,15 +520,16 @@ impl Conversation {
         };
         let (gate, store) = (Arc::clone(&self.driver.gate), Arc::clone(&self.driver.store));
         let (space, is_hub, peer) = (peer.space.clone(), peer.fingerprint.is_none(), peer.replica);
-        let sends = self.session.sends();
         let (follower, before) = (self.driver.follower.clone(), self.committed[0]);
+        // Hubs tell by acknowledgements who lags behind: whoever is sent nothing does not.
+        let acknowledges = self.session.sends() || follower.is_none();
         self.commits.spawn(async move {
             if let Some(follower) = follower.filter(|_| before > Position::START) {
                 follower.follows(before).await;
             }
             let Passed { start, end, ruled } = gate.commit(peer, batch).await?;
             drop(spans);
-            if !sends && start < end {
+            if !acknowledges && start < end {
                 store.gave(&space, (peer, is_hub), start..end).await;
             }
             Ok(Input::Committed { start, end, ruled })

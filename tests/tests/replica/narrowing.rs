@@ -203,6 +203,17 @@ async fn whoever_only_reads_narrows_and_fetches_again() {
     }
 }
 
+/// Hubs tell by acknowledgements who lags behind: a sensor that takes nothing never would catch up.
+#[tokio::test]
+async fn whoever_only_sends_does_not_lag_behind_at_its_hub() {
+    let (hub, way) = hub();
+    let sensor = both().await;
+    sensor.edit(&note("7/1"), |it| it.visits.add(1)).await.unwrap();
+    let sends = SyncOptions::new().direction(Direction::Push);
+    assert_eq!(sensor.sync_once_with(way, sends).await.unwrap().pushed, 1);
+    assert!(hub.store().acks(sensor.space()).await.unwrap().is_empty());
+}
+
 /// Two whole stores of one name hold the same log: one becomes a part, and gives a hub its own work only. The hub
 /// does not take the other for one that has given everything.
 #[tokio::test]

@@ -73,11 +73,15 @@ impl EventStore {
         };
         let held = match ledger.acks.by(space, &peer) {
             Some(held) => held,
-            // Where it cannot be read, less is known to be held than is.
-            None => match self.acks(space).await {
-                Ok(acks) => acks.get(&peer).map(|ack| ack.through).unwrap_or_default(),
-                Err(_) => return,
-            },
+            None => {
+                let read = |_| vec![Read::get(Table::Acks, &number.cursor(&peer))];
+                let ack = |_: &SpaceRow, rows: &[Vec<Row>]| view::acks(first(rows));
+                // Where it cannot be read, less is known to be held than is.
+                let Ok(acks) = self.read("read an acknowledgement", space, read, ack).await else {
+                    return;
+                };
+                acks.get(&peer).map(|ack| ack.through).unwrap_or_default()
+            }
         };
         if held >= stretch.start {
             // Another session with the peer may have told more meanwhile.
