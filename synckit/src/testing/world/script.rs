@@ -179,7 +179,7 @@ impl WorldScript {
         }
         // One replica holds everything all the time.
         let others: Vec<_> = (hubs + 1..script.nodes.len()).collect();
-        if hubs > 0 && filters > 0 && dice.one_in(3) {
+        if faults && hubs > 0 && filters > 0 && dice.one_in(3) {
             for _ in 0..dice.between(1, 3) {
                 let node = *dice.one(&others);
                 let filter = (!dice.one_in(4)).then(|| dice.below(filters));
