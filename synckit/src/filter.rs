@@ -151,6 +151,11 @@ impl FilterPart {
             && self.metadata.as_ref().is_none_or(meets)
     }
 
+    /// True if it is one that can be kept and sent: its texts are not too long, and no entry lacks a key.
+    pub(crate) fn can_be_sent(&self) -> bool {
+        Filter::read(&Filter::new().part(self.clone()).write()).is_ok()
+    }
+
     fn contains(&self, other: &Self) -> bool {
         (self.kind.is_none() || self.kind == other.kind)
             && other.prefix.starts_with(&self.prefix)

@@ -293,7 +293,7 @@ impl Stamped<'_> {
 
 /// A hash over a log up to a place where a block ends: two logs with the same one at the same
 /// position are the same up to there.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; Self::LEN]);
 
 impl Digest {

@@ -210,8 +210,8 @@ struct Grant {
 /// ```
 ///
 /// `sub` names whoever has it, for logs and [quotas](super::Quotas); it may be absent. Rights and spaces are
-/// those of a [`TokenList`](super::TokenList), and so are the parts of spaces in `"only": ["note/7/*"]`. The end, `exp` in whole seconds, must be there: the session
-/// ends with it. `nbf` is checked where it is there, and `iss` where an issuer is set. HS256 and EdDSA
+/// those of a [`TokenList`](super::TokenList), and so are the parts of spaces in `"only": ["note/7/*"]`. The end,
+/// `exp` in whole seconds, must be there: the session ends with it. `nbf` is checked where it is there, and `iss` where an issuer is set. HS256 and EdDSA
 /// (Ed25519) are understood. The keys can be replaced while the hub runs.
 #[derive(Clone)]
 pub struct JwtTokens {

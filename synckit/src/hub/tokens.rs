@@ -41,7 +41,7 @@ const TOKEN_BYTES: usize = 32;
 ///
 /// Rights are `read`, `write` or `read-write`. A space that ends in `*` stands for all whose names
 /// begin so. The end is in seconds since 1970, or `-` where there is none. With `only=` before the name the line
-/// opens parts of the spaces: aggregates of a type whose keys begin so, `*` for every type; replicas then have a
+/// opens parts of the spaces: a type, or `*` for every type, and a key prefix each; replicas then have a
 /// [filter](crate::replica::ReplicaBuilder::filter) within that ([`Access::only`]). Empty lines, and those
 /// that begin with `#`, say nothing.
 ///
@@ -70,7 +70,7 @@ pub struct TokenEntry {
     pub rights: Rights,
     /// The spaces that it opens. A name that ends in `*` stands for all that begin so.
     pub spaces: Vec<String>,
-    /// The only parts of these spaces that it opens, `TYPE/BEGINNING*` each; all of them if there are none.
+    /// The only parts of these spaces that it opens, `TYPE/PREFIX*` each; all of them if there are none.
     pub only: Vec<String>,
     /// The end of it.
     pub until: Option<UnixMillis>,
@@ -103,8 +103,8 @@ pub enum TokenListError {
     },
     /// An entry opens a part that is none.
     #[error(
-        "the entry of {who:?} opens parts of spaces as {part:?}; write a type or `*`, `/`, the beginning of keys and \
-         `*`, as in `note/7/*`, and at most {FILTER_PARTS_MAX} of them"
+        "the entry of {who:?} opens parts of spaces as {part:?}; write a type or `*`, `/`, a key prefix and `*`, as \
+         in `note/7/*`, and at most {FILTER_PARTS_MAX} of them"
     )]
     Part {
         /// The name beside it.
@@ -337,7 +337,7 @@ fn by_what_is_shown(list: TokenList) -> Result<BTreeMap<Shown, KnownToken>, Toke
     Ok(known)
 }
 
-/// The part of a space that `TYPE/BEGINNING*` and others name; all of it when there are none. The first that is not
+/// The part of a space that `TYPE/PREFIX*` and others name; all of it when there are none. The first that is not
 /// understood, or one too many.
 pub(super) fn part_of(texts: &[String]) -> Result<Option<Filter>, String> {
     let mut filter = Filter::new();
@@ -345,7 +345,7 @@ pub(super) fn part_of(texts: &[String]) -> Result<Option<Filter>, String> {
         let part = text.split_once('/').and_then(|(kind, keys)| {
             let part = FilterPart::new().keyed(keys.strip_suffix('*')?);
             let part = if kind == "*" { part } else { part.kind(Name::new(kind).ok()?) };
-            (Filter::read(&Filter::new().part(part.clone()).write()).is_ok()).then_some(part)
+            part.can_be_sent().then_some(part)
         });
         let part = part.filter(|_| index < FILTER_PARTS_MAX).ok_or_else(|| text.clone())?;
         filter = filter.part(part);

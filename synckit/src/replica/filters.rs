@@ -46,8 +46,8 @@ pub(super) fn resolve(
     if !(1..=FILTER_PARTS_MAX).contains(&found) {
         return Err(refused(ErrorKind::FilterParts { found }));
     }
-    let parts = filter.parts().map(|part| Filter::new().part(part.clone()));
-    if let Some(part) = parts.into_iter().find(|part| Filter::read(&part.write()).is_err()) {
+    if let Some(part) = filter.parts().find(|part| !part.can_be_sent()) {
+        let part = Filter::new().part(part.clone());
         return Err(refused(ErrorKind::FilterText { part }));
     }
     let unknown = |predicate| refused(ErrorKind::FilterPredicate { predicate });

@@ -34,7 +34,7 @@ struct New {
     /// Spaces that it opens, with commas between them; one that ends in * stands for all that begin so
     #[arg(long, default_value = "*")]
     spaces: String,
-    /// The only parts of them, with commas between them: aggregates of a type whose keys begin so, as in note/7/*
+    /// The only parts of them, with commas between them: a type and a key prefix, as in note/7/*
     #[arg(long, value_name = "PARTS")]
     only: Option<String>,
     /// End of it, in seconds since 1970
@@ -87,10 +87,18 @@ impl Check {
             let (rights, spaces) = (rights.name(), spaces.join(","));
             let until = until.map(synckit::show::time_at);
             out.tell(
-                || json!({ "who": who, "rights": rights, "spaces": spaces, "only": only, "until": until, "shown": shown }),
+                || {
+                    json!({
+                        "who": who, "rights": rights, "spaces": spaces, "only": only, "until": until,
+                        "shown": shown,
+                    })
+                },
                 || {
                     let until = until.as_deref().unwrap_or("any time");
-                    let parts = if only.is_empty() { String::new() } else { format!(", only {},", only.join(" and ")) };
+                    let parts = match &only[..] {
+                        [] => String::new(),
+                        parts => format!(", only {},", parts.join(" and ")),
+                    };
                     format!("{who}: {rights} of {spaces}{parts} until {until}")
                 },
             )?;

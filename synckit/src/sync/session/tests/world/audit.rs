@@ -24,7 +24,7 @@ pub(super) struct Audit {
     /// The aggregates of every commit that stands in a log.
     about: BTreeMap<CommitId, BTreeSet<AggregateId>>,
     /// The commits that are given before each place of any log there ever was, by the digest that peers are told.
-    prefixes: BTreeMap<Digest, BTreeSet<CommitId>>,
+    prefixes: BTreeMap<[u8; 32], BTreeSet<CommitId>>,
     logs: Vec<Log>,
     /// Commits that must be everywhere in the end: held by somebody when troubles ended, or
     /// written after that.
@@ -51,7 +51,7 @@ impl Audit {
         Self {
             written: BTreeMap::new(),
             about: BTreeMap::new(),
-            prefixes: BTreeMap::from([(Digest::START, BTreeSet::new())]),
+            prefixes: BTreeMap::from([(*Digest::START.as_bytes(), BTreeSet::new())]),
             logs: filters.iter().map(of).collect(),
             must: None,
         }
@@ -125,7 +125,7 @@ impl Audit {
                 }
             }
             let given = given(ledger, &log.held);
-            let prefix = self.prefixes.entry(told(ledger, held).digest);
+            let prefix = self.prefixes.entry(*told(ledger, held).digest.as_bytes());
             let prefix = prefix.or_insert_with(|| given.clone());
             prefix.retain(|commit| given.contains(commit));
         }
@@ -143,7 +143,7 @@ impl Audit {
     ) -> Sound {
         // Another log has taken the place of the one that is acknowledged: nobody hears of it.
         let Some(log) = of.blocks.iter().find(|log| log.end() == through) else { return Ok(()) };
-        let prefix = self.prefixes.get(&told(of, log).digest).ok_or("no such place")?;
+        let prefix = self.prefixes.get(told(of, log).digest.as_bytes()).ok_or("no such place")?;
         let named: Vec<_> = prefix.iter().filter(|commit| self.is_named(holder, commit)).collect();
         if let Some(missing) = named.iter().find(|commit| !holder.holds(commit)) {
             return Err(format!("node {node} acknowledged {through} without {missing:?}"));
@@ -155,7 +155,7 @@ impl Audit {
 
     /// A cursor has been stored: everything that lies before it is held.
     pub(super) fn cursor(&self, holder: &Ledger, cursor: Cursor) -> Sound {
-        let prefix = self.prefixes.get(&cursor.digest);
+        let prefix = self.prefixes.get(cursor.digest.as_bytes());
         let prefix = prefix.ok_or("a cursor is no place of any log")?;
         let mut named = prefix.iter().filter(|commit| self.is_named(holder, commit));
         match named.find(|commit| !holder.holds(commit)) {
@@ -172,7 +172,7 @@ impl Audit {
         for log in &ledger.blocks {
             held.extend(log.block.commits().iter().map(|commit| commit.id));
             let given = given(ledger, &held);
-            let prefix = self.prefixes.entry(told(ledger, log).digest);
+            let prefix = self.prefixes.entry(*told(ledger, log).digest.as_bytes());
             prefix.or_insert_with(|| given.clone()).retain(|commit| given.contains(commit));
         }
     }
