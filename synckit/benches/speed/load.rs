@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use synckit::{Edit, Id};
+use tokio::runtime;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -45,8 +46,8 @@ struct Load {
     strangers: u32,
 }
 
-/// Measures all of it, so many rounds, and prints a table.
-pub(crate) fn run(rounds: usize) {
+/// Measures all of it, or the loads whose names contain one of these words, so many rounds, and prints a table.
+pub(crate) fn run(rounds: usize, names: &[String]) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
@@ -62,6 +63,8 @@ pub(crate) fn run(rounds: usize) {
             ("beside 1,000 strangers a second", Load { strangers: 1_000, ..pair }),
         ];
         println!("{RATE} edits a second, each durable at its author before it goes on; medians of {rounds} rounds");
+        let is_asked = |name: &str| names.is_empty() || names.iter().any(|word| name.contains(&**word));
+        let works: Vec<_> = works.into_iter().filter(|(name, _)| is_asked(name)).collect();
         let mut all = vec![Vec::new(); works.len()];
         for _ in 0..rounds {
             for ((name, load), figures) in works.iter().zip(&mut all) {
@@ -80,6 +83,9 @@ pub(crate) fn run(rounds: usize) {
                 of(|it| it.peak)
             );
         }
+        if !names.is_empty() {
+            return;
+        }
         let mut returns = Vec::new();
         for _ in 0..rounds {
             returns.push(return_of_all().await);
@@ -96,43 +102,55 @@ impl Load {
         let begun = Instant::now();
         let due: Arc<Vec<Mutex<Option<Instant>>>> =
             Arc::new((0..=self.edits).map(|_| Mutex::default()).collect());
-        let (arriving, mut arrived) = mpsc::channel(1_024);
+        let (first_arrives, mut first_arrived) = mpsc::channel(1);
         let silent = connect(&hub.url, 0, self.silent).await;
         let mut live = JoinSet::new();
         for mut peer in connect(&hub.url, self.silent, self.live).await {
-            let (due, arriving) = (Arc::clone(&due), arriving.clone());
+            let (due, first_arrives) = (Arc::clone(&due), first_arrives.clone());
             live.spawn(async move {
-                let mut seen = 0;
-                while let Some(position) = peer.next().await {
+                let mut times = Vec::with_capacity(due.len());
+                while times.len() < due.len() {
+                    let position = peer.next().await.unwrap();
                     let now = Instant::now();
                     // The edits that have arrived whole, the first one included.
                     let through = (position.0 as usize + 1).saturating_sub(FIRST);
-                    for due in &due[seen..through] {
-                        let due = due.lock().unwrap().unwrap();
-                        let _ = arriving.send(now - due).await;
+                    if times.is_empty() && through > 0 {
+                        first_arrives.send(()).await.unwrap();
                     }
-                    seen = through;
+                    for due in &due[times.len()..through] {
+                        times.push(now - due.lock().unwrap().unwrap());
+                    }
                 }
+                times.remove(0);
+                // Whoever left now would disturb those who are not done.
+                (peer, times)
             });
         }
         let mut strangers = strangers(&hub.url, self.strangers).await;
-        let writer = replica(&folder.path().join("writer.redb")).await;
-        let _link = writer.connect(&*hub.url).unwrap();
-        let id = Id::<Sheet>::named("live").unwrap();
-        // The first one waits until the writer is connected. Whoever acknowledges nothing stalls with it.
+        // On threads of its own: it shares the machine with the subscribers, and not their queue of tasks.
+        let author =
+            runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (url, path) = (hub.url.clone(), folder.path().join("writer.redb"));
         *due[0].lock().unwrap() = Some(begun);
-        let first = writer
-            .edit(&id, |sheet: &mut Edit<'_, Sheet>| (0..FIRST).for_each(|n| record(sheet, n)));
-        first.await.unwrap();
+        let beginning = author.spawn(async move {
+            let writer = replica(&path).await;
+            let link = writer.connect(&*url).unwrap();
+            let id = Id::<Sheet>::named("live").unwrap();
+            // Whoever acknowledges nothing stalls with it.
+            let first = |sheet: &mut Edit<'_, Sheet>| (0..FIRST).for_each(|n| record(sheet, n));
+            writer.edit(&id, first).await.unwrap();
+            (writer, link, id)
+        });
+        let (writer, link, id) = beginning.await.unwrap();
         for _ in 0..self.live {
-            arrived.recv().await.unwrap();
+            first_arrived.recv().await.unwrap();
         }
         if self.silent > 0 {
             tokio::time::sleep(UNTIL_STALLED).await;
         }
         let before = Usage::of(&hub.id());
         let edits = self.edits;
-        let editing = tokio::spawn(async move {
+        let editing = author.spawn(async move {
             let mut ticks = tokio::time::interval(Duration::from_secs(1) / RATE);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
             for n in 1..=edits {
@@ -140,18 +158,16 @@ impl Load {
                 *due[n].lock().unwrap() = Some(tick);
                 writer.edit(&id, |sheet: &mut Edit<'_, Sheet>| record(sheet, n)).await.unwrap();
             }
-            writer
+            (writer, link)
         });
-        let mut steps = Vec::with_capacity(self.live * edits);
-        for _ in 0..self.live * edits {
-            steps.push(arrived.recv().await.unwrap());
-        }
+        let (_peers, times): (Vec<_>, Vec<_>) = live.join_all().await.into_iter().unzip();
         let usage = before.until(&Usage::of(&hub.id()));
         drop(editing.await.unwrap());
+        author.shutdown_background();
         assert!(strangers.try_join_next().is_none(), "the strangers came to grief");
         drop((silent, strangers));
         hub.end();
-        Figures::of_deliveries(steps, edits, &usage)
+        Figures::of_deliveries(times.concat(), edits, &usage)
     }
 }
 

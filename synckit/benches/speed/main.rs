@@ -10,7 +10,7 @@
 //!   index of ids; the *tuned* one by a frontier, with up to four batches in one commit.
 //! - The *raw file* takes the same events with one write and one fsync for each batch.
 //!
-//! `-- load` prints instead what a hub bears: see `load.rs`.
+//! `-- load` prints instead what a hub bears, `-- load 1,000` for loads of such names: see `load.rs`.
 //!
 //! Each work runs in processes of its own, the two sides in turn, round by round. Figures are
 //! medians. Quote the ratios: the absolute figures say as much about the machine.
@@ -47,9 +47,9 @@ fn main() {
     }
     let (options, names): (Vec<_>, Vec<_>) = args.into_iter().partition(|arg| arg == "--full");
     let size = if options.is_empty() { Size::QUICK } else { Size::FULL };
-    if names == ["load"] {
+    if let Some(("load", loads)) = names.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         println!("{}", report::machine());
-        return load::run(size.rounds);
+        return load::run(size.rounds, loads);
     }
     report::print(&size, &works::run(&size, &names));
 }
