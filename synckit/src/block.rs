@@ -159,6 +159,11 @@ impl Span {
 }
 
 impl Block {
+    /// True if it is a clone of another.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Checks and takes packed bytes. Says nothing about who wrote them: see
     /// [`Block::check_authors`].
     ///

@@ -25,6 +25,7 @@ use crate::error::Error;
 use crate::filter::Predicates;
 use crate::gate::{Gate, Policy};
 use crate::lease::OpenedBy;
+use crate::log::Merges;
 use crate::metrics::SessionsMeter;
 use crate::platform::{self, Tasks, WallClock};
 use crate::ruling::Governor;
@@ -86,6 +87,7 @@ struct Served {
     policy: Option<Policy>,
     authorizer: Option<Arc<dyn Authorizer>>,
     predicates: Predicates,
+    merges: Merges,
     limiter: Option<Arc<Limiter>>,
     #[cfg(feature = "grpc")]
     listening: server::Listening,
@@ -325,6 +327,7 @@ impl Served {
             filter: None,
             predicates: self.predicates.clone(),
             commit_events_max: usize::MAX,
+            merges: self.merges.clone(),
         })
     }
 }

@@ -32,6 +32,7 @@ mod view;
 
 #[cfg_attr(not(feature = "runtime"), allow(unused_imports, reason = "stores admit"))]
 pub(crate) use admission::{Admission, Admitted, Answers, Cap, Decision, Gap, Question};
+pub use merge::Merges;
 pub(crate) use merge::{added_bytes, merged};
 pub(crate) use view::View;
 

@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::filter::Predicates;
 use crate::gate::{Gate, Policy};
 use crate::lease::OpenedBy;
+use crate::log::Merges;
 use crate::metrics::SessionsMeter;
 use crate::platform::WallClock;
 use crate::ruling::Governor;
@@ -241,6 +242,7 @@ impl HubBuilder {
             policy: self.policy,
             authorizer: self.authorizer,
             predicates: self.predicates,
+            merges: Merges::new(),
             roll: (!self.is_unlisted).then(|| Roll::new(self.quotas.replicas_per_name_max)),
             limiter: Limiter::new(self.quotas),
             #[cfg(feature = "grpc")]

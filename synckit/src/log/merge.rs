@@ -4,6 +4,9 @@
 //! signature over the end of a run vouches for all before it, so blocks whose runs continue each
 //! other travel as one, with the last signature.
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use bytes::Bytes;
 
 use super::LogBlock;
@@ -23,6 +26,52 @@ const MERGED_BYTES_ENOUGH: usize = 16 * 1024;
 /// run, and what begins a block.
 const SPARED_BYTES: usize = 200;
 
+/// Most results that are kept.
+const KEPT_MAX: usize = 64;
+/// Most bytes of a result that is kept.
+const KEPT_BYTES_MAX: usize = 4 * MERGED_BYTES_ENOUGH;
+
+/// The last results of merging. Sessions that share it, as clones do, merge once for all what each sends its peer.
+#[derive(Clone, Debug, Default)]
+pub struct Merges(Arc<Mutex<VecDeque<Merge>>>);
+
+/// Blocks, and their bytes when they are merged.
+#[derive(Debug)]
+struct Merge {
+    blocks: Vec<Block>,
+    merged: Vec<Bytes>,
+}
+
+impl Merges {
+    /// Keeps nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn of(&self, group: &[LogBlock]) -> Vec<Bytes> {
+        let is_of = |kept: &&Merge| {
+            kept.blocks.len() == group.len()
+                && kept.blocks.iter().zip(group).all(|(block, log)| block.is(&log.block))
+        };
+        if let Some(kept) = self.kept().iter().find(is_of) {
+            return kept.merged.clone();
+        }
+        let merged = merge(group);
+        if merged.iter().map(Bytes::len).sum::<usize>() <= KEPT_BYTES_MAX {
+            let blocks = group.iter().map(|log| log.block.clone()).collect();
+            let mut kept = self.kept();
+            kept.truncate(KEPT_MAX - 1);
+            kept.push_front(Merge { blocks, merged: merged.clone() });
+        }
+        merged
+    }
+
+    fn kept(&self) -> MutexGuard<'_, VecDeque<Merge>> {
+        // Nothing panics while it is locked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The bytes that a block adds behind another one, roughly: less than it has if the two are merged.
 pub(crate) fn added_bytes(before: Option<&LogBlock>, log: &LogBlock) -> usize {
     let bytes = log.block.bytes().len();
@@ -34,14 +83,14 @@ pub(crate) fn added_bytes(before: Option<&LogBlock>, log: &LogBlock) -> usize {
 
 /// The bytes of blocks in log order, small ones merged. Of a part of a space, blocks that rest on the work of others
 /// are not merged with those before them: where that work is missing, those before can be taken.
-pub(crate) fn merged(blocks: &[LogBlock], is_part: bool) -> Vec<Bytes> {
+pub(crate) fn merged(blocks: &[LogBlock], is_part: bool, merges: &Merges) -> Vec<Bytes> {
     let mut merged = Vec::with_capacity(blocks.len());
     let apart = |log: &LogBlock| is_part && rests_on_others(&log.block);
     for group in blocks.chunk_by(|a, b| is_small(a) && is_small(b) && !apart(b)) {
         if group.len() == 1 {
             merged.push(group[0].block.bytes().clone());
         } else {
-            merge(group, &mut merged);
+            merged.extend(merges.of(group));
         }
     }
     merged
@@ -58,7 +107,8 @@ fn is_small(log: &LogBlock) -> bool {
 }
 
 /// Packs as many of the blocks as fit into each.
-fn merge(mut group: &[LogBlock], merged: &mut Vec<Bytes>) {
+fn merge(mut group: &[LogBlock]) -> Vec<Bytes> {
+    let mut merged = Vec::new();
     while let Some(first) = group.first() {
         let mut packer = BlockPacker::new(first.block.space().clone());
         let mut signed = Vec::new();
@@ -89,4 +139,5 @@ fn merge(mut group: &[LogBlock], merged: &mut Vec<Bytes>) {
         }
         group = rest;
     }
+    merged
 }

@@ -16,6 +16,7 @@ use crate::driver::{Driven, Driver, Follower};
 use crate::error::{Error, ErrorKind};
 use crate::gate::Gate;
 use crate::id::Position;
+use crate::log::Merges;
 use crate::platform::{self, Stopwatch};
 use crate::replica_core::Input;
 use crate::sync::frame::GoodbyeCode;
@@ -196,6 +197,7 @@ impl Replica {
             filter: self.filter.as_deref().cloned(),
             predicates: self.predicates.clone(),
             commit_events_max: usize::MAX,
+            merges: Merges::new(),
         };
         let driver = Driver {
             gate: Arc::new(Gate::open(Arc::clone(&store))),

@@ -16,7 +16,7 @@ use super::limits::{
 use super::violation::Violation;
 use crate::branch::Coverage;
 use crate::id::{Position, ReplicaId};
-use crate::log::{self, Cursor, Hidden, LogBlock, Page, View};
+use crate::log::{self, Cursor, Hidden, LogBlock, Merges, Page, View};
 
 /// The sending half: what is sent, and what of it is acknowledged.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub(super) struct Sender {
     arrived: Arrived,
     /// The part of the log that the peer is sent.
     view: View,
+    merges: Merges,
     bridges: Bridges,
     /// Lines of authors that have to be looked up before the page goes on.
     tracing: Tracing,
@@ -134,7 +135,7 @@ impl FrameDraft {
 
 impl Sender {
     /// A sender that does not know yet where to begin.
-    pub(super) fn new(head: Position, view: View) -> Self {
+    pub(super) fn new(head: Position, view: View, merges: Merges) -> Self {
         Self {
             ready: false,
             asked: false,
@@ -142,6 +143,7 @@ impl Sender {
             arrived: Arrived::default(),
             bridges: Bridges::new(view.writers.is_some()),
             view,
+            merges,
             tracing: Tracing::Not,
             sent: Cursor::START,
             told: Position::START,
@@ -373,7 +375,7 @@ impl Sender {
         let Hidden { bridges, mut forks } = draft.hidden;
         forks.extend(self.bridges.take_due(forks.len()));
         self.events += draft.blocks.iter().map(|log| log.block.len() as u64).sum::<u64>();
-        let blocks = log::merged(&draft.blocks, self.view.writers.is_some());
+        let blocks = log::merged(&draft.blocks, self.view.writers.is_some(), &self.merges);
         let bytes: usize = blocks.iter().map(Bytes::len).sum();
         self.bytes += bytes as u64;
         self.told = self.sent();

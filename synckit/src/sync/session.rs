@@ -300,8 +300,8 @@ impl Session {
             reader: Some(peer.replica),
             writers: known.part.as_ref().map(|part| part.writers.clone()),
         };
-        let sender =
-            (self.config.direction.sends() && peer.receives).then(|| Sender::new(known.head, view));
+        let sender = (self.config.direction.sends() && peer.receives)
+            .then(|| Sender::new(known.head, view, self.config.merges.clone()));
         let (peer_cursor, ask) = match start.resume {
             Resume::After(cursor) => {
                 (cursor, Effect::Check { cursor, in_part: known.part.is_some() })

@@ -69,15 +69,36 @@ fn the_size_of_what_is_sent_is_known_roughly_before_it_is_merged() {
         let before = [None].into_iter().chain(before);
         let told: usize =
             before.zip(&shelf.blocks).map(|(before, log)| added_bytes(before, log)).sum();
-        let sent: usize = merged(&shelf.blocks, false).iter().map(bytes::Bytes::len).sum();
+        let sent: usize =
+            merged(&shelf.blocks, false, &Merges::new()).iter().map(bytes::Bytes::len).sum();
         let (least, most) = (sent * 3 / 4, sent * 5 / 4 + 20 * shelf.blocks.len());
         assert!((least..=most).contains(&told), "{told}, and {sent} were sent");
         ann = Author::named("another");
     }
 }
 
+#[test]
+fn sessions_that_send_the_same_blocks_merge_them_once() {
+    let mut ann = Author::named("ann");
+    let written: Vec<_> = (0..8).map(|_| ann.write(&["milk"], &[])).collect();
+    let shelf = Shelf::holding(&written.iter().collect::<Vec<_>>());
+    let merges = Merges::new();
+    let send = |blocks| merged(blocks, false, &merges);
+    let (first, clone) = (send(&shelf.blocks), merges.clone());
+    let again = merged(&shelf.blocks, false, &clone);
+    assert_eq!(first[0].as_ptr(), again[0].as_ptr(), "it was merged once");
+    for through in 2..8 {
+        let fewer = merged(&shelf.blocks[..through], false, &Merges::new());
+        assert_eq!(
+            send(&shelf.blocks[..through]),
+            fewer,
+            "what is kept stands for no other blocks"
+        );
+    }
+}
+
 fn sent(shelf: &Shelf) -> Vec<Block> {
-    let bytes = merged(&shelf.blocks, false);
+    let bytes = merged(&shelf.blocks, false, &Merges::new());
     bytes.into_iter().map(|bytes| Block::parse(bytes).unwrap()).collect()
 }
 

@@ -6,6 +6,7 @@ use crate::clock::UnixMillis;
 use crate::filter::{Filter, Predicates};
 use crate::id::SpaceId;
 use crate::key::ReplicaKey;
+use crate::log::Merges;
 use crate::policy::PolicyId;
 use crate::schema::TypesText;
 
@@ -99,6 +100,8 @@ pub struct Config {
     /// Events after which a commit of what was received takes no further frame. Whoever folds what is
     /// committed keeps a commit short, so that edits need not wait for long.
     pub commit_events_max: usize,
+    /// What sessions with other peers have merged of the same log.
+    pub merges: Merges,
 }
 
 impl Config {
@@ -121,6 +124,7 @@ impl Config {
             filter,
             predicates: Predicates::new(),
             commit_events_max,
+            merges: Merges::new(),
         }
     }
 }

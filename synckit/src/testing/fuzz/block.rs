@@ -11,7 +11,8 @@ use crate::branch::Branches;
 use crate::chain::CommitId;
 use crate::filter::{Filter, FilterPart};
 use crate::log::{
-    Admission, Answers, Append, Cursor, Decision, LogBlock, Question, Source, View, merged, repack,
+    Admission, Answers, Append, Cursor, Decision, LogBlock, Merges, Question, Source, View, merged,
+    repack,
 };
 use crate::ruling::Rulings;
 use crate::testing::Author;
@@ -119,7 +120,7 @@ fn admitted(block: &Block) -> Option<(Vec<LogBlock>, Branches)> {
 
 fn examine_log(logs: &[LogBlock], branches: &Branches) {
     let count = |block: &Bytes| Block::parse(block.clone()).expect("a merged block").len();
-    let merged: usize = merged(logs, false).iter().map(count).sum();
+    let merged: usize = merged(logs, false, &Merges::new()).iter().map(count).sum();
     let held: usize = logs.iter().map(|log| log.block.len()).sum();
     assert_eq!(merged, held, "merging keeps events");
     let mut rulings = Rulings::new();

@@ -17,7 +17,7 @@ use crate::chain::CommitId;
 use crate::envelope::{Context, Seen};
 use crate::filter::{Filter, FilterPart, Predicates};
 use crate::id::{AggregateId, Key, Name, Position};
-use crate::log::Refusal;
+use crate::log::{Merges, Refusal};
 use crate::ruling::Rulings;
 use crate::sync::frame::GoodbyeCode;
 use crate::sync::limits::WAITS_FOR_OTHERS;
@@ -124,7 +124,7 @@ fn signatures_that_a_filter_hides_are_taken_on_trust_by_parts_only() {
     let mut hub = Ledger::named("hub");
     write(&mut hub, &[aggregate("b", "1")]);
     write(&mut hub, &[aggregate("a", "1")]);
-    let bytes = crate::log::merged(&hub.blocks, false);
+    let bytes = crate::log::merged(&hub.blocks, false, &Merges::new());
     let block = Block::parse(bytes[0].clone()).unwrap();
     let shown = crate::log::repack(&block, &[true, false]).unwrap().unwrap();
     assert!(shown.check_authors().is_err());
