@@ -30,8 +30,8 @@ use crate::store::{
     Acknowledged, AheadReader, Append, Batch, EventStore, StoreError, StoreErrorKind,
 };
 use crate::sync::{
-    Config, Denial, Effect, Frame, HeldPart, Input, Now, Progress, Recollection, Session,
-    SessionError, TraceLines,
+    Config, Denial, Effect, Frame, Input, Now, Progress, Recollection, Session, SessionError,
+    TraceLines,
 };
 use crate::traces::Traces;
 use crate::transport::{Connection, FrameReceiver, Transport};
@@ -408,9 +408,7 @@ impl Conversation {
                 None => store.frontier(&space).await?,
             };
             let head = store.head(&space).await?;
-            let filter = store.filter(&space).await?;
-            let writers = || store.own_keys().into_iter().collect();
-            let part = filter.map(|filter| HeldPart { filter, writers: writers() });
+            let part = store.part(&space).await?;
             let lacks_types = match types {
                 Some(hash) => !store.names_of_types(&space).await?.contains(&hash),
                 None => false,

@@ -434,6 +434,9 @@ pub struct Hidden {
     pub bridges: Vec<Bridge>,
     /// Forks on the chains of commits that are not hidden.
     pub forks: Vec<ForkMark>,
+    /// True if the peer holds a part itself, and gives nothing but what was written there: what that rests on may be
+    /// on its way from others.
+    pub by_part: bool,
 }
 
 impl Hidden {
@@ -451,6 +454,7 @@ impl Hidden {
     pub fn extend(&mut self, other: Self) {
         self.bridges.extend(other.bridges);
         self.forks.extend(other.forks);
+        self.by_part |= other.by_part;
     }
 }
 
@@ -468,10 +472,10 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// Something that comes before an event is not held. The sender took it for held: it resends
-    /// from what the receiver's frontier says.
+    /// Something that comes before an event is not held: the sender took it for held, and resends from what the
+    /// receiver's frontier says, or it holds a part of the space, and others have to bring it.
     #[error(
-        "{after} was written after {missing:?}, which is not here; the sender must resume by frontier"
+        "{after} was written after {missing:?}, which is not here: it has to come first, from whoever holds it"
     )]
     Missing {
         /// The last event of the commit that cannot be appended.

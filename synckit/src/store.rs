@@ -107,7 +107,7 @@ impl Batch {
         Self {
             space,
             append: Vec::new(),
-            hidden: Hidden { bridges: Vec::new(), forks: Vec::new() },
+            hidden: Hidden { bridges: Vec::new(), forks: Vec::new(), by_part: false },
             cursor: None,
             checkpoint: None,
             filter: None,

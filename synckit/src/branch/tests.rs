@@ -150,6 +150,7 @@ impl Held {
             append: &append,
             cap: None,
             hidden: None,
+            awaits: None,
         };
         let mut answers = Answers::default();
         let admitted = loop {

@@ -8,7 +8,9 @@ use super::{
     Anchor, Append, BRANCHES_MAX, Begin, Branch, BranchNo, Branches, Bridge, Chain, CommitId,
     Cursor, Hidden, LogBlock, LogRun, Refusal, ReplicaId, Source, SpaceId, repack,
 };
-use crate::block::{Block, Commit, Run};
+use crate::block::{Block, Commit, Entry, Run};
+use crate::filter::Filter;
+use crate::id::Dot;
 use crate::ruling::Rulings;
 use forks::{Forks, told_bridges, told_forks};
 
@@ -105,6 +107,9 @@ pub(crate) struct Admission<'a> {
     pub(crate) cap: Option<&'a Cap>,
     /// Word about hidden commits, if the store holds a part of the space.
     pub(crate) hidden: Option<&'a Hidden>,
+    /// The store's filter, if the peer holds a part too: what it names and the store lacks is not hidden, but on
+    /// its way from others.
+    pub(crate) awaits: Option<&'a Filter>,
 }
 
 /// A bound to the branches of one author, set by a hub that can close keys.
@@ -469,6 +474,9 @@ impl<'a> Staging<'a> {
             anchors.push(match self.lookup(anchor) {
                 Lookup::Held(branch) => Anchor::on(branch),
                 Lookup::Asked => Anchor::on(BranchNo(0)),
+                Lookup::Absent if let Some(after) = self.rests_on(block, fresh, anchor) => {
+                    return Err(Refusal::Missing { after, missing: *anchor });
+                }
                 Lookup::Absent if self.batch.hidden.is_some() => match self.across(anchor) {
                     // Nothing was said, as by a peer that holds a part itself: what lies before may come
                     // later.
@@ -488,6 +496,22 @@ impl<'a> Staging<'a> {
             });
         }
         Ok(anchors)
+    }
+
+    /// The first fresh commit of a block whose author had seen events of a named aggregate, on the line of an anchor
+    /// that is not held, which are not held either.
+    fn rests_on(&self, block: &Block, fresh: &[bool], anchor: &CommitId) -> Option<Dot> {
+        let filter = self.batch.awaits?;
+        let held = self.of(&anchor.author).map(|(_, branch)| branch.head.seq).max().unwrap_or(0);
+        let lacks = |entry: Entry<'_>| {
+            let mut rows = entry.context_rows().iter();
+            rows.any(|(row, seq)| *seq > held && block.anchors()[*row] == *anchor)
+                && filter.names_whole(entry.aggregate())
+        };
+        let mut commits = block.commits().iter().zip(fresh).filter(|(_, fresh)| **fresh);
+        let rests = commits
+            .find(|(commit, _)| commit.entries.clone().filter_map(|at| block.entry(at)).any(lacks));
+        rests.map(|(commit, _)| commit.id.dot())
     }
 
     fn branch(&self, no: BranchNo) -> Option<&Branch> {

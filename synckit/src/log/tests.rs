@@ -54,6 +54,7 @@ impl Shelf {
             append: &append,
             cap: self.cap.as_ref(),
             hidden: None,
+            awaits: None,
         };
         let (mut answers, mut asked) = (Answers::default(), BTreeSet::new());
         let mut rounds = 0;

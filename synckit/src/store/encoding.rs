@@ -222,13 +222,17 @@ pub(super) struct SpaceRow {
     pub(super) digest: Digest,
     /// Rows in `heads`.
     pub(super) branches: u32,
+    /// The number of keys that the store had when it last forgot the space: what it wrote under them has come
+    /// back from others, as far as its filter names that.
+    pub(super) keys_before: u32,
     /// The mark that its states reflect.
     pub(super) mark: Option<CheckpointMark>,
 }
 
 impl SpaceRow {
     pub(super) const fn empty(number: SpaceNumber) -> Self {
-        Self { number, begins: 0, ends: 0, digest: Digest::START, branches: 0, mark: None }
+        let (digest, mark) = (Digest::START, None);
+        Self { number, begins: 0, ends: 0, digest, branches: 0, keys_before: 0, mark }
     }
 
     /// The log's end.
@@ -244,6 +248,7 @@ impl SpaceRow {
                 ends: int64(input)?,
                 digest: Digest::from_bytes(input.array()?),
                 branches: int32(input)?,
+                keys_before: int32(input)?,
                 mark: read_mark(input)?,
             })
         })
@@ -258,6 +263,7 @@ impl SpaceRow {
             &self.ends.to_be_bytes(),
             self.digest.as_bytes(),
             &self.branches.to_be_bytes(),
+            &self.keys_before.to_be_bytes(),
             &mark.conflicts.to_be_bytes(),
             &mark.deleted.to_be_bytes(),
             &mark.parked.to_be_bytes(),

@@ -125,6 +125,14 @@ impl Ledger {
         keys.row.before.iter().copied().chain([keys.key.id()]).collect()
     }
 
+    /// The keys that the store has written under since it had so many, as far as it remembers them.
+    pub(super) fn keys_since(&self, many: u32) -> Vec<ReplicaId> {
+        let mut keys = self.own_keys();
+        let since = usize::try_from(self.earlier_keys().saturating_sub(many)).unwrap_or(usize::MAX);
+        let before = keys.len().saturating_sub(since.saturating_add(1));
+        keys.split_off(before)
+    }
+
     /// The number of keys that the store wrote under before.
     pub(super) fn earlier_keys(&self) -> u32 {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).row.earlier
@@ -400,6 +408,7 @@ impl Ledger {
             append: &batch.append,
             cap: batch.cap.as_ref(),
             hidden: known.filter.as_ref().map(|_| &batch.hidden),
+            awaits: known.filter.as_ref().filter(|_| batch.hidden.by_part),
         };
         let view = View { filter: known.filter.clone(), reader: Some(own), writers: None };
         let mut answers = Answers::default();

@@ -273,7 +273,7 @@ impl Bridges {
         }
         // An author with more forks than that has made them to be a burden: the last ones count.
         forks.drain(..forks.len().saturating_sub(FRAME_FORKS_MAX));
-        Hidden { bridges, forks }
+        Hidden { bridges, forks, by_part: false }
     }
 
     /// Notes that the peer is sent a block, with what [`Bridges::of`] said of it.

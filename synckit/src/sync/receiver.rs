@@ -61,9 +61,10 @@ struct Committing {
     through: Cursor,
     /// The place to resume from.
     cursor: Cursor,
-    /// Kept to take those before one that is refused; not by a part, which cannot place them without word
-    /// of what its filter hides.
+    /// Kept to take those before one that is refused; not by a part whose peer holds everything, and sends all that
+    /// something rests on before it.
     blocks: Vec<Block>,
+    hidden: Hidden,
     bytes: usize,
     memory: usize,
     acknowledge: bool,
@@ -213,7 +214,11 @@ impl Receiver {
         if durable.position > self.durable.position {
             self.durable = durable;
         }
-        let hidden = if self.is_partial { Hidden { bridges, forks } } else { Hidden::default() };
+        let hidden = if self.is_partial {
+            Hidden { bridges, forks, by_part: self.marks.is_none() }
+        } else {
+            Hidden::default()
+        };
         if !(blocks.is_empty() && hidden.is_empty()) {
             memory += hidden.memory();
             let durable = self.durable;
@@ -278,11 +283,16 @@ impl Receiver {
                 break;
             }
         }
-        let kept = if self.is_partial { Vec::new() } else { blocks.clone() };
+        let kept = if self.marks.is_some() {
+            (Vec::new(), Hidden::default())
+        } else {
+            (blocks.clone(), hidden.clone())
+        };
         self.committing = Some(Committing {
             through,
             cursor,
-            blocks: kept,
+            blocks: kept.0,
+            hidden: kept.1,
             bytes,
             memory,
             acknowledge,
@@ -313,6 +323,7 @@ impl Receiver {
         }
         let rest = commit.blocks.split_off(good);
         let blocks = std::mem::replace(&mut commit.blocks, rest);
+        let hidden = commit.hidden.clone();
         let (refusal, is_vain) = (refusal.clone(), good == 0);
         self.waiting =
             Some(SetAside { commit, patience, refusal, past: log_end, watches: is_vain });
@@ -324,20 +335,21 @@ impl Receiver {
             through,
             cursor,
             blocks: blocks.clone(),
+            hidden: hidden.clone(),
             bytes: 0,
             memory: 0,
             acknowledge: false,
             patience: None,
         });
-        Some(Effect::Commit { blocks, hidden: Hidden::default(), cursor, is_repeated: true })
+        Some(Effect::Commit { blocks, hidden, cursor, is_repeated: true })
     }
 
     fn try_again(&mut self) -> Option<Effect> {
         let SetAside { commit, patience, .. } = self.waiting.take()?;
-        let (blocks, cursor) = (commit.blocks.clone(), commit.cursor);
+        let (blocks, hidden, cursor) =
+            (commit.blocks.clone(), commit.hidden.clone(), commit.cursor);
         self.committing = Some(Committing { patience: Some(patience), ..commit });
-        // A whole store needs no word of what a filter hides.
-        Some(Effect::Commit { blocks, hidden: Hidden::default(), cursor, is_repeated: true })
+        Some(Effect::Commit { blocks, hidden, cursor, is_repeated: true })
     }
 
     /// The time in the session at which what waits is refused, and why.
@@ -361,10 +373,13 @@ impl Receiver {
     }
 
     /// The blocks of the commit under way before the one in which an event stands. These are good, though that
-    /// one is not.
-    pub(super) fn before(&self, event: Dot) -> Vec<Block> {
-        let blocks = self.committing.iter().flat_map(|committing| &committing.blocks);
-        blocks.take_while(|block| !holds(block, event)).cloned().collect()
+    /// one is not. With what was told of that which is hidden.
+    pub(super) fn before(&self, event: Dot) -> (Vec<Block>, Hidden) {
+        let Some(Committing { blocks, hidden, .. }) = &self.committing else {
+            return (Vec::new(), Hidden::default());
+        };
+        let good = blocks.iter().take_while(|block| !holds(block, event));
+        (good.cloned().collect(), hidden.clone())
     }
 
     /// The place in the peer's log up to which everything is durable.

@@ -265,11 +265,13 @@ impl Sender {
         Some(Want::Load(self.sent()))
     }
 
-    /// This side's store writes under these keys, of which some may be new. If it holds a part, it sends
+    /// This side's store writes under these keys, the latest one last, of which some may be new. If it holds a part, it sends
     /// what was written under them and nothing else.
     pub(super) fn writes_under(&mut self, own_keys: Vec<ReplicaId>) {
         if let Some(writers) = &mut self.view.writers {
-            writers.extend(own_keys);
+            let mut new = own_keys;
+            let known = new.iter().rposition(|key| writers.contains(key));
+            writers.extend(new.split_off(known.map_or(0, |known| known + 1)));
         }
     }
 
@@ -372,7 +374,7 @@ impl Sender {
 
     /// The frame that reaches what is sent.
     fn frame(&mut self, now: Duration, draft: FrameDraft) -> Events {
-        let Hidden { bridges, mut forks } = draft.hidden;
+        let Hidden { bridges, mut forks, .. } = draft.hidden;
         forks.extend(self.bridges.take_due(forks.len()));
         self.events += draft.blocks.iter().map(|log| log.block.len() as u64).sum::<u64>();
         let blocks = log::merged(&draft.blocks, self.view.writers.is_some(), &self.merges);

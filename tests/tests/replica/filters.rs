@@ -410,3 +410,29 @@ async fn parts_that_answered_each_other_bring_their_work_to_a_hub_that_has_lost_
     assert_eq!(office.status().await.unwrap().events.0, 6);
     assert_eq!(office.conflicts::<Note>(&[], None, 10).await.unwrap().len(), 0);
 }
+
+#[tokio::test]
+async fn a_part_that_meets_another_first_waits_for_what_that_one_had_seen() {
+    let (_hub, way) = hub();
+    let office = both().await;
+    office.edit(&note("7/1"), |it| it.title.set("office")).await.unwrap();
+    office.sync_once(way.clone()).await.unwrap();
+    let seven = || Filter::new().keyed::<Note>("7/");
+    let of_ann = store();
+    let ann = with(seven(), Arc::clone(&of_ann)).await.unwrap();
+    ann.sync_once(way.clone()).await.unwrap();
+    ann.edit(&note("7/1"), |it| it.title.set("ann")).await.unwrap();
+    let beside = way_to(&Hub::builder().over(of_ann)).named("ann");
+    let bob = with(seven(), store()).await.unwrap();
+    // Ann's part gives her work only. What that rests on comes from the hub, meanwhile.
+    let at_ann = bob.sync_once(beside);
+    let at_hub = async {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        assert_eq!(bob.status().await.unwrap().events.0, 0, "not before what she had seen");
+        bob.sync_once(way.clone()).await
+    };
+    let (from_ann, from_hub) = tokio::join!(at_ann, at_hub);
+    assert_eq!((from_ann.unwrap().pulled, from_hub.unwrap().pulled), (1, 1));
+    assert_eq!(read(&bob, &note("7/1")).await.title, "ann");
+    assert_eq!(bob.conflicts::<Note>(&[], None, 10).await.unwrap().len(), 0);
+}

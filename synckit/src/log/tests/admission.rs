@@ -34,7 +34,7 @@ fn a_gap_is_refused_and_says_what_is_missing() {
     let gap = Refusal::Missing { after: third.id.dot(), missing: second.id };
     assert_eq!(shelf.receive(&[seal(&[&third])]), Err(gap.clone()));
     let said = gap.to_string();
-    assert!(said.ends_with("is not here; the sender must resume by frontier"), "{said}");
+    assert!(said.ends_with("is not here: it has to come first, from whoever holds it"), "{said}");
     assert_eq!(shelf.receive(&[seal(&[&second]), seal(&[&third])]), Ok(2));
 }
 

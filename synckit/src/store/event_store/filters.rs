@@ -4,8 +4,10 @@ use super::{EventStore, first};
 use crate::filter::Filter;
 use crate::id::SpaceId;
 use crate::log::View;
+use crate::store::encoding::SpaceRow;
+use crate::store::rows::Row;
 use crate::store::{Batch, StoreError, locate, view};
-use crate::sync::{TraceLines, Traced, TracedLine};
+use crate::sync::{HeldPart, TraceLines, Traced, TracedLine};
 
 impl EventStore {
     /// The part of a space that the store holds; `None` for all of it.
@@ -21,6 +23,19 @@ impl EventStore {
             Ok(view::filter(first(&found))?)
         };
         filter.await.map_err(|error: StoreError| error.attempting(ATTEMPTED))
+    }
+
+    /// The part of a space that the store holds, and the keys under which it has written all that it holds of them;
+    /// `None` when it holds all of the space. What it wrote before it forgot the space has come back in part.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn part(&self, space: &SpaceId) -> Result<Option<HeldPart>, StoreError> {
+        let Some(filter) = self.filter(space).await? else { return Ok(None) };
+        let read = |row: &SpaceRow, _: &[Vec<Row>]| Ok(row.keys_before);
+        let keys_before = self.read("read a space", space, |_| Vec::new(), read).await?;
+        let writers = self.core.ledger.keys_since(keys_before).into_iter().collect();
+        Ok(Some(HeldPart { filter, writers }))
     }
 
     /// From here on holds only what a filter names. What the log holds beyond that stays there.

@@ -37,7 +37,10 @@ impl Ledger {
         self.new_key(self.key().id(), &mut draft).await?;
         let of_space = |table| Change::Remove { table, range: number.range() };
         let mut changes: Vec<_> = OF_SPACES.into_iter().map(of_space).collect();
-        let value = sealed(Table::Spaces, &key, &[&SpaceRow::empty(number).write()]);
+        let keys_before =
+            draft.key.as_ref().map_or_else(|| self.earlier_keys(), |key| key.row.earlier);
+        let row = SpaceRow { keys_before, ..SpaceRow::empty(number) };
+        let value = sealed(Table::Spaces, &key, &[&row.write()]);
         changes.push(Change::Put { table: Table::Spaces, key: key.clone(), value });
         changes.append(&mut draft.changes);
         let mut guards = vec![Guard { table: Table::Spaces, key, expected: Some(stored) }];

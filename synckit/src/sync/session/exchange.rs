@@ -175,8 +175,8 @@ pub struct Recollection {
 pub struct HeldPart {
     /// The aggregates that are held.
     pub filter: Filter,
-    /// The keys that the store has written under. It sends nothing else: it cannot vouch for what others
-    /// wrote.
+    /// The keys under which the store has written all that it holds of them. It sends nothing else: it cannot vouch
+    /// for what others wrote, nor for what it has lost and fetched in part.
     pub writers: BTreeSet<ReplicaId>,
 }
 

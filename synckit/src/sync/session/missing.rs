@@ -2,7 +2,7 @@
 
 use super::{Effect, Now, Phase, Session, SessionError, Streams};
 use crate::id::Dot;
-use crate::log::{Cursor, Hidden, Refusal};
+use crate::log::{Cursor, Refusal};
 use crate::sync::receiver::Receiver;
 
 impl Session {
@@ -10,9 +10,7 @@ impl Session {
     /// may rest on work of others that they are about to bring: it waits for that a while.
     pub(super) fn refused(&mut self, now: Now, refusal: Refusal) -> Result<(), SessionError> {
         let is_part = self.peer.as_ref().is_some_and(|peer| peer.filter.is_some());
-        if let (Phase::Streaming(streams), true) = (&mut self.phase, is_part)
-            && self.config.filter.is_none()
-        {
+        if let (Phase::Streaming(streams), true) = (&mut self.phase, is_part) {
             let log_end = streams.log_end();
             let receiver = streams.receiver.as_mut();
             let next = receiver.and_then(|it| it.set_aside(&refusal, now.elapsed, log_end));
@@ -39,8 +37,8 @@ impl Session {
     pub(super) fn begin_before(&mut self, event: Dot) {
         let Phase::Streaming(streams) = &self.phase else { return };
         let receiver = streams.receiver.as_ref();
-        let blocks = receiver.map_or_else(Vec::new, |receiver| receiver.before(event));
-        let (hidden, cursor) = (Hidden::default(), Cursor::START);
+        let (blocks, hidden) = receiver.map(|it| it.before(event)).unwrap_or_default();
+        let cursor = Cursor::START;
         self.effects.push_back(Effect::Commit { blocks, hidden, cursor, is_repeated: true });
     }
 }

@@ -88,6 +88,7 @@ fn admitted(block: &Block) -> Option<(Vec<LogBlock>, Branches)> {
         append: &append,
         cap: None,
         hidden: None,
+        awaits: None,
     };
     let mut answers = Answers::default();
     let admitted = loop {

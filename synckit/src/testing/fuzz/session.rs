@@ -18,7 +18,7 @@ use crate::schema::TypesText;
 use crate::store::{Batch, EventStore, StoreError, StoreErrorKind};
 use crate::sync::frame::{Ack, Events, Frame, GoodbyeCode, Holds, Rewind, Types};
 use crate::sync::{
-    Admittance, Config, Direction, Effect, HeldPart, Input, Now, Recollection, Role, Session, Until,
+    Admittance, Config, Direction, Effect, Input, Now, Recollection, Role, Session, Until,
 };
 
 /// Blocks that are remembered for their signatures.
@@ -479,9 +479,7 @@ async fn recall(
     let cursor = store.cursor(space, peer).await?;
     let cursor = cursor.filter(|cursor| cursor.position > Position::START);
     let (frontier, head) = (store.frontier(space).await?, store.head(space).await?);
-    let filter = store.filter(space).await?;
-    let writers = store.own_keys().into_iter().collect();
-    let part = filter.map(|filter| HeldPart { filter, writers });
+    let part = store.part(space).await?;
     Ok(Recollection { cursor, frontier, head, part, lacks_types: false })
 }
 

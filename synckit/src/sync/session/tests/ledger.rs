@@ -61,8 +61,10 @@ pub(super) struct Ledger {
     pub(super) filter: Option<Filter>,
     /// Types of events that others told, by their names.
     pub(super) types: BTreeMap<[u8; 32], TypesText>,
-    /// The keys that it has had.
-    had: BTreeSet<ReplicaId>,
+    /// The keys that it has had, the latest one last.
+    had: Vec<ReplicaId>,
+    /// The number of these that it had when it last forgot everything.
+    had_before: usize,
     /// The branch of each commit held.
     commits: BTreeMap<CommitId, BranchNo>,
     clock: HybridClock,
@@ -88,7 +90,8 @@ impl Ledger {
             mistake: None,
             filter: None,
             types: BTreeMap::new(),
-            had: BTreeSet::new(),
+            had: Vec::new(),
+            had_before: 0,
             commits: BTreeMap::new(),
             clock: HybridClock::default(),
         }
@@ -97,12 +100,12 @@ impl Ledger {
     /// Writes on under another key.
     pub(super) fn take_new_key(&mut self) {
         self.keys += 1;
-        self.had.insert(self.key.id());
+        self.had.push(self.key.id());
         let seed = blake3::hash(format!("{} {} {}", self.name, self.keys, self.nonce).as_bytes());
         self.key = ReplicaKey::from_seed(seed.as_bytes());
     }
 
-    /// Forgets everything but who it is.
+    /// Forgets everything but who it was, and writes on under another key.
     pub(super) fn forget(&mut self) {
         self.blocks.clear();
         self.branches = Branches::new();
@@ -111,6 +114,8 @@ impl Ledger {
         self.mark = None;
         self.sources.clear();
         self.commits.clear();
+        self.take_new_key();
+        self.had_before = self.had.len();
     }
 
     pub(super) fn replica(&self) -> ReplicaId {
@@ -181,8 +186,13 @@ impl Ledger {
     }
 
     /// The keys that it has had, and the one that it has.
-    pub(super) fn own_keys(&self) -> BTreeSet<ReplicaId> {
+    pub(super) fn own_keys(&self) -> Vec<ReplicaId> {
         self.had.iter().copied().chain([self.replica()]).collect()
+    }
+
+    /// The keys under which all that is held was written here.
+    pub(super) fn writers(&self) -> BTreeSet<ReplicaId> {
+        self.own_keys().split_off(self.had_before).into_iter().collect()
     }
 
     /// Commits events of this replica whose author had seen `context`.
@@ -315,6 +325,7 @@ impl Ledger {
             append: &append,
             cap,
             hidden: self.filter.as_ref().map(|_| hidden),
+            awaits: self.filter.as_ref().filter(|_| hidden.by_part),
         };
         let mut answers = Answers::default();
         loop {
@@ -426,7 +437,7 @@ impl Ledger {
     pub(super) fn recall(&self, peer: &ReplicaId, types: Option<[u8; 32]>) -> Recollection {
         let cursor = self.cursor(peer);
         let frontier = if cursor.is_some() { Vec::new() } else { self.frontier() };
-        let part = self.filter.clone().map(|filter| HeldPart { filter, writers: self.own_keys() });
+        let part = self.filter.clone().map(|filter| HeldPart { filter, writers: self.writers() });
         let lacks_types = types.is_some_and(|hash| !self.types.contains_key(&hash));
         Recollection { cursor, frontier, head: self.head(), part, lacks_types }
     }

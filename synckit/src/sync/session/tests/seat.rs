@@ -142,7 +142,7 @@ impl Seat {
     }
 
     fn loaded(&self, after: Position) -> Input {
-        let own_keys = self.ledger.own_keys().into_iter().collect();
+        let own_keys = self.ledger.own_keys();
         Input::Loaded { page: self.ledger.read_after(after), own_keys }
     }
 

@@ -419,7 +419,7 @@ impl World {
         let ends = [0, 1].map(|side| self.open_end(edge, side));
         let latency_max = [5, 60, 1_000][self.rng.index(3)];
         let lies = !self.healed && self.rng.per_mille(self.plan.lies_per_mille);
-        let lie = lies.then(|| self.draw_lie());
+        let lie = lies.then(|| self.draw_lie(plan.to));
         self.connections.push(Connection { edge, ends, latency_max, is_cut: false, lie });
         self.report.sessions += 1;
         let connection = self.connections.len() - 1;

@@ -330,7 +330,7 @@ impl Audit {
 
 /// The commits of its log that a store gives others: a part gives only those written in it.
 fn given(ledger: &Ledger, held: &BTreeSet<CommitId>) -> BTreeSet<CommitId> {
-    let own = ledger.own_keys();
+    let own = ledger.writers();
     let gives = |id: &&CommitId| ledger.filter.is_none() || own.contains(&id.author);
     held.iter().filter(gives).copied().collect()
 }
@@ -343,12 +343,12 @@ fn told(ledger: &Ledger, log: &LogBlock) -> Cursor {
 /// Between correct stores sessions end because of cuts, silence, stores that fail and orderly
 /// goodbyes, and for no other reason.
 ///
-/// `of_copies` is true where files that hold parts have been copied: a copy that meets another hub may have seen
-/// what others wrote and that hub does not hold yet, and cannot give it.
-pub(super) fn ended_well(result: &Result<(), SessionError>, of_copies: bool) -> Sound {
+/// `may_lack` is true where a part may have seen what others wrote and its peer does not hold yet, which it cannot
+/// give: where it has it from another replica, and where its file has been copied and the copy meets another hub.
+pub(super) fn ended_well(result: &Result<(), SessionError>, may_lack: bool) -> Sound {
     match result {
         Ok(()) => Ok(()),
-        Err(SessionError::Refused(Refusal::Missing { .. })) if of_copies => Ok(()),
+        Err(SessionError::Refused(Refusal::Missing { .. })) if may_lack => Ok(()),
         Err(
             SessionError::Denied(_)
             | SessionError::Disconnected

@@ -95,6 +95,11 @@ impl World {
         if ruled.is_empty() {
             return Ok((0, false));
         }
+        // Rulings are written with what they are about, or not at all.
+        let missing = ledger.clone().commit_first(blocks);
+        if matches!(missing, Err(Refusal::Missing { .. })) {
+            return Ok((0, false));
+        }
         let refused = |refusal| format!("node {node} rules what its log refuses: {refusal}");
         let ledger = &mut self.nodes[node].ledger;
         ledger.commit_first(&blocks[..elsewhere]).map_err(refused)?;

@@ -17,8 +17,9 @@ pub(super) enum Lie {
 }
 
 impl World {
-    pub(super) fn draw_lie(&mut self) -> Lie {
-        if self.rng.per_mille(500) {
+    /// A lie to a node. One that holds a part believes what its peer has cut.
+    pub(super) fn draw_lie(&mut self, to: usize) -> Lie {
+        if self.rng.per_mille(500) && self.nodes[to].ledger.filter.is_none() {
             return Lie::Content;
         }
         let node = self.rng.index(self.plan.nodes);

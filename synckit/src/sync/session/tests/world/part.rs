@@ -97,9 +97,8 @@ impl World {
             self.crash(node);
             let nonce = self.rng.next();
             let ledger = &mut self.nodes[node].ledger;
-            ledger.forget();
             (ledger.filter, ledger.nonce) = (filter, nonce);
-            ledger.take_new_key();
+            ledger.forget();
             self.audit.replaced(node, &self.nodes[node].ledger);
         }
         self.audit.holds_by(node, self.nodes[node].ledger.filter.as_ref());

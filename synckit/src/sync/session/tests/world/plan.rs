@@ -13,6 +13,9 @@ pub(super) const TROUBLE_ENDS: u64 = 20_000;
 /// Worlds with parts, in a thousand, in which the files of hubs meet with accidents.
 const HUBS_STRUCK_PER_MILLE: u64 = 300;
 
+/// Worlds with parts, in a thousand, in which two replicas also sync with each other.
+const PARTS_MEET_PER_MILLE: u64 = 300;
+
 /// A mistake that a driver of sessions or the engine of a replica could make.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in super::super) enum Bug {
@@ -102,6 +105,8 @@ pub(super) struct Plan {
     pub(super) refilters: u64,
     /// Files of hubs meet with accidents beside parts, whose files do not.
     hubs_are_struck: bool,
+    /// Two replicas of a world with parts sync with each other, too.
+    pub(super) parts_meet: bool,
     pub(super) store_delay_max: u64,
     pub(super) page_blocks_max: usize,
     pub(super) writes: u64,
@@ -147,6 +152,13 @@ impl Plan {
         let has_parts = filters.iter().any(Option::is_some);
         let refilters = if has_parts { [0, 2, 6][parts.index(3)] } else { 0 };
         let hubs_are_struck = has_parts && parts.per_mille(HUBS_STRUCK_PER_MILLE);
+        // Where replicas that hold parts meet, nobody's file is lost or copied: a part can neither give what others
+        // wrote, nor tell where their lines fork.
+        let parts_meet = has_parts && parts.per_mille(PARTS_MEET_PER_MILLE);
+        if parts_meet {
+            edges.extend(between_replicas(&mut parts, hubs, nodes));
+        }
+        let hubs_are_struck = hubs_are_struck && !parts_meet;
         let trouble = rng.up_to(2);
         Self {
             bug,
@@ -156,6 +168,7 @@ impl Plan {
             filters,
             refilters: if hubs_are_struck { 0 } else { refilters },
             hubs_are_struck,
+            parts_meet,
             store_delay_max: [2, 20, 200][rng.index(3)],
             page_blocks_max: [1, 3, 50][rng.index(3)],
             writes: rng.between(5, 40),
@@ -167,7 +180,7 @@ impl Plan {
             governed: rng.per_mille(400) && !hubs_are_struck,
             passing_on: rng.clone().per_mille(600),
             branches_of_key_max: [1, 1, 2, 9][rng.clone().index(4)],
-            accidents: [0, 6, 20][rng.index(3)],
+            accidents: [0, 6, 20][rng.index(3)] * u64::from(!parts_meet),
             steps: [0, 2, 8][rng.index(3)],
             lies_per_mille: [0, 0, 200][rng.index(3)],
             crash_per_mille: [0, 1, 5][rng.index(3)] * trouble / 2,
@@ -245,6 +258,17 @@ fn mesh(replicas: u64) -> Topology {
     let nodes = usize::try_from(replicas).unwrap();
     let pairs = (0..nodes).flat_map(|to| (to + 1..nodes).map(move |from| (from, to)));
     (0, nodes, pairs.map(|(from, to)| to_hub(from, to)).collect())
+}
+
+/// Two of the replicas, if there are two.
+fn between_replicas(rng: &mut Rng, hubs: usize, nodes: usize) -> Option<Edge> {
+    let replicas = nodes - hubs;
+    if replicas < 2 {
+        return None;
+    }
+    let from = rng.index(replicas);
+    let to = (from + 1 + rng.index(replicas - 1)) % replicas;
+    Some(Edge { from: hubs + from, to: hubs + to, live: rng.per_mille(500) })
 }
 
 const fn to_hub(from: usize, to: usize) -> Edge {
