@@ -13,7 +13,7 @@ use super::mend::MendHook;
 use super::quotas::{Limiter, SessionPlace};
 use crate::driver::{Doorkeeper, Incoming};
 use crate::filter::{Filter, Predicates};
-use crate::id::{ReplicaId, SpaceId};
+use crate::id::{Position, ReplicaId, SpaceId};
 use crate::metrics::SessionsMeter;
 use crate::platform::{self, Tasks, WallClock};
 use crate::policy::{PolicyClash, PolicyId};
@@ -252,7 +252,9 @@ impl Doorkeeper for Door {
 
     fn take(&self, incoming: &Incoming<'_>) -> Result<(), Denial> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
-        self.counted(limiter.take(incoming, self.store.known_end(incoming.space)))
+        let end = self.store.known_end(incoming.space).unwrap_or(Position::START);
+        let size = (end.0, self.store.known_bytes(incoming.space));
+        self.counted(limiter.take(incoming, size))
     }
 
     async fn until_denied(&self) -> Denial {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::driver::Incoming;
-use crate::id::{Position, ReplicaId, SpaceId};
+use crate::id::{ReplicaId, SpaceId};
 use crate::platform::Stopwatch;
 use crate::store::{EventStore, StoreError};
 use crate::sync::limits::RETRY_AFTER_MAX;
@@ -46,6 +46,9 @@ pub struct Quotas {
     pub replicas_per_name_max: Option<u64>,
     /// Sessions of one replica at the same time. Leave room for those that a lost network left behind.
     pub sessions_per_replica_max: Option<u64>,
+    /// Bytes of the events of a space, as they are packed: the file takes more. One that is full can be read, and its
+    /// replicas keep what they write.
+    pub space_bytes_max: Option<u64>,
     /// Events of a space. One that is full can be read, and its replicas keep what they write.
     pub space_events_max: Option<u64>,
     /// Replicas that have written in a space, under all their keys. Further ones are turned away from it.
@@ -162,8 +165,7 @@ impl Limiter {
             tracing::warn!(%error, "nobody can tell how much of a space is used");
             Denial::Unavailable
         };
-        let Quotas { new_replicas_per_minute_max, space_events_max, space_replicas_max, .. } =
-            self.quotas;
+        let Quotas { new_replicas_per_minute_max, space_replicas_max, .. } = self.quotas;
         let is_new = new_replicas_per_minute_max.is_some() && !self.lock().met.contains(&replica);
         if is_new || space_replicas_max.is_some() {
             let branches = store.branches(space).await.map_err(unknown)?;
@@ -178,13 +180,22 @@ impl Limiter {
                 self.newcomer(who)?;
             }
         }
-        let Some(max) = space_events_max else { return Ok(direction) };
-        if store.head(space).await.map_err(unknown)? < Position(max) {
+        if self.quotas.space_events_max.or(self.quotas.space_bytes_max).is_none() {
             return Ok(direction);
         }
-        let limit = PeerLimit::SpaceEvents(max);
+        let stored = store.space(space).await.map_err(unknown)?;
+        let size = stored.map_or((0, 0), |stored| (stored.end.position.0, stored.bytes));
+        let Some(limit) = self.full(size) else { return Ok(direction) };
         let denied = Denial::Limited { limit, retry_after: CROWDED_RETRY };
         if direction.sends() { Ok(Direction::Push) } else { Err(denied) }
+    }
+
+    /// The limit that a space with so many events and bytes has reached.
+    fn full(&self, (events, bytes): (u64, u64)) -> Option<PeerLimit> {
+        let Quotas { space_events_max, space_bytes_max, .. } = self.quotas;
+        let of_events = space_events_max.filter(|max| events >= *max).map(PeerLimit::SpaceEvents);
+        let of_bytes = space_bytes_max.filter(|max| bytes >= *max).map(PeerLimit::SpaceBytes);
+        of_events.or(of_bytes)
     }
 
     fn newcomer(&self, who: &str) -> Result<(), Denial> {
@@ -224,19 +235,13 @@ impl Limiter {
         Ok(SessionPlace { limiter: Arc::clone(limiter), replica })
     }
 
-    /// Counts what a replica is about to have committed; `end` is that of the space's log, if it is known.
-    pub(super) fn take(
-        &self,
-        incoming: &Incoming<'_>,
-        end: Option<Position>,
-    ) -> Result<(), Denial> {
+    /// Counts what a replica is about to have committed, in a space with so many events and bytes, as far as
+    /// that is known.
+    pub(super) fn take(&self, incoming: &Incoming<'_>, size: (u64, u64)) -> Result<(), Denial> {
         if incoming.events == 0 {
             return Ok(());
         }
-        if let (Some(max), Some(end)) = (self.quotas.space_events_max, end)
-            && end.0 >= max
-        {
-            let limit = PeerLimit::SpaceEvents(max);
+        if let Some(limit) = self.full(size) {
             return Err(Denial::Limited { limit, retry_after: FULL_RETRY });
         }
         let (now, mut used) = (self.begun.elapsed(), self.lock());

@@ -1,5 +1,6 @@
 //! Admitting the blocks of one batch, in order, on top of what is held, before anything is written.
 
+mod awaited;
 mod forks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,9 +9,8 @@ use super::{
     Anchor, Append, BRANCHES_MAX, Begin, Branch, BranchNo, Branches, Bridge, Chain, CommitId,
     Cursor, Hidden, LogBlock, LogRun, Refusal, ReplicaId, Source, SpaceId, repack,
 };
-use crate::block::{Block, Commit, Entry, Run};
+use crate::block::{Block, Commit, Run};
 use crate::filter::Filter;
-use crate::id::Dot;
 use crate::ruling::Rulings;
 use forks::{Forks, told_bridges, told_forks};
 
@@ -496,22 +496,6 @@ impl<'a> Staging<'a> {
             });
         }
         Ok(anchors)
-    }
-
-    /// The first fresh commit of a block whose author had seen events of a named aggregate, on the line of an anchor
-    /// that is not held, which are not held either.
-    fn rests_on(&self, block: &Block, fresh: &[bool], anchor: &CommitId) -> Option<Dot> {
-        let filter = self.batch.awaits?;
-        let held = self.of(&anchor.author).map(|(_, branch)| branch.head.seq).max().unwrap_or(0);
-        let lacks = |entry: Entry<'_>| {
-            let mut rows = entry.context_rows().iter();
-            rows.any(|(row, seq)| *seq > held && block.anchors()[*row] == *anchor)
-                && filter.names_whole(entry.aggregate())
-        };
-        let mut commits = block.commits().iter().zip(fresh).filter(|(_, fresh)| **fresh);
-        let rests = commits
-            .find(|(commit, _)| commit.entries.clone().filter_map(|at| block.entry(at)).any(lacks));
-        rests.map(|(commit, _)| commit.id.dot())
     }
 
     fn branch(&self, no: BranchNo) -> Option<&Branch> {

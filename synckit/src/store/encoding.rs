@@ -218,6 +218,8 @@ pub(super) struct SpaceRow {
     pub(super) begins: u64,
     /// End of its log.
     pub(super) ends: u64,
+    /// Bytes of the blocks in its log.
+    pub(super) bytes: u64,
     /// The digest of the log up to there.
     pub(super) digest: Digest,
     /// Rows in `heads`.
@@ -232,7 +234,7 @@ pub(super) struct SpaceRow {
 impl SpaceRow {
     pub(super) const fn empty(number: SpaceNumber) -> Self {
         let (digest, mark) = (Digest::START, None);
-        Self { number, begins: 0, ends: 0, digest, branches: 0, keys_before: 0, mark }
+        Self { number, begins: 0, ends: 0, bytes: 0, digest, branches: 0, keys_before: 0, mark }
     }
 
     /// The log's end.
@@ -246,6 +248,7 @@ impl SpaceRow {
                 number: SpaceNumber(int32(input)?),
                 begins: int64(input)?,
                 ends: int64(input)?,
+                bytes: int64(input)?,
                 digest: Digest::from_bytes(input.array()?),
                 branches: int32(input)?,
                 keys_before: int32(input)?,
@@ -261,6 +264,7 @@ impl SpaceRow {
             &self.number.prefix()[..],
             &self.begins.to_be_bytes(),
             &self.ends.to_be_bytes(),
+            &self.bytes.to_be_bytes(),
             self.digest.as_bytes(),
             &self.branches.to_be_bytes(),
             &self.keys_before.to_be_bytes(),

@@ -6,7 +6,7 @@
 
 mod checkpoint;
 mod forget;
-mod inherit;
+mod keys;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -117,25 +117,6 @@ impl Ledger {
     /// The key that the store writes under.
     pub(super) fn key(&self) -> ReplicaKey {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).key.clone()
-    }
-
-    /// The key that the store writes under, and those that it remembers to have had before.
-    pub(super) fn own_keys(&self) -> Vec<ReplicaId> {
-        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.row.before.iter().copied().chain([keys.key.id()]).collect()
-    }
-
-    /// The keys that the store has written under since it had so many, as far as it remembers them.
-    pub(super) fn keys_since(&self, many: u32) -> Vec<ReplicaId> {
-        let mut keys = self.own_keys();
-        let since = usize::try_from(self.earlier_keys().saturating_sub(many)).unwrap_or(usize::MAX);
-        let before = keys.len().saturating_sub(since.saturating_add(1));
-        keys.split_off(before)
-    }
-
-    /// The number of keys that the store wrote under before.
-    pub(super) fn earlier_keys(&self) -> u32 {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).row.earlier
     }
 
     /// From here on the store writes under another key, unless it does not write under `before`.
@@ -277,6 +258,7 @@ impl Ledger {
             self.change_key(&key.before, &key.row);
         }
         known.row = draft.row;
+        space.has_bytes(known.row.bytes);
         known.filter = batch.filter.clone().or(known.filter.take());
         for (no, branch) in draft.branches {
             let many = |_| Damage::new("a space has too many branches");
@@ -502,6 +484,7 @@ impl Changes {
         for log in blocks {
             let start = log.start.0;
             self.put(Table::Log, number.log(start), &[&write_place(log), log.block.bytes()]);
+            self.row.bytes += log.block.bytes().len() as u64;
             if !Rulings::new().controls(&log.block).is_empty() {
                 self.put(Table::Control, number.log(start), &[]);
             }

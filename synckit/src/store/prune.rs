@@ -56,10 +56,13 @@ impl EventStore {
         }
         let (number, key) = (row.number, space_key(space).to_vec());
         let range = KeyRange { from: number.log(0), to: number.log(row.begins) };
+        let begins = row.begins;
+        let pruned = || log_blocks.iter().filter(|log| log.end().0 <= begins);
+        let bytes: u64 = pruned().map(|log| log.block.bytes().len() as u64).sum();
+        let row = SpaceRow { bytes: row.bytes.saturating_sub(bytes), ..row.clone() };
         let value = sealed(Table::Spaces, &key, &[&row.write()]);
         let guard = Guard { table: Table::Spaces, key: key.clone(), expected };
-        let pruned = log_blocks.iter().filter(|log| log.end().0 <= row.begins);
-        let names = pruned.flat_map(|log| names_of(number, log));
+        let names = pruned().flat_map(|log| names_of(number, log));
         let mut changes = vec![
             Change::Remove { table: Table::Log, range: range.clone() },
             Change::Remove { table: Table::Control, range },

@@ -24,6 +24,8 @@ pub(super) struct Space {
     number: OnceLock<SpaceNumber>,
     /// Durable end of the log, if that is known.
     end: Mutex<Option<Cursor>>,
+    /// Bytes of the blocks in the log, staged ones among them; 0 while that is not known.
+    bytes: AtomicU64,
     /// Counts commits that told of forks which the log does not show.
     told: AtomicU64,
     /// The state that the next batch builds on. Held while a batch is admitted, so batches of a space are
@@ -63,6 +65,16 @@ impl Space {
     /// The number of such commits since the space came to memory.
     pub(super) fn times_told(&self) -> u64 {
         self.told.load(Ordering::Acquire)
+    }
+
+    /// Bytes of the blocks in the log, as far as that is known.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Acquire)
+    }
+
+    /// The log was read or has grown to so many bytes.
+    pub(super) fn has_bytes(&self, bytes: u64) {
+        self.bytes.store(bytes, Ordering::Release);
     }
 
     /// The durable end of the log, if that is known.

@@ -119,6 +119,9 @@ pub enum PeerLimit {
     /// Sessions of one replica at the same time.
     #[error("{0} sessions of one replica")]
     Sessions(u64),
+    /// Bytes of a space.
+    #[error("{0} bytes in this space")]
+    SpaceBytes(u64),
     /// Events of a space.
     #[error("{0} events in this space")]
     SpaceEvents(u64),

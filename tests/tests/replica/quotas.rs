@@ -162,6 +162,29 @@ async fn a_full_space_is_read_on_and_keeps_out_what_more_is_written() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_space_has_so_many_bytes() {
+    let (hub, way) = hub_with(|quotas| quotas.space_bytes_max = Some(2_500));
+    let (ann, bob) = (replica().await, replica().await);
+    let mut link = ann.connect(way.clone().named("ann's")).unwrap();
+    let live = |status: &LinkStatus| status.state == LinkState::Live;
+    link.wait_for(live).await;
+    for title in ["a", "b", "c"] {
+        ann.edit(&note("n"), |it| it.title.set(title.repeat(900))).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(ann.pending().await.unwrap(), 0, "what begins below the limit is taken whole");
+    ann.edit(&note("n"), |it| it.title.set("d")).await.unwrap();
+    let trouble = link.wait_for(|status| status.trouble.is_some()).await.trouble.unwrap();
+    assert!(trouble.error.contains("2500 bytes in this space"), "{}", trouble.error);
+    link.wait_for(live).await;
+    assert_eq!(ann.pending().await.unwrap(), 1);
+    // It can be read.
+    assert_eq!(bob.sync_once(way).await.unwrap().pulled, 3);
+    let space = hub.store().space(&synckit::id::SpaceId::default()).await.unwrap().unwrap();
+    assert!((2_700..3_600).contains(&space.bytes), "{}", space.bytes);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_is_live_when_a_space_becomes_full_is_told_and_stays_a_reader() {
     let (_hub, way) = hub_with(|quotas| quotas.space_events_max = Some(3));
     let (ann, bob) = (replica().await, replica().await);

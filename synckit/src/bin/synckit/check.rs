@@ -94,7 +94,7 @@ async fn space_of(
 ) -> Result<(), String> {
     let in_part = store.filter(&space.id).await.map_err(|error| format!("{error:#}"))?.is_some();
     let mut kinds: BTreeSet<Name> = BTreeSet::new();
-    let (mut branches, mut end) = (Branches::new(), Position::START);
+    let (mut branches, mut end, mut bytes) = (Branches::new(), Position::START, 0);
     let mut blocks = Blocks::of(store, &space.id, Position::START);
     loop {
         let page = blocks.next().await.map_err(|exit| exit.to_string())?;
@@ -111,6 +111,7 @@ async fn space_of(
             }
             kinds.extend(log.block.aggregates().iter().map(|aggregate| aggregate.kind.clone()));
             end = log.end();
+            bytes += log.block.bytes().len() as u64;
             sound.events += log.block.len() as u64;
             bar.inc(log.block.len() as u64);
         }
@@ -121,6 +122,9 @@ async fn space_of(
     // Another program may have written meanwhile.
     if is_whole && end == space.end.position && branches.heads().ne(stored.heads()) {
         return Err("its log does not hold what its branches say".to_owned());
+    }
+    if end == space.end.position && bytes != space.bytes {
+        return Err("its log does not have the bytes that its row says".to_owned());
     }
     for kind in kinds {
         let mut after = None;

@@ -112,6 +112,7 @@ impl Typed<'_> {
         quotas.new_replicas_per_minute_max = self.quota("new-replicas-per-minute-max")?;
         quotas.replicas_per_name_max = self.quota("replicas-per-name-max")?;
         quotas.sessions_per_replica_max = self.quota("sessions-per-replica-max")?;
+        quotas.space_bytes_max = self.quota("space-bytes-max")?;
         quotas.space_events_max = self.quota("space-events-max")?;
         quotas.space_replicas_max = self.quota("space-replicas-max")?;
         Ok(quotas)

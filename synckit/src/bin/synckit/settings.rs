@@ -48,7 +48,7 @@ const fn setting(
 pub(crate) const STORE: &str = "store";
 
 /// All of them, in the order in which they are shown.
-pub(crate) const SETTINGS: [Setting; 36] = [
+pub(crate) const SETTINGS: [Setting; 37] = [
     setting(STORE, "FILE", "", "The store; made when it is not there"),
     setting("listen", "ADDRESS", "127.0.0.1:7700", "Address and port to listen on"),
     setting("tokens", "FILE", "", "List of tokens that say who may sync what"),
@@ -72,6 +72,12 @@ pub(crate) const SETTINGS: [Setting; 36] = [
     setting("new-replicas-per-minute-max", "NUMBER", "", "New replicas with the same credentials"),
     setting("replicas-per-name-max", "NUMBER", "", "Replicas of a space, same credentials"),
     setting("sessions-per-replica-max", "NUMBER", "", "Sessions of one replica"),
+    setting(
+        "space-bytes-max",
+        "BYTES",
+        "",
+        "Bytes of the events of a space; a full one can be read",
+    ),
     setting("space-events-max", "NUMBER", "", "Events of a space; a full one can be read"),
     setting("space-replicas-max", "NUMBER", "", "Replicas that have written in a space"),
     setting("connections-max", "NUMBER", "768", "Connections at the same time"),

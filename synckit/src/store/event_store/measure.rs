@@ -18,4 +18,9 @@ impl EventStore {
     pub(crate) fn known_end(&self, space: &SpaceId) -> Option<Position> {
         self.core.end(space).map(|end| end.position)
     }
+
+    /// Bytes of the blocks in a space's log, as far as that is known without reading.
+    pub(crate) fn known_bytes(&self, space: &SpaceId) -> u64 {
+        self.core.ledger.spaces.get(space).map_or(0, |space| space.bytes())
+    }
 }

@@ -17,6 +17,8 @@ pub struct StoredSpace {
     pub begins: Position,
     /// End of its log, with the digest there.
     pub end: Cursor,
+    /// Bytes of the blocks in its log. Its rows, states and indices take more on the disk.
+    pub bytes: u64,
     /// The number of branches: one for each author, and one more for each branch of a fork.
     pub branches: u32,
     /// The mark of the states that are held; `None` where none were ever written, as at hubs.
@@ -63,6 +65,7 @@ impl StoredSpace {
             id,
             begins: Position(row.begins),
             end: row.end(),
+            bytes: row.bytes,
             branches: row.branches,
             states: row.mark.clone(),
         }

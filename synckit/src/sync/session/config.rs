@@ -100,7 +100,7 @@ pub struct Config {
     /// Events after which a commit of what was received takes no further frame. Whoever folds what is
     /// committed keeps a commit short, so that edits need not wait for long.
     pub commit_events_max: usize,
-    /// What sessions with other peers have merged of the same log.
+    /// Blocks that sessions with other peers have merged.
     pub merges: Merges,
 }
 

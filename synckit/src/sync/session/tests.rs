@@ -5,6 +5,7 @@ mod filters;
 mod flow;
 mod handshake;
 pub(crate) mod ledger;
+mod meeting;
 mod missing;
 mod planted;
 mod resume;
