@@ -27,6 +27,9 @@ pub(super) struct WorldScript {
     pub(super) nodes: Vec<WorldRole>,
     /// Somebody governs the space, and hubs rule in it.
     pub(super) governed: bool,
+    /// Two replicas sync with each other beside hubs, though one of them may hold a part. No file is lost or copied
+    /// there: a part can neither give what others wrote, nor tell where their work forks.
+    pub(super) parts_meet: bool,
     /// From whom connections are made, to whom.
     pub(super) edges: Vec<(usize, usize)>,
     /// The links of each edge.
@@ -143,7 +146,13 @@ impl WorldScript {
     /// Draws a script. `filters` is how many the user gave.
     pub(super) fn draw(seed: u64, edits: u64, filters: usize, faults: bool) -> Self {
         let mut dice = Dice::new(seed);
-        let (hubs, nodes, edges) = topology(&mut dice);
+        let (hubs, nodes, mut edges) = topology(&mut dice);
+        let parts_meet = hubs > 0 && filters > 0 && dice.one_in(4);
+        if parts_meet {
+            let (replicas, from) = (nodes - hubs, dice.below(nodes - hubs));
+            let to = (from + 1 + dice.below(replicas - 1)) % replicas;
+            edges.push((hubs + from, hubs + to));
+        }
         let mut role = |node: usize| match node {
             node if node < hubs => WorldRole::Hub,
             _ if hubs > 0 && filters > 0 && node > hubs && dice.one_in(3) => {
@@ -160,6 +169,7 @@ impl WorldScript {
             steps: Vec::new(),
             governed: hubs > 0 && dice.one_in(3),
             nodes,
+            parts_meet,
             edges,
             links,
         };
@@ -199,7 +209,7 @@ impl WorldScript {
         let node = dice.below(self.nodes.len());
         let edge = dice.below(self.edges.len());
         let ends = self.edges[edge];
-        match dice.below(10) {
+        match dice.below(if self.parts_meet { 8 } else { 10 }) {
             0 => Happens::Checkpoints { node },
             1 | 2 => Happens::Crashes { node, down: dice.between(1, 5_000) },
             3 => Happens::Cut { edge, ends },
