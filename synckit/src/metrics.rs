@@ -117,6 +117,11 @@ families! {
     PAGE_READS: "synckit_page_reads_total" Counter Both ["from"],
         "Pages of logs read from memory, and from the store.";
     FILE_BYTES: "synckit_file_bytes" Gauge Both [], "Length of the file; 0 in memory.";
+    CACHE_READS: "synckit_cache_reads_total" Counter Both ["from"],
+        "Pages of the file found in its cache, and read from the file.";
+    CACHE_EVICTIONS: "synckit_cache_evictions_total" Counter Both [],
+        "Pages of the file that left its cache to make room.";
+    CACHE_BYTES: "synckit_cache_bytes" Gauge Both [], "Bytes in the cache of the file.";
     CONFLICTS: "synckit_conflicts" Gauge Replica [], "Open conflicts.";
     PARKED: "synckit_parked_events" Gauge Replica [],
         "Events met since it was opened that this program cannot apply.";

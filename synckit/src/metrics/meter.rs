@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{
-    BATCHES, BYTES, COMMIT_FAILURES, COMMIT_SECONDS, EVENTS, FILE_BYTES, LAG_SERIES_MAX,
-    Measurement, MetricFamily, Metrics, PAGE_READS, PEER_LAG, PEER_LAG_MAX, REFUSALS, RULINGS,
-    SESSIONS, SESSIONS_BEGUN, SESSIONS_ENDED, STORED_EVENTS, SYNCS,
+    BATCHES, BYTES, CACHE_BYTES, CACHE_EVICTIONS, CACHE_READS, COMMIT_FAILURES, COMMIT_SECONDS,
+    EVENTS, FILE_BYTES, LAG_SERIES_MAX, Measurement, MetricFamily, Metrics, PAGE_READS, PEER_LAG,
+    PEER_LAG_MAX, REFUSALS, RULINGS, SESSIONS, SESSIONS_BEGUN, SESSIONS_ENDED, STORED_EVENTS,
+    SYNCS,
 };
 use crate::clock::UnixMillis;
 use crate::id::{Position, ReplicaId, SpaceId};
@@ -97,6 +98,14 @@ pub struct StoreUsage {
     pub syncs: u64,
     /// The length of the file.
     pub bytes: u64,
+    /// Pages of the file that were found in the cache.
+    pub cache_hits: u64,
+    /// Pages of the file that were not, and were read from it.
+    pub cache_misses: u64,
+    /// Pages that left the cache to make room.
+    pub cache_evictions: u64,
+    /// Bytes in the cache.
+    pub cache_bytes: u64,
 }
 
 /// Counts what a store does.
@@ -137,6 +146,10 @@ impl StoreMeter {
         metrics.add(&PAGE_READS, &["store"], self.from_store.get());
         metrics.add(&SYNCS, &[], usage.syncs);
         metrics.add(&FILE_BYTES, &[], usage.bytes);
+        metrics.add(&CACHE_READS, &["cache"], usage.cache_hits);
+        metrics.add(&CACHE_READS, &["file"], usage.cache_misses);
+        metrics.add(&CACHE_EVICTIONS, &[], usage.cache_evictions);
+        metrics.add(&CACHE_BYTES, &[], usage.cache_bytes);
     }
 }
 

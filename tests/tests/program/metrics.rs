@@ -75,6 +75,8 @@ async fn after_a_sync_every_documented_name_is_there_and_no_other() {
     assert_eq!(number(&text, "synckit_sessions_begun_total"), 2);
     for above_zero in [
         "synckit_bytes_total{direction=\"in\"}",
+        "synckit_cache_bytes",
+        "synckit_cache_reads_total{from=\"cache\"}",
         "synckit_commit_seconds_count",
         "synckit_file_bytes",
         "synckit_syncs_total",

@@ -98,10 +98,23 @@ impl ReopeningDb {
         verified.map_err(Fault::Gone)
     }
 
-    /// The use of the file since it was opened.
+    /// The use of the file since it was opened, and of its cache since it was opened last.
     pub(super) fn usage(&self) -> StoreUsage {
         let FileUse { syncs, bytes } = &*self.options.used;
-        StoreUsage { syncs: syncs.load(Ordering::Relaxed), bytes: bytes.load(Ordering::Relaxed) }
+        let (syncs, bytes) = (syncs.load(Ordering::Relaxed), bytes.load(Ordering::Relaxed));
+        let usage = StoreUsage { syncs, bytes, ..StoreUsage::default() };
+        // Whoever is opening it again begins with an empty cache.
+        let Ok(slot) = self.slot.try_read() else { return usage };
+        let Some(cache) = slot.handle.as_ref().map(ReadableDatabase::cache_stats) else {
+            return usage;
+        };
+        StoreUsage {
+            cache_hits: cache.read_hits() + cache.write_hits(),
+            cache_misses: cache.read_misses() + cache.write_misses(),
+            cache_evictions: cache.evictions(),
+            cache_bytes: u64::try_from(cache.used_bytes()).unwrap_or(u64::MAX),
+            ..usage
+        }
     }
 
     /// The file's name in messages.
