@@ -20,6 +20,7 @@ mod replica {
     mod predicates;
     mod pruned;
     mod quotas;
+    mod salvaged;
     mod support;
     mod sync;
     mod tracing_through;

@@ -107,8 +107,8 @@ pub(crate) struct Admission<'a> {
     pub(crate) cap: Option<&'a Cap>,
     /// Word about hidden commits, if the store holds a part of the space.
     pub(crate) hidden: Option<&'a Hidden>,
-    /// The store's filter, if the peer holds a part too: what it names and the store lacks is not hidden, but on
-    /// its way from others.
+    /// The store's filter, if the blocks come from a peer that holds a part too, or from the store itself: what it
+    /// names and the store lacks is not hidden, but on its way from others.
     pub(crate) awaits: Option<&'a Filter>,
 }
 
@@ -206,6 +206,8 @@ struct Staging<'a> {
     end: Cursor,
     own_key_is_spent: bool,
     tells: bool,
+    /// The block was written here, or read out of this store's damaged file.
+    is_local: bool,
 }
 
 impl<'a> Staging<'a> {
@@ -225,6 +227,7 @@ impl<'a> Staging<'a> {
             end: batch.end,
             own_key_is_spent: false,
             tells: false,
+            is_local: false,
         }
     }
 
@@ -244,6 +247,7 @@ impl<'a> Staging<'a> {
 
     fn admit(&mut self, append: &Append) -> Result<(), Refusal> {
         let block = &append.block;
+        self.is_local = append.source == Source::Local;
         if block.space() != self.batch.space {
             let (expected, found) = (self.batch.space.clone(), block.space().clone());
             return Err(Refusal::OtherSpace { expected, found });

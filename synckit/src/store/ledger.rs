@@ -382,6 +382,8 @@ impl Ledger {
         batch: &Batch,
         own: ReplicaId,
     ) -> Result<Result<Admitted, Refusal>, StoreError> {
+        let is_local = batch.append.iter().all(|append| append.source == Source::Local);
+        let awaits = is_local || batch.hidden.by_part;
         let admission = Admission {
             space: &batch.space,
             branches: &known.branches,
@@ -390,7 +392,7 @@ impl Ledger {
             append: &batch.append,
             cap: batch.cap.as_ref(),
             hidden: known.filter.as_ref().map(|_| &batch.hidden),
-            awaits: known.filter.as_ref().filter(|_| batch.hidden.by_part),
+            awaits: known.filter.as_ref().filter(|_| awaits),
         };
         let view = View { filter: known.filter.clone(), reader: Some(own), writers: None };
         let mut answers = Answers::default();
@@ -405,6 +407,13 @@ impl Ledger {
                 }
             }
         }
+    }
+
+    /// True when a space is known to be held in part.
+    pub(super) async fn holds_part(&self, space: &SpaceId) -> bool {
+        let space = self.spaces.of(space);
+        let known = space.known.lock().await;
+        known.as_ref().is_some_and(|known| known.filter.is_some())
     }
 
     /// Waits until everything staged so far is written, so that reading shows it.

@@ -163,10 +163,16 @@ impl Left {
     ) -> Result<(), StoreError> {
         while let Some(block) = arrived.pop() {
             let held: BTreeSet<_> = block.commits().iter().map(|commit| commit.id).collect();
+            let in_part = ledger.holds_part(block.space()).await;
+            // A filter may hide the commit that something was seen up to.
+            let may_have = |missing: CommitId| {
+                held.contains(&missing)
+                    || (in_part && held.iter().any(|held| held.author == missing.author))
+            };
             let mut index = 0;
             while let Some(it) = waiting.get_mut(index) {
                 index += 1;
-                if it.space != *block.space() || !it.missing.is_some_and(|it| held.contains(&it)) {
+                if it.space != *block.space() || !it.missing.is_some_and(&may_have) {
                     continue;
                 }
                 let Some(block) = Self::block(ledger, it.index).await? else { continue };

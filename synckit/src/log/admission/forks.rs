@@ -22,6 +22,10 @@ impl Staging<'_> {
         commits: &[&Commit],
         forks: &[(u64, Chain)],
     ) -> Result<(Target, usize), Refusal> {
+        if self.is_local {
+            // Nothing of its own is hidden from a store: that has been lost.
+            return Err(Refusal::Missing { after: commits[0].id.dot(), missing: before });
+        }
         match self.across(&before) {
             Across::Nothing => Ok((Target::Begin, 0)),
             Across::End(branch, seq) => Ok((Target::Skip(branch, seq + 1), 0)),

@@ -18,7 +18,6 @@ use super::continuity::{FileMarks, OPENING, Opening};
 use super::fault::{Fault, guarded};
 use super::medium::Medium;
 use super::table;
-use crate::key::ReplicaKey;
 use crate::metrics::StoreUsage;
 use crate::store::encoding::{FILE_ID_LEN, IdentityRow, only};
 use crate::store::identity;
@@ -297,9 +296,9 @@ fn open_existing(
     })
 }
 
-/// The key of the store in a file that may be damaged, if its structure leads to one. What `file`
+/// The identity of the store in a file that may be damaged, if its structure leads to one. What `file`
 /// gives may be written to.
-pub(super) fn key_in(file: impl Fn() -> Box<dyn StorageBackend>) -> Option<ReplicaKey> {
+pub(super) fn identity_in(file: impl Fn() -> Box<dyn StorageBackend>) -> Option<IdentityRow> {
     let backend = || Backend::uncounted(file());
     // Closing it for writing would commit, and what is damaged can end the process there.
     let found = guarded(|| match Builder::new().open_read_only_with_backend(backend()) {
@@ -312,7 +311,7 @@ pub(super) fn key_in(file: impl Fn() -> Box<dyn StorageBackend>) -> Option<Repli
         }
         database => read_identity(&database?.begin_read()?),
     });
-    found.ok().map(|identity| ReplicaKey::from_seed(&identity.seed))
+    found.ok()
 }
 
 /// redb would take an empty file for one to be made, and would say of any other only that it is not

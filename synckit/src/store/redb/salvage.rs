@@ -11,7 +11,8 @@
 //! - `files`: how the fresh store takes the damaged file's place.
 //!
 //! States and conflicts are folded from the log again, and cursors are not needed: sessions resume
-//! by frontier. The replicas that a hub has met or retired are taken over. A block that no row leads to may come from a write that was never finished, or from
+//! by frontier. The replicas that a hub has met or retired are taken over, and so are the names of the store's keys:
+//! it goes on giving peers what it wrote. A block that no row leads to may come from a write that was never finished, or from
 //! bytes that an event carries; it is what its author signed in any case.
 
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ use self::files::{Damaged, Temporary};
 use self::fill::Fill;
 use self::image::Image;
 use self::pages::{Extent, Found};
-use super::reopening::key_in;
+use super::reopening::identity_in;
 use super::{RedbOptions, make_with_key};
 use crate::id::{ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
@@ -146,6 +147,8 @@ struct Plan {
     key: Option<ReplicaKey>,
     /// The id that the damaged store had, if its key can be read.
     author: Option<ReplicaId>,
+    /// The keys that it wrote under, as far as they can be read.
+    keys: Vec<ReplicaId>,
     is_whole: bool,
 }
 
@@ -158,7 +161,8 @@ impl Plan {
     }
 
     fn made(image: Image) -> Option<Self> {
-        let (found, key) = (pages::scan(&image), key_in(|| Box::new(image.overlaid())));
+        let (found, identity) = (pages::scan(&image), identity_in(|| Box::new(image.overlaid())));
+        let key = identity.as_ref().map(|identity| ReplicaKey::from_seed(&identity.seed));
         let (mut spaces, mut known) = (BTreeMap::new(), BTreeMap::new());
         for (space, of_space) in &found.spaces {
             let ordered = order::ordered(of_space);
@@ -197,8 +201,10 @@ impl Plan {
         }
         let safe = |key: &ReplicaKey| is_whole || !found.authors.contains(&key.id());
         let author = key.as_ref().map(ReplicaKey::id);
+        let before = identity.into_iter().flat_map(|identity| identity.before);
+        let keys = before.chain(author).collect();
         let key = key.filter(safe);
-        Some(Self { image, found, spaces, strays, key, author, is_whole })
+        Some(Self { image, found, spaces, strays, key, author, keys, is_whole })
     }
 
     async fn carry_out(
@@ -208,6 +214,8 @@ impl Plan {
     ) -> Result<SalvageReport, StoreError> {
         let mut fill = Fill { image: &self.image, store, left: 0 };
         fill.replicas(&self.found.replicas).await?;
+        // It goes on giving what it wrote, and telling what of that no peer holds.
+        store.inherit(&self.keys).await?;
         let mut spaces = Vec::new();
         for (space, (places, whole)) in &self.spaces {
             let strays = self.strays.get(space).map_or(&[][..], Vec::as_slice);

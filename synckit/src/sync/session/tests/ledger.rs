@@ -325,7 +325,7 @@ impl Ledger {
             append: &append,
             cap,
             hidden: self.filter.as_ref().map(|_| hidden),
-            awaits: self.filter.as_ref().filter(|_| hidden.by_part),
+            awaits: self.filter.as_ref().filter(|_| source == Source::Local || hidden.by_part),
         };
         let mut answers = Answers::default();
         loop {
