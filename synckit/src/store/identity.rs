@@ -47,6 +47,13 @@ impl IdentityRow {
         next
     }
 
+    /// The keys before this one that the store has had since it had so many.
+    pub(super) fn keys_since(&self, many: u32) -> Vec<ReplicaId> {
+        let since = usize::try_from(self.earlier.saturating_sub(many)).unwrap_or(usize::MAX);
+        let first = self.before.len().saturating_sub(since);
+        self.before[first..].to_vec()
+    }
+
     /// Adds to the keys that the store wrote under before.
     pub(super) fn wrote_under(&mut self, key: ReplicaId) {
         self.before.push(key);
@@ -90,4 +97,22 @@ pub(super) fn read(rows: &[Vec<Row>]) -> Result<Option<IdentityRow>, StoreError>
     let identity: Option<Bytes> = only(Table::Meta, identity)?;
     let missing = Damage::new("the store's identity is missing");
     Ok(Some(IdentityRow::read(&identity.ok_or(missing)?)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_told_by_how_many_there_were_before_them() {
+        let mut row = from_entropy(&[1; ENTROPY_LEN]);
+        let keys: Vec<_> = (0..5).map(|n| ReplicaKey::from_seed(&[n; 32]).id()).collect();
+        keys.iter().for_each(|key| row.wrote_under(*key));
+        // The first ones are forgotten.
+        row.before.drain(..2);
+        assert_eq!(row.keys_since(0), keys[2..]);
+        assert_eq!(row.keys_since(2), keys[2..]);
+        assert_eq!(row.keys_since(4), keys[4..]);
+        assert_eq!((row.keys_since(5), row.keys_since(9)), (Vec::new(), Vec::new()));
+    }
 }

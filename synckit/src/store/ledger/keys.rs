@@ -17,9 +17,7 @@ impl Ledger {
     /// The keys that the store has written under since it had so many, as far as it remembers them.
     pub(in crate::store) fn keys_since(&self, many: u32) -> Vec<ReplicaId> {
         let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = usize::try_from(keys.row.earlier.saturating_sub(many)).unwrap_or(usize::MAX);
-        let first = keys.row.before.len().saturating_sub(since);
-        keys.row.before[first..].iter().copied().chain([keys.key.id()]).collect()
+        keys.row.keys_since(many).into_iter().chain([keys.key.id()]).collect()
     }
 
     /// The number of keys that the store wrote under before.

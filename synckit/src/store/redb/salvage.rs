@@ -147,7 +147,7 @@ struct Plan {
     key: Option<ReplicaKey>,
     /// The id that the damaged store had, if its key can be read.
     author: Option<ReplicaId>,
-    /// The keys that it wrote under, as far as they can be read.
+    /// The keys that it wrote under since it last forgot a space, as far as they can be read.
     keys: Vec<ReplicaId>,
     is_whole: bool,
 }
@@ -201,8 +201,11 @@ impl Plan {
         }
         let safe = |key: &ReplicaKey| is_whole || !found.authors.contains(&key.id());
         let author = key.as_ref().map(ReplicaKey::id);
-        let before = identity.into_iter().flat_map(|identity| identity.before);
-        let keys = before.chain(author).collect();
+        let forgot =
+            found.spaces.values().map(|of| of.row.as_ref().map_or(0, |row| row.keys_before));
+        let since = forgot.min().unwrap_or_default();
+        let before = identity.map(|identity| identity.keys_since(since)).unwrap_or_default();
+        let keys = before.into_iter().chain(author).collect();
         let key = key.filter(safe);
         Some(Self { image, found, spaces, strays, key, author, keys, is_whole })
     }

@@ -232,8 +232,11 @@ impl Found {
         let (Some(name), Ok(content)) = (name, content(Table::Spaces, row)) else { return false };
         let Ok(row) = SpaceRow::read(&content) else { return false };
         let space = self.spaces.entry(name).or_default();
-        let age =
-            |row: &SpaceRow| (row.ends, row.branches, row.mark.as_ref().map(|mark| mark.position));
+        let age = |row: &SpaceRow| {
+            let mark = row.mark.as_ref().map(|mark| mark.position);
+            // A space that was forgotten began again.
+            (row.keys_before, row.ends, row.branches, mark)
+        };
         if space.row.as_ref().is_none_or(|held| age(held) < age(&row)) {
             space.row = Some(row);
         }
