@@ -63,11 +63,12 @@ impl Rows for RememberedRows {
             if let Some(answers) = answers {
                 return Ok(answers);
             }
-            memory.begun
+            (memory.ended == memory.begun).then_some(memory.begun)
         };
         let found = self.rows.read(reads.clone()).await?;
         let mut memory = self.lock();
-        if memory.begun == begun && memory.ended == begun {
+        // No write was under way when it began, and none has begun since.
+        if begun == Some(memory.begun) {
             let kept = reads.iter().zip(&found).filter(|(read, _)| is_kept(read));
             kept.for_each(|(read, rows)| memory.keep(read, rows.first()));
         }
@@ -170,12 +171,13 @@ mod tests {
     use super::*;
     use crate::store::memory::MemoryRows;
 
-    /// Counts reads, which wait for their turn after they have looked.
+    /// Counts reads, which wait for their turn after they have looked. Writes wait for theirs before.
     #[derive(Debug)]
     struct Slow {
         rows: MemoryRows,
         reads: AtomicU64,
         turns: Semaphore,
+        writes: Semaphore,
     }
 
     #[async_trait]
@@ -188,6 +190,7 @@ mod tests {
         }
 
         async fn write(&self, write: WriteSet) -> Result<(), StoreError> {
+            let _turn = self.writes.acquire().await.unwrap();
             self.rows.write(write).await
         }
 
@@ -198,7 +201,8 @@ mod tests {
 
     fn slow(turns: usize) -> (Arc<Slow>, RememberedRows) {
         let (rows, turns) = (MemoryRows::new(), Semaphore::new(turns));
-        let slow = Arc::new(Slow { rows, reads: AtomicU64::new(0), turns });
+        let writes = Semaphore::new(1);
+        let slow = Arc::new(Slow { rows, reads: AtomicU64::new(0), turns, writes });
         (Arc::clone(&slow), RememberedRows::over(slow))
     }
 
@@ -259,6 +263,25 @@ mod tests {
             slow.turns.add_permits(100);
         };
         let (before, ()) = tokio::join!(value(&rows, Table::Filters, b"a"), begun);
+        assert_eq!(before, None);
+        assert_eq!(value(&rows, Table::Filters, b"a").await.unwrap(), "new");
+    }
+
+    #[tokio::test]
+    async fn a_row_that_is_read_while_it_is_being_written_is_not_kept_as_it_was() {
+        let (slow, rows) = slow(0);
+        let turn = slow.writes.acquire().await.unwrap();
+        let write = async {
+            rows.write(put(Table::Filters, b"a", b"new")).await.unwrap();
+            slow.turns.add_permits(100);
+        };
+        let goes_on = async {
+            tokio::task::yield_now().await;
+            assert_eq!(slow.reads.load(Ordering::Relaxed), 1, "it has looked");
+            drop(turn);
+        };
+        let read = value(&rows, Table::Filters, b"a");
+        let ((), before, ()) = tokio::join!(biased; write, read, goes_on);
         assert_eq!(before, None);
         assert_eq!(value(&rows, Table::Filters, b"a").await.unwrap(), "new");
     }
