@@ -545,6 +545,10 @@ impl Conversation {
     /// Hands over what is left to be sent, closes this direction, and waits until the peer has closed its
     /// own, but not for long.
     async fn close(&mut self, receiver: &mut dyn FrameReceiver) {
+        // Whoever comes after a peer that has ended finds what that one brought.
+        if let Some(door) = &self.driver.door {
+            door.settle().await;
+        }
         let sending = async {
             if matches!(self.writer, Sending::Busy(_)) {
                 self.writer.sent().await;

@@ -255,11 +255,10 @@ impl Served {
                 return;
             }
         };
-        let (door, peer) = (self.door(&service, &connection), connection.peer.to_string());
-        let doorkeeper: Arc<dyn Doorkeeper> = Arc::clone(&door) as _;
+        let doorkeeper: Arc<dyn Doorkeeper> = self.door(&service, &connection);
+        let peer = connection.peer.to_string();
         let driver = Driver { door: Some(doorkeeper), ..self.driver(&service, peer) };
         let Driven { progress, result } = driver.accept(config, connection).await;
-        door.settle().await;
         match result {
             Ok(()) => tracing::debug!(?progress, "a session ended"),
             Err(error) => {

@@ -29,6 +29,9 @@ pub(crate) trait Doorkeeper: fmt::Debug + Send + Sync {
 
     /// Returns when a peer that was let in may not stay.
     async fn until_denied(&self) -> Denial;
+
+    /// Returns when what the peer brought with it is written down.
+    async fn settle(&self);
 }
 
 /// Events that a session is about to commit.

@@ -198,15 +198,6 @@ impl Door {
         });
     }
 
-    /// Waits until it is written down that the replica was there.
-    pub(super) async fn settle(&self) {
-        let mut noting = {
-            let mut noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut *noting)
-        };
-        while noting.join_next().await.is_some() {}
-    }
-
     fn unknown(&self, error: StoreError) -> Denial {
         tracing::warn!(%error, "nobody can tell whether a replica may come in");
         self.mend.found(error.into());
@@ -255,6 +246,14 @@ impl Doorkeeper for Door {
         let end = self.store.known_end(incoming.space).unwrap_or(Position::START);
         let size = (end.0, self.store.known_bytes(incoming.space));
         self.counted(limiter.take(incoming, size))
+    }
+
+    async fn settle(&self) {
+        let mut noting = {
+            let mut noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *noting)
+        };
+        while noting.join_next().await.is_some() {}
     }
 
     async fn until_denied(&self) -> Denial {
