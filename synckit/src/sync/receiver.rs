@@ -283,7 +283,7 @@ impl Receiver {
                 break;
             }
         }
-        let kept = if self.marks.is_some() {
+        let (kept, told) = if self.marks.is_some() {
             (Vec::new(), Hidden::default())
         } else {
             (blocks.clone(), hidden.clone())
@@ -291,8 +291,8 @@ impl Receiver {
         self.committing = Some(Committing {
             through,
             cursor,
-            blocks: kept.0,
-            hidden: kept.1,
+            blocks: kept,
+            hidden: told,
             bytes,
             memory,
             acknowledge,

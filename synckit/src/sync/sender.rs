@@ -265,13 +265,12 @@ impl Sender {
         Some(Want::Load(self.sent()))
     }
 
-    /// This side's store writes under these keys, the latest one last, of which some may be new. If it holds a part, it sends
-    /// what was written under them and nothing else.
+    /// This side's store writes under these keys, the latest one last, of which some may be new. If it holds a
+    /// part, it sends what was written under those that it began with and the new ones, and nothing else.
     pub(super) fn writes_under(&mut self, own_keys: Vec<ReplicaId>) {
         if let Some(writers) = &mut self.view.writers {
-            let mut new = own_keys;
-            let known = new.iter().rposition(|key| writers.contains(key));
-            writers.extend(new.split_off(known.map_or(0, |known| known + 1)));
+            let known = own_keys.iter().rposition(|key| writers.contains(key));
+            writers.extend(own_keys.into_iter().skip(known.map_or(0, |known| known + 1)));
         }
     }
 

@@ -3,8 +3,8 @@
 //!
 //! You say what an edit is and what must always hold. The world draws from a seed who there is
 //! (a hub and replicas, two hubs, or replicas alone; some hold a part of the space if you give
-//! filters, and another one later, and two may then sync with each other beside hubs), how they are linked (live, now and then, on demand, or in each direction by a link of
-//! its own), whether somebody governs the space so that hubs rule in it, and what happens: edits,
+//! filters, and another one later, and two may then sync with each other beside hubs), how they are
+//! linked (live, now and then, on demand, or in each direction by a link of its own), whether somebody governs the space so that hubs rule in it, and what happens: edits,
 //! crashes in the middle of writes, lost and partitioned connections, full and failing disks, clocks that step by up to a year, restored backups, and
 //! copied files. After every step it holds each replica to what you said, and to what synckit
 //! promises: the same events lead to the same states, byte for byte; nothing acknowledged is lost
