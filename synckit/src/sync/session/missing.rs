@@ -16,10 +16,21 @@ impl Session {
             let next = receiver.and_then(|it| it.set_aside(&refusal, now.elapsed, log_end));
             if let Some(next) = next {
                 self.effects.push_back(next);
+                self.go_on_sending();
                 return Ok(());
             }
         }
         Err(refusal.into())
+    }
+
+    /// What was set aside holds up nothing that this side sends: nothing of it is in the log.
+    fn go_on_sending(&mut self) {
+        let Phase::Streaming(streams) = &mut self.phase else { return };
+        if !streams.receiver.as_ref().is_some_and(Receiver::is_committing)
+            && let Some(page) = streams.held_page.take()
+        {
+            self.loaded(page, Vec::new());
+        }
     }
 
     /// Refuses what has waited for long enough.

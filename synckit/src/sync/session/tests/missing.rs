@@ -2,13 +2,13 @@
 
 use super::filters::{aggregate, kinds, sync, write};
 use super::ledger::Ledger;
-use super::seat::{Seat, assert_ended, meet_with, settle};
+use super::seat::{Seat, assert_ended, meet_with, settle, streaming_with};
 use crate::filter::Filter;
 use crate::id::Position;
 use crate::log::Refusal;
-use crate::sync::frame::GoodbyeCode;
+use crate::sync::frame::{FrameKind, GoodbyeCode};
 use crate::sync::limits::{VAIN_TRIES_MAX, WAITS_FOR_OTHERS};
-use crate::sync::{Config, Input, SessionError, Until};
+use crate::sync::{Config, Effect, Input, SessionError, Until};
 
 /// Ann and bob hold the same part of a space, and have answered each other four times, ann first, and the hub
 /// holds it all.
@@ -97,6 +97,22 @@ fn work_that_nobody_completes_is_refused_after_a_while_and_sent_another_time() {
     settle(&mut bob, &mut empty);
     let Some(Err(SessionError::PeerEnded { code, .. })) = &bob.ended else { panic!() };
     assert_eq!(*code, GoodbyeCode::Unavailable);
+}
+
+#[test]
+fn a_part_whose_work_waits_gets_what_the_hub_holds() {
+    let (_, bob, _) = answering();
+    let mut carol = Ledger::named("carol");
+    write(&mut carol, &[aggregate("b", "1")]);
+    let (_, empty) = sync(carol, Ledger::named("empty"));
+    let (mut bob, mut empty) = streaming_with(bob, empty.ledger, until_caught_up);
+    // The hub reads its log while it commits what bob has sent.
+    bob.answers();
+    empty.hears(bob.next(FrameKind::Events));
+    assert!(matches!(empty.asked.make_contiguous(), [Effect::Load(_), Effect::Commit { .. }]));
+    settle(&mut bob, &mut empty);
+    assert_eq!((&bob.ended, &empty.ended), (&None, &None), "his own work waits");
+    assert_eq!(empty.session.progress().events_sent, 1);
 }
 
 #[test]
