@@ -22,6 +22,7 @@ use crate::branch::{Anchor, BRANCHES_MAX, Branch, BranchNo, Branches, BranchesFu
 use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
 use crate::envelope::Envelope;
+use crate::filter::Filter;
 use crate::id::{Dot, Position, ReplicaId, SpaceId, hex};
 use crate::ruling::{Rulings, Standing};
 use crate::vector::{Stamp, VectorClock};
@@ -434,9 +435,33 @@ pub struct Hidden {
     pub bridges: Vec<Bridge>,
     /// Forks on the chains of commits that are not hidden.
     pub forks: Vec<ForkMark>,
-    /// True if the peer holds a part itself, and gives nothing but what was written there: what that rests on may be
-    /// on its way from others.
-    pub by_part: bool,
+    /// Whose word it is.
+    pub witness: Witness,
+}
+
+/// Peer by whose word a part knows of what its filter hides.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+#[allow(clippy::exhaustive_enums, reason = "admission decides by all of them")]
+pub enum Witness {
+    /// It holds everything, and gives what something rests on before that.
+    #[default]
+    Whole,
+    /// It holds a part that this one is within, and gives nothing but what was written there: what that rests on may
+    /// be on its way from others. It knows all of that.
+    WiderPart,
+    /// As [`Witness::WiderPart`], but its filter may hide some of what this one's names.
+    OtherPart,
+}
+
+impl Witness {
+    /// A peer with a filter, to a part with another.
+    pub(crate) fn of(peer: Option<&Filter>, part: &Filter) -> Self {
+        match peer {
+            None => Self::Whole,
+            Some(filter) if filter.contains(part) => Self::WiderPart,
+            Some(_) => Self::OtherPart,
+        }
+    }
 }
 
 impl Hidden {
@@ -454,7 +479,7 @@ impl Hidden {
     pub fn extend(&mut self, other: Self) {
         self.bridges.extend(other.bridges);
         self.forks.extend(other.forks);
-        self.by_part |= other.by_part;
+        self.witness = self.witness.max(other.witness);
     }
 }
 

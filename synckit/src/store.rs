@@ -24,7 +24,7 @@ use bytes::Bytes;
 use crate::failure::{Failure, failure};
 use crate::filter::Filter;
 use crate::id::{AggregateId, Position, ReplicaId, SpaceId};
-use crate::log::{Cap, Cursor, Hidden, LogBlock, Refusal};
+use crate::log::{Cap, Cursor, Hidden, LogBlock, Refusal, Witness};
 
 mod acks;
 mod ahead;
@@ -107,7 +107,7 @@ impl Batch {
         Self {
             space,
             append: Vec::new(),
-            hidden: Hidden { bridges: Vec::new(), forks: Vec::new(), by_part: false },
+            hidden: Hidden { bridges: Vec::new(), forks: Vec::new(), witness: Witness::Whole },
             cursor: None,
             checkpoint: None,
             filter: None,

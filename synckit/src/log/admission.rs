@@ -478,13 +478,14 @@ impl<'a> Staging<'a> {
             anchors.push(match self.lookup(anchor) {
                 Lookup::Held(branch) => Anchor::on(branch),
                 Lookup::Asked => Anchor::on(BranchNo(0)),
-                Lookup::Absent if let Some(after) = self.rests_on(block, fresh, anchor) => {
-                    return Err(Refusal::Missing { after, missing: *anchor });
+                Lookup::Absent if let Some((after, missing)) = self.lacks(block, fresh, anchor) => {
+                    return Err(Refusal::Missing { after, missing });
                 }
                 Lookup::Absent if self.batch.hidden.is_some() => match self.across(anchor) {
-                    // Nothing was said, as by a peer that holds a part itself: what lies before may come
-                    // later.
-                    Across::End(no, _) if !self.bridges.contains_key(anchor) => Anchor::on(no),
+                    // Of a peer that does not know all that lies before, which may come later.
+                    Across::End(no, _) | Across::Inside(no, _) if !self.is_told_all(anchor) => {
+                        Anchor::on(no)
+                    }
                     Across::Along(no) => Anchor::on(no),
                     // What comes later is on another line, and then may have lower numbers.
                     Across::End(no, last) | Across::Inside(no, last) => {

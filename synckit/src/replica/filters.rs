@@ -67,6 +67,9 @@ pub(super) async fn hold(
     refetch: bool,
 ) -> Result<(), Error> {
     let refused = |kind| Error::new(opening(space), kind);
+    if let Some(filter) = filter {
+        store.opened_with(space, filter).await;
+    }
     let held = store.filter(space).await?;
     if held.as_ref() == filter {
         return Ok(());

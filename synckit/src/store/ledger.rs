@@ -5,6 +5,7 @@
 //! the space guards the write, so another process that wrote in the meantime is noticed.
 
 mod checkpoint;
+mod filters;
 mod forget;
 mod keys;
 
@@ -31,7 +32,7 @@ use crate::branch::{Branch, BranchNo, Branches};
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{
-    Admission, Admitted, Answers, Cursor, Decision, Gap, LogBlock, Refusal, Source, View,
+    Admission, Admitted, Answers, Cursor, Decision, Gap, LogBlock, Refusal, Source, View, Witness,
 };
 use crate::platform;
 use crate::ruling::Rulings;
@@ -45,6 +46,7 @@ pub(super) struct Ledger {
     pub(super) queue: Arc<Queue>,
     pub(super) spaces: Spaces,
     pub(super) acks: Acks,
+    filters: filters::OpenFilters,
     /// Held from giving a space its number to staging it.
     numbering: AsyncMutex<()>,
     /// The key that the store writes under.
@@ -107,6 +109,7 @@ impl Ledger {
             queue: Arc::new(Queue::new(rows)),
             spaces: Spaces::default(),
             acks: Acks::default(),
+            filters: filters::OpenFilters::default(),
             numbering: AsyncMutex::new(()),
             adding_beside: AsyncMutex::new(()),
             keys: Mutex::new(Keys::of(identity)),
@@ -293,6 +296,7 @@ impl Ledger {
         let row = view::space_row(&found)?.ok_or_else(missing)?;
         let branches = view::branches(&row, answer(&found, 2))?;
         let filter = view::filter(answer(&found, 3))?;
+        let filter = filter.map(|filter| self.filters.resolve(id, filter));
         let stored = answer(&found, 0).first().map(|row| row.value.clone());
         space.has_number(row.number);
         self.spaces.trim();
@@ -383,7 +387,7 @@ impl Ledger {
         own: ReplicaId,
     ) -> Result<Result<Admitted, Refusal>, StoreError> {
         let is_local = batch.append.iter().all(|append| append.source == Source::Local);
-        let awaits = is_local || batch.hidden.by_part;
+        let awaits = is_local || batch.hidden.witness != Witness::Whole;
         let admission = Admission {
             space: &batch.space,
             branches: &known.branches,

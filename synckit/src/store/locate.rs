@@ -17,6 +17,8 @@ use crate::sync::LineEnd;
 const INSIDE_BLOCKS_MAX: usize = 16;
 /// Most runs of an author that a session follows back to what its peer holds.
 const ONLY_RUNS_MAX: usize = 64;
+/// Most runs of a branch that a session of a part follows back to what its peer's filter names.
+const NAMED_RUNS_MAX: usize = 1_024;
 /// Most commits that are looked for in one read.
 const LOCATE_AT_ONCE: usize = 1_024;
 
@@ -147,12 +149,43 @@ pub(super) async fn line_end(
     view: &View,
     (no, seq): (BranchNo, u64),
 ) -> Result<LineEnd, StoreError> {
+    end_within(rows, number, branches, view, (no, seq, usize::MAX)).await
+}
+
+/// The last commit that a view shows of a branch up to another commit, unless that is not held, or it is too far
+/// back.
+pub(super) async fn last_named(
+    rows: &dyn Rows,
+    number: SpaceNumber,
+    branches: &Branches,
+    view: &View,
+    (no, seq): (BranchNo, u64),
+) -> Result<LineEnd, StoreError> {
+    if !branches.get(no).is_some_and(|branch| branch.spans(seq)) {
+        return Ok(LineEnd::Unknown);
+    }
+    let found = rows.read(vec![view::run_read(number, no, seq)]).await?;
+    if !view::run(number, no, seq, answer_of(&found))?.is_held() {
+        return Ok(LineEnd::Unknown);
+    }
+    end_within(rows, number, branches, view, (no, seq, NAMED_RUNS_MAX)).await
+}
+
+/// The last commit that a view shows of a branch up to a number, if it is among the last `most` runs of the branch
+/// or of one that it leaves.
+async fn end_within(
+    rows: &dyn Rows,
+    number: SpaceNumber,
+    branches: &Branches,
+    view: &View,
+    (no, seq, most): (BranchNo, u64, usize),
+) -> Result<LineEnd, StoreError> {
     let Some(branch) = branches.get(no) else { return Ok(LineEnd::Unknown) };
     let (mut at, mut seq) = (Some((no, branch)), seq.min(branch.head.seq));
     while let Some((no, branch)) = at {
         let base = branch.base();
         let within = (base, seq.min(branch.head.seq));
-        match shown_within(rows, number, view, no, within, usize::MAX).await? {
+        match shown_within(rows, number, view, no, within, most).await? {
             LineEnd::NOTHING => {}
             end => return Ok(end),
         }

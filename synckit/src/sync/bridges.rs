@@ -56,6 +56,10 @@ pub struct TraceLines {
     pub before: Position,
     /// Branches, and numbers of events on them or before them: the answer to each is a [`TracedLine`].
     pub ends: Vec<(BranchNo, u64)>,
+    /// Branches, and the numbers of commits on them: the answer to each is the last commit up to there that the
+    /// peer's filter names, whether it is sent that or has to get it from others. Not known if the commit itself is
+    /// not held.
+    pub named: Vec<(BranchNo, u64)>,
     /// Branches past forks, with the numbers of the last events shared: the answer to each is a commit
     /// behind the fork that the peer is sent, if there is one.
     pub forks: Vec<(BranchNo, u64)>,
@@ -64,7 +68,7 @@ pub struct TraceLines {
 impl TraceLines {
     /// True if nothing is asked.
     pub(super) const fn is_empty(&self) -> bool {
-        self.ends.is_empty() && self.forks.is_empty()
+        self.ends.is_empty() && self.named.is_empty() && self.forks.is_empty()
     }
 }
 
@@ -74,6 +78,8 @@ impl TraceLines {
 pub struct Traced {
     /// The places where the branches hang.
     pub ends: Vec<TracedLine>,
+    /// The last commits that are named.
+    pub named: Vec<LineEnd>,
     /// Commits behind the forks.
     pub forks: Vec<Option<CommitId>>,
 }
@@ -81,12 +87,15 @@ pub struct Traced {
 /// Lines of authors, as far as a session has asked or seen.
 #[derive(Debug, Default)]
 pub(super) struct Bridges {
-    /// Lines that the peer takes for granted; none of a session of a store that holds a part of the space.
-    marks: Option<LineMarks>,
+    /// The store holds a part of the space, and sends what was written there. The peer takes nothing for granted.
+    of_part: bool,
+    /// Lines that the peer takes for granted.
+    marks: LineMarks,
     authors: BTreeMap<ReplicaId, AuthorLines>,
     /// Of each branch of those that have forked, up to what has been sent.
     lines: BTreeMap<(ReplicaId, BranchNo), KnownLine>,
-    /// Of commits of those that contexts refer to.
+    /// Of commits of those that contexts refer to; if the store holds a part, of all of these, and of those that runs
+    /// follow, the last one that the peer's filter names.
     anchors: BTreeMap<(BranchNo, u64), LineEnd>,
     /// The place in the log up to which forks have been noticed.
     noticed: Position,
@@ -125,21 +134,22 @@ struct NoticedFork {
 
 impl Bridges {
     /// Those of a session of a store that holds all of the space, or a part.
-    pub(super) fn new(is_part: bool) -> Self {
-        Self { marks: (!is_part).then(LineMarks::default), ..Self::default() }
+    pub(super) fn new(of_part: bool) -> Self {
+        Self { of_part, ..Self::default() }
     }
 
     /// The session begins at the beginning of the log.
     pub(super) fn begin(&mut self) {
-        if let Some(marks) = &mut self.marks {
-            *marks = LineMarks::from_beginning();
+        if !self.of_part {
+            self.marks = LineMarks::from_beginning();
         }
     }
 
     /// Notes the forks that begin with a block of the log. What was known of their authors' lines has to
     /// be asked again.
     pub(super) fn notice(&mut self, log: &LogBlock) {
-        if log.end() <= self.noticed {
+        // A part may have been told of a fork by one that did not know where it is.
+        if self.of_part || log.end() <= self.noticed {
             return;
         }
         self.noticed = log.end();
@@ -177,6 +187,14 @@ impl Bridges {
 
     /// Questions to be asked before a block that begins at a place is sent, of which the peer is sent `shown`.
     pub(super) fn unknown(&self, shown: &[LogBlock], before: Position) -> TraceLines {
+        if self.of_part {
+            let asked = runs(shown).filter(|(_, before)| !self.was_sent(before));
+            let asked = asked.chain(anchors(shown)).map(|(no, id)| (no, id.seq));
+            let mut named: Vec<_> = asked.filter(|of| !self.anchors.contains_key(of)).collect();
+            named.sort_unstable();
+            named.dedup();
+            return TraceLines { before, named, ..TraceLines::default() };
+        }
         let lines = runs(shown).filter(|(no, before)| match self.lines_of(&before.author) {
             Some(AuthorLines::Single(_)) => false,
             Some(AuthorLines::Forked) => {
@@ -194,7 +212,7 @@ impl Bridges {
         ends.sort_unstable();
         ends.dedup();
         let forks = self.unasked.iter().map(|fork| (fork.no, fork.after)).collect();
-        TraceLines { before, ends, forks }
+        TraceLines { before, ends, named: Vec::new(), forks }
     }
 
     /// Takes the answers to what was asked before a block is sent.
@@ -222,6 +240,7 @@ impl Bridges {
                 self.anchors.insert(*of, end);
             }
         }
+        self.anchors.extend(asked.named.iter().copied().zip(found.named));
         let asked = self.unasked.drain(..asked.forks.len().min(self.unasked.len()));
         let marks = asked.zip(found.forks).filter_map(|(NoticedFork { after, next, .. }, on)| {
             Some(ForkMark { on: on?, after, next })
@@ -238,8 +257,16 @@ impl Bridges {
             first_sent.entry(end.author).or_insert(end.seq);
         }
         let bridge = |((no, hidden), is_run): ((BranchNo, CommitId), bool)| {
-            let end = match self.lines_of(&hidden.author)? {
-                AuthorLines::Single(end) => {
+            let end = match self.lines_of(&hidden.author) {
+                // The peer may lack the commit itself, if the filter names it.
+                _ if self.of_part => match self.anchors.get(&(no, hidden.seq))? {
+                    LineEnd::After(seq, chain) => {
+                        return Some(Bridge { hidden, after: (*seq, *chain) });
+                    }
+                    LineEnd::Unknown => return None,
+                },
+                None => return None,
+                Some(AuthorLines::Single(end)) => {
                     let first = first_sent.get(&hidden.author);
                     // It stands on the line that it is sent with the block.
                     if first.is_some_and(|first| !is_run || *first <= hidden.seq) {
@@ -247,7 +274,7 @@ impl Bridges {
                     }
                     self.not_granted(hidden, end)?
                 }
-                AuthorLines::Forked => self.before(shown, no, hidden)?,
+                Some(AuthorLines::Forked) => self.before(shown, no, hidden)?,
             };
             match end {
                 LineEnd::After(seq, chain) if (seq, chain) != (hidden.seq, hidden.chain) => {
@@ -273,14 +300,16 @@ impl Bridges {
         }
         // An author with more forks than that has made them to be a burden: the last ones count.
         forks.drain(..forks.len().saturating_sub(FRAME_FORKS_MAX));
-        Hidden { bridges, forks, by_part: false }
+        Hidden { bridges, forks, ..Hidden::default() }
     }
 
     /// Notes that the peer is sent a block, with what [`Bridges::of`] said of it.
     pub(super) fn told(&mut self, shown: &[LogBlock], hidden: &Hidden) {
-        self.marks.iter_mut().for_each(|marks| marks.tell(&hidden.bridges));
+        if !self.of_part {
+            self.marks.tell(&hidden.bridges);
+        }
         for (place, on) in ends(shown) {
-            self.marks.iter_mut().for_each(|marks| marks.send(on));
+            self.marks.send(on);
             let Some(line) = self.lines.get_mut(&(on.author, place.branch)) else { continue };
             let behind = line.forks.iter().flatten().take_while(|(after, _)| *after < on.seq);
             line.told = line.told.max(behind.count());
@@ -288,6 +317,11 @@ impl Bridges {
         if self.anchors.len() > ANCHORS_MAX {
             self.anchors.clear();
         }
+    }
+
+    /// True if a commit is the last one of its author that was sent.
+    fn was_sent(&self, commit: &CommitId) -> bool {
+        self.marks.of(&commit.author) == Some((commit.seq, commit.chain))
     }
 
     /// True if something is to be told of commits that the peer holds.
@@ -303,8 +337,7 @@ impl Bridges {
 
     /// Knowledge of an author. Of whom a session from the beginning has seen nothing, it has sent nothing.
     fn lines_of(&self, author: &ReplicaId) -> Option<AuthorLines> {
-        let from_beginning = self.marks.as_ref().is_some_and(|marks| marks.from_beginning);
-        let unseen = from_beginning.then_some(AuthorLines::Single(LineEnd::NOTHING));
+        let unseen = self.marks.from_beginning.then_some(AuthorLines::Single(LineEnd::NOTHING));
         self.authors.get(author).copied().or(unseen)
     }
 
@@ -312,7 +345,7 @@ impl Bridges {
     fn not_granted(&self, hidden: CommitId, end: LineEnd) -> Option<LineEnd> {
         let LineEnd::After(last, _) = end else { return None };
         let granted = |(mark, _)| hidden.seq <= mark || mark == last;
-        let mark = self.marks.as_ref()?.of(&hidden.author);
+        let mark = self.marks.of(&hidden.author);
         (!mark.is_some_and(granted)).then_some(end)
     }
 

@@ -370,7 +370,8 @@ message! {
         2 head: Position,
         /// Blocks in log order.
         3 blocks: Vec<Bytes>,
-        /// Bridges over commits that the other's filter hides, where it would take them to stand elsewhere.
+        /// Bridges over commits that the other's filter hides, where it would take them to stand elsewhere; if the speaker
+        /// holds a part, over all that it may lack.
         4 bridges: Vec<Bridge>,
         /// Forks, of which the other's filter may hide a branch, on the chains of commits that it holds or
         /// is sent here.

@@ -14,15 +14,16 @@ use super::violation::Violation;
 use crate::block::Block;
 use crate::filter::Filter;
 use crate::id::{AggregateId, Dot, Position, SpaceId};
-use crate::log::{Cursor, Hidden, Refusal};
+use crate::log::{Cursor, Hidden, Refusal, Witness};
 
 /// The receiving half: what has been received, and what of it is committed.
 #[derive(Debug)]
 pub(super) struct Receiver {
     space: SpaceId,
-    /// A part of the peer's log is received: its filter hides the rest.
-    is_partial: bool,
-    /// Lines that are taken for granted of that; none if the peer holds a part itself.
+    /// The peer to a store that receives a part of its log: the store's filter hides the rest. None if it receives
+    /// everything.
+    witness: Option<Witness>,
+    /// Lines that are taken for granted of what is hidden; none if the peer holds a part itself.
     marks: Option<LineMarks>,
     /// Events after which a commit takes no further frame.
     pub(super) commit_events_max: usize,
@@ -94,7 +95,7 @@ struct Patience {
 impl Receiver {
     pub(super) fn new(
         space: SpaceId,
-        (is_partial, peer_is_partial): (bool, bool),
+        witness: Option<Witness>,
         commit_events_max: usize,
         (from, peer_head): (Cursor, Position),
     ) -> Self {
@@ -102,8 +103,8 @@ impl Receiver {
             if from == Cursor::START { LineMarks::from_beginning() } else { LineMarks::default() };
         Self {
             space,
-            is_partial,
-            marks: (is_partial && !peer_is_partial).then_some(marks),
+            witness,
+            marks: (witness == Some(Witness::Whole)).then_some(marks),
             commit_events_max,
             pending: VecDeque::new(),
             received: from,
@@ -192,8 +193,10 @@ impl Receiver {
             if *block.space() != self.space {
                 return Err(Violation::SpaceChanged);
             }
-            let checked =
-                if self.is_partial { block.check_authors_of_part() } else { block.check_authors() };
+            let checked = match self.witness {
+                Some(_) => block.check_authors_of_part(),
+                None => block.check_authors(),
+            };
             checked.map_err(Violation::BadBlock)?;
             let may = |id: &AggregateId| writes.is_none_or(|writes| writes.names_whole(id));
             if !block.aggregates().iter().all(may) {
@@ -214,11 +217,8 @@ impl Receiver {
         if durable.position > self.durable.position {
             self.durable = durable;
         }
-        let hidden = if self.is_partial {
-            Hidden { bridges, forks, by_part: self.marks.is_none() }
-        } else {
-            Hidden::default()
-        };
+        let told = |witness| Hidden { bridges, forks, witness };
+        let hidden = self.witness.map_or_else(Hidden::default, told);
         if !(blocks.is_empty() && hidden.is_empty()) {
             memory += hidden.memory();
             let durable = self.durable;

@@ -23,7 +23,7 @@ use crate::clock::UnixMillis;
 use crate::filter::Filter;
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::key;
-use crate::log::{Cursor, Page, Refusal, View};
+use crate::log::{Cursor, Page, Refusal, View, Witness};
 pub use config::{Config, Direction, Now, Role, Until};
 pub use exchange::{Admittance, Effect, HeldPart, Input, Progress, Recollection};
 use streams::{Stopping, Streams};
@@ -291,10 +291,11 @@ impl Session {
         }
         let from = known.cursor.unwrap_or(Cursor::START);
         let receives = self.config.direction.receives() && peer.sends;
-        let parts = (self.config.filter.is_some(), peer.filter.is_some());
+        let part = self.config.filter.as_ref();
+        let witness = part.map(|part| Witness::of(peer.filter.as_ref(), part));
         let most = self.config.commit_events_max;
         let receiver =
-            receives.then(|| Receiver::new(peer.space.clone(), parts, most, (from, start.head)));
+            receives.then(|| Receiver::new(peer.space.clone(), witness, most, (from, start.head)));
         let view = View {
             filter: peer.filter.clone(),
             reader: Some(peer.replica),

@@ -7,7 +7,7 @@ use super::{Across, Lookup, Question, Staging, Target};
 use crate::block::Commit;
 use crate::branch::{Branch, BranchNo};
 use crate::chain::{Chain, CommitId};
-use crate::log::{Bridge, Hidden, Refusal};
+use crate::log::{Bridge, Hidden, Refusal, Witness};
 use crate::vector::VECTOR_REPLICAS_MAX;
 
 /// Forks on the way to a commit, ascending: of each the number of the last event that its branches share,
@@ -24,6 +24,11 @@ impl Staging<'_> {
     ) -> Result<(Target, usize), Refusal> {
         if self.is_local {
             // Nothing of its own is hidden from a store: that has been lost.
+            return Err(Refusal::Missing { after: commits[0].id.dot(), missing: before });
+        }
+        let by_part = self.batch.hidden.is_some_and(|hidden| hidden.witness != Witness::Whole);
+        if by_part && !self.bridges.contains_key(&before) {
+            // The peer does not know what it has not given of its own work.
             return Err(Refusal::Missing { after: commits[0].id.dot(), missing: before });
         }
         match self.across(&before) {

@@ -38,6 +38,11 @@ impl EventStore {
         Ok(Some(HeldPart { filter, writers }))
     }
 
+    /// A space is opened with a filter that has its functions.
+    pub(crate) async fn opened_with(&self, space: &SpaceId, filter: &Filter) {
+        self.core.ledger.opened_with(space, filter.clone()).await;
+    }
+
     /// From here on holds only what a filter names. What the log holds beyond that stays there.
     pub(crate) async fn narrow(&self, space: &SpaceId, filter: Filter) -> Result<(), StoreError> {
         let batch = Batch { filter: Some(filter), ..Batch::new(space.clone()) };
@@ -72,6 +77,9 @@ impl EventStore {
             };
             let forks = branches.forks_before(*no, u64::MAX);
             traced.ends.push(TracedLine { is_only, end, forks });
+        }
+        for place in &lines.named {
+            traced.named.push(locate::last_named(rows, number, &branches, view, *place).await?);
         }
         for fork in &lines.forks {
             let behind = locate::shown_behind(rows, number, &branches, view, *fork).await?;

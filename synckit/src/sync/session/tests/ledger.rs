@@ -15,7 +15,7 @@ use crate::id::{AggregateId, Dot, Key, Name, Position, ReplicaId, SpaceId};
 use crate::key::ReplicaKey;
 use crate::log::{
     Admission, Admitted, Answers, Append, Cap, Cursor, Decision, Hidden, LogBlock, LogRun, Page,
-    Question, READ_BYTES_MAX, Refusal, Source, View,
+    Question, READ_BYTES_MAX, Refusal, Source, View, Witness,
 };
 use crate::ruling::{Closing, Control, Rulings};
 use crate::schema::TypesText;
@@ -325,7 +325,10 @@ impl Ledger {
             append: &append,
             cap,
             hidden: self.filter.as_ref().map(|_| hidden),
-            awaits: self.filter.as_ref().filter(|_| source == Source::Local || hidden.by_part),
+            awaits: self
+                .filter
+                .as_ref()
+                .filter(|_| source == Source::Local || hidden.witness != Witness::Whole),
         };
         let mut answers = Answers::default();
         loop {
@@ -502,6 +505,16 @@ impl Ledger {
             let end = last.map_or(LineEnd::NOTHING, |last| LineEnd::After(last.seq, last.chain));
             TracedLine { is_only, end, forks }
         };
+        let named = |(no, seq): &(BranchNo, u64)| {
+            if !self.commits.iter().any(|(commit, on)| (on, commit.seq) == (no, *seq)) {
+                return LineEnd::Unknown;
+            }
+            let mut path = Coverage::new();
+            path.add(&self.branches, *no, *seq);
+            let before = shown.iter().filter(|(_, (place, id))| path.covers(place.branch, id.seq));
+            let last = before.map(|(_, (_, id))| id).max_by_key(|id| id.seq);
+            last.map_or(LineEnd::NOTHING, |last| LineEnd::After(last.seq, last.chain))
+        };
         let behind = |(no, after): &(BranchNo, u64)| {
             let next = CommitId { seq: after + 1, ..self.branches.get(*no)?.head };
             let follows = |(_, (place, id)): &&(Position, (LogRun, CommitId))| {
@@ -513,6 +526,7 @@ impl Ledger {
         };
         Traced {
             ends: lines.ends.iter().map(lineage).collect(),
+            named: lines.named.iter().map(named).collect(),
             forks: lines.forks.iter().map(behind).collect(),
         }
     }

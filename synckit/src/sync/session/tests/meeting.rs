@@ -1,9 +1,9 @@
 //! Replicas that hold a part of a space, and meet each other without a hub.
 
-use super::filters::{aggregate, count, kinds, saw, sync, write};
+use super::filters::{aggregate, count, kinds, predicates, saw, sync, write, write_saying};
 use super::ledger::Ledger;
-use crate::filter::Filter;
-use crate::id::Position;
+use crate::filter::{Filter, FilterPart};
+use crate::id::{Name, Position};
 use crate::log::Refusal;
 use crate::sync::SessionError;
 
@@ -37,6 +37,41 @@ fn a_part_waits_for_what_it_names_and_another_part_does_not_give() {
     dave.filter = dave.filter.map(|it| it.part(kinds("b").keyed("2")).part(kinds("b").keyed("3")));
     let (_, dave) = sync(carol.ledger, dave);
     assert_eq!((dave.ended, dave.ledger.head()), (Some(Ok(())), Position(2)));
+}
+
+#[test]
+fn a_part_that_names_some_events_is_told_which_of_those_it_lacks() {
+    let part = |name: &str, part: FilterPart| {
+        let mut ledger = Ledger::named(name);
+        ledger.filter = Some(Filter::new().part(part).resolved(&predicates()).unwrap());
+        ledger
+    };
+    let says = |word: &str| kinds("b").when(Name::new("says").unwrap(), word);
+    let mut ann = Ledger::named("ann");
+    let shown = write_saying("milk", &mut ann, &[aggregate("b", "1")]);
+    write_saying("bread", &mut ann, &[aggregate("b", "1")]);
+    let (_, hub) = sync(ann, Ledger::named("hub"));
+    // Carol has seen both, and bob names one of them.
+    let (mut carol, hub) = sync(part("carol", kinds("b")), hub.ledger);
+    let by_carol = write(&mut carol.ledger, &[aggregate("b", "1")]);
+    let (carol, bob) = sync(carol.ledger, part("bob", says("milk")));
+    let Some(Err(SessionError::Refused(Refusal::Missing { missing, .. }))) = bob.ended else {
+        panic!("{:?}", bob.ended)
+    };
+    assert_eq!(missing, shown, "and not the other one, which carol had seen last");
+    let (bob, hub) = sync(bob.ledger, hub.ledger);
+    let (carol, bob) = sync(carol.ledger, bob.ledger);
+    assert!(saw(&bob.ledger, &by_carol, &shown));
+    assert_eq!((bob.ended, bob.ledger.head()), (Some(Ok(())), Position(2)));
+    // Dave hides what eve names: of that he may know nothing.
+    let (mut dave, hub) = sync(part("dave", says("bread")), hub.ledger);
+    write_saying("milk", &mut dave.ledger, &[aggregate("b", "1")]);
+    let (dave, eve) = sync(dave.ledger, part("eve", says("milk")));
+    assert!(matches!(eve.ended, Some(Err(SessionError::Refused(Refusal::Missing { .. })))));
+    let (_, hub) = sync(dave.ledger, hub.ledger);
+    let (eve, _) = sync(eve.ledger, hub.ledger);
+    assert_eq!((eve.ended, eve.ledger.head()), (Some(Ok(())), Position(2)));
+    assert_eq!(carol.ended, Some(Ok(())));
 }
 
 #[test]

@@ -47,8 +47,21 @@ impl Accident {
 }
 
 impl World {
+    /// True if a part may have got what would be lost from this node, and could give it to nobody.
+    fn is_spared(&self, accident: Accident) -> bool {
+        let node = match accident {
+            Accident::Copied { .. } => return false,
+            Accident::Restored { node, .. } | Accident::Lost { node } => node,
+            Accident::Cloned { to, .. } => to,
+        };
+        self.plan.parts_meet && self.plan.writers.contains(&node) && !self.is_at_hubs(node)
+    }
+
     /// Something happens to a node's file while the node is down.
     pub(super) fn strike(&mut self, accident: Accident) -> Sound {
+        if self.is_spared(accident) {
+            return Ok(());
+        }
         let (node, file) = match accident {
             Accident::Copied { node } => {
                 let copy = self.nodes[node].durable().clone();

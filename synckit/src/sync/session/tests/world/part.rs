@@ -86,8 +86,7 @@ impl World {
             ledger.states.clear();
             self.audit.narrowed(&self.nodes[node].ledger);
         } else {
-            let hubs = self.nodes[..self.plan.writers[0]].iter().map(|hub| &hub.ledger);
-            if !are_at_hubs(ledger, hubs) && !self.has(Bug::ForgetsUnsynced) {
+            if !self.is_at_hubs(node) && !self.has(Bug::ForgetsUnsynced) {
                 return Ok(());
             }
             let others = self.nodes.iter().map(|node| &node.ledger);
@@ -104,11 +103,17 @@ impl World {
         self.audit.holds_by(node, self.nodes[node].ledger.filter.as_ref());
         Ok(())
     }
-}
 
-/// True when hubs hold what a store would forget: its own commits, and those of others if it holds all of the space.
-fn are_at_hubs<'a>(ledger: &Ledger, hubs: impl Iterator<Item = &'a Ledger> + Clone) -> bool {
-    let own = ledger.own_keys();
-    let asked = |commit: &&CommitId| ledger.filter.is_none() || own.contains(&commit.author);
-    ledger.commits().filter(asked).all(|commit| hubs.clone().any(|hub| hub.holds(commit)))
+    /// True when hubs hold what would be lost with a store: its own commits, and those of others if it holds all of the
+    /// space.
+    pub(super) fn is_at_hubs(&self, node: usize) -> bool {
+        let ledger = &self.nodes[node].ledger;
+        let own = ledger.own_keys();
+        let asked = |commit: &&CommitId| ledger.filter.is_none() || own.contains(&commit.author);
+        let hubs = (0..self.nodes.len()).filter(|node| !self.plan.writers.contains(node));
+        ledger
+            .commits()
+            .filter(asked)
+            .all(|commit| hubs.clone().any(|hub| self.nodes[hub].ledger.holds(commit)))
+    }
 }

@@ -152,13 +152,10 @@ impl Plan {
         let has_parts = filters.iter().any(Option::is_some);
         let refilters = if has_parts { [0, 2, 6][parts.index(3)] } else { 0 };
         let hubs_are_struck = has_parts && parts.per_mille(HUBS_STRUCK_PER_MILLE);
-        // Where replicas that hold parts meet, nobody's file is lost or copied: a part can neither give what others
-        // wrote, nor tell where their lines fork.
         let parts_meet = has_parts && parts.per_mille(PARTS_MEET_PER_MILLE);
         if parts_meet {
             edges.extend(between_replicas(&mut parts, hubs, nodes));
         }
-        let hubs_are_struck = hubs_are_struck && !parts_meet;
         let trouble = rng.up_to(2);
         Self {
             bug,
@@ -180,7 +177,7 @@ impl Plan {
             governed: rng.per_mille(400) && !hubs_are_struck,
             passing_on: rng.clone().per_mille(600),
             branches_of_key_max: [1, 1, 2, 9][rng.clone().index(4)],
-            accidents: [0, 6, 20][rng.index(3)] * u64::from(!parts_meet),
+            accidents: [0, 6, 20][rng.index(3)],
             steps: [0, 2, 8][rng.index(3)],
             lies_per_mille: [0, 0, 200][rng.index(3)],
             crash_per_mille: [0, 1, 5][rng.index(3)] * trouble / 2,
