@@ -435,7 +435,7 @@ pub struct Hidden {
     pub bridges: Vec<Bridge>,
     /// Forks on the chains of commits that are not hidden.
     pub forks: Vec<ForkMark>,
-    /// Whose word it is.
+    /// The peer by whose word it is.
     pub witness: Witness,
 }
 

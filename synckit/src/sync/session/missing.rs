@@ -23,7 +23,7 @@ impl Session {
         Err(refusal.into())
     }
 
-    /// What was set aside holds up nothing that this side sends: nothing of it is in the log.
+    /// Sends what was held while the commit was under way that is set aside: nothing of it is in the log.
     fn go_on_sending(&mut self) {
         let Phase::Streaming(streams) = &mut self.phase else { return };
         if !streams.receiver.as_ref().is_some_and(Receiver::is_committing)

@@ -11,6 +11,7 @@ mod planted;
 mod resume;
 mod seat;
 mod simulation;
+mod stories;
 mod trust;
 mod types;
 mod world;
