@@ -279,6 +279,11 @@ impl Filter {
         other.parts.iter().all(within)
     }
 
+    /// True if it asks functions.
+    pub(crate) fn has_predicates(&self) -> bool {
+        self.parts.iter().any(|part| part.predicate.is_some())
+    }
+
     /// The same with the functions that it asks; the name of one that is not known, if there is such. Until it has
     /// them, a part with a predicate shows no events.
     pub(crate) fn resolved(self, known: &Predicates) -> Result<Self, Name> {

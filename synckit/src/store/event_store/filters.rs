@@ -40,7 +40,9 @@ impl EventStore {
 
     /// A space is opened with a filter that has its functions.
     pub(crate) async fn opened_with(&self, space: &SpaceId, filter: &Filter) {
-        self.core.ledger.opened_with(space, filter.clone()).await;
+        if filter.has_predicates() {
+            self.core.ledger.opened_with(space, filter.clone()).await;
+        }
     }
 
     /// From here on holds only what a filter names. What the log holds beyond that stays there.

@@ -7,7 +7,7 @@ use super::Ledger;
 use crate::filter::Filter;
 use crate::id::SpaceId;
 
-/// The filters of the spaces that are open, by which parts of them are held.
+/// The filters with functions by which spaces were opened.
 #[derive(Debug, Default)]
 pub(super) struct OpenFilters(Mutex<BTreeMap<SpaceId, Filter>>);
 
