@@ -6,11 +6,11 @@ mod filters;
 mod history;
 mod measure;
 mod places;
-mod policies;
+pub(super) mod policies;
 mod rulings;
 mod spaces;
 mod states;
-mod types;
+pub(super) mod types;
 
 pub(crate) use self::enrolled::KnownReplica;
 pub use self::policies::SpacePolicy;

@@ -109,6 +109,26 @@ async fn comes(file: &Path, revision: u32) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hub_goes_by_its_policy_after_a_salvage() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, fresh] = ["hub.redb", "fresh.redb"].map(|name| folder.path().join(name));
+    assert!(comes(&file, 1).await && comes(&file, 2).await);
+    EventStore::salvage(&file, &fresh).await.unwrap();
+    assert!(!comes(&fresh, 1).await, "an older program was let in");
+    assert!(comes(&fresh, 2).await);
+    let told = async |file| {
+        let store = EventStore::open(file, Default::default()).unwrap();
+        let space = SpaceId::default();
+        let told = (store.policy(&space).await.unwrap(), store.types(&space).await.unwrap());
+        store.close().await.unwrap();
+        told
+    };
+    let (before, after) = (told(&file).await, told(&fresh).await);
+    assert_eq!((&before.0, before.1.len()), (&after.0, 1));
+    assert_eq!(before.1, after.1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_may_not_write_brings_no_policy() {
     let (list, tokens) = tokens([("display", Rights::Read), ("till", Rights::ReadWrite)]);
     let hub = Hub::builder().authorizer(list).in_memory().unwrap();

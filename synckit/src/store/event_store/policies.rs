@@ -3,7 +3,7 @@
 use super::{EventStore, first};
 use crate::id::{ReplicaId, SpaceId};
 use crate::policy::PolicyId;
-use crate::store::encoding::{only, space_key};
+use crate::store::encoding::{content, space_key};
 use crate::store::rows::{Change, Guard, KeyRange, Read, Row, Table, WriteSet};
 use crate::store::seal::{Damage, sealed};
 use crate::store::{StoreError, StoreErrorKind};
@@ -81,12 +81,19 @@ impl EventStore {
         &self,
         space: &SpaceId,
     ) -> Result<(Option<Row>, Option<SpacePolicy>), StoreError> {
-        let read = Read::get(Table::Policies, space_key(space));
-        let found = self.core.ledger.rows().read(vec![read]).await?;
+        let reads = vec![Read::get(Table::Policies, space_key(space))];
+        let found = self.core.ledger.rows().read(reads).await?;
         let rows = first(&found);
-        let kept = only(Table::Policies, rows)?.map(|content| parse(&content)).transpose()?;
+        let kept = rows.first().map(|row| Ok::<_, Damage>(read(row)?.1)).transpose()?;
         Ok((rows.first().cloned(), kept))
     }
+}
+
+/// The policy that a row tells, and its space.
+pub(in crate::store) fn read(row: &Row) -> Result<(SpaceId, SpacePolicy), Damage> {
+    let policy = parse(&content(Table::Policies, row)?)?;
+    let space = std::str::from_utf8(&row.key).ok().and_then(|name| SpaceId::new(name).ok());
+    Ok((space.ok_or(Damage::new("a key names no space"))?, policy))
 }
 
 fn parse(content: &[u8]) -> Result<SpacePolicy, Damage> {

@@ -3,7 +3,7 @@
 use super::{EventStore, first};
 use crate::id::SpaceId;
 use crate::schema::TypesText;
-use crate::store::encoding::{only, types_key, types_of};
+use crate::store::encoding::{content, only, types_key, types_of};
 use crate::store::rows::{Change, Guard, Read, Row, Table, WriteSet};
 use crate::store::seal::{Damage, sealed};
 use crate::store::{StoreError, StoreErrorKind, TYPES_MAX};
@@ -28,8 +28,8 @@ impl EventStore {
         let found = self.core.ledger.rows().read(reads).await;
         let found = found.map_err(|error| error.attempting(attempted))?;
         // One that is gone has given way to another one in between.
-        let texts = found.iter().filter(|rows| !rows.is_empty()).map(|rows| text(rows));
-        Ok(texts.collect::<Result<_, Damage>>()?)
+        let texts = found.iter().filter_map(|rows| rows.first()).map(|row| Ok(read(row)?.1));
+        texts.collect()
     }
 
     /// The names of the texts that [`EventStore::types`] returns: they change when those do.
@@ -106,10 +106,14 @@ impl NamesOfTypes {
     }
 }
 
-fn text(rows: &[Row]) -> Result<TypesText, Damage> {
-    let content = only(Table::Types, rows)?.unwrap_or_default();
-    let text = std::str::from_utf8(&content).ok().and_then(TypesText::new);
-    text.ok_or(Damage::new("types of events are no text"))
+/// The text that a row holds, and its space.
+pub(in crate::store) fn read(row: &Row) -> Result<(SpaceId, TypesText), Damage> {
+    let content = content(Table::Types, row)?;
+    let types = std::str::from_utf8(&content).ok().and_then(TypesText::new);
+    let types = types.ok_or(Damage::new("types of events are no text"))?;
+    let name = row.key.strip_suffix(types.hash()).and_then(|key| key.strip_suffix(&[0]));
+    let space = name.and_then(|name| SpaceId::new(std::str::from_utf8(name).ok()?).ok());
+    Ok((space.ok_or(Damage::new("a key names no space"))?, types))
 }
 
 #[cfg(test)]

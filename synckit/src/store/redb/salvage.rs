@@ -11,8 +11,8 @@
 //! - `files`: how the fresh store takes the damaged file's place.
 //!
 //! States and conflicts are folded from the log again, and cursors are not needed: sessions resume
-//! by frontier. The replicas that a hub has met or retired are taken over, and so are the names of the store's keys:
-//! it goes on giving peers what it wrote. A block that no row leads to may come from a write that was never
+//! by frontier. The replicas that a hub has met or retired are taken over, and the policies that spaces go by, the texts
+//! that tell types of events, and the names of the store's keys: it goes on giving peers what it wrote. A block that no row leads to may come from a write that was never
 //! finished, or from bytes that an event carries; it is what its author signed in any case.
 
 use std::collections::BTreeMap;
@@ -217,6 +217,7 @@ impl Plan {
     ) -> Result<SalvageReport, StoreError> {
         let mut fill = Fill { image: &self.image, store, left: 0 };
         fill.replicas(&self.found.replicas).await?;
+        fill.told(&self.found).await?;
         // It goes on giving what it wrote, and telling what of that no peer holds.
         store.inherit(&self.keys).await?;
         let mut spaces = Vec::new();

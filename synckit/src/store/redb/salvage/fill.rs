@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::blocking;
 use super::image::Image;
-use super::pages::Extent;
+use super::pages::{Extent, Found};
 use crate::block::Block;
 use crate::branch::Branch;
 use crate::chain::CommitId;
@@ -14,7 +14,7 @@ use crate::id::SpaceId;
 use crate::log::{Append, READ_BYTES_MAX, Refusal, Source};
 use crate::store::left::{self, merged, ranges_of};
 use crate::store::rows::{Change, Table, WriteSet};
-use crate::store::{Batch, EventRange, EventStore, StoreError, StoreErrorKind};
+use crate::store::{Batch, EventRange, EventStore, SpacePolicy, StoreError, StoreErrorKind};
 
 /// Most blocks of one batch.
 const BATCH_BLOCKS_MAX: usize = 256;
@@ -101,6 +101,19 @@ impl Fill<'_> {
             };
             let changes = rows.iter().map(put).collect();
             self.store.ledger().write_beside(WriteSet { guards: Vec::new(), changes }).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes over the policies that spaces go by, and the texts that tell types of events.
+    pub(super) async fn told(&self, found: &Found) -> Result<(), StoreError> {
+        for (space, SpacePolicy { id, brought_by }) in &found.policies {
+            self.store.keep_policy(space, id, *brought_by).await?;
+        }
+        for (space, texts) in &found.types {
+            for types in texts.values() {
+                self.store.keep_types(space, types).await?;
+            }
         }
         Ok(())
     }

@@ -16,12 +16,14 @@ use crate::branch::Branch;
 use crate::clock::Hlc;
 use crate::id::{ReplicaId, SpaceId};
 use crate::log::{Cursor, Digest};
+use crate::schema::TypesText;
 use crate::store::encoding::{
     BLOCK_HEADER_LEN, SpaceRow, content, last_number, meta, read_branch, read_log, read_number,
 };
-use crate::store::enrolled;
+use crate::store::event_store::{policies, types};
 use crate::store::rows::{Row, Table};
 use crate::store::seal::SEAL_LEN;
+use crate::store::{SpacePolicy, enrolled};
 
 const LEAF: u8 = 1;
 /// Most bytes of a leaf page's values that are looked at: the longest row and then some.
@@ -57,6 +59,10 @@ pub(super) struct Found {
     pub(super) authors: BTreeSet<ReplicaId>,
     /// Rows about replicas that a hub has met or retired, by their keys: of each the newest one.
     pub(super) replicas: BTreeMap<Vec<u8>, Bytes>,
+    /// The newest policy of each space.
+    pub(super) policies: BTreeMap<SpaceId, SpacePolicy>,
+    /// Texts that tell types of events, by their hashes.
+    pub(super) types: BTreeMap<SpaceId, BTreeMap<[u8; 32], TypesText>>,
 }
 
 /// The rows of a space that were found.
@@ -158,7 +164,27 @@ impl Found {
             12 => self.take_block(row, at),
             _ => row.key == meta::SPACES && self.take_count(row),
         };
-        taken || self.take_space(row) || self.take_replica(row)
+        taken
+            || self.take_space(row)
+            || self.take_replica(row)
+            || self.take_policy(row)
+            || self.take_types(row)
+    }
+
+    /// One that was forgotten may be among them.
+    fn take_policy(&mut self, row: &Row) -> bool {
+        let Ok((space, policy)) = policies::read(row) else { return false };
+        let held = self.policies.entry(space).or_insert_with(|| policy.clone());
+        if policy.id.replaces(&held.id) {
+            *held = policy;
+        }
+        true
+    }
+
+    fn take_types(&mut self, row: &Row) -> bool {
+        let Ok((space, types)) = types::read(row) else { return false };
+        self.types.entry(space).or_default().insert(*types.hash(), types);
+        true
     }
 
     /// A retirement that was taken back may be among them: to turn somebody away who may come in is put
