@@ -386,7 +386,8 @@ impl Append {
 }
 
 /// A commit that a filter hides, and one on its author's chain that the filter does not hide: the last one
-/// before it or, if the author has written on one line, one behind it.
+/// before it or, if the author has written on one line, one behind it. Told by a peer that holds a part, the first may
+/// be one that is not hidden, and the second is then the same.
 ///
 /// A replica that holds a part of a space is sent commits that follow hidden ones, and contexts that
 /// refer to them. Where an author has written on one line it takes most of them for granted.

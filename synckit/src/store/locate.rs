@@ -141,17 +141,6 @@ pub(super) async fn only_end(
     shown_within(rows, number, view, no, within, ONLY_RUNS_MAX).await
 }
 
-/// The last commit that a view shows of a branch up to a number, as far as the branch can be followed.
-pub(super) async fn line_end(
-    rows: &dyn Rows,
-    number: SpaceNumber,
-    branches: &Branches,
-    view: &View,
-    (no, seq): (BranchNo, u64),
-) -> Result<LineEnd, StoreError> {
-    end_within(rows, number, branches, view, (no, seq, usize::MAX)).await
-}
-
 /// The last commit that a view shows of a branch up to another commit, unless that is not held, or it is too far
 /// back.
 pub(super) async fn last_named(
@@ -168,12 +157,12 @@ pub(super) async fn last_named(
     if !view::run(number, no, seq, answer_of(&found))?.is_held() {
         return Ok(LineEnd::Unknown);
     }
-    end_within(rows, number, branches, view, (no, seq, NAMED_RUNS_MAX)).await
+    line_end(rows, number, branches, view, (no, seq, NAMED_RUNS_MAX)).await
 }
 
 /// The last commit that a view shows of a branch up to a number, if it is among the last `most` runs of the branch
 /// or of one that it leaves.
-async fn end_within(
+pub(super) async fn line_end(
     rows: &dyn Rows,
     number: SpaceNumber,
     branches: &Branches,

@@ -11,8 +11,8 @@ impl Staging<'_> {
     /// that is not held, which may be named and are not held either; and a commit that is missing.
     ///
     /// A peer that holds a part tells of each anchor the last commit up to there that it has seen and the filter names.
-    /// Where its own filter hides some of that, and where it tells nothing, nothing is taken for hidden that lies
-    /// behind what is held of the author.
+    /// Nothing is taken for hidden that lies behind what is held of the author where the peer's own filter hides some
+    /// of that, nor where it tells nothing.
     pub(super) fn lacks(
         &mut self,
         block: &Block,

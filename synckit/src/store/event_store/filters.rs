@@ -71,7 +71,7 @@ impl EventStore {
         let Some(number) = self.core.number_of(space).await? else { return Ok(traced) };
         let rows = self.core.ledger.rows();
         for (no, seq) in &lines.ends {
-            let (is_only, place) = (branches.is_only(*no), (*no, *seq));
+            let (is_only, place) = (branches.is_only(*no), (*no, *seq, usize::MAX));
             let end = if is_only {
                 locate::only_end(rows, number, &branches, view, (*no, lines.before)).await?
             } else {

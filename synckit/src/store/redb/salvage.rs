@@ -12,8 +12,9 @@
 //!
 //! States and conflicts are folded from the log again, and cursors are not needed: sessions resume
 //! by frontier. The replicas that a hub has met or retired are taken over, and the policies that spaces go by, the texts
-//! that tell types of events, and the names of the store's keys: it goes on giving peers what it wrote. A block that no row leads to may come from a write that was never
-//! finished, or from bytes that an event carries; it is what its author signed in any case.
+//! that tell types of events (in no order), and the names of the store's keys: it goes on giving peers what it wrote. A
+//! block that no row leads to may come from a write that was never finished, or from bytes that an event carries; it is
+//! what its author signed in any case.
 
 use std::collections::BTreeMap;
 use std::path::Path;
