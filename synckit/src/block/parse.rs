@@ -210,6 +210,7 @@ struct Entries {
     seen: Vec<(usize, u64)>,
     last_context: Span,
     headers: Vec<Header>,
+    runs_met: usize,
     aggregates_met: usize,
     anchors_met: usize,
     last_hlc: Hlc,
@@ -224,6 +225,7 @@ impl Entries {
             seen: Vec::new(),
             last_context: Span::default(),
             headers: Vec::new(),
+            runs_met: 0,
             aggregates_met: 0,
             anchors_met: 0,
             last_hlc: Hlc::ZERO,
@@ -237,6 +239,10 @@ impl Entries {
             return Err(inconsistent("an event has a flag that is not known"));
         }
         let run = index(input, self.tables.runs.len())?;
+        if run > self.runs_met {
+            return Err(inconsistent("runs are not in the order of their first event"));
+        }
+        self.runs_met = self.runs_met.max(run + 1);
         let other_run = |before: &Header| !before.last && usize::from(before.run) != run;
         if self.headers.last().is_some_and(other_run) {
             return Err(inconsistent("two commits are interleaved"));
@@ -325,8 +331,8 @@ impl Entries {
     }
 
     fn finish(self, bytes: Bytes) -> Result<Block, BlockError> {
-        if self.tables.runs.iter().any(|run| run.count == 0) {
-            return Err(inconsistent("an author without events"));
+        if self.runs_met < self.tables.runs.len() {
+            return Err(inconsistent("a run without events"));
         }
         if self.aggregates_met < self.tables.aggregates.len() {
             return Err(inconsistent("an aggregate without events"));

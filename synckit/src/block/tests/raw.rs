@@ -29,9 +29,17 @@ fn a_block_without_events() {
 }
 
 #[test]
-fn an_author_without_events() {
+fn a_run_without_events() {
     let raw = Raw { runs: vec![(1, 5), (2, 1)], ..Raw::default() };
-    assert_eq!(raw.parse(), contradiction("an author without events"));
+    assert_eq!(raw.parse(), contradiction("a run without events"));
+}
+
+#[test]
+fn runs_in_another_order_than_their_events() {
+    let mut raw = Raw { runs: vec![(1, 5), (2, 1)], ..Raw::default() };
+    raw.entries[0].run = 1;
+    let what = "runs are not in the order of their first event";
+    assert_eq!(raw.parse(), contradiction(what));
 }
 
 #[test]
