@@ -2,14 +2,15 @@
 //! all replicas coming back at once.
 //!
 //! Hub and clients are processes of their own on one machine, and share its cores. A delivery's time
-//! begins when the edit is due, so that waiting for the one before it counts.
+//! begins when the edit is due, so that waiting for the one before it counts. The bare relay is the reference's hub,
+//! which writes each event to a file and forwards it: what gRPC alone takes on this machine.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use synckit::{Edit, Id};
-use tokio::runtime;
+use tokio::runtime::{self, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -19,6 +20,7 @@ use crate::event::{Sheet, record};
 use crate::light::{Stranger, connect};
 use crate::measure::{Figures, Usage, resident};
 use crate::ours::{replica, subscribe};
+use crate::reference::side as reference;
 use crate::report::median;
 use crate::works::folder;
 
@@ -44,6 +46,8 @@ struct Load {
     edits: usize,
     /// Strangers that are turned away, a second.
     strangers: u32,
+    /// Through a bare relay in place of a hub; nobody is silent then, and nobody strange.
+    relayed: bool,
 }
 
 /// Measures all of it, or the loads whose names contain one of these words, so many rounds, and prints a table.
@@ -51,12 +55,15 @@ pub(crate) fn run(rounds: usize, names: &[String]) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let few = Load { live: FEW, silent: 0, edits: 1_000, strangers: 0 };
+        let few = Load { live: FEW, silent: 0, edits: 1_000, strangers: 0, relayed: false };
         let pair = Load { live: 1, ..few };
+        let relayed = Load { relayed: true, ..few };
         let works = [
             ("10 subscribers", few),
             ("100 subscribers", Load { live: 100, ..few }),
             ("1,000 subscribers", Load { live: MANY, ..few }),
+            ("10 subscribers of a bare relay", relayed),
+            ("1,000 subscribers of a bare relay", Load { live: MANY, ..relayed }),
             ("10 subscribers beside 1,000 that have stalled", Load { silent: MANY, ..few }),
             ("a live pair", pair),
             ("beside 10 strangers a second", Load { strangers: 10, ..pair }),
@@ -69,7 +76,7 @@ pub(crate) fn run(rounds: usize, names: &[String]) {
         for _ in 0..rounds {
             for ((name, load), figures) in works.iter().zip(&mut all) {
                 eprintln!("{name}");
-                figures.push(load.measure().await);
+                figures.push(if load.relayed { load.relay().await } else { load.measure().await });
             }
         }
         println!("{:<50} {:>9} {:>9} {:>14} {:>8}", "delivery", "median", "p99", "hub's CPU", "memory");
@@ -128,8 +135,7 @@ impl Load {
         }
         let mut strangers = strangers(&hub.url, self.strangers).await;
         // On threads of its own: it shares the machine with the subscribers, and not their queue of tasks.
-        let author =
-            runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let author = author();
         let (url, path) = (hub.url.clone(), folder.path().join("writer.redb"));
         *due[0].lock().unwrap() = Some(begun);
         let beginning = author.spawn(async move {
@@ -169,6 +175,22 @@ impl Load {
         hub.end();
         Figures::of_deliveries(times.concat(), edits, &usage)
     }
+
+    async fn relay(self) -> Figures {
+        let folder = folder();
+        let relay = HubProcess::start("reference", folder.path().to_str().unwrap(), "");
+        let author = author();
+        let figures =
+            reference::load([&relay.url, &relay.id()], &author, self.live, self.edits, RATE).await;
+        author.shutdown_background();
+        relay.end();
+        figures
+    }
+}
+
+/// A thread for the author's tasks.
+fn author() -> Runtime {
+    runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
 
 /// Lets so many strangers a second knock, until it is dropped.

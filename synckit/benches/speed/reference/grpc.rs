@@ -24,6 +24,8 @@ use crate::raw::RawLog;
 
 /// Frames that wait in a stream.
 const WAITING: usize = 4;
+/// Frames that are kept for whoever takes its time: more than a work forwards.
+const FORWARDED: usize = 2_048;
 
 #[derive(Clone)]
 pub(super) struct Hub {
@@ -34,7 +36,7 @@ pub(super) struct Hub {
 
 impl Hub {
     pub(super) fn new(store: Store, relay: RawLog) -> Self {
-        Self { store, relay: Arc::new((Mutex::new(relay), broadcast::Sender::new(64))) }
+        Self { store, relay: Arc::new((Mutex::new(relay), broadcast::Sender::new(FORWARDED))) }
     }
 
     pub(super) async fn serve(self) -> SocketAddr {

@@ -1,10 +1,13 @@
 //! The works on it.
 
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tonic::Streaming;
 
 use super::grpc::{self, Hub, PULL, PUSH, RELAY};
@@ -217,6 +220,48 @@ pub(crate) async fn fan([url, hub]: [&str; 2], subscribers: usize, events: usize
     Figures::of_deliveries(steps, events, &before.until(&Usage::of(hub)))
 }
 
+/// Sends so many events a second, on threads of their own, through a hub that only forwards, to many: the time
+/// from when an event is due to each of them.
+pub(crate) async fn load(
+    [url, hub]: [&str; 2],
+    author: &Runtime,
+    subscribers: usize,
+    events: usize,
+    rate: u32,
+) -> Figures {
+    let due: Arc<Vec<OnceLock<Instant>>> = Arc::new((0..events).map(|_| OnceLock::new()).collect());
+    let mut live = JoinSet::new();
+    for _ in 0..subscribers {
+        let (frames, mut forwarded) = grpc::call(grpc::connect(url).await, RELAY).await;
+        let due = Arc::clone(&due);
+        live.spawn(async move {
+            let mut times = Vec::with_capacity(due.len());
+            for due in &*due {
+                forwarded.message().await.unwrap().unwrap();
+                times.push(due.get().unwrap().elapsed());
+            }
+            // Whoever left now would disturb those who are not done.
+            (frames, forwarded, times)
+        });
+    }
+    let to = url.to_owned();
+    let calling = async move { grpc::call(grpc::connect(&to).await, RELAY).await };
+    let (from, _answers) = author.spawn(calling).await.unwrap();
+    let before = Usage::of(hub);
+    let writing = async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate);
+        for (n, due) in due.iter().enumerate() {
+            due.set(ticks.tick().await.into_std()).unwrap();
+            let frame = Frame { events: batch(1, n, 1, 100), position: n as u64, head: 0 };
+            from.send(frame).await.unwrap();
+        }
+        from
+    };
+    let _from = author.spawn(writing).await.unwrap();
+    let times = live.join_all().await.into_iter().flat_map(|(_, _, times)| times).collect();
+    Figures::of_deliveries(times, events, &before.until(&Usage::of(hub)))
+}
+
 /// Sends events one by one through a hub that only forwards: one fsync at the hub, one behind it.
 pub(crate) async fn live(folder: &Path, events: usize) -> Figures {
     let url = hub(folder, false).await;
@@ -252,7 +297,7 @@ pub(crate) async fn converge(folder: &Path, replicas: usize, edits: usize) -> Fi
         clients.push(client);
     }
     let watch = Watch::start();
-    let mut syncing = tokio::task::JoinSet::new();
+    let mut syncing = JoinSet::new();
     for mut client in clients {
         syncing.spawn(async move {
             client.push().await;
@@ -260,7 +305,7 @@ pub(crate) async fn converge(folder: &Path, replicas: usize, edits: usize) -> Fi
         });
     }
     let clients = syncing.join_all().await;
-    let mut syncing = tokio::task::JoinSet::new();
+    let mut syncing = JoinSet::new();
     for mut client in clients {
         syncing.spawn(async move { client.pull().await });
     }
