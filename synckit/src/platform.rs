@@ -122,6 +122,11 @@ pub(crate) fn spawn_blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
 }
 
+/// Lets other tasks run first.
+pub(crate) async fn yield_now() {
+    tokio::task::yield_now().await;
+}
+
 /// Waits for a while.
 pub(crate) async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;

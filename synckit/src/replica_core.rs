@@ -15,6 +15,7 @@
 mod cache;
 mod edits;
 mod exchange;
+mod group;
 mod once;
 mod states;
 mod turns;
@@ -36,6 +37,11 @@ pub(crate) use edits::fold_made;
 pub(crate) use edits::{EditRefusal, EncodedEdit};
 pub(crate) use exchange::{Effect, Input, LogHead, Reading, Settlement, Ticket, Turn};
 use exchange::{UnderWay, Waiting};
+#[cfg_attr(
+    not(feature = "runtime"),
+    allow(unused_imports, reason = "the runtime commits them")
+)]
+pub(crate) use group::EditGroup;
 pub(crate) use once::OnceProgress;
 #[cfg_attr(
     not(feature = "runtime"),
@@ -219,12 +225,22 @@ impl ReplicaCore {
         if let Some(effect) = self.effects.pop_front() {
             return Some(effect);
         }
-        if self.under_way.commit || self.phase == Phase::Closed {
+        if !self.commits() {
             return None;
         }
-        let blocks = self.edits.next_group()?;
+        let group = self.edits.next_group()?;
         self.under_way.commit = true;
-        Some(Effect::Commit(blocks))
+        Some(Effect::Commit(group))
+    }
+
+    /// True when [`ReplicaCore::poll`] would give something to do.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.effects.is_empty() || (self.commits() && self.edits.has_next_group())
+    }
+
+    /// True when a commit can begin.
+    fn commits(&self) -> bool {
+        !self.under_way.commit && self.phase != Phase::Closed
     }
 
     /// When [`Input::DeadlinePassed`] is due, in time since the core was made.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
@@ -11,7 +11,6 @@ use tokio::sync::{Notify, oneshot};
 use super::events::{Announcer, ReplicaEvent, Vitals};
 use super::transaction::TRANSACTION_AGGREGATES_MAX;
 use super::watchers::Watchers;
-use crate::block::Block;
 use crate::budget::Budget;
 use crate::envelope::Metadata;
 use crate::error::{EditLimit, Error, ErrorKind, Invalid};
@@ -22,14 +21,17 @@ use crate::log::Source;
 use crate::metrics::SessionsMeter;
 use crate::platform::{self, Stopwatch, Tasks, WallClock};
 use crate::replica_core::{
-    Census, EditRefusal, Effect, EncodedEdit, Input, LogHead, OnceProgress, Reading, ReplicaCore,
-    Settlement, Ticket, Turn, Unsaved,
+    Census, EditGroup, EditRefusal, Effect, EncodedEdit, Input, LogHead, OnceProgress, Reading,
+    ReplicaCore, Settlement, Ticket, Turn, Unsaved,
 };
 use crate::store::{
     Append, Batch, Checkpoint, CheckpointMark, EventStore, StoreError, StoreErrorKind,
 };
 use crate::sync::limits::UNCOMMITTED_BYTES_MAX;
 use crate::traces::Traces;
+
+/// Times that an edit lets other tasks run while somebody has the core, before it waits with its thread.
+const WAYS_GIVEN_MAX: usize = 64;
 
 /// State that the handles of a replica share with its engine.
 #[derive(Debug)]
@@ -131,6 +133,17 @@ impl Shared {
         self.core.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Lets other tasks run while somebody has the core. Of threads that take turns at it, each would sleep and be
+    /// woken for each edit. Nobody is handed the core here: a future that is not polled any more would keep it.
+    async fn give_way(&self) {
+        for _ in 0..WAYS_GIVEN_MAX {
+            if !matches!(self.core.try_write(), Err(TryLockError::WouldBlock)) {
+                return;
+            }
+            platform::yield_now().await;
+        }
+    }
+
     fn tell(&self, input: Input) {
         self.core_mut().handle(self.begun.elapsed(), input);
     }
@@ -150,12 +163,13 @@ impl Shared {
             || about.as_ref().map_or_else(|| "run a transaction".into(), |of| format!("edit {of}"));
         let closed = || Error::new(attempted(), ErrorKind::Closed);
         let (staged, answer, value) = loop {
-            let turn = {
+            self.give_way().await;
+            let (turn, has_work) = {
                 let mut core = self.core_mut();
                 let ticket = self.ticket();
                 match core.admit(self.begun.elapsed(), ticket, &aggregates) {
                     Turn::Closed => return Err(closed()),
-                    Turn::Waits => self.expect(ticket),
+                    Turn::Waits => (self.expect(ticket), core.has_work()),
                     Turn::Ready => match make(&core)? {
                         EditMade::Lacks(_) if aggregates.len() == TRANSACTION_AGGREGATES_MAX => {
                             let limit = EditLimit::Aggregates(TRANSACTION_AGGREGATES_MAX);
@@ -172,15 +186,16 @@ impl Shared {
                             let draft = EncodedEdit { events, metadata: metadata.clone() };
                             let staged = core.stage(ticket, draft, self.clock.now());
                             let staged = staged.map_err(|refusal| refused(attempted(), refusal))?;
-                            break (staged, self.expect(ticket), value);
+                            break (staged, (self.expect(ticket), core.has_work()), value);
                         }
                     },
                 }
             };
-            self.work.notify_one();
+            self.wake(has_work);
             self.wait(attempted, turn).await?;
         };
-        self.work.notify_one();
+        let (answer, has_work) = answer;
+        self.wake(has_work);
         self.wait(attempted, answer).await?;
         Ok((Some(staged), value))
     }
@@ -231,6 +246,14 @@ impl Shared {
     pub(super) fn abandon(&self) {
         self.tell(Input::Close(None));
         self.work.notify_one();
+    }
+
+    /// Wakes the engine if there is something to do for it. While a commit is under way, further edits need
+    /// not.
+    fn wake(&self, has_work: bool) {
+        if has_work {
+            self.work.notify_one();
+        }
     }
 
     async fn wait(
@@ -364,7 +387,7 @@ impl Engine {
                 let events = choices.into_iter().map(|it| ReplicaEvent::Chosen(Box::new(it)));
                 events.for_each(|event| self.shared.announcer.tell(event));
             }
-            Effect::Commit(blocks) => self.commit(blocks),
+            Effect::Commit(group) => self.commit(group),
             Effect::End(tickets, settlement) => return Some((tickets, settlement)),
             Effect::Load(aggregates) => self.load(aggregates),
             Effect::ReadHeads => self.read_heads(),
@@ -401,15 +424,12 @@ impl Engine {
         }
     }
 
-    fn commit(&mut self, blocks: Vec<Block>) {
-        let append = |block| Append { block, source: Source::Local };
-        let batch = Batch {
-            append: blocks.into_iter().map(append).collect(),
-            ..Batch::new(self.shared.space.clone())
-        };
-        let store = Arc::clone(&self.shared.store);
+    fn commit(&mut self, group: EditGroup) {
+        let (store, space) = (Arc::clone(&self.shared.store), self.shared.space.clone());
         self.tasks.spawn(async move {
-            let committed = store.commit(batch).await;
+            let append = |block| Append { block, source: Source::Local };
+            let append = group.pack().into_iter().map(append).collect();
+            let committed = store.commit(Batch { append, ..Batch::new(space) }).await;
             let committed = committed.map_err(|error| (Input::CommitFailed, error))?;
             Ok(Input::Committed(committed.blocks))
         });

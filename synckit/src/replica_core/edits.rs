@@ -6,12 +6,14 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::COMMIT_EVENTS_MAX;
 use super::exchange::Ticket;
+use super::group::EditGroup;
 use super::once::{OnceProgress, RecentKeys};
-use crate::block::{BLOCK_BYTES_MAX, Block, BlockPacker};
+use crate::block::{BLOCK_BYTES_MAX, BlockPacker};
 use crate::branch::{BranchNo, Branches};
 use crate::chain::{Chain, CommitId};
 use crate::clock::{Hlc, HybridClock, UnixMillis};
@@ -24,9 +26,6 @@ use crate::registry::{Outcome, RecordedEvent, State};
 use crate::ruling::{Control, Redating};
 use crate::vector::{Stamp, VectorClock};
 
-/// Bytes of events at which a block of edits is full. It arrives whole or not at all: over slow ways that are
-/// cut again and again, small ones get through.
-const BLOCK_BYTES_ENOUGH: usize = 32 * 1024;
 /// Most edits of one group commit.
 const GROUP_EDITS_MAX: usize = 4_096;
 /// Bytes of payload of one group commit; the edit that reaches the line is the last of its group.
@@ -76,7 +75,7 @@ struct StagedEdit {
     tickets: Vec<Ticket>,
     /// Its idempotency key, if it has one.
     once: Option<String>,
-    commit: Vec<Envelope>,
+    commit: Arc<[Envelope]>,
     /// The contexts of its events, under the identities of merging.
     contexts: Vec<VectorClock>,
     /// The aggregates that they are about.
@@ -104,8 +103,6 @@ pub(super) struct Edits {
     own: BTreeMap<BranchNo, u64>,
     staged: VecDeque<StagedEdit>,
     committing: Vec<StagedEdit>,
-    /// The blocks of the edits that are being committed.
-    group: Vec<Block>,
     /// Edits that are durable and not yet part of the states, each with the position that it ends at or
     /// before.
     unfolded: VecDeque<(Position, StagedEdit)>,
@@ -158,7 +155,6 @@ impl Edits {
             hasher: LeafHasher::default(),
             staged: VecDeque::new(),
             committing: Vec::new(),
-            group: Vec::new(),
             unfolded: VecDeque::new(),
             folded: Vec::new(),
             bytes: 0,
@@ -215,9 +211,9 @@ impl Edits {
         }
     }
 
-    /// True when a chain ends a block that is being committed.
+    /// True when a chain ends an edit that is being committed.
     fn is_committing(&self, end: &Chain) -> bool {
-        self.group.iter().any(|block| block.ends().iter().any(|held| held.chain == *end))
+        self.committing.iter().any(|edit| edit.id.chain == *end)
     }
 
     /// The key that the author writes under.
@@ -335,23 +331,28 @@ impl Edits {
     /// Later edits see the states after this one.
     fn overlay(&mut self, aggregates: &[AggregateId], states: Vec<Box<dyn State>>, is_exact: bool) {
         for (aggregate, state) in aggregates.iter().zip(states) {
-            match self.overlay.get_mut(aggregate) {
-                Some(overlaid) => {
+            match self.overlay.entry(aggregate.clone()) {
+                Entry::Occupied(mut overlaid) => {
+                    let overlaid = overlaid.get_mut();
                     overlaid.state = state;
                     overlaid.edits += 1;
                     overlaid.is_exact &= is_exact;
                 }
-                None => {
-                    let overlaid = Overlaid { state, edits: 1, is_exact };
-                    self.overlay.insert(aggregate.clone(), overlaid);
+                Entry::Vacant(vacant) => {
+                    vacant.insert(Overlaid { state, edits: 1, is_exact });
                 }
             }
         }
     }
 
+    /// True when there is a group to commit and none is under way.
+    pub(super) fn has_next_group(&self) -> bool {
+        !self.staged.is_empty() && self.committing.is_empty()
+    }
+
     /// The next group to commit, if there is one and none is under way.
-    pub(super) fn next_group(&mut self) -> Option<Vec<Block>> {
-        if self.staged.is_empty() || !self.committing.is_empty() {
+    pub(super) fn next_group(&mut self) -> Option<EditGroup> {
+        if !self.has_next_group() {
             return None;
         }
         let mut bytes = 0;
@@ -363,13 +364,19 @@ impl Edits {
                 break;
             }
         }
-        self.group = self.pack();
-        Some(self.group.clone())
+        let made = |edit: &StagedEdit| (edit.before, edit.id, Arc::clone(&edit.commit));
+        let edits = self.committing.iter().map(made).collect();
+        Some(EditGroup {
+            space: self.space.clone(),
+            key: self.key.clone(),
+            nonce: self.nonce,
+            edits,
+        })
     }
 
     /// The number of events that are being committed.
     pub(super) fn committing_events(&self) -> u64 {
-        self.group.iter().map(|block| block.len() as u64).sum()
+        self.committing.iter().map(|edit| edit.commit.len() as u64).sum()
     }
 
     /// The group is durable, in these blocks of the log.
@@ -384,14 +391,13 @@ impl Edits {
         self.bytes -= edits.iter().map(|edit| edit.bytes).sum::<usize>();
         edits.iter().filter_map(|edit| edit.once.clone()).for_each(|key| self.recent.settle(key));
         self.unfolded.extend(edits.into_iter().map(|edit| (edit.through.unwrap_or(through), edit)));
-        self.group.clear();
     }
 
     /// The states are about to reflect the log up to a position, in which everything before the last block is
     /// folded: durable edits up to there are overlaid no longer. Returns the states that folding the block
     /// would lead to, of aggregates that it ends the edits of.
     pub(super) fn leave(&mut self, through: Position) -> MadeStates {
-        let mut made = MadeStates::new();
+        let mut made = MadeStates::with_capacity(self.unfolded.len().min(self.overlay.len()));
         while self.unfolded.front().is_some_and(|(end, _)| *end <= through) {
             let Some((_, edit)) = self.unfolded.pop_front() else { break };
             self.folded.extend(edit.tickets);
@@ -432,7 +438,6 @@ impl Edits {
     /// A commit failed: all that is not durable is dropped. Those who wait for it.
     pub(super) fn drop_all(&mut self) -> Vec<Ticket> {
         self.bytes = 0;
-        self.group.clear();
         self.overlay.clear();
         self.recent.drop_staged();
         let dropped = self.committing.drain(..).chain(self.staged.drain(..));
@@ -477,26 +482,6 @@ impl Edits {
         }
     }
 
-    /// Packs the group that is committed into few blocks, each signed once.
-    fn pack(&self) -> Vec<Block> {
-        let sign = |end: &CommitId| end.sign(&self.key);
-        let mut blocks = Vec::new();
-        let mut packer = BlockPacker::new(self.space.clone());
-        for edit in &self.committing {
-            let push = |packer: &mut BlockPacker| {
-                packer.push_named(&edit.before, self.nonce, &edit.commit, edit.id)
-            };
-            if packer.bytes() >= BLOCK_BYTES_ENOUGH || push(&mut packer).is_err() {
-                let empty = BlockPacker::new(self.space.clone());
-                blocks.extend(std::mem::replace(&mut packer, empty).finish(sign));
-                // Each edit fits into an empty block: that was found when it was staged.
-                let _ = push(&mut packer);
-            }
-        }
-        blocks.extend(packer.finish(sign));
-        blocks
-    }
-
     /// The stamp of an edit is greater than that of everything seen of its aggregates, and otherwise
     /// the wall clock's: no clock, right or wrong, keeps anybody from editing.
     fn envelopes(
@@ -506,7 +491,7 @@ impl Edits {
         contexts: &[VectorClock],
         branches: &Branches,
         wall: UnixMillis,
-    ) -> Vec<Envelope> {
+    ) -> Arc<[Envelope]> {
         let hlc = HybridClock::after(latest).tick(wall);
         let (replica, count) = (self.author(), draft.events.len());
         let events = draft.events.into_iter().zip(contexts).zip(self.head.seq + 1..);

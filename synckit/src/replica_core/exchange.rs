@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
+use super::group::EditGroup;
 use super::states::Unsaved;
-use crate::block::Block;
 use crate::branch::Branches;
 use crate::conflict::PolicyChoice;
 use crate::id::{AggregateId, Position};
@@ -75,8 +75,8 @@ pub(crate) enum Effect {
     Changed(Vec<AggregateId>),
     /// Tell those who listen what the policy has chosen.
     Chosen(Vec<PolicyChoice>),
-    /// Append these blocks of the author's, in one transaction.
-    Commit(Vec<Block>),
+    /// Append the blocks of these edits of the author's, in one transaction.
+    Commit(EditGroup),
     /// Everything is over.
     End(Vec<Ticket>, Settlement),
     /// Read stored states.

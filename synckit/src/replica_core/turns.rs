@@ -20,13 +20,15 @@ impl ReplicaCore {
         if self.phase != Phase::Open {
             return Turn::Closed;
         }
-        if !self.states.reads_store() {
+        let mut is_lacking = aggregates.iter().any(|aggregate| !self.states.contains(aggregate));
+        if is_lacking && !self.states.reads_store() {
             // Those that are not in memory are not in the store either.
             let absent = aggregates.iter().filter(|aggregate| !self.states.contains(aggregate));
             let absent: Vec<_> = absent.cloned().collect();
             self.states.begin(absent);
+            is_lacking = false;
         }
-        if self.is_admitted(aggregates) {
+        if !is_lacking && self.takes_edits() {
             return Turn::Ready;
         }
         self.waiting.edits.push((ticket, aggregates.to_vec()));
@@ -75,7 +77,11 @@ impl ReplicaCore {
 
     fn is_admitted(&self, aggregates: &[AggregateId]) -> bool {
         let are_here = || aggregates.iter().all(|aggregate| self.states.contains(aggregate));
-        self.doubt == Doubt::None && !self.edits.is_full() && are_here()
+        self.takes_edits() && are_here()
+    }
+
+    fn takes_edits(&self) -> bool {
+        self.doubt == Doubt::None && !self.edits.is_full()
     }
 
     pub(super) fn admit_waiting(&mut self) {

@@ -170,7 +170,7 @@ impl World {
         while let Some(effect) = self.nodes[node].desk.as_mut().and_then(|desk| desk.core.poll()) {
             match effect {
                 Effect::Changed(_) | Effect::Chosen(_) => {}
-                Effect::Commit(blocks) => self.errand(node, Errand::Commit(blocks)),
+                Effect::Commit(group) => self.errand(node, Errand::Commit(group.pack())),
                 Effect::End(..) => return Err(format!("node {node} ended unasked")),
                 Effect::Load(aggregates) => self.errand(node, Errand::Load(aggregates)),
                 Effect::ReadHeads => self.errand(node, Errand::ReadHeads),
