@@ -1,15 +1,19 @@
 //! A simulated world for types of your own: replicas and hubs with disks, clocks and a network that
 //! fail, in virtual time, from one seed.
 //!
-//! You say what an edit is and what must always hold. The world draws from a seed who there is
-//! (a hub and replicas, two hubs, or replicas alone; some hold a part of the space if you give
-//! filters, and another one later, and two may then sync with each other beside hubs), how they are
-//! linked (live, now and then, on demand, or in each direction by a link of its own), whether somebody governs the space so that hubs rule in it, and what happens: edits,
-//! crashes in the middle of writes, lost and partitioned connections, full and failing disks, clocks that step by up to a year, restored backups, and
-//! copied files. After every step it holds each replica to what you said, and to what synckit
-//! promises: the same events lead to the same states, byte for byte; nothing acknowledged is lost
-//! unless the only files that held it are; and once troubles end, all become equal, and a newcomer
-//! folds the same. What goes wrong is shrunk to a short story, with the seed that tells it again.
+//! You say what an edit is and what must always hold. The world draws from a seed
+//!
+//! - who there is: a hub and replicas, two hubs, or replicas alone. Some hold a part of the space if you give
+//!   filters, and another one later; two of them may sync with each other beside hubs;
+//! - how they are linked: live, now and then, on demand, or in each direction by a link of its own;
+//! - whether somebody governs the space, so that hubs rule in it;
+//! - what happens: edits, crashes in the middle of writes, lost and partitioned connections, full and failing
+//!   disks, clocks that step by up to a year, restored backups, and copied files.
+//!
+//! After every step it holds each replica to what you said, and to what synckit promises: the same events lead to
+//! the same states, byte for byte; nothing acknowledged is lost unless the only files that held it are; and once
+//! troubles end, all become equal, and a newcomer folds the same. What goes wrong is shrunk to a short story, with
+//! the seed that tells it again.
 //!
 //! ```
 //! use synckit::testing::{Dice, World};
