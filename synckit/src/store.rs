@@ -48,6 +48,7 @@ mod report;
 mod rewrite;
 mod rows;
 mod seal;
+mod shown;
 mod space;
 mod tail;
 mod view;

@@ -7,7 +7,7 @@ use crate::block::{Block, Commit, Run};
 use crate::filter::Filter;
 
 /// Says which commits of a log a peer is sent.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub(crate) struct View {
     /// The part of the space that the peer holds; all of it when there is none.
     pub(crate) filter: Option<Filter>,

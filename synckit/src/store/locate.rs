@@ -5,20 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::encoding::{RunRow, SpaceNumber, last_number};
 use super::rows::{Row, Rows};
 use super::seal::Damage;
+use super::shown::ViewedLines;
 use super::{StoreError, view};
 use crate::block::{Block, Commit};
 use crate::branch::{Branch, BranchNo, Branches};
 use crate::chain::{Chain, CommitId};
 use crate::id::{Dot, Position};
-use crate::log::{Answers, LogBlock, LogRun, Question, View};
+use crate::log::{Answers, LogBlock, Question, View};
 use crate::sync::LineEnd;
 
 /// Most blocks that are read to name commits in the middle of their runs.
 const INSIDE_BLOCKS_MAX: usize = 16;
 /// Most runs of an author that a session follows back to what its peer holds.
-const ONLY_RUNS_MAX: usize = 64;
-/// Most runs of a branch that a session of a part follows back to what its peer's filter names.
-const NAMED_RUNS_MAX: usize = 1_024;
+pub(super) const ONLY_RUNS_MAX: usize = 64;
 /// Most commits that are looked for in one read.
 const LOCATE_AT_ONCE: usize = 1_024;
 
@@ -46,8 +45,8 @@ pub(super) async fn answer(
             }
             Question::Names(no, after) => {
                 let end = branches.get(*no).map_or(*after, |branch| branch.head.seq);
-                let within = (*after, end);
-                let found = shown_within(rows, number, view, *no, within, ONLY_RUNS_MAX).await?;
+                let lines = ViewedLines { rows, number, branches, view, shown: None };
+                let found = lines.shown_within(*no, (*after, end), ONLY_RUNS_MAX).await?;
                 answers.names(*no, *after, matches!(found, LineEnd::After(1.., _)));
             }
         }
@@ -124,125 +123,6 @@ pub(super) async fn written_through(
         blocks.push(log.block);
     }
     Ok(blocks)
-}
-
-/// The last commit that a view shows of an author's only branch before a place in the log, unless it is too far
-/// back.
-pub(super) async fn only_end(
-    rows: &dyn Rows,
-    number: SpaceNumber,
-    branches: &Branches,
-    view: &View,
-    (no, before): (BranchNo, Position),
-) -> Result<LineEnd, StoreError> {
-    let Some(branch) = branches.get(no) else { return Ok(LineEnd::Unknown) };
-    let behind = written_after(rows, number, branches, no, before).await?;
-    let within = (branch.base(), branch.head.seq - behind);
-    shown_within(rows, number, view, no, within, ONLY_RUNS_MAX).await
-}
-
-/// The last commit that a view shows of a branch up to another commit, unless that is not held, or it is too far
-/// back.
-pub(super) async fn last_named(
-    rows: &dyn Rows,
-    number: SpaceNumber,
-    branches: &Branches,
-    view: &View,
-    (no, seq): (BranchNo, u64),
-) -> Result<LineEnd, StoreError> {
-    if !branches.get(no).is_some_and(|branch| branch.spans(seq)) {
-        return Ok(LineEnd::Unknown);
-    }
-    let found = rows.read(vec![view::run_read(number, no, seq)]).await?;
-    if !view::run(number, no, seq, answer_of(&found))?.is_held() {
-        return Ok(LineEnd::Unknown);
-    }
-    line_end(rows, number, branches, view, (no, seq, NAMED_RUNS_MAX)).await
-}
-
-/// The last commit that a view shows of a branch up to a number, if it is among the last `most` runs of the branch
-/// or of one that it leaves.
-pub(super) async fn line_end(
-    rows: &dyn Rows,
-    number: SpaceNumber,
-    branches: &Branches,
-    view: &View,
-    (no, seq, most): (BranchNo, u64, usize),
-) -> Result<LineEnd, StoreError> {
-    let Some(branch) = branches.get(no) else { return Ok(LineEnd::Unknown) };
-    let (mut at, mut seq) = (Some((no, branch)), seq.min(branch.head.seq));
-    while let Some((no, branch)) = at {
-        let base = branch.base();
-        let within = (base, seq.min(branch.head.seq));
-        match shown_within(rows, number, view, no, within, most).await? {
-            LineEnd::NOTHING => {}
-            end => return Ok(end),
-        }
-        at = branch.leaves.and_then(|(no, _)| Some((no, branches.get(no)?)));
-        seq = seq.min(base);
-    }
-    Ok(LineEnd::NOTHING)
-}
-
-/// A commit that a view shows of a branch behind an event, or of one that leaves it later.
-pub(super) async fn shown_behind(
-    rows: &dyn Rows,
-    number: SpaceNumber,
-    branches: &Branches,
-    view: &View,
-    (no, after): (BranchNo, u64),
-) -> Result<Option<CommitId>, StoreError> {
-    let mut waiting = vec![(no, after)];
-    while let Some((no, after)) = waiting.pop() {
-        let Some(branch) = branches.get(no) else { continue };
-        let within = (after, branch.head.seq);
-        let found = shown_within(rows, number, view, no, within, usize::MAX).await?;
-        if let LineEnd::After(seq @ 1.., chain) = found {
-            return Ok(Some(CommitId { seq, chain, ..branch.head }));
-        }
-        let of_author = branches.of(&branch.head.author).iter();
-        let leaves = |no: &BranchNo| Some((*no, branches.get(*no)?.leaves?));
-        let later = of_author.filter_map(leaves);
-        let later = later.filter(|(_, (parent, base))| *parent == no && *base > after);
-        waiting.extend(later.map(|(no, (_, base))| (no, base)));
-    }
-    Ok(None)
-}
-
-/// The last commit that a view shows of a branch behind an event and up to another, if it is among the last
-/// `most` runs there.
-async fn shown_within(
-    rows: &dyn Rows,
-    number: SpaceNumber,
-    view: &View,
-    no: BranchNo,
-    (after, mut seq): (u64, u64),
-    mut most: usize,
-) -> Result<LineEnd, StoreError> {
-    while seq > after {
-        most = match most.checked_sub(1) {
-            Some(left) => left,
-            None => return Ok(LineEnd::Unknown),
-        };
-        let found = rows.read(vec![view::run_read(number, no, seq)]).await?;
-        let begins = answer_of(&found).first().map_or(Ok(0), |row| last_number(&row.key))?;
-        let run = view::run(number, no, seq, answer_of(&found))?;
-        if run.start == RunRow::PRUNED {
-            return Ok(LineEnd::Unknown);
-        }
-        if run.is_held() {
-            let found = rows.read(vec![view::block_read(number, run.start)]).await?;
-            let log = view::block(answer_of(&found))?;
-            let before = |(place, end): &(LogRun, CommitId)| {
-                place.branch == no && after < end.seq && end.seq <= seq
-            };
-            if let Some((_, end)) = view.commits(&log).into_iter().rev().find(before) {
-                return Ok(LineEnd::After(end.seq, end.chain));
-            }
-        }
-        seq = begins.saturating_sub(1);
-    }
-    Ok(LineEnd::NOTHING)
 }
 
 /// The number of a branch's events that stand behind a position of the log. Takes time in the
@@ -425,6 +305,6 @@ async fn next(
     Ok(log.block.commits().iter().find(follows).ok_or(missing)?.id.chain)
 }
 
-fn answer_of(found: &[Vec<Row>]) -> &[Row] {
+pub(super) fn answer_of(found: &[Vec<Row>]) -> &[Row] {
     found.first().map_or(&[], Vec::as_slice)
 }

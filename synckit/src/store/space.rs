@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::encoding::{SpaceNumber, SpaceRow};
+use super::shown::ShownLines;
 use crate::branch::Branches;
 use crate::filter::Filter;
 use crate::id::SpaceId;
@@ -28,6 +29,8 @@ pub(super) struct Space {
     bytes: AtomicU64,
     /// Counts commits that told of forks which the log does not show.
     told: AtomicU64,
+    /// Lines of authors, as far as they have been looked through for peers.
+    pub(super) shown: ShownLines,
     /// The state that the next batch builds on. Held while a batch is admitted, so batches of a space are
     /// admitted and queued one after the other.
     pub(super) known: AsyncMutex<Option<Known>>,

@@ -6,7 +6,8 @@ use crate::id::SpaceId;
 use crate::log::View;
 use crate::store::encoding::SpaceRow;
 use crate::store::rows::Row;
-use crate::store::{Batch, StoreError, locate, view};
+use crate::store::shown::ViewedLines;
+use crate::store::{Batch, StoreError, view};
 use crate::sync::{HeldPart, TraceLines, Traced, TracedLine};
 
 impl EventStore {
@@ -69,23 +70,24 @@ impl EventStore {
         let branches = self.branches(space).await?;
         let mut traced = Traced::default();
         let Some(number) = self.core.number_of(space).await? else { return Ok(traced) };
-        let rows = self.core.ledger.rows();
+        let (rows, known) = (self.core.ledger.rows(), self.core.ledger.spaces.of(space));
+        let found =
+            ViewedLines { rows, number, branches: &branches, view, shown: Some(&known.shown) };
         for (no, seq) in &lines.ends {
-            let (is_only, place) = (branches.is_only(*no), (*no, *seq, usize::MAX));
+            let is_only = branches.is_only(*no);
             let end = if is_only {
-                locate::only_end(rows, number, &branches, view, (*no, lines.before)).await?
+                found.only_end(*no, lines.before).await?
             } else {
-                locate::line_end(rows, number, &branches, view, place).await?
+                found.end(*no, *seq, usize::MAX).await?
             };
             let forks = branches.forks_before(*no, u64::MAX);
             traced.ends.push(TracedLine { is_only, end, forks });
         }
-        for place in &lines.named {
-            traced.named.push(locate::last_named(rows, number, &branches, view, *place).await?);
+        for (no, seq) in &lines.named {
+            traced.named.push(found.last_named(*no, *seq).await?);
         }
-        for fork in &lines.forks {
-            let behind = locate::shown_behind(rows, number, &branches, view, *fork).await?;
-            traced.forks.push(behind);
+        for (no, after) in &lines.forks {
+            traced.forks.push(found.shown_behind(*no, *after).await?);
         }
         Ok(traced)
     }

@@ -51,6 +51,7 @@ impl Ledger {
         }
         *place = None;
         space.forget_end();
+        space.shown.forget();
         self.queue.tails().forget(id);
         self.queue.cursors().forget();
         self.acks.forget(id);
