@@ -8,6 +8,7 @@ mod replica {
     mod enrolment;
     mod files;
     mod filters;
+    mod left_alone;
     mod links;
     mod live;
     mod narrowing;
