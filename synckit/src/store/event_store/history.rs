@@ -129,7 +129,7 @@ impl EventStore {
         self.read("read an index", space, read, indexed).await
     }
 
-    /// Indexes a log, but for its last events.
+    /// Indexes a log, but for its last events, unless somebody does already.
     async fn index(
         &self,
         space: &SpaceId,
@@ -138,7 +138,8 @@ impl EventStore {
     ) -> Result<(), StoreError> {
         let read = |number: SpaceNumber| vec![Read::get(Table::History, &number.prefix())];
         let mark = |_: &SpaceRow, rows: &[Vec<Row>]| view::index_mark(first(rows));
-        let _indexing = self.core.indexing.lock().await;
+        // Nobody waits for it: it may be the future of somebody who does not poll it any more.
+        let Ok(_indexing) = self.core.indexing.try_lock() else { return Ok(()) };
         let mut through = match self.read("read an index", space, read, mark).await {
             Err(error) if *error.kind() == StoreErrorKind::Corrupt => {
                 self.core.forget_index(number).await?;
@@ -208,5 +209,38 @@ impl Core {
             Err(error) if *error.kind() == StoreErrorKind::ReadOnly => Ok(()),
             forgotten => forgotten,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::block::tests::{Author, seal, space};
+    use crate::log::{Append, Source};
+    use crate::store::Batch;
+
+    #[tokio::test]
+    async fn whoever_does_not_go_on_indexing_holds_nobody_up() {
+        let store = EventStore::in_memory().unwrap();
+        let mut ann = Author::named("ann");
+        let commits: Vec<_> = (0..=UNINDEXED_EVENTS_MAX).map(|_| ann.write(&["x"], &[])).collect();
+        for commits in commits.chunks(2_048) {
+            let block = seal(&commits.iter().collect::<Vec<_>>());
+            let append = vec![Append { block, source: Source::Peer }];
+            store.commit(Batch { append, ..Batch::new(space()) }).await.unwrap();
+        }
+        let aggregate = commits[0].events[0].aggregate.clone();
+        let space = space();
+        let find = || store.history(&space, &aggregate, Position::START);
+        let mut left = Box::pin(find());
+        let begun = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(left.as_mut().poll(context).is_pending())
+        });
+        assert!(begun.await, "it waits until a part of the index is written");
+        let found = tokio::time::timeout(Duration::from_secs(20), find()).await;
+        assert!(!found.expect("it does not wait").unwrap().blocks.is_empty());
+        assert!(!left.await.unwrap().blocks.is_empty());
     }
 }
