@@ -162,7 +162,7 @@ impl Shared {
         let attempted =
             || about.as_ref().map_or_else(|| "run a transaction".into(), |of| format!("edit {of}"));
         let closed = || Error::new(attempted(), ErrorKind::Closed);
-        let (staged, answer, value) = loop {
+        let (staged, answer, has_work, value) = loop {
             self.give_way().await;
             let (turn, has_work) = {
                 let mut core = self.core_mut();
@@ -186,7 +186,7 @@ impl Shared {
                             let draft = EncodedEdit { events, metadata: metadata.clone() };
                             let staged = core.stage(ticket, draft, self.clock.now());
                             let staged = staged.map_err(|refusal| refused(attempted(), refusal))?;
-                            break (staged, (self.expect(ticket), core.has_work()), value);
+                            break (staged, self.expect(ticket), core.has_work(), value);
                         }
                     },
                 }
@@ -194,7 +194,6 @@ impl Shared {
             self.wake(has_work);
             self.wait(attempted, turn).await?;
         };
-        let (answer, has_work) = answer;
         self.wake(has_work);
         self.wait(attempted, answer).await?;
         Ok((Some(staged), value))

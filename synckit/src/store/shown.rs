@@ -1,7 +1,7 @@
 //! Lines of authors, as far as they have been looked through for peers that hold parts of a space.
 //!
-//! Where a filter hides most of a long line, it takes long to find the last commit that it shows. Logs only grow:
-//! a result stays true, and the next search ends where it begins.
+//! A search for the last commit that a filter shows of a long line takes long, if it hides most of that. Logs only
+//! grow: a result stays true, and the next search ends where the one before began.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -73,7 +73,8 @@ impl ShownLines {
             return;
         }
         let mut known = self.lock();
-        if known.len >= STRETCHES_MAX {
+        let is_new = known.views.get(view).is_none_or(|lines| !lines.contains_key(&no));
+        if is_new && known.len >= STRETCHES_MAX {
             *known = Stretches::default();
         }
         let Stretches { views, len } = &mut *known;
@@ -280,7 +281,8 @@ mod tests {
         assert_eq!(lines.get(&view, BranchNo(0)), Some(stretch(9)));
         let branches = u32::try_from(STRETCHES_MAX).unwrap();
         (1..branches).for_each(|no| lines.note(&view, BranchNo(no), stretch(1)));
-        assert!(lines.get(&view, BranchNo(0)).is_some());
+        lines.note(&view, BranchNo(1), stretch(2));
+        assert!(lines.get(&view, BranchNo(0)).is_some(), "what is known goes on");
         lines.note(&view, BranchNo(branches), stretch(1));
         assert_eq!(lines.get(&view, BranchNo(0)), None);
         assert_eq!(lines.get(&view, BranchNo(branches)), Some(stretch(1)));
