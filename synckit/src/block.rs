@@ -19,7 +19,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use crate::chain::{Chain, CommitId};
+use crate::chain::{Chain, CommitId, Leaf};
 use crate::clock::Hlc;
 use crate::envelope::{Context, Covered, Envelope, LeafHasher, Metadata, Seen, TraceParent};
 use crate::event::EventRef;
@@ -111,6 +111,7 @@ struct Inner {
     /// Rows of all contexts: the anchor and the number.
     seen: Vec<(usize, u64)>,
     entries: Vec<Header>,
+    has_tombstones: bool,
     /// Hashed when first asked for.
     commits: OnceLock<Vec<Commit>>,
 }
@@ -134,6 +135,7 @@ struct Header {
     event: u16,
     metadata: u16,
     last: bool,
+    tombstone: bool,
 }
 
 /// A part of a block's bytes, or of its rows of contexts.
@@ -268,6 +270,12 @@ impl Block {
     pub fn aggregates(&self) -> &[AggregateId] {
         &self.0.aggregates
     }
+
+    /// True if there are tombstones among its commits.
+    pub fn has_tombstones(&self) -> bool {
+        self.0.has_tombstones
+    }
+
     /// The events in order.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> + DoubleEndedIterator {
         self.0.entries.iter().map(|header| Entry { block: &self.0, header })
@@ -309,7 +317,7 @@ impl Block {
             }
             hasher.add(entry.parts(), entry.seen());
             if entry.last() {
-                chains[run] = chains[run].then(&hasher.leaf());
+                chains[run] = chains[run].then(&entry.kept_leaf().unwrap_or_else(|| hasher.leaf()));
                 let (author, chain) = (of_run.replica, chains[run]);
                 let id = CommitId { author, seq: entry.header.seq, chain };
                 commits.push(Commit { id, run, entries: first..index + 1 });
@@ -354,6 +362,17 @@ impl<'a> Entry<'a> {
     /// True if it is the last event of its commit.
     pub const fn last(&self) -> bool {
         self.header.last
+    }
+
+    /// True if a hub refused its commit, and took away what it says: see [`Envelope::tombstone`].
+    pub const fn is_tombstone(&self) -> bool {
+        self.header.tombstone
+    }
+
+    /// The leaf of its commit, if it is the last event of a tombstone.
+    fn kept_leaf(&self) -> Option<Leaf> {
+        let keeps = self.header.tombstone && self.header.last;
+        keeps.then(|| Leaf::from_slice(self.payload_bytes())).flatten()
     }
 
     /// The aggregate that it is about.
@@ -403,6 +422,7 @@ impl<'a> Entry<'a> {
             metadata: self.metadata().clone(),
             extensions: self.block.bytes.slice(self.header.extensions.range()),
             payload: self.payload(),
+            tombstone: self.header.tombstone,
         }
     }
 

@@ -23,12 +23,25 @@ const SIGNED: &[u8; 16] = b"synckit 2026 run";
 
 /// The hash over the events of one commit.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Leaf([u8; 32]);
+pub struct Leaf([u8; Self::LEN]);
 
 impl Leaf {
+    /// Length in bytes.
+    pub(crate) const LEN: usize = 32;
+
     /// The leaf of a commit in its canonical form.
     pub(crate) fn of(commit: &[u8]) -> Self {
         Self(*blake3::keyed_hash(LEAF, commit).as_bytes())
+    }
+
+    /// Takes its 32 bytes; `None` of others.
+    pub(crate) fn from_slice(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// Its 32 bytes.
+    pub(crate) const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
     }
 }
 

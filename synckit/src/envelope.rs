@@ -51,6 +51,10 @@ pub struct Envelope {
     pub extensions: Bytes,
     /// The event's fields in canonical encoding.
     pub payload: Bytes,
+    /// True if it is a tombstone: a hub refused the event's commit, and took away payloads and
+    /// extensions. The payload of the commit's last event is then the commit's leaf, of 32 bytes, and
+    /// those before it have none.
+    pub tombstone: bool,
 }
 
 /// Events of an aggregate that an author had seen and that another event of its depends on, one row per
@@ -167,10 +171,32 @@ impl LeafHasher {
 
     /// The name of a commit that follows another.
     pub(crate) fn name(&mut self, before: &CommitId, nonce: u64, commit: &[Envelope]) -> CommitId {
+        let chain = before.chain.then(&self.leaf_of(nonce, commit));
+        CommitId { seq: before.seq + commit.len() as u64, chain, ..*before }
+    }
+
+    /// The leaf of a commit, which a tombstone keeps.
+    fn leaf_of(&mut self, nonce: u64, commit: &[Envelope]) -> Leaf {
+        let last = commit.last().filter(|last| last.tombstone);
+        if let Some(kept) = last.and_then(|last| Leaf::from_slice(&last.payload)) {
+            return kept;
+        }
         self.begin(nonce);
         commit.iter().for_each(|envelope| self.add_envelope(envelope));
-        let chain = before.chain.then(&self.leaf());
-        CommitId { seq: before.seq + commit.len() as u64, chain, ..*before }
+        self.leaf()
+    }
+
+    /// The tombstone of a commit that was written under a nonce: with the same name, and without what its
+    /// events say.
+    pub(crate) fn tombstone(&mut self, nonce: u64, commit: Vec<Envelope>) -> Vec<Envelope> {
+        let leaf = Bytes::copy_from_slice(self.leaf_of(nonce, &commit).as_bytes());
+        let bury = |envelope: Envelope| Envelope {
+            payload: if envelope.last { leaf.clone() } else { Bytes::new() },
+            extensions: Bytes::new(),
+            tombstone: true,
+            ..envelope
+        };
+        commit.into_iter().map(bury).collect()
     }
 
     /// The leaf of the events added since [`LeafHasher::begin`].

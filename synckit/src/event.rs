@@ -306,6 +306,12 @@ pub enum DecodeError {
         /// The panic's message.
         message: Cow<'static, str>,
     },
+    /// A hub refused it, and took away what it says. It has no effect.
+    #[error("event {name}: a hub refused it and took away what it says; only its author has that")]
+    Refused {
+        /// The event's name.
+        name: Name,
+    },
     /// Written by a program whose version may not be read by this one's.
     #[error(
         "event {name} needs version {min_reader}, this program knows {known}; upgrade this program"

@@ -2,7 +2,8 @@
 //!
 //! In a space that the hub governs, commits that the application's policy turns down are refused,
 //! and commits dated too far ahead are re-dated: the rulings are committed before the commits that
-//! they name, in the same transaction. Every other commit passes as it is.
+//! they name, in the same transaction. Of a refused commit a tombstone is kept and passed on. Every
+//! other commit passes as it is.
 
 use std::collections::btree_map::Entry as Place;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,13 +17,13 @@ use crate::chain::CommitId;
 use crate::clock::UnixMillis;
 use crate::envelope::Envelope;
 use crate::id::{Position, ReplicaId, SpaceId};
-use crate::log::{Cap, Refusal, Source};
+use crate::log::{Cap, Refusal, Source, bury};
 use crate::metrics::SessionsMeter;
 use crate::platform::{self, WallClock};
 use crate::ruling::suspects::Grounds;
 use crate::ruling::{
     AUTHOR_BRANCHES_MAX, Closing, Control, Governor, Past, Rejection, Rulings, Suspect, Suspicion,
-    ruled_elsewhere, suspects,
+    buried, ruled_elsewhere, suspects,
 };
 use crate::store::{
     Append, Batch, Claim, Committed, EventStore, LOOK_BACK_BLOCKS_MAX, StoreError, StoreErrorKind,
@@ -73,6 +74,17 @@ struct Governed {
     nonce: u64,
     /// The right to write under the store's key there.
     _claim: Claim,
+}
+
+/// Rulings on what is about to be committed.
+#[derive(Default)]
+struct WrittenRulings {
+    /// The blocks in which they stand.
+    blocks: Vec<Block>,
+    /// The numbers of commits that they refuse and re-date.
+    kinds: [u64; 2],
+    /// The commits of which tombstones are kept.
+    buried: BTreeSet<CommitId>,
 }
 
 /// A batch that passed the gate.
@@ -208,7 +220,9 @@ impl Gate {
         let held = self.judged(&batch.space, &blocks).await?;
         let policy = self.policy.as_ref().map(|policy| {
             |block: &Block, commit: &Commit| {
-                let is_new = !held.contains(&commit.id);
+                let entry = block.entry(commit.entries.start);
+                let is_tombstone = entry.is_some_and(|entry| entry.is_tombstone());
+                let is_new = !is_tombstone && !held.contains(&commit.id);
                 is_new.then(|| policy(&Proposal::of(peer, block, commit)).err()).flatten()
             }
         });
@@ -219,7 +233,7 @@ impl Gate {
         }
         let elsewhere = ruled_elsewhere(&blocks, &suspects);
         let mut spaces = self.spaces.lock().await;
-        let (ruled, kinds) =
+        let WrittenRulings { blocks: ruled, kinds, buried } =
             self.rule(governor, &mut spaces, &batch.space, (&blocks, suspects), wall).await?;
         let count = ruled.iter().map(|block| block.len() as u64).sum();
         let mut append = batch.append;
@@ -230,6 +244,9 @@ impl Gate {
             let first = Batch { append, ..Batch::new(batch.space.clone()) };
             self.store.commit(first).await?;
             append = rest;
+        }
+        for append in &mut append {
+            append.block = bury(&append.block, &buried);
         }
         let local = ruled.into_iter().map(|block| Append { block, source: Source::Local });
         let append = local.chain(append).collect();
@@ -262,8 +279,7 @@ impl Gate {
         Ok(Passed { start: Position(start), end: head, ruled: ruled > 0 })
     }
 
-    /// The blocks with the rulings that suspects call for, and the numbers of commits that they refuse and
-    /// re-date.
+    /// The rulings that suspects call for.
     async fn rule(
         &self,
         governor: &Governor,
@@ -271,14 +287,15 @@ impl Gate {
         space: &SpaceId,
         (blocks, suspects): (&[Block], Vec<Suspicion>),
         wall: UnixMillis,
-    ) -> Result<(Vec<Block>, [u64; 2]), StoreError> {
+    ) -> Result<WrittenRulings, StoreError> {
         let governed = self.known(spaces, space).await?;
         let mut rulings = governed.rulings.clone();
         blocks.iter().for_each(|block| drop(rulings.note(block)));
         let suspects = self.fresh(space, (blocks, suspects), &rulings).await?;
         let ruled = Governor::rule(&rulings, &suspects, wall);
+        let buried = buried(&governed.rulings, &suspects, &ruled);
         if ruled.is_empty() {
-            return Ok((Vec::new(), [0; 2]));
+            return Ok(WrittenRulings { buried, ..WrittenRulings::default() });
         }
         let nonce = governed.nonce;
         let refused =
@@ -288,7 +305,8 @@ impl Gate {
             _ => 0,
         });
         let kinds = [refused, redated.sum()];
-        Ok((self.write(governor, space, nonce, &ruled, wall).await?, kinds))
+        let blocks = self.write(governor, space, nonce, &ruled, wall).await?;
+        Ok(WrittenRulings { blocks, kinds, buried })
     }
 
     /// Blocks in which this hub writes rulings down, on top of what it wrote before.

@@ -17,11 +17,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::block::{Block, BlockPacker, Entry, Run};
+use crate::block::{Block, Entry, Run};
 use crate::branch::{Anchor, BRANCHES_MAX, Branch, BranchNo, Branches, BranchesFull, Coverage};
 use crate::chain::{Chain, CommitId};
 use crate::clock::Hlc;
-use crate::envelope::Envelope;
 use crate::filter::Filter;
 use crate::id::{Dot, Position, ReplicaId, SpaceId, hex};
 use crate::ruling::{Rulings, Standing};
@@ -29,12 +28,16 @@ use crate::vector::{Stamp, VectorClock};
 
 mod admission;
 mod merge;
+mod repack;
 mod view;
 
 #[cfg_attr(not(feature = "runtime"), allow(unused_imports, reason = "stores admit"))]
 pub(crate) use admission::{Admission, Admitted, Answers, Cap, Decision, Gap, Question};
 pub use merge::Merges;
 pub(crate) use merge::{added_bytes, merged};
+#[cfg_attr(not(feature = "runtime"), allow(unused_imports, reason = "hubs bury"))]
+pub(crate) use repack::bury;
+pub(crate) use repack::repack;
 pub(crate) use view::View;
 
 /// Most blocks' bytes that one read of a log returns, unless a single block is larger.
@@ -509,6 +512,15 @@ pub enum Refusal {
         /// The commit that it follows, or that its author had seen.
         missing: CommitId,
     },
+    /// A tombstone of a commit that nobody has refused here: the sender took the refusal for known, or it
+    /// holds a part of the space, and others have to bring the refusal.
+    #[error(
+        "{commit:?} came as a tombstone, and no hub's refusal of it is here: that has to come first, from whoever holds it"
+    )]
+    Unrefused {
+        /// The commit.
+        commit: CommitId,
+    },
     /// A part of a block that does not fit into a block of its own.
     #[error("a commit is packed tighter than any author may pack it; the sender is faulty")]
     Oversized,
@@ -550,32 +562,15 @@ pub enum Refusal {
     TooManyReplicas,
 }
 
-/// Packs the commits of a block that are not held yet, in the block's order. Each run keeps its end,
-/// so its signature holds.
-pub(crate) fn repack(block: &Block, fresh: &[bool]) -> Result<Option<Block>, Refusal> {
-    let mut packer = BlockPacker::new(block.space().clone());
-    let mut before: Vec<_> = block.runs().iter().map(Run::before).collect();
-    for (commit, fresh) in block.commits().iter().zip(fresh) {
-        if *fresh {
-            let envelopes: Vec<Envelope> = commit
-                .entries
-                .clone()
-                .filter_map(|index| block.entry(index))
-                .map(|entry| entry.envelope())
-                .collect();
-            let nonce = block.runs()[commit.run].nonce;
-            packer
-                .push_commit(&before[commit.run], nonce, &envelopes)
-                .map_err(|_| Refusal::Oversized)?;
+impl Refusal {
+    /// The last event of the commit that cannot be appended before something else that others may bring.
+    pub(crate) const fn too_early(&self) -> Option<Dot> {
+        match self {
+            Self::Missing { after, .. } => Some(*after),
+            Self::Unrefused { commit } => Some(commit.dot()),
+            _ => None,
         }
-        before[commit.run] = commit.id;
     }
-    let ends = block.ends();
-    let signature = |end: &CommitId| {
-        let run = ends.iter().position(|id| id == end).and_then(|run| block.runs().get(run));
-        run.map_or(Run::UNSIGNED, |run| run.signature)
-    };
-    Ok(packer.finish(signature))
 }
 
 #[cfg(test)]

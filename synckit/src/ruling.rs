@@ -16,7 +16,8 @@
 //! write under the key take keys of their own as soon as they learn of it.
 //!
 //! A refused commit stays in the log, where its author's later commits follow it, and has no effect
-//! on any state. Its author's application is told.
+//! on any state. Its author's application is told. The hub keeps a tombstone of it, which has the
+//! commit's name and not what its events say; others take it for the commit once they hold the refusal.
 
 use std::collections::btree_map::Entry as Place;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +39,7 @@ pub use control::{
 };
 pub use governor::{Governor, Suspect};
 #[cfg(any(test, feature = "runtime"))]
-pub(crate) use suspects::{Past, Suspicion, ruled_elsewhere, suspects};
+pub(crate) use suspects::{Past, Suspicion, buried, ruled_elsewhere, suspects};
 
 /// Most branches of one author's key that a hub takes before it closes the key: far above what
 /// accidents make. It is reached by a file whose copies are used in many places at once, and not
@@ -309,13 +310,17 @@ impl Rulings {
     /// The standing of each of a block's events, of which each run lies on a branch; `None` when all
     /// count as they were written.
     pub fn of(&self, block: &Block, branch: impl Fn(usize) -> BranchNo) -> Option<Vec<Standing>> {
-        if self.is_empty() || !block.runs().iter().any(|run| self.concern(run)) {
+        let concerned = !self.is_empty() && block.runs().iter().any(|run| self.concern(run));
+        if !concerned && !block.has_tombstones() {
             return None;
         }
         let mut standings = vec![Standing::AsWritten; block.len()];
         for commit in block.commits() {
             let CommitId { author, seq, .. } = &commit.id;
-            let standing = if self.voids(author, branch(commit.run), *seq) {
+            let mut entries = commit.entries.clone().filter_map(|index| block.entry(index));
+            // Of a damaged file the refusal may be lost, until a peer brings it again.
+            let is_tombstone = entries.next().is_some_and(|entry| entry.is_tombstone());
+            let standing = if is_tombstone || self.voids(author, branch(commit.run), *seq) {
                 Standing::Refused
             } else {
                 self.standing(&commit.id)

@@ -43,6 +43,7 @@ mod prune;
 mod queue;
 #[cfg(feature = "redb")]
 mod redb;
+mod refusals;
 mod remembered;
 mod report;
 mod rewrite;
@@ -310,6 +311,7 @@ impl StoreErrorKind {
             Self::Randomness => "store.randomness",
             Self::ReadOnly => "store.read_only",
             Self::Refused(Refusal::Missing { .. }) => "store.missing",
+            Self::Refused(Refusal::Unrefused { .. }) => "store.unrefused",
             Self::Refused(_) => "store.refused",
             Self::Unencodable => "store.unencodable",
             Self::Withdrawn => "store.withdrawn",
@@ -329,7 +331,7 @@ impl StoreErrorKind {
             | Self::Randomness
             | Self::Withdrawn => true,
             // What is missing may have come from elsewhere by then.
-            Self::Refused(refusal) => matches!(refusal, Refusal::Missing { .. }),
+            Self::Refused(refusal) => refusal.too_early().is_some(),
             Self::BatchTooLarge
             | Self::Closed
             | Self::Corrupt

@@ -9,7 +9,7 @@ use super::{
     BLOCK_BYTES_MAX, BLOCK_EVENTS_MAX, BLOCK_MAGIC, Block, CODEC_PLAIN, Commit, Run, SIGNATURE_LEN,
     checksum,
 };
-use crate::chain::{Chain, CommitId};
+use crate::chain::{Chain, CommitId, Leaf};
 use crate::clock::Hlc;
 use crate::envelope::{
     CONTEXT_ROWS_MAX, Context, EXTENSIONS_BYTES_MAX, Envelope, LeafHasher, Metadata,
@@ -60,7 +60,8 @@ pub(super) mod flag {
     pub(crate) const SAME_CONTEXT: u64 = 4;
     pub(crate) const METADATA: u64 = 8;
     pub(crate) const EXTENSIONS: u64 = 16;
-    pub(crate) const ALL: u64 = 31;
+    pub(crate) const TOMBSTONE: u64 = 32;
+    pub(crate) const ALL: u64 = 63;
 }
 
 /// Most bytes of any varint.
@@ -130,8 +131,8 @@ impl BlockPacker {
     /// run. Returns the commit's name.
     ///
     /// # Errors
-    /// When it does not fit, or a part of an event is larger than its named maximum; nothing is
-    /// packed then. A commit that fits beside others fits into an empty block too.
+    /// When it does not fit, a part of an event is larger than its named maximum, or it is a tombstone
+    /// in part; nothing is packed then. A commit that fits beside others fits into an empty block too.
     pub fn push_commit(
         &mut self,
         before: &CommitId,
@@ -197,6 +198,7 @@ impl BlockPacker {
         let room = BLOCK_BYTES_MAX.saturating_sub(self.bytes_max);
         self.count + commit.len() <= BLOCK_EVENTS_MAX
             && commit.iter().all(within_limits)
+            && is_whole_or_tombstone(commit)
             // Most commits are far from the end of the block: finding out which rows they add is
             // left to those that are not.
             && (loose_bound(commit) <= room || self.size_bound(before, nonce, commit) <= room)
@@ -273,6 +275,7 @@ impl BlockPacker {
             (!envelope.context.is_empty() && same_context, flag::SAME_CONTEXT),
             (!envelope.metadata.is_empty(), flag::METADATA),
             (!envelope.extensions.is_empty(), flag::EXTENSIONS),
+            (envelope.tombstone, flag::TOMBSTONE),
         ] {
             flags |= if set { bit } else { 0 };
         }
@@ -422,6 +425,19 @@ fn within_limits(envelope: &Envelope) -> bool {
     envelope.payload.len() <= PAYLOAD_BYTES_MAX
         && envelope.extensions.len() <= EXTENSIONS_BYTES_MAX
         && envelope.context.len() <= CONTEXT_ROWS_MAX
+}
+
+/// True if none of a commit's events is a tombstone, or all are, and keep what tombstones keep.
+fn is_whole_or_tombstone(commit: &[Envelope]) -> bool {
+    let keeps = |event: &Envelope| {
+        let kept = if event.last { Leaf::LEN } else { 0 };
+        event.payload.len() == kept && event.extensions.is_empty()
+    };
+    let mut events = commit.iter();
+    match commit.first() {
+        Some(first) if first.tombstone => events.all(|event| event.tombstone && keeps(event)),
+        _ => !events.any(|event| event.tombstone),
+    }
 }
 
 fn table<T>(out: &mut Writer, table: &Distinct<T>, mut write: impl FnMut(&mut Writer, &T)) {

@@ -10,7 +10,7 @@ use super::{
     BLOCK_ANCHORS_MAX, BLOCK_BYTES_MAX, BLOCK_CHECKSUM_LEN, BLOCK_EVENTS_MAX, BLOCK_MAGIC, Block,
     BlockError, CODEC_PLAIN, Header, Inner, Run, SIGNATURE_LEN, Span, checksum,
 };
-use crate::chain::{Chain, CommitId};
+use crate::chain::{Chain, CommitId, Leaf};
 use crate::clock::Hlc;
 use crate::envelope::{
     CONTEXT_ROWS_MAX, EXTENSIONS_BYTES_MAX, METADATA_ENTRIES_MAX, Metadata, PAYLOAD_BYTES_MAX,
@@ -214,6 +214,7 @@ struct Entries {
     aggregates_met: usize,
     anchors_met: usize,
     last_hlc: Hlc,
+    has_tombstones: bool,
     whole: usize,
 }
 
@@ -229,6 +230,7 @@ impl Entries {
             aggregates_met: 0,
             anchors_met: 0,
             last_hlc: Hlc::ZERO,
+            has_tombstones: false,
             whole,
         }
     }
@@ -243,9 +245,13 @@ impl Entries {
             return Err(inconsistent("runs are not in the order of their first event"));
         }
         self.runs_met = self.runs_met.max(run + 1);
-        let other_run = |before: &Header| !before.last && usize::from(before.run) != run;
-        if self.headers.last().is_some_and(other_run) {
+        let in_commit = self.headers.last().filter(|before| !before.last);
+        if in_commit.is_some_and(|before| usize::from(before.run) != run) {
             return Err(inconsistent("two commits are interleaved"));
+        }
+        let (last, tombstone) = (flags & flag::LAST != 0, flags & flag::TOMBSTONE != 0);
+        if in_commit.is_some_and(|before| before.tombstone != tombstone) {
+            return Err(inconsistent("a part of a commit is a tombstone"));
         }
         let delta = input.zigzag()?.cast_unsigned();
         let hlc = Hlc::from_bits(self.last_hlc.to_bits().wrapping_add(delta));
@@ -266,10 +272,14 @@ impl Entries {
             _ => self.span(input, EXTENSIONS_BYTES_MAX)?,
         };
         let payload = self.span(input, PAYLOAD_BYTES_MAX)?;
+        let kept = if last { Leaf::LEN } else { 0 };
+        if tombstone && (!extensions.is_empty() || payload.range().len() != kept) {
+            return Err(inconsistent("a tombstone keeps something else than its leaf"));
+        }
         let of_run = &mut self.tables.runs[run];
         let seq = of_run.first_seq + of_run.count;
         of_run.count += 1;
-        let last = flags & flag::LAST != 0;
+        self.has_tombstones |= tombstone;
         let [run, aggregate, event, metadata] = [run, aggregate, event, metadata].map(row);
         self.headers.push(Header {
             seq,
@@ -282,6 +292,7 @@ impl Entries {
             event: event?,
             metadata: metadata?,
             last,
+            tombstone,
         });
         Ok(())
     }
@@ -354,6 +365,7 @@ impl Entries {
             metadata,
             seen: self.seen,
             entries: self.headers,
+            has_tombstones: self.has_tombstones,
             commits: OnceLock::new(),
         })))
     }

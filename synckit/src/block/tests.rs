@@ -49,6 +49,7 @@ pub(crate) fn note(author: ReplicaId, seq: u64, payload: &[u8]) -> Envelope {
         metadata: Metadata::new(),
         extensions: Bytes::new(),
         payload: Bytes::copy_from_slice(payload),
+        tombstone: false,
     }
 }
 
@@ -107,12 +108,13 @@ fn body(block: &Block) -> Vec<u8> {
     block.bytes()[BLOCK_MAGIC.len() + 1 + BLOCK_CHECKSUM_LEN..].to_vec()
 }
 
-/// Commits of up to three authors in a random order, with everything that an envelope can carry.
+/// Commits of up to three authors in a random order, with everything that an envelope can carry; tombstones among
+/// them.
 fn commits() -> impl Strategy<Value = Vec<Vec<Envelope>>> {
-    let commit = (0..3_u8, vec(anonymous_event(), 1..4));
+    let commit = (0..3_u8, vec(anonymous_event(), 1..4), prop::bool::weighted(0.2));
     let first_seqs = [1..4_u64, 1..(1 << 40), 1..2];
     (first_seqs, vec(commit, 1..8)).prop_map(|(mut next_seqs, commits)| {
-        let number = |(author, commit): (u8, Vec<Envelope>)| {
+        let number = |(author, commit, is_refused): (u8, Vec<Envelope>, bool)| {
             let length = commit.len();
             let number_one = |(index, event): (usize, Envelope)| {
                 let seq = next_seqs[usize::from(author)];
@@ -120,7 +122,8 @@ fn commits() -> impl Strategy<Value = Vec<Vec<Envelope>>> {
                 let dot = Dot { replica: replica(author), seq };
                 Envelope { dot, last: index + 1 == length, ..event }
             };
-            commit.into_iter().enumerate().map(number_one).collect()
+            let commit = commit.into_iter().enumerate().map(number_one).collect();
+            if is_refused { LeafHasher::default().tombstone(NONCE, commit) } else { commit }
         };
         commits.into_iter().map(number).collect()
     })
@@ -162,6 +165,7 @@ fn anonymous_event() -> impl Strategy<Value = Envelope> {
                 metadata,
                 extensions: extensions.into(),
                 payload: payload.into(),
+                tombstone: false,
             }
         },
     )

@@ -171,6 +171,7 @@ impl Held {
         match question {
             Question::Holds(id) => answers.holds(id, self.branch_of(&id)),
             Question::Names(..) => unreachable!("the store holds all of the space"),
+            Question::Refuses(commit) => answers.refuses(commit, false),
             Question::Next(no, seq) => {
                 let after = self.commits.iter().filter(|(id, on)| **on == no && id.seq > seq);
                 let (next, _) = after.min_by_key(|(id, _)| id.seq).unwrap();

@@ -178,6 +178,7 @@ fn stores() -> impl Iterator<Item = StoreErrorKind> {
         StoreErrorKind::ReadOnly,
         StoreErrorKind::OpenHere,
         StoreErrorKind::Refused(Refusal::Missing { after, missing }),
+        StoreErrorKind::Refused(Refusal::Unrefused { commit: missing }),
         StoreErrorKind::Refused(Refusal::TooManyReplicas),
         StoreErrorKind::Unencodable,
         StoreErrorKind::Withdrawn,

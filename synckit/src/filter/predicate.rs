@@ -60,7 +60,7 @@ impl<'a> FilteredEvent<'a> {
 /// The same function, under the same name, belongs into every program that syncs by such a filter: the peer
 /// decides by it what it sends, and the replica what it folds of that. It must look at nothing but what it is
 /// given, so that it decides today as it did yesterday; one that changes wants another name. An event for which it
-/// panics is not in the part.
+/// panics is not in the part, nor is the tombstone of one that a hub has refused.
 #[derive(Clone, Default)]
 pub struct Predicates(Arc<BTreeMap<Name, Holds>>);
 
@@ -121,7 +121,9 @@ impl Predicate {
     }
 
     pub(super) fn shows(&self, entry: &Entry<'_>) -> bool {
-        let Some(holds) = &self.holds else { return false };
+        let Some(holds) = self.holds.as_ref().filter(|_| !entry.is_tombstone()) else {
+            return false;
+        };
         let event = FilteredEvent::of(entry);
         // The panic hook tells whoever runs the program.
         catch_unwind(AssertUnwindSafe(|| holds(&event, &self.argument))).unwrap_or_default()

@@ -1,7 +1,9 @@
 //! Admitting the blocks of one batch, in order, on top of what is held, before anything is written.
 
+mod answers;
 mod awaited;
 mod forks;
+mod tombstones;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,43 +14,8 @@ use super::{
 use crate::block::{Block, Commit, Run};
 use crate::filter::Filter;
 use crate::ruling::Rulings;
+pub(crate) use answers::{Answers, Question};
 use forks::{Forks, told_bridges, told_forks};
-
-/// Question to a store about its log.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Question {
-    /// The branch that a commit lies on; none when it is not held.
-    Holds(CommitId),
-    /// The chain after the commit that follows an event on a branch.
-    Next(BranchNo, u64),
-    /// True if the store's filter names any commit behind an event of a branch.
-    Names(BranchNo, u64),
-}
-
-/// Answers of a store so far.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Answers {
-    holds: BTreeMap<CommitId, Option<BranchNo>>,
-    next: BTreeMap<(BranchNo, u64), Chain>,
-    names: BTreeMap<(BranchNo, u64), bool>,
-}
-
-impl Answers {
-    /// The answer to [`Question::Holds`].
-    pub(crate) fn holds(&mut self, commit: CommitId, branch: Option<BranchNo>) {
-        self.holds.insert(commit, branch);
-    }
-
-    /// The answer to [`Question::Next`].
-    pub(crate) fn next(&mut self, branch: BranchNo, seq: u64, chain: Chain) {
-        self.next.insert((branch, seq), chain);
-    }
-
-    /// The answer to [`Question::Names`].
-    pub(crate) fn names(&mut self, branch: BranchNo, seq: u64, names: bool) {
-        self.names.insert((branch, seq), names);
-    }
-}
 
 /// Result of admitting a batch.
 #[derive(Debug)]
@@ -206,12 +173,15 @@ struct Staging<'a> {
     end: Cursor,
     own_key_is_spent: bool,
     tells: bool,
+    /// Rulings among the blocks, if there are tombstones among them.
+    rulings: Option<Rulings>,
     /// The block was written here, or read out of this store's damaged file.
     is_local: bool,
 }
 
 impl<'a> Staging<'a> {
     fn new(batch: &'a Admission<'a>, answers: &'a Answers) -> Self {
+        let has_tombstones = batch.append.iter().any(|append| append.block.has_tombstones());
         Self {
             batch,
             answers,
@@ -227,6 +197,7 @@ impl<'a> Staging<'a> {
             end: batch.end,
             own_key_is_spent: false,
             tells: false,
+            rulings: has_tombstones.then(Rulings::new),
             is_local: false,
         }
     }
@@ -276,6 +247,7 @@ impl<'a> Staging<'a> {
             block.commits().iter().map(|commit| held_through[commit.run] < commit.id.seq).collect();
         if fresh.contains(&true) {
             self.own_key_is_spent |= append.source == Source::Peer && self.closes_own_key(block);
+            self.check_tombstones(block, &fresh)?;
             self.append(block, &fresh, &runs)?;
         }
         Ok(())

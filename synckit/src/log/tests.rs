@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::block::tests::{Author, Written, seal, seal_in, space};
+use crate::envelope::Envelope;
 
 /// A store's log in memory.
 #[derive(Clone, Debug)]
@@ -17,6 +18,7 @@ struct Shelf {
     branches: Branches,
     own: ReplicaId,
     cap: Option<Cap>,
+    space: SpaceId,
     /// The number of questions that the last batch asked, and of rounds.
     asked: (usize, usize),
 }
@@ -24,7 +26,8 @@ struct Shelf {
 impl Shelf {
     fn empty() -> Self {
         let own = Author::named("shelf").head.author;
-        Self { blocks: Vec::new(), branches: Branches::new(), own, cap: None, asked: (0, 0) }
+        let (blocks, branches) = (Vec::new(), Branches::new());
+        Self { blocks, branches, own, cap: None, space: space(), asked: (0, 0) }
     }
 
     /// A log that holds these commits, one block each.
@@ -43,11 +46,10 @@ impl Shelf {
     }
 
     fn admit(&mut self, batch: &[Block], source: Source) -> Result<Admitted, Refusal> {
-        let space = space();
         let append: Vec<_> =
             batch.iter().map(|block| Append { block: block.clone(), source }).collect();
         let admission = Admission {
-            space: &space,
+            space: &self.space,
             branches: &self.branches,
             end: self.end(),
             own: self.own,
@@ -84,6 +86,11 @@ impl Shelf {
         match question {
             Question::Holds(commit) => answers.holds(commit, self.branch_of(&commit)),
             Question::Names(..) => unreachable!("the store holds all of the space"),
+            Question::Refuses(commit) => {
+                let mut rulings = Rulings::new();
+                self.blocks.iter().for_each(|log| drop(rulings.note(&log.block)));
+                answers.refuses(commit, rulings.refuses(&commit));
+            }
             Question::Next(no, seq) => {
                 let on_branch = self.commits().into_iter().filter(|(_, on)| *on == no);
                 let after = on_branch.map(|(id, _)| id).filter(|id| id.seq > seq);

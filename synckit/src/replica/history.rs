@@ -38,7 +38,7 @@ pub struct HistoryEvent<A: Aggregate> {
     pub metadata: Metadata,
     /// The event's name and version, as written.
     pub name: EventRef,
-    /// The event; the reason when this program parks it.
+    /// The event; the reason when this program parks it, or a hub has taken it away.
     pub event: Result<A::Event, DecodeError>,
     /// The events of others that it depends on: those that it replaced or took away. The author's own
     /// earlier ones are implied.
@@ -215,6 +215,11 @@ pub(super) fn told<A: Aggregate>(
         .context_rows()
         .iter()
         .filter_map(|(anchor, seq)| Some(Dot { replica: anchors.get(*anchor)?.author, seq: *seq }));
+    let event = if entry.is_tombstone() {
+        Err(DecodeError::Refused { name: entry.event().name.clone() })
+    } else {
+        RecordedEvent::of(entry).decode::<A>()
+    };
     Some(HistoryEvent {
         position,
         dot,
@@ -223,7 +228,7 @@ pub(super) fn told<A: Aggregate>(
         standing,
         metadata: entry.metadata().clone(),
         name: entry.event().clone(),
-        event: RecordedEvent::of(entry).decode::<A>(),
+        event,
         seen: seen.collect(),
     })
 }

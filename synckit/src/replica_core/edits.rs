@@ -507,6 +507,7 @@ impl Edits {
                 metadata: draft.metadata.clone(),
                 extensions: bytes::Bytes::new(),
                 payload: event.payload,
+                tombstone: false,
             })
             .collect()
     }

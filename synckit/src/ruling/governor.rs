@@ -120,6 +120,7 @@ impl Governor {
                 metadata: Metadata::new(),
                 extensions: bytes::Bytes::new(),
                 payload,
+                tombstone: false,
             }];
             head = match packer.push_commit(&head, nonce, &commit) {
                 Ok(after) => after,

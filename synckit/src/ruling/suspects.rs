@@ -1,8 +1,8 @@
 //! Suspects: the commits among those that a hub receives that may have to be ruled on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Governor, Rejection, Rulings, Suspect};
+use super::{Control, Governor, Rejection, Rulings, Suspect};
 use crate::block::{Block, Commit};
 use crate::chain::CommitId;
 use crate::clock::{Hlc, UnixMillis};
@@ -112,6 +112,21 @@ fn suspect(
     let commit = commit.id;
     let suspect = Suspect { commit, aggregate, written, seen: Vec::new(), rejection };
     Some(Suspicion { suspect, seen, aggregates })
+}
+
+/// The suspects of which tombstones are kept, given the rulings that stand in the log and those that are about to
+/// be written: a tombstone stands behind the refusal. (Another hub's may be on its way, behind what it refuses.)
+pub(crate) fn buried(
+    stands: &Rulings,
+    suspects: &[Suspect],
+    ruled: &[Control],
+) -> BTreeSet<CommitId> {
+    let refused = ruled.iter().filter_map(|ruled| match ruled {
+        Control::Refused(refused) => Some(refused.commit),
+        Control::Redated(_) | Control::Closed(_) => None,
+    });
+    let before = suspects.iter().map(|suspect| suspect.commit);
+    refused.chain(before.filter(|commit| stands.refuses(commit))).collect()
 }
 
 /// Counts the blocks up to the last one in which another hub rules, of those before the first

@@ -5,11 +5,13 @@ use bytes::Bytes;
 use super::control::INVALID;
 use super::*;
 use crate::block::BlockPacker;
+use crate::block::tests::{Author, seal_in};
 use crate::branch::Branch;
 use crate::clock::{CLOCK_AHEAD_MAX, UnixMillis};
 use crate::envelope::{Context, Envelope, Metadata};
 use crate::event::EventRef;
 use crate::id::{Dot, Key, Name};
+use crate::log::bury;
 use crate::wire::WireError;
 
 const NOON: u64 = 1_780_000_000_000;
@@ -27,6 +29,18 @@ fn a_refusal_counts_if_the_authority_of_the_space_certified_the_hub() {
     let mut rulings = Rulings::new();
     assert_eq!(rulings.note(&written(&other, &hub, &ruled)), []);
     assert!(rulings.is_empty());
+}
+
+#[test]
+fn a_tombstone_counts_for_nothing_even_where_the_refusal_is_lost() {
+    let mut ann = Author::in_space("ann", &space());
+    let [milk, tea] = ["milk", "tea"].map(|text| ann.write(&[text], &[]));
+    let block = seal_in(space(), &[&milk, &tea]);
+    let on_first = |_| BranchNo(0);
+    assert_eq!(Rulings::new().of(&block, on_first), None);
+    let buried = bury(&block, &BTreeSet::from([milk.id]));
+    let standings = vec![Standing::Refused, Standing::AsWritten];
+    assert_eq!(Rulings::new().of(&buried, on_first), Some(standings));
 }
 
 #[test]
@@ -280,6 +294,7 @@ fn block_of(key: &ReplicaKey, aggregate: AggregateId, event: EventRef, payload: 
         metadata: Metadata::new(),
         extensions: Bytes::new(),
         payload,
+        tombstone: false,
     };
     let mut packer = BlockPacker::new(space());
     packer.push_commit(&CommitId::root(&space(), key.id()), 0, &[envelope]).unwrap();

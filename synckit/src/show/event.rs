@@ -16,6 +16,9 @@ use crate::id::{Position, SpaceId};
 /// Longest payload that a line of text shows, in letters.
 const PAYLOAD_LETTERS_MAX: usize = 120;
 
+/// Shown in place of what a hub took away.
+const TOMBSTONE: &str = "(taken away: a hub refused it)";
+
 /// An event in its place in a log. Prints itself as one line, for people; the form of that may change.
 /// `{:#}` colours it for a terminal (ECMA-48).
 #[derive(Clone, Copy)]
@@ -54,6 +57,9 @@ impl ShownEvent<'_> {
             if !entry.metadata().is_empty() {
                 object.insert("metadata".to_owned(), metadata_json(entry.metadata()));
             }
+            if entry.is_tombstone() {
+                object.insert("tombstone".to_owned(), true.into());
+            }
             if let Some(value) = self.types.value(entry) {
                 object.insert("value".to_owned(), value);
             }
@@ -62,8 +68,11 @@ impl ShownEvent<'_> {
     }
 
     /// The payload as text of no more than so many letters: as JSON with the names of its fields where
-    /// its type is known, or else by their numbers. Empty where the payload is.
+    /// its type is known, or else by their numbers. Empty where the payload is. A tombstone says so.
     pub fn payload(&self, letters_max: usize) -> String {
+        if self.entry.is_tombstone() {
+            return TOMBSTONE.to_owned();
+        }
         let text = match self.types.value(&self.entry) {
             // JSON shows control characters as such.
             Some(value) => value.to_string(),

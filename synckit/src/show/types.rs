@@ -107,8 +107,11 @@ impl EventTypes {
     }
 
     /// The payload with the names of its fields; `None` where the version of the event is not known, or the
-    /// payload is another message.
+    /// payload is another message or was taken away.
     pub fn value(&self, entry: &Entry<'_>) -> Option<Value> {
+        if entry.is_tombstone() {
+            return None;
+        }
         let EventRef { name, version, .. } = entry.event();
         let message = self.0.get(&(name.as_str().to_owned(), *version))?.clone();
         let pool = message.parent_pool().clone();

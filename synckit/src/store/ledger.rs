@@ -287,7 +287,8 @@ impl Ledger {
         let Some(row) = view::space_row(&found)? else {
             let row = SpaceRow::empty(SpaceNumber(0));
             let (branches, filter) = (Branches::new(), None);
-            return Ok(Known { row, stored: None, branches, filter, generation });
+            let (stored, refusals) = (None, AsyncMutex::default());
+            return Ok(Known { row, stored, branches, filter, generation, refusals });
         };
         let mut reads: Vec<_> = view::space_reads(id).into();
         reads.extend([view::branches_read(row.number), view::filter_read(row.number)]);
@@ -300,7 +301,8 @@ impl Ledger {
         let stored = answer(&found, 0).first().map(|row| row.value.clone());
         space.has_number(row.number);
         self.spaces.trim();
-        Ok(Known { row, stored, branches, filter, generation })
+        let refusals = AsyncMutex::default();
+        Ok(Known { row, stored, branches, filter, generation, refusals })
     }
 
     /// The number of the next space.
@@ -406,8 +408,9 @@ impl Ledger {
                 Ok(Decision::Admit(admitted)) => return Ok(Ok(admitted)),
                 Ok(Decision::Ask(questions)) => {
                     self.settled(space, known, batch).await?;
-                    let (number, held) = (known.row.number, (&known.branches, &view));
-                    locate::answer(self.rows(), number, held, &questions, &mut answers).await?;
+                    let held = (&known.branches, &view, &known.refusals);
+                    locate::answer(self.rows(), known.row.number, held, &questions, &mut answers)
+                        .await?;
                 }
             }
         }

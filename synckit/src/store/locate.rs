@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tokio::sync::Mutex as AsyncMutex;
+
 use super::encoding::{RunRow, SpaceNumber, last_number};
+use super::refusals::Refusals;
 use super::rows::{Row, Rows};
 use super::seal::Damage;
 use super::shown::ViewedLines;
@@ -25,13 +28,13 @@ const LOCATE_AT_ONCE: usize = 1_024;
 pub(super) async fn answer(
     rows: &dyn Rows,
     number: SpaceNumber,
-    (branches, view): (&Branches, &View),
+    (branches, view, refusals): (&Branches, &View, &AsyncMutex<Refusals>),
     questions: &BTreeSet<Question>,
     answers: &mut Answers,
 ) -> Result<(), StoreError> {
     let holds = questions.iter().filter_map(|question| match question {
         Question::Holds(commit) => Some(*commit),
-        Question::Next(..) | Question::Names(..) => None,
+        Question::Next(..) | Question::Names(..) | Question::Refuses(_) => None,
     });
     let holds: Vec<_> = holds.collect();
     for (commit, branch) in holds.iter().zip(locate(rows, number, branches, &holds).await?) {
@@ -40,6 +43,10 @@ pub(super) async fn answer(
     for question in questions {
         match question {
             Question::Holds(_) => {}
+            Question::Refuses(commit) => {
+                let mut refusals = refusals.lock().await;
+                answers.refuses(*commit, refusals.hold(rows, number, commit).await?);
+            }
             Question::Next(no, seq) => {
                 answers.next(*no, *seq, next(rows, number, *no, *seq).await?);
             }

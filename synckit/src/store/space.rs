@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::encoding::{SpaceNumber, SpaceRow};
+use super::refusals::Refusals;
 use super::shown::ShownLines;
 use crate::branch::Branches;
 use crate::filter::Filter;
@@ -47,6 +48,8 @@ pub(super) struct Known {
     pub(super) filter: Option<Filter>,
     /// The number of failed writes when it was read.
     pub(super) generation: u64,
+    /// Refusals of hubs, as far as they have been read.
+    pub(super) refusals: AsyncMutex<Refusals>,
 }
 
 impl Space {

@@ -310,9 +310,9 @@ impl Receiver {
         now: Duration,
         log_end: Position,
     ) -> Option<Effect> {
-        let Refusal::Missing { after, .. } = refusal else { return None };
+        let after = refusal.too_early()?;
         let mut commit = self.committing.take_if(|_| self.waiting.is_none())?;
-        let good = commit.blocks.iter().take_while(|block| !holds(block, *after)).count();
+        let good = commit.blocks.iter().take_while(|block| !holds(block, after)).count();
         let until = now + WAITS_FOR_OTHERS;
         let mut patience = commit.patience.unwrap_or(Patience { until, vain_tries: 0 });
         patience.vain_tries = if good > 0 { 0 } else { patience.vain_tries + 1 };

@@ -23,7 +23,7 @@ use crate::clock::UnixMillis;
 use crate::filter::Filter;
 use crate::id::{Position, ReplicaId, SpaceId};
 use crate::key;
-use crate::log::{Cursor, Page, Refusal, View, Witness};
+use crate::log::{Cursor, Page, View, Witness};
 pub use config::{Config, Direction, Now, Role, Until};
 pub use exchange::{Admittance, Effect, HeldPart, Input, Progress, Recollection};
 use streams::{Stopping, Streams};
@@ -91,8 +91,8 @@ impl Session {
             return;
         }
         if let Err(error) = self.step(now, input) {
-            if let SessionError::Refused(Refusal::Missing { after, .. }) = &error {
-                self.begin_before(*after);
+            if let Some(after) = error.too_early() {
+                self.begin_before(after);
             }
             self.effects.extend(error.goodbye().map(Effect::Send));
             self.end(Err(error));

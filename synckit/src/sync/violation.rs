@@ -6,7 +6,7 @@ use super::frame::{Frame, FrameKind, GoodbyeCode};
 use super::limits::{PROTOCOL_VERSION, WINDOW_BYTES_MAX};
 use crate::block::BlockError;
 use crate::filter::Filter;
-use crate::id::{Name, Position, ReplicaId};
+use crate::id::{Dot, Name, Position, ReplicaId};
 use crate::log::Refusal;
 use crate::policy::PolicyClash;
 
@@ -255,6 +255,14 @@ impl SessionError {
         }
     }
 
+    /// The last event of the commit that the log cannot take before something else, if that is the reason.
+    pub(super) const fn too_early(&self) -> Option<Dot> {
+        match self {
+            Self::Refused(refusal) => refusal.too_early(),
+            _ => None,
+        }
+    }
+
     /// The last frame to the peer, if it is to be told.
     pub(super) fn goodbye(&self) -> Option<Frame> {
         let code = match self {
@@ -273,7 +281,7 @@ impl SessionError {
             Self::Denied(Denial::Policy(_)) => GoodbyeCode::Policy,
             Self::Denied(Denial::Changed | Denial::Unavailable) => GoodbyeCode::Unavailable,
             // The next session resumes by frontier.
-            Self::Refused(Refusal::Missing { .. }) => GoodbyeCode::Unavailable,
+            Self::Refused(_) if self.too_early().is_some() => GoodbyeCode::Unavailable,
             Self::Refused(_) => GoodbyeCode::Refused,
             Self::Store { damaged: true } => GoodbyeCode::Damaged,
             Self::Store { .. } | Self::TimedOut { .. } => GoodbyeCode::Unavailable,

@@ -178,6 +178,7 @@ impl Author {
             metadata: Metadata::new(),
             extensions: Bytes::new(),
             payload: Bytes::copy_from_slice(text.as_bytes()),
+            tombstone: false,
         }
     }
 }

@@ -11,7 +11,7 @@ use synckit::hub::{Authority, Proposal, Rejection};
 use synckit::id::{Dot, Position, SpaceId};
 use synckit::key::ReplicaKey;
 use synckit::replica::{LinkState, RejectedScope};
-use synckit::ruling::AUTHOR_BRANCHES_MAX;
+use synckit::ruling::{AUTHOR_BRANCHES_MAX, Standing};
 use synckit::store::EventStore;
 use synckit::testing::batch;
 use synckit::{Hub, Replica, WallClock, registry};
@@ -52,6 +52,52 @@ async fn a_refused_edit_has_no_effect_anywhere_and_its_author_is_told() {
     assert_eq!(ann.rejected(told[0].position).await.unwrap(), []);
     assert_eq!(ann.parked(Position::START).await.unwrap(), []);
     assert_eq!(ann.status().await.unwrap().parked, 0);
+}
+
+#[tokio::test]
+async fn what_a_refused_edit_says_goes_no_further_than_the_hub() {
+    let disk = Disk::new();
+    let open = || hub().policy(no_spam).open(disk.file("hub"));
+    let (ann, bob) = (visitor().await, visitor().await);
+    let hub = open().await.unwrap();
+    for signature in ["a1", "spam 1", "a2", "spam 2"] {
+        visit(&ann, signature).await;
+    }
+    settle(&hub, &[&ann, &bob]).await;
+    assert_eq!((says_spam(ann.store()).await, says_spam(bob.store()).await), (true, false));
+    assert!(!says_spam(&hub.store()).await);
+    let told = bob.history(&book(), Position::START).await.unwrap();
+    let told: Vec<_> =
+        told.iter().map(|it| (it.standing == Standing::Refused, it.event.is_err())).collect();
+    assert!(told.iter().all(|(refused, taken_away)| refused == taken_away) && told.len() >= 4);
+    hub.close().await.unwrap();
+    let file = std::fs::read(disk.file("hub")).unwrap();
+    assert!(!file.windows(6).any(|bytes| bytes == b"spam 1"), "it never was in the hub's file");
+
+    // Those who have only the tombstones pass these on, with the refusals, to hubs that know of neither.
+    let lenient = self::hub().in_memory().unwrap();
+    let cleo = visitor().await;
+    settle(&lenient, &[&bob, &cleo]).await;
+    assert!(!says_spam(&lenient.store()).await && !says_spam(cleo.store()).await);
+    // Whoever holds what they stand for changes nothing in that, nor does a hub that has lost its file.
+    settle(&lenient, &[&ann, &cleo]).await;
+    std::fs::remove_file(disk.file("hub")).unwrap();
+    let hub = open().await.unwrap();
+    settle(&hub, &[&cleo, &ann, &bob]).await;
+    assert!(!says_spam(&hub.store()).await && !says_spam(cleo.store()).await);
+    assert_agree(&[&ann, &bob, &cleo], &["a1", "a2"]).await;
+    visit(&ann, "a3").await;
+    settle(&hub, &[&ann, &bob, &cleo]).await;
+    assert_agree(&[&ann, &bob, &cleo], &["a1", "a2", "a3"]).await;
+    assert_eq!(cleo.rejected(Position::START).await.unwrap().len(), 2);
+}
+
+/// True if a log holds what one of the refused edits says.
+async fn says_spam(store: &EventStore) -> bool {
+    let page = store.read_after(&space(), Position::START).await.unwrap();
+    assert_eq!(page.through, page.head);
+    let mut blocks = page.blocks.iter().map(|log| log.block.bytes());
+    blocks.any(|bytes| bytes.windows(5).any(|word| word == b"spam "))
 }
 
 #[tokio::test]

@@ -108,5 +108,6 @@ fn envelope(context: Context) -> Envelope {
         metadata: Metadata::new(),
         extensions: Bytes::new(),
         payload: Bytes::new(),
+        tombstone: false,
     }
 }

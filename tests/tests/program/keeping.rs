@@ -5,9 +5,11 @@ use std::io::Write;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
+use synckit::hub::{Authority, Proposal, Rejection};
 use synckit::id::SpaceId;
 use synckit::store::EventStore;
-use synckit::{Id, Replica, registry};
+use synckit::transport::channel;
+use synckit::{Hub, Id, Replica, registry};
 
 use super::support::{Place, Till, replica, said, sell};
 
@@ -130,6 +132,45 @@ async fn an_export_is_imported_event_by_event() {
         assert!(said.failed(5).contains(told), "{told}: {said:?}");
         let _ = fs::remove_file(place.path().join("wrong.redb"));
     }
+}
+
+#[tokio::test]
+async fn what_a_hub_took_away_is_shown_as_that_and_exported_as_that() {
+    let place = Place::new();
+    let authority = Authority::from_seed(&[7; 32]);
+    let space = authority.space("tills").unwrap();
+    let rejection = Rejection::new("till.spam", "tills do not advertise").unwrap();
+    let policy = move |proposal: &Proposal| {
+        let spam = |payload: &[u8]| payload.windows(4).any(|word| word == b"spam");
+        let is_spam = proposal.events.iter().any(|event| spam(&event.payload));
+        if is_spam { Err(rejection.clone()) } else { Ok(()) }
+    };
+    let hub = Hub::builder().authority(authority).policy(policy);
+    let hub = hub.open(place.path().join("hub.redb")).await.unwrap();
+    let till = Replica::builder().registry(registry![Till]).space(space).in_memory().await.unwrap();
+    for title in ["milk", "spam", "tea"] {
+        sell(&till, title).await;
+    }
+    let (transport, listener) = channel();
+    let serving = hub.clone();
+    tokio::spawn(async move { serving.serve_channel(listener).await });
+    till.sync_once(transport).await.unwrap();
+    hub.close().await.unwrap();
+
+    let shown = place.does(&["cat", "hub.redb"]).out;
+    assert!(shown.contains("(taken away: a hub refused it)") && !shown.contains("spam"), "{shown}");
+    let lines = place.does(&["cat", "hub.redb", "--json"]).json();
+    assert!(lines.iter().any(|line| line["tombstone"] == json!(true)));
+    let export = place.does(&["export", "hub.redb"]);
+    assert_eq!(import(&place, "fresh.redb", &export.out).code, Some(0));
+    assert_eq!(place.does(&["export", "fresh.redb"]).out, export.out);
+    let without: String = export
+        .out
+        .lines()
+        .filter(|line| !line.contains("synckit.refused"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert!(import(&place, "wrong.redb", &without).failed(5).contains("came as a tombstone"));
 }
 
 /// Exports that were damaged or forged, and what is said of them.

@@ -150,6 +150,7 @@ fn blocks(load: Load, round: usize) -> Result<Vec<Block>, Exit> {
                 metadata: Metadata::new(),
                 extensions: Bytes::new(),
                 payload: Bytes::from(vec![u8::try_from(seq % 251).unwrap_or(0); PAYLOAD_BYTES]),
+                tombstone: false,
             });
         }
         let mut packer = BlockPacker::new(space.clone());

@@ -223,6 +223,7 @@ impl EventLine {
             metadata,
             extensions,
             payload: self.base64("payload")?,
+            tombstone: self.0.get("tombstone").and_then(Value::as_bool).unwrap_or_default(),
         })
     }
 }

@@ -85,6 +85,17 @@ fn a_flag_that_is_not_known() {
 }
 
 #[test]
+fn a_tombstone_in_part_or_with_more_than_its_leaf() {
+    let mut raw = Raw::default();
+    raw.entries[0] = RawEntry { flags: 0, ..RawEntry::default() };
+    raw.entries[1] = RawEntry { flags: flag::LAST | flag::TOMBSTONE, ..RawEntry::default() };
+    assert_eq!(raw.parse(), contradiction("a part of a commit is a tombstone"));
+    let mut raw = Raw::default();
+    raw.entries[1].flags |= flag::TOMBSTONE;
+    assert_eq!(raw.parse(), contradiction("a tombstone keeps something else than its leaf"));
+}
+
+#[test]
 fn an_index_beyond_its_table() {
     let outside = contradiction("an index points outside its table");
     let break_one = |change: fn(&mut RawEntry)| {

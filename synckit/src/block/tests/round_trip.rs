@@ -37,6 +37,23 @@ proptest! {
     }
 
     #[test]
+    fn a_tombstone_has_the_name_of_its_commit_and_nothing_of_what_it_says(commits in commits()) {
+        let block = pack(&commits);
+        let all = block.commits().iter().map(|commit| commit.id).collect();
+        let buried = crate::log::bury(&block, &all);
+        prop_assert!(buried.has_tombstones());
+        prop_assert_eq!(buried.commits(), block.commits());
+        let read = Block::parse(buried.bytes().clone()).unwrap();
+        prop_assert_eq!(read.commits(), block.commits());
+        for (tombstone, event) in envelopes(&buried).into_iter().zip(envelopes(&block)) {
+            prop_assert_eq!(tombstone.payload.len(), if event.last { 32 } else { 0 });
+            let (payload, extensions) = (tombstone.payload.clone(), Bytes::new());
+            prop_assert_eq!(tombstone, Envelope { payload, extensions, tombstone: true, ..event });
+        }
+        prop_assert_eq!(crate::log::bury(&buried, &all), buried);
+    }
+
+    #[test]
     fn the_same_commits_give_the_same_bytes(commits in commits()) {
         prop_assert_eq!(pack(&commits), pack(&commits));
     }

@@ -1,6 +1,9 @@
 //! The rules, one by one.
 
 use super::*;
+use crate::clock::UnixMillis;
+use crate::key::ReplicaKey;
+use crate::ruling::{Authority, Control, Governor, Refused, Rejection};
 
 #[test]
 fn an_authors_commits_are_admitted_in_their_order() {
@@ -36,6 +39,43 @@ fn a_gap_is_refused_and_says_what_is_missing() {
     let said = gap.to_string();
     assert!(said.ends_with("is not here: it has to come first, from whoever holds it"), "{said}");
     assert_eq!(shelf.receive(&[seal(&[&second]), seal(&[&third])]), Ok(2));
+}
+
+#[test]
+fn a_tombstone_is_taken_behind_the_refusal_of_its_commit() {
+    let authority = Authority::from_seed(&[7; 32]);
+    let space = authority.space("team").unwrap();
+    let mut ann = Author::in_space("ann", &space);
+    let [good, bad, next] = ["milk", "spam", "tea"].map(|text| ann.write(&[text], &[]));
+    let block = seal_in(space.clone(), &[&good, &bad, &next]);
+    let buried = bury(&block, &BTreeSet::from([bad.id]));
+    buried.check_authors().unwrap();
+    assert_eq!(buried.ends(), block.ends());
+    assert!(!buried.bytes().windows(4).any(|bytes| bytes == b"spam"));
+
+    let unrefused = Refusal::Unrefused { commit: bad.id };
+    let shelf = || Shelf { space: space.clone(), ..Shelf::empty() };
+    assert_eq!(shelf().receive(std::slice::from_ref(&buried)), Err(unrefused.clone()));
+    let refusals = |by: &Authority, commit| {
+        let (hub, aggregate) = (ReplicaKey::from_seed(&[8; 32]), good.events[0].aggregate.clone());
+        let rejection = Rejection::new("spam", "no advertising").unwrap();
+        let ruled = [Control::Refused(Refused { commit, aggregate, rejection })];
+        let head = (CommitId::root(&space, hub.id()), 1);
+        let governor = Governor::new(by.clone());
+        governor.write(&space, &hub, head, &ruled, UnixMillis::new(1)).unwrap().remove(0)
+    };
+    let refusal = refusals(&authority, bad.id);
+    assert_eq!(shelf().receive(&[refusal.clone(), buried.clone()]), Ok(2));
+    let late = shelf().receive(&[buried.clone(), refusal]);
+    assert_eq!(late, Err(unrefused.clone()), "its refusal stands behind it");
+    for other in [refusals(&authority, good.id), refusals(&Authority::from_seed(&[9; 32]), bad.id)]
+    {
+        assert_eq!(shelf().receive(&[other, buried.clone()]), Err(unrefused.clone()));
+    }
+    // What is held whole stays so, and what is held as a tombstone is not fetched again.
+    let mut whole = shelf();
+    whole.receive(std::slice::from_ref(&block)).unwrap();
+    assert_eq!(whole.receive(&[buried]), Ok(0));
 }
 
 #[test]

@@ -11,8 +11,8 @@ use crate::branch::Branches;
 use crate::chain::CommitId;
 use crate::filter::{Filter, FilterPart};
 use crate::log::{
-    Admission, Answers, Append, Cursor, Decision, LogBlock, Merges, Question, Source, View, merged,
-    repack,
+    Admission, Answers, Append, Cursor, Decision, LogBlock, Merges, Question, Source, View, bury,
+    merged, repack,
 };
 use crate::ruling::Rulings;
 use crate::testing::Author;
@@ -71,6 +71,9 @@ fn examine(block: &Block) {
         assert_eq!(before, after, "envelopes are not verbatim");
         assert_eq!(packed.check_authors().is_ok(), authored.is_ok());
     }
+    let buried = bury(block, &block.commits().iter().map(|commit| commit.id).collect());
+    assert_eq!(commits(&buried), commits(block), "tombstones have other names");
+    assert_eq!(buried.check_authors().is_ok(), authored.is_ok());
     if let Some((logs, branches)) = admitted(block) {
         examine_log(&logs, &branches);
     }
@@ -98,6 +101,7 @@ fn admitted(block: &Block) -> Option<(Vec<LogBlock>, Branches)> {
                 for question in questions {
                     match question {
                         Question::Holds(commit) => answers.holds(commit, None),
+                        Question::Refuses(commit) => answers.refuses(commit, true),
                         Question::Next(..) | Question::Names(..) => {
                             panic!("asks for a place in an empty log")
                         }

@@ -73,6 +73,7 @@ impl Notebook {
             metadata,
             extensions: Bytes::from_static(if nth == 2 { b"\x0a\x01x" } else { b"" }),
             payload: Bytes::from_static(b"\x0a\x04milk"),
+            tombstone: false,
         }
     }
 }

@@ -30,6 +30,8 @@ pub(in super::super) enum Mistake {
     CoversByNumber,
     /// A commit is held for known by author and number.
     HoldsByNumber,
+    /// A tombstone is taken of whatever commit it comes.
+    TakesAnyTombstone,
     /// Two openings of copies draw the same random bits.
     RepeatsNonce,
 }
@@ -245,6 +247,7 @@ impl Ledger {
                 metadata: Metadata::new(),
                 extensions: Bytes::new(),
                 payload,
+                tombstone: false,
             })
             .collect();
         let mut packer = BlockPacker::new(self.space.clone());
@@ -406,6 +409,11 @@ impl Ledger {
                 }
                 Question::Next(no, seq) => answers.next(no, seq, self.next(no, seq).unwrap()),
                 Question::Names(no, after) => answers.names(no, after, self.names(no, after)),
+                Question::Refuses(commit) => {
+                    let takes_any = self.mistake == Some(Mistake::TakesAnyTombstone);
+                    let refuses = takes_any || self.rulings(self.head()).refuses(&commit);
+                    answers.refuses(commit, refuses);
+                }
             }
         }
     }

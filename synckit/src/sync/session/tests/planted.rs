@@ -162,6 +162,11 @@ fn passing_on_what_is_not_durable_as_if_it_were_is_found() {
     assert_found(Bug::PassesOnAsDurable, "which is not durable at");
 }
 
+#[test]
+fn a_tombstone_of_what_nobody_refused_is_found() {
+    assert_found(Bug::Store(Mistake::TakesAnyTombstone), "which nobody refused");
+}
+
 /// The bug breaks a promise, and this is what is said of it.
 fn assert_found(bug: Bug, how: &str) {
     let broken = (0..SEEDS).find_map(|seed| {

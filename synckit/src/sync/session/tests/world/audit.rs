@@ -9,7 +9,7 @@ use crate::chain::CommitId;
 use crate::clock::Hlc;
 use crate::filter::Filter;
 use crate::id::{AggregateId, Dot, Position};
-use crate::log::{Cursor, Digest, LogBlock, Refusal};
+use crate::log::{Cursor, Digest, LogBlock};
 use crate::ruling::{Rulings, is_control};
 use crate::sync::SessionError;
 use crate::sync::frame::GoodbyeCode;
@@ -87,8 +87,14 @@ impl Audit {
     /// one before it on its chain, and stands after everything that its context names.
     pub(super) fn grew(&mut self, node: usize, ledger: &Ledger) -> Sound {
         let log = &mut self.logs[node];
-        for held in &ledger.blocks[log.blocks..] {
+        let grown = &ledger.blocks[log.blocks..];
+        let mut refusals = grown
+            .iter()
+            .any(|held| held.block.has_tombstones())
+            .then(|| ledger.rulings(grown[0].start));
+        for held in grown {
             let block = &held.block;
+            refusals.iter_mut().for_each(|it| drop(it.note(block)));
             let mut before: Vec<_> = block.runs().iter().map(Run::before).collect();
             for commit in block.commits() {
                 let entries = commit.entries.clone().filter_map(|index| block.entry(index));
@@ -108,6 +114,14 @@ impl Audit {
                 }
                 if !self.written.contains_key(&commit.id) {
                     return Err(format!("node {node} holds {:?}, which nobody wrote", commit.id));
+                }
+                let is_tombstone = block.entry(commit.entries.start).unwrap().is_tombstone();
+                let is_refused = refusals.as_ref().is_none_or(|it| it.refuses(&commit.id));
+                if is_tombstone && !is_refused {
+                    return Err(format!(
+                        "node {node} lacks what {:?} says, which nobody refused",
+                        commit.id
+                    ));
                 }
                 let entries = commit.entries.clone().filter_map(|index| block.entry(index));
                 let about: BTreeSet<_> = entries.map(|entry| entry.aggregate().clone()).collect();
@@ -282,14 +296,15 @@ impl Audit {
             let mut dots = BTreeMap::new();
             let mut stamps = Vec::new();
             for log in &ledger.blocks {
-                let stamped: Vec<_> = log
-                    .stamped(&ledger.branches, &Rulings::new(), Position::START)
-                    .map(|(_, event)| event)
-                    .collect();
+                let stamped = log.stamped(&ledger.branches, &Rulings::new(), Position::START);
+                let mut stamped: BTreeMap<_, _> = stamped.collect();
                 for commit in log.block.commits() {
-                    let event = stamped[commit.entries.end - 1].clone();
-                    dots.insert(commit.id, (event.dot, event.entry.aggregate().clone()));
-                    stamps.push((commit.id, event));
+                    let last = log.block.entry(commit.entries.end - 1).unwrap();
+                    let dot = ledger.identity(&commit.id);
+                    dots.insert(commit.id, (dot, last.aggregate().clone()));
+                    let position = Position(log.start.0 + commit.entries.end as u64);
+                    // Of a tombstone there is none.
+                    stamps.extend(stamped.remove(&position).map(|event| (commit.id, event)));
                 }
             }
             for (id, event) in &stamps {
@@ -348,7 +363,7 @@ fn told(ledger: &Ledger, log: &LogBlock) -> Cursor {
 pub(super) fn ended_well(result: &Result<(), SessionError>, may_lack: bool) -> Sound {
     match result {
         Ok(()) => Ok(()),
-        Err(SessionError::Refused(Refusal::Missing { .. })) if may_lack => Ok(()),
+        Err(SessionError::Refused(refusal)) if may_lack && refusal.too_early().is_some() => Ok(()),
         Err(
             SessionError::Denied(_)
             | SessionError::Disconnected

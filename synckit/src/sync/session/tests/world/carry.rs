@@ -2,12 +2,12 @@
 
 use super::super::ledger::Ledger;
 use super::audit::{Sound, ended_well};
+use super::govern::Ruled;
 use super::happening::{Happening, Persist};
 use super::{Bug, Place, World};
 use crate::chain::CommitId;
 use crate::id::{Position, ReplicaId};
-use crate::log::View;
-use crate::log::{Cursor, Page};
+use crate::log::{Cursor, Page, View, bury};
 use crate::sync::frame::{Events, Frame};
 use crate::sync::{Admittance, Denial, Effect, Input, Recollection, SessionError};
 
@@ -274,19 +274,16 @@ impl World {
         let (peer, forgetful) = (persist.peer, self.has(Bug::ForgetsDedupe));
         let begin = self.nodes[node].ledger.head();
         let (before, closed) = self.close(node, &persist.blocks)?;
-        let (ruled_before, ruled) = self.rule(node, &persist.blocks[before..])?;
-        let (before, ruled) = (before + ruled_before, ruled || closed);
+        let Ruled { held, writes, refused } = self.rule(node, &persist.blocks[before..])?;
+        let (before, ruled) = (before + held, writes || closed);
+        let blocks = persist.blocks[before..].iter().map(|block| bury(block, &refused));
+        let blocks: Vec<_> = blocks.collect();
         let keeps = ruled && self.has(Bug::KeepsRulings);
         let ledger = &mut self.nodes[node].ledger;
         if forgetful {
             ledger.push_again(&persist.blocks);
         }
-        let input = match ledger.commit_part(
-            &persist.blocks[before..],
-            &persist.hidden,
-            peer,
-            persist.cursor,
-        ) {
+        let input = match ledger.commit_part(&blocks, &persist.hidden, peer, persist.cursor) {
             Ok((_, end)) if keeps => Input::Committed { start: begin, end, ruled: false },
             Ok(_) if fails => Input::StoreFailed { damaged: false },
             Ok((start, end)) => Input::Committed { start, end, ruled },

@@ -8,10 +8,10 @@ use super::{Bug, World};
 use crate::block::{Block, Commit};
 use crate::chain::CommitId;
 use crate::id::SpaceId;
-use crate::log::Refusal;
+use crate::log::{Refusal, bury};
 use crate::ruling::{
-    Authority, Closing, Control, Governor, Past, Rejection, Suspect, Suspicion, ruled_elsewhere,
-    suspects,
+    Authority, Closing, Control, Governor, Past, Rejection, Suspect, Suspicion, buried,
+    ruled_elsewhere, suspects,
 };
 
 impl World {
@@ -32,9 +32,10 @@ impl World {
             }
             let next = &blocks[before..=before];
             if before + 1 < blocks.len() && crowded(self, next).is_none() {
-                let (held, dated) = self.rule(node, next)?;
-                self.nodes[node].ledger.commit_first(&next[held..]).map_err(refused)?;
-                (before, ruled) = (before + 1, ruled || dated);
+                let Ruled { held, writes, refused: buried } = self.rule(node, next)?;
+                let next: Vec<_> = next[held..].iter().map(|it| bury(it, &buried)).collect();
+                self.nodes[node].ledger.commit_first(&next).map_err(refused)?;
+                (before, ruled) = (before + 1, ruled || writes);
                 continue;
             }
             let branches = &self.nodes[node].ledger.branches;
@@ -61,18 +62,21 @@ impl World {
         ledger.commit_own(&written).map(drop).map_err(refused)
     }
 
-    /// Rules on what a hub is about to commit; what is committed before that and with it. Returns
-    /// how many of the blocks stand in the log by then.
-    pub(super) fn rule(&mut self, node: usize, blocks: &[Block]) -> Result<(usize, bool), String> {
+    /// Rules on what a hub is about to commit; what is committed before that and with it.
+    pub(super) fn rule(&mut self, node: usize, blocks: &[Block]) -> Result<Ruled, String> {
         if !self.plan.governs(node) {
-            return Ok((0, false));
+            return Ok(Ruled::default());
         }
         let wall = self.wall(node);
         let ledger = &self.nodes[node].ledger;
-        let policy = |_: &Block, commit: &Commit| is_bad(node, &commit.id).then(rejection);
+        let policy = |block: &Block, commit: &Commit| {
+            let is_new = !block.entry(commit.entries.start).unwrap().is_tombstone();
+            (is_new && is_bad(node, &commit.id)).then(rejection)
+        };
         let mut suspicions = suspects(blocks, wall, Some(&policy));
         suspicions.retain(|of| !ledger.holds(&of.suspect.commit));
         let mut rulings = ledger.rulings(ledger.head());
+        let stands = rulings.clone();
         for block in blocks {
             rulings.note(block);
         }
@@ -92,19 +96,22 @@ impl World {
         };
         let suspects: Vec<_> = suspicions.into_iter().map(looked_up).collect();
         let ruled = Governor::rule(&rulings, &suspects, wall);
+        let refused = buried(&stands, &suspects, &ruled);
+        let mut done = Ruled { refused, ..Ruled::default() };
         if ruled.is_empty() {
-            return Ok((0, false));
+            return Ok(done);
         }
         // Rulings are written with what they are about, or not at all.
         let missing = ledger.clone().commit_first(blocks);
-        if matches!(missing, Err(Refusal::Missing { .. })) {
-            return Ok((0, false));
+        if missing.is_err_and(|refusal| refusal.too_early().is_some()) {
+            return Ok(Ruled::default());
         }
         let refused = |refusal| format!("node {node} rules what its log refuses: {refusal}");
         let ledger = &mut self.nodes[node].ledger;
         ledger.commit_first(&blocks[..elsewhere]).map_err(refused)?;
         self.write_rulings(node, &ruled)?;
-        Ok((elsewhere, true))
+        (done.held, done.writes) = (elsewhere, true);
+        Ok(done)
     }
 
     /// Judges that what was refused has no effect, and everything else has, once: counted by ourselves. States
@@ -138,6 +145,17 @@ impl World {
         }
         self.audit.ordered(first)
     }
+}
+
+/// Result of ruling on blocks.
+#[derive(Default)]
+pub(super) struct Ruled {
+    /// So many of them stand in the log by then.
+    pub(super) held: usize,
+    /// Rulings stand there.
+    pub(super) writes: bool,
+    /// The commits that the hub refuses.
+    pub(super) refused: BTreeSet<CommitId>,
 }
 
 /// The space of worlds in which hubs rule.

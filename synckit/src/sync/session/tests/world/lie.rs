@@ -3,8 +3,10 @@
 use bytes::Bytes;
 
 use super::{NAMES, World};
+use crate::block::Block;
 use crate::id::ReplicaId;
 use crate::key::ReplicaKey;
+use crate::log::bury;
 use crate::sync::frame::{Frame, Hello};
 
 /// The subject that the initiator of a connection lies about.
@@ -14,12 +16,17 @@ pub(super) enum Lie {
     Name(ReplicaId),
     /// It changes what others wrote.
     Content,
+    /// It keeps to itself what others wrote, as if hubs had refused it.
+    Silence,
 }
 
 impl World {
     /// A lie to a node. One that holds a part believes what its peer has cut.
     pub(super) fn draw_lie(&mut self, to: usize) -> Lie {
-        if self.rng.per_mille(500) && self.nodes[to].ledger.filter.is_none() {
+        if self.rng.per_mille(250) {
+            return Lie::Silence;
+        }
+        if self.rng.per_mille(333) && self.nodes[to].ledger.filter.is_none() {
             return Lie::Content;
         }
         let node = self.rng.index(self.plan.nodes);
@@ -42,9 +49,20 @@ impl Lie {
                 events.blocks = events.blocks.iter().map(forged).collect();
                 Frame::Events(events)
             }
+            (Self::Silence, Frame::Events(mut events)) => {
+                events.blocks = events.blocks.iter().map(buried).collect();
+                Frame::Events(events)
+            }
             (_, frame) => frame,
         }
     }
+}
+
+/// A block with tombstones in place of all its commits.
+fn buried(bytes: &Bytes) -> Bytes {
+    let block = Block::parse(bytes.clone()).unwrap();
+    let all = block.commits().iter().map(|commit| commit.id).collect();
+    bury(&block, &all).bytes().clone()
 }
 
 /// A block whose last byte is another, and whose checksum fits.
