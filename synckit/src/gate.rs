@@ -203,7 +203,7 @@ impl Gate {
         let blocks = self.write(governor, space, nonce, &[closing], self.clock.now()).await?;
         let append = blocks.into_iter().map(|block| Append { block, source: Source::Local });
         let append = append.collect();
-        self.store.commit(Batch { append, ..Batch::new(space.clone()) }).await?;
+        self.store.commit_here(Batch { append, ..Batch::new(space.clone()) }).await?;
         self.meter.ruled("closed", 1);
         self.follow(space, governed).await
     }
@@ -242,7 +242,7 @@ impl Gate {
             // offered to the peer again, which passes it over.)
             let rest = append.split_off(elsewhere);
             let first = Batch { append, ..Batch::new(batch.space.clone()) };
-            self.store.commit(first).await?;
+            self.store.commit_here(first).await?;
             append = rest;
         }
         for append in &mut append {
@@ -274,7 +274,7 @@ impl Gate {
 
     /// Commits a batch that begins with `ruled` events of the hub's own.
     async fn pass(&self, batch: Batch, ruled: u64) -> Result<Passed, StoreError> {
-        let Committed { head, appended, .. } = self.store.commit(batch).await?;
+        let Committed { head, appended, .. } = self.store.commit_here(batch).await?;
         let start = head.0.saturating_sub(appended) + ruled.min(appended);
         Ok(Passed { start: Position(start), end: head, ruled: ruled > 0 })
     }

@@ -428,7 +428,7 @@ impl Engine {
         self.tasks.spawn(async move {
             let append = |block| Append { block, source: Source::Local };
             let append = group.pack().into_iter().map(append).collect();
-            let committed = store.commit(Batch { append, ..Batch::new(space) }).await;
+            let committed = store.commit_here(Batch { append, ..Batch::new(space) }).await;
             let committed = committed.map_err(|error| (Input::CommitFailed, error))?;
             Ok(Input::Committed(committed.blocks))
         });
@@ -451,7 +451,7 @@ impl Engine {
             let sizes = checkpoint.states.iter().map(|(id, bytes)| (id.clone(), bytes.len()));
             let sizes = sizes.collect();
             let batch = Batch { checkpoint: Some(checkpoint), ..Batch::new(space) };
-            store.commit(batch).await.map(|_| Input::Saved(sizes)).map_err(failed)
+            store.commit_here(batch).await.map(|_| Input::Saved(sizes)).map_err(failed)
         });
     }
 

@@ -17,6 +17,7 @@ pub use self::policies::SpacePolicy;
 pub use self::spaces::StoredSpace;
 
 use std::fmt;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -179,16 +180,22 @@ impl EventStore {
     /// [`StoreErrorKind::Refused`] when the log's rules refuse a block. Any other kind leaves open
     /// whether the batch was written; committing it again settles that.
     pub async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
-        let events: usize = batch.append.iter().map(|append| append.block.len()).sum();
-        let attempted = || format!("append {events} events to space `{}`", batch.space);
-        self.check_open("append events")?;
-        let committed = self.core.ledger.commit(&batch).await;
-        let committed = committed.map_err(|error| error.attempting(attempted()))?;
-        if let Err(error) = self.core.left.admit_after(&self.core.ledger, &committed).await {
-            // They go on waiting; the batch itself is durable.
-            tracing::warn!(%error, "blocks out of a damaged file could not be admitted");
+        const ATTEMPTED: &str = "append events";
+        self.check_open(ATTEMPTED)?;
+        // Batches of a space wait for each other: on a task of its own it goes on, whoever stops polling.
+        let core = Arc::clone(&self.core);
+        match platform::spawn(async move { core.commit(&batch).await }).await {
+            Ok(committed) => committed,
+            Err(ended) if ended.is_panic() => resume_unwind(ended.into_panic()),
+            // The runtime is shutting down.
+            Err(ended) => Err(StoreError::new(ATTEMPTED, StoreErrorKind::Closed).caused_by(ended)),
         }
-        Ok(committed)
+    }
+
+    /// [Commits](Self::commit) a batch on the task of whoever calls, which is synckit's own and polls to the end.
+    pub(crate) async fn commit_here(&self, batch: Batch) -> Result<Committed, StoreError> {
+        self.check_open("append events")?;
+        self.core.commit(&batch).await
     }
 
     /// Reads the log after a position, in order: at least one block if there is one, then as many
@@ -446,6 +453,18 @@ impl EventStore {
 }
 
 impl Core {
+    async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError> {
+        let events: usize = batch.append.iter().map(|append| append.block.len()).sum();
+        let attempted = || format!("append {events} events to space `{}`", batch.space);
+        let committed = self.ledger.commit(batch).await;
+        let committed = committed.map_err(|error| error.attempting(attempted()))?;
+        if let Err(error) = self.left.admit_after(&self.ledger, &committed).await {
+            // They go on waiting; the batch itself is durable.
+            tracing::warn!(%error, "blocks out of a damaged file could not be admitted");
+        }
+        Ok(committed)
+    }
+
     async fn read<T: Default>(
         &self,
         space: &SpaceId,

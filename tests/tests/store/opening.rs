@@ -3,12 +3,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::time::Duration;
 
 use redb::{Database, ReadableDatabase, TableDefinition};
 use synckit::id::{Position, SpaceId};
 use synckit::store::{EventStore, RedbOptions, StoreError, StoreErrorKind, Table};
 use synckit::testing::{Author, batch};
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 const META: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("meta");
 
@@ -305,4 +308,25 @@ fn seal(table: u8, key: &[u8], content: &[u8]) -> Vec<u8> {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&[table]).update(&(key.len() as u64).to_be_bytes()).update(key).update(content);
     [&hasher.finalize().as_bytes()[..8], content].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_nobody_polls_any_more_holds_nobody_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let [mut ann, mut bob] = [1, 2].map(Author::new);
+    for micros in [0, 20, 50, 100, 200, 500, 1_000] {
+        // A store that was just opened reads what the batch builds on.
+        let store = EventStore::open(folder.path().join("store"), RedbOptions::default()).unwrap();
+        {
+            let mut left = pin!(store.commit(batch([&ann.write("left")])));
+            let begun = timeout(Duration::from_micros(micros), &mut left).await;
+            let beside = store.commit(batch([&bob.write("beside")]));
+            let beside = timeout(Duration::from_secs(20), beside).await;
+            beside.unwrap_or_else(|_| panic!("left after {micros} µs")).unwrap();
+            if begun.is_err() {
+                left.await.unwrap();
+            }
+        }
+        store.close().await.unwrap();
+    }
 }
