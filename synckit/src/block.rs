@@ -276,6 +276,11 @@ impl Block {
         self.0.has_tombstones
     }
 
+    /// True if a hub refused a commit of this block, and took away what it says.
+    pub(crate) fn is_tombstone(&self, commit: &Commit) -> bool {
+        self.entry(commit.entries.start).is_some_and(|first| first.is_tombstone())
+    }
+
     /// The events in order.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> + DoubleEndedIterator {
         self.0.entries.iter().map(|header| Entry { block: &self.0, header })

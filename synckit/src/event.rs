@@ -307,7 +307,7 @@ pub enum DecodeError {
         message: Cow<'static, str>,
     },
     /// A hub refused it, and took away what it says. It has no effect.
-    #[error("event {name}: a hub refused it and took away what it says; only its author has that")]
+    #[error("event {name}: a hub refused it and took away what it says; it has no effect")]
     Refused {
         /// The event's name.
         name: Name,

@@ -338,6 +338,8 @@ impl fmt::Display for Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block::tests::{Author, seal};
+    use crate::log::bury;
 
     fn name(name: &str) -> Name {
         Name::new(name).unwrap()
@@ -368,6 +370,20 @@ mod tests {
         assert_eq!(due("07").resolved(&Predicates::new()), Err(name("due")));
         let known = Predicates::new().with(name("due"), |_, _| true);
         assert_eq!(due("07").resolved(&known), Ok(due("07")));
+    }
+
+    #[test]
+    fn no_predicate_shows_a_tombstone() {
+        let mut ann = Author::named("ann");
+        let [bread, milk] = ["bread", "milk"].map(|text| ann.write(&[text], &[]));
+        let block = bury(&seal(&[&bread, &milk]), &BTreeSet::from([bread.id]));
+        let known = Predicates::new().with(name("all"), |_, _| true);
+        let all = Filter::new().part(FilterPart::new().when(name("all"), "")).resolved(&known);
+        let shown: Vec<_> =
+            block.entries().map(|entry| all.as_ref().unwrap().shows(&entry)).collect();
+        assert_eq!(shown, [false, true]);
+        let whole = Filter::new().part(FilterPart::new());
+        assert!(block.entries().all(|entry| whole.shows(&entry)));
     }
 
     #[test]

@@ -220,9 +220,7 @@ impl Gate {
         let held = self.judged(&batch.space, &blocks).await?;
         let policy = self.policy.as_ref().map(|policy| {
             |block: &Block, commit: &Commit| {
-                let entry = block.entry(commit.entries.start);
-                let is_tombstone = entry.is_some_and(|entry| entry.is_tombstone());
-                let is_new = !is_tombstone && !held.contains(&commit.id);
+                let is_new = !block.is_tombstone(commit) && !held.contains(&commit.id);
                 is_new.then(|| policy(&Proposal::of(peer, block, commit)).err()).flatten()
             }
         });

@@ -317,14 +317,13 @@ impl Rulings {
         let mut standings = vec![Standing::AsWritten; block.len()];
         for commit in block.commits() {
             let CommitId { author, seq, .. } = &commit.id;
-            let mut entries = commit.entries.clone().filter_map(|index| block.entry(index));
             // Of a damaged file the refusal may be lost, until a peer brings it again.
-            let is_tombstone = entries.next().is_some_and(|entry| entry.is_tombstone());
-            let standing = if is_tombstone || self.voids(author, branch(commit.run), *seq) {
-                Standing::Refused
-            } else {
-                self.standing(&commit.id)
-            };
+            let standing =
+                if block.is_tombstone(commit) || self.voids(author, branch(commit.run), *seq) {
+                    Standing::Refused
+                } else {
+                    self.standing(&commit.id)
+                };
             standings[commit.entries.clone()].fill(standing);
         }
         Some(standings)

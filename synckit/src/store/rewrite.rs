@@ -102,12 +102,12 @@ impl Rewrite<'_> {
         let (mut blocks, mut packer) = (Vec::new(), BlockPacker::new(self.space.clone()));
         let key = self.key.clone();
         for commit in block.commits().iter().filter(|commit| commit.id.author == self.author) {
-            let entries = || commit.entries.clone().filter_map(|index| block.entry(index));
             // What a hub refused has no effect under any name.
-            if entries().any(|entry| entry.is_tombstone()) {
+            if block.is_tombstone(commit) {
                 continue;
             }
-            let envelopes = (self.head.seq + 1..).zip(entries());
+            let entries = commit.entries.clone().filter_map(|index| block.entry(index));
+            let envelopes = (self.head.seq + 1..).zip(entries);
             let envelopes: Vec<_> =
                 envelopes.map(|(seq, entry)| self.renamed(seq, entry.envelope())).collect();
             let pushed = packer.push_commit(&self.head, self.nonce, &envelopes);

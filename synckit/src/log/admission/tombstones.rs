@@ -1,7 +1,7 @@
 //! Tombstones: they stand behind the refusals of their commits, or are not taken.
 
 use super::{Question, Staging};
-use crate::block::{Block, Commit};
+use crate::block::Block;
 use crate::log::Refusal;
 
 impl Staging<'_> {
@@ -17,11 +17,8 @@ impl Staging<'_> {
         if !block.has_tombstones() || self.is_local {
             return Ok(());
         }
-        let is_tombstone = |commit: &Commit| {
-            block.entry(commit.entries.start).is_some_and(|entry| entry.is_tombstone())
-        };
         for (commit, _) in block.commits().iter().zip(fresh).filter(|(_, fresh)| **fresh) {
-            if !is_tombstone(commit) || rulings.refuses(&commit.id) {
+            if !block.is_tombstone(commit) || rulings.refuses(&commit.id) {
                 continue;
             }
             match self.answers.refuses.get(&commit.id) {

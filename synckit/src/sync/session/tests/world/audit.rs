@@ -115,7 +115,7 @@ impl Audit {
                 if !self.written.contains_key(&commit.id) {
                     return Err(format!("node {node} holds {:?}, which nobody wrote", commit.id));
                 }
-                let is_tombstone = block.entry(commit.entries.start).unwrap().is_tombstone();
+                let is_tombstone = block.is_tombstone(commit);
                 let is_refused = refusals.as_ref().is_none_or(|it| it.refuses(&commit.id));
                 if is_tombstone && !is_refused {
                     return Err(format!(

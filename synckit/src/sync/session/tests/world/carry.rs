@@ -274,9 +274,9 @@ impl World {
         let (peer, forgetful) = (persist.peer, self.has(Bug::ForgetsDedupe));
         let begin = self.nodes[node].ledger.head();
         let (before, closed) = self.close(node, &persist.blocks)?;
-        let Ruled { held, writes, refused } = self.rule(node, &persist.blocks[before..])?;
+        let Ruled { held, writes, buried } = self.rule(node, &persist.blocks[before..])?;
         let (before, ruled) = (before + held, writes || closed);
-        let blocks = persist.blocks[before..].iter().map(|block| bury(block, &refused));
+        let blocks = persist.blocks[before..].iter().map(|block| bury(block, &buried));
         let blocks: Vec<_> = blocks.collect();
         let keeps = ruled && self.has(Bug::KeepsRulings);
         let ledger = &mut self.nodes[node].ledger;

@@ -32,7 +32,7 @@ impl World {
             }
             let next = &blocks[before..=before];
             if before + 1 < blocks.len() && crowded(self, next).is_none() {
-                let Ruled { held, writes, refused: buried } = self.rule(node, next)?;
+                let Ruled { held, writes, buried } = self.rule(node, next)?;
                 let next: Vec<_> = next[held..].iter().map(|it| bury(it, &buried)).collect();
                 self.nodes[node].ledger.commit_first(&next).map_err(refused)?;
                 (before, ruled) = (before + 1, ruled || writes);
@@ -70,8 +70,7 @@ impl World {
         let wall = self.wall(node);
         let ledger = &self.nodes[node].ledger;
         let policy = |block: &Block, commit: &Commit| {
-            let is_new = !block.entry(commit.entries.start).unwrap().is_tombstone();
-            (is_new && is_bad(node, &commit.id)).then(rejection)
+            (!block.is_tombstone(commit) && is_bad(node, &commit.id)).then(rejection)
         };
         let mut suspicions = suspects(blocks, wall, Some(&policy));
         suspicions.retain(|of| !ledger.holds(&of.suspect.commit));
@@ -96,8 +95,8 @@ impl World {
         };
         let suspects: Vec<_> = suspicions.into_iter().map(looked_up).collect();
         let ruled = Governor::rule(&rulings, &suspects, wall);
-        let refused = buried(&stands, &suspects, &ruled);
-        let mut done = Ruled { refused, ..Ruled::default() };
+        let buried = buried(&stands, &suspects, &ruled);
+        let mut done = Ruled { buried, ..Ruled::default() };
         if ruled.is_empty() {
             return Ok(done);
         }
@@ -154,8 +153,8 @@ pub(super) struct Ruled {
     pub(super) held: usize,
     /// Rulings stand there.
     pub(super) writes: bool,
-    /// The commits that the hub refuses.
-    pub(super) refused: BTreeSet<CommitId>,
+    /// The commits of which tombstones are kept.
+    pub(super) buried: BTreeSet<CommitId>,
 }
 
 /// The space of worlds in which hubs rule.
